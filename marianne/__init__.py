@@ -1,0 +1,1 @@
+"""Marianne: a conductor for jobs made of command-line steps."""

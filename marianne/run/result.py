@@ -1,0 +1,65 @@
+"""The result of one attempt, as the worker reports it and the job actor judges it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationOutcome:
+    """What one check found. ``passed`` is None for a check that did not apply or was not reached."""
+
+    type: str
+    passed: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """How an attempt ended.
+
+    ``outcome`` is one of: completed (the program succeeded and every check passed), failed (any
+    other ending of its own), skipped (its skip condition held), interrupted (ended by us: cancel,
+    stop, loss of the conductor; uses up no retry). ``category`` says why it did not complete:
+    exit, signal, timeout, idle, resource_limit, output_limit, validation, not_found, template,
+    rate_limit, auth, cancelled, stopped, lost, internal. ``serial`` numbers the results of one
+    worker, for acknowledgement. Times are seconds since the epoch; memory is in MB (2**20 bytes).
+    """
+
+    num: int
+    attempt: int
+    outcome: str
+    started_at: float
+    finished_at: float
+    serial: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
+    category: str | None = None
+    code: str | None = None
+    message: str | None = None
+    validations: tuple[ValidationOutcome, ...] = ()
+    left_running: tuple[int, ...] = ()
+    retry_after: float | None = None
+    peak_memory_mb: float = 0.0
+    cpu_seconds: float = 0.0
+    output_bytes: int = 0
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pass_percent(self) -> float:
+        """Share of the checks that applied and passed, 0 to 100; no checks is 100."""
+        judged = [v for v in self.validations if v.passed is not None]
+        return 100.0 * sum(bool(v.passed) for v in judged) / len(judged) if judged else 100.0
+
+    def to_map(self) -> dict[str, Any]:
+        """The wire and spool form."""
+        return asdict(self)
+
+    @classmethod
+    def from_map(cls, data: dict[str, Any]) -> AttemptResult:
+        """Reads the wire form; unknown keys are ignored, so that a newer worker can be read."""
+        known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
+        known["validations"] = tuple(ValidationOutcome(**v) for v in known.get("validations", ()))
+        known["left_running"] = tuple(known.get("left_running", ()))
+        return cls(**known)

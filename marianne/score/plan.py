@@ -1,0 +1,169 @@
+"""The plan: what a score says, expanded to sheets, as plain data.
+
+A plan is made once, when a job is submitted, and never consults the score file again. It holds
+everything that the job actor and the worker process need: the DAG, resolved instruments, prompts,
+validations, limits. Sheet numbers are 1-based. All times are in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When and how often a failed attempt is tried again.
+
+    ``max_retries`` is the number of retries: N allows N + 1 attempts. The n-th retry waits
+    ``min(max_delay, base_delay * exponential_base ** (n - 1))`` seconds, times a factor of 0.5
+    to 1 when ``jitter`` is set. Completion attempts answer a partial pass of the validations.
+    """
+
+    max_retries: int = 3
+    base_delay: float = 10.0
+    max_delay: float = 3600.0
+    exponential_base: float = 2.0
+    jitter: bool = True
+    max_completion_attempts: int = 5
+    completion_delay: float = 5.0
+    completion_threshold_percent: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """One check that a sheet's work must pass.
+
+    ``type`` is one of file_exists, file_modified, content_contains, content_regex,
+    command_succeeds. ``stage`` orders the checks (lower first; a failing stage stops the later
+    ones). ``condition`` is ``var op int`` joined by ``and``. ``timeout_seconds`` bounds a command.
+    """
+
+    type: str
+    path: str | None = None
+    pattern: str | None = None
+    command: str | None = None
+    condition: str | None = None
+    stage: int = 1
+    description: str | None = None
+    retry_count: int = 0
+    retry_delay_ms: int = 200
+    timeout_seconds: float = 3600.0
+    working_directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A resolved instrument: how to build the command line and how to read what came out.
+
+    ``command`` and ``output`` are the profile's sections of the same names, as plain maps with
+    all defaults filled in (see marianne.instruments.profile). ``limit_key`` names the concurrency
+    pool (profile and model); ``max_concurrent`` bounds it, None means no bound of its own.
+    """
+
+    profile: str
+    model: str | None = None
+    raw_prompt: bool = False
+    max_concurrent: int | None = None
+    command: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    unavailable: str | None = None
+
+    @property
+    def limit_key(self) -> str:
+        """The name of the pool that ``max_concurrent`` and rate limits apply to."""
+        return f"{self.profile}/{self.model}" if self.model else self.profile
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The text given to an instrument: a template and the sections around it.
+
+    ``script`` marks a ``run:`` sheet, whose text is a shell script: there ``{#`` is no comment.
+    ``variables`` are the score's own; built-in variables win over them.
+    """
+
+    template: str
+    script: bool = False
+    variables: dict[str, Any] = field(default_factory=dict)
+    stakes: str | None = None
+    thinking_method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSheet:
+    """What a sheet sees of earlier ones. ``lookback_sheets`` 0 means all of them."""
+
+    auto_capture_stdout: bool = False
+    max_output_chars: int = 2000
+    lookback_sheets: int = 3
+    capture_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A file or directory put into a prompt; ``kind`` is context, skill or tool."""
+
+    path: str
+    kind: str = "context"
+    directory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkipCommand:
+    """A command whose exit code 0 skips the sheet; a timeout or an error runs it."""
+
+    command: str
+    timeout_seconds: float = 10.0
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPlan:
+    """One sheet. Equal parts (prompt, instrument, rules, policy) are shared between sheets."""
+
+    num: int
+    name: str
+    stage: int
+    instrument: Instrument
+    prompt: Prompt
+    needs: tuple[int, ...] = ()
+    instance: int = 1
+    fan_count: int = 1
+    start_item: int = 1
+    end_item: int = 1
+    fallbacks: tuple[Instrument, ...] = ()
+    validations: tuple[ValidationRule, ...] = ()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout_seconds: float | None = None
+    idle_timeout_seconds: float | None = None
+    max_memory_mb: int | None = None
+    cross_sheet: CrossSheet | None = None
+    injections: tuple[Injection, ...] = ()
+    skip_when: str | None = None
+    skip_when_command: SkipCommand | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole job. ``sheets[i].num == i + 1``; ``max_concurrent`` None means no limit of its own.
+
+    ``extras`` keeps the sections that other parts read (on_success, concert, notifications,
+    workspace_lifecycle, cost_limits) as the validated plain maps of the score.
+    """
+
+    name: str
+    workspace: str
+    sheets: tuple[SheetPlan, ...]
+    total_stages: int
+    max_concurrent: int | None = None
+    stagger_seconds: float = 0.0
+    pause_between_sheets_seconds: float = 0.0
+    score_path: str | None = None
+    project_root: str | None = None
+    description: str | None = None
+    warnings: tuple[str, ...] = ()
+    extras: dict[str, Any] = field(default_factory=dict)

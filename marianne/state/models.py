@@ -1,0 +1,119 @@
+"""What is kept of jobs, sheets, attempts and events: statuses and rows as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. completed, failed and cancelled are final."""
+
+    QUEUED = "queued"
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing of the job will run again unless a person asks."""
+        return self in TERMINAL_JOB
+
+
+class SheetStatus(StrEnum):
+    """Where a sheet stands. waiting is a retry delay or a rate limit; the last four are final."""
+
+    PENDING = "pending"
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the sheet will not run again unless a person asks."""
+        return self in TERMINAL_SHEET
+
+
+TERMINAL_JOB = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+TERMINAL_SHEET = frozenset(
+    {SheetStatus.COMPLETED, SheetStatus.FAILED, SheetStatus.SKIPPED, SheetStatus.CANCELLED}
+)
+
+
+@dataclass(slots=True)
+class JobRow:
+    """A job as it is on disk. Times are seconds since the epoch; ``priority`` 1 goes first.
+
+    ``worker_*`` is the proof of life of its worker process: pid, start time in clock ticks since
+    boot (field 22 of /proc/PID/stat), session id, boot id. ``crashes`` counts the conductor's
+    deaths in a row while the job ran and nothing of it was committed in between.
+    """
+
+    job_id: str
+    name: str
+    status: JobStatus
+    workspace: str
+    submitted_at: float
+    sheet_count: int
+    config_path: str | None = None
+    priority: int = 5
+    reason: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    error: str | None = None
+    config_hash: str = ""
+    crashes: int = 0
+    worker_pid: int | None = None
+    worker_start_time: int | None = None
+    worker_sid: int | None = None
+    worker_boot_id: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SheetRow:
+    """A sheet as it is on disk. A sheet without a row is pending and was never started.
+
+    ``attempt`` numbers the current or last attempt (0: never started); ``failures`` counts the
+    attempts that used up a retry, ``completions`` those that answered a partial pass.
+    """
+
+    num: int
+    status: SheetStatus = SheetStatus.PENDING
+    attempt: int = 0
+    failures: int = 0
+    completions: int = 0
+    fallback: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    category: str | None = None
+    code: str | None = None
+    message: str | None = None
+    due_at: float | None = None
+    validations: list[dict[str, Any]] = field(default_factory=list)
+    left_running: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened and was committed. ``prev`` is the job's event before it, or 0."""
+
+    seq: int
+    prev: int
+    ts: float
+    job_id: str | None
+    sheet_num: int | None
+    event: str
+    data: dict[str, Any]
