@@ -1,0 +1,254 @@
+"""The places of one conductor's files, and the lock that says whether a conductor runs.
+
+One directory holds everything: ``MARIANNE_HOME``, else the platform's user state directory. A
+runtime directory would not do: it differs between a login, cron and ssh of one user, and two
+conductors would share one database.
+
+The commands that only ask something import this module, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from pathlib import Path
+
+PRIVATE_DIR = 0o700
+PRIVATE_FILE = 0o600
+OWNER_BYTES = 16
+
+# A look at the lock holds it for microseconds (see Home.running), so a start that meets one
+# looks again; a conductor holds it for good, so five looks tell the two apart.
+_LOCK_LOOKS = 5
+_LOCK_PAUSE = 0.002
+
+
+class HomeError(Exception):
+    """The home cannot be used as it is; the message says what is wrong and what to do."""
+
+
+class HomeLock:
+    """The held lock on a home. Whoever inherits ``fd`` holds it too, until the last copy closes."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def write(self, conductor: int, heart: int | None = None) -> None:
+        """Says who holds the lock: the conductor's pid and, if there is one, the heart's."""
+        text = f"{conductor}\n" if heart is None else f"{conductor}\n{heart}\n"
+        data = text.encode()
+        # Over the old text first, cut afterwards: a reader never sees an empty file.
+        os.pwrite(self.fd, data, 0)
+        os.ftruncate(self.fd, len(data))
+
+    def release(self) -> None:
+        """Lets the lock go here. The file stays: unlinking it would allow two locks at once."""
+        os.close(self.fd)
+
+
+class Home:
+    """Where a conductor keeps its files. Only ``prepare``, ``owner`` and ``lock`` touch the disk.
+
+    ``path`` is the directory; without it ``MARIANNE_HOME``, else platformdirs' user state
+    directory for ``marianne``. The keyword arguments move single files elsewhere, as the
+    documented configuration fields do.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        db: str | os.PathLike[str] | None = None,
+        conductor_sock: str | os.PathLike[str] | None = None,
+        pid_file: str | os.PathLike[str] | None = None,
+        log: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.path = Path(os.path.abspath(os.path.expanduser(path or default_home())))
+        self.db = _place(db, self.path / "state.db")
+        self.conductor_sock = _place(conductor_sock, self.path / "conductor.sock")
+        self.events_sock = self.conductor_sock.with_name("events.sock")
+        self.workers_sock = self.conductor_sock.with_name("workers.sock")
+        self.pid_file = _place(pid_file, self.path / "conductor.pid")
+        self.owner_file = self.path / "owner"
+        self.config_file = self.path / "conductor.yaml"
+        self.instruments = self.path / "instruments"
+        self.logs = self.path / "logs"
+        self.log = _place(log, self.logs / "conductor.log")
+        self.jobs = self.path / "jobs"
+
+    def __repr__(self) -> str:
+        return f"Home({str(self.path)!r})"
+
+    def job(self, job_id: str) -> Path:
+        """The directory of a job's files. ``job_id`` is an id, never a path."""
+        if not job_id or "/" in job_id or job_id.startswith("."):
+            raise ValueError(f"not a job id: {job_id!r}")
+        return self.jobs / job_id
+
+    def prepare(self) -> list[str]:
+        """Makes the directories, each 0700, and returns a note for each one that it tightened.
+
+        Raises HomeError when the place, or a symlink on the way to it, belongs to another user.
+        """
+        refuse_foreign_links(self.path)
+        notes: list[str] = []
+        for directory in (self.path, self.instruments, self.logs, self.jobs):
+            notes += _private_directory(directory)
+        return notes
+
+    def owner(self) -> str:
+        """The marker of this home: 128 random bits as 32 hex digits, made once, never changed.
+
+        Processes that carry it in their environment were started for this home.
+        """
+        try:
+            return self._read_owner()
+        except FileNotFoundError:
+            pass
+        fresh = self.owner_file.with_name(f"owner.{os.getpid()}.{os.urandom(4).hex()}")
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            os.write(fd, os.urandom(OWNER_BYTES).hex().encode() + b"\n")
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        try:
+            # link, not rename: of two that come at once the first one's marker stays.
+            os.link(fresh, self.owner_file)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(fresh)
+        return self._read_owner()
+
+    def lock(self) -> HomeLock | None:
+        """Takes the lock that a conductor holds while it lives; None when another holds it.
+
+        Never waits for a holder. A stale file does not count: only the lock does.
+        """
+        fd = self._open_pid_file()
+        for look in range(_LOCK_LOOKS):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return HomeLock(fd)
+            except BlockingIOError:
+                if look + 1 < _LOCK_LOOKS:
+                    time.sleep(_LOCK_PAUSE)
+        os.close(fd)
+        return None
+
+    def running(self) -> bool:
+        """Whether a conductor (or its heart) holds the lock, whatever its sockets look like."""
+        try:
+            fd = os.open(self.pid_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return False
+        try:
+            # Shared, so that two looks never see each other.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+    def holder(self) -> int | None:
+        """The conductor's pid by the lock; None when nobody holds it.
+
+        While a heart restarts its conductor this is the pid of the one that died. Raises
+        HomeError in the instant between taking the lock and writing the pid.
+        """
+        if not self.running():
+            return None
+        pids = self._pids()
+        if not pids:
+            raise HomeError(f"a conductor is starting in {self.path}; try again in a moment")
+        return pids[0]
+
+    def heart(self) -> int | None:
+        """The pid of the conductor's heart by the lock; None when nobody holds it or none."""
+        pids = self._pids() if self.running() else []
+        return pids[1] if len(pids) > 1 else None
+
+    def _pids(self) -> list[int]:
+        try:
+            words = self.pid_file.read_text().split()
+        except OSError:
+            return []
+        # Never 0 or negative: as targets of a signal these are whole groups of processes.
+        return [int(word) for word in words if word.isascii() and word.isdigit() and int(word) > 1]
+
+    def _open_pid_file(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(self.pid_file, flags, PRIVATE_FILE)
+        except OSError as error:
+            raise HomeError(f"cannot open {self.pid_file}: {error.strerror}") from error
+        owner = os.fstat(fd).st_uid
+        if owner != os.geteuid():
+            os.close(fd)
+            raise HomeError(f"{self.pid_file} belongs to user {owner}, not to you")
+        return fd
+
+    def _read_owner(self) -> str:
+        text = self.owner_file.read_text(encoding="ascii", errors="replace").strip()
+        if len(text) != 2 * OWNER_BYTES or not all(c in "0123456789abcdef" for c in text):
+            raise HomeError(
+                f"{self.owner_file} does not hold {2 * OWNER_BYTES} hex digits; "
+                "remove it when no conductor and no job of this home runs"
+            )
+        return text
+
+
+def default_home() -> str:
+    """``MARIANNE_HOME``, else the platform's user state directory for marianne."""
+    given = os.environ.get("MARIANNE_HOME")
+    if given:
+        return given
+    import platformdirs
+
+    return platformdirs.user_state_dir("marianne", appauthor=False)
+
+
+def refuse_foreign_links(path: Path) -> None:
+    """Raises HomeError when a part of ``path`` is a symlink that another user could redirect.
+
+    Links of root are trusted: /home or /tmp is one on some systems, and root can do all anyway.
+    """
+    trusted = (os.geteuid(), 0)
+    for part in (*reversed(path.parents), path):
+        try:
+            info = os.lstat(part)
+        except FileNotFoundError:
+            return
+        if stat.S_ISLNK(info.st_mode) and info.st_uid not in trusted:
+            raise HomeError(
+                f"{part} is a symlink of user {info.st_uid}, who could point it elsewhere; "
+                "set MARIANNE_HOME to a place of your own"
+            )
+
+
+def _private_directory(directory: Path) -> list[str]:
+    try:
+        # Parents get the umask's mode: ~/.local/state is not ours alone.
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=PRIVATE_DIR, exist_ok=True)
+        info = directory.stat()
+    except OSError as error:
+        raise HomeError(f"cannot make {directory}: {error.strerror}") from error
+    if info.st_uid != os.geteuid():
+        raise HomeError(
+            f"{directory} belongs to user {info.st_uid}, not to you; "
+            "set MARIANNE_HOME to a place of your own"
+        )
+    mode = stat.S_IMODE(info.st_mode)
+    if mode & ~PRIVATE_DIR:
+        directory.chmod(PRIVATE_DIR)
+        return [f"{directory} was open to others ({mode:04o}); it is 0700 now"]
+    return []
+
+
+def _place(given: str | os.PathLike[str] | None, default: Path) -> Path:
+    return default if given is None else Path(os.path.abspath(os.path.expanduser(given)))

@@ -1,0 +1,206 @@
+"""A home is private, has one owner marker for ever, and one lock that tells the truth."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from marianne.home import Home, HomeError
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    return home
+
+
+def test_the_environment_names_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARIANNE_HOME", str(tmp_path / "there"))
+    assert Home().path == tmp_path / "there"
+
+
+def test_without_the_environment_the_home_is_the_user_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MARIANNE_HOME", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert Home().path == tmp_path / "marianne"
+
+
+def test_a_relative_home_is_made_absolute_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Home("here").path == tmp_path / "here"
+
+
+def test_single_files_can_lie_elsewhere(tmp_path: Path) -> None:
+    home = Home(tmp_path, db=tmp_path / "x" / "my.db", conductor_sock=tmp_path / "s" / "c.sock")
+    assert home.db == tmp_path / "x" / "my.db"
+    assert home.events_sock == tmp_path / "s" / "events.sock"
+
+
+def test_prepare_makes_private_directories_under_any_umask(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        home = Home(tmp_path / "a" / "home")
+        assert home.prepare() == []
+    finally:
+        os.umask(old)
+    for directory in (home.path, home.instruments, home.logs, home.jobs):
+        assert mode(directory) == 0o700
+
+
+def test_prepare_tightens_a_wider_directory_and_says_so(home: Home) -> None:
+    home.jobs.chmod(0o755)
+    (note,) = home.prepare()
+    assert str(home.jobs) in note
+    assert "0755" in note
+    assert mode(home.jobs) == 0o700
+
+
+def test_prepare_twice_changes_nothing(home: Home) -> None:
+    assert home.prepare() == []
+
+
+def test_a_home_of_another_user_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(HomeError, match="belongs to user"):
+        home.prepare()
+
+
+def test_a_symlink_of_another_user_on_the_way_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    real_lstat = os.lstat
+
+    class Foreign:
+        st_mode = stat.S_IFLNK | 0o777
+        st_uid = os.getuid() + 1
+
+    monkeypatch.setattr(
+        os, "lstat", lambda path: Foreign if Path(path).name == "link" else real_lstat(path)
+    )
+    with pytest.raises(HomeError, match="symlink of user"):
+        Home(tmp_path / "link" / "home").prepare()
+
+
+def test_ones_own_symlink_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    Home(tmp_path / "link" / "home").prepare()
+    assert (tmp_path / "real" / "home" / "jobs").is_dir()
+
+
+def test_a_file_in_the_way_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no directory")
+    with pytest.raises(HomeError, match="cannot make"):
+        Home(tmp_path / "home").prepare()
+
+
+def test_the_owner_marker_is_128_bits_private_and_stays(home: Home) -> None:
+    owner = home.owner()
+    assert len(bytes.fromhex(owner)) == 16
+    assert mode(home.owner_file) == 0o600
+    assert Home(home.path).owner() == owner
+    assert [p.name for p in home.path.glob("owner*")] == ["owner"]
+
+
+def test_a_damaged_owner_marker_is_not_silently_replaced(home: Home) -> None:
+    home.owner_file.write_text("short")
+    with pytest.raises(HomeError, match="hex digits"):
+        home.owner()
+
+
+def test_only_one_holds_the_lock(home: Home) -> None:
+    lock = home.lock()
+    assert lock is not None
+    assert Home(home.path).lock() is None
+    lock.release()
+    again = home.lock()
+    assert again is not None
+    again.release()
+
+
+def test_the_lock_file_is_private(home: Home) -> None:
+    lock = home.lock()
+    assert lock is not None
+    assert mode(home.pid_file) == 0o600
+    lock.release()
+
+
+def test_the_holder_is_known_by_the_lock_not_by_the_file(home: Home) -> None:
+    assert home.holder() is None
+    home.pid_file.write_text("4242\n")
+    assert home.holder() is None
+    lock = home.lock()
+    assert lock is not None
+    lock.write(1234567, heart=77)
+    assert home.holder() == 1234567
+    assert home.heart() == 77
+    lock.write(9)
+    assert home.holder() == 9
+    assert home.heart() is None
+    lock.release()
+    assert home.holder() is None
+    assert home.heart() is None
+
+
+def test_a_held_lock_without_a_pid_is_a_conductor_that_starts(home: Home) -> None:
+    lock = home.lock()
+    assert lock is not None
+    with pytest.raises(HomeError, match="starting"):
+        home.holder()
+    lock.release()
+
+
+def test_a_pid_that_would_signal_a_whole_group_is_never_returned(home: Home) -> None:
+    home.pid_file.write_text("0\n-1\n1\n")
+    lock = home.lock()
+    assert lock is not None
+    with pytest.raises(HomeError):
+        home.holder()
+    lock.release()
+
+
+def test_a_child_that_inherits_the_lock_keeps_it(home: Home) -> None:
+    lock = home.lock()
+    assert lock is not None
+    with subprocess.Popen(
+        [sys.executable, "-Sc", "input()"], stdin=subprocess.PIPE, pass_fds=(lock.fd,)
+    ) as child:
+        lock.release()
+        assert home.running()
+        child.communicate(b"\n")
+    assert not home.running()
+
+
+def test_a_symlink_in_place_of_the_lock_is_refused(home: Home, tmp_path: Path) -> None:
+    home.pid_file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(HomeError, match="cannot open"):
+        home.lock()
+    assert not home.running()
+
+
+def test_a_job_directory_never_leaves_the_home(home: Home) -> None:
+    assert home.job("a-1") == home.jobs / "a-1"
+    for bad in ("", "../x", "a/b", ".hidden"):
+        with pytest.raises(ValueError, match="not a job id"):
+            home.job(bad)
+
+
+def test_the_home_is_cheap_to_import() -> None:
+    heavy = {"platformdirs", "pydantic", "yaml", "zmq", "asyncio", "multiprocessing", "logging"}
+    code = "import sys, marianne.home; marianne.home.Home('/x'); print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not heavy & set(out.stdout.split())
