@@ -1,0 +1,189 @@
+"""Ending processes that are ours, completely, and never anybody else's.
+
+Two rules carry this file.
+
+*Done is what a look finds.* No return value of a signal call is believed; a ladder is climbed until
+a look finds nobody, or patience ends and the survivors are named.
+
+*A signal needs a proof.* A pid alone is none: it may be a stranger's by now. The proofs are: our
+own unreaped child (nobody else can free its number); a pid together with its start time, signalled
+through a pidfd; a group of which a member is our own unreaped child.
+
+Standard library only: the worker, the conductor and the heart use the same code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from marianne.run import procfs
+from marianne.run.procfs import Stat
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+# Between two looks at processes that should be dying: short at first, then longer.
+FIRST_PAUSE = 0.005
+LONGEST_PAUSE = 0.1
+
+
+def become_subreaper() -> None:
+    """Makes every orphan below this process its child, instead of init's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def signal_exact(pid: int, start_time: int, signum: int) -> bool:
+    """Signals the process that has this pid and this start time, and no other.
+
+    The pidfd is taken first and holds the process; the start time then says whose it is. Answers
+    whether a signal was sent, which promises nothing about its effect.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if procfs.start_time(pid) != start_time:
+            return False
+        signal.pidfd_send_signal(fd, signum)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def signal_group(pgrp: int, signum: int) -> bool:
+    """Signals a whole group at once, which a fork cannot escape.
+
+    Only while a member is our own unreaped child: that pins the number. Never our own group.
+    """
+    if pgrp <= 1 or pgrp == os.getpgrp():
+        return False
+    try:
+        os.waitid(os.P_PGID, pgrp, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        os.killpg(pgrp, signum)
+        return True
+    except OSError:
+        return False
+
+
+class Ladder:
+    """SIGTERM to each process once, then, after the grace, SIGKILL to all, again and again.
+
+    A process that appears during the grace gets its SIGTERM when it is first seen. SIGCONT goes
+    with it: a stopped process could not hear. The ladder does not wait; its owner calls ``press``
+    with what the last look found, until a look finds nothing.
+    """
+
+    __slots__ = ("_pause", "_told", "kill_at")
+
+    def __init__(self, now: float, grace: float) -> None:
+        self.kill_at = now + grace
+        self._told: set[tuple[int, int]] = set()
+        self._pause = FIRST_PAUSE
+
+    def shorten(self, now: float, grace: float) -> None:
+        """Brings the SIGKILL forward; a ladder never gets longer."""
+        self.kill_at = min(self.kill_at, now + grace)
+
+    def press(self, now: float, targets: Iterable[Stat], groups: Collection[int] = ()) -> None:
+        """One round. ``groups`` are signalled as a whole, as far as ``signal_group`` dares."""
+        if now >= self.kill_at:
+            for pgrp in groups:
+                signal_group(pgrp, signal.SIGKILL)
+            for one in targets:
+                signal_exact(one.pid, one.start_time, signal.SIGKILL)
+            return
+        # The whole group in one stroke, so that a shell cannot see its child die of the signal
+        # and start the next line of its script before it gets its own.
+        reached = {pgrp for pgrp in groups if (pgrp, 0) not in self._told}
+        reached = {pgrp for pgrp in reached if self._tell_group(pgrp)}
+        for one in targets:
+            key = (one.pid, one.start_time)
+            if key in self._told:
+                continue
+            self._told.add(key)
+            if one.pgrp not in reached:
+                signal_exact(one.pid, one.start_time, signal.SIGTERM)
+                signal_exact(one.pid, one.start_time, signal.SIGCONT)
+
+    def _tell_group(self, pgrp: int) -> bool:
+        if not signal_group(pgrp, signal.SIGTERM):
+            return False
+        signal_group(pgrp, signal.SIGCONT)
+        self._told.add((pgrp, 0))
+        return True
+
+    def pause(self, now: float) -> float:
+        """Seconds until the next look is worth it."""
+        self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+        if now < self.kill_at:
+            return min(self._pause, self.kill_at - now)
+        return self._pause
+
+
+Find = Callable[[], list[Stat]]
+
+
+def sweep(
+    find: Find, grace: float = 0.0, patience: float = 5.0, groups: Collection[int] = ()
+) -> list[Stat]:
+    """Ends what ``find`` finds and waits for it; answers the survivors, normally none.
+
+    Blocks for at most ``grace + patience`` seconds. Children of ours among the found are reaped,
+    and no other child: whoever calls may have more, with owners of their own.
+    """
+    begin = time.monotonic()
+    ladder = Ladder(begin, grace)
+    empty = 0
+    while True:
+        found = find()
+        for one in found:
+            reap(one.pid)
+        living = [one for one in found if not one.dead]
+        # A look is not atomic: one that finds nothing while processes fork may be wrong once.
+        empty = 0 if found else empty + 1
+        now = time.monotonic()
+        if empty >= 2 or now >= begin + grace + patience:
+            return living
+        if found:
+            ladder.press(now, living, groups)
+            time.sleep(ladder.pause(now))
+
+
+def reap(pid: int) -> None:
+    """Collects ``pid`` if it is an ended child of ours; else does nothing."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def adopted(spare: Collection[int]) -> list[Stat]:
+    """Orphans that a subreaper got: its children in another session than its own.
+
+    For the conductor and the heart, whose own helpers (conductor, forkserver, resource tracker)
+    stay in their session. ``spare`` names children that live in other sessions rightly. Ended
+    ones are found too, so that they get reaped.
+    """
+    session = os.getsid(0)
+    looks = (procfs.stat(pid) for pid in procfs.own_children() if pid not in spare)
+    return [one for one in looks if one is not None and one.session != session]
+
+
+def adopted_trees(spare: Collection[int]) -> list[Stat]:
+    """``adopted`` and everything below it."""
+    roots = adopted(spare)
+    if not roots:
+        return roots
+    below = procfs.descendants({one.pid for one in roots}, procfs.snapshot())
+    for one in roots:
+        below.setdefault(one.pid, one)
+    return list(below.values())

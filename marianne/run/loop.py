@@ -1,0 +1,103 @@
+"""One selector, one heap of timers, one thread: all that the worker waits with."""
+
+from __future__ import annotations
+
+import heapq
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+class Timer:
+    """A call that is due once; ``cancel`` may be called at any time."""
+
+    __slots__ = ("_call", "due")
+
+    def __init__(self, due: float, call: Callable[[], Any]) -> None:
+        self.due = due
+        self._call: Callable[[], Any] | None = call
+
+    def cancel(self) -> None:
+        """Drops the call; its place in the heap goes when its time comes."""
+        self._call = None
+
+    def fire(self) -> None:
+        """Makes the call, unless it was cancelled."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+    def __lt__(self, other: Timer) -> bool:
+        return self.due < other.due
+
+
+class Loop:
+    """Calls readers when their descriptor can be read, and timers when they are due.
+
+    ``before_wait`` runs before each wait; it may return True to say that there is more to do at
+    once (an edge-triggered descriptor needs to be asked again after each use).
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callable[[], Any]] = {}
+        self._timers: list[Timer] = []
+        self._running = False
+        self.before_wait: Callable[[], bool] = lambda: False
+
+    def add_reader(self, fd: int, call: Callable[[], Any]) -> None:
+        """Calls ``call`` whenever ``fd`` can be read."""
+        self._readers[fd] = call
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def remove_reader(self, fd: int) -> None:
+        """Forgets ``fd``; it stays open."""
+        if self._readers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def call_later(self, seconds: float, call: Callable[[], Any]) -> Timer:
+        """Calls ``call`` once, ``seconds`` from now."""
+        timer = Timer(time.monotonic() + seconds, call)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def stop(self) -> None:
+        """Makes ``run`` return after the present round."""
+        self._running = False
+
+    def run(self) -> None:
+        """Until ``stop``."""
+        self._running = True
+        while self._running:
+            self.turn()
+
+    def turn(self, longest: float | None = None) -> None:
+        """One round: what is due, then a wait of at most ``longest`` seconds."""
+        self._fire_due()
+        if not self._running and longest is None:
+            return
+        timeout = 0.0 if self.before_wait() else self._until_next()
+        if longest is not None:
+            timeout = longest if timeout < 0 else min(timeout, longest)
+        for fd, _ in self._epoll.poll(timeout):
+            call = self._readers.get(fd)
+            if call is not None:
+                call()
+
+    def _fire_due(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0].due <= now:
+            heapq.heappop(self._timers).fire()
+
+    def _until_next(self) -> float:
+        # A cancelled timer at the top would wake us for nothing.
+        while self._timers and self._timers[0]._call is None:
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return -1.0
+        return max(0.0, self._timers[0].due - time.monotonic())
+
+    def close(self) -> None:
+        """Releases the selector."""
+        self._epoll.close()

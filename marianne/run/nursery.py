@@ -1,0 +1,283 @@
+"""All processes below a worker: each child tree has one owner, and ends with it, entirely.
+
+The worker is a subreaper, so whatever a sheet leaves behind (setsid, double fork, a daemon) becomes
+the worker's own child the moment its parent dies. Every living remnant of a sheet therefore stands
+below a child of ours that is no leader: one cheap look at our children says whether there is any.
+Which sheet an orphan came from is told by its watermark, its group, its environment, and where it
+shed all of these by time: it may stay only while a sheet runs that is old enough to be its origin.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from marianne.run import procfs, watermark
+from marianne.run.confine import FIRST_PAUSE, Ladder, signal_exact
+from marianne.run.loop import Loop, Timer
+from marianne.run.procfs import Stat
+from marianne.run.spawn import Command, spawn
+from marianne.run.watermark import Watermark
+
+# What is just ending when its sheet ends (the tee of a `> >(tee log)`) may finish in peace and is
+# not reported.
+SETTLE_SECONDS = 0.1
+# How long after SIGKILL a survivor is waited for: only uninterruptible sleep or another user's
+# process withstands it, and neither may hold a sheet for ever.
+PATIENCE_SECONDS = 10.0
+
+
+class Ended:
+    """How a child tree ended. Either ``exit_code`` or ``signal`` is set, of the leader.
+
+    ``left_running`` are the processes that outlived the leader and were ended; ``survivors`` those
+    that could not be. Memory is the largest process of the tree that was waited for, in MB; it
+    never reads less than the worker itself, whose memory a child has until its exec.
+    """
+
+    __slots__ = ("cpu_seconds", "exit_code", "left_running", "peak_mb", "signal", "survivors")
+
+    def __init__(self, child: Child, survivors: tuple[int, ...]) -> None:
+        code = os.waitstatus_to_exitcode(child.status or 0)
+        self.exit_code = code if code >= 0 else None
+        self.signal = -code if code < 0 else None
+        self.left_running = tuple(sorted(child.left))
+        self.survivors = survivors
+        self.cpu_seconds = child.cpu_seconds
+        self.peak_mb = child.peak_mb
+
+
+class Child:
+    """A leader, its group, and whatever descends from it."""
+
+    __slots__ = (
+        "asked_to_end",
+        "cpu_seconds",
+        "grace",
+        "label",
+        "ladder",
+        "left",
+        "mark",
+        "on_done",
+        "peak_mb",
+        "pid",
+        "settle_until",
+        "start_ticks",
+        "status",
+    )
+
+    def __init__(
+        self,
+        pid: int,
+        start_ticks: int,
+        mark: int | None,
+        label: str,
+        grace: float,
+        on_done: OnDone,
+    ) -> None:
+        self.pid = pid
+        self.mark = mark
+        self.label = label
+        self.grace = grace
+        self.on_done = on_done
+        self.start_ticks = start_ticks
+        self.settle_until = 0.0
+        self.asked_to_end = False
+        self.status: int | None = None  # the leader's wait status; None while it lives
+        self.ladder: Ladder | None = None
+        self.left: set[int] = set()
+        self.cpu_seconds = 0.0
+        self.peak_mb = 0.0
+
+
+OnDone = Callable[[Ended], None]
+
+
+class Nursery:
+    """Starts children, ends them, and tells their owner when the last process of each is gone.
+
+    ``reap`` must be called after each SIGCHLD. ``label`` of a child is ``MARIANNE_SHEET`` and
+    ``MARIANNE_ATTEMPT`` joined by a dot, as its environment says.
+    """
+
+    def __init__(self, loop: Loop, owner: str) -> None:
+        self._loop = loop
+        self._owner = owner
+        self._watermark = Watermark(owner)
+        self._leaders: dict[int, Child] = {}  # by pid, until the leader is reaped
+        self._alive: dict[int, Child] = {}  # by pid of the leader, until the whole tree is gone
+        self._by_mark: dict[int, Child] = {}
+        self._origin: dict[int, Child | None] = {}  # of adopted orphans
+        self._timer: Timer | None = None
+
+    def __len__(self) -> int:
+        return len(self._alive)
+
+    def start(self, command: Command, on_done: OnDone, label: str, grace: float) -> Child:
+        """Spawns and owns a child; raises SpawnError. ``on_done`` is called exactly once."""
+        born = procfs.now_ticks()
+        mark = self._watermark.put_on()
+        try:
+            pid = spawn(command)
+        finally:
+            self._watermark.take_off()
+        child = Child(pid, born, mark, label, grace, on_done)
+        self._leaders[pid] = self._alive[pid] = child
+        if mark is not None:
+            self._by_mark[mark] = child
+        return child
+
+    def end(self, child: Child, grace: float | None = None) -> None:
+        """SIGTERM, grace, SIGKILL for the whole tree. Again with a shorter grace: hurries."""
+        if child.pid not in self._alive:
+            return
+        now, grace = time.monotonic(), child.grace if grace is None else grace
+        child.asked_to_end = True
+        if child.ladder is None:
+            child.ladder = Ladder(now, grace)
+        else:
+            child.ladder.shorten(now, grace)
+        self._sweep()
+
+    def members(self, child: Child, look: dict[int, Stat]) -> dict[int, Stat]:
+        """The living processes of a child's tree."""
+        return procfs.descendants(self._roots().get(child, set()), look)
+
+    # -- endings
+
+    def reap(self) -> None:
+        """Collects what has ended; tells owners whose trees are gone, begins to sweep others."""
+        ended = []
+        reaped = 0
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            reaped += 1
+            child = self._leaders.pop(pid, None)
+            if child is not None:
+                child.status = status
+                ended.append(child)
+            else:
+                child = self._origin.pop(pid, None)
+            if child is not None:
+                child.cpu_seconds += usage.ru_utime + usage.ru_stime
+                child.peak_mb = max(child.peak_mb, usage.ru_maxrss / 1024)
+        if reaped:
+            self._look(ended)
+
+    def _look(self, ended: list[Child]) -> None:
+        roots = self._roots()
+        waiting = [c for c in self._alive.values() if c.status is not None]
+        for child in waiting:
+            if not roots.get(child):
+                self._finish(child, ())
+            elif child.ladder is not None:
+                self._again(FIRST_PAUSE)
+            elif child in ended:
+                child.settle_until = time.monotonic() + SETTLE_SECONDS
+                self._again(SETTLE_SECONDS)
+
+    def _roots(self) -> dict[Child, set[int]]:
+        """For each child tree the topmost living processes of it. Ends strays at once."""
+        roots: dict[Child, set[int]] = {c: {c.pid} for c in self._leaders.values()}
+        try:
+            # Exact where it answers: no child at all, living or not.
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return roots
+        for pid in procfs.own_children():
+            if pid in self._leaders:
+                continue
+            look = procfs.stat(pid)
+            if look is None or look.dead:
+                continue
+            if pid not in self._origin:
+                self._origin[pid] = self._trace(look)
+            origin = self._origin[pid] or self._oldest_possible(look)
+            if origin is None or origin.pid not in self._alive:
+                signal_exact(pid, look.start_time, signal.SIGKILL)
+            else:
+                roots.setdefault(origin, set()).add(pid)
+        return roots
+
+    def _trace(self, orphan: Stat) -> Child | None:
+        """Which child an orphan descends from, by what it carries."""
+        mark = watermark.read(orphan.pid)
+        if mark is not None and mark in self._by_mark:
+            return self._by_mark[mark]
+        if orphan.pgrp in self._alive:
+            return self._alive[orphan.pgrp]
+        data = procfs.environ(orphan.pid)
+        if procfs.environ_value(data, "MARIANNE_OWNER") == self._owner:
+            sheet = procfs.environ_value(data, "MARIANNE_SHEET")
+            attempt = procfs.environ_value(data, "MARIANNE_ATTEMPT")
+            for child in self._alive.values():
+                if child.label == f"{sheet}.{attempt}":
+                    return child
+        return None
+
+    def _oldest_possible(self, orphan: Stat) -> Child | None:
+        """For an orphan that carries nothing: a running child that may be its origin, else one
+        that is ending, else none: then it is a remnant of a child that is done."""
+        able = [c for c in self._alive.values() if c.start_ticks <= orphan.start_time]
+        return min(able, key=lambda c: (c.status is not None, c.start_ticks), default=None)
+
+    # -- sweeping
+
+    def _again(self, seconds: float) -> None:
+        due = time.monotonic() + seconds
+        if self._timer is not None:
+            if self._timer.due <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        busy = [c for c in self._alive.values() if c.ladder is not None or c.status is not None]
+        if not busy:
+            return
+        look = procfs.snapshot()
+        roots = self._roots()
+        now = time.monotonic()
+        pauses = []
+        for child in busy:
+            targets = procfs.descendants(roots.get(child, set()), look)
+            if not roots.get(child) and child.status is not None:
+                self._finish(child, ())
+                continue
+            if child.ladder is None and now < child.settle_until:
+                pauses.append(child.settle_until - now)
+                continue
+            if child.status is not None and not child.asked_to_end:
+                child.left.update(targets)
+            if child.ladder is None:
+                child.ladder = Ladder(now, child.grace)
+            if now > child.ladder.kill_at + PATIENCE_SECONDS and child.status is not None:
+                self._finish(child, tuple(sorted(targets)))
+                continue
+            child.ladder.press(now, targets.values(), self._groups(child, targets))
+            pauses.append(child.ladder.pause(now))
+        if pauses:
+            self._again(min(pauses))
+
+    def _groups(self, child: Child, targets: dict[int, Stat]) -> set[int]:
+        """The groups that are this child's alone."""
+        groups = {one.pgrp for one in targets.values()}
+        groups.add(child.pid)
+        return {g for g in groups if g == child.pid or g not in self._alive}
+
+    def _finish(self, child: Child, survivors: tuple[int, ...]) -> None:
+        if self._alive.pop(child.pid, None) is None:
+            return
+        if child.mark is not None:
+            self._by_mark.pop(child.mark, None)
+        child.on_done(Ended(child, survivors))

@@ -1,0 +1,178 @@
+"""What the kernel says about processes.
+
+Standard library only, and few modules of it: the heart imports this file too and must stay small.
+All readers answer None (or nothing) for a process that is gone; they never raise for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+DEAD_STATES = "ZXx"
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+class Stat:
+    """One look at one process. ``start_time`` is in clock ticks since boot (field 22)."""
+
+    __slots__ = ("pgrp", "pid", "ppid", "rss_mb", "session", "start_time", "state")
+
+    def __init__(
+        self,
+        pid: int,
+        state: str,
+        ppid: int,
+        pgrp: int,
+        session: int,
+        start_time: int,
+        rss_mb: float,
+    ) -> None:
+        self.pid = pid
+        self.state = state
+        self.ppid = ppid
+        self.pgrp = pgrp
+        self.session = session
+        self.start_time = start_time
+        self.rss_mb = rss_mb
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended and only waits to be reaped."""
+        return self.state in DEAD_STATES
+
+    def __repr__(self) -> str:
+        return f"Stat(pid={self.pid}, state={self.state!r}, ppid={self.ppid}, pgrp={self.pgrp})"
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        data = os.read(fd, 65536)
+        chunk = data
+        while len(chunk) == 65536:
+            chunk = os.read(fd, 65536)
+            data += chunk
+        return data
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def stat(pid: int) -> Stat | None:
+    """Reads /proc/PID/stat; a zombie is still found (see ``Stat.dead``)."""
+    data = _read(f"/proc/{pid}/stat")
+    if not data:
+        return None
+    # The program's name stands in brackets and may hold brackets and blanks itself.
+    fields = data[data.rindex(b")") + 2 :].split()
+    return Stat(
+        pid,
+        fields[0].decode(),
+        int(fields[1]),
+        int(fields[2]),
+        int(fields[3]),
+        int(fields[19]),
+        int(fields[21]) * _PAGE_MB,
+    )
+
+
+def start_time(pid: int) -> int | None:
+    """When ``pid`` started, which together with the pid names one process of this boot."""
+    found = stat(pid)
+    return found.start_time if found else None
+
+
+def boot_id() -> str:
+    """The id of this boot: recorded pids and start times mean something only under the same one."""
+    return (_read("/proc/sys/kernel/random/boot_id") or b"").decode().strip()
+
+
+def now_ticks() -> int:
+    """The present in the unit of ``Stat.start_time``."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS)
+
+
+def pids() -> list[int]:
+    """All processes, ended ones that wait to be reaped included."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def snapshot() -> dict[int, Stat]:
+    """All living processes. Not atomic: what is born during the look may be missing."""
+    found = {}
+    for pid in pids():
+        one = stat(pid)
+        if one is not None and not one.dead:
+            found[pid] = one
+    return found
+
+
+def own_children() -> list[int]:
+    """Our unreaped children of every thread, the ones we adopted as a subreaper included.
+
+    Much cheaper than a look at all processes (6 us). Not atomic: when a child ends during the
+    look, another one may be missing from it. A second look finds that one.
+    """
+    found: list[int] = []
+    for task in os.listdir("/proc/self/task"):
+        data = _read(f"/proc/self/task/{task}/children")
+        if data:
+            found.extend(map(int, data.split()))
+    return found
+
+
+def descendants(roots: set[int], look: dict[int, Stat]) -> dict[int, Stat]:
+    """The living processes of ``look`` that are one of ``roots`` or stand below one."""
+    below: dict[int, list[int]] = {}
+    for one in look.values():
+        below.setdefault(one.ppid, []).append(one.pid)
+    found: dict[int, Stat] = {}
+    todo = list(roots)
+    while todo:
+        pid = todo.pop()
+        if pid in found:
+            continue
+        if pid in look:
+            found[pid] = look[pid]
+        todo.extend(below.get(pid, ()))
+    return found
+
+
+def environ(pid: int) -> bytes:
+    """The environment that ``pid`` was started with; empty if it is gone or not ours to read."""
+    return _read(f"/proc/{pid}/environ") or b""
+
+
+def environ_value(data: bytes, name: str) -> str | None:
+    """One variable from what ``environ`` read."""
+    key = name.encode() + b"="
+    for item in data.split(b"\0"):
+        if item.startswith(key):
+            return os.fsdecode(item[len(key) :])
+    return None
+
+
+def owner_uid(pid: int) -> int | None:
+    """The user that ``pid`` runs as."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
+def realtime_limits(pid: int) -> tuple[int, int] | None:
+    """The limits (soft, hard) on realtime run time, which carry our watermark; see watermark."""
+    data = _read(f"/proc/{pid}/limits")
+    if not data:
+        return None
+    at = data.find(b"Max realtime timeout")
+    if at < 0:
+        return None
+    soft, hard = data[at + 20 :].split(None, 2)[:2]
+    return tuple(-1 if v == b"unlimited" else int(v) for v in (soft, hard))  # type: ignore[return-value]

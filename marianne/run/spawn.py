@@ -1,0 +1,132 @@
+"""Starting one program in a process group of its own, with files for its standard streams.
+
+os.posix_spawn, because it costs half of Popen. It has no working directory, so the caller's is
+changed first; that is safe in a process with one thread, and only there. It searches our PATH, not
+the child's, so the program is looked up here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Mapping, Sequence
+
+_ALL_SIGNALS = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class SpawnError(Exception):
+    """A program could not be started. The message is for the score's author.
+
+    ``category`` is not_found where the program is missing or cannot be one, else internal.
+    """
+
+    def __init__(self, category: str, message: str) -> None:
+        super().__init__(message)
+        self.category = category
+        self.message = message
+
+
+class Command:
+    """What to start. ``stdin`` None is /dev/null; ``stderr`` None goes where stdout goes."""
+
+    __slots__ = ("argv", "cwd", "env", "stderr", "stdin", "stdout")
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        stdout: str,
+        stderr: str | None = None,
+        stdin: str | None = None,
+    ) -> None:
+        self.argv = argv
+        self.env = env
+        self.cwd = cwd
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
+    """The file that ``name`` means to a child with this environment and working directory."""
+    if "/" in name:
+        return name if os.path.isabs(name) else os.path.join(cwd, name)
+    for folder in env.get("PATH", _DEFAULT_PATH).split(":"):
+        path = os.path.join(cwd, folder or ".", name)
+        if os.access(path, os.X_OK) and not os.path.isdir(path):
+            return path
+    raise SpawnError("not_found", f"Executable not found: {name} (looked in the sheet's PATH)")
+
+
+def spawn(command: Command, program: str | None = None) -> int:
+    """Starts it and answers its pid, which is also the id of its group.
+
+    Every signal is back at its default and none is blocked: an ignored SIGHUP or SIGPIPE of ours
+    would go on being ignored below. Outputs are opened for appending, so that a program that
+    opens /dev/stderr anew cannot make another writer overwrite.
+    """
+    path = program or find_program(command.argv[0], command.env, command.cwd)
+    out = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, 0, command.stdin or os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, command.stdout, out, 0o600),
+    ]
+    if command.stderr is None:
+        actions.append((os.POSIX_SPAWN_DUP2, 1, 2))
+    else:
+        actions.append((os.POSIX_SPAWN_OPEN, 2, command.stderr, out, 0o600))
+    try:
+        enter(command.cwd)
+        return os.posix_spawn(
+            path,
+            list(command.argv),
+            command.env,
+            file_actions=actions,
+            setpgroup=0,
+            setsigmask=(),
+            setsigdef=_ALL_SIGNALS,
+        )
+    except OSError as error:
+        raise _explain(error, command, path) from error
+    except ValueError as error:  # a NUL byte in an argument or in the environment
+        raise SpawnError("internal", f"Cannot start {command.argv[0]}: {error}") from error
+
+
+def enter(folder: str) -> None:
+    """Changes to ``folder`` and makes it if it is not there: a sheet may have removed it."""
+    try:
+        os.chdir(folder)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        os.chdir(folder)
+
+
+def _explain(error: OSError, command: Command, path: str) -> SpawnError:
+    name = command.argv[0]
+    if error.errno == errno.ENOENT:
+        if not os.path.exists(path):
+            return SpawnError("not_found", f"Executable not found: {name}")
+        for needed in (command.stdin, os.path.dirname(command.stdout), command.cwd):
+            if needed and not os.path.exists(needed):
+                return SpawnError("internal", f"Cannot start {name}: {needed} is gone")
+        return SpawnError(
+            "not_found", f"Cannot start {name}: the interpreter that it names does not exist"
+        )
+    if error.errno == errno.ENOEXEC:
+        return SpawnError(
+            "not_found",
+            f"Cannot start {name}: no program that this machine runs (a script needs a first line "
+            "like #!/bin/sh)",
+        )
+    if error.errno in (errno.EACCES, errno.EISDIR):
+        return SpawnError("not_found", f"Cannot start {name}: not executable ({error.strerror})")
+    if error.errno == errno.E2BIG:
+        return SpawnError(
+            "internal",
+            f"Cannot start {name}: its arguments and environment are too large (one argument may "
+            "have 128 KiB); let the instrument read the prompt from stdin",
+        )
+    return SpawnError("internal", f"Cannot start {name}: {error.strerror}")

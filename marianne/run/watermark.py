@@ -1,0 +1,84 @@
+"""A mark that a process cannot lose by accident: in the limits that it inherits.
+
+A child that calls setsid, forks twice and clears its environment has left its group, its session,
+its parent and our marker behind. Resource limits go through all of that. RLIMIT_RTTIME bounds the
+time that a *realtime* process may run without sleeping and means nothing to any other, so its
+value is free to carry a number, as long as it stays beyond any real bound (2**61 us are 73,000
+years). The hard limit carries the owner, the soft limit the attempt:
+
+    hard = 2**62 + 62 bits of the owner's hash        set once by the worker
+    soft = 2**61 + 61 bits: worker and attempt        set before each spawn; hard in the worker
+
+A process that sets this limit itself (sound servers do) or a system without it is only as well
+known as by its group, its session and its environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+
+from marianne.run import procfs
+
+_HARD = 1 << 62
+_SOFT = 1 << 61
+_COUNTER_BITS = 24
+
+
+def owner_mark(owner: str) -> int:
+    """The hard limit that every process of a conductor's home carries."""
+    digest = hashlib.sha256(owner.encode()).digest()
+    return _HARD | int.from_bytes(digest[:8], "big") & (_HARD - 1)
+
+
+class Watermark:
+    """Gives each attempt its own mark. For a process with a single thread: the worker."""
+
+    def __init__(self, owner: str) -> None:
+        self._count = 0
+        self._base = int.from_bytes(os.urandom(8), "big") << _COUNTER_BITS & (_SOFT - 1)
+        self.hard = self._claim(owner_mark(owner))
+
+    @staticmethod
+    def _claim(hard: int) -> int | None:
+        try:
+            resource.setrlimit(resource.RLIMIT_RTTIME, (hard, hard))
+            return hard
+        except (ValueError, OSError):
+            pass  # below another conductor, without the right to raise its mark: keep that one
+        try:
+            inherited = resource.getrlimit(resource.RLIMIT_RTTIME)[1]
+        except (ValueError, OSError):
+            return None
+        return inherited if inherited >= _HARD else None
+
+    def put_on(self) -> int | None:
+        """Marks what is spawned from now on; answers the mark, None where there is none."""
+        if self.hard is None:
+            return None
+        self._count += 1
+        mark = _SOFT | self._base | self._count & ((1 << _COUNTER_BITS) - 1)
+        try:
+            resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self.hard))
+        except (ValueError, OSError):
+            self.hard = None
+            return None
+        return mark
+
+    def take_off(self) -> None:
+        """Unmarks ourselves, so that nobody takes the worker for one of its sheets."""
+        if self.hard is not None:
+            resource.setrlimit(resource.RLIMIT_RTTIME, (self.hard, self.hard))
+
+
+def read(pid: int) -> int | None:
+    """The attempt's mark that ``pid`` carries, None if it has none."""
+    limits = procfs.realtime_limits(pid)
+    return limits[0] if limits and _SOFT <= limits[0] < _HARD else None
+
+
+def belongs_to(pid: int, owner: str) -> bool:
+    """Whether ``pid`` is, or descends from, a sheet of this owner's: not one of our own."""
+    limits = procfs.realtime_limits(pid)
+    return bool(limits) and limits[1] == owner_mark(owner) and _SOFT <= limits[0] < _HARD  # type: ignore[index]

@@ -1,0 +1,41 @@
+"""The stage that process tests play on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_stage import Stage
+
+from marianne.run import confine
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage; what a failed test leaves on it is killed by pid."""
+    confine.become_subreaper()
+    here = os.getcwd()
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    before_fd = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    before = signal.signal(signal.SIGCHLD, lambda *_: None)
+    made = Stage(tmp_path)
+
+    def wake() -> None:
+        os.read(read, 4096)
+        made.nursery.reap()
+
+    made.loop.add_reader(read, wake)
+    yield made
+    for pid in made.alive():
+        os.kill(pid, signal.SIGKILL)
+    signal.set_wakeup_fd(before_fd)
+    signal.signal(signal.SIGCHLD, before)
+    os.close(read)
+    os.close(write)
+    made.loop.close()
+    os.chdir(here)

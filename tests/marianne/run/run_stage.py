@@ -1,0 +1,74 @@
+"""Nasty children, and a look at processes that is the tests' own, not imported from marianne."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from marianne.run.loop import Loop
+from marianne.run.nursery import Nursery
+from marianne.run.spawn import Command
+
+
+def wait_for(condition: Callable[[], object], timeout: float = 10.0) -> None:
+    """Waits until the condition holds, at most ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not hold in time"
+        select.select([], [], [], 0.005)
+
+
+def tagged(tag: str) -> list[int]:
+    """Pids of living processes whose command line holds ``tag``."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            line = Path(f"/proc/{name}/cmdline").read_bytes()
+            state = Path(f"/proc/{name}/stat").read_text().rpartition(") ")[2][0]
+        except OSError:
+            continue
+        if tag.encode() in line and state not in "ZX":
+            found.append(int(name))
+    return found
+
+
+class Stage:
+    """A nursery with a loop and SIGCHLD, as the worker has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.loop = Loop()
+        self.owner = uuid4().hex
+        self.tag = f"tag-{uuid4().hex}"
+        self.nursery = Nursery(self.loop, self.owner)
+        self.count = 0
+
+    def command(self, script: str, env: dict[str, str] | None = None) -> Command:
+        """A bash script; ``$TAG`` in it marks command lines for ``alive``."""
+        self.count += 1
+        out = self.folder / f"{self.count}.out"
+        env = {"PATH": os.environ["PATH"], "MARIANNE_OWNER": self.owner} | (env or {})
+        return Command(
+            ["bash", "-c", script.replace("$TAG", self.tag), self.tag],
+            env,
+            str(self.folder),
+            str(out),
+            str(self.folder / f"{self.count}.err"),
+        )
+
+    def turn_until(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
+        """Runs the loop until the condition holds."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, "the condition did not hold in time"
+            self.loop.turn(0.02)
+
+    def alive(self) -> list[int]:
+        """The test's own count of this stage's processes."""
+        return tagged(self.tag)
