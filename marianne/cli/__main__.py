@@ -1,0 +1,5 @@
+"""``python -m marianne.cli``."""
+
+from marianne.cli.main import main
+
+main()

@@ -1,0 +1,72 @@
+"""``marianne events [JOB]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from marianne.cli import jobs
+from marianne.cli.options import Verb, json_option
+from marianne.cli.render.events import print_event
+from marianne.cli.render.out import print_json
+from marianne.cli.session import Session
+
+
+@click.command("events", cls=Verb)
+@click.argument("job", required=False)
+@click.option("--follow", "-f", is_flag=True, help="Go on with what happens (a job: to its end).")
+@click.option(
+    "--from",
+    "start",
+    type=click.IntRange(min=0),
+    metavar="SEQ",
+    help="Begin with the event of this number.",
+)
+@json_option
+@click.pass_obj
+def command(
+    session: Session, job: str | None, follow: bool, start: int | None, as_json: bool
+) -> None:
+    """Print what happened, and follow what happens.
+
+    Without --from: all that is kept; with --follow and no JOB: from now on. With --json one
+    object a line. A follower sees each event once and in order, also over a restart of the
+    conductor.
+    """
+    for event in _events(session, job, follow, start):
+        if event is None:
+            continue
+        if as_json:
+            print_json(event, stream=True)
+        else:
+            print_event(event, with_job=job is None)
+
+
+def _events(
+    session: Session, job: str | None, follow: bool, start: int | None
+) -> Iterable[dict[str, Any] | None]:
+    after = max(0, (start or 0) - 1)
+    if not follow:
+        return jobs.past_events(session, _exact(session, job), after)
+    last = jobs.events_page(session, None, after, limit=1)["last"]
+    if job is None:
+        return jobs.tail(session, None, last if start is None else after)
+    # The number first, the status then: an end that the status does not show yet has a higher one.
+    status = session.request("job.status", {"job_id": job})
+    if status["status"] in jobs.TERMINAL:
+        return jobs.past_events(session, status["job_id"], after)
+    return jobs.tail(
+        session,
+        status["job_id"],
+        after,
+        stop=lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last,
+    )
+
+
+def _exact(session: Session, job: str | None) -> str | None:
+    """The whole id of a job that was named by a prefix; fails for an unknown one."""
+    if job is None:
+        return None
+    return str(session.request("job.status", {"job_id": job, "sheets": [1, 1]})["job_id"])

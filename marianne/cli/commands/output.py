@@ -1,0 +1,105 @@
+"""``marianne output JOB [SHEET]``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from marianne.cli.following import detaching
+from marianne.cli.options import Verb, json_option
+from marianne.cli.render.out import note, print_json
+from marianne.cli.session import Session
+from marianne.cli.sheets import sheet_number
+
+PAGE = 1 << 20
+QUICK, SLOW = 0.05, 1.0
+"""Seconds between two looks at a growing output: quick while it grows, slower while it does not."""
+
+
+@click.command("output", cls=Verb)
+@click.argument("job")
+@click.argument("sheet", required=False)
+@click.option("--follow", "-f", is_flag=True, help="Go on printing until the sheet has ended.")
+@click.option("--stderr", "stream", flag_value="err", help="What it wrote to standard error.")
+@click.option("--prompt", "stream", flag_value="prompt", help="What it was given: the prompt.")
+@click.option(
+    "--attempt", type=click.IntRange(min=1), metavar="N", help="Of this attempt, not the last."
+)
+@json_option
+@click.pass_obj
+def command(
+    session: Session,
+    job: str,
+    sheet: str | None,
+    follow: bool,
+    stream: str | None,
+    attempt: int | None,
+    as_json: bool,
+) -> None:
+    """Print what a sheet wrote.
+
+    A SHEET is a number or a name; without one it is the last that has output. The bytes come out
+    as they are. With --json: one object with the text and where it lies.
+    """
+    if follow and as_json:
+        raise click.UsageError("--follow prints bytes, --json one object: choose one")
+    params: dict[str, Any] = {
+        "job_id": job,
+        "sheet": None if sheet is None else sheet_number(session, job, sheet),
+        "attempt": attempt,
+        "stream": stream or "out",
+        "offset": 0,
+        "limit": PAGE,
+    }
+    if as_json:
+        _print_object(session, params)
+        return
+    with detaching(job):
+        _copy(session, params, follow)
+
+
+def _copy(session: Session, params: dict[str, Any], follow: bool) -> None:
+    """Copies the output to standard output; with ``follow`` until the attempt has ended."""
+    pause = QUICK
+    first = True
+    while True:
+        part = session.request("job.output", params)
+        if first and params["sheet"] is None:
+            _say_which(part)
+        first = False
+        # Of one attempt from here on, even if the sheet is tried again meanwhile.
+        params |= {
+            "sheet": part["sheet"],
+            "attempt": part["attempt"],
+            "offset": part["next_offset"],
+        }
+        if part["data"]:
+            sys.stdout.buffer.write(part["data"])
+            sys.stdout.buffer.flush()
+            pause = QUICK
+        if part["next_offset"] < part["size"]:
+            continue
+        if not follow or part["ended"]:
+            return
+        time.sleep(pause)
+        pause = min(SLOW, pause * 1.5)
+
+
+def _print_object(session: Session, params: dict[str, Any]) -> None:
+    part = session.request("job.output", params)
+    data = part["data"]
+    while part["next_offset"] < part["size"]:
+        more = {**params, "sheet": part["sheet"], "attempt": part["attempt"]}
+        part = session.request("job.output", {**more, "offset": part["next_offset"]})
+        data += part["data"]
+    fields = ("job_id", "sheet", "attempt", "path", "size", "ended")
+    text = data.decode("utf-8", "replace")
+    print_json({**{name: part.get(name) for name in fields}, "text": text})
+
+
+def _say_which(part: dict[str, Any]) -> None:
+    if sys.stderr.isatty():
+        note(f"(sheet {part['sheet']}, attempt {part['attempt']})")

@@ -1,0 +1,164 @@
+"""``marianne run SCORE``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from marianne.cli import jobs
+from marianne.cli.errors import CliError
+from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
+from marianne.cli.following import detaching, follow
+from marianne.cli.options import Verb, json_option, timeout_option
+from marianne.cli.render.out import note, print_json, say
+from marianne.cli.render.problems import print_warnings
+from marianne.cli.session import Session
+from marianne.cli.start import start_conductor
+
+SUBMIT_SECONDS = 60.0
+"""Reading and expanding a score of many thousand sheets is part of the answer."""
+
+
+@click.command("run", cls=Verb)
+@click.argument("score")
+@click.option("--wait", "-w", is_flag=True, help="Return when the job has ended, with its result.")
+@click.option("--follow", "-f", "follow_it", is_flag=True, help="The same, showing the progress.")
+@timeout_option
+@click.option("--id", "job_id", metavar="ID", help="The job's id (default: the score's name).")
+@click.option("--workspace", metavar="DIR", help="Where the sheets work, not what the score says.")
+@click.option("--var", "variables", multiple=True, metavar="K=V", help="Set a variable (a text).")
+@click.option(
+    "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
+)
+@click.option("--fresh", is_flag=True, help="Archive the workspace first.")
+@click.option("--start-sheet", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N.")
+@click.option("--dry-run", is_flag=True, help="Show the sheets and their prompts; run nothing.")
+@click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
+@json_option
+@click.pass_obj
+def command(
+    session: Session,
+    score: str,
+    wait: bool,
+    follow_it: bool,
+    timeout: float | None,
+    job_id: str | None,
+    workspace: str | None,
+    variables: tuple[str, ...],
+    priority: int,
+    fresh: bool,
+    start_sheet: int | None,
+    dry_run: bool,
+    no_start: bool,
+    as_json: bool,
+) -> int:
+    """Run a score: submit it, and wait for it or follow it if asked.
+
+    SCORE is a file, or - for standard input. Starts a conductor in the background when none runs.
+    The job runs with this command's environment. Ctrl-C while waiting detaches; the job goes on.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
+    params: dict[str, Any] = {
+        **_source(score),
+        "workspace": workspace,
+        "client_cwd": os.getcwd(),
+        "id": job_id,
+        "variables": _variables(variables),
+        "priority": priority,
+        "fresh": fresh,
+        "start_sheet": start_sheet,
+        "dry_run": dry_run,
+        "environment": _environment(),
+        "self_healing": False,
+        "self_healing_auto_confirm": False,
+        "chain_depth": None,
+    }
+    if no_start:
+        session.need_conductor()
+    elif not session.running():
+        started = start_conductor(session)
+        if not started.already_running and sys.stderr.isatty():
+            note(f"started a conductor (pid {started.pid})")
+    response = session.request("job.submit", params, deadline=SUBMIT_SECONDS)
+    if response["status"] not in ("accepted", "pending"):
+        raise CliError("conflict", response.get("message") or "the job was not accepted")
+    print_warnings(response.get("warnings") or [])
+    if dry_run:
+        return _show_plan(response, as_json)
+    job_id = str(response["job_id"])
+    if not (wait or follow_it or timeout is not None):
+        if as_json:
+            print_json(response)
+        else:
+            say(f"{job_id}: {response.get('message') or response['status']}")
+            if sys.stdout.isatty():
+                note(f"follow it with: marianne wait {job_id} --follow")
+        return OK
+    return _to_the_end(session, response, follow_it, until, as_json)
+
+
+def _to_the_end(
+    session: Session, response: dict[str, Any], follow_it: bool, until: float | None, as_json: bool
+) -> int:
+    """Waits for the job, shows how it ended, and returns that as exit code."""
+    job_id = response["job_id"]
+    if follow_it and as_json:
+        print_json(response, stream=True)
+    with detaching(job_id):
+        if follow_it:
+            status = follow(session, job_id, until=until, as_json=as_json)
+        else:
+            status = jobs.wait_for_end(session, job_id, until)
+        if as_json and not follow_it:
+            print_json({**response, "job": status})
+        elif not as_json:
+            from marianne.cli.render.summary import print_summary
+
+            print_summary(session, status)
+    return BY_JOB_STATUS.get(status["status"], FAILED)
+
+
+def _source(score: str) -> dict[str, Any]:
+    """The score as the conductor takes it: a path that it reads itself, or the text."""
+    if score == "-":
+        try:
+            return {"config_path": None, "score": sys.stdin.buffer.read().decode("utf-8")}
+        except UnicodeDecodeError as error:
+            raise CliError("invalid_score", f"standard input is not UTF-8: {error}") from None
+    path = os.path.abspath(score)
+    if not os.path.exists(path):
+        raise CliError("usage", f"there is no score {score!r}", "write one with: marianne init")
+    if os.path.isdir(path):
+        raise CliError("usage", f"{score!r} is a directory, not a score")
+    return {"config_path": path, "score": None}
+
+
+def _variables(given: tuple[str, ...]) -> dict[str, str]:
+    variables = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.UsageError(f"--var {pair!r} is not NAME=VALUE")
+        variables[name] = value
+    return variables
+
+
+def _environment() -> dict[str, str]:
+    """Our environment as the job's, without the marks of a sheet that we may run in."""
+    from marianne.environment import clean_environment
+
+    return clean_environment()
+
+
+def _show_plan(response: dict[str, Any], as_json: bool) -> int:
+    if as_json:
+        print_json(response)
+    else:
+        from marianne.cli.render.plan import print_plan
+
+        print_plan(response)
+    return OK

@@ -1,0 +1,52 @@
+"""``marianne start``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from marianne.cli.errors import CliError
+from marianne.cli.options import Seconds, Verb, json_option
+from marianne.cli.render.out import print_json, say
+from marianne.cli.session import Session
+from marianne.cli.start import START_SECONDS, start_conductor
+
+
+@click.command("start", cls=Verb)
+@click.option("--foreground", is_flag=True, help="Be the conductor, for a service manager.")
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=START_SECONDS,
+    metavar="TIME",
+    help="How long it may take to be ready.  [default: 30]",
+)
+@json_option
+@click.pass_obj
+def command(session: Session, foreground: bool, timeout: float, as_json: bool) -> None:
+    """Start the conductor in the background.
+
+    Returns when it serves. One that runs already is fine: it is named.
+    """
+    if foreground:
+        _become_conductor(session)
+    result = start_conductor(session, timeout)
+    if as_json:
+        print_json({"pid": result.pid, "already_running": result.already_running})
+    elif result.already_running:
+        say(f"a conductor is running already (pid {result.pid})")
+    else:
+        say(f"conductor started (pid {result.pid})")
+
+
+def _become_conductor(session: Session) -> None:
+    from marianne.daemon.launch import command as conductor
+    from marianne.environment import clean_environment
+
+    pid = session.holder()
+    if pid is not None:
+        raise CliError("conflict", f"a conductor is running already (pid {pid})", "marianne stop")
+    sys.stdout.flush()
+    os.execve(sys.executable, conductor(session.home), clean_environment())

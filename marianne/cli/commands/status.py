@@ -1,0 +1,38 @@
+"""``marianne status [JOB]``."""
+
+from __future__ import annotations
+
+import click
+
+from marianne.cli import jobs
+from marianne.cli.options import Verb, json_option
+from marianne.cli.render.out import print_json
+from marianne.cli.session import Session
+
+
+@click.command("status", cls=Verb)
+@click.argument("job", required=False)
+@json_option
+@click.pass_obj
+def command(session: Session, job: str | None, as_json: bool) -> None:
+    """Show one job with its sheets, or what the conductor is doing.
+
+    Without JOB: the conductor in a line, and the jobs that are active.
+    """
+    if job is not None:
+        status = jobs.job_status(session, job)
+        if as_json:
+            print_json(status)
+            return
+        from marianne.cli.render.job import print_job
+
+        print_job(status)
+        return
+    conductor = session.request("daemon.status")
+    active = jobs.list_jobs(session, everything=False, statuses=[], limit=50)
+    if as_json:
+        print_json({"conductor": conductor, "jobs": active})
+        return
+    from marianne.cli.render.conductor import print_overview
+
+    print_overview(conductor, active)

@@ -1,0 +1,50 @@
+"""``marianne wait JOB…``."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from marianne.cli import jobs as ask
+from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
+from marianne.cli.following import detaching, follow
+from marianne.cli.options import Verb, json_option, timeout_option
+from marianne.cli.render.out import print_json
+from marianne.cli.session import Session
+
+
+@click.command("wait", cls=Verb)
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.option(
+    "--follow", "-f", "follow_it", is_flag=True, help="Show the progress meanwhile (of one job)."
+)
+@timeout_option
+@json_option
+@click.pass_obj
+def command(
+    session: Session, jobs: tuple[str, ...], follow_it: bool, timeout: float | None, as_json: bool
+) -> int:
+    """Wait until jobs have ended; the exit code tells how.
+
+    0 when all have completed, 1 when one failed or was cancelled. Goes on waiting while a job is
+    paused. Ctrl-C ends the waiting, never a job.
+    """
+    if follow_it and len(jobs) > 1:
+        raise click.UsageError("--follow shows one job")
+    until = None if timeout is None else time.monotonic() + timeout
+    ended = []
+    with detaching(", ".join(jobs)):
+        for job in jobs:
+            if follow_it:
+                ended.append(follow(session, job, until=until, as_json=as_json))
+            else:
+                ended.append(ask.wait_for_end(session, job, until))
+    if as_json and not follow_it:
+        print_json(ended if len(jobs) > 1 else ended[0])
+    elif not as_json:
+        from marianne.cli.render.summary import print_summary
+
+        for status in ended:
+            print_summary(session, status)
+    return max((BY_JOB_STATUS.get(status["status"], FAILED) for status in ended), default=OK)

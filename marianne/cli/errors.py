@@ -1,0 +1,42 @@
+"""What a verb raises when it cannot do what was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marianne.cli import exit_codes
+
+
+class CliError(Exception):
+    """One clear message for the user, with a hint of what to do next.
+
+    ``code`` is an error code of the protocol or one of the command line's own (see
+    ``exit_codes.BY_ERROR``); it decides the exit code. ``data`` carries details that only some
+    errors have, such as the problems of an invalid score.
+    """
+
+    def __init__(self, code: str, message: str, hint: str | None = None, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.data = data
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that this error gives the program."""
+        return exit_codes.for_error(self.code)
+
+    def to_map(self) -> dict[str, Any]:
+        """The form that ``--json`` prints."""
+        error = {"code": self.code, "message": self.message, "hint": self.hint}
+        if isinstance(self.data, dict) and self.data.get("problems"):
+            error["problems"] = self.data["problems"]
+        return {"error": error}
+
+
+def no_conductor(home: object) -> CliError:
+    """Nobody holds the lock of this home."""
+    return CliError(
+        "no_conductor", f"no conductor is running for {home}", "start one with: marianne start"
+    )

@@ -1,0 +1,126 @@
+"""Waiting for what the conductor will say, while noticing that it ends, that time is up, or Ctrl-C.
+
+A request or a subscription blocks its thread, so it runs in a thread of its own; the main thread
+waits on descriptors: the thread's eventfd and the pidfd of whoever holds the conductor's lock.
+Nothing here polls.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from marianne.cli.errors import CliError
+from marianne.cli.session import Session
+
+T = TypeVar("T")
+
+_LAST_WORDS = 0.5
+"""Seconds that the source may still deliver after the conductor has ended."""
+
+
+class Feed(Generic[T]):
+    """What ``source`` yields, taken from it in a thread; ``source`` must make its own client.
+
+    The thread is a daemon: the program leaves by os._exit and does not wait for it.
+    """
+
+    def __init__(self, session: Session, source: Callable[[], Iterable[T]]) -> None:
+        self._session = session
+        self._source = source
+        self._items: deque[T] = deque()
+        self._error: BaseException | None = None
+        self._over = False
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._holder = _Holder(session)
+        threading.Thread(target=self._pump, name="feed", daemon=True).start()
+
+    def items(self, until: float | None = None, tick: float | None = None) -> Iterator[T | None]:
+        """Yields what comes, and None after each ``tick`` seconds without anything.
+
+        Raises the source's error; CliError ``timeout`` at ``until`` (monotonic), ``no_conductor``
+        when the conductor has ended and nothing more came.
+        """
+        ended_at: float | None = None
+        while True:
+            while self._items:
+                yield self._items.popleft()
+            if self._over:
+                if self._items:
+                    continue
+                if self._error is not None:
+                    raise self._error
+                return
+            now = time.monotonic()
+            if until is not None and now >= until:
+                raise CliError("timeout", "the time given by --timeout is up")
+            if ended_at is not None and now >= ended_at + _LAST_WORDS:
+                raise CliError(
+                    "no_conductor",
+                    "the conductor has stopped",
+                    "unfinished jobs go on when it runs again: marianne start",
+                )
+            limits = [until, now + tick if tick else None, ended_at and ended_at + _LAST_WORDS]
+            nearest = min((t for t in limits if t is not None), default=None)
+            woken = self._poll(None if nearest is None else nearest - now, ended_at is not None)
+            if not woken and tick:
+                yield None
+            if ended_at is None and self._holder.fd is None and not self._holder.find():
+                ended_at = time.monotonic()
+
+    def _poll(self, seconds: float | None, ended: bool) -> bool:
+        """Waits; whether the thread has something. Drops the holder's pidfd when it has ended."""
+        poller = select.poll()
+        poller.register(self._wake, select.POLLIN)
+        if not ended and self._holder.fd is not None:
+            poller.register(self._holder.fd, select.POLLIN)
+        ready = poller.poll(None if seconds is None else max(0.0, seconds) * 1000)
+        fds = [fd for fd, _ in ready]
+        if self._wake in fds:
+            os.eventfd_read(self._wake)
+        if self._holder.fd in fds:
+            self._holder.drop()
+        return self._wake in fds
+
+    def _pump(self) -> None:
+        try:
+            for item in self._source():
+                self._items.append(item)
+                os.eventfd_write(self._wake, 1)
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+            self._error = error
+        self._over = True
+        os.eventfd_write(self._wake, 1)
+
+
+class _Holder:
+    """The process that holds the conductor's lock, as a pidfd: the heart, else the conductor."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.fd: int | None = None
+        self.find()
+
+    def find(self) -> bool:
+        """Opens the present holder; False when nobody holds the lock."""
+        for _ in range(50):
+            pid = self._session.home.heart() or self._session.holder()
+            if pid is None:
+                return False
+            try:
+                self.fd = os.pidfd_open(pid)
+                return True
+            except ProcessLookupError:
+                time.sleep(0.01)  # ended in this instant, or a heart is replacing its conductor
+        return self._session.running()
+
+    def drop(self) -> None:
+        """The process has ended."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None

@@ -1,0 +1,85 @@
+"""Following one job to its end, and letting go of it without harm."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from marianne.cli import jobs
+from marianne.cli.errors import CliError
+from marianne.cli.render.out import print_json
+from marianne.cli.session import Session
+
+REDRAW = 0.2
+"""Seconds between two pictures of the live view while nothing happens: its clocks go on."""
+
+
+@contextmanager
+def detaching(job: str) -> Iterator[None]:
+    """Turns Ctrl-C into a detachment that says that the job goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CliError(
+            "interrupted",
+            f"detached; {job} goes on",
+            f"marianne wait {job} --follow, or end it: marianne cancel {job}",
+        ) from None
+    except CliError as error:
+        if error.code != "timeout":
+            raise
+        raise CliError(
+            "timeout",
+            f"time is up; {job} goes on",
+            f"marianne wait {job} --follow, or end it: marianne cancel {job}",
+        ) from None
+
+
+def follow(
+    session: Session, job: str, *, until: float | None = None, as_json: bool = False
+) -> dict[str, Any]:
+    """Shows a job's progress until it has ended; returns its status, with sheets.
+
+    On a terminal a live picture, else a line an event; with ``as_json`` an object an event and
+    the status last.
+    """
+    last = jobs.events_page(session, None, 0, limit=1)["last"]
+    status = jobs.job_status(session, job)
+    if status["status"] not in jobs.TERMINAL:
+        events = jobs.tail(
+            session,
+            status["job_id"],
+            0,
+            until=until,
+            tick=REDRAW if _live(as_json) else None,
+            stop=lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last,
+        )
+        _show(status, events, as_json)
+        status = jobs.job_status(session, status["job_id"])
+    if as_json:
+        print_json(status, stream=True)
+    return status
+
+
+def _live(as_json: bool) -> bool:
+    return not as_json and sys.stdout.isatty()
+
+
+def _show(status: dict[str, Any], events: Iterator[dict[str, Any] | None], as_json: bool) -> None:
+    if as_json:
+        for event in events:
+            if event is not None:
+                print_json(event, stream=True)
+    elif _live(as_json):
+        from marianne.cli.render.live import show_live
+
+        show_live(status, events)
+    else:
+        from marianne.cli.render.events import print_event
+
+        names = {row["num"]: row["name"] for row in status.get("sheets") or ()}
+        for event in events:
+            if event is not None:
+                print_event(event, with_job=False, names=names)

@@ -1,0 +1,74 @@
+"""Options that many verbs share, and the command class that gives every verb ``--home``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import click
+
+from marianne.cli.session import Session
+
+F = TypeVar("F")
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class Seconds(click.ParamType):
+    """A length of time: a number of seconds, or a number with ms, s, m, h or d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Reads ``90``, ``1.5h`` or ``200ms`` as seconds."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a duration such as 30, 10s, 5m or 2h", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+def _set_home(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    session = ctx.find_object(Session)
+    if value is not None and session is not None:
+        session.use_home(value)
+
+
+def home_option() -> click.Option:
+    """``--home``, accepted before and after the verb."""
+    return click.Option(
+        ["--home"],
+        metavar="DIR",
+        expose_value=False,
+        callback=_set_home,
+        help="The conductor's directory (default: $MARIANNE_HOME or the user's state directory).",
+    )
+
+
+class Verb(click.Command):
+    """A command of ours: takes ``--home`` beside its own options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(home_option())
+
+
+class VerbGroup(click.Group):
+    """A verb with verbs below it, such as ``config show``."""
+
+    command_class = Verb
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on standard output, errors too."
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+timeout_option = click.option(
+    "--timeout",
+    type=Seconds(),
+    metavar="TIME",
+    help="Give up waiting after this time (exit code 124); what was asked for goes on.",
+)

@@ -1,0 +1,66 @@
+"""The conductor: in a line, and whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marianne.cli.render.jobs import print_jobs
+from marianne.cli.render.out import clean, paint, say
+from marianne.cli.render.values import duration, size
+
+Map = Mapping[str, Any]
+
+
+def print_overview(conductor: Map, jobs: Sequence[Map]) -> None:
+    """One line about the conductor, then the active jobs."""
+    ready = conductor.get("ready", True)
+    word = paint("ready", "green") if ready else paint("not ready", "yellow")
+    say(
+        f"conductor {conductor['pid']} {word}, up {duration(conductor['uptime_seconds'])}, "
+        f"{_count(conductor.get('running_jobs', 0), 'job')} running"
+        + (f", pressure {conductor['pressure']}" if _pressed(conductor.get("pressure")) else "")
+    )
+    if jobs:
+        say()
+        print_jobs(jobs)
+
+
+def print_conductor(status: Map) -> None:
+    """Every field, one a line."""
+    disk = status.get("disk") or {}
+    facts = {
+        "pid": status.get("pid"),
+        "heart": status.get("heart_pid"),
+        "version": status.get("version"),
+        "home": status.get("home"),
+        "up": duration(status.get("uptime_seconds")),
+        "ready": "yes" if status.get("ready", True) else "no",
+        "pressure": status.get("pressure"),
+        "jobs": f"{status.get('running_jobs', 0)} running, "
+        f"{status.get('total_jobs_active', 0)} active",
+        "memory": f"{status['memory_usage_mb']:.0f} MiB"
+        if status.get("memory_usage_mb") is not None
+        else None,
+        "disk": ", ".join(f"{_disk(key, value)}" for key, value in disk.items())
+        if isinstance(disk, Mapping)
+        else disk,
+    }
+    for name, value in facts.items():
+        if value not in (None, ""):
+            say(f"{paint(f'{name:<9}', 'dim')} {clean(str(value))}")
+
+
+def _pressed(pressure: Any) -> bool:
+    return bool(pressure) and str(pressure) not in ("none", "normal", "NONE")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _disk(key: str, value: Any) -> str:
+    name = key.removesuffix("_bytes").replace("_", " ")
+    if key.endswith("_bytes") and isinstance(value, int | float):
+        return f"{size(value)} {name}"
+    return f"{name} {value}"

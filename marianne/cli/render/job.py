@@ -1,0 +1,110 @@
+"""One job with its sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marianne.cli.render.out import clean, paint, say
+from marianne.cli.render.table import Cell, print_table
+from marianne.cli.render.values import STATUS_STYLE, clock, duration, span
+
+Map = Mapping[str, Any]
+
+
+def status_cell(status: str, reason: str | None = None) -> Cell:
+    """The status in its colour, with the reason behind it."""
+    style = STATUS_STYLE.get(status)
+    return Cell(f"{status} ({reason})" if reason else status, (style[2],) if style else ())
+
+
+def progress_text(progress: Map) -> str:
+    """``5/7``: how many sheets are over, of how many; with the failed ones named."""
+    over = sum(progress.get(key, 0) for key in ("completed", "failed", "skipped", "cancelled"))
+    failed = progress.get("failed", 0)
+    return f"{over}/{progress.get('total', 0)}" + (f", {failed} failed" if failed else "")
+
+
+def print_job(status: Map) -> None:
+    """The whole picture: head, facts, a row a sheet."""
+    state = status_cell(status["status"], status.get("reason"))
+    say(f"{paint(clean(status['job_id']), 'bold')}  {paint(state.text, 'bold', *state.styles)}")
+    took = span(status.get("started_at"), status.get("finished_at"))
+    facts = {
+        "score": status.get("config_path"),
+        "workspace": status.get("workspace"),
+        "submitted": clock(status.get("submitted_at")),
+        "started": clock(status.get("started_at")),
+        "finished": clock(status.get("finished_at")),
+        "took" if status.get("finished_at") else "running for": duration(took),
+        "sheets": _progress_line(status.get("progress") or {}),
+        "error": status.get("error"),
+    }
+    for name, value in facts.items():
+        if value:
+            say(f"  {paint(f'{name:<11}', 'dim')} {clean(str(value))}")
+    sheets = status.get("sheets") or []
+    if sheets:
+        say()
+        print_sheets(sheets)
+
+
+def print_sheets(sheets: list[Map]) -> None:
+    """A row a sheet."""
+    rows = [
+        (
+            row["num"],
+            row["name"],
+            status_cell(row["status"]),
+            row["attempt"] or "",
+            _exit(row),
+            duration(
+                row.get("duration_seconds")
+                if row["status"] != "running"
+                else span(row.get("started_at"), None)
+            ),
+            _instrument(row),
+            why(row),
+        )
+        for row in sheets
+    ]
+    print_table(
+        ("#", "SHEET", "STATUS", "TRY", "EXIT", "TIME", "INSTRUMENT", "NOTE"),
+        rows,
+        right=(0, 3, 4, 5),
+    )
+
+
+def why(row: Map) -> str:
+    """Why a sheet is as it is: its error, the checks that failed, what it left running."""
+    words = []
+    error = row.get("error") or {}
+    message = " ".join(str(error.get("message") or "").split())
+    if message:
+        words.append(message)
+    elif error.get("category"):
+        words.append(str(error["category"]))
+    for check in row.get("validations") or ():
+        detail = " ".join(str(check.get("detail") or "").split())
+        if check.get("passed") is False and detail not in message:
+            words.append(f"{check['type']}: {detail}" if detail else str(check["type"]))
+    if row.get("left_running"):
+        words.append(f"left running: {', '.join(map(str, row['left_running']))}")
+    return "; ".join(words)
+
+
+def _progress_line(progress: Map) -> str:
+    total = progress.get("total", 0)
+    parts = [f"{progress[key]} {key}" for key in progress if key != "total" and progress[key]]
+    return f"{total}: {', '.join(parts)}" if parts else str(total)
+
+
+def _exit(row: Map) -> str:
+    if row.get("signal"):
+        return f"sig {row['signal']}"
+    return "" if row.get("exit_code") is None else str(row["exit_code"])
+
+
+def _instrument(row: Map) -> str:
+    model = row.get("model")
+    return f"{row.get('instrument') or ''}{'/' + model if model else ''}"

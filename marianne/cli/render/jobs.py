@@ -1,0 +1,29 @@
+"""A list of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marianne.cli.render.job import progress_text, status_cell
+from marianne.cli.render.table import Cell, print_table
+from marianne.cli.render.values import ago, duration, span
+
+
+def print_jobs(jobs: Sequence[Mapping[str, Any]], now: float | None = None) -> None:
+    """A row a job."""
+    rows = [
+        (
+            Cell(job["job_id"], ("bold",)),
+            status_cell(job["status"], job.get("reason")),
+            progress_text(job.get("progress") or {}),
+            duration(span(job.get("started_at"), job.get("finished_at"), now)),
+            ago(job.get("submitted_at"), now),
+            "" if job.get("priority") in (5, None) else job["priority"],
+            " ".join(str(job.get("error") or "").split()),
+        )
+        for job in jobs
+    ]
+    print_table(
+        ("JOB", "STATUS", "SHEETS", "TIME", "SUBMITTED", "PRIORITY", "ERROR"), rows, right=(3,)
+    )

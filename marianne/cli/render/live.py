@@ -1,0 +1,146 @@
+"""The live picture of one job: a bar, and the sheets in which something happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from marianne.cli.render.events import details_of
+from marianne.cli.render.out import clean
+from marianne.cli.render.values import STATUS_STYLE, duration, parse_time
+
+_BY_EVENT = {
+    "sheet.started": "running",
+    "sheet.completed": "completed",
+    "sheet.failed": "failed",
+    "sheet.skipped": "skipped",
+    "sheet.retrying": "waiting",
+    "sheet.rate_limited": "waiting",
+    "sheet.interrupted": "pending",
+}
+_ORDER = {"running": 0, "waiting": 1, "failed": 2, "completed": 3, "skipped": 4, "cancelled": 4}
+_OVER = ("completed", "failed", "skipped", "cancelled")
+
+
+@dataclass(slots=True)
+class Line:
+    """What is known of one sheet."""
+
+    num: int
+    name: str
+    status: str = "pending"
+    attempt: int = 0
+    started: float | None = None
+    took: float | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Picture:
+    """A job as its events tell it. Every sheet begins as pending; the events say the rest."""
+
+    job_id: str
+    lines: dict[int, Line] = field(default_factory=dict)
+    started: float | None = None
+    state: str = "queued"
+
+    @classmethod
+    def of(cls, status: dict[str, Any]) -> Picture:
+        """The picture before the first event."""
+        lines = {row["num"]: Line(row["num"], row["name"]) for row in status.get("sheets") or ()}
+        return cls(status["job_id"], lines)
+
+    def apply(self, event: dict[str, Any]) -> None:
+        """Takes one event in."""
+        what, num = event["event"], event.get("sheet_num")
+        when = parse_time(event.get("ts"))
+        if what.startswith("job."):
+            self._apply_job(what.removeprefix("job."), when)
+        if num not in self.lines or num is None:
+            return
+        line, data = self.lines[num], event.get("data") or {}
+        line.attempt = data.get("attempt", line.attempt)
+        if what not in _BY_EVENT:
+            return
+        line.status = _BY_EVENT[what]
+        if what == "sheet.started":
+            line.started, line.took, line.note = when, None, ""
+            return
+        line.took = data.get("duration", data.get("duration_seconds"))
+        line.note = "" if what == "sheet.completed" else _without_attempt(event)
+
+    def _apply_job(self, word: str, when: float | None) -> None:
+        if word in ("started", "resumed"):
+            self.started, self.state = self.started or when, "running"
+        elif word in ("paused", "completed", "failed", "cancelled"):
+            self.state = word
+        if word == "cancelled":
+            for line in self.lines.values():
+                if line.status not in _OVER:
+                    line.status = "cancelled"
+
+    def draw(self, height: int, now: float) -> RenderableType:
+        """The picture in at most ``height`` lines."""
+        over = sum(line.status in _OVER for line in self.lines.values())
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            Text(clean(self.job_id), style="bold"),
+            Text(self.state, style=STATUS_STYLE.get(self.state, ("", "", "dim"))[2]),
+            ProgressBar(total=max(1, len(self.lines)), completed=over, width=24),
+            Text(f"{over}/{len(self.lines)} sheets"),
+            Text(duration(now - self.started) if self.started else "", style="dim"),
+        )
+        table = Table.grid(padding=(0, 1))
+        shown = self._shown(max(1, height - 3))
+        for line in shown:
+            sign, _, colour = STATUS_STYLE.get(line.status, ("?", "?", ""))
+            took = now - line.started if line.status == "running" and line.started else line.took
+            table.add_row(
+                Text(sign, style=colour),
+                Text(f"{line.num}", style="dim", justify="right"),
+                Text(clean(line.name), overflow="ellipsis", no_wrap=True),
+                Text(line.status, style=colour),
+                Text(duration(took), justify="right"),
+                Text(f"try {line.attempt}" if line.attempt > 1 else "", style="yellow"),
+                Text(clean(line.note), style="dim", overflow="ellipsis", no_wrap=True),
+            )
+        hidden = len(self.lines) - len(shown)
+        foot = [Text(f"… and {hidden} more", style="dim")] if hidden else []
+        return Group(head, table, *foot)
+
+    def _shown(self, room: int) -> list[Line]:
+        """All sheets when there is room; else first those in which something happens."""
+        lines = list(self.lines.values())
+        if len(lines) <= room:
+            return lines
+        lines.sort(key=lambda line: (_ORDER.get(line.status, 9), -(line.started or 0), line.num))
+        return sorted(lines[:room], key=lambda line: line.num)
+
+
+def show_live(status: dict[str, Any], events: Iterable[dict[str, Any] | None]) -> None:
+    """Draws the picture anew with each event, and between them so that its clocks go on."""
+    console = Console()
+    picture = Picture.of(status)
+    drawn = 0.0
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        for event in events:
+            if event is not None:
+                picture.apply(event)
+            if event is not None and time.monotonic() - drawn < 0.04:
+                continue  # thousands of events a second need no picture each
+            live.update(picture.draw(console.height, time.time()), refresh=True)
+            drawn = time.monotonic()
+        live.update(picture.draw(console.height, time.time()), refresh=True)
+
+
+def _without_attempt(event: dict[str, Any]) -> str:
+    data = {k: v for k, v in (event.get("data") or {}).items() if k not in ("attempt", "duration")}
+    return details_of({**event, "data": data})

@@ -1,0 +1,75 @@
+"""Writing to standard output and standard error, with colour where a person reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, TextIO
+
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Whether a person reads this stream on a terminal that shows colour (no-color.org)."""
+    return (
+        not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "") not in ("", "dumb")
+        and stream.isatty()
+    )
+
+
+def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
+    """The text in these styles, or as it is when the stream gets no colour."""
+    if not styles or not text or not wants_colour(stream or sys.stdout):
+        return text
+    return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+
+
+def clean(text: str) -> str:
+    """Text from elsewhere without control characters, which could drive a terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def say(text: str = "") -> None:
+    """A line of the answer."""
+    try:
+        sys.stdout.write(text + "\n")
+    except UnicodeEncodeError:  # a terminal in the C locale, names with other letters
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def note(text: str) -> None:
+    """A line about the answer: progress, warnings, hints. Never part of the data."""
+    sys.stdout.flush()
+    try:
+        sys.stderr.write(text + "\n")
+    except UnicodeEncodeError:
+        encoding = sys.stderr.encoding or "ascii"
+        sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stderr.flush()
+
+
+def print_json(value: Any, *, stream: bool = False) -> None:
+    """One JSON value; on one line when it is an element of a stream, and sent at once."""
+    import json
+
+    sys.stdout.write(json.dumps(value, indent=None if stream else 2, default=_plain) + "\n")
+    if stream:
+        sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    """What msgpack has and JSON has not."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    raise TypeError(f"cannot print {type(value).__name__} as JSON")

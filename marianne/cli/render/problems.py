@@ -1,0 +1,42 @@
+"""Errors and warnings as a person reads them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from marianne.cli.errors import CliError
+from marianne.cli.render.out import note, paint
+
+
+def print_error(error: CliError) -> None:
+    """``error: message``, the problems it carries, and the hint, on standard error."""
+    if error.code == "interrupted" and error.hint is None:
+        note("")  # the terminal shows ^C already: only end its line
+        return
+    note(f"{_label('error', 'red')} {error.message}")
+    if isinstance(error.data, dict):
+        for problem in error.data.get("problems") or ():
+            note(f"  {problem_line(problem)}")
+    if error.hint:
+        note(f"{_label('hint', 'cyan')}  {error.hint}")
+
+
+def print_warnings(warnings: list[str]) -> None:
+    """One line each, on standard error."""
+    for warning in warnings:
+        note(f"{_label('warning', 'yellow')} {warning}")
+
+
+def problem_line(problem: dict[str, Any]) -> str:
+    """``file:line:column: message (hint)``, as editors and compilers write it."""
+    keys = ("file", "line", "column")
+    place = [str(problem[key]) for key in keys if problem.get(key) is not None]
+    where = ":".join(place)
+    path = f"{problem['path']}: " if problem.get("path") else ""
+    hint = f" ({problem['hint']})" if problem.get("hint") else ""
+    return f"{where + ': ' if where else ''}{path}{problem.get('message', '')}{hint}"
+
+
+def _label(word: str, colour: str) -> str:
+    return paint(f"{word}:", "bold", colour, stream=sys.stderr)

@@ -1,0 +1,88 @@
+"""Tables: columns as wide as what is in them, cut to the terminal when there is one."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marianne.cli.render.out import clean, paint, say
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text with the styles it is painted in."""
+
+    text: str
+    styles: tuple[str, ...] = ()
+
+
+Row = Sequence[Cell | str | int | None]
+
+
+def width_of(text: str) -> int:
+    """Columns that a terminal gives the text; wide letters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most ``width`` columns, with an ellipsis where it was cut."""
+    if width_of(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    kept = ""
+    used = 1
+    for c in text:
+        used += width_of(c)
+        if used > width:
+            break
+        kept += c
+    return kept + "…"
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Row], *, right: Sequence[int] = (), indent: str = ""
+) -> None:
+    """Prints headings and rows. Columns named in ``right`` are set to the right.
+
+    Columns that are empty in every row are left out. On a terminal the last column is cut so that
+    a row stays one line; into a pipe everything is printed whole, without colour.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    used = [i for i in range(len(headings)) if not cells or any(row[i].text for row in cells)]
+    widths = {
+        i: max([width_of(headings[i]), *(width_of(row[i].text) for row in cells)]) for i in used
+    }
+    room = _room(used, widths, len(indent))
+    head = [Cell(heading, ("bold",)) for heading in headings]
+    for row in [head, *cells]:
+        parts = []
+        for i in used:
+            last = i == used[-1]
+            text = cut(row[i].text, room) if last and room is not None else row[i].text
+            gap = " " * (widths[i] - width_of(text))
+            painted = paint(text, *row[i].styles)
+            parts.append(gap + painted if i in right else painted if last else painted + gap)
+        say((indent + "  ".join(parts)).rstrip())
+
+
+def _cell(value: Cell | str | int | None) -> Cell:
+    if isinstance(value, Cell):
+        return Cell(clean(value.text), value.styles)
+    return Cell("" if value is None else clean(str(value)))
+
+
+def _room(used: Sequence[int], widths: dict[int, int], indent: int) -> int | None:
+    """Columns that are left for the last one; None when nothing is to be cut."""
+    if not used or not sys.stdout.isatty():
+        return None
+    before = indent + sum(widths[i] + 2 for i in used[:-1])
+    return max(8, shutil.get_terminal_size().columns - before)

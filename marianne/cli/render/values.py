@@ -1,0 +1,88 @@
+"""Times, durations, sizes and statuses as short words."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+STATUS_STYLE: dict[str, tuple[str, str, str]] = {
+    # status: (sign, sign without Unicode, colour)
+    "completed": ("✓", "+", "green"),
+    "failed": ("✗", "x", "red"),
+    "cancelled": ("⊘", "-", "magenta"),
+    "cancelling": ("⊘", "-", "magenta"),
+    "skipped": ("↷", ">", "yellow"),
+    "running": ("▶", "*", "cyan"),
+    "waiting": ("◷", "~", "yellow"),
+    "ready": ("○", "o", "dim"),
+    "pending": ("○", "o", "dim"),
+    "queued": ("○", "o", "dim"),
+    "pausing": ("‖", "=", "yellow"),
+    "paused": ("‖", "=", "yellow"),
+}
+
+
+def parse_time(text: str | None) -> float | None:
+    """Seconds since the epoch of a time as the protocol writes it."""
+    if not text:
+        return None
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def clock(text: str | None) -> str:
+    """The local time of a protocol time; with the date when that is not today."""
+    seconds = parse_time(text)
+    if seconds is None:
+        return ""
+    then = datetime.fromtimestamp(seconds, UTC).astimezone()
+    today = datetime.now(UTC).astimezone().date()
+    return then.strftime("%H:%M:%S" if then.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float | None) -> str:
+    """``0.24s``, ``12.3s``, ``4m05s``, ``2h10m``, ``3d04h``: three or four signs that matter."""
+    if seconds is None:
+        return ""
+    seconds = max(0.0, seconds)
+    if seconds < 9.995:
+        return f"{seconds:.2f}s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def span(start: str | None, end: str | None, now: float | None = None) -> float | None:
+    """Seconds from start to end, or to now while there is no end; None before the start."""
+    begun = parse_time(start)
+    if begun is None:
+        return None
+    until = parse_time(end)
+    if until is None:
+        until = time.time() if now is None else now
+    return until - begun
+
+
+def ago(text: str | None, now: float | None = None) -> str:
+    """How long since: ``12s ago``, ``3m ago``, ``2h ago``, ``5d ago``."""
+    then = parse_time(text)
+    if then is None:
+        return ""
+    seconds = max(0, int((time.time() if now is None else now) - then))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit} ago"
+    return f"{seconds}s ago"
+
+
+def size(count: float) -> str:
+    """Bytes with a binary unit."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

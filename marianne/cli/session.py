@@ -1,0 +1,110 @@
+"""One run of the program: which home it talks to, and how it asks the conductor."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from marianne.cli.errors import CliError, no_conductor
+
+if TYPE_CHECKING:
+    from ipc.client import Client
+
+    from marianne.home import Home
+
+REQUEST_SECONDS = 10.0
+"""How long a person waits for an answer; covers a conductor that is just starting."""
+
+HOLDER_LOOKS = 50
+HOLDER_PAUSE = 0.01
+
+
+class Session:
+    """What the verbs share. Nothing is imported or opened before a verb needs it."""
+
+    def __init__(self, home: str | None = None) -> None:
+        self._home_path = home
+        self._home: Home | None = None
+        self._client: Client | None = None
+
+    def use_home(self, path: str) -> None:
+        """``--home`` was given."""
+        self._home_path = path
+        self._home = None
+
+    @property
+    def home(self) -> Home:
+        """The conductor's directory; it need not exist."""
+        if self._home is None:
+            from marianne.home import Home
+
+            self._home = Home(self._home_path)
+        return self._home
+
+    @property
+    def client(self) -> Client:
+        """The connection of the main thread."""
+        if self._client is None:
+            self._client = self.new_client()
+        return self._client
+
+    def new_client(self) -> Client:
+        """A connection of its own, for another thread."""
+        from ipc.client import Client
+
+        return Client(self.home.conductor_sock)
+
+    def running(self) -> bool:
+        """Whether a conductor runs or is about to: whether somebody holds the lock."""
+        return self.home.running()
+
+    def holder(self) -> int | None:
+        """The conductor's pid; None when none runs. Sits out the instant in which it starts."""
+        from marianne.home import HomeError
+
+        for _ in range(HOLDER_LOOKS):
+            try:
+                return self.home.holder()
+            except HomeError:
+                time.sleep(HOLDER_PAUSE)
+        return self.home.holder()
+
+    def need_conductor(self) -> None:
+        """Fails unless a conductor runs."""
+        if not self.running():
+            raise no_conductor(self.home.path)
+
+    def request(
+        self,
+        method: str,
+        params: dict[str, Any] | None = None,
+        *,
+        deadline: float = REQUEST_SECONDS,
+        client: Client | None = None,
+    ) -> Any:
+        """The conductor's answer; raises CliError for every way of not getting one."""
+        self.need_conductor()
+        from ipc.errors import DeadlineExceeded, RemoteError
+
+        try:
+            return (client or self.client).request(method, params or {}, deadline=deadline)
+        except RemoteError as error:
+            raise _readable(error, method) from None
+        except DeadlineExceeded:
+            self.need_conductor()
+            raise CliError(
+                "deadline",
+                f"the conductor did not answer within {deadline:g} s",
+                "see what it does with: marianne logs",
+            ) from None
+
+
+def _readable(error: Any, method: str) -> CliError:
+    """The conductor's error, in words for a person where the bare one says too little."""
+    if error.code == "unknown_method":
+        return CliError(
+            "unknown_method",
+            f"the running conductor does not know {method!r}",
+            "it may be of another version: marianne restart",
+        )
+    return CliError(error.code, error.message, error.hint, error.data)

@@ -1,0 +1,49 @@
+"""The verbs by name: in which module each lives, and its line in the help.
+
+The line stands here too, so that ``marianne --help`` imports no verb; a test compares it with
+the verb's own.
+"""
+
+from __future__ import annotations
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Jobs": {
+        "run": "Run a score: submit it, and wait for it or follow it if asked.",
+        "status": "Show one job with its sheets, or what the conductor is doing.",
+        "list": "List jobs.",
+        "wait": "Wait until jobs have ended; the exit code tells how.",
+        "output": "Print what a sheet wrote.",
+        "events": "Print what happened, and follow what happens.",
+        "pause": "Start no more sheets of a job; running ones finish.",
+        "resume": "Let a paused, failed or cancelled job go on.",
+        "retry": "Run failed sheets, and what depends on them, again.",
+        "cancel": "End jobs and all their processes.",
+        "clear": "Forget jobs that have ended.",
+    },
+    "Scores": {
+        "init": "Write a small score to begin with.",
+        "validate": "Check scores without running them.",
+        "instruments": "Show the programs that sheets can use.",
+        "schema": "Print the JSON schema of scores, configs or instruments.",
+    },
+    "Conductor": {
+        "start": "Start the conductor in the background.",
+        "stop": "Stop the conductor and the processes of its jobs.",
+        "restart": "Replace the conductor; running sheets go on.",
+        "conductor-status": "Show the conductor: process, jobs, memory, pressure.",
+        "health": "Ask whether the conductor lives.",
+        "ready": "Ask whether the conductor takes work.",
+        "tree": "Show the supervision tree, live.",
+        "logs": "Print the conductor's log.",
+        "config": "Show the configuration and where each value comes from.",
+        "completion": "Print a completion script for your shell.",
+    },
+}
+
+VERBS: dict[str, str] = {verb: line for part in SECTIONS.values() for verb, line in part.items()}
+
+
+def module_of(verb: str) -> str:
+    """The module that holds the verb as ``command``."""
+    name = verb.replace("-", "_")
+    return f"marianne.cli.commands.{name}"

@@ -1,0 +1,158 @@
+"""Starting a conductor in the background, from any other program.
+
+The caller learns that the conductor serves, or why it does not, from a pipe that the conductor
+inherits: one byte is readiness, the end of the pipe is death. Nothing is polled, and the lock
+decides between two that start at once: the loser's conductor ends, and the loser finds the winner.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from marianne.environment import clean_environment
+from marianne.home import Home, HomeError
+
+READY_SECONDS = 30.0
+ERROR_FILE_BYTES = 1_000_000
+"""When the file of last words is longer, a start empties it."""
+
+LAST_WORDS_BYTES = 4_000
+LAST_WORDS_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchResult:
+    """A conductor that serves.
+
+    ``already_running``: it was there, or another start was quicker; then it may still be starting,
+    and the first request waits for it.
+    """
+
+    pid: int
+    already_running: bool
+
+
+class LaunchError(Exception):
+    """The conductor did not come up; the message ends with its own last words.
+
+    ``exit_code`` is what it exited with: 2 is a bad configuration, None means that it was still
+    starting when the time was up (it may yet come up).
+    """
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def start(home: Home, *, wait: float = READY_SECONDS) -> LaunchResult:
+    """Returns when a conductor of this home serves; starts one if none runs.
+
+    ``wait`` bounds the whole in seconds. Raises LaunchError, or HomeError for a home that must
+    not be used. Started conductors outlive the caller: a session of their own, no terminal.
+    """
+    deadline = time.monotonic() + wait
+    if (pid := _holder(home, deadline)) is not None:
+        return LaunchResult(pid, already_running=True)
+    home.prepare()
+    process, ready, said = _spawn(home)
+    try:
+        answer = _first_byte(ready, deadline)
+    finally:
+        os.close(ready)
+        # The child is reaped when it ends, also in a program that lives longer than it does.
+        threading.Thread(target=process.wait, name="reap-conductor", daemon=True).start()
+    if answer is None:
+        raise LaunchError(f"the conductor was not ready within {wait:g} s{_words(home, said)}")
+    code = None if answer else _exit_code(process, deadline)
+    if (pid := _holder(home, deadline)) is not None:
+        return LaunchResult(pid, already_running=not answer)
+    raise LaunchError(f"the conductor ended at its start{_words(home, said)}", code)
+
+
+def command(home: Home) -> list[str]:
+    """The command line that runs a conductor of this home in the foreground."""
+    # As a package's __main__, which forkserver children do not run again.
+    return [sys.executable, "-m", "marianne.daemon", "--home", str(home.path)]
+
+
+def error_file(home: Home) -> Path:
+    """Where a background conductor's standard output and error go."""
+    return home.logs / "conductor.err"
+
+
+def _spawn(home: Home) -> tuple[subprocess.Popen[bytes], int, int]:
+    """The conductor's process, the reading end of its ready pipe, and where its words begin."""
+    ready, theirs = os.pipe2(os.O_CLOEXEC)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    errors = -1
+    try:
+        errors = os.open(error_file(home), flags, 0o600)
+        said = os.fstat(errors).st_size
+        if said > ERROR_FILE_BYTES:
+            os.ftruncate(errors, 0)
+            said = 0
+        process = subprocess.Popen(
+            [*command(home), "--ready-fd", str(theirs)],
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            pass_fds=(theirs,),
+            cwd=home.path,
+            env=clean_environment(),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(ready)
+        raise
+    finally:
+        os.close(theirs)
+        if errors >= 0:
+            os.close(errors)
+    return process, ready, said
+
+
+def _first_byte(ready: int, deadline: float) -> bytes | None:
+    """What the pipe says: a byte, nothing (it was closed), or None when time is up."""
+    poller = select.poll()
+    poller.register(ready, select.POLLIN)
+    if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        return None
+    return os.read(ready, 1)
+
+
+def _exit_code(process: subprocess.Popen[bytes], deadline: float) -> int | None:
+    try:
+        return process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _holder(home: Home, deadline: float) -> int | None:
+    """The pid of the conductor that holds the lock, also in the instant in which it takes it."""
+    while True:
+        try:
+            return home.holder()
+        except HomeError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.005)
+
+
+def _words(home: Home, start: int) -> str:
+    """What conductors wrote to standard error after ``start``, as further lines."""
+    try:
+        with error_file(home).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(start, file.tell() - LAST_WORDS_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    lines = [line for line in lines if line.strip()][-LAST_WORDS_LINES:]
+    return "".join(f"\n  {line}" for line in lines)

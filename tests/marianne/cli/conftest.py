@@ -1,0 +1,51 @@
+"""A home of each test's own, and the program called in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marianne.cli import main
+from marianne.home import Home
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a call of the program left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    place = Home(tmp_path / "home")
+    place.prepare()
+    monkeypatch.setenv("MARIANNE_HOME", str(place.path))
+    monkeypatch.chdir(tmp_path)
+    return place
+
+
+@pytest.fixture
+def marianne(home: Home, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    def call(*argv: str) -> Done:
+        capfd.readouterr()
+        code = main.run(argv)
+        out, err = capfd.readouterr()
+        return Done(code, out, err)
+
+    return call

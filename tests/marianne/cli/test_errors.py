@@ -1,0 +1,108 @@
+"""Every error is one clear message, or one JSON object, and a code that a script can read."""
+
+from __future__ import annotations
+
+import pytest
+
+from marianne.cli import exit_codes, main
+from marianne.cli.errors import CliError
+
+
+def test_every_error_code_of_the_protocol_has_an_exit_code() -> None:
+    for code in (
+        "bad_request unsupported_version unknown_method invalid_params invalid_score not_found "
+        "conflict pressure shutting_down unavailable deadline internal"
+    ).split():
+        assert code in exit_codes.BY_ERROR
+
+
+def test_an_error_code_of_a_newer_conductor_is_a_failure() -> None:
+    assert exit_codes.for_error("moon_phase") == exit_codes.FAILED
+
+
+@pytest.mark.parametrize("verb", ["status", "list", "tree", "health", "ready", "conductor-status"])
+def test_without_a_conductor_a_question_exits_3_with_a_hint(marianne, verb: str) -> None:
+    told = marianne(verb)
+    assert (told.code, told.out) == (3, "")
+    assert "marianne start" in told.err
+
+
+def test_with_json_an_error_is_one_object_on_standard_output(marianne) -> None:
+    told = marianne("list", "--json")
+    assert told.code == 3
+    assert told.json["error"]["code"] == "no_conductor"
+    assert set(told.json["error"]) == {"code", "message", "hint"}
+    assert told.err == ""
+
+
+def test_a_usage_error_with_json_is_an_object_too(marianne) -> None:
+    told = marianne("list", "--json", "--limit", "many")
+    assert told.code == 2
+    assert told.json["error"]["code"] == "usage"
+
+
+def test_selecting_nothing_is_a_usage_error(marianne) -> None:
+    told = marianne("cancel")
+    assert told.code == 2
+    assert "--all" in told.err
+
+
+def _verb_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr("marianne.cli.session.Session.request", fail)
+
+
+def test_a_fault_of_ours_is_told_without_a_traceback(marianne, monkeypatch) -> None:
+    _verb_raises(monkeypatch, ZeroDivisionError("oops"))
+    told = marianne("health")
+    assert told.code == 1
+    assert "ZeroDivisionError: oops" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_ctrl_c_exits_130_and_says_nothing(marianne, monkeypatch) -> None:
+    _verb_raises(monkeypatch, KeyboardInterrupt())
+    told = marianne("health")
+    assert told.code == 130
+    assert told.err.strip() == ""
+
+
+def test_a_reader_that_left_is_no_error_message(marianne, monkeypatch) -> None:
+    _verb_raises(monkeypatch, BrokenPipeError())
+    told = marianne("health")
+    assert (told.code, told.out, told.err) == (exit_codes.BROKEN_PIPE, "", "")
+
+
+def test_the_problems_of_a_score_are_listed(marianne, monkeypatch) -> None:
+    problem = {
+        "file": "a.yaml",
+        "line": 3,
+        "column": 5,
+        "path": "sheets[0]",
+        "message": "unknown key 'rnu'",
+        "hint": "did you mean 'run'?",
+    }
+    _verb_raises(
+        monkeypatch, CliError("invalid_score", "the score is invalid", data={"problems": [problem]})
+    )
+    told = marianne("health")
+    assert told.code == 2
+    assert "a.yaml:3:5: sheets[0]: unknown key 'rnu' (did you mean 'run'?)" in told.err
+
+
+def test_an_unusable_home_is_told_plainly(marianne, home) -> None:
+    home.pid_file.mkdir()
+    told = marianne("start")
+    assert told.code != 0
+    assert "Traceback" not in told.err
+
+
+def test_main_module_flushes_before_it_leaves(monkeypatch, capfd) -> None:
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)
+    print("kept", end="")
+    main.leave(4)
+    assert left == [4]
+    assert capfd.readouterr().out == "kept"
