@@ -81,7 +81,7 @@ class Home:
     def __repr__(self) -> str:
         return f"Home({str(self.path)!r})"
 
-    def job(self, job_id: str) -> Path:
+    def job_dir(self, job_id: str) -> Path:
         """The directory of a job's files. ``job_id`` is an id, never a path."""
         if not job_id or "/" in job_id or job_id.startswith("."):
             raise ValueError(f"not a job id: {job_id!r}")

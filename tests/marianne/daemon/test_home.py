@@ -193,10 +193,10 @@ def test_a_symlink_in_place_of_the_lock_is_refused(home: Home, tmp_path: Path) -
 
 
 def test_a_job_directory_never_leaves_the_home(home: Home) -> None:
-    assert home.job("a-1") == home.jobs / "a-1"
+    assert home.job_dir("a-1") == home.jobs / "a-1"
     for bad in ("", "../x", "a/b", ".hidden"):
         with pytest.raises(ValueError, match="not a job id"):
-            home.job(bad)
+            home.job_dir(bad)
 
 
 def test_the_home_is_cheap_to_import() -> None:

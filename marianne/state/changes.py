@@ -1,0 +1,134 @@
+"""What can be written: each change is plain data, a batch of them is one transaction.
+
+A job is named by its id. Changes of one batch take effect in their order; an event in a batch is
+about the changes before it. A wrong change (a Refused error) undoes its whole batch and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marianne.run.result import AttemptResult
+from marianne.state.models import JobRow, SheetRow
+
+
+@dataclass(frozen=True, slots=True)
+class InsertJob:
+    """A new job. ``plan`` and ``environment`` are packed maps; ``score`` is the text as it came.
+
+    Costs the same for any number of sheets: a sheet without a row is pending. Refused with
+    JobExists when the id is or ever was in use.
+    """
+
+    row: JobRow
+    plan: bytes
+    score: str
+    # Holds secrets: never in a repr, so never in a log.
+    environment: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateJob:
+    """New values for fields of a JobRow, by name; fields that are not named stay.
+
+    ``asked`` says that a person asked for it: only then may a job leave a final state.
+    """
+
+    job_id: str
+    fields: Mapping[str, Any]
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePlan:
+    """A job goes on by another plan (modify, or resume with a changed score)."""
+
+    job_id: str
+    plan: bytes
+    score: str
+    sheet_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSheet:
+    """The row of a sheet as it is now; the job's counters follow by themselves.
+
+    ``asked`` says that a person asked for it: only then may a sheet leave a final state.
+    """
+
+    job_id: str
+    row: SheetRow
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropSheets:
+    """Removes the rows of sheets from ``first`` on, which a new plan does not have."""
+
+    job_id: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddAttempt:
+    """The result of an attempt. Appended, never changed; the second for one is refused."""
+
+    job_id: str
+    result: AttemptResult
+
+
+@dataclass(frozen=True, slots=True)
+class AddEvent:
+    """Something to tell. ``job_id`` None is an event of the daemon; ``ts`` is epoch seconds."""
+
+    job_id: str | None
+    sheet_num: int | None
+    event: str
+    data: Mapping[str, Any]
+    ts: float
+
+
+@dataclass(frozen=True, slots=True)
+class RememberReply:
+    """The answer to a mutating request, so that the same request never acts twice.
+
+    Refused with DuplicateRequest when the id already has a reply: then that reply counts.
+    """
+
+    request_id: str
+    reply: bytes
+    ts: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetMeta:
+    """A named value that outlives the conductor (a rate limit, a learned figure); None removes."""
+
+    name: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Removes a finished job, its sheets and attempts. Its id stays taken, its events stay.
+
+    Refused with JobLive unless the job is in a final state.
+    """
+
+    job_id: str
+
+
+Change = (
+    InsertJob
+    | UpdateJob
+    | ReplacePlan
+    | SaveSheet
+    | DropSheets
+    | AddAttempt
+    | AddEvent
+    | RememberReply
+    | SetMeta
+    | DeleteJob
+)

@@ -1,0 +1,42 @@
+"""The shape of the database, as numbered steps from an empty file.
+
+``MIGRATIONS[n - 1]`` takes a database of version n - 1 to version n. A released step never
+changes; a new shape is a new step. The version is SQLite's ``user_version``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from marianne.state.errors import DatabaseTooNew
+from marianne.state.migrations import m0001_first
+
+Migration = Sequence[str]
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_first.STATEMENTS,)
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATIONS) -> int:
+    """Brings the database to the newest version and returns the version that it had.
+
+    Each step is one transaction: a crash leaves the old version or the new one.
+    """
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > len(steps):
+        raise DatabaseTooNew(
+            f"the database has version {found}, this Marianne knows {len(steps)}: "
+            "use the newer Marianne that wrote it"
+        )
+    for version in range(found + 1, len(steps) + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in steps[version - 1]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    return found

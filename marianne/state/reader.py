@@ -1,0 +1,289 @@
+"""Reading the state: a connection of one's own, which never waits for the writer.
+
+Everything read is committed. Each call sees one moment of the database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from marianne.run.result import AttemptResult
+from marianne.state import rows
+from marianne.state.connection import connect_reader, named_errors
+from marianne.state.errors import AmbiguousJob, NoSuchJob
+from marianne.state.models import TERMINAL_JOB, Event, JobRow, JobStatus, SheetRow
+from marianne.state.rows import JobView, SheetCounts
+
+_JOBS = "jobs JOIN ids USING (key)"
+_VIEW = f"{rows.JOB_COLUMNS}, {rows.COUNT_COLUMNS}"
+_EVENTS = "events LEFT JOIN ids ON ids.key = events.job"
+_CANDIDATES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs; a field that is None does not matter. ``config_path`` is compared exactly."""
+
+    statuses: frozenset[JobStatus] | None = None
+    config_path: str | None = None
+    submitted_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, newest first; ``cursor`` asks for the next ones and is None on the last page."""
+
+    jobs: list[JobView]
+    cursor: int | None
+
+
+class Reader:
+    """Reads the database at ``path``; for one thread. The file must exist (Database makes it)."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        with named_errors(self.path):
+            self._connection = connect_reader(self.path)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> JobRow | None:
+        """The job's row; None when there is no such job."""
+        found = self._one(f"SELECT {rows.JOB_COLUMNS} FROM {_JOBS} WHERE job_id = ?", job_id)
+        return rows.read_job(found) if found else None
+
+    def view(self, job_id: str) -> JobView | None:
+        """The job's row with the counts of its sheets, as a list shows it."""
+        found = self._one(f"SELECT {_VIEW} FROM {_JOBS} WHERE job_id = ?", job_id)
+        return rows.read_view(found) if found else None
+
+    def counts(self, job_id: str) -> SheetCounts:
+        """The counts of the job's sheets. Raises NoSuchJob."""
+        found = self._need(
+            f"SELECT sheet_count, {rows.COUNT_COLUMNS} FROM {_JOBS} WHERE job_id = ?", job_id
+        )
+        return rows.read_counts(found[0], found[1:])
+
+    def jobs(
+        self, only: JobFilter | None = None, limit: int = 50, cursor: int | None = None
+    ) -> Page:
+        """Jobs by their submission, newest first. ``cursor`` is that of the page before."""
+        where, values = _where(only or JobFilter(), cursor)
+        # The keys first: they come from an index, and only ``limit`` rows are read in full.
+        found = self._all(
+            f"SELECT {_VIEW}, jobs.key FROM {_JOBS} WHERE jobs.key IN "
+            f"(SELECT key FROM jobs WHERE {where} ORDER BY key DESC LIMIT ?) "
+            "ORDER BY jobs.key DESC",
+            *values,
+            limit + 1,
+        )
+        page = [rows.read_view(row[:-1]) for row in found[:limit]]
+        return Page(page, found[limit - 1][-1] if len(found) > limit > 0 else None)
+
+    def live_jobs(self) -> list[JobRow]:
+        """All jobs that are not in a final state, oldest first: what a start has to take up."""
+        where, values = _where(JobFilter(frozenset(JobStatus) - TERMINAL_JOB), None)
+        found = self._all(
+            f"SELECT {rows.JOB_COLUMNS} FROM {_JOBS} WHERE {where} ORDER BY jobs.key", *values
+        )
+        return [rows.read_job(row) for row in found]
+
+    def statuses(self) -> dict[JobStatus, int]:
+        """How many jobs are in each status that occurs."""
+        found = self._all("SELECT status, count(*) FROM jobs GROUP BY status")
+        return {JobStatus(status): number for status, number in found}
+
+    def resolve(self, prefix: str) -> str:
+        """The id that is ``prefix`` or, if none is, the only one that begins with it.
+
+        Raises NoSuchJob, or AmbiguousJob with some of the ids that fit.
+        """
+        if self._one(f"SELECT 1 FROM {_JOBS} WHERE job_id = ?", prefix):
+            return prefix
+        found = self._all(
+            f"SELECT job_id FROM {_JOBS} WHERE job_id >= ? AND job_id < ? ORDER BY job_id LIMIT ?",
+            prefix,
+            prefix + "\U0010ffff",
+            _CANDIDATES,
+        )
+        if not found or not prefix:
+            raise NoSuchJob(f"no job {prefix!r}")
+        if len(found) > 1:
+            raise AmbiguousJob(prefix, [row[0] for row in found])
+        return str(found[0][0])
+
+    def taken(self, job_id: str) -> bool:
+        """Whether the id is or ever was in use."""
+        return self._one("SELECT 1 FROM ids WHERE job_id = ?", job_id) is not None
+
+    def expired_jobs(self, keep: int, finished_before: float | None = None) -> list[str]:
+        """Finished jobs beyond the newest ``keep``, or that ended before a time; oldest first."""
+        where, values = _where(JobFilter(TERMINAL_JOB), None)
+        found = self._all(
+            f"SELECT job_id, row_number() OVER (ORDER BY key DESC) AS place, finished_at "
+            f"FROM {_JOBS} WHERE {where} ORDER BY key",
+            *values,
+        )
+        return [
+            job_id
+            for job_id, place, finished_at in found
+            if place > keep
+            or (finished_before is not None and (finished_at or 0) < finished_before)
+        ]
+
+    # -- what a job is made of ------------------------------------------------------------------
+
+    def plan(self, job_id: str) -> bytes:
+        """The packed plan. Raises NoSuchJob."""
+        return bytes(self._file(job_id, "plan"))
+
+    def score(self, job_id: str) -> str:
+        """The text of the score as it was submitted. Raises NoSuchJob."""
+        return str(self._file(job_id, "score"))
+
+    def environment(self, job_id: str) -> bytes:
+        """The packed environment of the submitter: secrets, not to be shown. Raises NoSuchJob."""
+        return bytes(self._file(job_id, "environment"))
+
+    def sheets(self, job_id: str, first: int = 1, last: int | None = None) -> list[SheetRow]:
+        """The rows of sheets ``first`` to ``last``, by number.
+
+        A sheet that was never touched has no row: it is pending. Raises NoSuchJob.
+        """
+        found = self._all(
+            f"SELECT {rows.SHEET_COLUMNS} FROM sheets "
+            "WHERE job = ? AND num BETWEEN ? AND ? ORDER BY num",
+            self._key(job_id),
+            first,
+            2**62 if last is None else last,
+        )
+        return [rows.read_sheet(row) for row in found]
+
+    def attempts(
+        self, job_id: str, num: int | None = None, limit: int | None = None
+    ) -> list[AttemptResult]:
+        """The results of a sheet's attempts (or of all sheets'), newest first. Raises NoSuchJob."""
+        only, values = ("AND num = ?", [num]) if num is not None else ("", [])
+        found = self._all(
+            f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts WHERE job = ? {only} "
+            "ORDER BY finished_at DESC, num DESC, attempt DESC LIMIT ?",
+            self._key(job_id),
+            *values,
+            -1 if limit is None else limit,
+        )
+        return [rows.read_attempt(row) for row in found]
+
+    # -- events, replies, figures ---------------------------------------------------------------
+
+    def events_since(self, seq: int, job_id: str | None = None, limit: int = 1000) -> list[Event]:
+        """Events after number ``seq``, of all or of one job, in order.
+
+        Those of a job that is no longer there are found too. Raises NoSuchJob for an id that was
+        never used.
+        """
+        if job_id is None:
+            where, values = "seq > ?", [seq]
+        else:
+            key = self._one("SELECT key FROM ids WHERE job_id = ?", job_id)
+            if key is None:
+                raise NoSuchJob(f"no job {job_id!r}")
+            where, values = "job = ? AND seq > ?", [key[0], seq]
+        found = self._all(
+            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} WHERE {where} ORDER BY seq LIMIT ?",
+            *values,
+            limit,
+        )
+        return [rows.read_event(row) for row in found]
+
+    def last_seq(self) -> int:
+        """The number of the newest event that is kept; 0 when there is none."""
+        found = self._one("SELECT max(seq) FROM events")
+        return (found and found[0]) or 0
+
+    def reply(self, request_id: str) -> bytes | None:
+        """What a mutating request was answered, None if it was not carried out."""
+        found = self._one("SELECT reply FROM replies WHERE request_id = ?", request_id)
+        return bytes(found[0]) if found else None
+
+    def meta(self, name: str) -> bytes | None:
+        """A value that SetMeta kept."""
+        found = self._one("SELECT value FROM meta WHERE name = ?", name)
+        return bytes(found[0]) if found else None
+
+    def size(self) -> dict[str, int]:
+        """Bytes on disk (database and write-ahead log) and numbers of rows kept."""
+        log = Path(f"{self.path}-wal")
+        figures = {
+            "bytes": self.path.stat().st_size + (log.stat().st_size if log.exists() else 0),
+        }
+        for table in ("jobs", "attempts", "events", "replies"):
+            found = self._one(f"SELECT count(*) FROM {table}")
+            figures[table] = found[0] if found else 0
+        return figures
+
+    # -- small parts ----------------------------------------------------------------------------
+
+    def _file(self, job_id: str, column: str) -> Any:
+        return self._need(
+            f"SELECT {column} FROM job_files JOIN ids USING (key) WHERE job_id = ?", job_id
+        )[0]
+
+    def _key(self, job_id: str) -> int:
+        return int(self._need(f"SELECT key FROM {_JOBS} WHERE job_id = ?", job_id)[0])
+
+    def _need(self, sql: str, job_id: str) -> Sequence[Any]:
+        found = self._one(sql, job_id)
+        if found is None:
+            raise NoSuchJob(f"no job {job_id!r}")
+        return found
+
+    def _one(self, sql: str, *values: object) -> Sequence[Any] | None:
+        found = self._all(sql, *values)
+        return found[0] if found else None
+
+    def _all(self, sql: str, *values: object) -> list[Sequence[Any]]:
+        # All rows at once: an open cursor would hold the write-ahead log.
+        with named_errors(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+
+def _where(only: JobFilter, cursor: int | None) -> tuple[str, list[object]]:
+    terms: list[str] = ["1"]
+    values: list[object] = []
+    if only.statuses is not None:
+        terms.append(f"status IN ({_marks(only.statuses)})")
+        values += sorted(only.statuses)
+    if only.config_path is not None:
+        terms.append("config_path = ?")
+        values.append(only.config_path)
+    if only.submitted_before is not None:
+        terms.append("submitted_at < ?")
+        values.append(only.submitted_before)
+    if cursor is not None:
+        terms.append("key < ?")
+        values.append(cursor)
+    return " AND ".join(terms), values
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ", ".join("?" for _ in values)

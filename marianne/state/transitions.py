@@ -1,0 +1,122 @@
+"""The one table of legal transitions of job, sheet and attempt.
+
+Staying is always legal: a row is saved again for another field's sake. Leaving a final state is
+legal only when a person asked for it (retry, resume, recover, modify), which the tables of
+``*_ASKED`` name: a completed sheet never runs again by itself. The store checks every write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from marianne.state.errors import IllegalTransition
+from marianne.state.models import JobStatus, SheetStatus
+
+
+class AttemptStatus(StrEnum):
+    """Where an attempt stands. Only ends are stored: ``attempts`` is append-only."""
+
+    GRANTED = "granted"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+
+
+J = JobStatus
+S = SheetStatus
+A = AttemptStatus
+
+JOB: Mapping[JobStatus, frozenset[JobStatus]] = {
+    # Queued or pending jobs are rows, not actors, so pause and cancel take effect at once.
+    J.QUEUED: frozenset({J.PENDING, J.RUNNING, J.PAUSED, J.FAILED, J.CANCELLED}),
+    J.PENDING: frozenset({J.QUEUED, J.RUNNING, J.PAUSED, J.FAILED, J.CANCELLED}),
+    # To queued: a conductor that starts admits its running jobs again, in order.
+    J.RUNNING: frozenset(
+        {J.QUEUED, J.PAUSING, J.PAUSED, J.COMPLETED, J.FAILED, J.CANCELLING, J.CANCELLED}
+    ),
+    # To running: resumed before the last sheet ended.
+    J.PAUSING: frozenset({J.RUNNING, J.PAUSED, J.COMPLETED, J.FAILED, J.CANCELLING, J.CANCELLED}),
+    # To completed or failed: recover found that nothing is left to run.
+    J.PAUSED: frozenset(
+        {J.QUEUED, J.PENDING, J.RUNNING, J.COMPLETED, J.FAILED, J.CANCELLING, J.CANCELLED}
+    ),
+    # To completed or failed: the last sheet ended before the cancel reached it.
+    J.CANCELLING: frozenset({J.COMPLETED, J.FAILED, J.CANCELLED}),
+    J.COMPLETED: frozenset(),
+    J.FAILED: frozenset(),
+    J.CANCELLED: frozenset(),
+}
+
+JOB_ASKED: Mapping[JobStatus, frozenset[JobStatus]] = {
+    J.COMPLETED: frozenset({J.QUEUED, J.PENDING, J.RUNNING}),
+    # To completed: recover marked every failed sheet as done.
+    J.FAILED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED, J.COMPLETED}),
+    J.CANCELLED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED}),
+}
+
+SHEET: Mapping[SheetStatus, frozenset[SheetStatus]] = {
+    S.PENDING: frozenset(
+        {S.READY, S.RUNNING, S.WAITING, S.COMPLETED, S.FAILED, S.SKIPPED, S.CANCELLED}
+    ),
+    S.READY: frozenset(
+        {S.PENDING, S.RUNNING, S.WAITING, S.COMPLETED, S.FAILED, S.SKIPPED, S.CANCELLED}
+    ),
+    # To pending or ready: interrupted, which uses up no retry.
+    S.RUNNING: frozenset(
+        {S.PENDING, S.READY, S.WAITING, S.COMPLETED, S.FAILED, S.SKIPPED, S.CANCELLED}
+    ),
+    S.WAITING: frozenset(
+        {S.PENDING, S.READY, S.RUNNING, S.COMPLETED, S.FAILED, S.SKIPPED, S.CANCELLED}
+    ),
+    S.COMPLETED: frozenset(),
+    S.FAILED: frozenset(),
+    S.SKIPPED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+SHEET_ASKED: Mapping[SheetStatus, frozenset[SheetStatus]] = {
+    S.COMPLETED: frozenset({S.PENDING, S.READY}),
+    # To completed: recover found its work in the workspace.
+    S.FAILED: frozenset({S.PENDING, S.READY, S.COMPLETED}),
+    S.SKIPPED: frozenset({S.PENDING, S.READY}),
+    S.CANCELLED: frozenset({S.PENDING, S.READY}),
+}
+
+ATTEMPT: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
+    # Straight to an end: a result can arrive before the word that it started.
+    A.GRANTED: frozenset({A.RUNNING, A.COMPLETED, A.FAILED, A.SKIPPED, A.INTERRUPTED}),
+    A.RUNNING: frozenset({A.COMPLETED, A.FAILED, A.SKIPPED, A.INTERRUPTED}),
+    A.COMPLETED: frozenset(),
+    A.FAILED: frozenset(),
+    A.SKIPPED: frozenset(),
+    A.INTERRUPTED: frozenset(),
+}
+
+
+def allowed(old: StrEnum, new: StrEnum, *, asked: bool = False) -> bool:
+    """Whether ``new`` may follow ``old``; both are statuses of one kind."""
+    if old is new:
+        return type(old) is not AttemptStatus
+    if isinstance(old, JobStatus):
+        return new in JOB[old] or (asked and new in JOB_ASKED.get(old, ()))
+    if isinstance(old, SheetStatus):
+        return new in SHEET[old] or (asked and new in SHEET_ASKED.get(old, ()))
+    if isinstance(old, AttemptStatus):
+        return new in ATTEMPT[old]
+    raise TypeError(f"{old!r} is no status")
+
+
+def check(old: StrEnum, new: StrEnum, *, asked: bool = False) -> None:
+    """Raises IllegalTransition unless ``new`` may follow ``old``.
+
+    ``asked`` says that a person asked for it, which alone brings final states back to life.
+    """
+    if not allowed(old, new, asked=asked):
+        hint = " unless a person asked for it (asked=True)" if allowed(old, new, asked=True) else ""
+        raise IllegalTransition(_KIND[type(old)], old, new, hint)
+
+
+_KIND = {JobStatus: "job", SheetStatus: "sheet", AttemptStatus: "attempt"}

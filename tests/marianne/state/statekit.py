@@ -1,0 +1,19 @@
+"""Short ways to make changes; shared by the tests of the state."""
+
+from marianne.state.changes import AddEvent, InsertJob
+from marianne.state.models import JobRow, JobStatus
+
+NOW = 1_700_000_000.0
+
+
+def job(job_id: str, sheet_count: int = 3, **fields: object) -> InsertJob:
+    row = JobRow(job_id, job_id, JobStatus.QUEUED, "/ws", NOW, sheet_count)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    return InsertJob(row, b"plan", "name: x\n", b"env")
+
+
+def event(
+    job_id: str | None, name: str = "job.submitted", ts: float = NOW, **data: object
+) -> AddEvent:
+    return AddEvent(job_id, None, name, data, ts)
