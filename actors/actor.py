@@ -1,0 +1,216 @@
+"""The base class of all actors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, NoReturn, ParamSpec, TypeVar
+
+import pykka
+
+from actors.address import ActorRef
+from actors.errors import NameTaken
+from actors.monitor import Monitor
+from actors.reasons import NORMAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from actors.address import Address
+    from actors.cell import Cell
+    from actors.future import Future, Outcome, Promise
+    from actors.mailbox import Policy
+    from actors.reasons import Down, ExitReason
+    from actors.started import Ignore, Info
+    from actors.system import System
+    from actors.timers import Timer
+
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+if TYPE_CHECKING:
+    # pykka's hooks take other arguments and its refs other messages: to a type checker, and only
+    # there, an Actor is a class of its own, so that subclasses need not silence it at each hook.
+    _Base = object
+else:
+    _Base = pykka.ThreadingActor
+
+
+class Actor(_Base):
+    """A thread with a mailbox, which serves one message at a time.
+
+    Subclass it, write methods, and start it with `System.spawn` or below a `Supervisor`. `__init__`
+    (no call of `super().__init__` is needed) and `on_start` run in the actor's own thread; the
+    starter waits for both. What leaves a handler as an exception, asked or told, ends the actor
+    with the reason `error`; only a `Refusal` is an answer.
+    """
+
+    mailbox_limit: ClassVar[int | None] = 100_000
+    """Messages that may wait. None: no limit."""
+
+    mailbox_policy: ClassVar[Policy] = "fail"
+    """At the limit: `fail` raises MailboxFull at the sender; `drop_new` and `drop_old` lose a
+    message and count it; `block` makes the sender wait (an ask: until its deadline)."""
+
+    mailbox_high: ClassVar[int] = 10_000
+    """At this length the event `mailbox_high` is sent, once until the mailbox was empty again."""
+
+    has_idle_hook: ClassVar[bool] = False
+    """Whether the class overrides `on_idle`. Set by itself."""
+
+    system: System
+    name: str
+    incarnation: int
+    ref: ActorRef[Self]
+    _cell: Cell
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.has_idle_hook = cls.on_idle is not Actor.on_idle
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        """Does nothing: pykka's constructor would make a urn, a queue and an event for each."""
+
+    @property
+    def actor_ref(self) -> ActorRef[Self]:
+        """pykka's name for `ref`."""
+        return self.ref
+
+    def attach(self, cell: Cell) -> None:
+        """Binds the new instance to its incarnation, before `__init__`. For this package only."""
+        self._cell = cell
+        self.system = cell.system
+        self.name = cell.name
+        self.incarnation = cell.incarnation
+        self.ref = ActorRef(cell)
+        self.actor_urn = f"{cell.name}#{cell.incarnation}"
+
+    @classmethod
+    def start(cls, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Not here: an actor needs a system. Use `System.spawn`."""
+        raise TypeError(f"use System.spawn({cls.__name__}, ...)")
+
+    # -- hooks -------------------------------------------------------------------------------
+
+    def on_start(self) -> Ignore | Info | None:
+        """Runs before the first message; the starter waits for it. Raising fails the start."""
+        return None
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Runs last, whatever the reason, except after a kill. Watchers are told afterwards."""
+
+    def on_idle(self) -> None:
+        """Runs when the mailbox has just run empty, before the actor waits."""
+
+    def on_down(self, down: Down) -> None:
+        """Runs when an actor that this one monitors has ended."""
+
+    def on_process_exit(self, process: Any, exit: Any) -> None:  # noqa: A002
+        """Runs when a process that this actor watches has ended."""
+
+    # -- what an actor can do, in its own thread ---------------------------------------------
+
+    def stop(self, reason: ExitReason = NORMAL) -> None:
+        """Ends this actor after the present message."""
+        self._cell.leaving = reason
+        self._cell.request_stop(reason)  # wakes the loop if another thread calls
+
+    def send_after(
+        self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Timer:
+        """Sends this incarnation `method(*args)` in `seconds`, ahead of waiting user messages."""
+        return self._schedule(seconds, False, method.__name__, args, kwargs)
+
+    def send_interval(
+        self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Timer:
+        """Sends this incarnation `method(*args)` each `seconds` until the timer is cancelled."""
+        return self._schedule(seconds, True, method.__name__, args, kwargs)
+
+    def monitor(self, target: Address[Any]) -> Monitor:
+        """`on_down` will be told of the end of `target`'s present incarnation, once.
+
+        If that has ended already, or nobody has the name, the message comes at once.
+        """
+        self._cell.check_fence()
+        monitor = Monitor(self._cell, target.name, target.cell())
+        monitor.begin()
+        return monitor
+
+    def promise(self) -> Promise[Any]:
+        """Takes over the answer of the ask in hand: return it, and fulfil it later."""
+        return self._cell.promise()
+
+    def pipe(
+        self,
+        future: Future[R],
+        method: Callable[Concatenate[Outcome[R], P], Any],
+        *context: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Tells this actor `method(outcome, *context)` when the future is done."""
+        cell, name = self._cell, method.__name__
+
+        def deliver(done: Future[R]) -> None:
+            if cell.mailbox.force((name, (done.outcome(), *context), kwargs, None)) == "closed":
+                cell.system.events.dead_letter("tell_dead", cell.name)
+
+        future.on_done(deliver)
+
+    def watch(self, process: Any, *, own: bool = False) -> None:
+        """`on_process_exit` will be told of the end of `process`, once.
+
+        With `own` the process is killed when this actor is: nobody else would.
+        """
+        if own:
+            self._cell.owned.append(process)
+        self.system.processes.watch(process, self._cell)
+
+    def register(self, name: str) -> None:
+        """Takes one more name for this incarnation; raises `NameTaken` if somebody has it."""
+        owner = self.system.registry.register(name, self._cell)
+        if owner is not None:
+            raise NameTaken(name, owner.incarnation)
+
+    def unregister(self, name: str) -> None:
+        """Frees a name that this incarnation has taken; nothing if it has not."""
+        self.system.registry.unregister(name, self._cell)
+
+    def _schedule(
+        self,
+        seconds: float,
+        repeat: bool,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Timer:
+        cell = self._cell
+        cell.check_fence()
+        message = (_timer, (name, args, kwargs, None))
+
+        def fire() -> None:
+            cell.mailbox.put_system(message)
+
+        timers = self.system.timers
+        timer = timers.every(seconds, fire) if repeat else timers.after(seconds, fire)
+        timer.on_end = cell.timers.discard
+        cell.timers.add(timer)
+        return timer
+
+    # -- pykka's loop, replaced --------------------------------------------------------------
+
+    def _start_actor_loop(self) -> None:
+        raise TypeError("use System.spawn")
+
+    def _actor_loop(self) -> None:
+        self._cell.run()
+
+
+def _timer(cell: Cell, message: Any) -> None:
+    if cell.suspended:
+        cell.mailbox.user.appendleft(message)
+        return
+    actor = cell.actor
+    if actor is not None:
+        getattr(actor, message[0])(*message[1], **message[2])

@@ -1,0 +1,204 @@
+"""Two ways to reach an actor: by incarnation (`ActorRef`) and by name (`Handle`).
+
+Messages are named by the method itself, never by a string, so that a type checker sees the
+arguments and the answer. What travels is the method's name; it is looked up on the receiver, so
+that subclasses and replacements work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+
+from actors.errors import NoSuchActor
+from actors.future import Future
+from actors.reasons import SHUTDOWN, ExitReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from actors.cell import Cell
+    from actors.system import System
+
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_TIMEOUT = 5.0
+
+
+class Address(Generic[A]):
+    """What a `ActorRef` and a `Handle` have in common."""
+
+    __slots__ = ("_timeout",)
+    _timeout: float | None
+
+    @property
+    def name(self) -> str:
+        raise NotImplementedError
+
+    def cell(self) -> Cell | None:
+        """The incarnation that a message sent now would reach. For this package only."""
+        raise NotImplementedError
+
+    def tell(
+        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Sends and forgets. To an actor that is not there it is a counted dead letter.
+
+        Raises `MailboxFull` if the receiver's mailbox is at its limit and its policy is `fail`.
+        """
+        raise NotImplementedError
+
+    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Sends and waits for the answer: 5 seconds, or what `within` says.
+
+        Raises what the actor refuses with; `ActorDied` at once when it ends first; `NoSuchActor` at
+        once when the name is free; `AskTimeout`; `AskCycle` if the answer could never come.
+        """
+        raise NotImplementedError
+
+    def call(
+        self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
+        """Sends and returns the answer's future. Its deadline runs from now, as with `ask`.
+
+        It never raises: what `ask` would raise, the future holds.
+        """
+        raise NotImplementedError
+
+    def within(self, seconds: float | None) -> Self:
+        """The same address with another deadline for `ask` and `call`; None is no deadline."""
+        raise NotImplementedError
+
+    def stop(self, reason: ExitReason = SHUTDOWN) -> None:
+        """Asks the actor to end after its present message, ahead of all others. Returns at once."""
+        cell = self.cell()
+        if cell is not None:
+            cell.request_stop(reason)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits until the present incarnation has ended; True if it has (or there is none)."""
+        cell = self.cell()
+        return cell is None or cell.ended.wait(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """False once `on_stop` has returned. True promises nothing about the next moment."""
+        cell = self.cell()
+        return cell is not None and cell.reason is None
+
+
+class ActorRef(Address[A]):
+    """One incarnation of an actor. Equal to every other ref of the same incarnation."""
+
+    __slots__ = ("_cell", "info")
+
+    def __init__(
+        self, cell: Cell, info: Any = None, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> None:
+        self._cell = cell
+        self._timeout = timeout
+        self.info = info
+
+    @property
+    def name(self) -> str:
+        return self._cell.name
+
+    @property
+    def incarnation(self) -> int:
+        """Grows from one incarnation to the next in one system, whatever the name."""
+        return self._cell.incarnation
+
+    @property
+    def reason(self) -> ExitReason | None:
+        """Why it ended; None while it has not."""
+        return self._cell.reason
+
+    def cell(self) -> Cell:
+        return self._cell
+
+    def tell(
+        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        self._cell.tell(method.__name__, args, kwargs)
+
+    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast("R", self._cell.ask(method.__name__, args, kwargs, self._timeout))
+
+    def call(
+        self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
+        return self._cell.call(method.__name__, args, kwargs, self._timeout)
+
+    def within(self, seconds: float | None) -> ActorRef[A]:
+        return ActorRef(self._cell, self.info, seconds)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ActorRef) and other._cell is self._cell
+
+    def __hash__(self) -> int:
+        return hash(self._cell)
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self._cell.name}#{self._cell.incarnation}>"
+
+
+class Handle(Address[A]):
+    """A name. Each send goes to the incarnation that has the name at that moment."""
+
+    __slots__ = ("_find", "_name", "_system")
+
+    def __init__(self, system: System, name: str, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        self._system = system
+        self._name = name
+        self._timeout = timeout
+        self._find = system.registry.find
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def cell(self) -> Cell | None:
+        return self._find(self._name)
+
+    def tell(
+        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        cell = self._find(self._name)
+        if cell is None:
+            self._system.events.dead_letter("tell_absent", self._name)
+        else:
+            cell.tell(method.__name__, args, kwargs)
+
+    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        cell = self._find(self._name)
+        if cell is None:
+            raise NoSuchActor(self._name)
+        return cast("R", cell.ask(method.__name__, args, kwargs, self._timeout))
+
+    def call(
+        self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
+        cell = self._find(self._name)
+        if cell is None:
+            nobody: Future[R] = Future(self._system, self._name, None, None)
+            nobody.settle(None, NoSuchActor(self._name))
+            return nobody
+        return cell.call(method.__name__, args, kwargs, self._timeout)
+
+    def within(self, seconds: float | None) -> Handle[A]:
+        return Handle(self._system, self._name, seconds)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Handle)
+            and other._name == self._name
+            and other._system is self._system
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self._system), self._name))
+
+    def __repr__(self) -> str:
+        return f"<Handle {self._name}>"

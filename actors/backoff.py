@@ -1,0 +1,42 @@
+"""Waiting longer after each failed life. Opt-in: OTP has none."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from actors.errors import SpecError
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Delays of `min`, 2 `min`, 4 `min` … up to `max` seconds before a restart.
+
+    `jitter` adds up to that fraction. A child that lived `reset_after` seconds (default: the mean
+    of min and max) begins again at `min`.
+    """
+
+    min: float = 0.1
+    max: float = 30.0
+    jitter: float = 0.2
+    reset_after: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min <= self.max:
+            raise SpecError(f"backoff: 0 < min <= max, not {self.min} and {self.max}")
+        if not 0 <= self.jitter <= 1:
+            raise SpecError(f"backoff: jitter is a fraction from 0 to 1, not {self.jitter}")
+
+    def delay(self, failures: int, salt: str) -> float:
+        """Seconds before the restart after `failures` earlier ones in a row.
+
+        The jitter is a function of salt and count: siblings differ, and a replayed test does not.
+        """
+        base = min(self.max, self.min * 2.0 ** min(failures, 64))
+        fraction = zlib.crc32(f"{salt}/{failures}".encode()) / 0xFFFFFFFF
+        return base * (1 + self.jitter * fraction)
+
+    def stable(self, uptime: float) -> bool:
+        """Whether a life of `uptime` seconds counts as a success."""
+        limit = self.reset_after if self.reset_after is not None else (self.min + self.max) / 2
+        return uptime >= limit

@@ -1,0 +1,410 @@
+"""One incarnation of an actor: its mailbox, its run loop, its one end.
+
+pykka's loop lets an actor live on after a failed ask, stops every actor of the process at a
+SystemExit, says "dead" before the cleanup has run, and can lose an ask that races a stop. So the
+loop is ours. The order at the end is fixed: refuse and drain the mailbox (askers learn it at once),
+`on_stop`, answer open promises, cancel timers, free the names, then one DOWN to each watcher.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors.current import current
+from actors.errors import AskCycle, Fenced, MailboxFull, Refusal
+from actors.events import SystemEvent
+from actors.future import Future, Latch, Promise
+from actors.mailbox import Mailbox, Message
+from actors.reasons import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
+from actors.started import Ignore, Info, Started
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from actors.actor import Actor
+    from actors.monitor import Monitor
+    from actors.node import Node
+    from actors.system import System
+    from actors.timers import Timer
+
+
+class Cell:
+    """The part of an actor that others may touch."""
+
+    __slots__ = (
+        "_arguments",
+        "_cls",
+        "_lock",
+        "_promised",
+        "actor",
+        "asked",
+        "awaits",
+        "children",
+        "dying",
+        "ended",
+        "fenced",
+        "handled",
+        "incarnation",
+        "injected",
+        "last_crash",
+        "leaving",
+        "mailbox",
+        "monitors",
+        "name",
+        "names",
+        "owned",
+        "parent",
+        "promises",
+        "reason",
+        "started",
+        "suspended",
+        "system",
+        "thread_ended",
+        "timers",
+        "trace",
+        "watching",
+    )
+
+    def __init__(
+        self,
+        system: System,
+        cls: type[Actor],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str,
+        incarnation: int,
+        parent: Cell | None,
+    ) -> None:
+        runtime = system.runtime
+        self.system = system
+        self.name = name
+        self.names: list[str] = []
+        self.incarnation = incarnation
+        self.parent = parent
+        self.children: dict[str, Node] = {}
+        self.actor: Actor | None = None
+        self.mailbox = Mailbox(
+            runtime,
+            limit=cls.mailbox_limit,
+            policy=cls.mailbox_policy,
+            high=cls.mailbox_high,
+            on_high=self._mailbox_high,
+            on_drop=self._dropped,
+        )
+        self.started: Latch[Started] = Latch(runtime)
+        self.ended: Latch[ExitReason] = Latch(runtime)
+        self.thread_ended = False
+        self.dying: ExitReason | None = None  # set before the mailbox closes
+        self.reason: ExitReason | None = None  # set once, when the end is claimed
+        self.leaving: ExitReason | None = None  # the loop ends after this message
+        self.fenced = False
+        self.suspended = False
+        self.handled = 0
+        self.injected: deque[BaseException] | None = None
+        self.trace: deque[tuple[float, str]] | None = None
+        self.asked: Future[Any] | None = None  # the ask that is being served
+        self.awaits: Cell | None = None  # whom this actor's thread waits for
+        self.promises: set[Promise[Any]] = set()
+        self.timers: set[Timer] = set()
+        self.monitors: set[Monitor] = set()  # who watches this
+        self.watching: set[Monitor] = set()  # whom this watches
+        self.owned: list[Any] = []  # processes that die with a kill of this
+        self._cls = cls
+        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
+        self._promised = False
+        self._lock = runtime.lock()
+
+    def __repr__(self) -> str:
+        return f"<{self._cls.__name__} {self.name}#{self.incarnation}>"
+
+    # -- sending, from any thread ------------------------------------------------------------
+
+    def tell(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        result = self.mailbox.put((name, args, kwargs, None))
+        if result == "closed":
+            self.system.events.dead_letter("tell_dead", self.name)
+        elif result == "full":
+            if self._cls.mailbox_policy == "fail":
+                raise MailboxFull(self.name)
+            self.system.events.dead_letter("mailbox_full", self.name)
+
+    def call(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+    ) -> Future[Any]:
+        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
+        future: Future[Any] = Future(self.system, self.name, self, deadline)
+        result = self.mailbox.put((name, args, kwargs, future), deadline)
+        if result == "closed":
+            future.died(self.dying or NORMAL)
+        elif result == "full":
+            future.settle(None, MailboxFull(self.name))
+        return future
+
+    def ask(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+    ) -> Any:
+        me = current.cell
+        if me is None:
+            return self.call(name, args, kwargs, timeout).get()
+        before = me.block_on(self)
+        try:
+            future = self.call(name, args, kwargs, timeout)
+            future.await_answer()
+            return future.value()
+        finally:
+            me.awaits = before
+
+    def block_on(self, other: Cell) -> Cell | None:
+        """This actor's thread is about to wait for `other`; raises AskCycle if that never ends.
+
+        Returns what `awaits` was: the caller puts it back when it has waited.
+        """
+        self.check_fence()
+        before = self.awaits
+        # The own edge is drawn before the walk, so of two actors that close a cycle at the same
+        # moment at least one sees it.
+        self.awaits = other
+        step: Cell | None = other
+        path = [self.name]
+        while step is not None and len(path) < 1000:
+            path.append(step.name)
+            if step is self:
+                self.awaits = before
+                raise AskCycle(path)
+            step = step.awaits
+        return before
+
+    def check_fence(self) -> None:
+        """Ends the calling thread if it belongs to an incarnation that was killed."""
+        if self.fenced:
+            raise Fenced
+
+    def request_stop(self, reason: ExitReason = SHUTDOWN) -> None:
+        """Asks it to end after the message it is in. Goes before all user messages."""
+        self.mailbox.put_system((_stop, reason))
+
+    # -- the thread --------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """The whole life of the incarnation, in its own thread."""
+        current.cell = self
+        actor: Actor | None = None
+        reason = NORMAL
+        try:
+            actor, started = self._start()
+            if actor is None:
+                self._end(started.reason, None)
+                self.started.settle(started)
+                return
+            if not self.started.settle(started):
+                actor = None  # the starter gave up waiting and has killed this incarnation
+                return
+            self.actor = actor
+            reason = self._loop(actor)
+        except BaseException as error:  # noqa: BLE001  # also SystemExit ends this actor only
+            reason = crash(error)
+        finally:
+            if actor is not None:
+                self._end(reason, actor)
+            current.cell = None
+            self.thread_ended = True
+            self.system.thread_ended(self)
+
+    def _start(self) -> tuple[Actor | None, Started]:
+        assert self._arguments is not None
+        args, kwargs = self._arguments
+        self._arguments = None  # the arguments of a child may be large; its spec has them if needed
+        try:
+            actor = self._cls.__new__(self._cls)
+            actor.attach(self)
+            actor.__init__(*args, **kwargs)  # type: ignore[misc]  # after attach, on purpose
+            answer: object = actor.on_start()
+        except BaseException as error:  # noqa: BLE001
+            return None, Started("error", crash(error))
+        if isinstance(answer, Ignore):
+            return None, Started("ignore", NORMAL)
+        if answer is None:
+            return actor, Started("ok", NORMAL)
+        if isinstance(answer, Info):
+            return actor, Started("ok", NORMAL, answer.value)
+        return None, Started("error", ExitReason("error", f"bad return of on_start: {answer!r}"))
+
+    def _loop(self, actor: Actor) -> ExitReason:
+        mailbox = self.mailbox
+        system, user = mailbox.system, mailbox.user
+        monotonic = self.system.runtime.monotonic
+        idle = actor.on_idle if actor.has_idle_hook else None
+        while self.leaving is None:
+            if system:
+                handler, payload = system.popleft()
+                handler(self, payload)
+            elif user and not self.suspended:
+                try:
+                    name, args, kwargs, future = user.popleft()
+                except IndexError:  # a sender dropped the oldest one in this moment
+                    continue
+                self.handled += 1
+                if mailbox.has_blocked:
+                    mailbox.made_room()
+                if self.trace is not None:
+                    self.trace.append((monotonic(), name))
+                if future is None:
+                    try:
+                        if self.injected:
+                            raise self.injected.popleft()
+                        getattr(actor, name)(*args, **kwargs)
+                    except Refusal:
+                        self.system.events.dead_letter("refused", self.name)
+                elif future.deadline is not None and monotonic() >= future.deadline:
+                    future.expire()
+                    self.system.events.dead_letter("expired", self.name)
+                else:
+                    self._serve(actor, name, args, kwargs, future)
+            else:
+                # What the last message held must not live until the next one comes.
+                args = kwargs = future = None  # type: ignore[assignment]
+                if idle is not None and not self.suspended:
+                    idle()
+                    if self.leaving is not None:
+                        break
+                mailbox.wait(not self.suspended)
+        return self.leaving
+
+    def _serve(
+        self,
+        actor: Actor,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: Future[Any],
+    ) -> None:
+        self.asked = future
+        self._promised = False
+        try:
+            if self.injected:
+                raise self.injected.popleft()
+            value = getattr(actor, name)(*args, **kwargs)
+        except Refusal as refusal:
+            self.asked = None
+            refusal.__traceback__ = None  # the asker needs our words, not our local variables
+            future.refuse(refusal)
+            return
+        # An exception leaves `asked` set: the end of this incarnation answers it.
+        self.asked = None
+        if not self._promised:
+            future.answer(value)
+
+    def promise(self) -> Promise[Any]:
+        """Takes over the answer of the message in hand."""
+        self.check_fence()
+        self._promised = True
+        return Promise(self.asked, self.promises)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """Fences this incarnation and all below it, and abandons their threads.
+
+        A thread cannot be ended from outside. It is cut off: its name is free, its mailbox closed,
+        its answers dropped, its next call into this package ends it. Until then it is a zombie.
+        """
+        with self._lock:
+            if self.reason is not None:
+                return
+            self.fenced = True
+            self.leaving = KILLED
+        for node in list(self.children.values()):
+            if node.cell is not None:
+                node.cell.kill()
+        for process in self.owned:
+            process.kill()
+        busy = not self.mailbox.waiting
+        self.dying = self.dying or KILLED
+        self._drain(KILLED)
+        if busy:
+            self.system.add_zombie(self)
+        self._publish(KILLED)
+
+    def _end(self, reason: ExitReason, actor: Actor | None) -> None:
+        if self.fenced:
+            return
+        self.dying = reason
+        self._drain(reason)
+        if actor is not None:
+            try:
+                actor.on_stop(reason)
+            except BaseException as error:  # noqa: BLE001
+                if reason.kind != "error":
+                    reason = self.dying = crash(error)
+        self._publish(reason)
+
+    def _drain(self, reason: ExitReason) -> None:
+        left = self.mailbox.close()
+        asked, self.asked = self.asked, None
+        if asked is not None:
+            asked.died(reason)
+        for message in left:
+            if message[3] is not None:
+                message[3].died(reason)
+            else:
+                self.system.events.dead_letter("tell_dead", self.name)
+
+    def _publish(self, reason: ExitReason) -> None:
+        with self._lock:
+            if self.reason is not None:
+                return
+            self.reason = reason
+            monitors, self.monitors = self.monitors, set()
+        for promise in tuple(self.promises):
+            promise.abandon(reason)
+        self.promises.clear()
+        for timer in tuple(self.timers):
+            timer.cancel()
+        for monitor in tuple(self.watching):
+            monitor.cancel()
+        self.system.forget(self, reason)
+        for monitor in monitors:
+            monitor.deliver(reason)
+        self.ended.settle(reason)
+        self.actor = None
+
+    def watch(self, monitor: Monitor) -> bool:
+        """Adds a watcher; False if the end is already published."""
+        with self._lock:
+            if self.reason is not None:
+                return False
+            self.monitors.add(monitor)
+            return True
+
+    def unwatch(self, monitor: Monitor) -> None:
+        with self._lock:
+            self.monitors.discard(monitor)
+
+    # -- notices -----------------------------------------------------------------------------
+
+    def _mailbox_high(self, length: int) -> None:
+        self.system.events.emit(
+            SystemEvent("mailbox_high", self.name, self.incarnation, str(length))
+        )
+
+    def _dropped(self, message: Message) -> None:
+        if message[3] is not None:
+            message[3].settle(None, MailboxFull(self.name))
+        self.system.events.dead_letter("mailbox_full", self.name)
+
+    @property
+    def state(self) -> str:
+        """One word for the tree."""
+        if self.reason is not None:
+            return "ended" if self.thread_ended or not self.fenced else "zombie"
+        if self.dying is not None or self.leaving is not None:
+            return "stopping"
+        if not self.started.done:
+            return "starting"
+        if self.suspended:
+            return "suspended"
+        return "idle" if self.mailbox.waiting else "busy"
+
+
+def _stop(cell: Cell, reason: ExitReason) -> None:
+    cell.leaving = reason

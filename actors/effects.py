@@ -1,0 +1,102 @@
+"""What a supervisor's state machine wants done, as data, and what it remembers of a child."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from actors.reasons import ExitReason
+    from actors.spec import ChildSpec
+
+ReportKind = Literal["crashed", "start_failed", "shutdown_error", "gave_up"]
+
+
+class Child:
+    """One child: `up` with a ref, `down`, or `restarting` (waiting for its next attempt)."""
+
+    __slots__ = ("failures", "last_failure", "last_ref", "ref", "since", "spec", "state", "token")
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self.state: Literal["up", "down", "restarting"] = "down"
+        self.ref: Any = None
+        self.last_ref: Any = None
+        self.since = 0.0
+        self.token = 0  # of the one Retry that still counts
+        self.failures = 0  # in a row, for the backoff
+        self.last_failure: ExitReason | None = None
+
+    def begun(self, outcome: Outcome, now: float) -> None:
+        """A start came to `outcome`."""
+        self.ref = outcome.ref
+        self.state = "down" if outcome.ref is None else "up"
+        self.since = now
+        if outcome.ref is not None:
+            self.last_ref = outcome.ref
+
+    def ended(self) -> None:
+        """It is not running, whyever; a pending Retry does not count any more."""
+        self.ref = None
+        self.state = "down"
+        self.token += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a Start: a ref; or none and the reason; or none of both: it ignored."""
+
+    ref: Any = None
+    reason: ExitReason | None = None
+
+
+def failed(outcome: Outcome) -> bool:
+    return outcome.reason is not None
+
+
+def ignored(outcome: Outcome) -> bool:
+    return outcome.ref is None and outcome.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the child and wait for its acknowledgement. Answered with an Outcome."""
+
+    child: Child
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop these at once, wait for the evidence. Answered with their exit reasons, in order."""
+
+    specs: tuple[ChildSpec, ...]
+    refs: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Send yourself a message that calls `retry(key, token)`, after `delay` seconds."""
+
+    key: str
+    token: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Say what happened."""
+
+    kind: ReportKind
+    child: Child
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End the supervisor for this reason."""
+
+    reason: ExitReason
+
+
+Effect: TypeAlias = Start | Stop | Retry | Report | Exit

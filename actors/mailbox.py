@@ -1,0 +1,192 @@
+"""An actor's inbox: a system lane that never blocks and goes first, and a bounded user lane.
+
+Only the owner takes, so taking needs no lock: `deque.popleft` is atomic. Putting takes the lock,
+because it must be atomic with closing: a message is either in a lane that will be served or
+drained, or its sender learns at once that nobody will read it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.future import Future
+    from actors.runtime import Lock, Runtime
+
+Policy = Literal["fail", "drop_new", "drop_old", "block"]
+Result = Literal["ok", "closed", "full"]
+Message = tuple[str, tuple[Any, ...], dict[str, Any], "Future[Any] | None"]
+SystemMessage = tuple["Callable[[Any, Any], None]", Any]
+
+
+class Mailbox:
+    """Two lanes, one reader, any number of writers."""
+
+    __slots__ = (
+        "_blocked",
+        "_closed",
+        "_high",
+        "_limit",
+        "_lock",
+        "_on_drop",
+        "_on_high",
+        "_policy",
+        "_runtime",
+        "_soft",
+        "_wake",
+        "system",
+        "user",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        limit: int | None,
+        policy: Policy,
+        high: int,
+        on_high: Callable[[int], None],
+        on_drop: Callable[[Message], None],
+    ) -> None:
+        self.system: deque[SystemMessage] = deque()
+        self.user: deque[Message] = deque()
+        self.waiting = False
+        self._runtime = runtime
+        self._lock = runtime.lock()
+        self._wake = runtime.lock()
+        self._wake.acquire()
+        self._closed = False
+        self._limit = limit
+        self._policy = policy
+        self._high = high
+        # The length from which a put has to look closer; one comparison in the common case.
+        self._soft: float = min(high, limit if limit is not None else high)
+        self._on_high = on_high
+        self._on_drop = on_drop
+        self._blocked: deque[Lock] = deque()
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def put(self, message: Message, deadline: float | None = None) -> Result:
+        """Appends to the user lane. Only the policy `block` waits, until the deadline."""
+        with self._lock:
+            if not self._closed and len(self.user) < self._soft:
+                self.user.append(message)
+                if self.waiting:
+                    self.waiting = False
+                    self._wake.release()
+                return "ok"
+        return self._put_slowly(message, deadline)
+
+    def force(self, message: Message) -> Result:
+        """Appends to the user lane past its limit: for answers, which were asked for."""
+        with self._lock:
+            if self._closed:
+                return "closed"
+            self._append(message)
+            return "ok"
+
+    def put_system(self, message: SystemMessage) -> bool:
+        """Appends to the system lane; False if the mailbox is closed."""
+        with self._lock:
+            if self._closed:
+                return False
+            self.system.append(message)
+            if self.waiting:
+                self.waiting = False
+                self._wake.release()
+            return True
+
+    def wait(self, user_lane: bool) -> None:
+        """Returns when a lane that counts has a message. For the owner only."""
+        with self._lock:
+            if self.system or (user_lane and self.user):
+                return
+            self.waiting = True
+            self._soft = min(self._high, self._limit if self._limit is not None else self._high)
+        self._wake.acquire()
+
+    def close(self) -> list[Message]:
+        """Refuses every later put and returns what nobody will read, in order; once."""
+        with self._lock:
+            self._closed = True
+            left = list(self.user)
+            self.user.clear()
+            self.system.clear()
+            while self._blocked:
+                self._blocked.popleft().release()
+            if self.waiting:
+                self.waiting = False
+                self._wake.release()
+            return left
+
+    def made_room(self) -> None:
+        """The owner took a message: lets one blocked sender look again."""
+        with self._lock:
+            if self._blocked:
+                self._blocked.popleft().release()
+
+    @property
+    def has_blocked(self) -> bool:
+        """Whether a sender waits for room."""
+        return bool(self._blocked)
+
+    def _append(self, message: Message) -> None:
+        self.user.append(message)
+        if self.waiting:
+            self.waiting = False
+            self._wake.release()
+
+    def _put_slowly(self, message: Message, deadline: float | None) -> Result:
+        runtime = self._runtime
+        while True:
+            crossed = 0
+            dropped: Message | None = None
+            waiter: Lock | None = None
+            with self._lock:
+                if self._closed:
+                    return "closed"
+                count = len(self.user)
+                full = self._limit is not None and count >= self._limit
+                if full and self._policy == "drop_old":
+                    try:
+                        dropped = self.user.popleft()
+                    except IndexError:  # the owner, who needs no lock, took the last one
+                        full = False
+                if not full or dropped is not None:
+                    self._append(message)
+                    if count + 1 >= self._high and self._soft <= self._high:
+                        crossed = count + 1
+                        # Said once; looked at again when the owner next finds the lane empty.
+                        self._soft = float("inf") if self._limit is None else self._limit
+                elif self._policy == "block":
+                    waiter = runtime.lock()
+                    waiter.acquire()
+                    self._blocked.append(waiter)
+            if dropped is not None:
+                self._on_drop(dropped)
+            if crossed:
+                self._on_high(crossed)
+            if waiter is None:
+                if not full or dropped is not None:
+                    return "ok"
+                return "full"
+            if not self._wait_for_room(waiter, deadline):
+                return "full"
+
+    def _wait_for_room(self, waiter: Lock, deadline: float | None) -> bool:
+        if deadline is None:
+            return waiter.acquire()
+        remaining = max(0.0, deadline - self._runtime.monotonic())
+        if waiter.acquire(True, remaining):
+            return True
+        with self._lock:
+            if waiter in self._blocked:
+                self._blocked.remove(waiter)
+                return False
+        return True  # room was made for us in the same moment; look once more

@@ -1,0 +1,107 @@
+"""Why an incarnation ended, and the one notice of it that its watchers get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from actors.address import ActorRef
+
+Kind = Literal["normal", "shutdown", "killed", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExitReason:
+    """The one reason of one incarnation.
+
+    `normal`: it was done. `shutdown`: its supervisor or the system told it to end. `killed`: it was
+    fenced and abandoned. `error`: `error` left a handler, or `detail` says what was wrong.
+    """
+
+    kind: Kind
+    detail: str = ""
+    error: BaseException | None = field(default=None, compare=False)
+    frames: tuple[tuple[str, int, str], ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether a transient child with this reason is restarted.
+
+        The one deviation from OTP: a supervisor that gave up ends with `shutdown(intensity)`, which
+        is abnormal here; OTP's plain `shutdown` would be swallowed by a transient parent spec.
+        """
+        return self.kind in {"killed", "error"} or self.detail == "intensity"
+
+    @property
+    def traceback(self) -> str:
+        """The stack at the crash as text, innermost call last; empty when there was no crash."""
+        if not self.frames:
+            return ""
+        import linecache
+
+        lines = ["Traceback (most recent call last):\n"]
+        for filename, number, function in self.frames:
+            lines.append(f'  File "{filename}", line {number}, in {function}\n')
+            source = linecache.getline(filename, number).strip()
+            if source:
+                lines.append(f"    {source}\n")
+        lines.append(f"{_describe(self.error)}\n")
+        return "".join(lines)
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            where = "" if self.detail == type(self.error).__name__ else f"({self.detail})"
+            return f"{self.kind}{where}: {_describe(self.error)}"
+        return f"{self.kind}({self.detail})" if self.detail else self.kind
+
+
+NORMAL = ExitReason("normal")
+SHUTDOWN = ExitReason("shutdown")
+KILLED = ExitReason("killed")
+GAVE_UP = ExitReason("shutdown", "intensity")
+NO_ACTOR = ExitReason("error", "no such actor")
+
+
+def crash(error: BaseException) -> ExitReason:
+    """The reason for an exception that left a handler.
+
+    The traceback becomes plain data and is cut from the exception, because it would keep every
+    local variable of the dead handler alive for as long as anybody holds the reason.
+    """
+    frames = _frames(error.__traceback__)
+    seen: BaseException | None = error
+    for _ in range(20):
+        if seen is None:
+            break
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+    return ExitReason("error", type(error).__name__, error, frames)
+
+
+def _frames(traceback: TracebackType | None) -> tuple[tuple[str, int, str], ...]:
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    return tuple(frames[-50:])
+
+
+def _describe(error: BaseException | None) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """An actor you monitor has ended. Sent once, after its `on_stop` has returned.
+
+    Of a name that nobody had, it comes at once with the reason `NO_ACTOR` and no `ref`.
+    """
+
+    name: str
+    ref: ActorRef[Any] | None
+    reason: ExitReason

@@ -1,0 +1,57 @@
+"""Where time, threads and locks come from: the only three things a test replaces.
+
+Everything in this package that waits, waits on a lock from here. That is why
+`actors.testing` can run the same code under a virtual clock and a seeded scheduler.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+
+class Lock(Protocol):
+    """A lock that any thread may release, as `threading.Lock`."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+    def release(self) -> None: ...
+    def __enter__(self) -> bool: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+class Runtime(Protocol):
+    """What a system runs on."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def lock(self) -> Lock:
+        """A new, free lock."""
+
+    def start_thread(self, target: Callable[[], None], name: str) -> None:
+        """Runs `target` in a new thread that does not keep the process alive."""
+
+
+class RealRuntime:
+    """The machine's own clock, threads and locks."""
+
+    # Bound here, not called through a method: these stand in the path of every message.
+    monotonic = staticmethod(time.monotonic)
+    lock = staticmethod(_thread.allocate_lock)
+
+    @staticmethod
+    def start_thread(target: Callable[[], None], name: str) -> None:
+        # Daemon, because Python joins other threads at exit, and a stuck actor cannot be joined.
+        threading.Thread(target=target, name=name, daemon=True).start()

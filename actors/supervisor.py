@@ -1,0 +1,231 @@
+"""The actor around the pure state machines of `strategy` and `dynamic_strategy`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from actors.actor import Actor
+from actors.address import ActorRef
+from actors.effects import Child, Effect, Exit, Outcome, Report, Retry, Start, Stop
+from actors.errors import ChildError, StartError, StartIgnored
+from actors.events import SystemEvent
+from actors.monitor import Monitor
+from actors.node import Node
+from actors.reasons import SHUTDOWN, Down, ExitReason
+from actors.spec import BRUTAL_KILL, AutoShutdown, ChildSpec, Strategy
+from actors.strategy import StaticChildren, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actors.cell import Cell
+    from actors.dynamic_strategy import DynamicChildren
+
+
+class SupervisorBase(Actor):
+    """Performs the effects that a state machine yields, one after the other, in this thread.
+
+    As in OTP it serves nobody while it starts or stops a child. A retry is a message to itself, so
+    that requests and a shutdown come between two attempts.
+    """
+
+    mailbox_limit: ClassVar[int | None] = None  # it must never lose a request or a retry
+    is_supervisor: ClassVar[bool] = True
+    machine: StaticChildren | DynamicChildren
+
+    def on_down(self, down: Down) -> None:
+        self._perform(self.machine.down(down.ref, down.reason, self._now()))
+
+    def on_stop(self, reason: ExitReason) -> None:
+        machine = getattr(self, "machine", None)
+        if machine is not None:
+            self._perform(machine.shutdown())
+
+    def which_children(self) -> list[tuple[str, ActorRef[Any] | str, str]]:
+        """(id, ref or "down" or "restarting", type) of each child, the last started first."""
+        return [
+            (child.spec.id, child.ref or child.state, child.spec.type or "worker")
+            for child in reversed(self.machine.children.values())
+        ]
+
+    def count_children(self) -> dict[str, int]:
+        """How many specs, active children, supervisors and workers there are."""
+        children = list(self.machine.children.values())
+        supervisors = sum(child.spec.type == "supervisor" for child in children)
+        return {
+            "specs": len(children),
+            "active": sum(child.state == "up" for child in children),
+            "supervisors": supervisors,
+            "workers": len(children) - supervisors,
+        }
+
+    def _now(self) -> float:
+        return self.system.runtime.monotonic()
+
+    def _retry(self, key: str, token: int) -> None:
+        self._perform(self.machine.retry(key, token, self._now()))
+
+    def _perform(self, steps: Steps) -> Any:
+        answer: Any = None
+        while True:
+            try:
+                effect: Effect = steps.send(answer)
+            except StopIteration as done:
+                return done.value
+            answer = self._act(effect)
+
+    def _act(self, effect: Effect) -> Any:
+        match effect:
+            case Start(child, restart):
+                return self._start_child(child, restart)
+            case Stop(specs, refs):
+                return self._stop_children(specs, refs)
+            case Retry(key, token, delay) if delay > 0:
+                self.send_after(delay, self._retry, key, token)
+            case Retry(key, token, _):
+                self._cell.mailbox.force(("_retry", (key, token), {}, None))
+            case Report(kind, child, reason):
+                self._report(kind, child, reason)
+            case Exit(reason):
+                self.stop(reason)
+        return None
+
+    def _start_child(self, child: Child, restart: bool) -> Outcome:
+        spec = child.spec
+        nodes = self._cell.children
+        name = spec.name or spec.id
+        node = nodes.get(name) or Node(name)
+        try:
+            ref = self.system.start(
+                spec.cls,
+                spec.args,
+                dict(spec.kwargs),
+                name=name,
+                timeout=spec.start_timeout,
+                parent=self._cell,
+                node=node,
+            )
+        except StartIgnored:
+            node.state = "down"
+            return Outcome()
+        except StartError as error:
+            node.state = "restarting" if restart else "down"
+            if not restart and name not in self.machine.children:
+                nodes.pop(name, None)
+            return Outcome(reason=error.reason)
+        if restart:
+            node.restarts += 1
+            self.system.events.emit(SystemEvent("restarted", name, ref.incarnation))
+        Monitor(self._cell, name, ref.cell()).begin()
+        return Outcome(ref)
+
+    def _stop_children(
+        self, specs: tuple[ChildSpec, ...], refs: tuple[ActorRef[Any], ...]
+    ) -> list[ExitReason]:
+        """All are told first and share the clock: it takes as long as the slowest one."""
+        begun = self._now()
+        cells = [ref.cell() for ref in refs]
+        for spec, cell in zip(specs, cells, strict=True):
+            if spec.shutdown is BRUTAL_KILL:
+                cell.kill()
+            else:
+                cell.request_stop(SHUTDOWN)
+        return [self._await_end(spec, cell, begun) for spec, cell in zip(specs, cells, strict=True)]
+
+    def _await_end(self, spec: ChildSpec, cell: Cell, begun: float) -> ExitReason:
+        before = self._cell.block_on(cell)
+        try:
+            grace = spec.shutdown
+            if grace is BRUTAL_KILL or grace == math.inf:
+                cell.ended.wait()
+            elif not cell.ended.wait(max(0.0, begun + grace - self._now())):
+                cell.kill()
+            cell.ended.wait()
+        finally:
+            self._cell.awaits = before
+        self._gone(spec, "down")
+        return cell.ended.value()
+
+    def _report(self, kind: str, child: Child, reason: ExitReason) -> None:
+        name = child.spec.name or child.spec.id
+        node = self._cell.children.get(name)
+        if node is not None:
+            node.last_crash = reason
+        if kind == "crashed":
+            return  # the end of the incarnation has said so already
+        about = self.name if kind == "gave_up" else name
+        self.system.events.emit(
+            SystemEvent(
+                kind,  # type: ignore[arg-type]  # ReportKind is a part of EventKind
+                about,
+                detail=name,
+                error=str(reason),
+                traceback=reason.traceback if self.system.events.heard else "",
+            )
+        )
+
+    def _gone(self, spec: ChildSpec, state: str) -> None:
+        node = self._cell.children.get(spec.name or spec.id)
+        if node is not None:
+            node.cell, node.state = None, state
+
+
+class Supervisor(SupervisorBase):
+    """Starts its children in order, restarts those that end, stops them in reverse order.
+
+    `strategy`: when one child must be restarted, restart `one_for_one` only it, `one_for_all` all,
+    `rest_for_one` it and those started after it. After more than `intensity` restarts within
+    `period` seconds it gives up: it stops all and ends with the reason `shutdown(intensity)`, so
+    that its own supervisor decides. `auto_shutdown`: it ends with `shutdown` after the own end of
+    `any_significant` or of the last of `all_significant` children.
+    """
+
+    machine: StaticChildren
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        children: Iterable[ChildSpec] = (),
+        intensity: int = 3,
+        period: float = 5.0,
+        auto_shutdown: AutoShutdown = "never",
+    ) -> None:
+        self.machine = StaticChildren(strategy, children, intensity, period, auto_shutdown)
+
+    def on_start(self) -> None:
+        error = self._perform(self.machine.boot(self._now()))
+        if error is not None:
+            raise error
+
+    def start_child(self, spec: ChildSpec) -> ActorRef[Any] | None:
+        """Adds a child and starts it; None if it ignored. Raises ChildError or StartError."""
+        ref: ActorRef[Any] | None = self._perform(self.machine.start_child(spec, self._now()))
+        return ref
+
+    def terminate_child(self, id: str) -> None:  # noqa: A002
+        """Stops a child; its spec stays for `restart_child`, unless it is temporary."""
+        self._perform(self.machine.terminate_child(id))
+        self._forget_missing(id)
+
+    def restart_child(self, id: str) -> ActorRef[Any] | None:  # noqa: A002
+        """Starts a child that was terminated or has ended."""
+        ref: ActorRef[Any] | None = self._perform(self.machine.restart_child(id, self._now()))
+        return ref
+
+    def delete_child(self, id: str) -> None:  # noqa: A002
+        """Forgets a child that is down."""
+        name = self.get_childspec(id).name or id
+        self._perform(self.machine.delete_child(id))
+        self._cell.children.pop(name, None)
+
+    def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
+        """The spec with its defaults filled in."""
+        child = self.machine.children.get(id)
+        if child is None:
+            raise ChildError("not_found", id)
+        return child.spec
+
+    def _forget_missing(self, id: str) -> None:  # noqa: A002
+        if id not in self.machine.children:
+            self._cell.children.pop(id, None)

@@ -1,0 +1,258 @@
+"""A system: one clock, one registry, one set of timers, one tree. There is no global one."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from actors.address import ActorRef, Address, Handle
+from actors.cell import Cell
+from actors.current import current
+from actors.errors import NameTaken, NoSuchActor, StartError, StartIgnored
+from actors.events import Events, SystemEvent
+from actors.node import Node, draw
+from actors.reasons import SHUTDOWN, ExitReason
+from actors.registry import Registry
+from actors.runtime import RealRuntime
+from actors.started import Started
+from actors.timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.actor import Actor
+    from actors.process import Processes
+    from actors.runtime import Runtime
+
+A = TypeVar("A", bound="Actor")
+
+START_TIMEOUT = 30.0
+"""Seconds a worker has for `__init__` and `on_start`. A supervisor's children have limits."""
+
+
+class System:
+    """Owns everything that actors share, and the roots of the tree."""
+
+    def __init__(self, name: str = "system", *, runtime: Runtime | None = None) -> None:
+        self.name = name
+        self.runtime: Runtime = runtime if runtime is not None else RealRuntime()
+        self.registry = Registry(self.runtime)
+        self.events = Events(self.runtime)
+        self.timers = Timers(self.runtime, name)
+        self._lock = self.runtime.lock()
+        self._serial = count(1)
+        self._roots: dict[str, Node] = {}
+        self._zombies: set[Cell] = set()
+        self._processes: Processes | None = None
+        self._closing = False
+
+    @property
+    def processes(self) -> Processes:
+        """Processes as children. Made when first needed: multiprocessing is slow to import."""
+        if self._processes is None:
+            from actors.process import Processes
+
+            with self._lock:
+                if self._processes is None:
+                    self._processes = Processes(self)
+        return self._processes
+
+    def spawn(
+        self,
+        cls: type[A],
+        *args: Any,
+        name: str | None = None,
+        start_timeout: float | None = -1.0,
+        **kwargs: Any,
+    ) -> ActorRef[A]:
+        """Starts `cls(*args, **kwargs)` and waits until its `on_start` has returned.
+
+        `name` defaults to one made from the class; `start_timeout` to 30 seconds, for a supervisor
+        to no limit. Raises `StartError` with the cause, or `StartIgnored`; nothing is left then.
+        """
+        if start_timeout == -1.0:
+            start_timeout = default_start_timeout(cls)
+        return self.start(cls, args, kwargs, name=name, timeout=start_timeout)
+
+    def start(
+        self,
+        cls: type[A],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        timeout: float | None = START_TIMEOUT,
+        parent: Cell | None = None,
+        node: Node | None = None,
+    ) -> ActorRef[A]:
+        """`spawn` for supervisors: with the place in the tree."""
+        me = current.cell
+        if me is not None:
+            me.check_fence()
+        serial = next(self._serial)
+        name = name or f"{cls.__name__}-{serial}"
+        cell = Cell(self, cls, args, kwargs or {}, name, serial, parent)
+        owner = self.registry.register(name, cell)
+        if owner is not None:
+            taken = NameTaken(name, owner.incarnation)
+            raise StartError(name, ExitReason("error", "already_started", taken))
+        node = node or Node(name)
+        node.cell = cell
+        self._adopt(cell, node)
+        acknowledged = self._acknowledge(cell, me, timeout)
+        if acknowledged.outcome == "ok":
+            self.events.emit(SystemEvent("started", name, serial))
+            return ActorRef(cell, acknowledged.info)
+        node.cell = None
+        if acknowledged.outcome == "ignore":
+            raise StartIgnored(name, acknowledged.reason)
+        raise StartError(name, acknowledged.reason)
+
+    def _adopt(self, cell: Cell, node: Node) -> None:
+        with self._lock:
+            if self._closing and cell.parent is None:
+                refused = True
+            else:
+                refused = False
+                siblings = self._roots if cell.parent is None else cell.parent.children
+                siblings[cell.name] = node
+        if refused:
+            self.registry.forget(cell)
+            raise StartError(cell.name, ExitReason("error", "the system shuts down"))
+
+    def _acknowledge(self, cell: Cell, me: Cell | None, timeout: float | None) -> Started:
+        before = None if me is None else me.block_on(cell)
+        try:
+            self.runtime.start_thread(cell.run, cell.name)
+            if not cell.started.wait(timeout):
+                late = Started("error", ExitReason("error", f"no start within {timeout} s"))
+                if cell.started.settle(late):
+                    cell.kill()
+                cell.started.wait()
+        except RuntimeError as error:  # the machine has no thread left
+            cell.started.settle(Started("error", ExitReason("error", "no thread", error)))
+            cell.kill()
+        finally:
+            if me is not None:
+                me.awaits = before
+        return cell.started.value()
+
+    def handle(self, cls: type[A] | Callable[..., A], name: str) -> Handle[A]:
+        """The stable address of whoever has the name; `cls` is for the type checker."""
+        return Handle(self, name)
+
+    def whereis(self, name: str) -> ActorRef[Any] | None:
+        """The incarnation that has the name now."""
+        cell = self.registry.find(name)
+        return None if cell is None else ActorRef(cell)
+
+    def tree(self) -> list[dict[str, Any]]:
+        """All actors as nested data: name, state, restarts, mailbox, last_crash, children."""
+        return draw(list(self._roots.values()))
+
+    def inject(self, name: str, error: BaseException) -> None:
+        """Raises `error` in the actor's next turn for a user message, as if its handler had.
+
+        For tests of supervision. Raises NoSuchActor.
+        """
+        cell = self.registry.find(name)
+        if cell is None:
+            raise NoSuchActor(name)
+        cell.mailbox.put_system((_inject, error))
+
+    def on_event(self, callback: Callable[[SystemEvent], object]) -> None:
+        """Calls back for each event, in the thread where it happened: be quick, do not raise."""
+        self.events.subscribe(callback)
+
+    @property
+    def dead_letters(self) -> dict[str, int]:
+        """How many messages nobody read, by kind."""
+        return dict(self.events.dead_letters)
+
+    @property
+    def zombies(self) -> list[str]:
+        """Names of killed actors whose threads are still in a handler."""
+        return sorted(cell.name for cell in tuple(self._zombies))
+
+    def kill(self, address: Address[Any]) -> None:
+        """Fences and abandons the present incarnation and all below it. See `Cell.kill`."""
+        cell = address.cell()
+        if cell is not None:
+            cell.kill()
+
+    def stop(self, address: Address[Any], timeout: float | None = 5.0) -> bool:
+        """Stops the present incarnation; kills it after `timeout`. True if it ended by itself."""
+        cell = address.cell()
+        if cell is None:
+            return True
+        cell.request_stop(SHUTDOWN)
+        if cell.ended.wait(timeout):
+            return True
+        cell.kill()
+        return False
+
+    def shutdown(self, timeout: float = 10.0) -> list[str]:
+        """Stops all roots, the last started first, within `timeout` seconds in all.
+
+        What has not ended by then is killed. Returns the names whose threads still run: they are
+        daemon threads and do not keep the process alive. Nothing can be spawned afterwards.
+        """
+        deadline = self.runtime.monotonic() + timeout
+        with self._lock:
+            self._closing = True
+            roots = list(self._roots.values())
+        for node in reversed(roots):
+            cell = node.cell
+            if cell is None:
+                continue
+            cell.request_stop(SHUTDOWN)
+            if not cell.ended.wait(max(0.0, deadline - self.runtime.monotonic())):
+                cell.kill()
+        self.timers.close()
+        if self._processes is not None:
+            self._processes.close()
+        return self.zombies
+
+    # -- for cells ---------------------------------------------------------------------------
+
+    def forget(self, cell: Cell, reason: ExitReason) -> None:
+        """An incarnation has ended: frees its names and its place among the roots."""
+        self.registry.forget(cell)
+        if cell.parent is None:
+            with self._lock:
+                node = self._roots.get(cell.name)
+                if node is not None and node.cell is cell:
+                    del self._roots[cell.name]
+        if reason.kind == "error":
+            text = reason.traceback if self.events.heard else ""
+            self.events.emit(
+                SystemEvent("crashed", cell.name, cell.incarnation, "", str(reason), text)
+            )
+        elif reason.kind == "killed":
+            self.events.emit(SystemEvent("killed", cell.name, cell.incarnation))
+        else:
+            self.events.emit(SystemEvent("ended", cell.name, cell.incarnation, str(reason)))
+
+    def add_zombie(self, cell: Cell) -> None:
+        with self._lock:
+            if cell.thread_ended:
+                return
+            self._zombies.add(cell)
+        self.events.emit(SystemEvent("zombie", cell.name, cell.incarnation))
+
+    def thread_ended(self, cell: Cell) -> None:
+        with self._lock:
+            self._zombies.discard(cell)
+
+
+def default_start_timeout(cls: object) -> float | None:
+    """A supervisor's start takes as long as its children's, which have limits of their own."""
+    return None if getattr(cls, "is_supervisor", False) else START_TIMEOUT
+
+
+def _inject(cell: Cell, error: BaseException) -> None:
+    if cell.injected is None:
+        from collections import deque
+
+        cell.injected = deque()
+    cell.injected.append(error)

@@ -1,0 +1,146 @@
+"""One thread and one heap for all timers of a system.
+
+`threading.Timer` would cost a thread each. The thread starts with the first timer and sleeps until
+the next one is due; with none it sleeps for ever: nothing ticks at rest.
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.runtime import Runtime
+
+
+class Timer:
+    """One appointment. Cancelling one that has fired does nothing."""
+
+    __slots__ = ("_action", "due", "interval", "on_end")
+
+    def __init__(self, due: float, action: Callable[[], object], interval: float | None) -> None:
+        self.due = due
+        self.interval = interval
+        self.on_end: Callable[[Timer], object] | None = None
+        self._action: Callable[[], object] | None = action
+
+    @property
+    def active(self) -> bool:
+        """Whether it will fire (again)."""
+        return self._action is not None
+
+    def cancel(self) -> bool:
+        """True if this call kept it from firing. What was due already may be on its way."""
+        # The action is dropped at once; the heap entry waits for its hour without holding anything.
+        was_active = self._action is not None
+        self._end()
+        return was_active
+
+    def fire(self) -> None:
+        """For the timer thread."""
+        action = self._action
+        if action is None:
+            return
+        if self.interval is None:
+            self._end()
+        action()
+
+    def _end(self) -> None:
+        self._action = None
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end(self)
+
+
+class Timers:
+    """The heap and its thread."""
+
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        self._runtime = runtime
+        self._name = name
+        self._lock = runtime.lock()
+        self._wake = runtime.lock()
+        self._wake.acquire()
+        self._sleeping = False
+        self._started = False
+        self._closed = False
+        self._order = count()
+        self._heap: list[tuple[float, int, Timer]] = []
+
+    def after(self, seconds: float, action: Callable[[], object]) -> Timer:
+        """Runs `action`, which must be short, once in `seconds`."""
+        return self.at(self._runtime.monotonic() + seconds, action)
+
+    def at(self, due: float, action: Callable[[], object]) -> Timer:
+        """Runs `action` once at `due` on the system's clock."""
+        return self._add(Timer(due, action, None))
+
+    def every(self, seconds: float, action: Callable[[], object]) -> Timer:
+        """Runs `action` each `seconds` from now; a late firing does not move the next one."""
+        if seconds <= 0:
+            raise ValueError("an interval is longer than nothing")
+        return self._add(Timer(self._runtime.monotonic() + seconds, action, seconds))
+
+    def close(self) -> None:
+        """Ends the thread; what is in the heap never fires."""
+        with self._lock:
+            self._closed = True
+            self._heap.clear()
+            self._rouse()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def _add(self, timer: Timer) -> Timer:
+        start = False
+        with self._lock:
+            if self._closed:
+                timer.cancel()
+                return timer
+            heapq.heappush(self._heap, (timer.due, next(self._order), timer))
+            if not self._started:
+                self._started = start = True
+            elif self._heap[0][2] is timer:
+                self._rouse()
+        if start:
+            self._runtime.start_thread(self._run, f"{self._name}:timers")
+        return timer
+
+    def _rouse(self) -> None:
+        if self._sleeping:
+            self._sleeping = False
+            self._wake.release()
+
+    def _run(self) -> None:
+        while True:
+            due: list[Timer] = []
+            with self._lock:
+                if self._closed:
+                    return
+                now = self._runtime.monotonic()
+                while self._heap and self._heap[0][0] <= now:
+                    timer = heapq.heappop(self._heap)[2]
+                    due.append(timer)
+                    if timer.interval is not None and timer.active:
+                        timer.due = max(timer.due + timer.interval, now)
+                        heapq.heappush(self._heap, (timer.due, next(self._order), timer))
+                pause = self._heap[0][0] - now if self._heap else None
+                if not due:
+                    self._sleeping = True
+            for timer in due:
+                timer.fire()
+            if not due:
+                self._sleep(pause)
+
+    def _sleep(self, pause: float | None) -> None:
+        if pause is None:
+            self._wake.acquire()
+        elif not self._wake.acquire(True, pause):
+            with self._lock:
+                if self._sleeping:
+                    self._sleeping = False
+                    return
+            self._wake.acquire()  # roused in the moment the pause ended: take the token
