@@ -1,0 +1,146 @@
+"""A socket as a path in the file system: its address, and when it may be bound or trusted.
+
+ZeroMQ silently replaces whatever lies at an ipc path and lets a second bind steal the path of a
+living server. So the rules are kept here, before ZeroMQ sees the path. They close the door to other
+users and to accidents; two servers of one user starting at the same moment are kept apart by the
+caller's lock.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ipc.errors import EndpointError, EndpointInUse
+
+# sun_path has 108 bytes with the final zero.
+MAX_PATH_BYTES: Final = 107
+_BIND_UMASK: Final = 0o077
+
+
+class Endpoint:
+    """A place to listen at or to connect to.
+
+    A path that is too long for a socket address is reached through an open descriptor of its
+    directory (`/proc/self/fd/N/name`). That leaves nothing behind in a shared temporary directory,
+    as a short alias there would, and has no name for others to guess. The socket itself is created
+    at the true path in either case, so both sides find each other whatever way they go.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Strings and os.path: pathlib would be a fifth of what a client pays to import.
+        self.path: str = os.path.abspath(os.fspath(path))
+        self.directory, self.name = os.path.split(self.path)
+        self._directory_fd: int | None = None
+
+    def close(self) -> None:
+        """Gives the directory's descriptor back. Only once no socket uses the address any more."""
+        if self._directory_fd is not None:
+            os.close(self._directory_fd)
+            self._directory_fd = None
+
+    @property
+    def address(self) -> str:
+        """The ZeroMQ address; valid until `close`. The directory has to exist for a long path."""
+        if len(os.fsencode(self.path)) <= MAX_PATH_BYTES:
+            return f"ipc://{self.path}"
+        if self._directory_fd is None:
+            try:
+                self._directory_fd = os.open(
+                    self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+                )
+            except OSError as error:
+                raise EndpointError(f"{self.directory}: {error.strerror}") from error
+        short = f"/proc/self/fd/{self._directory_fd}/{self.name}"
+        if len(os.fsencode(short)) > MAX_PATH_BYTES:
+            raise EndpointError(f"{self.name}: too long for the name of a socket")
+        return f"ipc://{short}"
+
+    def check_owner(self) -> None:
+        """Raises EndpointError if the place, or the way to it, is in another user's hands.
+
+        A place that does not exist yet is in nobody's.
+        """
+        own = os.geteuid()
+        trusted = (own, 0)
+        for place in _from_the_root(self.path):
+            try:
+                found = os.lstat(place)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise EndpointError(f"{place}: {error.strerror}") from error
+            if stat.S_ISLNK(found.st_mode) and found.st_uid not in trusted:
+                raise EndpointError(
+                    f"{place}: a symbolic link of another user (uid {found.st_uid})"
+                )
+            if place == self.directory:
+                # The directory at the end of the links, not the link, is what has to be ours.
+                found = os.stat(place)
+            if place in (self.directory, self.path) and found.st_uid != own:
+                raise EndpointError(f"{place}: belongs to another user (uid {found.st_uid})")
+
+    def prepare(self) -> list[str]:
+        """Makes the place fit for `bind`; returns notes on what had to be changed.
+
+        The directory is created, or tightened to 0700. Raises EndpointError where the place is
+        foreign or where something lies that is no socket, EndpointInUse where somebody listens.
+        """
+        self.check_owner()
+        directory = self.directory
+        notes = []
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        mode = stat.S_IMODE(os.stat(directory).st_mode)
+        if mode & 0o077:
+            os.chmod(directory, mode & 0o700)
+            notes.append(f"{directory}: was open to others (mode {mode:o}), now {mode & 0o700:o}")
+        self.check_owner()
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            return notes
+        if not stat.S_ISSOCK(found.st_mode):
+            raise EndpointError(f"{self.path}: something else than a socket lies here")
+        if self.is_listening():
+            raise EndpointInUse(f"{self.path}: another server is listening here")
+        return notes
+
+    def is_listening(self) -> bool:
+        """Whether a connection is accepted at the path at this moment. Not a proof of health."""
+        import socket
+
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(self.address.removeprefix("ipc://"))
+            except BlockingIOError:
+                return True  # its queue of connections is full: busy, but there
+            except OSError:
+                return False
+        return True
+
+    def bind(self, bind: Callable[[str], object]) -> list[str]:
+        """Prepares the place, calls `bind(address)` and leaves a socket of mode 0600.
+
+        The umask is the process's: for the moment of the call it is 077, which does no harm to
+        files that other threads create meanwhile (0177, which would do alone, takes the x bit of
+        their directories). Returns the notes of `prepare`.
+        """
+        notes = self.prepare()
+        before = os.umask(_BIND_UMASK)
+        try:
+            bind(self.address)
+        finally:
+            os.umask(before)
+        os.chmod(self.path, 0o600)
+        return notes
+
+
+def _from_the_root(path: str) -> Iterator[str]:
+    """Every place on the way to an absolute path, the path itself last."""
+    for index, char in enumerate(path):
+        if char == "/" and index:
+            yield path[:index]
+    yield path
