@@ -7,7 +7,8 @@ validations, limits. Sheet numbers are 1-based. All times are in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -36,7 +37,10 @@ class ValidationRule:
 
     ``type`` is one of file_exists, file_modified, content_contains, content_regex,
     command_succeeds. ``stage`` orders the checks (lower first; a failing stage stops the later
-    ones). ``condition`` is ``var op int`` joined by ``and``. ``timeout_seconds`` bounds a command.
+    ones). ``timeout_seconds`` bounds a command. ``retry_count`` is how often a failing check is
+    looked at again. A sheet holds only the rules whose condition it meets: ``condition`` stays
+    for people to read, and evaluating it again (marianne.score.condition) gives True.
+    ``{name}`` in path, pattern and command is replaced by marianne.score.placeholders.
     """
 
     type: str
@@ -59,6 +63,9 @@ class Instrument:
     ``command`` and ``output`` are the profile's sections of the same names, as plain maps with
     all defaults filled in (see marianne.instruments.profile). ``limit_key`` names the concurrency
     pool (profile and model); ``max_concurrent`` bounds it, None means no bound of its own.
+    ``config`` is the score's merged instrument_config. ``unavailable`` says why no attempt can
+    be made with it (no such program, or one that is known but has none). ``costs`` are the
+    model's prices per 1,000 ``input`` and ``output`` tokens.
     """
 
     profile: str
@@ -70,6 +77,7 @@ class Instrument:
     errors: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     unavailable: str | None = None
+    costs: dict[str, float] = field(default_factory=dict)
 
     @property
     def limit_key(self) -> str:
@@ -122,7 +130,11 @@ class SkipCommand:
 
 @dataclass(frozen=True, slots=True)
 class SheetPlan:
-    """One sheet. Equal parts (prompt, instrument, rules, policy) are shared between sheets."""
+    """One sheet. Equal parts (prompt, instrument, rules, policy) are shared between sheets.
+
+    ``stage`` is the entry of the score that the sheet comes from, ``instance`` (1 to
+    ``fan_count``) its place in the fan-out and ``item`` its value of ``each``.
+    """
 
     num: int
     name: str
@@ -134,6 +146,7 @@ class SheetPlan:
     fan_count: int = 1
     start_item: int = 1
     end_item: int = 1
+    item: Any = None
     fallbacks: tuple[Instrument, ...] = ()
     validations: tuple[ValidationRule, ...] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -146,13 +159,28 @@ class SheetPlan:
     skip_when_command: SkipCommand | None = None
     description: str | None = None
 
+    def instrument_at(self, fallback: int) -> Instrument | None:
+        """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""
+        if fallback == 0:
+            return self.instrument
+        return self.fallbacks[fallback - 1] if fallback <= len(self.fallbacks) else None
+
+    def next_available(self, start: int = 0) -> int | None:
+        """The first index from ``start`` on whose instrument can be used, None if there is none."""
+        for index in range(start, len(self.fallbacks) + 1):
+            instrument = self.instrument_at(index)
+            if instrument is not None and instrument.unavailable is None:
+                return index
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole job. ``sheets[i].num == i + 1``; ``max_concurrent`` None means no limit of its own.
 
     ``extras`` keeps the sections that other parts read (on_success, concert, notifications,
-    workspace_lifecycle, cost_limits) as the validated plain maps of the score.
+    workspace_lifecycle, cost_limits, rate_limit) as the validated plain maps of the score.
+    ``config_hash`` is equal for scores that say the same. ``variables`` are the score's own.
     """
 
     name: str
@@ -167,3 +195,28 @@ class Plan:
     description: str | None = None
     warnings: tuple[str, ...] = ()
     extras: dict[str, Any] = field(default_factory=dict)
+    config_hash: str = ""
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def total_sheets(self) -> int:
+        """How many sheets there are."""
+        return len(self.sheets)
+
+    def with_warnings(self, warnings: Iterable[str]) -> Plan:
+        """The same plan with these warnings."""
+        return replace(self, warnings=tuple(warnings))
+
+    def sheet(self, num: int) -> SheetPlan:
+        """The sheet of that number; KeyError when there is none."""
+        if not 1 <= num <= len(self.sheets):
+            raise KeyError(num)
+        return self.sheets[num - 1]
+
+    def dependents(self) -> dict[int, list[int]]:
+        """For each sheet that others need: who they are. Built anew at each call."""
+        found: dict[int, list[int]] = {}
+        for sheet in self.sheets:
+            for need in sheet.needs:
+                found.setdefault(need, []).append(sheet.num)
+        return found

@@ -1,0 +1,281 @@
+"""From what a program printed to its result, its usage, and why it failed. Pure.
+
+Results are read from stdout as the profile's ``output`` section says. Failures are told apart by
+patterns on the error stream of failed runs only: an agent that writes about rate limits in its
+work is not limited.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from marianne.score.plan import Instrument
+
+# A wait is never shorter than this where a time of reset was read, nor longer than a day.
+MIN_RESET_WAIT, MAX_WAIT = 5.0, 86_400.0
+DEFAULT_RATE_LIMIT_WAIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a program said.
+
+    ``text`` is its result, ``error`` the error that it reported itself, ``usage`` has
+    input_tokens, output_tokens and cost_usd as far as they are known. ``structured`` is False when
+    the output was not of the promised format; then ``text`` is all of it.
+    """
+
+    text: str
+    error: str | None = None
+    usage: dict[str, float] = field(default_factory=dict)
+    structured: bool = True
+    rate_limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a run failed. ``retry`` False: trying again cannot help. ``wait`` is for rate limits."""
+
+    category: str
+    code: str
+    message: str
+    retry: bool = True
+    wait: float | None = None
+
+
+# Checked in this order; rate limits come first because waiting is the one right answer to them.
+_KINDS: tuple[tuple[str, str, str, str, bool], ...] = (
+    ("auth_error_patterns", "auth", "E502", "the instrument refused the credentials", False),
+    ("crash_patterns", "crash", "E003", "the instrument crashed", True),
+    ("stale_patterns", "idle", "E006", "the instrument went stale", True),
+    ("timeout_patterns", "timeout", "E001", "the instrument timed out", True),
+    ("capacity_patterns", "capacity", "E104", "the instrument has no capacity", True),
+)
+
+
+def read_output(instrument: Instrument, stdout: str) -> Reading:
+    """The result in ``stdout``, by the profile's format."""
+    spec = instrument.output
+    kind = spec.get("format", "text")
+    if kind == "json":
+        reading = _read_json(spec, stdout)
+    elif kind == "jsonl":
+        reading = _read_jsonl(instrument, stdout)
+    else:
+        return Reading(stdout)
+    return _with_cost(reading, instrument.costs)
+
+
+def diagnose(
+    instrument: Instrument, stderr: str, reading: Reading | None = None
+) -> Diagnosis | None:
+    """Why a failed run failed, by its error stream (and the error it reported); None: unknown."""
+    errors = instrument.errors
+    text = stderr if reading is None or not reading.error else f"{stderr}\n{reading.error}"
+    matched = _first_match(errors.get("rate_limit_patterns", ()), text)
+    if matched is not None or (reading is not None and reading.rate_limited):
+        line = matched or "the instrument reported a rate limit"
+        wait = parse_wait(text)
+        return Diagnosis(
+            "rate_limit", "E101", line, wait=DEFAULT_RATE_LIMIT_WAIT if wait is None else wait
+        )
+    for field_name, category, code, message, retry in _KINDS:
+        matched = _first_match(errors.get(field_name, ()), text)
+        if matched is not None:
+            wait = parse_wait(text) if category == "capacity" else None
+            return Diagnosis(category, code, f"{message}: {matched}", retry, wait)
+    if reading is not None and reading.error:
+        return Diagnosis("exit", "E009", reading.error[:500])
+    return None
+
+
+def is_success(instrument: Instrument, exit_code: int | None, reading: Reading) -> bool:
+    """Whether the program did its work: a good exit code and no error of its own."""
+    codes = instrument.errors.get("success_exit_codes", [0])
+    return exit_code in codes and reading.error is None
+
+
+_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_WAIT = re.compile(
+    r"(?ix)(?:retry[\s_-]*after|try\s+again\s+(?:in|after)|retry\s+in|wait(?:\s+for)?|resets?\s+in"
+    r"|available\s+in)[\"']?\s*[:=]?\s*[\"']?(?:about\s+)?((?:\d+(?:\.\d+)?\s*"
+    r"(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)?\b[\s,]*(?:and\s+)?)+)"
+)
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
+
+
+def parse_wait(text: str) -> float | None:
+    """The wait that an error asks for ("retry after 30", "try again in 5m 20s"), in seconds.
+
+    Bounded to a day. None when none is named.
+    """
+    match = _WAIT.search(text)
+    if match is None:
+        return None
+    total = 0.0
+    for number, unit in _PART.findall(match[1]):
+        short = unit.lower()
+        key = "ms" if short.startswith(("ms", "milli")) else short[:1] or "s"
+        total += float(number) * _UNIT.get(key, 1.0)
+    return min(max(total, 0.0), MAX_WAIT)
+
+
+def _read_json(spec: dict[str, Any], stdout: str) -> Reading:
+    value = _parse_json(stdout)
+    if value is None:
+        return Reading(stdout, structured=False)
+    return Reading(
+        text=_text_at(value, spec.get("result_path"), default=stdout),
+        error=_error_at(value, spec.get("error_path")),
+        usage=_usage(spec, value),
+    )
+
+
+def _read_jsonl(instrument: Instrument, stdout: str) -> Reading:
+    spec, errors = instrument.output, instrument.errors
+    texts: list[str] = []
+    error = None
+    usage: dict[str, float] = {}
+    limited = seen = False
+    for event in _events(stdout):
+        seen = True
+        kind = errors.get("rate_limit_event_type")
+        if kind and _is_event(event, kind, errors.get("rate_limit_event_filter") or {}):
+            limited = True
+        error = _error_at(event, spec.get("error_path")) or error
+        complete = _is_event(
+            event, spec.get("completion_event_type"), spec.get("completion_event_filter") or {}
+        )
+        if complete:
+            text = _text_at(event, spec.get("result_path"), default="")
+            if text:
+                texts.append(text)
+        if complete or spec.get("aggregate_tokens"):
+            for name, value in _usage(spec, event).items():
+                usage[name] = usage.get(name, 0) + value if spec["aggregate_tokens"] else value
+    if not seen:
+        return Reading(stdout, structured=False)
+    # The last complete message is the answer; earlier ones are steps on the way.
+    return Reading(texts[-1] if texts else "", error, usage, rate_limited=limited)
+
+
+def _parse_json(text: str) -> Any:
+    """The JSON value in a text, also one that notices stand before or after."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    decoder = json.JSONDecoder()
+    for match in re.finditer(r"^[{\[]", text, re.MULTILINE):
+        try:
+            return decoder.raw_decode(text, match.start())[0]
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _events(stdout: str) -> Iterator[dict[str, Any]]:
+    for line in stdout.splitlines():
+        if line.startswith("{"):
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict):
+                yield value
+
+
+def _is_event(event: dict[str, Any], kind: str | None, filters: dict[str, Any]) -> bool:
+    if kind and event.get("type") != kind:
+        return False
+    return all(wanted in _find(event, path) for path, wanted in filters.items())
+
+
+def _find(value: Any, path: str | None) -> list[Any]:
+    """Every value at a dotted path; ``*`` stands for each entry of a map or a list."""
+    if not path:
+        return []
+    found = [value]
+    for part in path.split("."):
+        step: list[Any] = []
+        for item in found:
+            if part == "*":
+                step += (
+                    item.values()
+                    if isinstance(item, dict)
+                    else item
+                    if isinstance(item, list)
+                    else []
+                )
+            elif isinstance(item, dict) and part in item:
+                step.append(item[part])
+            elif isinstance(item, list) and part.lstrip("-").isdigit():
+                index = int(part)
+                if -len(item) <= index < len(item):
+                    step.append(item[index])
+        found = step
+    return found
+
+
+def _text_at(value: Any, path: str | None, *, default: str) -> str:
+    found = [item for item in _find(value, path) if item is not None]
+    if not found:
+        return default
+    return "".join(item if isinstance(item, str) else json.dumps(item) for item in found)
+
+
+def _error_at(value: Any, path: str | None) -> str | None:
+    """The error at the path; false, null and empty text are none."""
+    found = [item for item in _find(value, path) if item]
+    if not found:
+        return None
+    first = found[0]
+    if first is True:
+        return "the program reported an error"
+    return first if isinstance(first, str) else json.dumps(first)
+
+
+def _usage(spec: dict[str, Any], value: Any) -> dict[str, float]:
+    usage: dict[str, float] = {}
+    for name, path in (
+        ("input_tokens", spec.get("input_tokens_path")),
+        ("output_tokens", spec.get("output_tokens_path")),
+        ("cost_usd", spec.get("cost_path")),
+    ):
+        numbers = [
+            n for n in _find(value, path) if isinstance(n, (int, float)) and not isinstance(n, bool)
+        ]
+        if numbers:
+            usage[name] = sum(numbers)
+    return usage
+
+
+def _with_cost(reading: Reading, costs: dict[str, float]) -> Reading:
+    """Adds the cost by the profile's prices where the program did not name one."""
+    usage = dict(reading.usage)
+    if costs and "cost_usd" not in usage and ("input_tokens" in usage or "output_tokens" in usage):
+        spent = usage.get("input_tokens", 0) * costs["input"]
+        spent += usage.get("output_tokens", 0) * costs["output"]
+        usage["cost_usd"] = spent / 1000
+    return Reading(reading.text, reading.error, usage, reading.structured, reading.rate_limited)
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+def _first_match(patterns: Any, text: str) -> str | None:
+    """The line in which a pattern is found, shortened."""
+    for pattern in patterns:
+        match = _pattern(pattern).search(text)
+        if match:
+            start = text.rfind("\n", 0, match.start()) + 1
+            end = text.find("\n", match.end())
+            return text[start : end if end >= 0 else None].strip()[:300]
+    return None

@@ -1,0 +1,109 @@
+"""Which instruments there are: the built-in ones, the user's, the score's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marianne.instruments.profile import Profile
+from marianne.score.document import Document
+from marianne.score.errors import Problem, ScoreError
+from marianne.score.problems import validate
+
+BUILTIN = Path(__file__).parent / "builtin"
+MAX_PROFILE_BYTES = 2**20
+
+# Names that scores use and that have no program behind them: a run takes the fallback.
+NO_PROGRAM = {
+    "anthropic_api": "it is a hosted model, not a program",
+    "ollama": "it is a model server, not a program",
+    "recursive_light": "it is a hosted service, not a program",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A profile and the file that it came from."""
+
+    profile: Profile
+    source: str
+
+
+@dataclass(slots=True)
+class Registry:
+    """Profiles by name. Later directories win; a file that cannot be read is a problem, no more."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, *directories: str | os.PathLike[str], builtin: bool = True) -> Registry:
+        """The built-in profiles, then those of each directory in turn; absent ones are empty."""
+        registry = cls()
+        for directory in ([BUILTIN] if builtin else []) + [Path(each) for each in directories]:
+            registry._read(directory)
+        return registry
+
+    def extended(self, *directories: str | os.PathLike[str]) -> Registry:
+        """A copy with the profiles of these directories too."""
+        registry = Registry(dict(self.entries), list(self.problems))
+        for directory in directories:
+            registry._read(Path(directory))
+        return registry
+
+    def get(self, name: str) -> Profile | None:
+        """The profile of that name, or of which it is another name."""
+        entry = self.entries.get(name)
+        if entry is not None:
+            return entry.profile
+        for entry in self.entries.values():
+            if name in entry.profile.aliases:
+                return entry.profile
+        return None
+
+    def names(self) -> list[str]:
+        """All names a score can use, sorted."""
+        names = set(self.entries) | set(NO_PROGRAM)
+        for entry in self.entries.values():
+            names.update(entry.profile.aliases)
+        return sorted(names)
+
+    def _read(self, directory: Path) -> None:
+        for path in _profile_files(directory):
+            try:
+                if path.stat().st_size > MAX_PROFILE_BYTES:
+                    raise ScoreError([Problem("the file is too large", file=str(path))])
+                document = Document(path.read_text("utf-8"), str(path))
+                profile = validate(Profile, document)
+            except ScoreError as error:
+                self.problems.extend(error.problems)
+            except (OSError, UnicodeDecodeError) as error:
+                self.problems.append(Problem(f"cannot be read: {error}", file=str(path)))
+            else:
+                self.entries[profile.name] = Entry(profile, str(path))
+
+
+def _profile_files(directory: Path) -> Iterable[Path]:
+    try:
+        return sorted(p for p in directory.iterdir() if p.suffix in {".yaml", ".yml"})
+    except OSError:
+        return []
+
+
+def why_unavailable(profile: Profile, search_path: str | None = None) -> str | None:
+    """Why no attempt can be made with a profile, or None when its program is there.
+
+    ``search_path`` is the PATH that sheets will have. A program given by a relative path is looked
+    for when the sheet starts, since an earlier sheet may make it.
+    """
+    if profile.cli is None:
+        return "it is a hosted model, not a program"
+    executable = profile.cli.command.executable
+    if "/" in executable and not executable.startswith("/"):
+        return None
+    if shutil.which(executable, path=search_path) is None:
+        return f"the program '{executable}' is not installed"
+    return None

@@ -1,0 +1,71 @@
+"""Finds at load what would otherwise end a sheet: every sheet is rendered once, with nothing yet
+captured from earlier ones, and every skip expression is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from marianne.score.document import PathPart
+from marianne.score.errors import Problem, did_you_mean
+from marianne.score.expand import Expansion
+from marianne.score.plan import Plan, Prompt, SheetPlan
+from marianne.score.prompt import skip_names, template_variables
+from marianne.score.report import Report
+from marianne.score.template import TemplateError, evaluate, render
+
+
+def check_plan(plan: Plan, expansion: Expansion, report: Report) -> None:
+    """Reports templates that cannot be rendered and skip expressions that cannot be read."""
+    for sheet in plan.sheets:
+        if sheet.skip_when is not None:
+            _check_skip(plan, sheet, expansion, report)
+        prompt = sheet.prompt
+        if "{" not in prompt.template and not sheet.injections:
+            continue
+        try:
+            names = template_variables(plan, sheet)
+            render(prompt.template, names, script=prompt.script)
+            for injection in sheet.injections:
+                render(injection.path, names)
+        except TemplateError as error:
+            _report(plan, sheet, prompt, error, expansion, report)
+
+
+def _report(
+    plan: Plan,
+    sheet: SheetPlan,
+    prompt: Prompt,
+    error: TemplateError,
+    expansion: Expansion,
+    report: Report,
+) -> None:
+    path: Sequence[PathPart] = expansion.template_paths.get(sheet.stage, ())
+    if not expansion.template_paths.get(sheet.stage):
+        path = expansion.template_paths.get(sheet.num, ())
+    document = report.document
+    in_file = expansion.templates_from_files
+    line, column = document.locate(path) if in_file else document.text_line(path, error.line)
+    message = error.message
+    hint = None
+    if in_file:
+        message = f"line {error.line} of the file: {message}"
+    if error.undefined:
+        hint = did_you_mean(error.undefined, template_variables(plan, sheet))
+        hint = hint or "define it under 'variables' or with --var"
+    elif "template syntax" in message and prompt.script:
+        hint = "in a script only {{ }} and {% %} are templates; {% raw %} keeps them as they are"
+    dotted = document.problem(path, "").path
+    report.add(Problem(message, dotted, line, column, hint, document.file))
+
+
+def _check_skip(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Report) -> None:
+    stage_path = expansion.template_paths.get(sheet.stage, ())
+    path: list[PathPart] = ["sheet", "skip_when", sheet.stage]
+    if stage_path and stage_path[0] == "sheets":
+        path = ["sheets", sheet.stage - 1, "skip_when"]
+    try:
+        evaluate(sheet.skip_when or "", skip_names(plan, sheet, {}))
+    except TemplateError as error:
+        if error.undefined or "syntax" in error.message or "not allowed" in error.message:
+            hint = "known names: sheets, job and the variables"
+            report.error(path, error.message, hint)

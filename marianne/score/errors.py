@@ -1,0 +1,64 @@
+"""What is wrong with a score, told so that its author can mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where.
+
+    ``line`` and ``column`` are 1-based; 0 means that no place in the file can be named. ``path``
+    is the field as a dotted path (``sheets[2].timeout``), empty for the document as a whole.
+    """
+
+    message: str
+    path: str = ""
+    line: int = 0
+    column: int = 0
+    hint: str | None = None
+    file: str = "<score>"
+
+    def render(self) -> str:
+        """``file:line:col: path: what; hint``, on one line."""
+        place = f"{self.file}:{max(self.line, 1)}:{max(self.column, 1)}: "
+        field = f"{self.path}: " if self.path else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return " ".join(f"{place}{field}{self.message}{hint}".splitlines())
+
+    def to_map(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "file": self.file,
+            "line": max(self.line, 1),
+            "column": max(self.column, 1),
+            "path": self.path,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+class ScoreError(ValueError):
+    """The score cannot be run as it stands. Its author's fault; nothing was changed.
+
+    ``problems`` holds everything that was found, in the order of the file, never empty.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda p: (p.line, p.column))
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """One line a problem."""
+        return "\n".join(problem.render() for problem in self.problems)
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str | None:
+    """A hint naming the known words nearest to ``name``, or None when none is near."""
+    words = list(dict.fromkeys(known))
+    near = difflib.get_close_matches(str(name), words, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else None

@@ -1,0 +1,58 @@
+"""What an expansion of either form gives, and the steps that both share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from marianne.score.document import PathPart
+from marianne.score.graph import (
+    MAX_EDGES,
+    MAX_SHEETS,
+    Cell,
+    Stage,
+    count_edges,
+    count_sheets,
+    expand,
+    find_cycle,
+)
+from marianne.score.plan import SheetPlan
+from marianne.score.report import Report
+
+
+@dataclass(slots=True)
+class Expansion:
+    """The sheets of a score; where each stage's template stands in the file, for messages."""
+
+    sheets: list[SheetPlan]
+    total_stages: int
+    template_paths: dict[int, Sequence[PathPart]]
+    templates_from_files: bool = False
+
+
+def make_cells(
+    stages: Sequence[Stage],
+    report: Report,
+    where: Callable[[int], Sequence[PathPart]],
+    label: Callable[[int], str],
+) -> list[Cell]:
+    """The sheets of the stages; nothing, with the errors reported, when they cannot be made.
+
+    ``where`` is the place of a stage's needs in the file; ``label`` is what its author calls it.
+    """
+    total = count_sheets(stages)
+    if total > MAX_SHEETS:
+        largest = max(stages, key=lambda stage: stage.count)
+        message = f"the score would make {total:,} sheets; at most {MAX_SHEETS:,} are allowed"
+        report.error(where(largest.num), message)
+        return []
+    edges = count_edges(stages)
+    if edges > MAX_EDGES:
+        message = f"the sheets would have {edges:,} dependencies; at most {MAX_EDGES:,}"
+        report.error(where(stages[-1].num), message, "put one sheet between the two wide ones")
+        return []
+    cycle = find_cycle({stage.num: stage.needs for stage in stages})
+    if cycle:
+        names = " -> ".join(label(number) for number in cycle)
+        report.error(where(cycle[0]), f"circular dependency: {names}", "each needs the next")
+    return expand(stages)

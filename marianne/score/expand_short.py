@@ -1,0 +1,219 @@
+"""The short form to sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from marianne.score import parts
+from marianne.score.document import PathPart
+from marianne.score.errors import did_you_mean
+from marianne.score.expand import Expansion, make_cells
+from marianne.score.graph import Cell, Stage
+from marianne.score.models import InstrumentConfig
+from marianne.score.models_short import ShortScore, ShortSheet
+from marianne.score.plan import Prompt, SheetPlan, ValidationRule
+from marianne.score.report import Report
+from marianne.score.resolve import Resolver
+
+ReadFile = Callable[[str, list[PathPart]], str]
+
+
+class ShortExpander:
+    """Expands one score; everything that is equal for a stage's instances is made once."""
+
+    def __init__(
+        self,
+        score: ShortScore,
+        report: Report,
+        resolver: Resolver,
+        overrides: dict[str, str],
+        read_file: ReadFile,
+    ) -> None:
+        self._score = score
+        self._report = report
+        self._resolver = resolver
+        self._overrides = overrides
+        self._read_file = read_file
+        self._no_rules: tuple[ValidationRule, ...] = ()
+        self._variables: dict[str, Any] = {**score.variables, **overrides}
+        self._cross = parts.cross_sheet(score.cross_sheet)
+        self._prelude = parts.injections(score.inject)
+        self._policies = {
+            (script, raw): parts.retry_policy(score.retry, script=script, raw=raw)
+            for script in (True, False)
+            for raw in (True, False)
+        }
+        idle = score.stale_detection
+        self._idle = idle.idle_timeout_seconds if idle.enabled else None
+
+    def expand(self) -> Expansion:
+        """All sheets, in the order of the list."""
+        stages = self._stages()
+        cells = make_cells(
+            stages,
+            self._report,
+            lambda num: ["sheets", num - 1, "needs"],
+            lambda num: self._score.sheets[num - 1].name,
+        )
+        sheets: list[SheetPlan] = []
+        paths: dict[int, list[PathPart]] = {}
+        start = 0
+        for stage in stages:
+            if not cells:
+                break
+            own = self._score.sheets[stage.num - 1]
+            sheets += self._sheets(own, cells[start : start + stage.count], len(cells), len(stages))
+            paths[stage.num] = ["sheets", stage.num - 1, "run" if own.run is not None else "prompt"]
+            start += stage.count
+        return Expansion(sheets, len(stages), dict(paths))
+
+    def _stages(self) -> list[Stage]:
+        numbers: dict[str, int] = {}
+        for index, sheet in enumerate(self._score.sheets):
+            if sheet.name in numbers:
+                first = self._report.document.locate(["sheets", numbers[sheet.name] - 1, "name"])[0]
+                self._report.error(
+                    ["sheets", index, "name"],
+                    f"two sheets are called '{sheet.name}'",
+                    f"the first is on line {first}",
+                )
+            else:
+                numbers[sheet.name] = index + 1
+        stages = []
+        for index, sheet in enumerate(self._score.sheets):
+            needs: list[int] = []
+            for position, name in enumerate(sheet.needs):
+                number = numbers.get(name)
+                path: list[PathPart] = ["sheets", index, "needs", position]
+                if number is None:
+                    hint = did_you_mean(name, numbers)
+                    self._report.error(path, f"no sheet is called '{name}'", hint)
+                elif name == sheet.name:
+                    self._report.error(path, f"'{name}' needs itself")
+                elif number not in needs:
+                    needs.append(number)
+            count = len(sheet.each) if sheet.each else sheet.fan_out or 1
+            stages.append(Stage(index + 1, tuple(sorted(needs)), count))
+        return stages
+
+    def _sheets(
+        self, own: ShortSheet, cells: list[Cell], total: int, stages: int
+    ) -> list[SheetPlan]:
+        base: list[PathPart] = ["sheets", cells[0].stage - 1]
+        script = own.run is not None
+        name = self._instrument_name(own, base)
+        if name is None:
+            return []
+        model = InstrumentConfig(model=own.model) if own.model else InstrumentConfig()
+        config = self._resolver.merge(
+            name,
+            () if script else (self._score.instrument_config,),
+            (own.instrument_config, model),
+        )
+        instrument = self._resolver.instrument(name, config, self._instrument_path(own, base))
+        fallbacks = own.fallbacks
+        fallback_path: list[PathPart] = [*base, "fallbacks"]
+        if fallbacks is None:
+            fallbacks = [] if script else self._score.instrument_fallbacks
+            fallback_path = ["instrument_fallbacks"]
+        variables = self._variables
+        if own.variables:
+            variables = {**self._score.variables, **own.variables, **self._overrides}
+        text = own.run if own.run is not None else own.prompt
+        if text is None:
+            text = self._read_file(own.prompt_file or "", [*base, "prompt_file"])
+        retry = (
+            parts.retry_policy(own.retry, script=script, raw=instrument.raw_prompt)
+            if own.retry
+            else self._policies[script, instrument.raw_prompt]
+        )
+        rules = (
+            parts.RuleSet(own.rules, [*base, "validate"], self._report, variables, recheck=0)
+            if own.rules
+            else None
+        )
+        common: dict[str, Any] = {
+            "stage": cells[0].stage,
+            "instrument": instrument,
+            "prompt": Prompt(text, script, variables),
+            "fan_count": len(cells),
+            "fallbacks": self._resolver.fallbacks(fallbacks, fallback_path) if fallbacks else (),
+            "retry": retry,
+            "idle_timeout_seconds": own.idle_timeout or self._idle,
+            "max_memory_mb": own.max_memory_mb,
+            "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
+            "injections": (
+                self._prelude + parts.injections(own.inject) if own.inject else self._prelude
+            ),
+            "skip_when": own.skip_when,
+            "skip_when_command": parts.skip_command(own.skip_when_command),
+            "description": own.description,
+        }
+        made = []
+        for cell in cells:
+            timeout = own.timeout or self._resolver.timeout(
+                name, config, cell.num, self._score.timeout
+            )
+            made.append(
+                SheetPlan(
+                    num=cell.num,
+                    name=own.name if len(cells) == 1 else f"{own.name}-{cell.instance}",
+                    needs=cell.needs,
+                    instance=cell.instance,
+                    start_item=cell.num,
+                    end_item=cell.num,
+                    item=own.each[cell.instance - 1] if own.each else None,
+                    timeout_seconds=timeout,
+                    validations=(
+                        rules.for_sheet({**variables, **_numbers(cell, len(cells), total, stages)})
+                        if rules
+                        else self._no_rules
+                    ),
+                    **common,
+                )
+            )
+        return made
+
+    def _instrument_name(self, own: ShortSheet, base: list[PathPart]) -> str | None:
+        if own.run is not None:
+            if own.instrument is not None:
+                self._report.error(
+                    [*base, "instrument"],
+                    "'run' is played by the built-in shell",
+                    "give the text as 'prompt' to have another instrument play it",
+                )
+                return None
+            return "shell"
+        name = own.instrument or self._score.instrument
+        if name is None and self._score.backend is not None:
+            name = self._score.backend.type
+        if name is None:
+            self._report.error(
+                [*base, "prompt"],
+                "a prompt needs an instrument",
+                "add 'instrument: NAME' to the sheet or at the top",
+            )
+        return name
+
+    @staticmethod
+    def _instrument_path(own: ShortSheet, base: list[PathPart]) -> list[PathPart]:
+        return [*base, "instrument"] if own.instrument else ["instrument"]
+
+
+def _numbers(cell: Cell, count: int, total: int, stages: int) -> dict[str, int]:
+    """The integers that conditions speak of."""
+    return {
+        "sheet_num": cell.num,
+        "total_sheets": total,
+        "stage": cell.stage,
+        "movement": cell.stage,
+        "total_stages": stages,
+        "total_movements": stages,
+        "instance": cell.instance,
+        "voice": cell.instance,
+        "fan_count": count,
+        "voice_count": count,
+        "start_item": cell.num,
+        "end_item": cell.num,
+    }

@@ -1,0 +1,248 @@
+"""The sections that both spellings of a score share, as pydantic models.
+
+Only loading imports these: the plan, the worker and the conductor never do. Every section refuses
+unknown keys. Fields named ``*_seconds`` are seconds; where a duration is wanted, ``90``, ``"90s"``,
+``"1m30s"``, ``"250ms"``, ``"2h"`` and ``"1d"`` all do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+
+
+def parse_duration(value: Any) -> Any:
+    """``"1m30s"`` as 90.0; numbers pass through; anything else is a ValueError."""
+    if isinstance(value, bool):
+        raise ValueError("a duration is a number of seconds or text like 90s, 5m or 1h30m")
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text):
+        raise ValueError(f"'{value}' is no duration: write seconds, or text like 90s, 5m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(allow_inf_nan=False)]
+# The longest wait anyone can mean is a year; more is a typing error, and overflows timers.
+Timeout = Annotated[Duration, Field(gt=0, le=366 * 86400)]
+Wait = Annotated[Duration, Field(ge=0, le=366 * 86400)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+Num = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A map of the score: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InstrumentConfig(BaseModel):
+    """Settings of an instrument. Keys that no profile reads are kept, and warned of."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    model: str | None = None
+    cli_model: str | None = None
+    timeout_seconds: Timeout | None = None
+    timeout_overrides: dict[Num, Timeout] | None = None
+    skip_permissions: bool = True
+    disable_mcp: bool = True
+    allowed_tools: list[str] | str | None = None
+    system_prompt_file: str | None = None
+    mcp_config: str | None = None
+    cli_extra_args: list[str] | None = None
+    working_directory: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What the score says, without defaults."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Retry(Section):
+    """When and how often a failed attempt is tried again."""
+
+    max_retries: int | None = Field(
+        default=None, ge=0, le=10_000, description="retries after the first"
+    )
+    base_delay_seconds: Duration = Field(default=10.0, gt=0, le=86400 * 30)
+    max_delay_seconds: Duration = Field(default=3600.0, gt=0, le=86400 * 30)
+    exponential_base: Number = Field(default=2.0, ge=1, le=100)
+    jitter: bool = True
+    max_completion_attempts: int = Field(default=5, ge=0, le=1000)
+    completion_delay_seconds: Wait = 5.0
+    completion_threshold_percent: Number = Field(default=50.0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Retry:
+        if self.base_delay_seconds > self.max_delay_seconds:
+            raise ValueError("base_delay_seconds is longer than max_delay_seconds")
+        return self
+
+
+class Parallel(Section):
+    """How many sheets of this job run at once; ``enabled: false`` is one at a time."""
+
+    enabled: bool = True
+    max_concurrent: int | None = Field(default=None, ge=1, le=1000)
+    stagger_delay_ms: int = Field(default=0, ge=0, le=600_000)
+    fail_fast: bool = False
+    budget_partition: bool = False
+
+
+class CrossSheet(Section):
+    """What a sheet's prompt sees of earlier sheets."""
+
+    auto_capture_stdout: bool = False
+    max_output_chars: int = Field(default=2000, ge=1, le=1_000_000)
+    lookback_sheets: int = Field(default=3, ge=0, description="how many sheets back; 0 is all")
+    capture_files: list[str] = []
+
+
+class StaleDetection(Section):
+    """Ends a sheet that has written nothing for a while."""
+
+    enabled: bool = False
+    idle_timeout_seconds: Timeout = 300.0
+    check_interval_seconds: Timeout = 30.0
+
+
+class Injection(Section):
+    """A file, or every file of a directory, put into the prompt. Jinja2 in the path is rendered."""
+
+    file: str | None = None
+    directory: str | None = None
+    kind: Literal["context", "skill", "tool"] = Field(default="context", alias="as")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Injection:
+        if (self.file is None) == (self.directory is None):
+            raise ValueError("needs either 'file' or 'directory'")
+        return self
+
+
+class SkipCommand(Section):
+    """A command whose exit code 0 skips the sheet; a timeout or an error runs it."""
+
+    command: str = Field(min_length=1)
+    description: str | None = None
+    timeout_seconds: Timeout = Field(default=10.0, le=60)
+
+
+class InstrumentAlias(Section):
+    """A name of the score's own for a profile with settings."""
+
+    profile: str
+    config: InstrumentConfig = Field(default_factory=InstrumentConfig)
+
+
+class Hook(Section):
+    """What is done after the job completed."""
+
+    type: Literal["run_job", "run_command", "run_script"]
+    job_path: str | None = None
+    job_workspace: str | None = None
+    inherit_learning: bool = True
+    command: str | None = Field(default=None, max_length=4096)
+    working_directory: str | None = None
+    description: str | None = None
+    on_failure: Literal["continue", "abort"] = "continue"
+    timeout_seconds: Timeout = 300.0
+    detached: bool = False
+    fresh: bool = False
+    pause_before_chain: bool = False
+
+    @model_validator(mode="after")
+    def _has_target(self) -> Hook:
+        if self.type == "run_job" and not self.job_path:
+            raise ValueError("run_job needs 'job_path'")
+        if self.type != "run_job" and not self.command:
+            raise ValueError(f"{self.type} needs 'command'")
+        return self
+
+
+class Concert(Section):
+    """Limits of a chain of jobs started by on_success hooks."""
+
+    enabled: bool = False
+    max_chain_depth: int = Field(default=5, ge=1, le=100)
+    cooldown_between_jobs_seconds: Wait = 5.0
+    inherit_workspace: bool = True
+    concert_log_path: str | None = None
+    abort_concert_on_hook_failure: bool = False
+
+
+class Notification(Section):
+    """Where and of what a person is told."""
+
+    type: Literal["desktop", "slack", "webhook", "email"]
+    on_events: list[
+        Literal[
+            "job_start",
+            "sheet_start",
+            "sheet_complete",
+            "sheet_failed",
+            "job_complete",
+            "job_failed",
+            "job_paused",
+        ]
+    ] = ["job_complete", "job_failed"]
+    config: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _has_target(self) -> Notification:
+        needs = {"webhook": ("url", "url_env"), "slack": ("webhook_url", "webhook_url_env")}
+        keys = needs.get(self.type)
+        if keys and not any(key in self.config for key in keys):
+            raise ValueError(f"{self.type} needs config.{keys[0]} or config.{keys[1]}")
+        return self
+
+
+class WorkspaceLifecycle(Section):
+    """What becomes of an old workspace when a job is run with --fresh."""
+
+    archive_on_fresh: bool = False
+    archive_dir: str = "archive"
+    archive_naming: Literal["iteration", "timestamp"] = "iteration"
+    max_archives: int = Field(default=0, ge=0, description="0 keeps all")
+    preserve_patterns: list[str] = [
+        ".iteration",
+        ".marianne-*",
+        ".coverage",
+        "archive/**",
+        ".worktrees/**",
+    ]
+
+
+class CostLimits(Section):
+    """What a sheet and a job may cost, in the currency of the prices."""
+
+    enabled: bool = False
+    max_cost_per_sheet: Number | None = Field(default=None, gt=0)
+    max_cost_per_job: Number | None = Field(default=None, gt=0)
+    cost_per_1k_input_tokens: Number = Field(default=0.003, ge=0)
+    cost_per_1k_output_tokens: Number = Field(default=0.015, ge=0)
+    warn_at_percent: Number = Field(default=80.0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _has_limit(self) -> CostLimits:
+        if self.enabled and self.max_cost_per_sheet is None and self.max_cost_per_job is None:
+            raise ValueError("enabled without max_cost_per_sheet or max_cost_per_job")
+        return self
+
+
+class RateLimit(Section):
+    """How long a rate-limited sheet waits. The profile's patterns say what a rate limit is."""
+
+    detection_patterns: list[str] = []
+    wait_minutes: int = Field(default=60, ge=1, le=10_080)
+    max_waits: int = Field(default=24, ge=0)
+    max_quota_waits: int = Field(default=48, ge=0)

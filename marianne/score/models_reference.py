@@ -1,0 +1,149 @@
+"""The reference form of a score: ``sheet`` with size and items, ``prompt``, ``movements``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from marianne.score.models import (
+    Concert,
+    CostLimits,
+    Count,
+    CrossSheet,
+    Hook,
+    Injection,
+    InstrumentAlias,
+    InstrumentConfig,
+    Notification,
+    Num,
+    Parallel,
+    RateLimit,
+    Retry,
+    Section,
+    SkipCommand,
+    StaleDetection,
+    Timeout,
+    Wait,
+    WorkspaceLifecycle,
+)
+from marianne.score.models_inert import Backend
+from marianne.score.models_rules import Rule
+
+
+class Common(Section):
+    """What stands at the top of a score in either form."""
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str | None = None
+    workspace: str = "./workspace"
+    instrument: str | None = None
+    instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
+    instrument_fallbacks: list[str] = []
+    instruments: dict[str, InstrumentAlias] = {}
+    retry: Retry | None = None
+    parallel: Parallel | None = None
+    cross_sheet: CrossSheet | None = None
+    stale_detection: StaleDetection = Field(default_factory=StaleDetection)
+    workspace_lifecycle: WorkspaceLifecycle | None = None
+    notifications: list[Notification] = []
+    rate_limit: RateLimit | None = None
+    pause_between_sheets_seconds: Wait | None = None
+    on_success: list[Hook] = []
+    concert: Concert | None = None
+    cost_limits: CostLimits | None = None
+    backend: Backend | None = None
+    state_backend: Literal["json", "sqlite"] | None = None
+    state_path: str | None = None
+    logging: dict[str, Any] | None = None
+    isolation: dict[str, Any] | None = None
+    techniques: dict[str, Any] | None = None
+    circuit_breaker: dict[str, Any] | None = None
+    learning: dict[str, Any] | None = None
+    grounding: dict[str, Any] | None = None
+    ai_review: dict[str, Any] | None = None
+    checkpoints: dict[str, Any] | None = None
+    bridge: dict[str, Any] | None = None
+    feedback: dict[str, Any] | None = None
+    conductor: dict[str, Any] | None = None
+    agent_card: dict[str, Any] | None = None
+    spec: dict[str, Any] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if "/" in value or "\\" in value:
+            raise ValueError("a name has no path separators")
+        if not value.isprintable() or not any(char.isalnum() for char in value):
+            raise ValueError("a name is printable and has at least one letter or digit")
+        return value
+
+    @field_validator("workspace")
+    @classmethod
+    def _plain_workspace(cls, value: str) -> str:
+        if not value.strip() or "\0" in value:
+            raise ValueError("a workspace is the path of a directory")
+        return value
+
+
+class SheetSection(Section):
+    """How many sheets there are and how they hang together."""
+
+    size: Count
+    total_items: Count
+    start_item: Count = 1
+    total_sheets: int | None = Field(
+        default=None, description="computed; what is written is ignored"
+    )
+    dependencies: dict[Num, list[Num]] = {}
+    fan_out: dict[Num, Count] = {}
+    fan_out_stage_map: dict[Num, dict[str, int]] | None = None
+    prelude: list[Injection] = []
+    cadenzas: dict[Num, list[Injection]] = {}
+    descriptions: dict[Num, str] = {}
+    instrument_map: dict[str, list[Num]] = {}
+    per_sheet_instruments: dict[Num, str] = {}
+    per_sheet_instrument_config: dict[Num, InstrumentConfig] = {}
+    per_sheet_fallbacks: dict[Num, list[str]] = {}
+    skip_when_command: dict[Num, SkipCommand] = {}
+    skip_when: dict[Num, str] = {}
+    prompt_extensions: dict[Num, Any] = {}
+    spec_tags: dict[Num, Any] = {}
+
+
+class PromptSection(Section):
+    """The text that each sheet's instrument is given, as a Jinja2 template."""
+
+    template: str | None = None
+    template_file: str | None = None
+    variables: dict[str, Any] = {}
+    stakes: str | None = None
+    thinking_method: str | None = None
+    prompt_extensions: list[Any] = []
+
+    @model_validator(mode="after")
+    def _one_template(self) -> PromptSection:
+        if self.template is not None and self.template_file is not None:
+            raise ValueError("either 'template' or 'template_file', not both")
+        return self
+
+
+class Movement(Section):
+    """What one stage is called and played by."""
+
+    name: str | None = None
+    instrument: str | None = None
+    instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
+    instrument_fallbacks: list[str] | None = None
+    voices: int | None = Field(default=None, ge=1)
+    description: str | None = None
+    timeout_seconds: Timeout | None = None
+
+
+class ReferenceScore(Common):
+    """A whole score in the reference's form."""
+
+    sheet: SheetSection
+    prompt: PromptSection
+    movements: dict[Num, Movement] = {}
+    validations: list[Rule] = []

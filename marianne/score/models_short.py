@@ -1,0 +1,75 @@
+"""The short form of a score: a list of named sheets, each a script or a prompt."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from marianne.score.models import (
+    CrossSheet,
+    Injection,
+    InstrumentConfig,
+    Retry,
+    Section,
+    SkipCommand,
+    Timeout,
+)
+from marianne.score.models_reference import Common
+from marianne.score.models_rules import Rule
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class ShortSheet(Section):
+    """One entry of ``sheets``. With ``fan_out`` or ``each`` it becomes that many sheets."""
+
+    name: str
+    needs: list[str] = []
+    run: str | None = None
+    prompt: str | None = None
+    prompt_file: str | None = None
+    instrument: str | None = None
+    model: str | None = None
+    instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
+    fallbacks: list[str] | None = None
+    variables: dict[str, Any] = {}
+    fan_out: int | None = Field(default=None, ge=1, le=100_000)
+    each: list[str | int | float] | None = Field(default=None, min_length=1)
+    retry: Retry | None = None
+    timeout: Timeout | None = None
+    idle_timeout: Timeout | None = None
+    max_memory_mb: int | None = Field(default=None, ge=1)
+    rules: list[Rule] = Field(default=[], alias="validate")
+    cross_sheet: CrossSheet | None = None
+    inject: list[Injection] = []
+    skip_when: str | None = None
+    skip_when_command: SkipCommand | None = None
+    description: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("a sheet's name is made of letters, digits, '_', '-' and '.'")
+        return value
+
+    @model_validator(mode="after")
+    def _one_work(self) -> ShortSheet:
+        given = [key for key in ("run", "prompt", "prompt_file") if getattr(self, key) is not None]
+        if len(given) != 1:
+            what = " and ".join(given) if given else "nothing to do"
+            raise ValueError(f"needs one of run, prompt or prompt_file; has {what}")
+        if self.fan_out is not None and self.each is not None:
+            raise ValueError("either 'fan_out' or 'each', not both")
+        return self
+
+
+class ShortScore(Common):
+    """A whole score in the short form."""
+
+    sheets: list[ShortSheet] = Field(min_length=1)
+    variables: dict[str, Any] = {}
+    timeout: Timeout | None = None
+    inject: list[Injection] = []

@@ -1,0 +1,136 @@
+"""What pydantic found wrong, as problems with a place in the file and a hint."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from marianne.score.document import Document
+from marianne.score.errors import Problem, ScoreError, did_you_mean
+from marianne.score.models_rules import RULE_TYPES, Rule
+
+M = TypeVar("M", bound=BaseModel)
+
+_PLAIN = {
+    "missing": "is required",
+    "extra_forbidden": "unknown key",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a map",
+    "model_type": "must be a map",
+    "list_type": "must be a list",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
+
+
+def validate(model: type[M], document: Document) -> M:
+    """The document as ``model``; ScoreError with everything that does not fit it."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise ScoreError(_problems(model, document, error)) from None
+
+
+def _problems(model: type[BaseModel], document: Document, error: ValidationError) -> list[Problem]:
+    found: list[Problem] = []
+    for item in error.errors(include_url=False):
+        kind, value = item["type"], item.get("input")
+        path = _real_path(document.data, item["loc"], missing=kind == "missing")
+        message = _PLAIN.get(kind) or _message(item["msg"])
+        hint = None
+        if kind == "extra_forbidden":
+            hint = did_you_mean(path[-1], known_keys(model, path[:-1]))
+            if hint is None and model_at(model, path[:-1]) is Rule:
+                hint = did_you_mean(path[-1], RULE_TYPES)
+            if hint is None and len(path) == 1:
+                hint = "see 'marianne schema score' for the known keys"
+        elif kind == "string_type" and isinstance(value, (int, float)):
+            hint = f"put it in quotes: '{str(value).lower()}'"
+        elif kind == "string_type" and isinstance(value, dict) and len(value) == 1:
+            hint = "put the text in quotes: it has a ': ' in it"
+        elif kind == "list_type" and isinstance(value, (str, int)):
+            hint = f"write [{value}]"
+        elif kind == "literal_error" and isinstance(value, str):
+            hint = did_you_mean(value, str(item.get("ctx", {}).get("expected", "")).split("'"))
+        elif value is None and kind.endswith("_type"):
+            hint = "nothing is written here: give a value or remove the key"
+        if kind == "missing" and path[-1] == "type" and model_at(model, path[:-1]) is Rule:
+            message, hint = "is required", f"one of {', '.join(RULE_TYPES)}"
+        found.append(document.problem(path, message, hint, key=kind == "extra_forbidden"))
+    return list(dict.fromkeys(found))
+
+
+def _message(text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
+
+
+def _real_path(data: Any, loc: Sequence[int | str], *, missing: bool) -> list[int | str]:
+    """The location without pydantic's own marks: ``[key]`` and the names of union members."""
+    path: list[int | str] = []
+    node = data
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        if isinstance(node, dict):
+            if part in node:
+                node = node[part]
+            elif isinstance(part, str) and part.isdigit() and int(part) in node:
+                node = node[int(part)]
+                path.append(int(part))
+                continue
+            elif not (missing and last):
+                continue
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        else:
+            continue
+        path.append(part)
+    return path
+
+
+def known_keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """The keys that the model knows at ``path``, as they are written in the file."""
+    found = model_at(model, path)
+    return [f.alias or name for name, f in found.model_fields.items()] if found else []
+
+
+def model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel] | None:
+    """The model of the section at ``path``, None where there is none."""
+    current: Any = model
+    for part in path:
+        if not _is_model(current):
+            return None
+        fields = {(field.alias or name): field for name, field in current.model_fields.items()}
+        if part in fields:
+            current = _inner(fields[str(part)].annotation)
+    return current if _is_model(current) else None
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def _inner(annotation: Any) -> Any:
+    """The model inside an optional, a list or a map; the annotation itself without one."""
+    origin = get_origin(annotation)
+    if origin is None:
+        return annotation
+    if origin is Annotated:
+        return _inner(get_args(annotation)[0])
+    if origin in {Union, types.UnionType, list, dict, tuple}:
+        for argument in reversed(get_args(annotation)):
+            inner = _inner(argument)
+            if _is_model(inner):
+                return inner
+    return annotation

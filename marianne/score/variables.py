@@ -1,0 +1,38 @@
+"""The names that a template, a condition and a placeholder can use, for one sheet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marianne.score.plan import Plan, SheetPlan
+
+
+def builtin_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
+    """The names that every sheet has. They win over the score's own variables."""
+    names: dict[str, Any] = {
+        "workspace": plan.workspace,
+        "project_root": plan.project_root or plan.workspace,
+        "job_name": plan.name,
+        "sheet_num": sheet.num,
+        "sheet_name": sheet.name,
+        "total_sheets": len(plan.sheets),
+        "stage": sheet.stage,
+        "movement": sheet.stage,
+        "total_stages": plan.total_stages,
+        "total_movements": plan.total_stages,
+        "instance": sheet.instance,
+        "voice": sheet.instance,
+        "fan_count": sheet.fan_count,
+        "voice_count": sheet.fan_count,
+        "start_item": sheet.start_item,
+        "end_item": sheet.end_item,
+        "instrument_name": sheet.instrument.profile,
+    }
+    if sheet.item is not None:
+        names["item"] = sheet.item
+    return names
+
+
+def sheet_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
+    """The score's variables with the built-in ones over them."""
+    return {**sheet.prompt.variables, **builtin_variables(plan, sheet)}
