@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actors.cell import Cell
     from actors.future import Future, Outcome, Promise
     from actors.mailbox import Policy
+    from actors.process import Process, ProcessExit
     from actors.reasons import Down, ExitReason
     from actors.started import Ignore, Info
     from actors.system import System
@@ -106,7 +107,7 @@ class Actor(_Base):
     def on_down(self, down: Down) -> None:
         """Runs when an actor that this one monitors has ended."""
 
-    def on_process_exit(self, process: Any, exit: Any) -> None:  # noqa: A002
+    def on_process_exit(self, process: Process, how: ProcessExit) -> None:
         """Runs when a process that this actor watches has ended."""
 
     # -- what an actor can do, in its own thread ---------------------------------------------
@@ -158,7 +159,7 @@ class Actor(_Base):
 
         future.on_done(deliver)
 
-    def watch(self, process: Any, *, own: bool = False) -> None:
+    def watch(self, process: Process, *, own: bool = False) -> None:
         """`on_process_exit` will be told of the end of `process`, once.
 
         With `own` the process is killed when this actor is: nobody else would.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.actor import Actor
-    from actors.process import Processes
+    from actors.processes import Processes
     from actors.runtime import Runtime
 
 A = TypeVar("A", bound="Actor")
@@ -50,7 +50,7 @@ class System:
     def processes(self) -> Processes:
         """Processes as children. Made when first needed: multiprocessing is slow to import."""
         if self._processes is None:
-            from actors.process import Processes
+            from actors.processes import Processes
 
             with self._lock:
                 if self._processes is None:

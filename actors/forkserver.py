@@ -1,0 +1,61 @@
+"""What we need of multiprocessing's forkserver beyond its public face, all in one place."""
+
+from __future__ import annotations
+
+import multiprocessing.forkserver as mp_forkserver
+import multiprocessing.process as mp_process
+import multiprocessing.resource_tracker as mp_tracker
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from actors import process_child
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.context import ForkServerContext
+    from multiprocessing.process import BaseProcess
+
+_server: Any = mp_forkserver._forkserver
+_tracker: Any = mp_tracker._resource_tracker
+
+
+def prepare(context: ForkServerContext, preload: Sequence[str], check: bool) -> None:
+    """Starts the forkserver with the modules loaded; RuntimeError if `check` finds one missing."""
+    modules = ["actors.process_child", "actors.process", *preload]
+    context.set_forkserver_preload(modules)
+    mp_forkserver.ensure_running()
+    if check:
+        child = context.Process(target=process_child.probe, args=(modules,))
+        child.start()
+        child.join()
+        if child.exitcode != 0:
+            raise RuntimeError(f"the forkserver could not preload all of {modules}")
+
+
+def disown(child: BaseProcess) -> None:
+    """Keeps multiprocessing from joining the child when the interpreter exits."""
+    mp_process._children.discard(child)  # type: ignore[attr-defined]
+
+
+def pids() -> list[int]:
+    """Of the forkserver and the resource tracker, as far as they run."""
+    return [pid for pid in (_server._forkserver_pid, _tracker._pid) if pid is not None]
+
+
+def end() -> None:
+    """Ends both, by SIGKILL: they stay as long as any started process lives, and ignore SIGTERM."""
+    helpers = (
+        (_server._forkserver_pid, _server._forkserver_alive_fd),
+        (_tracker._pid, _tracker._fd),
+    )
+    for pid, fd in helpers:
+        if pid is not None:
+            os.close(fd)
+            os.kill(pid, signal.SIGKILL)  # our own unreaped child: no stranger
+            os.waitpid(pid, 0)
+    address = _server._forkserver_address
+    if address and not address.startswith("\0") and os.path.exists(address):
+        os.unlink(address)
+    _server._forkserver_pid = _server._forkserver_alive_fd = _server._forkserver_address = None
+    _tracker._pid = _tracker._fd = None

@@ -1,0 +1,217 @@
+"""Processes as children: started through a forkserver, watched by one thread.
+
+A started process is the forkserver's child, not ours. So a pidfd is the proof of its life, and
+multiprocessing's sentinel only a source for the exit code: all sentinels fire when the forkserver
+dies, while the processes live.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import select
+import struct
+from typing import TYPE_CHECKING, Any
+
+from actors import forkserver, process_child
+from actors.process import Process, ProcessExit, open_pidfd, start_time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from actors.cell import Cell
+    from actors.system import System
+
+STATUS_GRACE = 2.0
+"""Seconds the forkserver has, after a child's end, to write down its exit code."""
+
+_STATUS = struct.Struct("q")  # what multiprocessing.forkserver writes into the sentinel pipe
+
+
+class Processes:
+    """The processes of one system."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._runtime = system.runtime
+        self._context = multiprocessing.get_context("forkserver")
+        self._lock = self._runtime.lock()
+        self._watched: dict[int, Process] = {}  # by pidfd
+        self._pending: dict[int, tuple[Process, float]] = {}  # ended, by sentinel: (…, deadline)
+        self._watchers: dict[Process, list[Cell]] = {}
+        self._epoll: select.epoll | None = None
+        self._wake = -1
+
+    def prepare(self, preload: Sequence[str] = (), *, check: bool = True) -> None:
+        """Starts the forkserver with these modules loaded. Call it before any thread exists.
+
+        With `check` a child looks whether they are loaded; RuntimeError if not, because a preload
+        that fails says nothing and only makes every start slow.
+        """
+        forkserver.prepare(self._context, preload, check)
+
+    def start(
+        self,
+        target: Callable[..., object],
+        args: tuple[Any, ...] = (),
+        name: str = "process",
+        *,
+        setup: Callable[[], object] | None = None,
+        die_with_parent: bool = True,
+    ) -> Process:
+        """Runs `target(*args)` in a new process; both must be importable and picklable.
+
+        `setup` runs before it in the child (session, limits, confinement). With `die_with_parent`
+        the child ends when this process does, even by SIGKILL; without, it may outlive it and be
+        adopted by the next one.
+        """
+        parent = None
+        if die_with_parent:
+            parent = (os.getpid(), start_time_of(os.getpid()) or 0)
+        child = self._context.Process(
+            target=process_child.run, args=(parent, setup, target, args), name=name
+        )
+        child.start()
+        # multiprocessing would join it at the interpreter's exit; ending it is our decision.
+        forkserver.disown(child)
+        assert child.pid is not None
+        opened = open_pidfd(child.pid)
+        if opened is None:  # it ran and was reaped before we looked: the pipe knows how
+            process = Process(self._runtime, child.pid, 0, -1, name, child)
+            self._settle(process, _read_status(child.sentinel))
+            return process
+        process = Process(self._runtime, child.pid, opened[1], opened[0], name, child)
+        self._begin(process)
+        return process
+
+    def adopt(self, pid: int, start_time: int, name: str = "adopted") -> Process | None:
+        """Watches a process that somebody else started; None if it is not there any more."""
+        opened = open_pidfd(pid, start_time)
+        if opened is None:
+            return None
+        process = Process(self._runtime, pid, start_time, opened[0], name)
+        self._begin(process)
+        return process
+
+    def watch(self, process: Process, cell: Cell) -> None:
+        """`Actor.watch`: one `on_process_exit`, at once if it has ended."""
+        with self._lock:
+            if not process.exited.done:
+                self._watchers.setdefault(process, []).append(cell)
+                return
+        _notify(cell, process)
+
+    def forkserver_pids(self) -> list[int]:
+        """The pids of multiprocessing's helpers, which a reaper must spare."""
+        return forkserver.pids()
+
+    def end_helpers(self) -> None:
+        """Ends forkserver and resource tracker; the next start makes new ones."""
+        forkserver.end()
+
+    def close(self) -> None:
+        """Ends the watcher thread. The processes go on."""
+        with self._lock:
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
+
+    # -- the watcher -------------------------------------------------------------------------
+
+    def _begin(self, process: Process) -> None:
+        with self._lock:
+            starting = self._epoll is None
+            if starting:
+                self._epoll = select.epoll()
+                self._wake = os.eventfd(0, os.EFD_CLOEXEC)
+                self._epoll.register(self._wake, select.EPOLLIN)
+            self._watched[process.pidfd] = process
+            assert self._epoll is not None
+            self._epoll.register(process.pidfd, select.EPOLLIN)
+        if starting:
+            self._runtime.start_thread(self._run, f"{self._system.name}:processes")
+
+    def _run(self) -> None:
+        epoll = self._epoll
+        assert epoll is not None
+        while True:
+            for fd, _ in epoll.poll(self._patience()):
+                if fd == self._wake:
+                    self._end()
+                    return
+                epoll.unregister(fd)
+                process = self._watched.pop(fd, None)
+                if process is not None:
+                    self._ended(process, epoll)
+                elif fd in self._pending:
+                    self._settle(self._pending.pop(fd)[0], _read_status(fd))
+            now = self._runtime.monotonic()
+            for fd, (process, deadline) in list(self._pending.items()):
+                if now >= deadline:
+                    del self._pending[fd]
+                    epoll.unregister(fd)
+                    self._settle(process, ProcessExit())
+
+    def _patience(self) -> float | None:
+        if not self._pending:
+            return None
+        first = min(deadline for _, deadline in self._pending.values())
+        return max(0.0, first - self._runtime.monotonic())
+
+    def _ended(self, process: Process, epoll: select.epoll) -> None:
+        reaped = _reap(process.pidfd)
+        if reaped is not None:
+            self._settle(process, reaped)
+        elif process.kept is None:
+            self._settle(process, ProcessExit())
+        else:
+            sentinel = process.kept.sentinel
+            self._pending[sentinel] = (process, self._runtime.monotonic() + STATUS_GRACE)
+            epoll.register(sentinel, select.EPOLLIN)
+
+    def _settle(self, process: Process, how: ProcessExit) -> None:
+        process.settle(how)
+        with self._lock:
+            cells = self._watchers.pop(process, [])
+        for cell in cells:
+            _notify(cell, process)
+
+    def _end(self) -> None:
+        with self._lock:
+            epoll, self._epoll = self._epoll, None
+            os.close(self._wake)
+            self._wake = -1
+        if epoll is not None:
+            epoll.close()
+
+
+def _reap(pidfd: int) -> ProcessExit | None:
+    """The exit status if the process was our own child: a subreaper inherits orphans."""
+    try:
+        status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+    except OSError:
+        return None
+    if status is None:
+        return None
+    if status.si_code == os.CLD_EXITED:
+        return ProcessExit(exit_code=status.si_status)
+    return ProcessExit(signal=status.si_status)
+
+
+def _read_status(sentinel: int) -> ProcessExit:
+    try:
+        data = os.read(sentinel, _STATUS.size)
+    except OSError:
+        return ProcessExit()
+    if len(data) != _STATUS.size:  # the forkserver died before it knew
+        return ProcessExit()
+    code = _STATUS.unpack(data)[0]
+    return ProcessExit(exit_code=code) if code >= 0 else ProcessExit(signal=-code)
+
+
+def _notify(cell: Cell, process: Process) -> None:
+    cell.mailbox.put_system((_deliver, process))
+
+
+def _deliver(cell: Cell, process: Process) -> None:
+    if cell.actor is not None:
+        cell.actor.on_process_exit(process, process.exited.value())

@@ -1,0 +1,157 @@
+"""Processes as children: started, watched, adopted, signalled, and never a stranger."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from actors import Actor, System
+from actors.process import ProcessExit, start_time_of
+from actors.processes import Processes
+
+Eventually = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def processes(system: System) -> Iterator[Processes]:
+    yield system.processes
+    system.processes.end_helpers()
+
+
+def ended(pid: int) -> bool:
+    """Also true of a zombie: when it is reaped is its parent's affair."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+class Owner(Actor):
+    def __init__(self) -> None:
+        self.exits: list[ProcessExit] = []
+        self.gate = False
+
+    def start_sleeper(self) -> int:
+        process = self.system.processes.start(time.sleep, (60,), "sleeper")
+        self.watch(process, own=True)
+        return process.pid
+
+    def on_process_exit(self, process: object, how: ProcessExit) -> None:
+        self.exits.append(how)
+
+    def seen(self) -> list[ProcessExit]:
+        return list(self.exits)
+
+
+def test_the_exit_code_of_a_started_process_is_known(processes: Processes) -> None:
+    assert processes.start(os._exit, (7,)).wait(5) == ProcessExit(exit_code=7)
+
+
+def test_the_signal_that_ended_a_process_is_known(processes: Processes) -> None:
+    process = processes.start(time.sleep, (60,))
+    assert process.alive()
+    assert process.kill()
+    assert process.wait(5) == ProcessExit(signal=signal.SIGKILL)
+    assert not process.alive()
+
+
+def test_a_process_that_has_ended_is_never_signalled(processes: Processes) -> None:
+    process = processes.start(os._exit, (0,))
+    assert process.wait(5) == ProcessExit(exit_code=0)
+    assert not process.signal(signal.SIGTERM)
+
+
+def test_a_watching_actor_gets_one_message(
+    system: System, processes: Processes, eventually: Eventually
+) -> None:
+    owner = system.spawn(Owner)
+    pid = owner.ask(Owner.start_sleeper)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: owner.ask(Owner.seen))
+    assert owner.ask(Owner.seen) == [ProcessExit(signal=signal.SIGKILL)]
+
+
+def test_killing_an_actor_kills_the_process_that_it_owns(
+    system: System, processes: Processes, eventually: Eventually
+) -> None:
+    owner = system.spawn(Owner)
+    pid = owner.ask(Owner.start_sleeper)
+    system.kill(owner)
+    eventually(lambda: ended(pid))
+
+
+def test_death_of_the_forkserver_is_no_death_of_its_children(processes: Processes) -> None:
+    process = processes.start(time.sleep, (60,))
+    processes.end_helpers()
+    assert process.wait(0.2) is None
+    assert process.alive()
+    process.kill()
+    assert process.wait(5) == ProcessExit()  # nobody was left who could know how it ended
+
+
+def test_a_process_is_adopted_by_pid_and_start_time(processes: Processes) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        start_time = start_time_of(child.pid)
+        assert start_time is not None
+        process = processes.adopt(child.pid, start_time)
+        assert process is not None
+        process.kill()
+        assert process.wait(5) == ProcessExit(signal=signal.SIGKILL)
+        child.returncode = -9  # the watcher has reaped it
+
+
+def test_a_stranger_with_the_same_pid_is_not_adopted(processes: Processes) -> None:
+    assert processes.adopt(os.getpid(), 1) is None
+
+
+def test_helpers_can_be_named_and_ended(processes: Processes) -> None:
+    processes.start(os._exit, (0,)).wait(5)
+    pids = processes.forkserver_pids()
+    assert len(pids) == 2
+    processes.end_helpers()
+    assert processes.forkserver_pids() == []
+    assert [start_time_of(pid) for pid in pids] == [None, None]
+
+
+def test_a_preload_that_fails_is_not_silent(processes: Processes) -> None:
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        processes.prepare(preload=["no_such_module"])
+    processes.end_helpers()
+    processes.prepare(preload=["sqlite3"])
+
+
+ORPHAN = """
+import os, sys, time
+from actors import System
+
+if __name__ == "__main__":
+    system = System("parent")
+    process = system.processes.start(time.sleep, (60,), die_with_parent=sys.argv[1] == "dies")
+    print(process.pid, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("fate", ["dies", "survives"])
+def test_a_child_dies_with_its_killed_parent_if_it_was_asked_to(
+    tmp_path: object, fate: str, eventually: Eventually
+) -> None:
+    script = f"{tmp_path}/parent.py"
+    with open(script, "w") as file:
+        file.write(ORPHAN)
+    command = [sys.executable, script, fate]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())  # not to the end: a survivor holds the pipe
+    if fate == "dies":
+        eventually(lambda: ended(pid))
+    else:
+        assert not ended(pid)
+        os.kill(pid, signal.SIGKILL)
