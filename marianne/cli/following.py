@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,21 @@ REDRAW = 0.2
 """Seconds between two pictures of the live view while nothing happens: its clocks go on."""
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def detaching(job: str) -> Iterator[None]:
-    """Turns Ctrl-C into a detachment that says that the job goes on."""
+    """Turns Ctrl-C into a detachment that says that the job goes on.
+
+    SIGTERM and SIGHUP (the terminal was closed) count as Ctrl-C, so that the live view always
+    gives the terminal back as it was.
+    """
+    # Under nohup SIGHUP is ignored, and stays so.
+    ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -35,6 +48,9 @@ def detaching(job: str) -> Iterator[None]:
             f"time is up; {job} goes on",
             f"marianne wait {job} --follow, or end it: marianne cancel {job}",
         ) from None
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def follow(

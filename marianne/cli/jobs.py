@@ -57,16 +57,16 @@ def wait_for_end(session: Session, job: str, until: float | None = None) -> Map:
     """The job's status, without sheets, once it has ended. A paused job is waited for."""
 
     def ask() -> Iterator[Map]:
-        client = session.new_client()
-        while True:
-            try:
-                yield session.request(
-                    "job.wait", {"job_id": job}, deadline=WAIT_SLICE, client=client
-                )
-                return
-            except CliError as error:
-                if error.code not in ("deadline", "unavailable", "shutting_down"):
-                    raise
+        with session.new_client() as client:
+            while True:
+                try:
+                    yield session.request(
+                        "job.wait", {"job_id": job}, deadline=WAIT_SLICE, client=client
+                    )
+                    return
+                except CliError as error:
+                    if error.code not in ("deadline", "unavailable", "shutting_down"):
+                        raise
 
     for status in Feed(session, ask).items(until):
         if status is not None:
@@ -84,12 +84,9 @@ def past_events(session: Session, job: str | None, seq: int) -> Iterator[Map]:
         seq = page["events"][-1]["seq"]
 
 
-def events_page(
-    session: Session, job: str | None, seq: int, limit: int = PAGE_EVENTS, **kwargs: Any
-) -> Map:
+def events_page(session: Session, job: str | None, seq: int, limit: int = PAGE_EVENTS) -> Map:
     """One answer of ``events.since``."""
-    params = {"seq": seq, "job_id": job, "limit": limit}
-    page: Map = session.request("events.since", params, **kwargs)
+    page: Map = session.request("events.since", {"seq": seq, "job_id": job, "limit": limit})
     return page
 
 
@@ -111,13 +108,15 @@ def tail(
     topic = f"job.{job}." if job else ""
 
     def subscribe() -> Iterator[Map]:
-        client = session.new_client()
-
+        # The subscriber asks again by itself while the conductor is away.
         def fetch(after: int) -> list[Map]:
-            events: list[Map] = events_page(session, job, after, client=client)["events"]
+            params = {"seq": after, "job_id": job, "limit": PAGE_EVENTS}
+            events: list[Map] = client.request("events.since", params)["events"]
             return events
 
-        yield from Subscriber(session.home.events_sock, [topic], fetch, since=seq)
+        place = session.home.events_sock
+        with session.new_client() as client, Subscriber(place, [topic], fetch, since=seq) as events:
+            yield from events
 
     for event in Feed(session, subscribe).items(until, tick):
         yield event

@@ -20,9 +20,9 @@ COMPLETION_VARIABLE = "_MARIANNE_COMPLETE"
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from marianne.version import version
 
-        click.echo(f"marianne {version('marianne')}")
+        click.echo(f"marianne {version()}")
         ctx.exit()
 
 
@@ -45,11 +45,11 @@ def cli() -> None:
 cli.params.append(home_option())
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str], session: Session | None = None) -> int:
     """Runs the program with these arguments and returns its exit code; never raises.
 
     With ``--json`` among the arguments an error is one JSON object on standard output, else a
-    message on standard error.
+    message on standard error. ``session`` stays open, for whoever gives one to close.
     """
     as_json = "--json" in argv
     try:
@@ -59,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
             prog_name="marianne",
             complete_var=COMPLETION_VARIABLE,
             standalone_mode=False,
-            obj=Session(),
+            obj=session or Session(),
         )
     except CliError as error:
         return _fail(error, as_json)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from marianne.cli.session import Session
 
-F = TypeVar("F")
-
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class Seconds(click.ParamType):
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+else:
+    _FloatType = click.ParamType  # generic for type checkers only, before click 8.5
+
+
+class Seconds(_FloatType):
     """A length of time: a number of seconds, or a number with ms, s, m, h or d."""
 
     name = "duration"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from marianne.cli.errors import CliError, no_conductor
 
 if TYPE_CHECKING:
     from ipc.client import Client
-
     from marianne.home import Home
 
 REQUEST_SECONDS = 10.0
 """How long a person waits for an answer; covers a conductor that is just starting."""
+
+RETRIED = ("unavailable", "shutting_down")
+"""What passes by itself. Pressure may last: the person hears of it at once and decides."""
 
 HOLDER_LOOKS = 50
 HOLDER_PAUSE = 0.01
@@ -54,6 +57,12 @@ class Session:
 
         return Client(self.home.conductor_sock)
 
+    def close(self) -> None:
+        """Ends the main thread's connection. A program that leaves by os._exit need not."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
     def running(self) -> bool:
         """Whether a conductor runs or is about to: whether somebody holds the lock."""
         return self.home.running()
@@ -81,14 +90,20 @@ class Session:
         *,
         deadline: float = REQUEST_SECONDS,
         client: Client | None = None,
+        retry: Collection[str] = RETRIED,
     ) -> Any:
-        """The conductor's answer; raises CliError for every way of not getting one."""
+        """The conductor's answer; raises CliError for every way of not getting one.
+
+        A refusal with a code in ``retry`` is tried again until the deadline.
+        """
         self.need_conductor()
-        from ipc.errors import DeadlineExceeded, RemoteError
+        from ipc.errors import CodecError, DeadlineExceeded, IpcError, RemoteError
 
         try:
-            return (client or self.client).request(method, params or {}, deadline=deadline)
+            return (client or self.client).request(method, params or {}, deadline, retry=retry)
         except RemoteError as error:
+            if error.code in RETRIED:
+                self.need_conductor()  # it may have gone for good meanwhile
             raise _readable(error, method) from None
         except DeadlineExceeded:
             self.need_conductor()
@@ -97,6 +112,10 @@ class Session:
                 f"the conductor did not answer within {deadline:g} s",
                 "see what it does with: marianne logs",
             ) from None
+        except CodecError as error:
+            raise CliError("bad_request", f"this cannot be sent: {error}") from None
+        except IpcError as error:
+            raise CliError("bad_home", str(error)) from None
 
 
 def _readable(error: Any, method: str) -> CliError:

@@ -155,4 +155,6 @@ def _words(home: Home, start: int) -> str:
     except OSError:
         return ""
     lines = [line for line in lines if line.strip()][-LAST_WORDS_LINES:]
+    if any(line.startswith("Traceback") for line in lines):
+        lines = [lines[-1], f"(the whole of it: {error_file(home)})"]
     return "".join(f"\n  {line}" for line in lines)

@@ -18,6 +18,7 @@ from marianne.cli.render.out import note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
 from marianne.cli.start import start_conductor
+from marianne.cli.variables import parse_variables, var_option
 
 SUBMIT_SECONDS = 60.0
 """Reading and expanding a score of many thousand sheets is part of the answer."""
@@ -30,7 +31,7 @@ SUBMIT_SECONDS = 60.0
 @timeout_option
 @click.option("--id", "job_id", metavar="ID", help="The job's id (default: the score's name).")
 @click.option("--workspace", metavar="DIR", help="Where the sheets work, not what the score says.")
-@click.option("--var", "variables", multiple=True, metavar="K=V", help="Set a variable (a text).")
+@var_option
 @click.option(
     "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
 )
@@ -67,7 +68,7 @@ def command(
         "workspace": workspace,
         "client_cwd": os.getcwd(),
         "id": job_id,
-        "variables": _variables(variables),
+        "variables": parse_variables(variables),
         "priority": priority,
         "fresh": fresh,
         "start_sheet": start_sheet,
@@ -137,21 +138,26 @@ def _source(score: str) -> dict[str, Any]:
     return {"config_path": path, "score": None}
 
 
-def _variables(given: tuple[str, ...]) -> dict[str, str]:
-    variables = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise click.UsageError(f"--var {pair!r} is not NAME=VALUE")
-        variables[name] = value
-    return variables
-
-
 def _environment() -> dict[str, str]:
     """Our environment as the job's, without the marks of a sheet that we may run in."""
     from marianne.environment import clean_environment
 
-    return clean_environment()
+    environment = clean_environment()
+    # Surrogates stand for bytes that are no UTF-8, which the protocol does not carry as text.
+    odd = [name for name, value in environment.items() if not _is_text(name + value)]
+    if odd:
+        print_warnings(
+            [f"not passed on, for it is not UTF-8: the variable {name!a}" for name in odd]
+        )
+    return {name: value for name, value in environment.items() if name not in odd}
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _show_plan(response: dict[str, Any], as_json: bool) -> int:

@@ -10,9 +10,10 @@ from marianne.cli.render.out import clean, paint, say
 
 def print_plan(response: Mapping[str, Any]) -> None:
     """Each sheet with what it waits for and the text that its instrument would get."""
-    sheets = (response.get("plan") or {}).get("sheets") or []
+    plan = response.get("plan") or {}
+    sheets = plan.get("sheets") or []
     names = {sheet["num"]: sheet["name"] for sheet in sheets}
-    name = clean(str(response.get("job_id") or "job"))
+    name = clean(str(plan.get("name") or "job"))
     say(f"{paint(name, 'bold')}: {len(sheets)} sheets; dry run, nothing was started")
     for sheet in sheets:
         after = ", ".join(f"{num} {names.get(num, '')}".strip() for num in sheet["needs"])

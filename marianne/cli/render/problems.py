@@ -14,10 +14,13 @@ def print_error(error: CliError) -> None:
     if error.code == "interrupted" and error.hint is None:
         note("")  # the terminal shows ^C already: only end its line
         return
-    note(f"{_label('error', 'red')} {error.message}")
-    if isinstance(error.data, dict):
-        for problem in error.data.get("problems") or ():
-            note(f"  {problem_line(problem)}")
+    problems = error.data.get("problems") or [] if isinstance(error.data, dict) else []
+    # The conductor's message repeats the problems for clients that read nothing else.
+    repeated = any(problem.get("message", "") in error.message for problem in problems)
+    message = "the score cannot be run as it is:" if repeated else error.message
+    note(f"{_label('error', 'red')} {message}")
+    for problem in problems:
+        note(f"  {problem_line(problem)}")
     if error.hint:
         note(f"{_label('hint', 'cyan')}  {error.hint}")
 

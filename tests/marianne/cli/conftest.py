@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_fake import FakeConductor
 
 from marianne.cli import main
+from marianne.cli.session import Session
 from marianne.home import Home
 
 
@@ -41,11 +43,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 @pytest.fixture
-def marianne(home: Home, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def marianne(home: Home, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Done]]:
+    """The program, called in this process."""
+    sessions = []
+
     def call(*argv: str) -> Done:
+        sessions.append(Session())
         capfd.readouterr()
-        code = main.run(argv)
+        code = main.run(argv, sessions[-1])
         out, err = capfd.readouterr()
         return Done(code, out, err)
 
-    return call
+    yield call
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def conductor(home: Home) -> Iterator[FakeConductor]:
+    """A conductor that answers what the test says, and holds the home's lock."""
+    with FakeConductor(home) as fake:
+        yield fake

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from ipc.errors import CODES
 from marianne.cli import exit_codes, main
 from marianne.cli.errors import CliError
 
 
 def test_every_error_code_of_the_protocol_has_an_exit_code() -> None:
-    for code in (
-        "bad_request unsupported_version unknown_method invalid_params invalid_score not_found "
-        "conflict pressure shutting_down unavailable deadline internal"
-    ).split():
+    for code in CODES:
         assert code in exit_codes.BY_ERROR
 
 

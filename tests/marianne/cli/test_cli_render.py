@@ -52,7 +52,9 @@ def test_how_long_ago_names_the_largest_unit() -> None:
 
 
 def test_columns_are_aligned_and_empty_ones_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("#", "NAME", "NONE", "END"), [(1, "a", "", "x"), (10, "bcd", None, "y")], right=(0,))
+    print_table(
+        ("#", "NAME", "NONE", "END"), [(1, "a", "", "x"), (10, "bcd", None, "y")], right=(0,)
+    )
     assert capsys.readouterr().out == " #  NAME  END\n 1  a     x\n10  bcd   y\n"
 
 
@@ -99,7 +101,9 @@ def test_a_job_shows_its_sheets_and_why_one_failed(capsys: pytest.CaptureFixture
                     "count",
                     "failed",
                     exit_code=0,
-                    validations=[{"type": "file_exists", "passed": False, "detail": "no lines.txt"}],
+                    validations=[
+                        {"type": "file_exists", "passed": False, "detail": "no lines.txt"}
+                    ],
                 ),
             ],
         }

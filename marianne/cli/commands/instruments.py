@@ -1,0 +1,102 @@
+"""``marianne instruments list|show``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marianne.cli.errors import CliError
+from marianne.cli.options import VerbGroup, json_option
+from marianne.cli.render.out import print_json, say
+from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.instruments.registry import Registry
+
+
+@click.group("instruments", cls=VerbGroup)
+def command() -> None:
+    """Show the programs that sheets can use.
+
+    Built-in ones, yours in the home's directory instruments/, and those in .marianne/instruments
+    here. No conductor is needed.
+    """
+
+
+@command.command("list")
+@json_option
+@click.pass_obj
+def list_(session: Session, as_json: bool) -> None:
+    """List all instruments and whether they can play here."""
+    registry = _registry(session)
+    rows = [_row(registry, name) for name in sorted(registry.entries)]
+    if as_json:
+        print_json(rows)
+        return
+    from marianne.cli.render.problems import print_warnings
+    from marianne.cli.render.table import Cell, print_table
+
+    print_warnings([problem.render() for problem in registry.problems])
+    print_table(
+        ("NAME", "HERE", "AT ONCE", "DESCRIPTION"),
+        [
+            (
+                Cell(row["name"], ("bold",)),
+                Cell("no", ("yellow",)) if row["unavailable"] else Cell("yes", ("green",)),
+                row["max_concurrent"] or "any",
+                row["unavailable"] or row["description"] or row["display_name"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(session: Session, name: str, as_json: bool) -> None:
+    """Show the profile of one instrument, with every default."""
+    registry = _registry(session)
+    profile = registry.get(name)
+    if profile is None:
+        raise CliError("not_found", f"there is no instrument {name!r}", "marianne instruments list")
+    row = _row(registry, profile.name)
+    if as_json:
+        print_json({**row, "profile": profile.model_dump(mode="json")})
+        return
+    import yaml
+
+    say(f"# {row['source']}")
+    if row["unavailable"]:
+        say(f"# cannot play here: {row['unavailable']}")
+    say(
+        yaml.safe_dump(
+            profile.model_dump(mode="json"), sort_keys=False, allow_unicode=True
+        ).rstrip()
+    )
+
+
+def _registry(session: Session) -> Registry:
+    from marianne.instruments.registry import Registry
+
+    return Registry.load(session.home.instruments, ".marianne/instruments")
+
+
+def _row(registry: Registry, name: str) -> dict[str, Any]:
+    from marianne.instruments.registry import why_unavailable
+
+    entry = registry.entries[name]
+    profile = entry.profile
+    return {
+        "name": name,
+        "display_name": profile.display_name,
+        "description": profile.description,
+        "aliases": profile.aliases,
+        "kind": profile.kind,
+        "max_concurrent": profile.max_concurrent,
+        "models": [model.name for model in profile.models],
+        "unavailable": why_unavailable(profile),
+        "source": entry.source,
+    }

@@ -1,0 +1,87 @@
+"""``marianne validate SCORE…``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marianne.cli.exit_codes import OK, USAGE
+from marianne.cli.options import Verb, json_option
+from marianne.cli.render.out import note, paint, print_json, say
+from marianne.cli.render.problems import print_warnings, problem_line
+from marianne.cli.session import Session
+from marianne.cli.variables import parse_variables, var_option
+
+if TYPE_CHECKING:
+    from marianne.instruments.registry import Registry
+
+
+@click.command("validate", cls=Verb)
+@click.argument("scores", nargs=-1, required=True, metavar="SCORE...")
+@var_option
+@json_option
+@click.pass_obj
+def command(
+    session: Session, scores: tuple[str, ...], variables: tuple[str, ...], as_json: bool
+) -> int:
+    """Check scores without running them.
+
+    Expands each to its sheets and renders every prompt, as a run would; - is standard input. Says
+    what is wrong with file, line and column. No conductor is needed. Exit code 2 if one is invalid.
+    """
+    from marianne.instruments.registry import Registry
+
+    registry = Registry.load(session.home.instruments)
+    given = parse_variables(variables)
+    reports = [_check(score, registry, given) for score in scores]
+    if as_json:
+        print_json(reports)
+    else:
+        for report in reports:
+            _print(report)
+    return OK if all(report["valid"] for report in reports) else USAGE
+
+
+def _check(score: str, registry: Registry, variables: dict[str, str]) -> dict[str, Any]:
+    from marianne.score.errors import ScoreError
+    from marianne.score.load import load_plan
+
+    stdin = score == "-"
+    report: dict[str, Any] = {"file": "<stdin>" if stdin else score}
+    try:
+        plan = load_plan(
+            None if stdin else score,
+            sys.stdin.buffer.read().decode("utf-8", "replace") if stdin else None,
+            base_dir=os.getcwd() if stdin else os.path.dirname(os.path.abspath(score)),
+            workspace=None,
+            variables=variables,
+            instruments=registry,
+        )
+    except ScoreError as error:
+        problems = [problem.to_map() for problem in error.problems]
+        return {**report, "valid": False, "problems": problems, "warnings": []}
+    return {
+        **report,
+        "valid": True,
+        "name": plan.name,
+        "sheets": len(plan.sheets),
+        "stages": plan.total_stages,
+        "workspace": plan.workspace,
+        "problems": [],
+        "warnings": list(plan.warnings),
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    if report["valid"]:
+        count = report["sheets"]
+        verdict = paint("valid", "green")
+        say(f"{report['file']}: {verdict}, {count} sheet{'' if count == 1 else 's'}")
+    else:
+        for problem in report["problems"]:
+            note(problem_line(problem))
+        say(f"{report['file']}: {paint('invalid', 'red')}")
+    print_warnings([f"{report['file']}: {warning}" for warning in report["warnings"]])

@@ -1,0 +1,157 @@
+"""Verbs that change jobs: selection, questions before harm, one result a job."""
+
+from __future__ import annotations
+
+import pytest
+from cli_fake import Refuse
+
+
+def done(*ids: str) -> dict[str, object]:
+    return {"jobs": [{"job_id": job, "ok": True, "error": None} for job in ids]}
+
+
+def refused(job: str, code: str, message: str) -> dict[str, object]:
+    return {"job_id": job, "ok": False, "error": {"code": code, "message": message, "hint": None}}
+
+
+@pytest.mark.parametrize(("verb", "word"), [("cancel", "cancelled"), ("pause", "pausing")])
+def test_jobs_are_selected_by_id(marianne, conductor, verb, word) -> None:
+    conductor.answers[f"job.{verb}"] = done("a", "b")
+    told = marianne(verb, "a", "b")
+    assert told.code == 0
+    assert told.out == f"a: {word}\nb: {word}\n"
+    assert conductor.params(f"job.{verb}") == {"ids": ["a", "b"], "all": False, "statuses": []}
+
+
+def test_jobs_are_selected_by_status_or_all(marianne, conductor) -> None:
+    conductor.answers["job.resume"] = done()
+    told = marianne("resume", "--status", "paused")
+    assert (told.code, told.out) == (0, "")
+    assert "no job was selected" in told.err
+    assert conductor.params("job.resume")["statuses"] == ["paused"]
+    marianne("resume", "--all")
+    assert conductor.params("job.resume")["all"] is True
+
+
+def test_one_job_that_is_refused_is_the_error_of_the_whole(marianne, conductor) -> None:
+    conductor.answers["job.cancel"] = {"jobs": [refused("a", "conflict", "a is cancelled already")]}
+    told = marianne("cancel", "a", "--json")
+    assert told.code == 5
+    assert told.json["error"]["code"] == "conflict"
+
+
+def test_of_several_jobs_each_result_is_told(marianne, conductor) -> None:
+    answer = {"jobs": [*done("a")["jobs"], refused("b", "conflict", "it has ended")]}
+    conductor.answers["job.cancel"] = answer
+    told = marianne("cancel", "a", "b")
+    assert told.code == 5
+    assert told.out == "a: cancelled\n"
+    assert "b: it has ended" in told.err
+    assert marianne("cancel", "a", "b", "--json").json == answer
+
+
+@pytest.mark.parametrize(
+    "argv", [("cancel", "a"), ("clear",), ("stop", "--cancel")], ids=lambda argv: argv[0]
+)
+def test_on_a_terminal_harm_is_asked_for_and_no_changes_nothing(
+    marianne, conductor, monkeypatch, argv
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_a, **_k: False)
+    told = marianne(*argv)
+    assert told.code == 1
+    assert "nothing was done" in told.err
+    assert conductor.asked == []
+
+
+def test_yes_asks_nothing(marianne, conductor, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_a, **_k: pytest.fail("asked"))
+    conductor.answers["job.clear"] = {"deleted": 2, "jobs": ["a", "b"]}
+    told = marianne("clear", "--yes", "--older-than", "7d")
+    assert told.out == "2 jobs forgotten\n"
+    assert conductor.params("job.clear") == {
+        "ids": None,
+        "statuses": None,
+        "older_than_seconds": 604_800.0,
+    }
+
+
+def test_clear_refuses_jobs_that_have_not_ended(marianne, conductor) -> None:
+    told = marianne("clear", "--status", "running")
+    assert told.code == 2
+    assert conductor.asked == []
+
+
+def test_retry_takes_sheets_by_number_and_by_name(marianne, conductor) -> None:
+    conductor.answers["job.status"] = {
+        "job_id": "wc",
+        "progress": {"total": 2},
+        "sheets": [{"num": 1, "name": "fetch"}, {"num": 2, "name": "count"}],
+    }
+    conductor.answers["job.retry"] = {"job_id": "wc", "status": "queued"}
+    told = marianne("retry", "wc", "1", "count")
+    assert told.code == 0
+    assert conductor.params("job.retry") == {"job_id": "wc", "sheets": [1, 2]}
+    assert marianne("retry", "wc", "nope").code == 4
+
+
+def test_output_prints_the_bytes_as_they_are(marianne, conductor) -> None:
+    whole = b"one\ntwo\xff\n" * 3
+
+    def answer(params):
+        start = params["offset"]
+        data = whole[start : start + 10]
+        return {
+            "job_id": "wc",
+            "sheet": 2,
+            "attempt": 1,
+            "path": "/x",
+            "offset": start,
+            "next_offset": start + len(data),
+            "size": len(whole),
+            "data": data,
+            "ended": True,
+        }
+
+    conductor.answers["job.output"] = answer
+    told = marianne("output", "wc")
+    assert told.out.encode("utf-8", "surrogateescape") == whole or "two" in told.out
+    assert conductor.params("job.output")["sheet"] == 2
+    assert conductor.params("job.output")["stream"] == "out"
+    seen = marianne("output", "wc", "2", "--stderr", "--json").json
+    assert seen["size"] == len(whole)
+    assert seen["text"].startswith("one\ntwo")
+    assert conductor.params("job.output")["stream"] == "err"
+
+
+def test_output_follow_goes_on_until_the_attempt_has_ended(marianne, conductor) -> None:
+    parts = [b"a", b"", b"b", b""]
+
+    def answer(params):
+        data = parts.pop(0)
+        offset = params["offset"] + len(data)
+        return {
+            "job_id": "wc",
+            "sheet": 1,
+            "attempt": 2,
+            "path": "/x",
+            "offset": params["offset"],
+            "next_offset": offset,
+            "size": offset,
+            "data": data,
+            "ended": not parts,
+        }
+
+    conductor.answers["job.output"] = answer
+    told = marianne("output", "wc", "--follow")
+    assert (told.code, told.out) == (0, "ab")
+    assert conductor.params("job.output")["attempt"] == 2
+
+
+def test_no_such_sheet_exits_4(marianne, conductor) -> None:
+    def answer(_params):
+        raise Refuse("not_found", "wc has no sheet 9")
+
+    conductor.answers["job.output"] = answer
+    assert marianne("output", "wc", "9").code == 4

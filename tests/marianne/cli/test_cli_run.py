@@ -1,0 +1,202 @@
+"""``run``: what is submitted, what is printed, and the job's result as exit code."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from cli_fake import Refuse
+from test_cli_questions import JOB, PROGRESS, sheet
+
+ACCEPTED = {
+    "job_id": "wc",
+    "status": "accepted",
+    "message": "2 sheets in /w",
+    "warnings": [],
+    "plan": None,
+}
+ENDED = {**JOB, "status": "completed", "finished_at": "2026-11-24T08:45:59.500000Z"}
+
+
+@pytest.fixture
+def score(home, tmp_path):
+    path = tmp_path / "wc.yaml"
+    path.write_text("name: wc\n")
+    return path
+
+
+def test_run_submits_the_file_and_what_the_options_say(
+    marianne, conductor, score, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setenv("MARIANNE_JOB_ID", "outer")
+    monkeypatch.setenv("MARIANNE_OWNER", "mark")
+    monkeypatch.setenv("KEPT", "yes")
+    conductor.answers["job.submit"] = ACCEPTED
+    told = marianne(
+        *("run", "wc.yaml", "--id", "x", "--workspace", "w", "--priority", "2"),
+        *("--var", "a=1.10", "--var", "b=", "--fresh", "--start-sheet", "3"),
+    )
+    assert (told.code, told.out) == (0, "wc: 2 sheets in /w\n")
+    params = conductor.params("job.submit")
+    environment = params.pop("environment")
+    assert environment["KEPT"] == "yes"
+    assert not {"MARIANNE_JOB_ID", "MARIANNE_OWNER"} & set(environment)
+    assert params == {
+        "config_path": str(score),
+        "score": None,
+        "workspace": "w",
+        "client_cwd": str(tmp_path),
+        "id": "x",
+        "variables": {"a": "1.10", "b": ""},
+        "priority": 2,
+        "fresh": True,
+        "start_sheet": 3,
+        "dry_run": False,
+        "self_healing": False,
+        "self_healing_auto_confirm": False,
+        "chain_depth": None,
+    }
+
+
+def test_a_dash_is_standard_input(marianne, conductor, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"name: wc\n")))
+    conductor.answers["job.submit"] = ACCEPTED
+    assert marianne("run", "-").code == 0
+    params = conductor.params("job.submit")
+    assert (params["config_path"], params["score"]) == (None, "name: wc\n")
+
+
+def test_run_json_is_the_response(marianne, conductor, score) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    assert marianne("run", "wc.yaml", "--json").json == ACCEPTED
+
+
+@pytest.mark.parametrize(("status", "code"), [("completed", 0), ("failed", 1), ("cancelled", 1)])
+def test_run_wait_exits_as_the_job_did(marianne, conductor, score, status, code) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    conductor.answers["job.wait"] = {**ENDED, "status": status}
+    conductor.answers["job.status"] = {**ENDED, "status": status, "sheets": [sheet(1, "a")]}
+    told = marianne("run", "wc.yaml", "--wait")
+    assert told.code == code
+    assert told.out.startswith(f"wc {status} after 1.50s")
+
+
+def test_waiting_goes_on_when_one_slice_of_it_is_over(marianne, conductor, score) -> None:
+    answers = [Refuse("unavailable", "the manager restarts"), None]
+
+    def answer(_params):
+        if (refusal := answers.pop(0)) is not None:
+            raise refusal
+        return ENDED
+
+    conductor.answers["job.wait"] = answer
+    assert marianne("wait", "wc").code == 0
+    assert answers == []
+
+
+def test_a_failed_job_shows_which_sheet_failed_and_what_it_wrote(
+    marianne, conductor, score
+) -> None:
+    bad = {
+        **sheet(2, "count", "failed"),
+        "error": {"category": "exit", "code": None, "message": "exit code 3"},
+    }
+    conductor.answers["job.submit"] = ACCEPTED
+    failed = {**ENDED, "status": "failed", "progress": {**PROGRESS, "failed": 1}}
+    conductor.answers["job.wait"] = failed
+    conductor.answers["job.status"] = {**failed, "sheets": [sheet(1, "a"), bad]}
+    conductor.answers["job.output"] = lambda params: {
+        "size": 12 if params["stream"] == "err" else 0,
+        "data": b"disk is full" if params["stream"] == "err" else b"",
+    }
+    told = marianne("run", "wc.yaml", "--wait")
+    assert told.code == 1
+    assert "failed sheet 2 count: exit code 3" in told.out
+    assert "disk is full" in told.out
+    assert "marianne output wc 2" in told.out
+
+
+def test_run_follow_prints_a_line_an_event_when_piped(marianne, conductor, score) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    states = [{**JOB, "sheets": [sheet(1, "fetch")]}, {**ENDED, "sheets": [sheet(1, "fetch")]}]
+    conductor.answers["job.status"] = lambda _params: (
+        states.pop(0) if len(states) > 1 else states[0]
+    )
+
+    def since(params):
+        if not conductor.events and any(m == "job.status" for m, _ in conductor.asked):
+            conductor.happen("job.started")
+            conductor.happen("sheet.started", 1, attempt=1)
+            conductor.happen("sheet.completed", 1, attempt=1, exit_code=0, duration=0.5)
+            conductor.happen("job.completed")
+        return conductor._since(params)
+
+    conductor.answers["events.since"] = since
+    told = marianne("run", "wc.yaml", "--follow")
+    assert told.code == 0, told
+    assert [line.split("  ", 1)[1] for line in told.out.splitlines()[:4]] == [
+        "job  started",
+        "sheet 1 fetch  started  attempt 1",
+        "sheet 1 fetch  completed  0.50s",
+        "job  completed",
+    ]
+    assert told.out.splitlines()[-1].startswith("wc completed")
+
+
+def test_a_dry_run_shows_the_sheets(marianne, conductor, score) -> None:
+    plan = {
+        "name": "wc",
+        "sheets": [
+            {"num": 1, "name": "fetch", "needs": [], "instrument": "shell", "prompt": "seq 3\n"},
+            {"num": 2, "name": "count", "needs": [1], "instrument": "shell", "prompt": "wc\n"},
+        ],
+    }
+    conductor.answers["job.submit"] = {**ACCEPTED, "job_id": "", "plan": plan}
+    told = marianne("run", "wc.yaml", "--dry-run")
+    assert told.code == 0
+    assert "2  count  shell  after 1 fetch" in told.out
+    assert "seq 3" in told.out
+    assert conductor.params("job.submit")["dry_run"] is True
+
+
+def test_pressure_exits_75_at_once(marianne, conductor, score) -> None:
+    def answer(_params):
+        raise Refuse("pressure", "memory is at 97 %", "try again later")
+
+    conductor.answers["job.submit"] = answer
+    told = marianne("run", "wc.yaml")
+    assert told.code == 75
+    assert len(conductor.asked) == 1
+
+
+def test_an_invalid_score_exits_2_with_its_problems(marianne, conductor, score) -> None:
+    problem = {"file": "wc.yaml", "line": 1, "column": 1, "path": "", "message": "no sheets"}
+    data = {"problems": [{**problem, "hint": None}]}
+
+    def answer(_params):
+        raise Refuse("invalid_score", "wc.yaml:1:1: no sheets", "marianne validate", data)
+
+    conductor.answers["job.submit"] = answer
+    told = marianne("run", "wc.yaml")
+    assert told.code == 2
+    assert told.err.count("no sheets") == 1
+    seen = marianne("run", "wc.yaml", "--json").json
+    assert seen["error"]["problems"] == data["problems"]
+
+
+def test_warnings_go_to_standard_error(marianne, conductor, score) -> None:
+    conductor.answers["job.submit"] = {**ACCEPTED, "warnings": ["the workspace is shared"]}
+    told = marianne("run", "wc.yaml", "--json")
+    assert "the workspace is shared" in told.err
+    assert told.json["job_id"] == "wc"
+
+
+@pytest.mark.parametrize("argv", [("nope.yaml",), (".",), ("wc.yaml", "--var", "no-equals")])
+def test_what_cannot_be_a_score_is_never_sent(marianne, conductor, score, argv) -> None:
+    assert marianne("run", *argv).code == 2
+    assert conductor.asked == []
+
+
+def test_no_start_refuses_when_no_conductor_runs(marianne, score) -> None:
+    told = marianne("run", "wc.yaml", "--no-start")
+    assert told.code == 3
