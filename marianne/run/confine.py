@@ -20,7 +20,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from marianne.run import procfs
+from marianne.run import marked, procfs
 from marianne.run.procfs import Stat
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -187,3 +187,36 @@ def adopted_trees(spare: Collection[int]) -> list[Stat]:
     for one in roots:
         below.setdefault(one.pid, one)
     return list(below.values())
+
+
+def all_below() -> list[Stat]:
+    """Every child of this process and everything below it; for a process that is about to end."""
+    below = procfs.descendants(set(procfs.own_children()), procfs.snapshot())
+    return list(below.values())
+
+
+def sweep_orphans(
+    owner: str,
+    job_id: str | None = None,
+    *,
+    spare: Collection[int] = (),
+    grace: float = 0.0,
+    patience: float = 5.0,
+) -> list[int]:
+    """Ends what a worker that died left behind; answers the pids that were found.
+
+    Found are processes marked as sheets of this owner (and of this job, where one is named), and
+    children that this process got as a subreaper, whatever they carry: below us only a worker
+    that died leaves such. ``spare`` are pids that live rightly, and everything below them:
+    living workers, when no job is named, and own helpers in sessions of their own.
+    """
+    found: dict[int, Stat] = {}
+
+    def look() -> list[Stat]:
+        present = {one.pid: one for one in marked.left_behind(owner, job_id, spare=spare)}
+        present.update((one.pid, one) for one in adopted_trees(spare))
+        found.update(present)
+        return list(present.values())
+
+    sweep(look, grace, patience)
+    return sorted(found)

@@ -33,18 +33,13 @@ class Timer:
 
 
 class Loop:
-    """Calls readers when their descriptor can be read, and timers when they are due.
-
-    ``before_wait`` runs before each wait; it may return True to say that there is more to do at
-    once (an edge-triggered descriptor needs to be asked again after each use).
-    """
+    """Calls readers when their descriptor can be read, and timers when they are due."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._readers: dict[int, Callable[[], Any]] = {}
         self._timers: list[Timer] = []
         self._running = False
-        self.before_wait: Callable[[], bool] = lambda: False
 
     def add_reader(self, fd: int, call: Callable[[], Any]) -> None:
         """Calls ``call`` whenever ``fd`` can be read."""
@@ -77,7 +72,7 @@ class Loop:
         self._fire_due()
         if not self._running and longest is None:
             return
-        timeout = 0.0 if self.before_wait() else self._until_next()
+        timeout = self._until_next()
         if longest is not None:
             timeout = longest if timeout < 0 else min(timeout, longest)
         for fd, _ in self._epoll.poll(timeout):

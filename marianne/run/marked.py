@@ -17,37 +17,36 @@ from marianne.run.procfs import Stat
 MARKER = "MARIANNE_OWNER"
 
 
-def carries(pid: int, owner: str) -> bool:
-    """Whether ``pid`` is or descends from a sheet of this owner's."""
-    if watermark.belongs_to(pid, owner):
+def carries(pid: int, owner: str, job_id: str | None = None) -> bool:
+    """Whether ``pid`` is, or descends from, a sheet of this owner's (and job's)."""
+    if watermark.belongs_to(pid, owner, job_id):
         return True
-    return procfs.environ_value(procfs.environ(pid), MARKER) == owner
+    data = procfs.environ(pid)
+    if procfs.environ_value(data, MARKER) != owner:
+        return False
+    return job_id is None or procfs.environ_value(data, "MARIANNE_JOB_ID") == job_id
 
 
 def left_behind(
-    owner: str, *, spare: Collection[int] = (), since: int = 0, job_id: str | None = None
+    owner: str, job_id: str | None = None, *, spare: Collection[int] = (), since: int = 0
 ) -> list[Stat]:
     """The marked processes that no living process of ours answers for.
 
     ``spare`` are pids of living workers (and whatever else must stay), spared with all that
-    stands below them. ``since`` is a start time in clock ticks. With ``job_id`` only what names
-    that job in its environment.
+    stands below them. ``since`` is a start time in clock ticks: what is older is a stranger.
     """
     look = procfs.snapshot()
     safe = procfs.descendants(set(spare), look)
     mine, uid = os.getpid(), os.getuid()
-    found = []
-    for one in look.values():
-        if one.pid == mine or one.pid in safe or one.start_time < since:
-            continue
-        if procfs.owner_uid(one.pid) != uid or not carries(one.pid, owner):
-            continue
-        if job_id is not None:
-            data = procfs.environ(one.pid)
-            if procfs.environ_value(data, "MARIANNE_JOB_ID") != job_id:
-                continue
-        found.append(one)
-    return found
+    return [
+        one
+        for one in look.values()
+        if one.pid != mine
+        and one.pid not in safe
+        and one.start_time >= since
+        and procfs.owner_uid(one.pid) == uid
+        and carries(one.pid, owner, job_id)
+    ]
 
 
 def in_session(session: int, boot_id: str, *, spare: Collection[int] = ()) -> list[Stat]:

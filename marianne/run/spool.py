@@ -13,7 +13,7 @@ import struct
 import zlib
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 _HEAD = struct.Struct(">II")
 # Rewriting costs a file; below this many confirmed bytes it is not worth it.

@@ -6,8 +6,9 @@ time that a *realtime* process may run without sleeping and means nothing to any
 value is free to carry a number, as long as it stays beyond any real bound (2**61 us are 73,000
 years). The hard limit carries the owner, the soft limit the attempt:
 
-    hard = 2**62 + 62 bits of the owner's hash        set once by the worker
-    soft = 2**61 + 61 bits: worker and attempt        set before each spawn; hard in the worker
+    hard = 2**62 + 62 bits of the owner             set once by the worker
+    soft = 2**61 + 37 bits of owner and job + 24 bits of count
+                                                    set before each spawn; as hard in the worker
 
 A process that sets this limit itself (sound servers do) or a system without it is only as well
 known as by its group, its session and its environment.
@@ -15,7 +16,6 @@ known as by its group, its session and its environment.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
 
@@ -26,18 +26,31 @@ _SOFT = 1 << 61
 _COUNTER_BITS = 24
 
 
+def _mix(text: str) -> int:
+    """64 bits of FNV-1a. The owner is random already, and hashlib would load all of OpenSSL."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
 def owner_mark(owner: str) -> int:
     """The hard limit that every process of a conductor's home carries."""
-    digest = hashlib.sha256(owner.encode()).digest()
-    return _HARD | int.from_bytes(digest[:8], "big") & (_HARD - 1)
+    return _HARD | _mix(owner) & (_HARD - 1)
+
+
+def job_mark(owner: str, job_id: str) -> int:
+    """The soft limit that every sheet of a job carries, its lowest 24 bits aside."""
+    return _SOFT | _mix(f"{owner}/{job_id}") << _COUNTER_BITS & (_SOFT - 1)
 
 
 class Watermark:
     """Gives each attempt its own mark. For a process with a single thread: the worker."""
 
-    def __init__(self, owner: str) -> None:
-        self._count = 0
-        self._base = int.from_bytes(os.urandom(8), "big") << _COUNTER_BITS & (_SOFT - 1)
+    def __init__(self, owner: str, job_id: str) -> None:
+        # Beginning anywhere keeps the marks of two incarnations of a worker apart.
+        self._count = int.from_bytes(os.urandom(3), "big")
+        self._base = job_mark(owner, job_id)
         self.hard = self._claim(owner_mark(owner))
 
     @staticmethod
@@ -58,7 +71,7 @@ class Watermark:
         if self.hard is None:
             return None
         self._count += 1
-        mark = _SOFT | self._base | self._count & ((1 << _COUNTER_BITS) - 1)
+        mark = self._base | self._count & ((1 << _COUNTER_BITS) - 1)
         try:
             resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self.hard))
         except (ValueError, OSError):
@@ -78,7 +91,14 @@ def read(pid: int) -> int | None:
     return limits[0] if limits and _SOFT <= limits[0] < _HARD else None
 
 
-def belongs_to(pid: int, owner: str) -> bool:
-    """Whether ``pid`` is, or descends from, a sheet of this owner's: not one of our own."""
+def belongs_to(pid: int, owner: str, job_id: str | None = None) -> bool:
+    """Whether ``pid`` is, or descends from, a sheet of this owner's (and job's).
+
+    The worker carries only the owner's mark: it is none of its sheets.
+    """
     limits = procfs.realtime_limits(pid)
-    return bool(limits) and limits[1] == owner_mark(owner) and _SOFT <= limits[0] < _HARD  # type: ignore[index]
+    if limits is None or limits[1] != owner_mark(owner) or not _SOFT <= limits[0] < _HARD:
+        return False
+    return job_id is None or limits[0] >> _COUNTER_BITS == (
+        job_mark(owner, job_id) >> _COUNTER_BITS
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from run_conductor import Conductor
 from run_stage import Stage
 
 from marianne.run import confine
@@ -39,3 +40,11 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     os.close(write)
     made.loop.close()
     os.chdir(here)
+
+
+@pytest.fixture
+def conductor(tmp_path: Path) -> Iterator[Conductor]:
+    """A fake conductor; what a failed test leaves is killed by pid."""
+    made = Conductor(tmp_path)
+    yield made
+    made.close()

@@ -38,6 +38,20 @@ def tagged(tag: str) -> list[int]:
     return found
 
 
+def working_in(folder: Path) -> list[int]:
+    """Pids of living processes whose working directory is ``folder``."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            if os.readlink(f"/proc/{name}/cwd") == str(folder):
+                found.append(int(name))
+        except OSError:
+            continue
+    return found
+
+
 class Stage:
     """A nursery with a loop and SIGCHLD, as the worker has them."""
 
@@ -46,7 +60,7 @@ class Stage:
         self.loop = Loop()
         self.owner = uuid4().hex
         self.tag = f"tag-{uuid4().hex}"
-        self.nursery = Nursery(self.loop, self.owner)
+        self.nursery = Nursery(self.loop, self.owner, "a-job")
         self.count = 0
 
     def command(self, script: str, env: dict[str, str] | None = None) -> Command:

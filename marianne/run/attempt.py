@@ -1,0 +1,365 @@
+"""One attempt of one sheet, from its grant to its result.
+
+    queued -> skipping -> running -> checking -> done
+                 |           |          |
+                 +-----------+----------+--> ending -> done      (cancel, stop, loss)
+
+skipping runs the skip command, running the program, checking the validations; each may have a
+child tree in the nursery, and each is left only when that tree is gone. A limit ends the program
+within ``running``. Every attempt that was granted gives exactly one result.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from marianne.run.limits import Limits, Watch, output_size
+from marianne.run.loop import Loop
+from marianne.run.nursery import Child, Ended, Nursery
+from marianne.run.outputs import Files, previous_outputs, tail, write_prompt
+from marianne.run.result import AttemptResult, ValidationOutcome
+from marianne.run.spawn import Command, SpawnError, enter
+from marianne.run.tools import Reading, Tools
+from marianne.run.validate import Answer, Checks
+from marianne.score.placeholders import fill_command, placeholder_names
+from marianne.score.plan import Instrument, Plan, SheetPlan
+from marianne.score.template import TemplateError
+
+
+class State(StrEnum):
+    """Where an attempt stands."""
+
+    QUEUED = "queued"
+    SKIPPING = "skipping"
+    RUNNING = "running"
+    CHECKING = "checking"
+    ENDING = "ending"
+    DONE = "done"
+
+
+class Grant:
+    """The conductor's leave to run one attempt, as it came over the link."""
+
+    __slots__ = ("attempt", "completion", "delay", "fallback", "num", "outputs", "skipped")
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.num = int(data["num"])
+        self.attempt = int(data["attempt"])
+        self.fallback = int(data.get("fallback", 0))
+        self.completion = bool(data.get("completion", False))
+        self.outputs = {int(n): int(a) for n, a in (data.get("outputs") or {}).items()}
+        self.skipped = [int(n) for n in data.get("skipped") or ()]
+        self.delay = float(data.get("delay") or 0.0)
+
+
+class Workshop:
+    """What all attempts of a job share."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        env: dict[str, str],
+        job_id: str,
+        job_dir: str,
+        owner: str,
+        grace: float,
+        output_limit: int | None,
+        loop: Loop,
+        nursery: Nursery,
+        tools: Tools,
+    ) -> None:
+        self.plan = plan
+        self.job_id = job_id
+        self.job_dir = job_dir
+        self.grace = grace
+        self.output_limit = output_limit
+        self.loop = loop
+        self.nursery = nursery
+        self.tools = tools
+        self.env = env | {
+            "MARIANNE_JOB_ID": job_id,
+            "MARIANNE_WORKSPACE": plan.workspace,
+            "MARIANNE_OWNER": owner,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+OnStarted = Callable[["Attempt", int, float], None]
+OnResult = Callable[["Attempt", AttemptResult], None]
+
+
+class Attempt:
+    """See the head of this file. ``on_started`` is called when the program runs, or never."""
+
+    def __init__(
+        self, shop: Workshop, grant: Grant, on_started: OnStarted, on_result: OnResult
+    ) -> None:
+        self._shop = shop
+        self.grant = grant
+        self.num, self.attempt = grant.num, grant.attempt
+        self.state = State.QUEUED
+        self.begun = False
+        self._files = Files(shop.job_dir, grant.num, grant.attempt)
+        self._on_started = on_started
+        self._on_result = on_result
+        self._started_at = 0.0
+        self._child: Child | None = None
+        self._checks: Checks | None = None
+        self._watch: Watch | None = None
+        self._cause: tuple[str, str] | None = None  # (category, message): why we ended it
+        self._ended: Ended | None = None
+        self._instrument: Instrument | None = None
+
+    # -- begin and end, from the worker
+
+    def begin(self) -> None:
+        """Takes the attempt from queued to its first process, or straight to its result."""
+        self.begun = True
+        self._started_at = time.time()
+        try:
+            sheet = self._shop.plan.sheet(self.num)
+        except KeyError:
+            self._fail("internal", f"The job has no sheet {self.num}")
+            return
+        self._guarded(lambda: self._skip_or_run(sheet))
+
+    def end(self, category: str, grace: float) -> None:
+        """Ends it for us, not for itself: the result is interrupted. Again: hurries."""
+        if self.state is State.DONE:
+            return
+        self._cause = (category, "")
+        if self._checks is not None:
+            self._checks.cancel()
+        if self._child is None:
+            self._interrupted()
+            return
+        self.state = State.ENDING
+        self._shop.nursery.end(self._child, grace)
+
+    # -- skipping
+
+    def _skip_or_run(self, sheet: SheetPlan) -> None:
+        shop, grant = self._shop, self.grant
+        enter(shop.plan.workspace)
+        if sheet.skip_when is not None and shop.tools.skip(shop.plan, sheet, grant):
+            self._give("skipped", message=f"skip_when: {sheet.skip_when}")
+            return
+        command = sheet.skip_when_command
+        if command is None:
+            self._run(sheet)
+            return
+        self.state = State.SKIPPING
+        names = placeholder_names(shop.plan, sheet)
+
+        def answer(passed: bool, _detail: str) -> None:
+            if passed:
+                self._give("skipped", message=command.description or command.command)
+            else:
+                self._guarded(lambda: self._run(sheet))
+
+        self._shell(
+            fill_command(command.command, names),
+            shop.plan.workspace,
+            command.timeout_seconds,
+            answer,
+        )
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except SpawnError as error:
+            self._fail(error.category, error.message)
+        except TemplateError as error:
+            self._fail("template", f"line {error.line}: {error.message}")
+        except OSError as error:
+            self._fail("internal", f"{error.strerror or error}: {error.filename}")
+
+    # -- running
+
+    def _run(self, sheet: SheetPlan) -> None:
+        shop, grant, files = self._shop, self.grant, self._files
+        instrument = sheet.instrument_at(grant.fallback)
+        if instrument is None:
+            self._fail("internal", f"The sheet has no fallback {grant.fallback}")
+            return
+        if instrument.unavailable is not None:
+            self._fail("not_found", f"{instrument.profile}: {instrument.unavailable}")
+            return
+        self._instrument = instrument
+        before = previous_outputs(shop.job_dir, sheet, grant.outputs, grant.skipped)
+        prompt = shop.tools.prompt(shop.plan, sheet, grant, before)
+        write_prompt(files.prompt, prompt)
+        built = shop.tools.command(instrument, prompt, files.prompt, sheet, shop.plan, self._env())
+        self._prepare_checks(sheet)
+        command = Command(
+            built.argv,
+            built.env,
+            os.path.join(shop.plan.workspace, built.cwd or ""),
+            files.out,
+            files.err,
+            built.stdin,
+        )
+        self.state = State.RUNNING
+        self._child = shop.nursery.start(command, self._program_ended, self._label, shop.grace)
+        self._watch = Watch(
+            shop.loop,
+            shop.nursery,
+            self._child,
+            Limits(
+                sheet.timeout_seconds,
+                sheet.idle_timeout_seconds,
+                shop.output_limit,
+                sheet.max_memory_mb,
+            ),
+            (files.out, files.err),
+            self._exceeded,
+        )
+        self._on_started(self, self._child.pid, self._started_at)
+
+    @property
+    def _label(self) -> str:
+        return f"{self.num}.{self.attempt}"
+
+    def _env(self) -> dict[str, str]:
+        env = self._shop.env.copy()
+        env["MARIANNE_SHEET"] = str(self.num)
+        env["MARIANNE_ATTEMPT"] = str(self.attempt)
+        return env
+
+    def _exceeded(self, category: str, message: str) -> None:
+        if self._child is not None and self._cause is None:
+            self._cause = (category, message)
+            self._shop.nursery.end(self._child)
+
+    def _program_ended(self, ended: Ended) -> None:
+        self._child, self._ended = None, ended
+        if self._watch is not None:
+            self._watch.stop()
+        if self.state is State.ENDING:
+            self._interrupted()
+            return
+        if self._cause is not None:
+            self._fail(*self._cause)
+            return
+        assert self._instrument is not None
+        reading = self._shop.tools.read(self._instrument, ended, self._files, self._started_at)
+        if not reading.ok:
+            self._give("failed", reading)
+        elif self._checks is None:
+            self._give("completed", reading)
+        else:
+            self.state = State.CHECKING
+            self._checks.start(lambda outcomes: self._checked(reading, outcomes))
+
+    # -- checking
+
+    def _prepare_checks(self, sheet: SheetPlan) -> None:
+        if sheet.validations:
+            self._checks = Checks(
+                sheet.validations,
+                placeholder_names(self._shop.plan, sheet),
+                self._shop.plan.workspace,
+                self._shop.loop,
+                self._shell,
+            )
+
+    def _checked(self, reading: Reading, outcomes: tuple[ValidationOutcome, ...]) -> None:
+        failed = [o for o in outcomes if o.passed is False]
+        if not failed:
+            self._give("completed", reading, outcomes)
+            return
+        rest = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        why = f"{failed[0].type}: {failed[0].detail}{rest}"
+        self._give("failed", reading.failed("validation", why), outcomes)
+
+    def _shell(self, line: str, folder: str, timeout: float, answer: Answer) -> None:
+        """Runs a command line of the score's beside the program: a check, a skip condition."""
+        shop, path = self._shop, self._files.check
+        command = Command(["bash", "-c", line], self._env(), folder, path)
+
+        def ended(result: Ended) -> None:
+            self._child = None
+            watch.stop()
+            said = tail(path, 500).strip()
+            try:
+                os.unlink(path)
+            except OSError:
+                pass
+            if self.state is State.ENDING:
+                self._interrupted()
+            elif over:
+                answer(False, f"{line}: {over[0]}")
+            elif result.exit_code == 0:
+                answer(True, line)
+            else:
+                answer(False, f"{line}: {_how(result)}{': ' if said else ''}{said}")
+
+        def exceeded(_category: str, message: str) -> None:
+            over.append(message)
+            shop.nursery.end(child)
+
+        over: list[str] = []
+        try:
+            child = shop.nursery.start(command, ended, self._label, shop.grace)
+        except SpawnError as error:
+            answer(False, error.message)
+            return
+        self._child = child
+        limits = Limits(timeout=timeout, output=shop.output_limit)
+        watch = Watch(shop.loop, shop.nursery, child, limits, (path,), exceeded)
+
+    # -- the result
+
+    def _interrupted(self) -> None:
+        category = self._cause[0] if self._cause else "cancelled"
+        self._give("interrupted", Reading(False, category=category))
+
+    def _fail(self, category: str, message: str) -> None:
+        self._give("failed", Reading(False, category=category, message=message))
+
+    def _give(
+        self,
+        outcome: str,
+        reading: Reading | None = None,
+        validations: tuple[ValidationOutcome, ...] = (),
+        message: str | None = None,
+    ) -> None:
+        self.state = State.DONE
+        now = time.time()
+        reading = reading or Reading(True, message=message)
+        ended = self._ended
+        if ended is not None and ended.survivors:
+            names = ", ".join(map(str, ended.survivors))
+            reading = reading.noting(f"processes {names} could not be ended")
+        result = AttemptResult(
+            num=self.num,
+            attempt=self.attempt,
+            outcome=outcome,
+            started_at=self._started_at or now,
+            finished_at=max(now, self._started_at),
+            exit_code=ended.exit_code if ended else None,
+            signal=ended.signal if ended else None,
+            category=reading.category,
+            code=reading.code,
+            message=reading.message,
+            validations=validations,
+            left_running=ended.left_running if ended else (),
+            retry_after=reading.retry_after,
+            peak_memory_mb=round(ended.peak_mb, 1) if ended else 0.0,
+            cpu_seconds=round(ended.cpu_seconds, 4) if ended else 0.0,
+            output_bytes=output_size((self._files.out, self._files.err))[0] if ended else 0,
+            usage=reading.usage,
+        )
+        self._on_result(self, result)
+
+
+def _how(ended: Ended) -> str:
+    if ended.signal is not None:
+        return f"killed by {signal.Signals(ended.signal).name}"
+    return f"exit code {ended.exit_code}"

@@ -1,0 +1,123 @@
+"""What a sheet may use: time, silence, output, memory. Each limit ends it with its own reason."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from marianne.run import procfs
+from marianne.run.loop import Loop, Timer
+from marianne.run.nursery import Child, Nursery
+
+OUTPUT_INTERVAL = 0.5
+MEMORY_INTERVAL = 2.0
+
+# (category of the result, message for people)
+Exceeded = Callable[[str, str], None]
+
+
+class Limits:
+    """The bounds of one sheet; None is no bound. Sizes are in bytes and MB (2**20), times in s."""
+
+    __slots__ = ("idle", "memory_mb", "output", "timeout")
+
+    def __init__(
+        self,
+        timeout: float | None = None,
+        idle: float | None = None,
+        output: int | None = None,
+        memory_mb: int | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self.idle = idle
+        self.output = output
+        self.memory_mb = memory_mb
+
+
+def output_size(paths: tuple[str, ...]) -> tuple[int, float]:
+    """Bytes written so far and the time of the last write (seconds since the epoch)."""
+    size, last = 0, 0.0
+    for path in paths:
+        try:
+            found = os.stat(path)
+        except OSError:
+            continue
+        size += found.st_size
+        last = max(last, found.st_mtime)
+    return size, last
+
+
+class Watch:
+    """Looks after one running child. Costs one timer for each bound that is set, else nothing."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        nursery: Nursery,
+        child: Child,
+        limits: Limits,
+        paths: tuple[str, ...],
+        exceeded: Exceeded,
+    ) -> None:
+        self._loop = loop
+        self._nursery = nursery
+        self._child = child
+        self._limits = limits
+        self._paths = paths
+        self._exceeded = exceeded
+        self._timers: dict[str, Timer] = {}
+        self._size = 0
+        if limits.timeout is not None:
+            self._later("timeout", limits.timeout, self._timed_out)
+        if limits.idle is not None:
+            self._later("idle", limits.idle, self._idle)
+        if limits.output is not None:
+            self._later("output", OUTPUT_INTERVAL, self._output)
+        if limits.memory_mb is not None:
+            self._later("memory", MEMORY_INTERVAL, self._memory)
+
+    def stop(self) -> None:
+        """Looks no more."""
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
+        self._timers[name] = self._loop.call_later(seconds, call)
+
+    def _exceed(self, category: str, message: str) -> None:
+        self.stop()
+        self._exceeded(category, message)
+
+    def _timed_out(self) -> None:
+        self._exceed("timeout", f"Ran longer than {self._limits.timeout:g} s")
+
+    def _idle(self) -> None:
+        idle = self._limits.idle or 0.0
+        size, last = output_size(self._paths)
+        if size == self._size:
+            self._exceed("idle", f"Wrote nothing for {idle:g} s")
+            return
+        self._size = size
+        # From the last write on; the clock of the files may have been set, hence the bounds.
+        rest = idle - (time.time() - last)
+        self._later("idle", min(max(rest, 0.05), idle), self._idle)
+
+    def _output(self) -> None:
+        limit = self._limits.output or 0
+        size, _ = output_size(self._paths)
+        if size > limit:
+            self._exceed("output_limit", f"Wrote more than {limit:,} bytes")
+            return
+        self._later("output", OUTPUT_INTERVAL, self._output)
+
+    def _memory(self) -> None:
+        limit = self._limits.memory_mb or 0
+        members = self._nursery.members(self._child, procfs.snapshot())
+        used = sum(one.rss_mb for one in members.values())
+        if used > limit:
+            self._exceed(
+                "resource_limit", f"Its processes used {used:.0f} MB of memory; limit {limit} MB"
+            )
+            return
+        self._later("memory", MEMORY_INTERVAL, self._memory)

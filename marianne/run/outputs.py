@@ -1,0 +1,64 @@
+"""The files of an attempt, and what a later sheet sees of an earlier one's output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from marianne.score.plan import SheetPlan
+
+SKIPPED = "[SKIPPED]"
+
+
+class Files:
+    """``sheets/<num>.<attempt>.{prompt,out,err,check}`` of a job: flat, a directory each costs."""
+
+    __slots__ = ("check", "err", "out", "prompt")
+
+    def __init__(self, job_dir: str, num: int, attempt: int) -> None:
+        base = f"{job_dir}/sheets/{num}.{attempt}."
+        self.prompt = base + "prompt"
+        self.out = base + "out"
+        self.err = base + "err"
+        self.check = base + "check"
+
+
+def tail(path: str, chars: int) -> str:
+    """The last ``chars`` characters of a file; empty if there is none. Never reads all of it."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 4 * chars))
+            data = file.read(4 * chars)
+    except OSError:
+        return ""
+    return data.decode("utf-8", "replace")[-chars:] if chars > 0 else ""
+
+
+def write_prompt(path: str, text: str) -> None:
+    """Writes what the program gets as stdin, readable only to us: it may hold secrets."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        data = memoryview(text.encode("utf-8", "surrogateescape"))
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)
+
+
+def previous_outputs(
+    job_dir: str, sheet: SheetPlan, outputs: Mapping[int, int], skipped: Sequence[int]
+) -> dict[int, str]:
+    """The ends of earlier sheets' stdout that ``cross_sheet`` asks for, by sheet number.
+
+    ``outputs`` says which attempt of a sheet counts; skipped sheets read ``[SKIPPED]``.
+    """
+    wanted = sheet.cross_sheet
+    if wanted is None or not wanted.auto_capture_stdout:
+        return {}
+    oldest = sheet.num - wanted.lookback_sheets if wanted.lookback_sheets > 0 else 1
+    found = {num: SKIPPED for num in skipped if oldest <= num < sheet.num}
+    for num, attempt in outputs.items():
+        if oldest <= num < sheet.num:
+            found[num] = tail(Files(job_dir, num, attempt).out, wanted.max_output_chars)
+    return dict(sorted(found.items()))

@@ -1,0 +1,61 @@
+"""Turning a fresh forkserver child into a worker process: what it inherits is put right."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+
+from marianne.run.confine import become_subreaper
+
+
+def become_worker(*, umask: int, affinity: Sequence[int] | None) -> None:
+    """A session of its own, the adopter of all orphans below, and nothing odd left to inherit."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    become_subreaper()
+    os.umask(umask)
+    if affinity:
+        os.sched_setaffinity(0, affinity)
+    for signum in signal.valid_signals():
+        if signum not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE):
+            signal.signal(signum, signal.SIG_DFL)
+    # Ours alone: a write to a peer that is gone is an error, not our end. Spawning resets it.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _close_on_exec()
+
+
+def _close_on_exec() -> None:
+    """No sheet gets a descriptor of ours, whoever left it open above us."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2:
+                os.set_inheritable(int(name), False)
+        except OSError:
+            continue  # the one that listed the directory
+
+
+class Signals:
+    """SIGCHLD and SIGTERM as bytes on a descriptor that a selector can wait for."""
+
+    def __init__(self) -> None:
+        self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, _noted)
+
+    def fileno(self) -> int:
+        """What to wait for."""
+        return self._read
+
+    def take(self) -> set[int]:
+        """The signals since the last call."""
+        try:
+            return set(os.read(self._read, 4096))
+        except BlockingIOError:
+            return set()
+
+
+def _noted(_signum: int, _frame: object) -> None:
+    """A handler must exist, or the signal does its default and writes no byte."""

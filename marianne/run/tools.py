@@ -1,0 +1,126 @@
+"""What the worker asks of the score language and the instruments, in one place."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from marianne.instruments.command import allowed_environment, build_command
+from marianne.run.nursery import Ended
+from marianne.run.outputs import Files
+from marianne.run.result import AttemptResult
+from marianne.score.plan import Instrument, Plan, SheetPlan
+from marianne.score.prompt import render_prompt, should_skip
+
+if TYPE_CHECKING:
+    from marianne.run.attempt import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a program's ending means; the fields are those of AttemptResult."""
+
+    ok: bool
+    category: str | None = None
+    code: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    def failed(self, category: str, message: str) -> Reading:
+        """The same reading, of work that turned out not to be done."""
+        return replace(self, ok=False, category=category, message=message)
+
+    def noting(self, text: str) -> Reading:
+        """The same reading with something said as well."""
+        return replace(self, message=f"{self.message}; {text}" if self.message else text)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A command line ready to start. ``cwd`` is absolute or relative to the workspace."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    stdin: str | None = None
+    cwd: str | None = None
+
+
+class Tools:
+    """The real ones, with the little memory that they need. Tests replace single methods.
+
+    What a later sheet may ask of an earlier one is known from results of this worker, else from
+    the grant, which names the completed and the skipped.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, AttemptResult] = {}
+
+    def note(self, result: AttemptResult) -> None:
+        """Remembers how an attempt ended."""
+        self._seen[result.num] = result
+
+    def prompt(
+        self, plan: Plan, sheet: SheetPlan, grant: Grant, previous: Mapping[int, str]
+    ) -> str:
+        """The text for the instrument; TemplateError when it cannot be rendered."""
+        before = self._seen.get(sheet.num)
+        failed = [v for v in before.validations if v.passed is False] if before else []
+        return render_prompt(
+            plan,
+            sheet,
+            attempt=grant.attempt,
+            outputs=previous,
+            skipped=grant.skipped,
+            failed=[f"{v.type}: {v.detail}" for v in failed],
+            completion=grant.completion,
+            fallback=grant.fallback,
+        )
+
+    def skip(self, plan: Plan, sheet: SheetPlan, grant: Grant) -> bool:
+        """Whether ``skip_when`` holds; an expression that cannot be evaluated does not skip."""
+        states: dict[int, dict[str, Any]] = {
+            num: {"status": "completed", "attempt": attempt, "validation_passed": True}
+            for num, attempt in grant.outputs.items()
+        }
+        states.update((num, {"status": "skipped"}) for num in grant.skipped)
+        for num, result in self._seen.items():
+            state = states.setdefault(num, {"status": result.outcome})
+            state |= {"attempt": result.attempt, "exit_code": result.exit_code}
+        return should_skip(plan, sheet, states)
+
+    def command(
+        self,
+        instrument: Instrument,
+        prompt: str,
+        prompt_path: str,
+        sheet: SheetPlan,
+        plan: Plan,
+        env: Mapping[str, str],
+    ) -> Built:
+        """What to start for a prompt that lies at ``prompt_path``."""
+        command = build_command(
+            instrument, prompt, prompt_path, sheet.timeout_seconds, plan.workspace, env
+        )
+        return Built(
+            command.argv, allowed_environment(command, env), command.stdin_path, command.cwd
+        )
+
+    def read(
+        self, instrument: Instrument, ended: Ended, files: Files, started_at: float
+    ) -> Reading:
+        """Whether the program succeeded by its own account, and what it said of itself."""
+        if ended.exit_code in instrument.errors.get("success_exit_codes", (0,)):
+            return Reading(True)
+        if ended.signal is not None:
+            return Reading(False, "signal", message=f"Killed by {_signal_name(ended.signal)}")
+        return Reading(False, "exit", message=f"Exit code {ended.exit_code}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,236 @@
+"""The worker process of one job: one loop, no threads, the parent of all the job's sheets.
+
+It does what the conductor grants, reports what happened, and outlives the conductor for a while so
+that another can take it over. It decides nothing about retries, order or pressure.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import deque
+from typing import Any
+
+import msgpack
+
+from marianne.run import confine, procfs
+from marianne.run.attempt import Attempt, Grant, State, Workshop
+from marianne.run.link import Line, Link, Message
+from marianne.run.loop import Loop
+from marianne.run.nursery import Nursery
+from marianne.run.result import AttemptResult
+from marianne.run.setup import Signals, become_worker
+from marianne.run.spool import Spool
+from marianne.run.tools import Tools
+from marianne.score.pack import unpack_plan
+
+# How long the last words may take to leave.
+BYE_SECONDS = 1.0
+
+
+class JobWorker:
+    """Grants in, results out. ``run`` returns when it was told to stop and nothing is left."""
+
+    def __init__(self, settings: dict[str, Any], line: Line, tools: Tools) -> None:
+        self._line = line
+        self._tools = tools
+        self._sheet_grace = float(settings["sheet_grace_seconds"])
+        self._orphan_grace = float(settings["orphan_grace_seconds"])
+        self._conductor = (settings["conductor_pid"], settings["conductor_start_time"])
+        job_dir, job_id, owner = settings["job_dir"], settings["job_id"], settings["owner"]
+        os.makedirs(f"{job_dir}/sheets", mode=0o700, exist_ok=True)
+        with open(f"{job_dir}/plan", "rb") as file:
+            plan = unpack_plan(file.read())
+        with open(f"{job_dir}/env", "rb") as file:
+            env = msgpack.unpackb(file.read())
+        self._loop = Loop()
+        self._signals = Signals()
+        self._nursery = Nursery(self._loop, owner, job_id)
+        spool = Spool(f"{job_dir}/spool")
+        self._shop = Workshop(
+            plan=plan,
+            env=env,
+            job_id=job_id,
+            job_dir=job_dir,
+            owner=owner,
+            grace=self._sheet_grace,
+            output_limit=settings.get("output_limit_bytes"),
+            loop=self._loop,
+            nursery=self._nursery,
+            tools=tools,
+        )
+        self._link = Link(
+            self._loop,
+            line,
+            spool,
+            job_id=job_id,
+            incarnation=incarnation(),
+            orphan_grace=self._orphan_grace,
+            state=self._state,
+            on_lost=self._lost,
+        )
+        self._live: dict[int, Attempt] = {}  # by sheet: queued and running
+        self._queue: deque[Attempt] = deque()
+        self._running = 0
+        self._slots: int | None = None
+        self._pumping = False
+        self._stopping = False
+        # The newest attempt of each sheet that we know of: an older grant is an echo.
+        self._newest = {r["num"]: r["attempt"] for r in spool.unacked}
+
+    def run(self) -> None:
+        """Until stopped."""
+        self._loop.add_reader(self._line.fileno(), self._heard)
+        self._loop.add_reader(self._signals.fileno(), self._signalled)
+        self._link.begin(*self._conductor)
+        self._loop.run()
+        confine.sweep(confine.all_below)
+        self._link.bye()
+
+    # -- what wakes us
+
+    def _heard(self) -> None:
+        for message in self._line.drain():
+            try:
+                self._handle(message)
+            except (KeyError, TypeError, ValueError) as error:
+                complain(f"message not understood: {message!r:.200}: {error!r}")
+
+    def _signalled(self) -> None:
+        signals = self._signals.take()
+        if signal.SIGCHLD in signals:
+            self._nursery.reap()
+        if signal.SIGTERM in signals or signal.SIGINT in signals:
+            self._stop(0.0 if self._stopping else self._sheet_grace, "stopped")
+
+    def _handle(self, message: Message) -> None:
+        kind = message["kind"]
+        if kind == "run":
+            self._grant(message)
+        elif kind == "ack":
+            self._link.ack(message["serials"])
+        elif kind == "cancel":
+            self._cancel(message)
+        elif kind == "welcome":
+            self._link.welcome(message["pid"], message["start_time"])
+        elif kind == "report":
+            self._link.hello()
+        elif kind == "stop":
+            grace = message.get("grace")
+            self._stop(
+                self._sheet_grace if grace is None else grace, message.get("category", "stopped")
+            )
+
+    # -- grants
+
+    def _grant(self, message: Message) -> None:
+        if "slots" in message:
+            self._slots = message["slots"]
+        for data in message["sheets"]:
+            grant = Grant(data)
+            if grant.attempt <= self._newest.get(grant.num, 0) or self._stopping:
+                self._link.resend(grant.num, grant.attempt)
+                continue
+            if grant.num in self._live:
+                complain(f"sheet {grant.num} already runs; attempt {grant.attempt} not started")
+                continue
+            self._newest[grant.num] = grant.attempt
+            attempt = Attempt(self._shop, grant, self._attempt_started, self._attempt_done)
+            self._live[grant.num] = attempt
+            if grant.delay > 0:
+                self._loop.call_later(grant.delay, lambda a=attempt: self._enqueue(a))  # type: ignore[misc]
+            else:
+                self._queue.append(attempt)
+        self._pump()
+
+    def _enqueue(self, attempt: Attempt) -> None:
+        if attempt.state is State.QUEUED:
+            self._queue.append(attempt)
+            self._pump()
+
+    def _pump(self) -> None:
+        """Starts queued attempts while there are slots. An attempt may be over when it returns."""
+        if self._pumping:
+            return
+        self._pumping = True
+        while self._queue and (self._slots is None or self._running < self._slots):
+            attempt = self._queue.popleft()
+            if attempt.state is State.QUEUED:
+                self._running += 1
+                attempt.begin()
+        self._pumping = False
+
+    def _attempt_started(self, attempt: Attempt, pid: int, at: float) -> None:
+        self._link.started(attempt.num, attempt.attempt, pid, at, more=bool(self._queue))
+
+    def _attempt_done(self, attempt: Attempt, result: AttemptResult) -> None:
+        del self._live[attempt.num]
+        if attempt.begun:
+            self._running -= 1
+        self._tools.note(result)
+        # On disk first. One of the queued starts now; the others make waiting worth it.
+        self._link.result(result.to_map(), more=len(self._queue) > 1)
+        self._pump()
+        self._stop_if_done()
+
+    def _state(self) -> tuple[list[list[int]], list[list[int]]]:
+        running: list[list[int]] = []
+        queued: list[list[int]] = []
+        for attempt in self._live.values():
+            where = running if attempt.begun else queued
+            where.append([attempt.num, attempt.attempt])
+        return running, queued
+
+    # -- endings
+
+    def _cancel(self, message: Message) -> None:
+        grace = message.get("grace")
+        nums = message.get("sheets")
+        for num in list(self._live) if nums is None else nums:
+            attempt = self._live.get(num)
+            if attempt is not None:
+                attempt.end(
+                    message.get("category", "cancelled"),
+                    self._sheet_grace if grace is None else grace,
+                )
+
+    def _lost(self) -> None:
+        """No conductor took us over. The graces run side by side, not one after the other."""
+        self._stop(max(0.0, self._sheet_grace - self._orphan_grace), "lost")
+
+    def _stop(self, grace: float, category: str) -> None:
+        self._stopping = True
+        self._queue.clear()
+        for attempt in list(self._live.values()):
+            attempt.end(category, grace)
+        self._stop_if_done()
+
+    def _stop_if_done(self) -> None:
+        if self._stopping and not self._live:
+            self._loop.stop()
+
+
+def incarnation() -> str:
+    """Names this process among all that ever worked for a job."""
+    return f"{os.getpid()}-{procfs.start_time(os.getpid())}"
+
+
+def complain(text: str) -> None:
+    """One line for the conductor's log, which is our standard error."""
+    print(f"marianne worker {os.getpid()}: {text}", file=sys.stderr, flush=True)
+
+
+def worker_main(settings: dict[str, Any]) -> None:
+    """The target of the conductor's forkserver.
+
+    ``settings``: job_id, job_dir, socket (path of workers.sock), owner (the marker),
+    conductor_pid, conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional
+    output_limit_bytes, umask (default 0o022), affinity (list of CPUs).
+    """
+    from ipc.dealer import Dealer
+
+    become_worker(umask=settings.get("umask", 0o022), affinity=settings.get("affinity"))
+    line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
+    JobWorker(settings, line, Tools()).run()
+    line.close(BYE_SECONDS)
