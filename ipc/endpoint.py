@@ -34,6 +34,7 @@ class Endpoint:
         self.path: str = os.path.abspath(os.fspath(path))
         self.directory, self.name = os.path.split(self.path)
         self._directory_fd: int | None = None
+        self._bound: int | None = None
 
     def close(self) -> None:
         """Gives the directory's descriptor back. Only once no socket uses the address any more."""
@@ -135,7 +136,18 @@ class Endpoint:
         finally:
             os.umask(before)
         os.chmod(self.path, 0o600)
+        self._bound = os.lstat(self.path).st_ino
         return notes
+
+    def remove(self) -> None:
+        """Removes what `bind` made, after the socket is closed; a successor's stays. Closes."""
+        try:
+            if self._bound is not None and os.lstat(self.path).st_ino == self._bound:
+                os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+        self._bound = None
+        self.close()
 
 
 def _from_the_root(path: str) -> Iterator[str]:

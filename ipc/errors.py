@@ -54,11 +54,11 @@ class EndpointError(IpcError):
     """A socket path that must not be used as it lies there. The message says what to change."""
 
 
-class EndpointInUse(EndpointError):
+class EndpointInUse(EndpointError):  # noqa: N818 - reads as the state it is
     """Somebody is listening at the path. Taking it over would silently deafen a living server."""
 
 
-class Malformed(IpcError):
+class Malformed(IpcError):  # noqa: N818 - what the frame is
     """A frame that is no valid request; `request_id` is set where an answer can be addressed."""
 
     def __init__(self, code: str, message: str, request_id: str | None = None) -> None:
@@ -81,7 +81,7 @@ class RemoteError(IpcError):
         self.data = data if data is not None else {}
 
 
-class DeadlineExceeded(IpcError, TimeoutError):
+class DeadlineExceeded(IpcError, TimeoutError):  # noqa: N818 - the usual word
     """No answer in time. What was asked may or may not have happened, or may still happen.
 
     Asking again under the same id (`request_id`) is safe: a request never acts twice.

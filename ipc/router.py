@@ -138,11 +138,7 @@ class Router:
                 self._wake_fd = -1
             socket.close(int(_LINGER_SECONDS * 1000))
             context.term()
-            try:
-                os.unlink(self.endpoint.path)
-            except FileNotFoundError:
-                pass
-            self.endpoint.close()
+            self.endpoint.remove()
 
     def _loop(self, socket: zmq.Socket[bytes]) -> None:
         poller = zmq.Poller()

@@ -98,8 +98,8 @@ class Server:
     requests in all, or `max_open_per_client`, further ones are answered with `unavailable`, which
     clients retry.
 
-    A request whose id is open already is a resend: it is not dispatched again, and the one answer
-    goes to the latest connection that asked as well. An id that is open for a *different* question is
+    A request whose id is open already is a resend: it is not dispatched again, and its answer goes
+    to the connection that asked last as well. An id that is open for a different question is
     refused.
     """
 

@@ -1,0 +1,41 @@
+"""A DEALER on its way to an endpoint: the options that clients and workers share."""
+
+from __future__ import annotations
+
+import zmq
+
+from ipc.codec import CUT_OFF
+from ipc.endpoint import Endpoint
+
+# A server that restarts is back within a tenth of a second; one that is gone costs five looks a
+# second.
+RECONNECT_FIRST_MS = 10
+RECONNECT_LAST_MS = 200
+
+
+def connect(
+    context: zmq.Context[zmq.Socket[bytes]],
+    endpoint: Endpoint,
+    identity: bytes | None = None,
+    announce: bool = False,
+) -> zmq.Socket[bytes]:
+    """The connecting socket. Raises EndpointError if the place is in foreign hands.
+
+    With `announce`, each new connection begins with an empty message.
+    """
+    endpoint.check_owner()
+    address = endpoint.address
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.MAXMSGSIZE, CUT_OFF)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_FIRST_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_LAST_MS)
+    # Nothing is queued for a server that is not there: sending fails instead, which is how a
+    # lost connection is noticed, and a new server gets no stale copies of one request.
+    socket.setsockopt(zmq.IMMEDIATE, 1)
+    if identity is not None:
+        socket.setsockopt(zmq.ROUTING_ID, identity)
+    if announce:
+        socket.setsockopt(zmq.PROBE_ROUTER, 1)
+    socket.connect(address)
+    return socket

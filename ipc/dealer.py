@@ -1,0 +1,135 @@
+"""The worker's end of a link: a DEALER that lives in somebody else's selector loop."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import deque
+from typing import Any
+
+import zmq
+
+from ipc.codec import pack, unpack
+from ipc.connection import connect
+from ipc.endpoint import Endpoint
+from ipc.errors import CodecError
+
+
+class Dealer:
+    """A reconnecting link to a `Router`, under a name of its own. For one thread.
+
+    Register `fileno()` for reading and call `drain()` whenever it fires, also when nothing is
+    expected: that is what lets ZeroMQ make and remake the connection. Each new connection
+    announces itself to the router (`on_connect`) before anything else is sent on it, so that a
+    router which has been restarted can ask for a report at once.
+
+    Messages that cannot be sent yet wait in order, at most `limit` of them; further ones are
+    dropped and counted. A message may be lost with a connection that dies, and one that waited
+    may arrive after a newer report: what matters is said again until it is acknowledged.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], identity: bytes | str, *, limit: int = 10_000
+    ) -> None:
+        self.identity = identity.encode() if isinstance(identity, str) else identity
+        self.dropped = 0
+        self.malformed = 0
+        self._limit = limit
+        self._outbox: deque[bytes] = deque()
+        self._endpoint = Endpoint(path)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._socket = connect(
+                self._context, self._endpoint, identity=self.identity, announce=True
+            )
+        except BaseException:
+            self._context.term()
+            raise
+        # ZeroMQ's own descriptor is edge-triggered: a send may swallow the announcement of a
+        # message that has arrived, and a loop would sleep on it. So it is joined with an eventfd
+        # that `send` fires in that case, and the pair is shown as one descriptor.
+        self._again = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll = select.epoll()
+        self._epoll.register(self._again, select.EPOLLIN)
+        self._epoll.register(self._socket.fileno(), select.EPOLLIN)
+
+    def close(self, linger: float = 0.0) -> None:
+        """Ends the link; what is on its way gets at most `linger` seconds to leave."""
+        self._epoll.close()
+        os.close(self._again)
+        self._socket.close(int(linger * 1000))
+        self._context.term()
+        self._endpoint.close()
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is something for `drain` to do."""
+        return self._epoll.fileno()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends a map, at once or as soon as there is a connection. Raises CodecError."""
+        frame = pack(message)
+        if not self._outbox:
+            try:
+                self._socket.send(frame, zmq.NOBLOCK)
+            except zmq.Again:
+                pass
+            else:
+                if self._readable():
+                    os.eventfd_write(self._again, 1)
+                return
+        if len(self._outbox) >= self._limit:
+            self.dropped += 1
+            return
+        self._outbox.append(frame)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as ZeroMQ has noticed."""
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for a connection, or for the router to read."""
+        return len(self._outbox)
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Everything that has arrived, in order; sends what waited. Never blocks.
+
+        Frames that are no maps are counted and left out.
+        """
+        messages: list[dict[str, Any]] = []
+        try:
+            os.eventfd_read(self._again)
+        except BlockingIOError:
+            pass
+        while True:
+            self._receive_into(messages)
+            self._send_waiting()
+            if not self._readable():
+                return messages
+
+    def _readable(self) -> bool:
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+    def _receive_into(self, messages: list[dict[str, Any]]) -> None:
+        while True:
+            try:
+                frame = self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                message = unpack(frame)
+            except CodecError:
+                message = None
+            if isinstance(message, dict):
+                messages.append(message)
+            else:
+                self.malformed += 1
+
+    def _send_waiting(self) -> None:
+        while self._outbox:
+            try:
+                self._socket.send(self._outbox[0], zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._outbox.popleft()

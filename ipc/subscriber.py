@@ -1,0 +1,237 @@
+"""The receiving side of the event stream: every event once, in order, also over restarts.
+
+A publisher drops events for a listener that is slow or not connected. All of them are in the
+sender's log before they are published, and numbered; so a tail needs only to notice that something
+is missing and to ask for it (`fetch_since`). It notices in three ways: a number that does not
+follow, a new connection, and the tick, which repeats the highest number once the stream is quiet.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Final, Self
+
+import zmq
+
+from ipc.codec import unpack
+from ipc.connection import RECONNECT_FIRST_MS, RECONNECT_LAST_MS
+from ipc.endpoint import Endpoint
+from ipc.errors import CodecError, EndpointError, IpcError
+from ipc.publisher import TICK, topic_of
+
+Event = dict[str, Any]
+FetchSince = Callable[[int], "list[Event]"]
+
+HIGH_WATER: Final = 20_000
+_RETRY_SECONDS: Final = 0.2
+_BATCH: Final = 1000
+
+
+class Subscriber:
+    """A tail of the events under `topics`, an iterator of event maps. For one thread.
+
+    `topics` are prefixes: `[""]` is everything, `["job.<job_id>."]` one job. Of these two a gap is
+    noticed, by `seq` for everything and by `prev` for one job; of any other choice it is not, so
+    take everything and choose from it.
+
+    `since` is the number of the last event that is known already: all later ones are delivered.
+    None begins with whatever is published next. `fetch_since(n)` returns the events after `n`, of
+    these topics, in order, as many as it likes at a time; an empty list says that there are no
+    more. It may raise an IpcError (the server is away): it is asked again. Without it, gaps are
+    counted in `missed` and passed over.
+
+    The tick itself is not delivered.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        topics: Iterable[str] = ("",),
+        fetch_since: FetchSince | None = None,
+        since: int | None = None,
+        *,
+        high_water: int = HIGH_WATER,
+    ) -> None:
+        self.topics = tuple(topics)
+        self.position = since
+        """Up to this number everything has been delivered. Give it to a later Subscriber."""
+        self.fetches = self.missed = self.repeated = self.malformed = 0
+        self._fetch = fetch_since
+        self._ready: deque[Event] = deque()
+        self._fill_to: int | None = None if since is None or fetch_since is None else since
+        self._fill_at = 0.0
+        self._endpoint = Endpoint(path)
+        self._endpoint.check_owner()
+        self._follows = _rule_for(self.topics)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        socket = self._socket = self._context.socket(zmq.SUB)
+        try:
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.setsockopt(zmq.RCVHWM, high_water)
+            socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_FIRST_MS)
+            socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_LAST_MS)
+            for topic in {*self.topics, TICK}:
+                socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+            # Only this one event is asked for, so whatever the monitor says means: connected.
+            self._monitor = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
+            socket.connect(self._endpoint.address)
+        except BaseException:
+            self._context.destroy(0)
+            raise
+        self._poller = zmq.Poller()
+        self._poller.register(socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
+
+    def close(self) -> None:
+        """Ends the subscription."""
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._monitor.close(0)
+            self._socket.close(0)
+            self._context.term()
+            self._endpoint.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            event = self.get()
+            if event is not None:
+                yield event
+
+    def get(self, timeout: float | None = None) -> Event | None:
+        """The next event; None if there is none within `timeout` seconds (None: for ever)."""
+        if self._ready:
+            return self._ready.popleft()
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            now = time.monotonic()
+            if self._fill_to is not None and now >= self._fill_at:
+                self._fill(now)
+            elif not self._ready:
+                wait = None if until is None else max(0.0, until - now)
+                if self._fill_to is not None:
+                    pause = self._fill_at - now
+                    wait = pause if wait is None else min(wait, pause)
+                self._listen(wait)
+            if self._ready:
+                return self._ready.popleft()
+            if until is not None and time.monotonic() >= until:
+                return None
+
+    def _listen(self, seconds: float | None) -> None:
+        """Waits for something to arrive and takes it in."""
+        timeout = None if seconds is None else int(seconds * 1000) + 1
+        arrived = dict(self._poller.poll(timeout))
+        if self._monitor in arrived:
+            self._monitor.recv_multipart()
+            # Whatever was published until the new subscription counts can only be asked for.
+            if self.position is not None:
+                self._missing(self.position)
+        if self._socket in arrived:
+            for _ in range(_BATCH):
+                try:
+                    frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    return
+                self._take(frames)
+
+    def _take(self, frames: list[bytes]) -> None:
+        try:
+            event = unpack(frames[-1])
+        except CodecError:
+            event = None
+        if len(frames) != 2 or not isinstance(event, dict) or type(event.get("seq")) is not int:
+            self.malformed += 1
+            return
+        seq: int = event["seq"]
+        if event.get("event") == TICK:
+            if self.position is None:
+                self.position = seq
+            elif seq > self.position:
+                self._missing(seq)
+            return
+        if self._fill_to is not None:
+            # Older ones are on their way through fetch_since, and this one will come with them.
+            self._fill_to = max(self._fill_to, seq)
+        elif self.position is None or self._follows(event, self.position):
+            self._deliver(event)
+        elif seq <= self.position:
+            self.repeated += 1
+        else:
+            self._missing(seq)
+            if self._fetch is None:
+                self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
+        self.position = event["seq"]
+        self._ready.append(event)
+
+    def _missing(self, up_to: int) -> None:
+        """Notes that events up to this number have to be asked for."""
+        if self._fetch is not None:
+            self._fill_to = max(up_to, self._fill_to or 0)
+        elif self.position is not None and up_to > self.position:
+            self.missed += 1
+            self.position = up_to if self._follows is _follows_nothing else self.position
+
+    def _fill(self, now: float) -> None:
+        """Asks for one page of what is missing."""
+        assert self._fetch is not None
+        assert self._fill_to is not None
+        position = self.position or 0
+        self.fetches += 1
+        try:
+            page = self._fetch(position)
+        except EndpointError:
+            raise
+        except IpcError:
+            self._fill_at = now + _RETRY_SECONDS
+            return
+        for event in page:
+            if event["seq"] > position and self._wanted(event):
+                self._ready.append(event)
+            position = max(position, event["seq"])
+        self.position = position
+        if not page or (position >= self._fill_to):
+            # What the log does not have any more (retention) is passed over.
+            self.position = max(position, self._fill_to)
+            self._fill_to = None
+
+    def _wanted(self, event: Event) -> bool:
+        return topic_of(event.get("job_id"), str(event.get("event"))).startswith(self.topics)
+
+
+def _rule_for(topics: tuple[str, ...]) -> Callable[[Event, int], bool]:
+    """How to tell that an event is the next one after a position."""
+    if "" in topics:
+        return _follows_all
+    if len(topics) == 1 and topics[0].startswith("job.") and topics[0].endswith("."):
+        return _follows_in_job
+    return _follows_nothing
+
+
+def _follows_all(event: Event, position: int) -> bool:
+    return bool(event["seq"] == position + 1)
+
+
+def _follows_in_job(event: Event, position: int) -> bool:
+    prev = event.get("prev")
+    return bool(event["seq"] > position) and (prev is None or prev <= position)
+
+
+def _follows_nothing(event: Event, position: int) -> bool:
+    return bool(event["seq"] > position)
