@@ -1,0 +1,38 @@
+"""``python -m marianne.daemon --home DIR``: one conductor, in the foreground.
+
+A package's ``__main__`` is not run again in the forkserver's children, which a script would be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Reads the arguments and the configuration, and runs the conductor."""
+    parser = argparse.ArgumentParser(
+        prog="python -m marianne.daemon", description="A conductor in the foreground."
+    )
+    parser.add_argument("--home", type=Path, help="its directory (default: MARIANNE_HOME)")
+    parser.add_argument("--config", type=Path, help="its configuration file")
+    parser.add_argument("--ready-fd", type=int, help="gets a byte when clients are served")
+    arguments = parser.parse_args()
+
+    from marianne.daemon.config import ConfigError, load_config
+    from marianne.daemon.process import DaemonProcess
+    from marianne.home import Home, HomeError
+
+    try:
+        home = Home(arguments.home)
+        home.prepare()
+        loaded = load_config(home, path=arguments.config)
+    except (HomeError, ConfigError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    DaemonProcess(loaded.config, home, loaded.origins).run(arguments.ready_fd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""One request on its way through a handler, and how its outcome becomes an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors import ActorDied, AskTimeout, MailboxFull, NoSuchActor
+from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
+from marianne.daemon.refusal import Refused, not_found
+from marianne.state.errors import AmbiguousJob, NoSuchJob
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler is given beside its parameters. ``deadline`` is in seconds from now."""
+
+    context: Context
+    reader: Reader
+    request_id: str
+    deadline: float
+
+    def resolve(self, job: str) -> str:
+        """The id that is meant: an exact one, or the only one that begins like this.
+
+        Refuses with ``not_found``; an ambiguous prefix names its candidates.
+        """
+        try:
+            return self.reader.resolve(job)
+        except NoSuchJob:
+            raise not_found(job) from None
+        except AmbiguousJob as error:
+            raise Refused("not_found", str(error), hint="give more of the id") from None
+
+
+def error_of(error: BaseException) -> Refused:
+    """The coded error that a client sees for what went wrong in a handler or an actor."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
+        return Refused("unavailable", "the conductor is restarting a part of itself")
+    if isinstance(error, AskTimeout):
+        return Refused("deadline", "no answer within the deadline")
+    log.error("handler_failed", error=repr(error), exc_info=error)
+    return Refused(
+        "internal",
+        f"the conductor failed on this request: {error!r}",
+        hint="its log says more: `marianne logs`",
+    )

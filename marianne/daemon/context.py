@@ -1,0 +1,160 @@
+"""What every actor of the conductor is given: places, settings, the names of the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from actors import Handle, System
+from marianne.daemon.failures import FailureRate
+from marianne.daemon.resources import Resources
+
+if TYPE_CHECKING:
+    from actors.process import Process
+    from marianne.daemon.config import DaemonConfig
+    from marianne.daemon.events import Events
+    from marianne.daemon.health import HealthChecker
+    from marianne.daemon.job import Job
+    from marianne.daemon.jobs import Jobs
+    from marianne.daemon.link import Link
+    from marianne.daemon.manager import JobManager
+    from marianne.daemon.monitor import ResourceMonitor
+    from marianne.daemon.parser import Parser
+    from marianne.daemon.rates import RateLimitCoordinator
+    from marianne.daemon.scheduler import GlobalSheetScheduler
+    from marianne.daemon.store import Store
+    from marianne.daemon.worker import Worker
+    from marianne.home import Home
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """How the conductor was asked to end: None, or stop, drain, cancel, force, restart.
+
+    Written once by a handler or a signal and read by the main thread and by the worker actors,
+    which must know whether to end their process or to leave it to the next conductor.
+    """
+
+    mode: str | None = None
+    drain_seconds: float | None = None
+    pid: int = field(default_factory=os.getpid)
+
+    def ask(self, mode: str, drain_seconds: float | None = None) -> None:
+        """Asks the main thread to end the conductor; a stronger wish replaces a weaker one."""
+        if self.mode is None or mode == "force":
+            self.mode, self.drain_seconds = mode, drain_seconds
+            os.kill(self.pid, signal.SIGUSR1)
+
+    @property
+    def keeps_workers(self) -> bool:
+        """Whether running sheets are to outlive this conductor."""
+        return self.mode is None or self.mode == "restart"
+
+
+@dataclass(slots=True)
+class Context:
+    """Shared by all actors of one conductor. Only ``config`` and ``stop`` ever change.
+
+    ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
+    conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
+    ``workers`` are the
+    living worker processes by pid, which no sweep may touch.
+    """
+
+    system: System
+    home: Home
+    config: DaemonConfig
+    owner: str
+    start_time: int
+    started_at: float
+    stop: StopRequest
+    resources: Resources
+    failures: FailureRate = field(default_factory=FailureRate)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    heart_pid: int | None = None
+    workers: dict[int, Process] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Handle[Store]:
+        """The sole writer of the database."""
+        from marianne.daemon.store import Store
+
+        return self.system.handle(Store, "store")
+
+    @property
+    def events(self) -> Handle[Events]:
+        """The publisher of committed events."""
+        from marianne.daemon.events import Events
+
+        return self.system.handle(Events, "events")
+
+    @property
+    def link(self) -> Handle[Link]:
+        """The socket that all workers talk to."""
+        from marianne.daemon.link import Link
+
+        return self.system.handle(Link, "link")
+
+    @property
+    def monitor(self) -> Handle[ResourceMonitor]:
+        """The resource monitor."""
+        from marianne.daemon.monitor import ResourceMonitor
+
+        return self.system.handle(ResourceMonitor, "monitor")
+
+    @property
+    def rates(self) -> Handle[RateLimitCoordinator]:
+        """The rate limits in force."""
+        from marianne.daemon.rates import RateLimitCoordinator
+
+        return self.system.handle(RateLimitCoordinator, "rates")
+
+    @property
+    def parser(self) -> Handle[Parser]:
+        """The reader of scores."""
+        from marianne.daemon.parser import Parser
+
+        return self.system.handle(Parser, "parser")
+
+    @property
+    def scheduler(self) -> Handle[GlobalSheetScheduler]:
+        """The scheduler that grants sheets."""
+        from marianne.daemon.scheduler import GlobalSheetScheduler
+
+        return self.system.handle(GlobalSheetScheduler, "scheduler")
+
+    @property
+    def jobs(self) -> Handle[Jobs]:
+        """The supervisor of the admitted jobs."""
+        from marianne.daemon.jobs import Jobs
+
+        return self.system.handle(Jobs, "jobs")
+
+    @property
+    def health(self) -> Handle[HealthChecker]:
+        """The liveness and readiness probes."""
+        from marianne.daemon.health import HealthChecker
+
+        return self.system.handle(HealthChecker, "health")
+
+    @property
+    def manager(self) -> Handle[JobManager]:
+        """The job manager."""
+        from marianne.daemon.manager import JobManager
+
+        return self.system.handle(JobManager, "manager")
+
+    def job(self, job_id: str) -> Handle[Job]:
+        """The state machine of an admitted job."""
+        from marianne.daemon.job import Job
+
+        return self.system.handle(Job, f"job:{job_id}/job")
+
+    def worker(self, job_id: str) -> Handle[Worker]:
+        """The owner of an admitted job's worker process."""
+        from marianne.daemon.worker import Worker
+
+        return self.system.handle(Worker, f"job:{job_id}/worker")

@@ -1,0 +1,56 @@
+"""The publisher of committed events.
+
+Events come from the store, in order and already on disk, so that what a tail sees has happened.
+Publishing never waits: ZeroMQ drops what a slow tail does not take, the tail notices the gap by
+the numbers and asks ``events.since``. A crash here costs nobody an event for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actors import Actor, ExitReason, Timer
+from ipc.publisher import TICK, Publisher, topic_of
+from marianne.daemon import wire
+from marianne.daemon.context import Context
+from marianne.state.models import Event
+
+TICK_AFTER = 1.0
+"""Seconds after the last event when its number is said again, so that its loss is noticed."""
+
+
+class Events(Actor):
+    """Publishes on ``events.sock``; then, once it is quiet, one ``daemon.tick``."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._last = 0
+        self._tick: Timer | None = None
+
+    def on_start(self) -> None:
+        """Binds the socket; the conductor's lock makes us its only owner."""
+        self._publisher = Publisher(self._context.home.events_sock)
+        self._publisher.start()
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the socket; what is still queued for living tails is sent within 0.2 s."""
+        self._publisher.stop()
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Publishes committed events in their order."""
+        self._publisher.publish_batch(
+            (topic_of(event.job_id, event.event), wire.event_map(event)) for event in events
+        )
+        self._last = events[-1].seq
+        if self._tick is None:
+            self._tick = self.send_after(TICK_AFTER, self.tick, self._last)
+
+    def tick(self, seen: int) -> None:
+        """Says the highest number if nothing came since, else waits for another quiet second."""
+        self._tick = None
+        if seen != self._last:
+            self._tick = self.send_after(TICK_AFTER, self.tick, self._last)
+            return
+        body = {"seq": self._last, "prev": self._last, "job_id": None, "event": TICK}
+        self._publisher.publish(TICK, body)

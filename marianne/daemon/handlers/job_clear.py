@@ -1,0 +1,29 @@
+"""``job.clear``: delete finished jobs and their history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+from marianne.state.models import JobStatus
+
+MUTATING = True
+
+
+class Params(BaseModel):
+    """Which ones: by id, by final status, by age in seconds; nothing named is all finished."""
+
+    ids: list[str] | None = None
+    statuses: list[JobStatus] | None = None
+    older_than_seconds: float | None = Field(None, ge=0)
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """How many were deleted, and which."""
+    ids = [call.resolve(job) for job in params.ids] if params.ids else None
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.clear_jobs, params.statuses, params.older_than_seconds, ids)

@@ -1,0 +1,19 @@
+"""``job.pause``: no further sheet starts, running ones finish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+from marianne.daemon.selection import Selection, each
+
+MUTATING = True
+Params = Selection
+
+
+def handle(call: Call, params: Selection) -> Future[Any]:
+    """For each job that was meant: its id and status, or its error."""
+    manager = call.context.manager.within(call.deadline)
+    return each(call, params, lambda job_id: manager.call(JobManager.pause_job, job_id))

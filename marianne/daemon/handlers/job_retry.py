@@ -1,0 +1,26 @@
+"""``job.retry``: run failed sheets of a finished job again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = True
+
+
+class Params(BaseModel):
+    """``sheets`` None: every sheet that did not complete."""
+
+    job_id: str
+    sheets: list[int] | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The job's id and status."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.retry_job, call.resolve(params.job_id), params.sheets)

@@ -1,0 +1,29 @@
+"""``job.status``: a job and its sheets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = False
+PAGE = 5_000
+
+
+class Params(BaseModel):
+    """``sheets`` is a range (first, last), 1-based and inclusive; at most 5,000 at a time."""
+
+    job_id: str
+    sheets: tuple[int, int] | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The status map of docs/protocol.md."""
+    first, last = params.sheets or (1, PAGE)
+    last = min(last, first + PAGE - 1)
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.get_job_status, call.resolve(params.job_id), first, last)

@@ -1,0 +1,19 @@
+"""``job.submit``: a score becomes a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+from marianne.daemon.types import JobRequest
+
+MUTATING = True
+Params = JobRequest
+
+
+def handle(call: Call, params: JobRequest) -> Future[Any]:
+    """A JobResponse, once the job is on disk."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.submit_job, params, call.request_id)

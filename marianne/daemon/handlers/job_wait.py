@@ -1,0 +1,25 @@
+"""``job.wait``: answers when a job is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = False
+
+
+class Params(BaseModel):
+    """The job to wait for."""
+
+    job_id: str
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The job without its sheets; ``deadline`` if it is not over by then: ask again."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.wait_job, call.resolve(params.job_id))

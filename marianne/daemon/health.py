@@ -1,0 +1,58 @@
+"""Is the conductor alive, and does it take work?"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from actors import Actor, Outcome, Promise
+from marianne.daemon.context import Context
+from marianne.daemon.manager import JobManager
+
+
+class HealthChecker(Actor):
+    """Liveness and readiness probes."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+
+    def liveness(self) -> dict[str, Any]:
+        """status, pid, uptime_seconds, shutting_down. Asks nobody and reads nothing."""
+        return {
+            "status": "ok",
+            "pid": os.getpid(),
+            "uptime_seconds": round(time.time() - self._context.started_at, 1),
+            "shutting_down": self._context.stop.mode is not None,
+        }
+
+    def readiness(self) -> Promise[dict[str, Any]]:
+        """Whether new jobs are taken: status ready or not_ready, and what it was judged by.
+
+        ``memory_mb`` is in MB (2**20 bytes), of the whole tree.
+        """
+        promise: Promise[dict[str, Any]] = self.promise()
+        self.pipe(self._context.manager.call(JobManager.counts), self.counted, promise)
+        return promise
+
+    def counted(self, outcome: Outcome[dict[str, int]], promise: Promise[dict[str, Any]]) -> None:
+        """The manager answered, or is being restarted: then we are not ready."""
+        resources = self._context.resources
+        accepting = resources.is_accepting_work()
+        stopping = self._context.stop.mode is not None
+        elevated = self._context.failures.elevated(time.monotonic())
+        ready = outcome.ok and accepting and not stopping and not elevated
+        promise.set(
+            {
+                "status": "ready" if ready else "not_ready",
+                "running_jobs": (outcome.value or {}).get("running_jobs", 0),
+                "memory_mb": round(resources.current_memory_mb() or 0.0, 1),
+                "child_processes": resources.child_processes,
+                "accepting_work": accepting,
+                "shutting_down": stopping,
+                "failure_rate_elevated": elevated,
+                "notifications_degraded": False,
+                "uptime_seconds": round(time.time() - self._context.started_at, 1),
+            }
+        )

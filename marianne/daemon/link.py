@@ -1,0 +1,54 @@
+"""The socket that all worker processes talk to.
+
+Messages are routed to the worker actor of their job. Nothing is kept here: when the actor is
+being restarted a message is a dead letter, and the worker says everything again that was not
+acknowledged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Actor, ExitReason
+from ipc import codec
+from ipc.errors import CodecError
+from ipc.router import Router
+from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
+
+log = get_logger(__name__)
+
+
+class Link(Actor):
+    """Owns ``workers.sock``; its I/O thread only decodes and forwards."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+
+    def on_start(self) -> None:
+        """Binds the socket; workers reconnect by themselves."""
+        self._router = Router(self._context.home.workers_sock, self._received)
+        self._router.start()
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the socket and ends its thread."""
+        self._router.stop()
+
+    def send(self, identity: bytes, message: dict[str, Any]) -> None:
+        """Sends to one worker process; to one that is gone it is lost, which its actor notices."""
+        self._router.send(identity, codec.pack(message))
+
+    def _received(self, identity: bytes, payload: bytes) -> None:
+        # In the router's thread: decode and hand over, nothing that can block.
+        try:
+            message = codec.unpack(payload)
+            job_id = identity.decode().partition("/")[0]
+            kind = message["kind"]
+        except (CodecError, UnicodeDecodeError, KeyError, TypeError):
+            log.warning("worker_message_unreadable", identity=repr(identity), size=len(payload))
+            return
+        # Imported here: the worker actor sends through this one.
+        from marianne.daemon.worker import Worker
+
+        self._context.worker(job_id).tell(Worker.received, identity, kind, message)

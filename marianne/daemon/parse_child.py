@@ -1,0 +1,58 @@
+"""What the parser's child process does: one score in, one plan or its problems out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from marianne.daemon.parser import ParseRequest
+from marianne.instruments.registry import Registry
+from marianne.score.errors import ScoreError
+from marianne.score.load import load_plan
+from marianne.score.pack import pack_plan
+
+
+def parse(request: ParseRequest) -> dict[str, Any]:
+    """The fields of :class:`~marianne.daemon.parser.Parsed`, or ``problems`` and ``message``."""
+    try:
+        text = request.text
+        if text is None:
+            assert request.path is not None
+            text = Path(request.path).read_text(encoding="utf-8")
+        plan = load_plan(
+            request.path,
+            text,
+            base_dir=request.base_dir,
+            workspace=request.workspace,
+            variables=request.variables,
+            instruments=Registry.load(request.instruments),
+            search_path=request.search_path,
+        )
+    except ScoreError as error:
+        return {"problems": [p.to_map() for p in error.problems], "message": error.render()}
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read {request.path}: {getattr(error, 'strerror', None) or error}"
+        problem = {"file": request.path, "line": None, "col": None, "path": "", "hint": None}
+        return {"problems": [{**problem, "message": message}], "message": message}
+    sheets = []
+    if request.prompts:
+        sheets = [
+            {
+                "num": sheet.num,
+                "name": sheet.name,
+                "needs": list(sheet.needs),
+                "instrument": sheet.instrument.profile,
+                "prompt": sheet.prompt.template,
+            }
+            for sheet in plan.sheets
+        ]
+    return {
+        "name": plan.name,
+        "workspace": plan.workspace,
+        "sheet_count": len(plan.sheets),
+        "config_hash": plan.config_hash,
+        "score": text,
+        "plan": pack_plan(plan),
+        "warnings": list(plan.warnings),
+        "sheets": sheets,
+    }

@@ -1,0 +1,129 @@
+"""Reads scores in short-lived child processes with limits.
+
+A score is a stranger's text: parsing and expanding it happens in a child of the forkserver with
+bounds on memory and CPU time, so that no score can hurt the conductor. The child writes the plan
+into a file and ends; nothing waits for it, its end is a message.
+"""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import signal
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from actors import Actor, Promise
+from actors.process import Process, ProcessExit
+from marianne.daemon.context import Context
+from marianne.daemon.refusal import Refused
+
+MEMORY_LIMIT = 1 << 30
+CPU_SECONDS = 30
+WALL_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ParseRequest:
+    """What to read: ``text`` if given, else the file at ``path``; paths are absolute."""
+
+    path: str | None
+    text: str | None
+    base_dir: str
+    workspace: str | None
+    variables: dict[str, str]
+    instruments: str
+    search_path: str
+    prompts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A readable score: the packed plan and what the manager needs to know of it."""
+
+    name: str
+    workspace: str
+    sheet_count: int
+    config_hash: str
+    score: str
+    plan: bytes
+    warnings: list[str] = field(default_factory=list)
+    sheets: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Parser(Actor):
+    """Hands scores to child processes; a crash here fails the submits under way, which retry."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._numbers = itertools.count(1)
+        self._running: dict[Process, tuple[Promise[Parsed], Path]] = {}
+
+    def on_start(self) -> None:
+        """Clears what a crash left; the directory is only ours."""
+        self._directory = self._context.home.path / "parse"
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        for left in self._directory.iterdir():
+            left.unlink()
+
+    def load(self, request: ParseRequest) -> Promise[Parsed]:
+        """Answers the plan, or fails with :class:`Refused` ``invalid_score`` and its problems."""
+        promise: Promise[Parsed] = self.promise()
+        answer = self._directory / f"{next(self._numbers)}"
+        process = self._context.system.processes.start(
+            parse_main, (asdict(request), str(answer)), name="marianne-parse"
+        )
+        self._running[process] = (promise, answer)
+        self.watch(process)
+        self.send_after(WALL_SECONDS, self.overdue, process)
+        return promise
+
+    def overdue(self, process: Process) -> None:
+        """A child that takes too long is killed; its end answers the asker."""
+        if process in self._running and process.alive():
+            process.signal(signal.SIGKILL)
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """The child's file says what it found; without one it died of its limits."""
+        promise, path = self._running.pop(process)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            promise.fail(
+                Refused(
+                    "invalid_score",
+                    "the score needs too much memory or time to read"
+                    f" (limits: {MEMORY_LIMIT >> 20} MB, {CPU_SECONDS} s of CPU)",
+                    hint="make it smaller; `marianne validate` shows where it grows",
+                )
+            )
+            return
+        path.unlink()
+        answer = msgpack.unpackb(content)
+        if "problems" in answer:
+            promise.fail(
+                Refused(
+                    "invalid_score",
+                    answer["message"],
+                    hint="run `marianne validate` on the file",
+                    data={"problems": answer["problems"]},
+                )
+            )
+        else:
+            promise.set(Parsed(**answer))
+
+
+def parse_main(request: dict[str, Any], answer: str) -> None:
+    """The child: reads the score, writes the plan or the problems to ``answer`` atomically."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from marianne.daemon.parse_child import parse
+
+    part = Path(answer + ".part")
+    part.write_bytes(msgpack.packb(parse(ParseRequest(**request))))
+    part.rename(answer)

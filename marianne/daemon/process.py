@@ -1,0 +1,225 @@
+"""The conductor as a process: boot, signals, the ways to stop.
+
+Boot, in this order: home and lock (without it: somebody else runs, end); subreaper; forkserver,
+before any thread exists; signals blocked for every thread but this one's ``sigwait``; what an
+earlier conductor left is ended; the tree, bottom up; ``daemon.started``; ready. Stop is the
+reverse, bounded in time, and the last act is ``os._exit``: multiprocessing would wait for children
+that have gone their own way.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from actors import ActorDied, AskTimeout, NoSuchActor, System, SystemEvent
+from marianne.daemon import tree
+from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.log import get_logger, open_log, set_level
+from marianne.daemon.manager import JobManager
+from marianne.daemon.resources import Resources
+from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.store import Store
+from marianne.home import Home, HomeLock
+from marianne.run import procfs
+from marianne.run.confine import become_subreaper, reap, sweep_orphans
+from marianne.state.changes import AddEvent
+
+if TYPE_CHECKING:
+    from marianne.daemon.config import DaemonConfig
+
+log = get_logger(__name__)
+
+PRELOAD = ["marianne.run.worker", "marianne.daemon.parse_child"]
+"""Imported once, in the forkserver: a worker then starts in milliseconds."""
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
+
+EXIT_FAILED = 1
+EXIT_RUNNING = 6
+"""Another conductor holds the lock of this home."""
+
+STOP_MARGIN = 15.0
+"""Seconds beyond the sheets' grace until the tree is abandoned."""
+
+
+class DaemonProcess:
+    """One conductor of one home. ``run`` never returns: it ends by ``os._exit``."""
+
+    def __init__(
+        self, config: DaemonConfig, home: Home, origins: Mapping[str, str] | None = None
+    ) -> None:
+        self._config = config
+        self._home = home
+        self._origins = origins or {}
+
+    def run(self, ready_fd: int | None = None) -> None:
+        """Boots, serves until asked to stop, stops. Exit code 0; 1 if it cannot go on.
+
+        ``ready_fd`` gets one byte when clients are served, and is closed; it is closed without a
+        byte when the boot fails, and stderr then says why.
+        """
+        code = EXIT_FAILED
+        try:
+            lock = self._home.lock()
+            if lock is None:
+                print(f"a conductor runs in {self._home.path} already", file=sys.stderr)
+                code = EXIT_RUNNING
+            else:
+                code = self._serve(lock, ready_fd)
+        except Exception as error:  # noqa: BLE001 - the last place that can say it
+            print(f"the conductor cannot go on: {error}", file=sys.stderr)
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    # -- boot -----------------------------------------------------------------------------------
+
+    def _serve(self, lock: HomeLock, ready_fd: int | None) -> int:
+        lock.write(os.getpid())
+        set_level(self._config.log_level)
+        become_subreaper()
+        system = System("conductor")
+        system.processes.prepare(preload=PRELOAD)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        context = self._context(system)
+        system.on_event(lambda event: _heard(event, context))
+        tree.start(context)
+        self._tell(context, "daemon.started")
+        if ready_fd is not None:
+            os.write(ready_fd, b"1")
+            os.close(ready_fd)
+        threading.Thread(target=_warm_up, args=(self._home,), name="warm-up", daemon=True).start()
+        self._wait(context)
+        return self._stop(context)
+
+    def _context(self, system: System) -> Context:
+        limits = self._config.resource_limits
+        return Context(
+            system=system,
+            home=self._home,
+            config=self._config,
+            owner=self._home.owner(),
+            start_time=procfs.start_time(os.getpid()) or 0,
+            started_at=time.time(),
+            stop=StopRequest(),
+            resources=Resources(limits.max_memory_mb, limits.max_processes),
+            origins=self._origins,
+        )
+
+    def _tell(self, context: Context, event: str) -> None:
+        """Commits an event of the daemon; one that cannot be committed stops nothing."""
+        change = AddEvent(None, None, event, {"pid": os.getpid()}, time.time())
+        try:
+            context.store.ask(Store.write, [change])
+        except (ActorDied, AskTimeout, NoSuchActor) as error:
+            log.warning("event_not_committed", event_name=event, error=repr(error))
+
+    # -- signals --------------------------------------------------------------------------------
+
+    def _wait(self, context: Context) -> None:
+        """Sleeps until a signal: the first wish to end ends it."""
+        while context.stop.mode is None:
+            match signal.sigwait(SIGNALS):
+                case signal.SIGTERM | signal.SIGINT:
+                    context.stop.mode = "stop"
+                case signal.SIGCHLD:
+                    _reap(context)
+                case signal.SIGHUP:
+                    log.info("reload_asked")
+
+    # -- stop -----------------------------------------------------------------------------------
+
+    def _stop(self, context: Context) -> int:
+        mode = context.stop.mode
+        log.info("stopping", mode=mode)
+        self._tell(context, "daemon.stopping")
+        if mode in ("drain", "cancel"):
+            self._finish_jobs(context, mode)
+        done = threading.Event()
+        ending = threading.Thread(target=self._end_tree, args=(context, done), name="shutdown")
+        ending.daemon = True
+        ending.start()
+        while not done.is_set():
+            got = signal.sigwait(SIGNALS)
+            if got is signal.SIGTERM or (got is signal.SIGUSR1 and context.stop.mode == "force"):
+                context.stop.mode = "force"
+                for worker in list(context.workers.values()):
+                    worker.kill()
+        if not context.stop.keeps_workers:
+            left = sweep_orphans(context.owner)
+            if left:
+                log.warning("swept_at_stop", pids=left)
+        context.system.processes.end_helpers()
+        return EXIT_FAILED if context.stop.mode == "failed" else 0
+
+    def _end_tree(self, context: Context, done: threading.Event) -> None:
+        grace = self._config.sheet_grace_seconds
+        zombies = context.system.shutdown(timeout=grace + STOP_MARGIN)
+        if zombies:
+            log.error("threads_abandoned", names=zombies)
+        done.set()
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def _finish_jobs(self, context: Context, mode: str) -> None:
+        """Drain: no new grants, running sheets finish. Cancel: every job ends as cancelled.
+
+        Bounded by the drain's seconds, else by the configured shutdown timeout.
+        """
+        seconds = context.stop.drain_seconds
+        limit = self._config.shutdown_timeout_seconds if seconds is None else seconds
+        deadline = time.monotonic() + limit
+        try:
+            if mode == "drain":
+                context.scheduler.within(limit).ask(GlobalSheetScheduler.drain)
+            else:
+                context.manager.within(limit).ask(JobManager.cancel_all)
+        except (ActorDied, AskTimeout, NoSuchActor) as error:
+            log.error("jobs_not_finished", mode=mode, error=repr(error))
+        log.info("jobs_finished", seconds=round(limit - (deadline - time.monotonic()), 1))
+
+
+def _reap(context: Context) -> None:
+    """Collects ended orphans that came to us as the subreaper; the helpers have other waiters."""
+    spare = context.system.processes.forkserver_pids()
+    for pid in procfs.own_children():
+        if pid not in spare:
+            reap(pid)
+
+
+def _heard(event: SystemEvent, context: Context) -> None:
+    """Logs what happens in the tree, and tells clients; ends the conductor with its root."""
+    told = _TOLD.get(event.kind)
+    if event.kind == "crashed":
+        log.error("actor_crashed", name=event.name, error=event.detail, traceback=event.traceback)
+    elif told:
+        log.warning(told.replace(".", "_"), name=event.name, detail=event.detail)
+    if told:
+        data = {"name": event.name, "error": event.detail}
+        context.store.tell(Store.write, [AddEvent(None, None, told, data, time.time())])
+    if event.kind == "gave_up" and event.name == "root":
+        context.stop.ask("failed")
+
+
+_TOLD = {
+    "crashed": "actor.crashed",
+    "restarted": "actor.restarted",
+    "gave_up": "actor.gave_up",
+}
+
+
+def _warm_up(home: Home) -> None:
+    """Imports what the first requests need, now that nobody waits for the start any more."""
+    import importlib
+
+    open_log(home.log)
+    for module in ("marianne.daemon.types", "marianne.daemon.handlers.job_submit"):
+        importlib.import_module(module)

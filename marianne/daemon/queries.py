@@ -1,0 +1,152 @@
+"""What is read of jobs from disk, for clients: summaries, statuses, lists, output."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from marianne.daemon import wire
+from marianne.daemon.context import Context
+from marianne.daemon.refusal import Refused, not_found
+from marianne.score.pack import unpack_plan
+from marianne.state.models import TERMINAL_JOB, JobStatus
+from marianne.state.reader import JobFilter, Reader
+from marianne.state.rows import JobView
+from marianne.version import version
+
+OUTPUT_LIMIT = 1 << 20
+"""Bytes of output in one answer at most."""
+
+
+def summary(reader: Reader, job_id: str) -> dict[str, Any]:
+    """A job without its sheets."""
+    view = reader.view(job_id)
+    if view is None:
+        raise not_found(job_id)
+    return wire.job_map(view.row, view.counts.progress())
+
+
+def status(reader: Reader, job_id: str, first: int, last: int) -> dict[str, Any]:
+    """A job with its sheets ``first`` to ``last`` (1-based)."""
+    top = summary(reader, job_id)
+    plan = unpack_plan(reader.plan(job_id))
+    rows = {row.num: row for row in reader.sheets(job_id)}
+    nums = range(max(1, first), min(last, len(plan.sheets)) + 1)
+    return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}
+
+
+def every_job(reader: Reader, statuses: Iterable[JobStatus]) -> Iterator[JobView]:
+    """All jobs in these statuses, newest first, page by page."""
+    only = JobFilter(frozenset(statuses))
+    cursor: int | None = None
+    while True:
+        page = reader.jobs(only, limit=500, cursor=cursor)
+        yield from page.jobs
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]:
+    """DaemonStatus as a map, and what else ``conductor-status`` shows. ``disk`` is in bytes."""
+    resources = context.resources
+    with Reader(context.home.db) as reader:
+        disk = reader.size()
+    return {
+        "pid": os.getpid(),
+        "uptime_seconds": round(time.time() - context.started_at, 1),
+        **counts,
+        "memory_usage_mb": round(resources.current_memory_mb() or 0.0, 1),
+        "version": version(),
+        "heart_pid": context.heart_pid,
+        "ready": resources.is_accepting_work() and context.stop.mode is None,
+        "pressure": "none",
+        "disk": disk,
+        "home": str(context.home.path),
+    }
+
+
+def clearable(
+    reader: Reader,
+    statuses: Sequence[str] | None,
+    older_than_seconds: float | None,
+    job_ids: Sequence[str] | None,
+    now: float,
+) -> list[str]:
+    """Ids of finished jobs that the selection means; all finished ones without a selection."""
+    wanted = {JobStatus(s) for s in statuses} if statuses else TERMINAL_JOB
+    chosen = []
+    for view in every_job(reader, wanted & TERMINAL_JOB):
+        row = view.row
+        old = older_than_seconds is None or (row.finished_at or now) <= now - older_than_seconds
+        if old and (not job_ids or row.job_id in job_ids):
+            chosen.append(row.job_id)
+    return chosen
+
+
+def output(
+    reader: Reader,
+    directory: Path,
+    job_id: str,
+    sheet: int | None,
+    attempt: int | None,
+    stream: str,
+    offset: int,
+    limit: int,
+) -> dict[str, Any]:
+    """A piece of what a sheet printed (``out``, ``err``) or was given (``prompt``).
+
+    ``sheet`` None is the last one that printed something; ``attempt`` None is its latest.
+    """
+    view = reader.view(job_id)
+    if view is None:
+        raise not_found(job_id)
+    rows = {row.num: row for row in reader.sheets(job_id)}
+    if sheet is None:
+        begun = [row for row in rows.values() if row.attempt > 0]
+        if not begun:
+            raise Refused("not_found", f"no sheet of {job_id} has started yet")
+        sheet = max(begun, key=lambda row: row.started_at or 0.0).num
+    if not 1 <= sheet <= view.row.sheet_count:
+        raise Refused(
+            "not_found", f"job {job_id} has sheets 1 to {view.row.sheet_count}, not {sheet}"
+        )
+    row = rows.get(sheet)
+    latest = row.attempt if row else 0
+    if attempt is None:
+        attempt = latest
+    if attempt == 0 or attempt > latest:
+        over = row is not None and row.status.terminal
+        raise Refused(
+            "not_found" if over or attempt > latest else "conflict",
+            f"sheet {sheet} of {job_id} has not started"
+            + (f" attempt {attempt}" if attempt else " yet"),
+        )
+    path = directory / "sheets" / f"{sheet}.{attempt}.{stream}"
+    data, size = _piece(path, offset, min(limit, OUTPUT_LIMIT))
+    running = row is not None and attempt == latest and str(row.status) == "running"
+    return {
+        "job_id": job_id,
+        "sheet": sheet,
+        "attempt": attempt,
+        "path": str(path),
+        "offset": offset,
+        "next_offset": offset + len(data),
+        "size": size,
+        "data": data,
+        "ended": not running,
+    }
+
+
+def _piece(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b"", 0
+    try:
+        return os.pread(descriptor, limit, offset), os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)

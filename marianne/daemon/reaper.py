@@ -1,0 +1,38 @@
+"""Ending what jobs leave: worker processes whose actors are gone, files whose rows are gone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+from marianne.daemon.context import Context
+from marianne.run.confine import sweep_orphans
+from marianne.run.procfs import boot_id
+from marianne.state.models import JobRow
+
+
+def end_worker(context: Context, job: JobRow) -> None:
+    """Kills the recorded worker process of a job that no actor owns, and what ran below it."""
+    if job.worker_pid and job.worker_start_time and job.worker_boot_id == boot_id():
+        process = context.system.processes.adopt(job.worker_pid, job.worker_start_time)
+        if process is not None:
+            process.signal(signal.SIGKILL)
+            process.wait(5.0)
+    sweep_orphans(context.owner, job.job_id, spare=tuple(context.workers))
+
+
+def remove_files(context: Context, job_ids: Iterable[str]) -> None:
+    """Removes the directories of jobs, in a process of its own: a job may have 100,000 files."""
+    paths = [str(context.home.job_dir(job_id)) for job_id in job_ids]
+    if paths:
+        context.system.processes.start(remove_trees, (paths,), name="marianne-clear")
+
+
+def remove_trees(paths: Iterable[str]) -> None:
+    """The child: removes directory trees; what is gone already is fine."""
+    import shutil
+
+    for path in paths:
+        if Path(path).is_dir():
+            shutil.rmtree(path)

@@ -1,0 +1,67 @@
+"""The latest reading of memory and processes, for those who decide by it without asking.
+
+The monitor replaces the snapshot; every reader sees one whole reading or the other.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+WARN_PERCENT = 80.0
+HARD_PERCENT = 95.0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSnapshot:
+    """One reading. ``timestamp`` is monotonic seconds; memory is in MB (2**20 bytes)."""
+
+    timestamp: float
+    memory_usage_mb: float
+    child_process_count: int
+    running_jobs: int
+    active_sheets: int
+    zombie_pids: list[int] = field(default_factory=list)
+    probe_failed: bool = False
+
+
+class Resources:
+    """What the monitor saw last, judged by the limits. Safe to read from any thread.
+
+    Without a reading nothing is accepted: a blind conductor takes no risks.
+    """
+
+    def __init__(self, max_memory_mb: int, max_processes: int) -> None:
+        self.max_memory_mb = max_memory_mb
+        self.max_processes = max_processes
+        self.snapshot: ResourceSnapshot | None = None
+        self.is_degraded = False
+
+    def is_accepting_work(self) -> bool:
+        """Whether memory and processes are both below 80 % of their limits."""
+        seen = self.snapshot
+        if seen is None or seen.probe_failed or self.is_degraded:
+            return False
+        return (
+            100.0 * seen.memory_usage_mb / self.max_memory_mb < WARN_PERCENT
+            and 100.0 * seen.child_process_count / self.max_processes < WARN_PERCENT
+        )
+
+    def current_memory_mb(self) -> float | None:
+        """Memory of the whole tree in MB; None when the last reading failed."""
+        seen = self.snapshot
+        return None if seen is None or seen.probe_failed else seen.memory_usage_mb
+
+    @property
+    def child_processes(self) -> int:
+        """Processes of the whole tree, ours included."""
+        seen = self.snapshot
+        return 0 if seen is None else seen.child_process_count
+
+    @property
+    def seconds_since_last_check(self) -> float:
+        """Age of the last good reading in seconds; infinite before the first."""
+        seen = self.snapshot
+        if seen is None or seen.probe_failed:
+            return float("inf")
+        return time.monotonic() - seen.timestamp

@@ -1,0 +1,83 @@
+"""The socket that clients talk to: one handler a verb, and no handler ever waits.
+
+A request is decoded and counted in the I/O thread (:mod:`ipc.server`, which also joins a resent
+request to the one under way and answers what is overdue) and handled here. A handler answers at
+once or returns a future, whose answer goes out whenever it comes. Nothing that a client sends
+reaches an actor unvalidated, and no request, however wrong, ends this actor: a failing handler is
+answered with a coded error and logged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Actor, ExitReason, Future
+from ipc.envelope import Request
+from ipc.server import Responder
+from ipc.server import Server as Socket
+from marianne.daemon import handlers
+from marianne.daemon.call import Call, error_of
+from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+
+class Server(Actor):
+    """Owns ``conductor.sock``. A mutating request that was decided finds its answer on disk."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+
+    def on_start(self) -> None:
+        """Binds the socket; the conductor's lock makes us its only owner."""
+        self._reader = Reader(self._context.home.db)
+        self._socket = Socket(self._context.home.conductor_sock, self._arrived)
+        self._socket.start()
+        for note in self._socket.notes:
+            log.warning("socket_note", note=note)
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the socket; what was answered is sent, who still waits asks again elsewhere."""
+        self._socket.stop()
+        self._reader.close()
+
+    def _arrived(self, request: Request, responder: Responder) -> None:
+        # In the I/O thread.
+        self.ref.tell(Server.request, request, responder)
+
+    def request(self, request: Request, responder: Responder) -> None:
+        """Handles one request; every path ends in exactly one answer."""
+        try:
+            handler = handlers.find(request.method)
+            if handler.MUTATING:
+                packed = self._reader.reply(request.id)
+                if packed is not None:
+                    responder.ok_packed(packed)
+                    return
+            params = handlers.validate(handler, request.params)
+            remaining = max(0.001, responder.remaining())
+            call = Call(self._context, self._reader, request.id, remaining)
+            value = handler.handle(call, params)
+        except Exception as error:  # noqa: BLE001 - answered with its code, logged if unforeseen
+            _refuse(responder, error)
+            return
+        if isinstance(value, Future):
+            value.on_done(lambda future: _answer(responder, future))
+        else:
+            responder.ok(value)
+
+
+def _answer(responder: Responder, future: Future[Any]) -> None:
+    outcome = future.outcome()
+    if outcome.error is not None:
+        _refuse(responder, outcome.error)
+    else:
+        responder.ok(outcome.value)
+
+
+def _refuse(responder: Responder, error: BaseException) -> None:
+    refusal = error_of(error)
+    responder.error(refusal.code, refusal.message, hint=refusal.hint, data=refusal.data)

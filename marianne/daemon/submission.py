@@ -1,0 +1,137 @@
+"""From a request and a readable score to a new job: its id, its row, its first changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipc import codec
+from marianne.daemon.parser import Parsed, ParseRequest
+from marianne.daemon.refusal import Refused
+from marianne.home import Home
+from marianne.state import ids
+from marianne.state.changes import AddEvent, Change, InsertJob, RememberReply
+from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import JobFilter, Reader
+
+if TYPE_CHECKING:
+    from marianne.daemon.types import JobRequest
+
+
+def parse_request(request: JobRequest, home: Home) -> ParseRequest:
+    """What the parser has to read; relative paths are the client's."""
+    cwd = Path(request.client_cwd or Path.cwd())
+    path = str(cwd / request.config_path) if request.config_path else None
+    workspace = str(cwd / request.workspace) if request.workspace else None
+    return ParseRequest(
+        path=os.path.normpath(path) if path else None,
+        text=request.score,
+        base_dir=str(Path(path).parent if path else cwd),
+        workspace=os.path.normpath(workspace) if workspace else None,
+        variables=dict(request.variables),
+        instruments=str(home.instruments),
+        search_path=request.environment.get("PATH", os.defpath),
+        prompts=request.dry_run,
+    )
+
+
+def config_path(request: JobRequest) -> str | None:
+    """The absolute path of the score's file, or None for one that came as text alone."""
+    if request.config_path is None:
+        return None
+    return os.path.normpath(Path(request.client_cwd or Path.cwd()) / request.config_path)
+
+
+def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Collection[str]) -> str:
+    """The new job's id: the one asked for, else from the score's name, never used before.
+
+    Refuses with ``conflict`` when the same file's last job is not over (unless another id was
+    asked for), or when the id asked for is or was in use.
+    """
+    path = config_path(request)
+    if request.id is not None:
+        ids.check(request.id)
+        if request.id in naming or reader.taken(request.id):
+            raise Refused(
+                "conflict",
+                f"the job id {request.id!r} is taken; ids are never used again",
+                hint="choose another one, or leave --id away",
+            )
+        return request.id
+    if path is not None:
+        page = reader.jobs(JobFilter(config_path=path), limit=1)
+        last = page.jobs[0].row if page.jobs else None
+        if last is not None and not last.status.terminal:
+            raise Refused(
+                "conflict",
+                f"{path} has a job that is not over: {last.job_id} is {last.status}",
+                hint=f"`marianne resume {last.job_id}`, `marianne cancel {last.job_id}`,"
+                " or run it beside with `--id NEW`",
+                data={"job_id": last.job_id, "status": str(last.status)},
+            )
+    return ids.next_free(
+        ids.from_name(parsed.name), lambda name: name in naming or reader.taken(name)
+    )
+
+
+def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> JobRow:
+    """The row of a job that was just accepted."""
+    return JobRow(
+        job_id=job_id,
+        name=parsed.name,
+        status=JobStatus.QUEUED,
+        workspace=parsed.workspace,
+        submitted_at=now,
+        sheet_count=parsed.sheet_count,
+        config_path=config_path(request),
+        priority=request.priority,
+        config_hash=parsed.config_hash,
+        options={"variables": dict(request.variables), "start_sheet": request.start_sheet},
+    )
+
+
+def changes(
+    row: JobRow,
+    request: JobRequest,
+    parsed: Parsed,
+    reply: dict[str, Any],
+    request_id: str | None,
+    now: float,
+) -> list[Change]:
+    """One transaction: the job, the event that says so, and the answer to the request."""
+    batch: list[Change] = [
+        InsertJob(row, parsed.plan, parsed.score, codec.pack(request.environment)),
+        AddEvent(
+            row.job_id,
+            None,
+            "job.submitted",
+            {"name": row.name, "sheets": row.sheet_count, "config_path": row.config_path},
+            now,
+        ),
+    ]
+    if request_id is not None:
+        batch.append(RememberReply(request_id, codec.pack(reply), now))
+    return batch
+
+
+def response(row: JobRow, parsed: Parsed) -> dict[str, Any]:
+    """The JobResponse of an accepted job."""
+    return {
+        "job_id": row.job_id,
+        "status": "accepted",
+        "message": f"{row.sheet_count} sheets in {row.workspace}",
+        "warnings": parsed.warnings,
+    }
+
+
+def dry_run_response(parsed: Parsed) -> dict[str, Any]:
+    """The JobResponse of a dry run: what would run, nothing kept."""
+    return {
+        "job_id": "",
+        "status": "accepted",
+        "message": f"dry run: {parsed.sheet_count} sheets would run in {parsed.workspace}",
+        "warnings": parsed.warnings,
+        "plan": {"name": parsed.name, "workspace": parsed.workspace, "sheets": parsed.sheets},
+    }

@@ -1,0 +1,71 @@
+"""The conductor's supervision tree: who is started, in which order, and who goes down with whom.
+
+docs/architecture.md has the picture. rest_for_one: what stands above a crashed part (later in the
+list) stands on its state and is restarted with it; what stands below goes on.
+"""
+
+from __future__ import annotations
+
+from actors import ActorRef, ChildSpec, Supervisor
+from marianne.daemon.context import Context
+from marianne.daemon.events import Events
+from marianne.daemon.health import HealthChecker
+from marianne.daemon.jobs import Jobs
+from marianne.daemon.link import Link
+from marianne.daemon.manager import JobManager
+from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.parser import Parser
+from marianne.daemon.rates import RateLimitCoordinator
+from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.server import Server
+from marianne.daemon.store import Store
+
+ROOT_INTENSITY = 10
+ROOT_PERIOD = 30.0
+
+
+def services(context: Context) -> list[ChildSpec]:
+    """Parts that nobody's state depends on: each is restarted alone."""
+    given = (context,)
+    return [
+        ChildSpec(id="events", cls=Events, args=given),
+        ChildSpec(id="link", cls=Link, args=given),
+        ChildSpec(id="monitor", cls=ResourceMonitor, args=given),
+        ChildSpec(id="rates", cls=RateLimitCoordinator, args=given),
+        ChildSpec(id="parser", cls=Parser, args=given),
+        ChildSpec(id="health", cls=HealthChecker, args=given),
+    ]
+
+
+def children(context: Context) -> list[ChildSpec]:
+    """The children of the root, in start order."""
+    given = (context,)
+    return [
+        ChildSpec(id="store", cls=Store, args=given, shutdown=30.0),
+        ChildSpec(
+            id="services",
+            cls=Supervisor,
+            kwargs={
+                "strategy": "one_for_one",
+                "intensity": ROOT_INTENSITY,
+                "period": ROOT_PERIOD,
+                "children": services(context),
+            },
+        ),
+        ChildSpec(id="scheduler", cls=GlobalSheetScheduler, args=given),
+        ChildSpec(id="jobs", cls=Jobs),
+        ChildSpec(id="manager", cls=JobManager, args=given),
+        ChildSpec(id="server", cls=Server, args=given),
+    ]
+
+
+def start(context: Context) -> ActorRef[Supervisor]:
+    """Starts the whole tree; raises the first child's start error with its cause."""
+    return context.system.spawn(
+        Supervisor,
+        strategy="rest_for_one",
+        intensity=ROOT_INTENSITY,
+        period=ROOT_PERIOD,
+        children=children(context),
+        name="root",
+    )

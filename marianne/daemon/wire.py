@@ -1,0 +1,94 @@
+"""How state looks to a client: events, jobs and sheets as the maps of docs/protocol.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marianne.score.plan import Plan
+from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """RFC 3339 in UTC with microseconds and Z, always 27 characters; None stays None."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def event_map(event: Event) -> dict[str, Any]:
+    """The body of a published event."""
+    return {
+        "seq": event.seq,
+        "prev": event.prev,
+        "ts": timestamp(event.ts),
+        "job_id": event.job_id,
+        "sheet_num": event.sheet_num,
+        "event": event.event,
+        "data": event.data,
+    }
+
+
+def job_map(job: JobRow, progress: Mapping[str, int]) -> dict[str, Any]:
+    """A job without its sheets, as ``list`` shows it."""
+    return {
+        "job_id": job.job_id,
+        "name": job.name,
+        "status": str(job.status),
+        "reason": job.reason,
+        "workspace": job.workspace,
+        "config_path": job.config_path,
+        "priority": job.priority,
+        "submitted_at": timestamp(job.submitted_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+        "error": job.error,
+        "progress": dict(progress),
+    }
+
+
+def sheet_maps(
+    plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]
+) -> list[dict[str, Any]]:
+    """Sheets as ``status`` shows them, in the order of ``nums``."""
+    return [sheet_map(plan, rows, num) for num in nums]
+
+
+def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> dict[str, Any]:
+    """One sheet. A pending sheet whose needs are all satisfied shows as ready."""
+    sheet = plan.sheets[num - 1]
+    row = rows.get(num) or SheetRow(num)
+    instrument = sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
+    status = row.status
+    if status is SheetStatus.PENDING and all(_satisfied(rows.get(n)) for n in sheet.needs):
+        status = SheetStatus.READY
+    ended = row.started_at is not None and row.finished_at is not None
+    error = None
+    if row.category or row.code or row.message:
+        error = {"category": row.category, "code": row.code, "message": row.message}
+    return {
+        "num": num,
+        "name": sheet.name,
+        "status": str(status),
+        "attempt": row.attempt,
+        "instrument": instrument.profile,
+        "model": instrument.model,
+        "exit_code": row.exit_code,
+        "signal": row.signal,
+        "started_at": timestamp(row.started_at),
+        "finished_at": timestamp(row.finished_at),
+        "duration_seconds": round(row.finished_at - row.started_at, 6)  # type: ignore[operator]
+        if ended
+        else None,
+        "validations": row.validations,
+        "error": error,
+        "left_running": row.left_running,
+    }
+
+
+def _satisfied(row: SheetRow | None) -> bool:
+    return row is not None and (
+        row.status is SheetStatus.COMPLETED
+        or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
+    )

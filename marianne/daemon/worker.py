@@ -1,0 +1,266 @@
+"""The owner of one job's worker process.
+
+It starts the process, or takes over the one that an earlier incarnation (or an earlier conductor)
+recorded; proves that it lives by pid and start time; carries messages between it and the job
+actor; and ends it when the job ends or the conductor stops. A group restart leaves the process
+alone (*detach*): its sheets go on and the next incarnation finds it by its record.
+
+What a restart finds: started, not recorded: the process gets no ``welcome``, its conductor's link
+knows no such worker, and it ends itself after its grace; recorded, no hello yet: adopted, and
+killed by its record if no hello comes by the deadline; alive: adopted with its sheets; dead:
+swept, and a new process says from the spool what was not acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from actors import Actor, ExitReason, Outcome, Promise
+from actors.process import Process, ProcessExit
+from marianne.daemon.context import Context
+from marianne.daemon.effects import Run
+from marianne.daemon.log import get_logger
+from marianne.daemon.store import WRITE_DEADLINE, Store
+from marianne.run.confine import sweep_orphans
+from marianne.run.procfs import boot_id
+from marianne.run.worker import worker_main
+from marianne.state.changes import UpdateJob
+from marianne.state.models import JobRow
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+HELLO_DEADLINE = 10.0
+"""Seconds until a worker that said no hello is killed by its recorded identity."""
+
+END_MARGIN = 3.0
+"""Seconds beyond the grace until a worker that does not end is killed itself."""
+
+
+class WorkerLost(Exception):  # noqa: N818 - it says what happened
+    """The worker process ended by itself or was killed; its job goes on from the checkpoint."""
+
+
+class Worker(Actor):
+    """One per admitted job; ``job:<id>/worker``."""
+
+    def __init__(self, context: Context, job_id: str) -> None:
+        super().__init__()
+        self._context = context
+        self._job_id = job_id
+        self._recorded = False
+        self._asked = False
+        self._hello: dict[str, Any] | None = None
+        self._ending: list[Promise[None]] = []
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Adopts the recorded process if it lives, else starts one."""
+        with Reader(self._context.home.db) as reader:
+            job = reader.job(self._job_id)
+            if job is None:
+                raise LookupError(f"no job {self._job_id} in the database")
+            self._process = self._adopt(job) or self._spawn(reader)
+        self._context.workers[self._process.pid] = self._process
+        self._identity = f"{self._job_id}/{self._process.pid}-{self._process.start_time}".encode()
+        self.watch(self._process)
+        self.send_after(HELLO_DEADLINE, self.hello_missing)
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Ends the process if the conductor ends it all; else leaves it to the next incarnation."""
+        if self._context.stop.keeps_workers or not self._process.alive():
+            return
+        grace = 0.0 if self._context.stop.mode == "force" else self._grace
+        self._send({"kind": "stop", "grace": grace, "category": "stopped"})
+        if not self._process.wait(grace + END_MARGIN):
+            self._process.signal(signal.SIGKILL)
+            self._process.wait(END_MARGIN)
+        self._context.workers.pop(self._process.pid, None)
+        self._sweep()
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """The process is gone: what it left is ended, whoever waits is told, else we crash."""
+        self._context.workers.pop(process.pid, None)
+        left = self._sweep()
+        if self._ending:
+            for promise in self._ending:
+                promise.set(None)
+            return
+        log.warning(
+            "worker_lost",
+            job_id=self._job_id,
+            pid=process.pid,
+            exit_code=ending.exit_code,
+            signal=ending.signal,
+            swept=left,
+        )
+        raise WorkerLost(f"worker process {process.pid} of job {self._job_id} ended: {ending}")
+
+    # -- from the job actor ---------------------------------------------------------------------
+
+    def report(self) -> None:
+        """The job actor (re)started and wants to hear ``worker_up`` with what is running."""
+        self._asked = True
+        if self._hello is not None:
+            # What was said at the time of the hello may be old by now.
+            self._hello = None
+            self._send({"kind": "report"})
+        self._tell_up()
+
+    def run(self, runs: Sequence[Run]) -> None:
+        """Starts attempts, all at once."""
+        sheets = [
+            {
+                "num": r.num,
+                "attempt": r.attempt,
+                "fallback": r.fallback,
+                "completion": r.completion,
+                "outputs": r.outputs,
+                "skipped": list(r.skipped),
+                "delay": 0.0,
+            }
+            for r in runs
+        ]
+        self._send({"kind": "run", "slots": None, "sheets": sheets})
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """Ends running attempts through the kill ladder; their results come as interrupted."""
+        message = {"kind": "cancel", "sheets": list(nums), "category": category}
+        self._send({**message, "grace": self._grace})
+
+    def acknowledge(self, serials: Sequence[int]) -> None:
+        """Those results are committed."""
+        self._send({"kind": "ack", "serials": list(serials)})
+
+    def finish(self) -> Promise[None]:
+        """Ends the process; answers when a look finds neither it nor anything of its sheets."""
+        promise: Promise[None] = self.promise()
+        if not self._process.alive():
+            self._sweep()
+            promise.set(None)
+            return promise
+        self._ending.append(promise)
+        self._send({"kind": "stop", "grace": self._grace, "category": "cancelled"})
+        self.send_after(self._grace + END_MARGIN, self.finish_overdue)
+        return promise
+
+    # -- from the process -----------------------------------------------------------------------
+
+    def received(self, identity: bytes, kind: str, message: dict[str, Any]) -> None:
+        """A message of a worker of this job; one of an earlier process is ignored."""
+        if identity != self._identity:
+            log.info("stale_worker_message", job_id=self._job_id, identity=repr(identity))
+            return
+        if kind == "hello":
+            welcome = {"kind": "welcome", "pid": os.getpid()}
+            self._send({**welcome, "start_time": self._context.start_time})
+            self._hello = message
+            self._tell_up()
+        elif kind in ("results", "started"):
+            from marianne.daemon.job import Job
+
+            handler = Job.results if kind == "results" else Job.started
+            self._context.job(self._job_id).tell(handler, message[_PAYLOAD[kind]])
+
+    def recorded(self, outcome: Outcome[Any]) -> None:
+        """The record of the process is on disk (or the store failed: then we start over)."""
+        if outcome.error is not None:
+            raise outcome.error
+        self._recorded = True
+        self._tell_up()
+
+    # -- timers ---------------------------------------------------------------------------------
+
+    def hello_missing(self) -> None:
+        """A stopped or stuck worker is killed by its recorded identity; we start over."""
+        if self._hello is None and self._recorded and self._process.alive():
+            log.error("worker_silent", job_id=self._job_id, pid=self._process.pid)
+            self._process.signal(signal.SIGKILL)
+
+    def finish_overdue(self) -> None:
+        """The process did not end within its grace."""
+        if self._process.alive():
+            log.error("worker_overdue", job_id=self._job_id, pid=self._process.pid)
+            self._process.signal(signal.SIGKILL)
+
+    # -- small parts ----------------------------------------------------------------------------
+
+    @property
+    def _grace(self) -> float:
+        return self._context.config.sheet_grace_seconds
+
+    def _adopt(self, job: JobRow) -> Process | None:
+        if job.worker_pid is None or job.worker_start_time is None:
+            return None
+        if job.worker_boot_id != boot_id():
+            return None
+        process = self._context.system.processes.adopt(job.worker_pid, job.worker_start_time)
+        if process is None:
+            self._sweep()
+            return None
+        self._recorded = True
+        return process
+
+    def _spawn(self, reader: Reader) -> Process:
+        home, config = self._context.home, self._context.config
+        directory = home.job_dir(self._job_id)
+        _lay_out(directory, reader, self._job_id)
+        settings = {
+            "job_id": self._job_id,
+            "job_dir": str(directory),
+            "socket": str(home.workers_sock),
+            "owner": self._context.owner,
+            "conductor_pid": os.getpid(),
+            "conductor_start_time": self._context.start_time,
+            "orphan_grace_seconds": config.orphan_grace_seconds,
+            "sheet_grace_seconds": config.sheet_grace_seconds,
+            "output_limit_bytes": config.output_limit_mb * 2**20,
+        }
+        process = self._context.system.processes.start(
+            worker_main, (settings,), f"marianne-worker {self._job_id}", die_with_parent=False
+        )
+        record = {
+            "worker_pid": process.pid,
+            "worker_start_time": process.start_time,
+            "worker_sid": process.pid,
+            "worker_boot_id": boot_id(),
+        }
+        store = self._context.store.within(WRITE_DEADLINE)
+        written = store.call(Store.write, [UpdateJob(self._job_id, record)])
+        self.pipe(written, self.recorded)
+        return process
+
+    def _tell_up(self) -> None:
+        if self._asked and self._recorded and self._hello is not None:
+            from marianne.daemon.job import Job
+
+            self._asked = False
+            self._context.job(self._job_id).tell(Job.worker_up, self._hello)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        from marianne.daemon.link import Link
+
+        self._context.link.tell(Link.send, self._identity, message)
+
+    def _sweep(self) -> list[int]:
+        spare = tuple(self._context.workers)
+        return sweep_orphans(self._context.owner, self._job_id, spare=spare)
+
+
+_PAYLOAD = {"results": "results", "started": "sheets"}
+
+
+def _lay_out(directory: Path, reader: Reader, job_id: str) -> None:
+    """Writes what the worker reads: the plan and the environment (0600), each atomically."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content in (("plan", reader.plan(job_id)), ("env", reader.environment(job_id))):
+        part = directory / f"{name}.part"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        part.rename(directory / name)
