@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
+from marianne.cli.errors import CliError
 from marianne.cli.verbs import SECTIONS, VERBS, module_of
+
+
+class ReaderLeft(Exception):  # noqa: N818 - nothing has gone wrong
+    """Who read our output has closed it: nobody is left to say anything to."""
 
 
 class LazyGroup(click.Group):
@@ -37,6 +43,15 @@ class LazyGroup(click.Group):
         near = begun or get_close_matches(name, VERBS, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         raise click.UsageError(f"there is no verb {name!r}.{guess}", ctx)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the verb. Says in our words what click would answer with codes of its own."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise CliError("interrupted", "interrupted") from None
+        except BrokenPipeError:
+            raise ReaderLeft from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verbs by section, from the table of names."""

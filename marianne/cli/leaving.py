@@ -35,6 +35,7 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
     """A conductor other than ``old`` that serves; its pid."""
     if old is not None:
         _ask(session, "restart", None)
+        _wait_for_exit(old, until)
     while True:
         if time.monotonic() >= until:
             raise CliError("timeout", "the new conductor does not answer yet", "marianne logs")
@@ -48,7 +49,6 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
             continue
         if pid != old:
             return pid
-        time.sleep(0.02)  # the old one still answers while it puts its things away
 
 
 def _ask(session: Session, mode: str, drain_seconds: float | None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from marianne.cli import exit_codes
 from marianne.cli.errors import CliError
-from marianne.cli.group import LazyGroup
+from marianne.cli.group import LazyGroup, ReaderLeft
 from marianne.cli.options import home_option
 from marianne.cli.session import Session
 
@@ -70,7 +70,7 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
         return _fail(CliError("usage", error.format_message()), as_json)
     except (click.Abort, KeyboardInterrupt):
         return _fail(CliError("interrupted", "interrupted"), as_json)
-    except BrokenPipeError:
+    except (ReaderLeft, BrokenPipeError):
         return exit_codes.BROKEN_PIPE
     except SystemExit as leaving:  # click's shell completion
         return leaving.code if isinstance(leaving.code, int) else exit_codes.OK

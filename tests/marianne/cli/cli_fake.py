@@ -24,12 +24,16 @@ class Refuse(Exception):  # noqa: N818 - it reads as what it does
 
 
 class FakeConductor:
-    """``answers[method]`` is a value, or a function of the parameters; ``asked`` is what came."""
+    """``answers[method]`` is a value, or a function of the parameters; ``asked`` is what came.
+
+    Requests of ``silent`` methods are never answered.
+    """
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {"events.since": self._since}
+        self.silent: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self._server = Server(home.conductor_sock, self._dispatch)
         self._publisher = Publisher(home.events_sock)
@@ -86,6 +90,8 @@ class FakeConductor:
 
     def _dispatch(self, request: Request, responder: Responder) -> None:
         self.asked.append((request.method, request.params))
+        if request.method in self.silent:
+            return
         if request.method not in self.answers:
             responder.error("unknown_method", f"no method {request.method}")
             return
