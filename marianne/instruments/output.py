@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from marianne.score.plan import Instrument
 
@@ -129,17 +129,17 @@ def _read_json(spec: dict[str, Any], stdout: str) -> Reading:
     value = _parse_json(stdout)
     if value is None:
         return Reading(stdout, structured=False)
-    return Reading(
-        text=_text_at(value, spec.get("result_path"), default=stdout),
-        error=_error_at(value, spec.get("error_path")),
-        usage=_usage(spec, value),
-    )
+    text = _text_at(value, spec.get("result_path"), default=stdout)
+    error = _error_at(value, spec.get("error_path"))
+    if error is True:  # a flag: what was wrong stands where the result would be
+        error = text.strip() or "the program reported an error"
+    return Reading(text, error, _usage(spec, value))
 
 
 def _read_jsonl(instrument: Instrument, stdout: str) -> Reading:
     spec, errors = instrument.output, instrument.errors
     texts: list[str] = []
-    error = None
+    error: str | None = None
     usage: dict[str, float] = {}
     limited = seen = False
     for event in _events(stdout):
@@ -147,7 +147,8 @@ def _read_jsonl(instrument: Instrument, stdout: str) -> Reading:
         kind = errors.get("rate_limit_event_type")
         if kind and _is_event(event, kind, errors.get("rate_limit_event_filter") or {}):
             limited = True
-        error = _error_at(event, spec.get("error_path")) or error
+        found = _error_at(event, spec.get("error_path"))
+        error = "the program reported an error" if found is True else found or error
         complete = _is_event(
             event, spec.get("completion_event_type"), spec.get("completion_event_filter") or {}
         )
@@ -229,14 +230,14 @@ def _text_at(value: Any, path: str | None, *, default: str) -> str:
     return "".join(item if isinstance(item, str) else json.dumps(item) for item in found)
 
 
-def _error_at(value: Any, path: str | None) -> str | None:
-    """The error at the path; false, null and empty text are none."""
+def _error_at(value: Any, path: str | None) -> str | Literal[True] | None:
+    """The error at the path, True for a bare flag; false, null and empty text are none."""
     found = [item for item in _find(value, path) if item]
     if not found:
         return None
     first = found[0]
     if first is True:
-        return "the program reported an error"
+        return True
     return first if isinstance(first, str) else json.dumps(first)
 
 
@@ -267,7 +268,7 @@ def _with_cost(reading: Reading, costs: dict[str, float]) -> Reading:
 
 @lru_cache(maxsize=256)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
+    return re.compile(text, re.IGNORECASE | re.MULTILINE)
 
 
 def _first_match(patterns: Any, text: str) -> str | None:

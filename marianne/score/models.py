@@ -31,7 +31,11 @@ def parse_duration(value: Any) -> Any:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(allow_inf_nan=False)]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(allow_inf_nan=False),
+]
 # The longest wait anyone can mean is a year; more is a typing error, and overflows timers.
 Timeout = Annotated[Duration, Field(gt=0, le=366 * 86400)]
 Wait = Annotated[Duration, Field(ge=0, le=366 * 86400)]

@@ -1,0 +1,61 @@
+"""Reading results, usage and waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from marianne.instruments.output import parse_wait, read_output
+from marianne.instruments.profile import Profile
+from marianne.score.plan import Instrument
+from marianne.score.resolve import from_profile
+
+
+def reader(costs: bool = False, **output: Any) -> Instrument:
+    models = [{"name": "m", "cost_per_1k_input": 2, "cost_per_1k_output": 10}] if costs else []
+    profile = Profile.model_validate(
+        {
+            "name": "a",
+            "models": models,
+            "cli": {"command": {"executable": "a"}, "output": output},
+        }
+    )
+    return from_profile(profile, "m")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Retry-After: 120", 120),
+        ("please try again in 5m 20s", 320),
+        ("try again in 1.5 hours", 5400),
+        ("retry in 250ms", 0.25),
+        ("resets in 2 days", 86_400),
+        ("wait for 3 minutes and 5 seconds", 185),
+        ("nothing of the kind 42", None),
+        ("retry after lunch", None),
+    ],
+)
+def test_waits_are_read_from_text(text: str, seconds: float | None) -> None:
+    assert parse_wait(text) == seconds
+
+
+def test_tokens_become_a_cost_by_the_models_prices() -> None:
+    made = reader(costs=True, format="json", result_path="r", input_tokens_path="i",
+                  output_tokens_path="o")  # fmt: skip
+    reading = read_output(made, '{"r": "x", "i": 500, "o": 100}')
+    assert reading.usage == {"input_tokens": 500, "output_tokens": 100, "cost_usd": 2.0}
+
+
+def test_output_that_is_not_of_the_format_is_taken_as_it_is() -> None:
+    reading = read_output(reader(format="json", result_path="r"), "oops {not json")
+    assert (reading.text, reading.structured) == ("oops {not json", False)
+    reading = read_output(reader(format="jsonl"), "plain\nlines")
+    assert (reading.text, reading.structured) == ("plain\nlines", False)
+
+
+def test_deeply_nested_output_does_no_harm() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    assert read_output(reader(format="json", result_path="r"), deep).structured is False
+    assert read_output(reader(format="jsonl"), '{"a":' * 50_000).structured is False
