@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from marianne.cli.errors import CliError
-from marianne.cli.feed import Feed
 from marianne.cli.session import Session
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -68,6 +67,8 @@ def wait_for_end(session: Session, job: str, until: float | None = None) -> Map:
                     if error.code not in ("deadline", "unavailable", "shutting_down"):
                         raise
 
+    from marianne.cli.feed import Feed
+
     for status in Feed(session, ask).items(until):
         if status is not None:
             return status
@@ -104,6 +105,7 @@ def tail(
     Yields None after each ``tick`` quiet seconds.
     """
     from ipc.subscriber import Subscriber
+    from marianne.cli.feed import Feed
 
     topic = f"job.{job}." if job else ""
 

@@ -1,17 +1,20 @@
-"""``marianne instruments list|show``."""
+"""``marianne instruments list|show|check``."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from marianne.cli.errors import CliError
+from marianne.cli.exit_codes import FAILED, OK
 from marianne.cli.options import VerbGroup, json_option
 from marianne.cli.render.out import print_json, say
 from marianne.cli.session import Session
 
 if TYPE_CHECKING:
+    from marianne.instruments.profile import Profile
     from marianne.instruments.registry import Registry
 
 
@@ -59,9 +62,7 @@ def list_(session: Session, as_json: bool) -> None:
 def show(session: Session, name: str, as_json: bool) -> None:
     """Show the profile of one instrument, with every default."""
     registry = _registry(session)
-    profile = registry.get(name)
-    if profile is None:
-        raise CliError("not_found", f"there is no instrument {name!r}", "marianne instruments list")
+    profile = _profile(registry, name)
     row = _row(registry, profile.name)
     if as_json:
         print_json({**row, "profile": profile.model_dump(mode="json")})
@@ -76,6 +77,35 @@ def show(session: Session, name: str, as_json: bool) -> None:
             profile.model_dump(mode="json"), sort_keys=False, allow_unicode=True
         ).rstrip()
     )
+
+
+@command.command("check")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def check(session: Session, name: str, as_json: bool) -> int:
+    """Say whether an instrument can play here, and the command it would run.
+
+    Starts nothing. Exit code 1 when it cannot.
+    """
+    from dataclasses import asdict
+
+    from marianne.cli.render.facts import print_facts
+    from marianne.instruments.probe import probe
+
+    found = probe(_profile(_registry(session), name))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_facts({**asdict(found), "command": " ".join(map(shlex.quote, found.command))})
+    return OK if found.available else FAILED
+
+
+def _profile(registry: Registry, name: str) -> Profile:
+    profile = registry.get(name)
+    if profile is None:
+        raise CliError("not_found", f"there is no instrument {name!r}", "marianne instruments list")
+    return profile
 
 
 def _registry(session: Session) -> Registry:

@@ -9,8 +9,6 @@ import click
 from marianne.cli.options import Verb
 from marianne.cli.render.out import print_json
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 
 @click.command("schema", cls=Verb)
 @click.argument("what", type=click.Choice(["score", "config", "instrument"]))
@@ -20,26 +18,16 @@ def command(what: str, as_json: bool) -> None:
 
     Editors complete and check a YAML file with it.
     """
-    print_json({"$schema": DIALECT, **_schema(what)})
+    print_json(_schema(what))
 
 
 def _schema(what: str) -> dict[str, Any]:
-    if what == "config":
-        from marianne.daemon.config import DaemonConfig
+    from marianne.score import schema
 
-        return DaemonConfig.model_json_schema()
+    if what == "score":
+        return schema.score_schema()
     if what == "instrument":
-        from marianne.instruments.profile import Profile
+        return schema.instrument_schema()
+    from marianne.daemon.config import DaemonConfig
 
-        return Profile.model_json_schema()
-    from pydantic import TypeAdapter
-
-    from marianne.score.models_reference import ReferenceScore
-    from marianne.score.models_short import ShortScore
-
-    schema = TypeAdapter(ShortScore | ReferenceScore).json_schema()
-    return {
-        "title": "Score",
-        "description": "A job: in the short or the reference's form",
-        **schema,
-    }
+    return {"$schema": schema.DIALECT, **DaemonConfig.model_json_schema()}

@@ -11,6 +11,7 @@ import click
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import note, paint, print_json, say
+from marianne.cli.render.plan import print_expansion
 from marianne.cli.render.problems import print_warnings, problem_line
 from marianne.cli.session import Session
 from marianne.cli.variables import parse_variables, var_option
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 
 @click.command("validate", cls=Verb)
 @click.argument("scores", nargs=-1, required=True, metavar="SCORE...")
+@click.option("--expand", is_flag=True, help="Show the sheets that each score becomes.")
 @var_option
 @json_option
 @click.pass_obj
 def command(
-    session: Session, scores: tuple[str, ...], variables: tuple[str, ...], as_json: bool
+    session: Session,
+    scores: tuple[str, ...],
+    expand: bool,
+    variables: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Check scores without running them.
 
@@ -36,7 +42,7 @@ def command(
 
     registry = Registry.load(session.home.instruments)
     given = parse_variables(variables)
-    reports = [_check(score, registry, given) for score in scores]
+    reports = [_check(score, registry, given, expand) for score in scores]
     if as_json:
         print_json(reports)
     else:
@@ -45,7 +51,9 @@ def command(
     return OK if all(report["valid"] for report in reports) else USAGE
 
 
-def _check(score: str, registry: Registry, variables: dict[str, str]) -> dict[str, Any]:
+def _check(
+    score: str, registry: Registry, variables: dict[str, str], expand: bool
+) -> dict[str, Any]:
     from marianne.score.errors import ScoreError
     from marianne.score.load import load_plan
 
@@ -63,6 +71,10 @@ def _check(score: str, registry: Registry, variables: dict[str, str]) -> dict[st
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]
         return {**report, "valid": False, "problems": problems, "warnings": []}
+    if expand:
+        from marianne.score.describe import describe_plan
+
+        report["plan"] = describe_plan(plan)
     return {
         **report,
         "valid": True,
@@ -80,6 +92,8 @@ def _print(report: dict[str, Any]) -> None:
         count = report["sheets"]
         verdict = paint("valid", "green")
         say(f"{report['file']}: {verdict}, {count} sheet{'' if count == 1 else 's'}")
+        if "plan" in report:
+            print_expansion(report["plan"]["sheets"])
     else:
         for problem in report["problems"]:
             note(problem_line(problem))

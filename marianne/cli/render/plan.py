@@ -1,11 +1,13 @@
-"""What a dry run would do."""
+"""What would run: the sheets of a score, and what a dry run would do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marianne.cli.render.out import clean, paint, say
+from marianne.cli.render.table import print_table
+from marianne.cli.render.values import duration
 
 
 def print_plan(response: Mapping[str, Any]) -> None:
@@ -25,3 +27,21 @@ def print_plan(response: Mapping[str, Any]) -> None:
         )
         for line in str(sheet.get("prompt") or "").rstrip().splitlines():
             say(f"       {clean(line)}")
+
+
+def print_expansion(sheets: Sequence[Mapping[str, Any]]) -> None:
+    """A row a sheet: what it waits for, who plays it, how long and how often, how many checks."""
+    rows = [
+        (
+            sheet["num"],
+            sheet["name"],
+            ", ".join(map(str, sheet["needs"])),
+            sheet["instrument"] + (f"/{sheet['model']}" if sheet["model"] else ""),
+            sheet["max_retries"] or "",
+            duration(sheet["timeout_seconds"]),
+            len(sheet["validations"]) or "",
+        )
+        for sheet in sheets
+    ]
+    headings = ("#", "SHEET", "NEEDS", "INSTRUMENT", "RETRIES", "TIMEOUT", "CHECKS")
+    print_table(headings, rows, right=(0, 4, 5, 6), indent="  ")

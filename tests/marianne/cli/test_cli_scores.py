@@ -1,0 +1,125 @@
+"""Verbs that need no conductor: validate, init, instruments, schema, logs, completion."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_init_writes_a_score_that_is_valid(marianne, tmp_path) -> None:
+    assert marianne("init").code == 0
+    told = marianne("validate", "hello.yaml")
+    assert told.code == 0, told
+    assert told.out.startswith("hello.yaml: valid, ")
+
+
+def test_init_replaces_nothing_unless_forced(marianne, tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("precious")
+    assert marianne("init", "mine").code == 5
+    assert path.read_text() == "precious"
+    assert marianne("init", "mine", "--force").code == 0
+    assert path.read_text() != "precious"
+
+
+def test_init_refuses_a_name_that_no_job_can_have(marianne, tmp_path) -> None:
+    assert marianne("init", "../up").code == 2
+
+
+@pytest.fixture
+def invalid(home, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: bad\nsheets:\n  - name: a\n    rnu: echo\n")
+    return path
+
+
+def test_validate_says_file_line_and_column(marianne, invalid) -> None:
+    told = marianne("validate", "bad.yaml")
+    assert told.code == 2
+    assert told.err.startswith("bad.yaml:4:5: sheets[0].rnu: unknown key")
+    assert told.out == "bad.yaml: invalid\n"
+
+
+def test_validate_json_reports_each_score(marianne, invalid) -> None:
+    marianne("init")
+    told = marianne("validate", "hello.yaml", "bad.yaml", "--expand", "--json")
+    assert told.code == 2
+    good, bad = told.json
+    assert (good["valid"], bad["valid"]) == (True, False)
+    assert len(good["plan"]["sheets"]) == good["sheets"]
+    assert bad["problems"][0]["line"] == 4
+
+
+def test_validate_expand_shows_a_row_a_sheet(marianne, home) -> None:
+    marianne("init")
+    told = marianne("validate", "hello.yaml", "--expand")
+    assert any(line.split()[:3] == ["1", "numbers", "shell"] for line in told.out.splitlines())
+
+
+def test_validate_of_no_file_is_a_problem_not_a_crash(marianne, home) -> None:
+    told = marianne("validate", "nope.yaml")
+    assert told.code == 2
+    assert "Traceback" not in told.err
+
+
+def test_instruments_are_listed_with_what_is_missing(marianne, home, monkeypatch) -> None:
+    profile = home.instruments / "gone.yaml"
+    profile.write_text(
+        "name: gone\ndisplay_name: Gone\nkind: cli\ncli: {command: {executable: not-a-program-x}}\n"
+    )
+    told = marianne("instruments", "list")
+    lines = {line.split()[0]: line for line in told.out.splitlines()}
+    assert "yes" in lines["shell"]
+    assert "'not-a-program-x' is not installed" in lines["gone"]
+    rows = {row["name"]: row for row in marianne("instruments", "list", "--json").json}
+    assert rows["shell"]["unavailable"] is None
+    assert rows["gone"]["source"] == str(profile)
+    assert marianne("instruments", "check", "gone").code == 1
+    assert marianne("instruments", "check", "shell").code == 0
+
+
+def test_an_instrument_is_shown_with_its_defaults(marianne, home) -> None:
+    assert "executable: bash" in marianne("instruments", "show", "shell").out
+    seen = marianne("instruments", "show", "shell", "--json").json
+    assert seen["profile"]["cli"]["command"]["executable"] == "bash"
+    assert marianne("instruments", "show", "nope").code == 4
+
+
+@pytest.mark.parametrize("what", ["score", "instrument", "config"])
+def test_schemas_are_json_schemas(marianne, home, what) -> None:
+    assert marianne("schema", what).json["$schema"].startswith("https://json-schema.org/")
+
+
+def test_the_log_is_read_without_a_conductor(marianne, home) -> None:
+    entries = [
+        {"ts": "2026-11-24T08:45:58.000000Z", "level": "info", "event": f"e{n}", "job": "wc"}
+        for n in range(3)
+    ]
+    home.log.write_text("".join(json.dumps(entry) + "\n" for entry in entries) + "no json\n")
+    told = marianne("logs", "-n", "3")
+    assert [line.split()[-2:] for line in told.out.splitlines()] == [
+        ["e1", "job=wc"],
+        ["e2", "job=wc"],
+        ["no", "json"],
+    ]
+    assert marianne("logs", "-n", "2", "--json").out.splitlines()[0] == json.dumps(entries[2])
+
+
+def test_without_a_log_there_is_nothing_to_say(marianne, home) -> None:
+    told = marianne("logs")
+    assert (told.code, told.out) == (0, "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(marianne, home, shell) -> None:
+    assert "_MARIANNE_COMPLETE" in marianne("completion", shell).out
+
+
+def test_completion_completes_verbs(marianne, home, monkeypatch) -> None:
+    monkeypatch.setenv("_MARIANNE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "marianne stat")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    told = marianne()
+    assert told.code == 0
+    assert "plain,status" in told.out
