@@ -1,0 +1,154 @@
+"""Where a socket may lie, and who may lie in wait there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from ipc.client import Client
+from ipc.endpoint import Endpoint
+from ipc.envelope import Request
+from ipc.errors import EndpointError, EndpointInUse
+from ipc.server import Responder, Server
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+STRANGER = 12345
+
+
+def echo(request: Request, responder: Responder) -> None:
+    responder.ok(request.params)
+
+
+@pytest.fixture
+def listener(place: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(place / "s.sock"))
+        listening.listen(1)
+        yield listening
+
+
+def test_the_directory_is_made_private_and_the_socket_too(place: Path) -> None:
+    server = Server(place / "a" / "b" / "s.sock", echo)
+    server.start()
+    try:
+        assert stat.S_IMODE((place / "a" / "b").stat().st_mode) == 0o700
+        assert stat.S_IMODE((place / "a" / "b" / "s.sock").stat().st_mode) == 0o600
+        assert server.notes == []
+    finally:
+        assert server.stop()
+    assert not (place / "a" / "b" / "s.sock").exists()
+
+
+def test_a_directory_that_is_open_to_others_is_tightened_and_noted(place: Path) -> None:
+    place.chmod(0o755)
+    (note,) = Endpoint(place / "s.sock").prepare()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert "755" in note
+
+
+def test_the_umask_is_back_after_a_bind(place: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        Server(place / "s.sock", echo).stop()
+        endpoint = Endpoint(place / "x.sock")
+        with pytest.raises(ZeroDivisionError):
+            endpoint.bind(lambda address: 1 / 0)
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+
+
+def test_a_living_server_is_not_deafened(place: Path, listener: socket.socket) -> None:
+    with pytest.raises(EndpointInUse):
+        Server(place / "s.sock", echo).start()
+    assert (place / "s.sock").exists()
+
+
+def test_a_stale_socket_does_not_block(place: Path, listener: socket.socket) -> None:
+    listener.close()
+    server = Server(place / "s.sock", echo)
+    server.start()
+    with Client(place / "s.sock") as client:
+        assert client.request("x", {"a": 1}) == {"a": 1}
+    assert server.stop()
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link"])
+def test_what_is_no_socket_is_never_replaced(place: Path, kind: str) -> None:
+    path = place / "s.sock"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(place / "elsewhere")
+    with pytest.raises(EndpointError, match="something else"):
+        Server(path, echo).start()
+    assert os.path.lexists(path)
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["directory", "socket", "link"])
+def test_a_strangers_place_is_refused_by_both_sides(place: Path, what: str) -> None:
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    path = home / "s.sock"
+    if what == "directory":
+        os.chown(home, STRANGER, STRANGER)
+    elif what == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(path))
+        os.chown(path, STRANGER, STRANGER)
+    else:
+        (place / "way").symlink_to(home)
+        os.chown(place / "way", STRANGER, STRANGER, follow_symlinks=False)
+        path = place / "way" / "s.sock"
+    with pytest.raises(EndpointError, match="another user"):
+        Server(path, echo).start()
+    with Client(path) as client, pytest.raises(EndpointError, match="another user"):
+        client.request("x", deadline=0.1)
+
+
+def test_our_own_link_is_followed(place: Path) -> None:
+    (place / "home").mkdir(mode=0o700)
+    (place / "way").symlink_to(place / "home")
+    assert Endpoint(place / "way" / "s.sock").prepare() == []
+
+
+def test_a_path_longer_than_a_socket_address_works(place: Path) -> None:
+    path = place / ("d" * 120) / ("e" * 120) / "s.sock"
+    server = Server(path, echo)
+    server.start()
+    assert path.is_socket()
+    with Client(path) as client:
+        assert client.request("x", {"a": 1}) == {"a": 1}
+    with pytest.raises(EndpointInUse):
+        Server(path, echo).start()
+    assert server.stop()
+    assert not path.exists()
+
+
+def test_a_name_that_is_too_long_itself_is_refused(place: Path) -> None:
+    with pytest.raises(EndpointError, match="too long"):
+        _ = Endpoint(place / ("n" * 200)).address
+
+
+def test_a_successors_socket_is_left_alone(place: Path) -> None:
+    first, second = Endpoint(place / "s.sock"), Endpoint(place / "s.sock")
+    context = zmq.Context()
+    one, two = context.socket(zmq.ROUTER), context.socket(zmq.ROUTER)
+    first.bind(one.bind)
+    one.unbind(first.address)
+    (place / "s.sock").unlink(missing_ok=True)
+    second.bind(two.bind)
+    first.remove()
+    assert (place / "s.sock").is_socket()
+    context.destroy(0)
+    second.remove()
+    assert not (place / "s.sock").exists()
