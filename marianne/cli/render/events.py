@@ -58,8 +58,9 @@ def details_of(event: Mapping[str, Any]) -> str:
     attempt = data.pop("attempt", None)
     if attempt is not None and (attempt != 1 or event["event"] != "sheet.completed"):
         words.append(f"attempt {attempt}")
+    message = data.pop("message", None) or data.pop("reason", None) or data.pop("error", None)
     exit_code = data.pop("exit_code", None)
-    if exit_code:
+    if exit_code and f"exit code {exit_code}" not in str(message):
         words.append(f"exit code {exit_code}")
     for key in ("duration", "duration_seconds"):
         if isinstance(data.get(key), int | float):
@@ -67,7 +68,6 @@ def details_of(event: Mapping[str, Any]) -> str:
     delay = data.pop("delay", data.pop("wait", None))
     if isinstance(delay, int | float) and delay:
         words.append(f"again in {duration(delay)}")
-    message = data.pop("message", None) or data.pop("reason", None) or data.pop("error", None)
     category = data.pop("category", None)
     for hidden in ("needs", "how", "instrument"):
         data.pop(hidden, None)
