@@ -260,6 +260,7 @@ def _plan(
         stagger_seconds=parallel.stagger_delay_ms / 1000 if parallel else 0.0,
         pause_between_sheets_seconds=score.pause_between_sheets_seconds or 0.0,
         score_path=os.path.abspath(path) if path else None,
+        score_dir=os.path.abspath(base_dir),
         project_root=_project_root(base_dir),
         description=score.description,
         extras=extras,

@@ -191,6 +191,7 @@ class Plan:
     stagger_seconds: float = 0.0
     pause_between_sheets_seconds: float = 0.0
     score_path: str | None = None
+    score_dir: str | None = None
     project_root: str | None = None
     description: str | None = None
     warnings: tuple[str, ...] = ()

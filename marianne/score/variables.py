@@ -12,6 +12,7 @@ def builtin_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
     names: dict[str, Any] = {
         "workspace": plan.workspace,
         "project_root": plan.project_root or plan.workspace,
+        "score_dir": plan.score_dir or plan.workspace,
         "job_name": plan.name,
         "sheet_num": sheet.num,
         "sheet_name": sheet.name,
