@@ -195,8 +195,8 @@ class Actor(_Base):
 
         timers = self.system.timers
         timer = timers.every(seconds, fire) if repeat else timers.after(seconds, fire)
-        timer.on_end = cell.timers.discard
-        cell.timers.add(timer)
+        timer.on_end = lambda ended: cell.timers.pop(ended, None)
+        cell.timers[timer] = None
         return timer
 
     # -- pykka's loop, replaced --------------------------------------------------------------

@@ -104,10 +104,11 @@ class Cell:
         self.trace: deque[tuple[float, str]] | None = None
         self.asked: Future[Any] | None = None  # the ask that is being served
         self.awaits: Cell | None = None  # whom this actor's thread waits for
-        self.promises: set[Promise[Any]] = set()
-        self.timers: set[Timer] = set()
-        self.monitors: set[Monitor] = set()  # who watches this
-        self.watching: set[Monitor] = set()  # whom this watches
+        self.promises: dict[Promise[Any], None] = {}  # these are sets, but ordered: a replay
+        # must not depend on addresses in memory
+        self.timers: dict[Timer, None] = {}
+        self.monitors: dict[Monitor, None] = {}  # who watches this
+        self.watching: dict[Monitor, None] = {}  # whom this watches
         self.owned: list[Any] = []  # processes that die with a kill of this
         self._cls = cls
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
@@ -354,7 +355,7 @@ class Cell:
             if self.reason is not None:
                 return
             self.reason = reason
-            monitors, self.monitors = self.monitors, set()
+            monitors, self.monitors = self.monitors, {}
         for promise in tuple(self.promises):
             promise.abandon(reason)
         self.promises.clear()
@@ -373,12 +374,12 @@ class Cell:
         with self._lock:
             if self.reason is not None:
                 return False
-            self.monitors.add(monitor)
+            self.monitors[monitor] = None
             return True
 
     def unwatch(self, monitor: Monitor) -> None:
         with self._lock:
-            self.monitors.discard(monitor)
+            self.monitors.pop(monitor, None)
 
     # -- notices -----------------------------------------------------------------------------
 

@@ -213,18 +213,18 @@ class Promise(Generic[T]):
 
     __slots__ = ("_future", "_open")
 
-    def __init__(self, future: Future[T] | None, opened: set[Promise[Any]]) -> None:
+    def __init__(self, future: Future[T] | None, opened: dict[Promise[Any], None]) -> None:
         self._future = future
         self._open = opened
-        opened.add(self)
+        opened[self] = None
 
     def set(self, value: T) -> None:
-        self._open.discard(self)
+        self._open.pop(self, None)
         if self._future is not None:
             self._future.answer(value)
 
     def fail(self, error: BaseException) -> None:
-        self._open.discard(self)
+        self._open.pop(self, None)
         if self._future is not None:
             self._future.refuse(error)
 

@@ -26,13 +26,13 @@ class Monitor:
         if target is None:
             self.deliver(NO_ACTOR)
         elif target.watch(self):
-            self._watcher.watching.add(self)
+            self._watcher.watching[self] = None
         else:
             self.deliver(target.reason or NO_ACTOR)
 
     def cancel(self) -> None:
         """No DOWN comes after this returns, unless it is in the mailbox already."""
-        self._watcher.watching.discard(self)
+        self._watcher.watching.pop(self, None)
         if self._target is not None:
             self._target.unwatch(self)
 
@@ -40,7 +40,7 @@ class Monitor:
         """For the end of the target."""
         from actors.address import ActorRef
 
-        self._watcher.watching.discard(self)
+        self._watcher.watching.pop(self, None)
         ref: ActorRef[Any] | None = None if self._target is None else ActorRef(self._target)
         self._watcher.mailbox.put_system((_down, Down(self._name, ref, reason)))
 

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from actors import System
+from actors.testing import Simulation
+from actors.testing.plugin import pytest_addoption, seeds
+
+__all__ = ["pytest_addoption", "seeds"]
 
 
 @pytest.fixture
@@ -15,16 +20,37 @@ def system() -> Iterator[System]:
     system.shutdown(timeout=5.0)
 
 
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5.0
+    pause = 0.0005
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in 5 s"
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)
+
+
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
     """Waits until a condition holds; fails after 5 seconds."""
+    return wait_for
 
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 5.0
-        pause = 0.0005
-        while not condition():
-            assert time.monotonic() < deadline, "the condition did not come true in 5 s"
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
 
-    return wait
+@dataclass
+class World:
+    """A system and how to wait in it."""
+
+    system: System
+    until: Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture(params=["threads", "simulated"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The test runs twice: on real threads, and on the deterministic system."""
+    if request.param == "threads":
+        system = System("test")
+        yield World(system, wait_for)
+        system.shutdown(timeout=5.0)
+        return
+    with Simulation(seed=1) as sim:
+        yield World(sim.system, sim.until)
+        sim.system.shutdown(timeout=5.0)

@@ -317,7 +317,7 @@ def test_an_actor_that_ends_stops_watching(system: System) -> None:
     watcher.ask(Watcher.watch_name, "counter")
     watcher.stop()
     assert watcher.join(5)
-    assert counter.cell().monitors == set()
+    assert counter.cell().monitors == {}
 
 
 def test_two_actors_of_one_name_cannot_be(system: System) -> None:
