@@ -36,6 +36,11 @@ def job_status(session: Session, job: str) -> Map:
     return status
 
 
+def exact_id(session: Session, job: str) -> str:
+    """The whole id of a job that was named by a prefix; fails for an unknown one."""
+    return str(session.request("job.status", {"job_id": job, "sheets": [1, 1]})["job_id"])
+
+
 def list_jobs(session: Session, *, everything: bool, statuses: list[str], limit: int) -> list[Map]:
     """At most ``limit`` jobs, newest first, without their sheets; 0 means all."""
     jobs: list[Map] = []

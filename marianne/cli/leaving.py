@@ -28,14 +28,14 @@ def end_conductor(
         pid = session.home.heart() or session.holder()
         if pid is None:
             return
-        _wait_for_exit(pid, until)
+        wait_for_exit(pid, until)
 
 
 def replace_conductor(session: Session, old: int | None, until: float) -> int:
     """A conductor other than ``old`` that serves; its pid."""
     if old is not None:
         _ask(session, "restart", None)
-        _wait_for_exit(old, until)
+        wait_for_exit(old, until)
     while True:
         if time.monotonic() >= until:
             raise CliError("timeout", "the new conductor does not answer yet", "marianne logs")
@@ -82,7 +82,7 @@ def _signal(session: Session, times: int) -> None:
         os.close(fd)
 
 
-def _wait_for_exit(pid: int, until: float | None) -> None:
+def wait_for_exit(pid: int, until: float | None) -> None:
     """Returns when the process has ended; raises when time is up."""
     try:
         fd = os.pidfd_open(pid)

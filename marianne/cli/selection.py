@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from marianne.cli import exit_codes
+from marianne.cli.completing import complete_job
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import note, print_json, say
 from marianne.cli.render.problems import print_error
@@ -39,7 +40,9 @@ status_option = click.option(
 
 def selection_options(function: F) -> F:
     """Adds ``JOB…``, ``--all`` and ``--status`` as ``jobs``, ``everything``, ``statuses``."""
-    function = click.argument("jobs", nargs=-1, metavar="[JOB]...")(function)
+    function = click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_job)(
+        function
+    )
     function = click.option("--all", "everything", is_flag=True, help="All jobs.")(function)
     return status_option(function)
 

@@ -91,16 +91,20 @@ class Session:
         deadline: float = REQUEST_SECONDS,
         client: Client | None = None,
         retry: Collection[str] = RETRIED,
+        request_id: str | None = None,
     ) -> Any:
         """The conductor's answer; raises CliError for every way of not getting one.
 
-        A refusal with a code in ``retry`` is tried again until the deadline.
+        A refusal with a code in ``retry`` is tried again until the deadline. Two requests of one
+        ``request_id`` act once.
         """
         self.need_conductor()
         from ipc.errors import CodecError, DeadlineExceeded, IpcError, RemoteError
 
         try:
-            return (client or self.client).request(method, params or {}, deadline, retry=retry)
+            return (client or self.client).request(
+                method, params or {}, deadline, request_id, retry
+            )
         except RemoteError as error:
             if error.code in RETRIED:
                 self.need_conductor()  # it may have gone for good meanwhile

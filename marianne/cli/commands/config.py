@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from marianne.cli.errors import CliError
 from marianne.cli.options import Verb, VerbGroup, json_option
 from marianne.cli.render.facts import text_of
 from marianne.cli.render.out import note, print_json
@@ -44,10 +45,13 @@ def show(session: Session, origin: bool, as_json: bool) -> None:
 
 
 def _would_be(session: Session) -> dict[str, Any]:
-    from marianne.daemon.config import load_config
+    from marianne.daemon.config import ConfigError, load_config
 
-    config, origin = load_config(session.home)
-    return {"config": config.model_dump(mode="json"), "origin": origin}
+    try:
+        loaded = load_config(session.home)
+    except ConfigError as error:
+        raise CliError("invalid_config", str(error)) from None
+    return {"config": loaded.config.model_dump(mode="json"), "origin": dict(loaded.origins)}
 
 
 def _origin(word: str) -> Cell:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from marianne.cli import jobs
+from marianne.cli.completing import optional_job_argument
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.events import print_event
 from marianne.cli.render.out import print_json
@@ -15,7 +16,7 @@ from marianne.cli.session import Session
 
 
 @click.command("events", cls=Verb)
-@click.argument("job", required=False)
+@optional_job_argument
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens (a job: to its end).")
 @click.option(
     "--from",
@@ -49,7 +50,7 @@ def _events(
 ) -> Iterable[dict[str, Any] | None]:
     after = max(0, (start or 0) - 1)
     if not follow:
-        return jobs.past_events(session, _exact(session, job), after)
+        return jobs.past_events(session, job and jobs.exact_id(session, job), after)
     last = jobs.events_page(session, None, after, limit=1)["last"]
     if job is None:
         return jobs.tail(session, None, last if start is None else after)
@@ -63,10 +64,3 @@ def _events(
         after,
         stop=lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last,
     )
-
-
-def _exact(session: Session, job: str | None) -> str | None:
-    """The whole id of a job that was named by a prefix; fails for an unknown one."""
-    if job is None:
-        return None
-    return str(session.request("job.status", {"job_id": job, "sheets": [1, 1]})["job_id"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from marianne.cli.completing import job_argument
 from marianne.cli.following import detaching
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import note, print_json
@@ -20,7 +21,7 @@ QUICK, SLOW = 0.05, 1.0
 
 
 @click.command("output", cls=Verb)
-@click.argument("job")
+@job_argument
 @click.argument("sheet", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on printing until the sheet has ended.")
 @click.option("--stderr", "stream", flag_value="err", help="What it wrote to standard error.")

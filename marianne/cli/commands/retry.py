@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marianne.cli.completing import job_argument
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import print_json, say
 from marianne.cli.session import Session
@@ -11,7 +12,7 @@ from marianne.cli.sheets import sheet_number
 
 
 @click.command("retry", cls=Verb)
-@click.argument("job")
+@job_argument
 @click.argument("sheets", nargs=-1, metavar="[SHEET]...")
 @json_option
 @click.pass_obj

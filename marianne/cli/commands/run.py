@@ -17,11 +17,8 @@ from marianne.cli.options import Verb, json_option, timeout_option
 from marianne.cli.render.out import note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
-from marianne.cli.start import start_conductor
+from marianne.cli.submitting import submit
 from marianne.cli.variables import parse_variables, var_option
-
-SUBMIT_SECONDS = 60.0
-"""Reading and expanding a score of many thousand sheets is part of the answer."""
 
 
 @click.command("run", cls=Verb)
@@ -78,13 +75,7 @@ def command(
         "self_healing_auto_confirm": False,
         "chain_depth": None,
     }
-    if no_start:
-        session.need_conductor()
-    elif not session.running():
-        started = start_conductor(session)
-        if not started.already_running and sys.stderr.isatty():
-            note(f"started a conductor (pid {started.pid})")
-    response = session.request("job.submit", params, deadline=SUBMIT_SECONDS)
+    response = submit(session, params, may_start=not no_start)
     if response["status"] not in ("accepted", "pending"):
         raise CliError("conflict", response.get("message") or "the job was not accepted")
     print_warnings(response.get("warnings") or [])

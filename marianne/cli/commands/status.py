@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from marianne.cli import jobs
+from marianne.cli.completing import optional_job_argument
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import print_json
 from marianne.cli.session import Session
 
 
 @click.command("status", cls=Verb)
-@click.argument("job", required=False)
+@optional_job_argument
 @json_option
 @click.pass_obj
 def command(session: Session, job: str | None, as_json: bool) -> None:

@@ -12,14 +12,19 @@ from marianne.cli.render.out import print_json, say
 from marianne.cli.selection import confirm
 from marianne.cli.session import Session
 
+CONFIGURED = -1.0
+"""``--drain`` without a time: the conductor's own ``shutdown_timeout_seconds``."""
+
 
 @click.command("stop", cls=Verb)
 @click.option(
     "--drain",
-    is_flag=True,
-    help="Let running sheets finish first, as long as the configuration allows.",
+    type=Seconds(),
+    is_flag=False,
+    flag_value=CONFIGURED,
+    metavar="[TIME]",
+    help="Let running sheets finish first, at most this long (default: as configured).",
 )
-@click.option("--drain-time", type=Seconds(), metavar="TIME", help="The same, at most this long.")
 @click.option("--cancel", is_flag=True, help="Cancel all jobs.")
 @click.option("--force", is_flag=True, help="Kill running sheets at once.")
 @timeout_option
@@ -28,8 +33,7 @@ from marianne.cli.session import Session
 @click.pass_obj
 def command(
     session: Session,
-    drain: bool,
-    drain_time: float | None,
+    drain: float | None,
     cancel: bool,
     force: bool,
     timeout: float | None,
@@ -41,16 +45,16 @@ def command(
     Returns when none of them is left. Running sheets get a grace, then they are killed; unfinished
     jobs go on at the next start.
     """
-    drain = drain or drain_time is not None
-    if drain + cancel + force > 1:
+    draining = drain is not None
+    if draining + cancel + force > 1:
         raise click.UsageError("--drain, --cancel and --force exclude each other")
-    mode = "drain" if drain else "cancel" if cancel else "force" if force else "stop"
+    mode = "drain" if draining else "cancel" if cancel else "force" if force else "stop"
     pid = session.holder()
     if pid is not None:
         if cancel:
             confirm("Cancel all jobs and stop the conductor?", yes)
         until = None if timeout is None else time.monotonic() + timeout
-        end_conductor(session, mode, drain_time, until)
+        end_conductor(session, mode, None if drain == CONFIGURED else drain, until)
     if as_json:
         print_json({"stopped": pid is not None, "pid": pid})
     else:

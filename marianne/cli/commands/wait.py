@@ -7,6 +7,7 @@ import time
 import click
 
 from marianne.cli import jobs as ask
+from marianne.cli.completing import complete_job
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
 from marianne.cli.following import detaching, follow
 from marianne.cli.options import Verb, json_option, timeout_option
@@ -15,7 +16,7 @@ from marianne.cli.session import Session
 
 
 @click.command("wait", cls=Verb)
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_job)
 @click.option(
     "--follow", "-f", "follow_it", is_flag=True, help="Show the progress meanwhile (of one job)."
 )
@@ -33,6 +34,7 @@ def command(
     if follow_it and len(jobs) > 1:
         raise click.UsageError("--follow shows one job")
     until = None if timeout is None else time.monotonic() + timeout
+    jobs = tuple(ask.exact_id(session, job) for job in jobs)  # an unknown one fails at once
     ended = []
     with detaching(", ".join(jobs)):
         for job in jobs:

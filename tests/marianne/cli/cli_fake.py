@@ -43,6 +43,7 @@ class FakeConductor:
         assert lock is not None
         lock.write(os.getpid())
         self._lock = lock
+        self._locked = True
         self._server.start()
         self._publisher.start()
         return self
@@ -55,7 +56,13 @@ class FakeConductor:
     ) -> None:
         self._publisher.stop()
         self._server.stop()
-        self._lock.release()
+        self.leave()
+
+    def leave(self) -> None:
+        """Lets the lock go, as a conductor does at its end."""
+        if self._locked:
+            self._locked = False
+            self._lock.release()
 
     def params(self, method: str) -> dict[str, Any]:
         """The parameters of the last request for a method."""

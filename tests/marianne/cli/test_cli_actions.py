@@ -155,3 +155,29 @@ def test_no_such_sheet_exits_4(marianne, conductor) -> None:
 
     conductor.answers["job.output"] = answer
     assert marianne("output", "wc", "9").code == 4
+
+
+@pytest.mark.parametrize(
+    ("argv", "mode", "seconds"),
+    [
+        ((), "stop", None),
+        (("--drain",), "drain", None),
+        (("--drain", "5m"), "drain", 300.0),
+        (("--cancel", "--yes"), "cancel", None),
+        (("--force",), "force", None),
+    ],
+)
+def test_stop_asks_for_the_way_that_was_named(
+    marianne, conductor, monkeypatch, argv, mode, seconds
+) -> None:
+    conductor.answers["daemon.shutdown"] = {"stopping": True}
+    monkeypatch.setattr(
+        "marianne.cli.leaving.wait_for_exit", lambda _pid, _until: conductor.leave()
+    )
+    assert marianne("stop", *argv).code == 0
+    assert conductor.params("daemon.shutdown") == {"mode": mode, "drain_seconds": seconds}
+
+
+def test_ways_to_stop_exclude_each_other(marianne, conductor) -> None:
+    assert marianne("stop", "--force", "--drain").code == 2
+    assert conductor.asked == []

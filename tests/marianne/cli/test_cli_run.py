@@ -89,6 +89,7 @@ def test_waiting_goes_on_when_one_slice_of_it_is_over(marianne, conductor, score
             raise refusal
         return ENDED
 
+    conductor.answers["job.status"] = JOB
     conductor.answers["job.wait"] = answer
     assert marianne("wait", "wc").code == 0
     assert answers == []
@@ -200,3 +201,42 @@ def test_what_cannot_be_a_score_is_never_sent(marianne, conductor, score, argv) 
 def test_no_start_refuses_when_no_conductor_runs(marianne, score) -> None:
     told = marianne("run", "wc.yaml", "--no-start")
     assert told.code == 3
+
+
+def test_a_conductor_that_stops_is_replaced_and_the_job_submitted_once(
+    marianne, conductor, score, monkeypatch
+) -> None:
+    refusals = [Refuse("shutting_down", "the conductor is stopping")]
+
+    def answer(_params):
+        if refusals:
+            raise refusals.pop()
+        return ACCEPTED
+
+    conductor.answers["job.submit"] = answer
+    ended: list[int | None] = []
+    monkeypatch.setattr("marianne.cli.leaving.wait_for_exit", lambda pid, _until: ended.append(pid))
+    told = marianne("run", "wc.yaml")
+    assert told.code == 0
+    assert ended == [conductor.home.holder()]
+
+
+def test_with_no_start_a_conductor_that_stops_is_try_again_later(
+    marianne, conductor, score
+) -> None:
+    def answer(_params):
+        raise Refuse("shutting_down", "the conductor is stopping")
+
+    conductor.answers["job.submit"] = answer
+    assert marianne("run", "wc.yaml", "--no-start").code == 75
+
+
+def test_waiting_for_several_jobs_fails_at_once_for_an_unknown_one(marianne, conductor) -> None:
+    def answer(params):
+        if params["job_id"] == "nope":
+            raise Refuse("not_found", "no job 'nope'")
+        return JOB
+
+    conductor.answers["job.status"] = answer
+    assert marianne("wait", "wc", "nope").code == 4
+    assert "job.wait" not in [method for method, _ in conductor.asked]

@@ -123,3 +123,12 @@ def test_completion_completes_verbs(marianne, home, monkeypatch) -> None:
     told = marianne()
     assert told.code == 0
     assert "plain,status" in told.out
+
+
+def test_completion_completes_job_ids(marianne, conductor, monkeypatch) -> None:
+    jobs = [{"job_id": name} for name in ("word-count", "wc", "other")]
+    conductor.answers["job.list"] = {"jobs": jobs, "cursor": None, "total": 3}
+    monkeypatch.setenv("_MARIANNE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "marianne status w")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert marianne().out.split() == ["plain,word-count", "plain,wc"]

@@ -91,6 +91,7 @@ def test_the_end_of_the_conductor_ends_the_waiting_with_3(home, tmp_path) -> Non
         "from marianne.home import Home\n"
         "fake = FakeConductor(Home(sys.argv[1]))\n"
         "fake.silent.add('job.wait')\n"
+        "fake.answers['job.status'] = {'job_id': 'wc'}\n"
         "with fake:\n"
         "    print('ready', flush=True)\n"
         "    sys.stdin.read()\n"
