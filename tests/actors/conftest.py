@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from stage import Stage
 
 from actors import System
 from actors.testing import Simulation
@@ -54,3 +55,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     with Simulation(seed=1) as sim:
         yield World(sim.system, sim.until)
         sim.system.shutdown(timeout=5.0)
+
+
+@pytest.fixture
+def stage(world: World) -> Stage:
+    return Stage(world)
