@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+# More of the same kind help nobody, and a broken score of 10,000 sheets can have as many.
+MAX_PROBLEMS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,20 +48,26 @@ class Problem:
 class ScoreError(ValueError):
     """The score cannot be run as it stands. Its author's fault; nothing was changed.
 
-    ``problems`` holds everything that was found, in the order of the file, never empty.
+    ``problems`` holds what was found, in the order of the file, never empty; of very many it
+    holds the first, and ``more`` counts the others.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(problems, key=lambda p: (p.line, p.column))
+    def __init__(self, problems: Iterable[Problem], more: int = 0) -> None:
+        found = sorted(problems, key=lambda p: (p.line, p.column))
+        self.problems = found[:MAX_PROBLEMS]
+        self.more = more + len(found) - len(self.problems)
         super().__init__(self.render())
 
     def render(self) -> str:
         """One line a problem."""
-        return "\n".join(problem.render() for problem in self.problems)
+        lines = [problem.render() for problem in self.problems]
+        if self.more:
+            lines.append(f"{self.problems[0].file}: and {self.more:,} more")
+        return "\n".join(lines)
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     """A hint naming the known words nearest to ``name``, or None when none is near."""
     words = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(str(name), words, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name)[:100], words, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None

@@ -34,22 +34,25 @@ def make_cells(
     stages: Sequence[Stage],
     report: Report,
     where: Callable[[int], Sequence[PathPart]],
+    width: Callable[[int], Sequence[PathPart]],
     label: Callable[[int], str],
 ) -> list[Cell]:
     """The sheets of the stages; nothing, with the errors reported, when they cannot be made.
 
-    ``where`` is the place of a stage's needs in the file; ``label`` is what its author calls it.
+    ``where`` is the place of a stage's needs in the file, ``width`` that of its fan-out, ``label``
+    what its author calls it.
     """
     total = count_sheets(stages)
     if total > MAX_SHEETS:
         largest = max(stages, key=lambda stage: stage.count)
         message = f"the score would make {total:,} sheets; at most {MAX_SHEETS:,} are allowed"
-        report.error(where(largest.num), message)
+        report.error(width(largest.num), message)
         return []
     edges = count_edges(stages)
     if edges > MAX_EDGES:
         message = f"the sheets would have {edges:,} dependencies; at most {MAX_EDGES:,}"
-        report.error(where(stages[-1].num), message, "put one sheet between the two wide ones")
+        widest = max(stages, key=lambda stage: stage.count)
+        report.error(width(widest.num), message, "put one sheet between the two wide ones")
         return []
     cycle = find_cycle({stage.num: stage.needs for stage in stages})
     if cycle:

@@ -51,6 +51,7 @@ class ReferenceExpander:
                 stages,
                 self._report,
                 lambda num: ["sheet", "dependencies", num],
+                lambda num: ["sheet", "fan_out", num],
                 str,
             )
             if stages

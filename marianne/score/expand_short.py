@@ -49,12 +49,14 @@ class ShortExpander:
 
     def expand(self) -> Expansion:
         """All sheets, in the order of the list."""
+        score = self._score.sheets
         stages = self._stages()
         cells = make_cells(
             stages,
             self._report,
             lambda num: ["sheets", num - 1, "needs"],
-            lambda num: self._score.sheets[num - 1].name,
+            lambda num: ["sheets", num - 1, "each" if score[num - 1].each else "fan_out"],
+            lambda num: score[num - 1].name,
         )
         sheets: list[SheetPlan] = []
         paths: dict[int, list[PathPart]] = {}
@@ -62,7 +64,7 @@ class ShortExpander:
         for stage in stages:
             if not cells:
                 break
-            own = self._score.sheets[stage.num - 1]
+            own = score[stage.num - 1]
             sheets += self._sheets(own, cells[start : start + stage.count], len(cells), len(stages))
             paths[stage.num] = ["sheets", stage.num - 1, "run" if own.run is not None else "prompt"]
             start += stage.count

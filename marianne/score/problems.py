@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from marianne.score.document import Document
-from marianne.score.errors import Problem, ScoreError, did_you_mean
+from marianne.score.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean
 from marianne.score.models_rules import RULE_TYPES, Rule
 
 M = TypeVar("M", bound=BaseModel)
@@ -39,12 +39,13 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise ScoreError(_problems(model, document, error)) from None
+        more = max(0, error.error_count() - MAX_PROBLEMS)
+        raise ScoreError(_problems(model, document, error), more) from None
 
 
 def _problems(model: type[BaseModel], document: Document, error: ValidationError) -> list[Problem]:
     found: list[Problem] = []
-    for item in error.errors(include_url=False):
+    for item in error.errors(include_url=False)[:MAX_PROBLEMS]:
         kind, value = item["type"], item.get("input")
         path = _real_path(document.data, item["loc"], missing=kind == "missing")
         message = _PLAIN.get(kind) or _message(item["msg"])

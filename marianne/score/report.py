@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from marianne.score.document import Document, PathPart
-from marianne.score.errors import Problem, ScoreError
-
-# More of the same kind help nobody, and a broken score of 10,000 sheets can have as many.
-MAX_ERRORS = 100
+from marianne.score.errors import MAX_PROBLEMS, Problem, ScoreError
 
 
 @dataclass(slots=True)
@@ -19,18 +16,23 @@ class Report:
     document: Document
     errors: dict[Problem, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    more: int = 0
 
     def error(
         self, path: Sequence[PathPart], message: str, hint: str | None = None, *, key: bool = False
     ) -> None:
         """Notes what is wrong at ``path``."""
-        if len(self.errors) < MAX_ERRORS:
+        if len(self.errors) < MAX_PROBLEMS:
             self.errors[self.document.problem(path, message, hint, key=key)] = None
+        else:
+            self.more += 1
 
     def add(self, problem: Problem) -> None:
         """Notes a problem that has its place already."""
-        if len(self.errors) < MAX_ERRORS:
+        if len(self.errors) < MAX_PROBLEMS:
             self.errors[problem] = None
+        else:
+            self.more += 1
 
     def warn(self, message: str) -> None:
         """Notes what does not stop the score from running."""
@@ -39,4 +41,4 @@ class Report:
     def raise_if_any(self) -> None:
         """ScoreError with all errors, if there are any."""
         if self.errors:
-            raise ScoreError(self.errors)
+            raise ScoreError(self.errors, self.more)

@@ -1,0 +1,96 @@
+"""Broken scores: each says what is wrong, where, and what to do about it.
+
+The first line of each file is what is expected: ``# expect: LINE:COL [PATH] | MESSAGE``.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from marianne.instruments.registry import Registry
+from marianne.score import ScoreError, load_plan
+
+BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
+REGISTRY = Registry.load()
+EXPECT = re.compile(r"# expect: (\d+):(\d+) (?:(\S+) )?\| (.*)\n")
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
+def test_a_broken_score_says_what_and_where(path: Path) -> None:
+    match = EXPECT.match(path.read_text())
+    assert match is not None
+    line, column, field, message = match.groups()
+    with pytest.raises(ScoreError) as caught:
+        load_plan(
+            str(path),
+            None,
+            base_dir=str(path.parent),
+            workspace=None,
+            variables={},
+            instruments=REGISTRY,
+        )
+    lines = caught.value.render().splitlines()
+    start = f"{path}:{line}:{column}: " + (f"{field}: " if field else "") + message
+    assert any(found.startswith(start) for found in lines), lines
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BROKEN) >= 30
+
+
+GENERATED = {
+    "flow nesting": "name: x\nsheets: " + "[" * 2_000_000,
+    "block nesting": "name: x\nsheets:\n" + "- " * 2_000_000,
+    "indented nesting": "name: x\nsheets:\n" + "".join(" " * n + "a:\n" for n in range(3000)),
+    "a number of a million digits": "name: x\nsheets: " + "9" * 1_000_000,
+    "a template that repeats": "name: x\nsheets: [{name: a, run: \"{{ 'x' * 9 ** 9 }}\"}]",
+    "a template that loops": (
+        "name: x\nsheets: [{name: a, run: '{% for i in range(10**9) %}x{% endfor %}'}]"
+    ),
+    "a very large file": "name: x\nsheets: # " + "x" * 9_000_000,
+    "control characters": "name: x\nsheets: \x00",
+    "fifty thousand unknown keys": "name: x\nsheets: [{name: a, run: b}]\n"
+    + "".join(f"key{n}: 1\n" for n in range(50_000)),
+}
+
+LIMITED = """
+import resource, sys, time
+from marianne.instruments.registry import Registry
+from marianne.score import ScoreError, load_plan
+began = time.process_time()
+text = sys.stdin.read()
+try:
+    load_plan(None, text, base_dir="/nowhere", workspace=None, variables={},
+              instruments=Registry.load())
+except ScoreError as error:
+    assert error.problems
+    print(error.render().splitlines()[0][:300])
+print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*GENERATED, "alias-bomb", "merge-bomb"])
+def test_hostile_input_is_refused_cheaply(kind: str) -> None:
+    text = GENERATED.get(kind) or (BROKEN[0].parent / f"{kind}.yaml").read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, last = done.stdout.splitlines()
+    assert first.startswith("<stdin>:")
+    seconds, megabytes = map(float, last.split())
+    assert seconds < 2
+    assert megabytes < 200
