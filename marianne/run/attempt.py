@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 from marianne.run.limits import Limits, Watch, output_size
 from marianne.run.loop import Loop
 from marianne.run.nursery import Child, Ended, Nursery
-from marianne.run.outputs import Files, previous_outputs, tail, write_prompt
+from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.run.spawn import Command, SpawnError, enter
 from marianne.run.tools import Reading, Tools
@@ -178,7 +179,11 @@ class Attempt:
         except TemplateError as error:
             self._fail("template", f"line {error.line}: {error.message}")
         except OSError as error:
-            self._fail("internal", f"{error.strerror or error}: {error.filename}")
+            where = f": {error.filename}" if error.filename else ""
+            self._fail("internal", f"{error.strerror or error}{where}")
+        except Exception as error:  # noqa: BLE001 - our fault, but this sheet's alone
+            traceback.print_exc()
+            self._fail("internal", f"{type(error).__name__}: {error}")
 
     # -- running
 
@@ -192,8 +197,7 @@ class Attempt:
             self._fail("not_found", f"{instrument.profile}: {instrument.unavailable}")
             return
         self._instrument = instrument
-        before = previous_outputs(shop.job_dir, sheet, grant.outputs, grant.skipped)
-        prompt = shop.tools.prompt(shop.plan, sheet, grant, before)
+        prompt = shop.tools.prompt(shop.plan, sheet, grant, shop.job_dir)
         write_prompt(files.prompt, prompt)
         built = shop.tools.command(instrument, prompt, files.prompt, sheet, shop.plan, self._env())
         self._prepare_checks(sheet)
@@ -248,7 +252,7 @@ class Attempt:
             self._fail(*self._cause)
             return
         assert self._instrument is not None
-        reading = self._shop.tools.read(self._instrument, ended, self._files, self._started_at)
+        reading = self._shop.tools.read(self._instrument, ended, self._files)
         if not reading.ok:
             self._give("failed", reading)
         elif self._checks is None:

@@ -9,6 +9,7 @@ and once more when nobody acknowledged them for a while.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -106,7 +107,12 @@ class Link:
 
     def result(self, result: Message, *, more: bool) -> None:
         """Spools a result and reports it; with ``more`` it may wait for company."""
-        self._results.append(self._spool.append(result))
+        try:
+            self._spool.append(result)
+        except OSError as error:
+            # Better told without a net than not at all.
+            print(f"cannot spool a result: {error}", file=sys.stderr, flush=True)
+        self._results.append(result)
         self._due(more)
         if self._resend_timer is None:
             self._resend_timer = self._loop.call_later(RESEND_SECONDS, self._resend)

@@ -102,10 +102,10 @@ class Nursery:
     ``MARIANNE_ATTEMPT`` joined by a dot, as its environment says.
     """
 
-    def __init__(self, loop: Loop, owner: str, job_id: str) -> None:
+    def __init__(self, loop: Loop, owner: str, mark: Watermark) -> None:
         self._loop = loop
         self._owner = owner
-        self._watermark = Watermark(owner, job_id)
+        self._watermark = mark
         self._leaders: dict[int, Child] = {}  # by pid, until the leader is reaped
         self._alive: dict[int, Child] = {}  # by pid of the leader, until the whole tree is gone
         self._by_mark: dict[int, Child] = {}

@@ -1,13 +1,8 @@
-"""The files of an attempt, and what a later sheet sees of an earlier one's output."""
+"""The files of an attempt."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-
-from marianne.score.plan import SheetPlan
-
-SKIPPED = "[SKIPPED]"
 
 
 class Files:
@@ -44,21 +39,3 @@ def write_prompt(path: str, text: str) -> None:
             data = data[os.write(fd, data) :]
     finally:
         os.close(fd)
-
-
-def previous_outputs(
-    job_dir: str, sheet: SheetPlan, outputs: Mapping[int, int], skipped: Sequence[int]
-) -> dict[int, str]:
-    """The ends of earlier sheets' stdout that ``cross_sheet`` asks for, by sheet number.
-
-    ``outputs`` says which attempt of a sheet counts; skipped sheets read ``[SKIPPED]``.
-    """
-    wanted = sheet.cross_sheet
-    if wanted is None or not wanted.auto_capture_stdout:
-        return {}
-    oldest = sheet.num - wanted.lookback_sheets if wanted.lookback_sheets > 0 else 1
-    found = {num: SKIPPED for num in skipped if oldest <= num < sheet.num}
-    for num, attempt in outputs.items():
-        if oldest <= num < sheet.num:
-            found[num] = tail(Files(job_dir, num, attempt).out, wanted.max_output_chars)
-    return dict(sorted(found.items()))

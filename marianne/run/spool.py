@@ -8,6 +8,7 @@ A record that is cut off or damaged ends the file: what a dying machine wrote la
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
@@ -75,13 +76,21 @@ class Spool:
         self._last = max(self._unacked, default=0)
 
     def append(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Numbers the result, writes it, and answers it as it is to be sent."""
+        """Numbers the result, writes it, and answers it as it is to be sent.
+
+        A full disk raises OSError; the result is numbered, in ``unacked`` and not in the file.
+        """
         self._last += 1
         result["serial"] = self._last
-        data = _record(result)
-        os.write(self._fd, data)
-        self._size += len(data)
         self._unacked[self._last] = result
+        data = _record(result)
+        try:
+            if os.write(self._fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
+        except OSError:
+            os.ftruncate(self._fd, self._size)  # half a record would hide those behind it
+            raise
+        self._size += len(data)
         return result
 
     def ack(self, serials: list[int]) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from marianne.instruments.command import allowed_environment, build_command
+from marianne.instruments.output import diagnose, read_output
 from marianne.run.nursery import Ended
-from marianne.run.outputs import Files
+from marianne.run.outputs import Files, tail
 from marianne.run.result import AttemptResult
+from marianne.score.context import capture_files, read_injections
+from marianne.score.context import read_output as read_tail
 from marianne.score.plan import Instrument, Plan, SheetPlan
-from marianne.score.prompt import render_prompt, should_skip
+from marianne.score.prompt import render_prompt, should_skip, window
+from marianne.score.redact import redact
 
 if TYPE_CHECKING:
     from marianne.run.attempt import Grant
+
+# What is read of a program's structured output, and of its error stream.
+MAX_READ_CHARS = 16 * 2**20
+MAX_ERROR_CHARS = 16 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +71,21 @@ class Tools:
         """Remembers how an attempt ended."""
         self._seen[result.num] = result
 
-    def prompt(
-        self, plan: Plan, sheet: SheetPlan, grant: Grant, previous: Mapping[int, str]
-    ) -> str:
+    def prompt(self, plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str) -> str:
         """The text for the instrument; TemplateError when it cannot be rendered."""
         before = self._seen.get(sheet.num)
         failed = [v for v in before.validations if v.passed is False] if before else []
+        injected, missing = read_injections(plan, sheet) if sheet.injections else ({}, [])
+        for text in missing:
+            print(f"sheet {sheet.num}: {text}", file=sys.stderr, flush=True)
         return render_prompt(
             plan,
             sheet,
             attempt=grant.attempt,
-            outputs=previous,
+            outputs=_previous_outputs(plan, sheet, grant, job_dir),
+            files=capture_files(plan, sheet),
             skipped=grant.skipped,
+            injected=injected,
             failed=[f"{v.type}: {v.detail}" for v in failed],
             completion=grant.completion,
             fallback=grant.fallback,
@@ -108,15 +120,43 @@ class Tools:
             command.argv, allowed_environment(command, env), command.stdin_path, command.cwd
         )
 
-    def read(
-        self, instrument: Instrument, ended: Ended, files: Files, started_at: float
-    ) -> Reading:
+    def read(self, instrument: Instrument, ended: Ended, files: Files) -> Reading:
         """Whether the program succeeded by its own account, and what it said of itself."""
-        if ended.exit_code in instrument.errors.get("success_exit_codes", (0,)):
-            return Reading(True)
+        said = None
+        if instrument.output.get("format", "text") != "text":
+            said = read_output(instrument, tail(files.out, MAX_READ_CHARS))
+        usage = said.usage if said else {}
+        good = instrument.errors.get("success_exit_codes", (0,))
+        if ended.exit_code in good and not (said and said.error):
+            return Reading(True, usage=usage)
+        errors = tail(files.err, MAX_ERROR_CHARS)
+        why = diagnose(instrument, errors, said)
+        if why is not None:
+            return Reading(False, why.category, why.code, why.message, why.wait, usage)
+        last = redact(errors.strip().rpartition("\n")[2][:300])
+        rest = f": {last}" if last else ""
         if ended.signal is not None:
-            return Reading(False, "signal", message=f"Killed by {_signal_name(ended.signal)}")
-        return Reading(False, "exit", message=f"Exit code {ended.exit_code}")
+            name = _signal_name(ended.signal)
+            return Reading(False, "signal", message=f"Killed by {name}{rest}", usage=usage)
+        return Reading(False, "exit", message=f"Exit code {ended.exit_code}{rest}", usage=usage)
+
+
+def _previous_outputs(plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str) -> dict[int, str]:
+    """What the sheets in the window said: their result where the instrument wraps it, else the
+    end of their output."""
+    cross = sheet.cross_sheet
+    found = {}
+    for num in window(sheet):
+        if cross is None or num not in grant.outputs:
+            continue
+        path, instrument = Files(job_dir, num, grant.outputs[num]).out, plan.sheet(num).instrument
+        if instrument.output.get("format", "text") != "text":
+            said = read_output(instrument, tail(path, MAX_READ_CHARS))
+            if said.structured:
+                found[num] = redact(said.text)
+                continue
+        found[num] = read_tail(path, cross.max_output_chars)
+    return found
 
 
 def _signal_name(number: int) -> str:

@@ -45,44 +45,43 @@ def job_mark(owner: str, job_id: str) -> int:
 
 
 class Watermark:
-    """Gives each attempt its own mark. For a process with a single thread: the worker."""
+    """Gives each attempt its own mark. For a process with a single thread: the worker.
 
-    def __init__(self, owner: str, job_id: str) -> None:
+    With ``claim`` the hard limit is set to the owner's mark, which a process without privilege
+    cannot undo; where that is refused (we run below a sheet of another conductor, which set its
+    own) the attempt's mark alone has to do.
+    """
+
+    def __init__(self, owner: str, job_id: str, *, claim: bool) -> None:
         # Beginning anywhere keeps the marks of two incarnations of a worker apart.
         self._count = int.from_bytes(os.urandom(3), "big")
         self._base = job_mark(owner, job_id)
-        self.hard = self._claim(owner_mark(owner))
+        if claim:
+            mark = owner_mark(owner)
+            self._set(mark, mark)
+        self._rest, self._hard = resource.getrlimit(resource.RLIMIT_RTTIME)
+        self._works = self._hard == resource.RLIM_INFINITY or self._hard >= _HARD
 
-    @staticmethod
-    def _claim(hard: int) -> int | None:
+    def _set(self, soft: int, hard: int) -> bool:
         try:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (hard, hard))
-            return hard
+            resource.setrlimit(resource.RLIMIT_RTTIME, (soft, hard))
         except (ValueError, OSError):
-            pass  # below another conductor, without the right to raise its mark: keep that one
-        try:
-            inherited = resource.getrlimit(resource.RLIMIT_RTTIME)[1]
-        except (ValueError, OSError):
-            return None
-        return inherited if inherited >= _HARD else None
+            return False
+        return True
 
     def put_on(self) -> int | None:
         """Marks what is spawned from now on; answers the mark, None where there is none."""
-        if self.hard is None:
+        if not self._works:
             return None
         self._count += 1
         mark = self._base | self._count & ((1 << _COUNTER_BITS) - 1)
-        try:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self.hard))
-        except (ValueError, OSError):
-            self.hard = None
-            return None
-        return mark
+        self._works = self._set(mark, self._hard)
+        return mark if self._works else None
 
     def take_off(self) -> None:
         """Unmarks ourselves, so that nobody takes the worker for one of its sheets."""
-        if self.hard is not None:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (self.hard, self.hard))
+        if self._works:
+            self._set(self._rest, self._hard)
 
 
 def read(pid: int) -> int | None:

@@ -23,6 +23,7 @@ from marianne.run.result import AttemptResult
 from marianne.run.setup import Signals, become_worker
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools
+from marianne.run.watermark import Watermark
 from marianne.score.pack import unpack_plan
 
 # How long the last words may take to leave.
@@ -46,7 +47,7 @@ class JobWorker:
             env = msgpack.unpackb(file.read())
         self._loop = Loop()
         self._signals = Signals()
-        self._nursery = Nursery(self._loop, owner, job_id)
+        self._nursery = Nursery(self._loop, owner, Watermark(owner, job_id, claim=True))
         spool = Spool(f"{job_dir}/spool")
         self._shop = Workshop(
             plan=plan,

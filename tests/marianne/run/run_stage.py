@@ -7,19 +7,24 @@ import select
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.spawn import Command
+from marianne.run.watermark import Watermark
+
+T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], object], timeout: float = 10.0) -> None:
-    """Waits until the condition holds, at most ``timeout`` seconds."""
+def wait_for(condition: Callable[[], T], timeout: float = 10.0) -> T:
+    """Waits until the condition holds, at most ``timeout`` seconds; answers what it gave."""
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not (held := condition()):
         assert time.monotonic() < deadline, "the condition did not hold in time"
         select.select([], [], [], 0.005)
+    return held
 
 
 def tagged(tag: str) -> list[int]:
@@ -60,7 +65,7 @@ class Stage:
         self.loop = Loop()
         self.owner = uuid4().hex
         self.tag = f"tag-{uuid4().hex}"
-        self.nursery = Nursery(self.loop, self.owner, "a-job")
+        self.nursery = Nursery(self.loop, self.owner, Watermark(self.owner, "a-job", claim=False))
         self.count = 0
 
     def command(self, script: str, env: dict[str, str] | None = None) -> Command:
@@ -82,6 +87,17 @@ class Stage:
         while not condition():
             assert time.monotonic() < deadline, "the condition did not hold in time"
             self.loop.turn(0.02)
+
+    def daemons(self) -> list[int]:
+        """Those of them that lead a session."""
+        found = []
+        for pid in self.alive():
+            try:
+                if os.getsid(pid) == pid:
+                    found.append(pid)
+            except ProcessLookupError:
+                continue
+        return found
 
     def alive(self) -> list[int]:
         """The test's own count of this stage's processes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -126,8 +125,7 @@ def test_a_child_of_a_running_sheet_is_left_alone_when_another_sheet_ends(stage:
         stage, f"(env -i setsid -f bash -c '{SLEEP}'); echo > up; sleep 60; :"
     )
     wait_for((stage.folder / "up").exists)
-    wait_for(lambda: len(stage.alive()) >= 2)
-    daemon = next(p for p in stage.alive() if os.getsid(p) == p)
+    daemon = wait_for(stage.daemons)[0]
     for _ in range(5):
         _, done = start(stage, f"(env -i setsid -f bash -c '{SLEEP}'); sleep 0.05")
         stage.turn_until(lambda: done.ended)  # noqa: B023

@@ -1,0 +1,197 @@
+"""Processes that are ours are found and ended; strangers are never touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from uuid import uuid4
+
+import pytest
+from run_stage import Stage, tagged, wait_for
+
+from marianne.run import confine, marked, procfs, watermark
+
+
+def gone(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
+def sleeper(env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+def test_a_signal_needs_the_right_start_time() -> None:
+    process = sleeper()
+    start = procfs.start_time(process.pid)
+    assert start is not None
+    assert not confine.signal_exact(process.pid, start + 1, signal.SIGKILL)
+    assert not gone(process)
+    assert confine.signal_exact(process.pid, start, signal.SIGKILL)
+    wait_for(lambda: gone(process))
+
+
+def test_a_pid_that_nobody_has_gets_no_signal() -> None:
+    assert not confine.signal_exact(2**22 - 1, 1, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("group", [0, 1, os.getpgrp(), 2**22 - 1])
+def test_no_group_of_a_stranger_is_signalled(group: int) -> None:
+    assert not confine.signal_group(group, signal.SIGTERM)
+
+
+def test_a_group_is_signalled_while_a_child_of_ours_is_in_it() -> None:
+    process = sleeper()
+    assert confine.signal_group(process.pid, signal.SIGKILL)
+    wait_for(lambda: gone(process))
+    assert not confine.signal_group(process.pid, signal.SIGKILL)
+
+
+def test_a_ladder_tells_once_then_kills() -> None:
+    script = "trap 'echo told >> told' TERM; echo up; while :; do sleep 0.02; done"
+    process = subprocess.Popen(
+        ["bash", "-c", script], stdout=subprocess.PIPE, start_new_session=True, cwd="/tmp"
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    begin = time.monotonic()
+    ladder = confine.Ladder(begin, 0.3)
+
+    def press() -> bool:
+        look = procfs.stat(process.pid)
+        ladder.press(time.monotonic(), [look] if look and not look.dead else [])
+        return gone(process)
+
+    wait_for(press)
+    assert time.monotonic() - begin >= 0.3
+    process.stdout.close()
+
+
+def test_what_carries_the_marker_is_found_and_ended_and_nothing_else() -> None:
+    owner = uuid4().hex
+    ours = sleeper({"MARIANNE_OWNER": owner, "MARIANNE_JOB_ID": "a"})
+    other_job = sleeper({"MARIANNE_OWNER": owner, "MARIANNE_JOB_ID": "b"})
+    stranger = sleeper({"MARIANNE_OWNER": uuid4().hex, "MARIANNE_JOB_ID": "a"})
+    bare = sleeper({})
+    wait_for(lambda: all(b"sleep" in cmdline(p.pid) for p in (ours, other_job, stranger, bare)))
+    # The session of the tests' own children is not that of a subreaper's orphans: spare them.
+    spare = [other_job.pid, stranger.pid, bare.pid]
+    assert [s.pid for s in marked.left_behind(owner, "a")] == [ours.pid]
+    assert ours.pid in confine.sweep_orphans(owner, "a", spare=spare)
+    assert not any(map(gone, (other_job, stranger, bare)))
+    assert marked.left_behind(owner, "b", spare=[other_job.pid]) == []
+    assert marked.left_behind(owner, "b", since=procfs.now_ticks() + 1000) == []
+    for process in (other_job, stranger, bare):
+        end(process)
+    ours.returncode = 0  # reaped by the sweep
+
+
+def cmdline(pid: int) -> bytes:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read()
+
+
+def test_a_child_without_environment_group_and_session_still_carries_the_watermark(
+    stage: Stage,
+) -> None:
+    stage.nursery.start(
+        stage.command("env -i setsid -f bash -c 'exec -a $TAG sleep 60'; sleep 60; :"),
+        lambda _: None,
+        "1.1",
+        1,
+    )
+    orphan = wait_for(stage.daemons)[0]
+    assert watermark.read(orphan) is not None
+    assert watermark.read(os.getpid()) is None
+
+
+def test_a_watermark_names_owner_and_job_but_not_the_worker_itself() -> None:
+    # In a process of its own: the hard limit cannot be undone.
+    script = """
+import os, subprocess, sys
+from marianne.run import marked, watermark
+mark = watermark.Watermark("me", "a-job", claim=True)
+mark.put_on()
+child = subprocess.Popen(["env", "-i", "setsid", "sleep", "60"])
+mark.take_off()
+def who(pid, *of): return watermark.belongs_to(pid, *of)
+print(who(child.pid, "me"), who(child.pid, "me", "a-job"), [child.pid] == [
+    s.pid for s in marked.left_behind("me", "a-job")])
+print(who(child.pid, "you"), who(child.pid, "me", "another"), who(os.getpid(), "me"))
+child.kill()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["True True True", "False False False"]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_leaves_nothing_that_its_adopter_does_not_end(stage: Stage) -> None:
+    # The worker's part is played by a bash that is killed; we are the subreaper above it.
+    nasty = (
+        f"trap '' TERM; (setsid bash -c 'exec -a {stage.tag} sleep 60') & "
+        f"(env -i setsid -f bash -c 'exec -a {stage.tag} sleep 60'); "
+        f"for i in $(seq 100); do (exec -a {stage.tag} sleep 60) & done; sleep 60; : {stage.tag}"
+    )
+    worker = subprocess.Popen(["setsid", "-w", "bash", "-c", nasty], start_new_session=True)
+    wait_for(lambda: len(tagged(stage.tag)) >= 103)
+    worker.kill()
+    worker.wait()
+    begin = time.monotonic()
+    ended = confine.sweep_orphans(stage.owner, "a-job")
+    assert tagged(stage.tag) == []
+    assert len(ended) >= 103
+    assert time.monotonic() - begin < 3
+
+
+def test_members_of_a_recorded_session_are_found_only_in_the_same_boot() -> None:
+    process = sleeper()
+    assert [s.pid for s in marked.in_session(process.pid, procfs.boot_id())] == [process.pid]
+    assert marked.in_session(process.pid, "another-boot") == []
+    assert marked.in_session(os.getsid(0), procfs.boot_id()) == []
+    end(process)
+
+
+def test_a_look_reads_what_the_kernel_says() -> None:
+    process = sleeper()
+    look = procfs.stat(process.pid)
+    assert look is not None
+    assert (look.pid, look.ppid, look.pgrp, look.session) == (
+        process.pid,
+        os.getpid(),
+        process.pid,
+        process.pid,
+    )
+    assert abs(look.start_time - procfs.now_ticks()) < 300
+    assert process.pid in procfs.own_children()
+    assert process.pid in procfs.descendants({os.getpid()}, procfs.snapshot())
+    end(process)
+    assert procfs.stat(process.pid) is None
+    assert procfs.environ(process.pid) == b""
+
+
+def test_a_name_with_brackets_and_blanks_does_not_confuse_the_look() -> None:
+    process = subprocess.Popen(
+        ["python3", "-S", "-c", "open('/proc/self/comm', 'w').write('a) S 1 (b'); input()"],
+        stdin=subprocess.PIPE,
+    )
+    wait_for(lambda: b"a) S 1 (b" in comm(process.pid))
+    look = procfs.stat(process.pid)
+    assert look is not None
+    assert look.ppid == os.getpid()
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait()
+
+
+def comm(pid: int) -> bytes:
+    with open(f"/proc/{pid}/comm", "rb") as file:
+        return file.read()

@@ -1,0 +1,76 @@
+"""The spool keeps what was appended, whatever its end looks like."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marianne.run.spool import Spool, read_spool
+
+
+def fill(path: Path, count: int) -> Spool:
+    spool = Spool(str(path))
+    for num in range(1, count + 1):
+        spool.append({"num": num, "attempt": 1})
+    return spool
+
+
+def test_serials_count_up_and_go_on_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    fill(path, 2).close()
+    spool = Spool(str(path))
+    assert spool.append({"num": 3})["serial"] == 3
+    assert [r["serial"] for r in spool.unacked] == [1, 2, 3]
+    spool.close()
+
+
+def test_acknowledged_results_are_offered_no_more(tmp_path: Path) -> None:
+    spool = fill(tmp_path / "spool", 3)
+    spool.ack([1, 3, 99])
+    assert [r["num"] for r in spool.unacked] == [2]
+    spool.close()
+
+
+def test_a_missing_spool_holds_nothing(tmp_path: Path) -> None:
+    assert read_spool(str(tmp_path / "none")) == []
+
+
+@pytest.mark.slow
+@given(cut=st.integers(0, 120), noise=st.binary(max_size=40))
+def test_a_torn_or_damaged_tail_costs_only_itself(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, noise: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("torn") / "spool"
+    fill(path, 3).close()
+    whole = path.read_bytes()
+    size = len(whole) // 3
+    path.write_bytes(whole[:cut] + noise)
+    kept = [r["num"] for r in read_spool(str(path))]
+    assert kept[: min(3, cut // size)] == list(range(1, min(3, cut // size) + 1))
+    spool = Spool(str(path))
+    spool.append({"num": 77})
+    spool.close()
+    assert [r["num"] for r in read_spool(str(path))] == [*kept, 77]
+
+
+def test_confirmed_results_do_not_fill_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    spool = Spool(str(path))
+    for _ in range(200):
+        last = spool.append({"num": 1, "message": "x" * 10_000})
+        spool.ack([last["serial"] - 1])
+    assert path.stat().st_size < 1_000_000
+    assert [r["serial"] for r in read_spool(str(path))][-1] == 200
+    spool.ack([200])
+    spool.append({"num": 2})
+    assert read_spool(str(path))[-1]["serial"] == 201
+    spool.close()
+
+
+def test_the_spool_is_ours_alone(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", 1).close()
+    assert os.stat(tmp_path / "spool").st_mode & 0o777 == 0o600
