@@ -70,7 +70,7 @@ class MailboxFull(ActorError):
     """The receiver's mailbox is at its limit. Slow down, or drop the message yourself."""
 
 
-class SpecError(ActorError, ValueError):
+class SpecError(Refusal, ValueError):
     """A child spec or a supervisor's option is wrong. The message names the field."""
 
 
