@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, NamedTuple
 
 import click
 
@@ -13,8 +14,6 @@ from marianne.cli.completing import complete_job
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import note, print_json, say
 from marianne.cli.render.problems import print_error
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 STATUSES = (
     "queued",
@@ -38,28 +37,47 @@ status_option = click.option(
 )
 
 
-def selection_options(function: F) -> F:
-    """Adds ``JOB…``, ``--all`` and ``--status`` as ``jobs``, ``everything``, ``statuses``."""
-    function = click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_job)(
-        function
-    )
-    function = click.option("--all", "everything", is_flag=True, help="All jobs.")(function)
-    return status_option(function)
+class Chosen(NamedTuple):
+    """The jobs that a person named."""
+
+    jobs: tuple[str, ...]
+    everything: bool
+    statuses: tuple[str, ...]
+
+    def to_map(self) -> dict[str, Any]:
+        """As the protocol writes it; selecting nothing is a usage error."""
+        if not any(self):
+            raise click.UsageError("name a job, or give --all or --status STATUS")
+        return {"ids": list(self.jobs), "all": self.everything, "statuses": list(self.statuses)}
+
+    def describe(self, noun: str) -> str:
+        """In words, for a question."""
+        if self.jobs:
+            return ", ".join(self.jobs)
+        statuses = " or ".join(self.statuses)
+        return f"all {statuses + ' ' if statuses else ''}{noun}s"
 
 
-def selection(jobs: tuple[str, ...], everything: bool, statuses: tuple[str, ...]) -> dict[str, Any]:
-    """The selection as the protocol writes it; selecting nothing is a usage error."""
-    if not (jobs or everything or statuses):
-        raise click.UsageError("name a job, or give --all or --status STATUS")
-    return {"ids": list(jobs), "all": everything, "statuses": list(statuses)}
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``JOB…``, ``--all`` and ``--status``; the verb gets them as ``chosen``."""
 
+    @wraps(function)
+    def with_chosen(
+        *args: Any,
+        jobs: tuple[str, ...],
+        everything: bool,
+        statuses: tuple[str, ...],
+        **kwargs: Any,
+    ) -> Any:
+        return function(*args, chosen=Chosen(jobs, everything, statuses), **rest)
 
-def describe(chosen: dict[str, Any], noun: str = "job") -> str:
-    """The selection in words, for a question."""
-    if chosen["ids"]:
-        return ", ".join(chosen["ids"])
-    statuses = " or ".join(chosen["statuses"])
-    return f"all {statuses + ' ' if statuses else ''}{noun}s"
+    for add in (
+        click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_job),
+        click.option("--all", "everything", is_flag=True, help="All jobs."),
+        status_option,
+    ):
+        with_chosen = add(with_chosen)
+    return with_chosen
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from marianne.cli.options import Verb, json_option, yes_option
-from marianne.cli.selection import confirm, describe, report, selection, selection_options
+from marianne.cli.selection import Chosen, confirm, report, selection_options
 from marianne.cli.session import Session
 
 CANCEL_SECONDS = 120.0
@@ -17,21 +17,13 @@ CANCEL_SECONDS = 120.0
 @yes_option
 @json_option
 @click.pass_obj
-def command(
-    session: Session,
-    jobs: tuple[str, ...],
-    everything: bool,
-    statuses: tuple[str, ...],
-    yes: bool,
-    as_json: bool,
-) -> int:
+def command(session: Session, chosen: Chosen, yes: bool, as_json: bool) -> int:
     """End jobs and all their processes.
 
     Returns when no process of them is left. A cancelled job can be resumed.
     """
-    chosen = selection(jobs, everything, statuses)
+    params = chosen.to_map()
     session.need_conductor()
-    confirm(f"Cancel {describe(chosen, 'active job')} and end what runs?", yes)
-    return report(
-        session.request("job.cancel", chosen, deadline=CANCEL_SECONDS), "cancelled", as_json
-    )
+    confirm(f"Cancel {chosen.describe('active job')} and end what runs?", yes)
+    answer = session.request("job.cancel", params, deadline=CANCEL_SECONDS)
+    return report(answer, "cancelled", as_json)

@@ -7,7 +7,7 @@ import click
 from marianne.cli.jobs import TERMINAL
 from marianne.cli.options import Seconds, Verb, json_option, yes_option
 from marianne.cli.render.out import print_json, say
-from marianne.cli.selection import confirm, describe, selection_options
+from marianne.cli.selection import Chosen, confirm, selection_options
 from marianne.cli.session import Session
 
 
@@ -21,9 +21,7 @@ from marianne.cli.session import Session
 @click.pass_obj
 def command(
     session: Session,
-    jobs: tuple[str, ...],
-    everything: bool,
-    statuses: tuple[str, ...],
+    chosen: Chosen,
     older_than: float | None,
     yes: bool,
     as_json: bool,
@@ -33,16 +31,15 @@ def command(
     Alone it means all that have ended. Deletes their records and captured output, never their
     workspaces. An id that was used is not used again.
     """
-    if wrong := [status for status in statuses if status not in TERMINAL]:
+    if wrong := [status for status in chosen.statuses if status not in TERMINAL]:
         raise click.UsageError(f"a job that is {wrong[0]} has not ended")
     session.need_conductor()
-    chosen = {"ids": list(jobs), "all": everything, "statuses": list(statuses)}
-    confirm(f"Forget {describe(chosen, 'ended job')} and their output?", yes)
+    confirm(f"Forget {chosen.describe('ended job')} and their output?", yes)
     answer = session.request(
         "job.clear",
         {
-            "ids": list(jobs) or None,
-            "statuses": list(statuses) or None,
+            "ids": list(chosen.jobs) or None,
+            "statuses": list(chosen.statuses) or None,
             "older_than_seconds": older_than,
         },
         deadline=60.0,
