@@ -69,7 +69,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
         statuses: tuple[str, ...],
         **kwargs: Any,
     ) -> Any:
-        return function(*args, chosen=Chosen(jobs, everything, statuses), **rest)
+        return function(*args, chosen=Chosen(jobs, everything, statuses), **kwargs)
 
     for add in (
         click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_job),
