@@ -186,12 +186,7 @@ class Nursery:
     def _roots(self) -> dict[Child, set[int]]:
         """For each child tree the topmost living processes of it. Ends strays at once."""
         roots: dict[Child, set[int]] = {c: {c.pid} for c in self._leaders.values()}
-        try:
-            # Exact where it answers: no child at all, living or not.
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return roots
-        for pid in procfs.own_children():
+        for pid in self._children():
             if pid in self._leaders:
                 continue
             look = procfs.stat(pid)
@@ -205,6 +200,15 @@ class Nursery:
             else:
                 roots.setdefault(origin, set()).add(pid)
         return roots
+
+    def _children(self) -> list[int]:
+        if not self._leaders:
+            try:
+                # Exact where it answers: no child at all, living or not.
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return []
+        return procfs.own_children(main_thread=True)
 
     def _trace(self, orphan: Stat) -> Child | None:
         """Which child an orphan descends from, by what it carries."""

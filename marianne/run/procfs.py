@@ -113,14 +113,17 @@ def snapshot() -> dict[int, Stat]:
     return found
 
 
-def own_children() -> list[int]:
-    """Our unreaped children of every thread, the ones we adopted as a subreaper included.
+def own_children(*, main_thread: bool = False) -> list[int]:
+    """Our unreaped children, the ones we adopted as a subreaper included.
 
-    Much cheaper than a look at all processes (6 us). Not atomic: when a child ends during the
-    look, another one may be missing from it. A second look finds that one.
+    Much cheaper than a look at all processes (3 us a thread). The kernel keeps children by the
+    thread that made them and gives orphans to the main thread: a process that only spawns there
+    may ask for just those. Not atomic: when a child ends during the look, another one may be
+    missing from it. A second look finds that one.
     """
+    tasks = [str(os.getpid())] if main_thread else os.listdir("/proc/self/task")
     found: list[int] = []
-    for task in os.listdir("/proc/self/task"):
+    for task in tasks:
         data = _read(f"/proc/self/task/{task}/children")
         if data:
             found.extend(map(int, data.split()))

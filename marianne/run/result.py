@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationOutcome:
-    """What one check found. ``passed`` is None for a check that did not apply or was not reached."""
+    """What one check found. ``passed`` None: it did not apply or was not reached."""
 
     type: str
     passed: bool | None
@@ -53,8 +53,12 @@ class AttemptResult:
         return 100.0 * sum(bool(v.passed) for v in judged) / len(judged) if judged else 100.0
 
     def to_map(self) -> dict[str, Any]:
-        """The wire and spool form."""
-        return asdict(self)
+        """The wire and spool form. By hand: dataclasses.asdict costs 30 us, a tenth of a sheet."""
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["validations"] = [
+            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in self.validations
+        ]
+        return data
 
     @classmethod
     def from_map(cls, data: dict[str, Any]) -> AttemptResult:
