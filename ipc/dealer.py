@@ -45,9 +45,9 @@ class Dealer:
         except BaseException:
             self._context.term()
             raise
-        # ZeroMQ's own descriptor is edge-triggered: a send may swallow the announcement of a
-        # message that has arrived, and a loop would sleep on it. So it is joined with an eventfd
-        # that `send` fires in that case, and the pair is shown as one descriptor.
+        # ZeroMQ's own descriptor is edge-triggered: any call on the socket may swallow the
+        # announcement of a message or of a new connection, and a loop would sleep on it. So it is
+        # joined with an eventfd that is fired in that case, and both are shown as one descriptor.
         self._again = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._again, select.EPOLLIN)
@@ -74,18 +74,18 @@ class Dealer:
             except zmq.Again:
                 pass
             else:
-                if self._readable():
-                    os.eventfd_write(self._again, 1)
+                self._look()
                 return
         if len(self._outbox) >= self._limit:
             self.dropped += 1
             return
         self._outbox.append(frame)
+        self._look()
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection, as far as ZeroMQ has noticed."""
-        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT)
+        return bool(self._look() & zmq.POLLOUT)
 
     @property
     def waiting(self) -> int:
@@ -105,11 +105,18 @@ class Dealer:
         while True:
             self._receive_into(messages)
             self._send_waiting()
-            if not self._readable():
+            if not self._has_work(int(self._socket.getsockopt(zmq.EVENTS))):
                 return messages
 
-    def _readable(self) -> bool:
-        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    def _has_work(self, events: int) -> bool:
+        return bool(events & zmq.POLLIN or (self._outbox and events & zmq.POLLOUT))
+
+    def _look(self) -> int:
+        """The socket's state; makes `fileno` fire if looking at it has swallowed a reason to."""
+        events = int(self._socket.getsockopt(zmq.EVENTS))
+        if self._has_work(events):
+            os.eventfd_write(self._again, 1)
+        return events
 
     def _receive_into(self, messages: list[dict[str, Any]]) -> None:
         while True:

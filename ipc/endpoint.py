@@ -34,7 +34,7 @@ class Endpoint:
         self.path: str = os.path.abspath(os.fspath(path))
         self.directory, self.name = os.path.split(self.path)
         self._directory_fd: int | None = None
-        self._bound: int | None = None
+        self._bound: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Gives the directory's descriptor back. Only once no socket uses the address any more."""
@@ -136,18 +136,23 @@ class Endpoint:
         finally:
             os.umask(before)
         os.chmod(self.path, 0o600)
-        self._bound = os.lstat(self.path).st_ino
+        self._bound = self._mark()
         return notes
 
     def remove(self) -> None:
         """Removes what `bind` made, after the socket is closed; a successor's stays. Closes."""
         try:
-            if self._bound is not None and os.lstat(self.path).st_ino == self._bound:
+            if self._bound is not None and self._mark() == self._bound:
                 os.unlink(self.path)
         except FileNotFoundError:
             pass
         self._bound = None
         self.close()
+
+    def _mark(self) -> tuple[int, int]:
+        """Tells this socket file from a successor's: inode numbers alone are used again."""
+        found = os.lstat(self.path)
+        return found.st_ino, found.st_ctime_ns
 
 
 def _from_the_root(path: str) -> Iterator[str]:

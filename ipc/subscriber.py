@@ -2,8 +2,9 @@
 
 A publisher drops events for a listener that is slow or not connected. All of them are in the
 sender's log before they are published, and numbered; so a tail needs only to notice that something
-is missing and to ask for it (`fetch_since`). It notices in three ways: a number that does not
-follow, a new connection, and the tick, which repeats the highest number once the stream is quiet.
+is missing and to ask for it (`fetch_since`). It notices in four ways: a number that does not
+follow, a new connection, the tick, which repeats the highest number once the stream is quiet, and
+the lack of a tick.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ Event = dict[str, Any]
 FetchSince = Callable[[int], "list[Event]"]
 
 HIGH_WATER: Final = 20_000
+# A tick follows the last event after a second. One that has not come by then was dropped.
+TICK_PATIENCE = 2.0
 _RETRY_SECONDS: Final = 0.2
 _BATCH: Final = 1000
 
@@ -62,8 +65,9 @@ class Subscriber:
         self.fetches = self.missed = self.repeated = self.malformed = 0
         self._fetch = fetch_since
         self._ready: deque[Event] = deque()
-        self._fill_to: int | None = None if since is None or fetch_since is None else since
+        self._fill_to: int | None = None
         self._fill_at = 0.0
+        self._tick_due: float | None = None
         self._endpoint = Endpoint(path)
         self._endpoint.check_owner()
         self._follows = _rule_for(self.topics)
@@ -121,16 +125,22 @@ class Subscriber:
             now = time.monotonic()
             if self._fill_to is not None and now >= self._fill_at:
                 self._fill(now)
-            elif not self._ready:
-                wait = None if until is None else max(0.0, until - now)
-                if self._fill_to is not None:
-                    pause = self._fill_at - now
-                    wait = pause if wait is None else min(wait, pause)
-                self._listen(wait)
+            else:
+                self._listen(self._wait(now, until))
             if self._ready:
                 return self._ready.popleft()
             if until is not None and time.monotonic() >= until:
                 return None
+
+    def _wait(self, now: float, until: float | None) -> float | None:
+        """Seconds to listen before something else is due; None for as long as it takes."""
+        if self._tick_due is not None and now >= self._tick_due and self.position is not None:
+            # This tail was so slow that the tick was dropped for it as well.
+            self._tick_due = None
+            self._missing(self.position)
+        due = self._tick_due if self._fill_to is None else self._fill_at
+        moments = [moment for moment in (until, due) if moment is not None]
+        return max(0.0, min(moments) - now) if moments else None
 
     def _listen(self, seconds: float | None) -> None:
         """Waits for something to arrive and takes it in."""
@@ -138,7 +148,8 @@ class Subscriber:
         arrived = dict(self._poller.poll(timeout))
         if self._monitor in arrived:
             self._monitor.recv_multipart()
-            # Whatever was published until the new subscription counts can only be asked for.
+            # What was published while there was no connection can only be asked for; what comes
+            # before the new subscription counts is found by the next number, or by the tick.
             if self.position is not None:
                 self._missing(self.position)
         if self._socket in arrived:
@@ -159,11 +170,13 @@ class Subscriber:
             return
         seq: int = event["seq"]
         if event.get("event") == TICK:
+            self._tick_due = None
             if self.position is None:
                 self.position = seq
             elif seq > self.position:
                 self._missing(seq)
             return
+        self._tick_due = time.monotonic() + TICK_PATIENCE
         if self._fill_to is not None:
             # Older ones are on their way through fetch_since, and this one will come with them.
             self._fill_to = max(self._fill_to, seq)

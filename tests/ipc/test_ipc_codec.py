@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.codec import FRAME_LIMIT, pack, unpack
@@ -22,11 +22,13 @@ plain = st.recursive(
 )
 
 
+@settings(deadline=None)  # the first example pays for the machine's load
 @given(plain)
 def test_plain_data_survives_the_way(value: object) -> None:
     assert unpack(pack(value)) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_value_or_a_codec_error(frame: bytes) -> None:
     try:

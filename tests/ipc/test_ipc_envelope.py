@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.codec import FRAME_LIMIT, pack, unpack
@@ -76,6 +76,7 @@ def test_the_id_of_a_frame_that_breaks_off_or_is_too_large_is_found() -> None:
     assert too_large.value.request_id == "a1"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_looking_for_an_id_never_fails(frame: bytes) -> None:
     found = peek_id(frame)
