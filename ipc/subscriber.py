@@ -9,6 +9,7 @@ the lack of a tick.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -65,7 +66,8 @@ class Subscriber:
         self.fetches = self.missed = self.repeated = self.malformed = 0
         self._fetch = fetch_since
         self._ready: deque[Event] = deque()
-        self._fill_to: int | None = None
+        # Up to where to ask: a number, or infinity for as long as there is more.
+        self._fill_to: float | None = None
         self._fill_at = 0.0
         self._tick_due: float | None = None
         self._endpoint = Endpoint(path)
@@ -137,7 +139,7 @@ class Subscriber:
         if self._tick_due is not None and now >= self._tick_due and self.position is not None:
             # This tail was so slow that the tick was dropped for it as well.
             self._tick_due = None
-            self._missing(self.position)
+            self._missing(math.inf)
         due = self._tick_due if self._fill_to is None else self._fill_at
         moments = [moment for moment in (until, due) if moment is not None]
         return max(0.0, min(moments) - now) if moments else None
@@ -151,7 +153,7 @@ class Subscriber:
             # What was published while there was no connection can only be asked for; what comes
             # before the new subscription counts is found by the next number, or by the tick.
             if self.position is not None:
-                self._missing(self.position)
+                self._missing(math.inf)
         if self._socket in arrived:
             for _ in range(_BATCH):
                 try:
@@ -175,6 +177,8 @@ class Subscriber:
                 self.position = seq
             elif seq > self.position:
                 self._missing(seq)
+                if self._fetch is None:
+                    self.position = seq
             return
         self._tick_due = time.monotonic() + TICK_PATIENCE
         if self._fill_to is not None:
@@ -193,13 +197,12 @@ class Subscriber:
         self.position = event["seq"]
         self._ready.append(event)
 
-    def _missing(self, up_to: int) -> None:
-        """Notes that events up to this number have to be asked for."""
+    def _missing(self, up_to: float) -> None:
+        """Notes that events up to this number have to be asked for, or cannot be had."""
         if self._fetch is not None:
             self._fill_to = max(up_to, self._fill_to or 0)
-        elif self.position is not None and up_to > self.position:
+        elif up_to != math.inf:
             self.missed += 1
-            self.position = up_to if self._follows is _follows_nothing else self.position
 
     def _fill(self, now: float) -> None:
         """Asks for one page of what is missing."""
@@ -218,11 +221,12 @@ class Subscriber:
             if event["seq"] > position and self._wanted(event):
                 self._ready.append(event)
             position = max(position, event["seq"])
-        self.position = position
-        if not page or (position >= self._fill_to):
+        if not page or position >= self._fill_to:
             # What the log does not have any more (retention) is passed over.
-            self.position = max(position, self._fill_to)
+            if self._fill_to != math.inf:
+                position = max(position, int(self._fill_to))
             self._fill_to = None
+        self.position = position
 
     def _wanted(self, event: Event) -> bool:
         return topic_of(event.get("job_id"), str(event.get("event"))).startswith(self.topics)
