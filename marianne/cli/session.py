@@ -130,4 +130,7 @@ def _readable(error: Any, method: str) -> CliError:
             f"the running conductor does not know {method!r}",
             "it may be of another version: marianne restart",
         )
-    return CliError(error.code, error.message, error.hint, error.data)
+    hint = error.hint
+    if hint is None and error.code in ("unavailable", "internal"):
+        hint = "what happened is in: marianne logs"
+    return CliError(error.code, error.message, hint, error.data)

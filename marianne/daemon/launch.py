@@ -78,8 +78,9 @@ def start(home: Home, *, wait: float = READY_SECONDS) -> LaunchResult:
 
 def command(home: Home) -> list[str]:
     """The command line that runs a conductor of this home in the foreground."""
-    # As a package's __main__, which forkserver children do not run again.
-    return [sys.executable, "-m", "marianne.daemon", "--home", str(home.path)]
+    # As a package's __main__, which forkserver children do not run again; -P keeps the directory
+    # that it runs in off its module path.
+    return [sys.executable, "-P", "-m", "marianne.daemon", "--home", str(home.path)]
 
 
 def error_file(home: Home) -> Path:

@@ -60,7 +60,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _disk(key: str, value: Any) -> str:
-    name = key.removesuffix("_bytes").replace("_", " ")
-    if key.endswith("_bytes") and isinstance(value, int | float):
-        return f"{size(value)} {name}"
-    return f"{name} {value}"
+    """``72.4 KiB``, ``1.0 GiB free``, ``12 jobs``."""
+    if key == "bytes" or key.endswith("_bytes"):
+        return f"{size(value)} {key.removesuffix('bytes').removesuffix('_')}".rstrip()
+    return f"{value} {key.replace('_', ' ')}"

@@ -54,27 +54,28 @@ def details_of(event: Mapping[str, Any]) -> str:
     data = dict(event.get("data") or {})
     if event["event"] in ("job.completed", "job.failed", "job.cancelled"):
         return str(data.get("error") or "")
-    words = []
-    attempt = data.pop("attempt", None)
-    if attempt is not None and (attempt != 1 or event["event"] != "sheet.completed"):
-        words.append(f"attempt {attempt}")
     message = data.pop("message", None) or data.pop("reason", None) or data.pop("error", None)
+    message = " ".join(str(message or "").split())
+    words = []
+    if (attempt := data.pop("attempt", 1)) != 1:
+        words.append(f"attempt {attempt}")
     exit_code = data.pop("exit_code", None)
-    if exit_code and f"exit code {exit_code}" not in str(message):
+    if exit_code and f"exit code {exit_code}" not in message.lower():
         words.append(f"exit code {exit_code}")
     for key in ("duration", "duration_seconds"):
         if isinstance(data.get(key), int | float):
             words.append(duration(data.pop(key)))
+    if isinstance(data.get("percent"), int | float):
+        words.append(f"{data.pop('percent'):g} %")
     delay = data.pop("delay", data.pop("wait", None))
     if isinstance(delay, int | float) and delay:
         words.append(f"again in {duration(delay)}")
     category = data.pop("category", None)
-    for hidden in ("needs", "how", "instrument"):
+    for hidden in ("needs", "how", "instrument", "config_path"):
         data.pop(hidden, None)
     words += [f"{key}={value}" for key, value in data.items() if value not in (None, [], {})]
-    said = message or (category if category not in (None, "exit") else None)
-    if said:
-        words.append(" ".join(str(said).split()))
+    if message or category not in (None, "exit"):
+        words.append(message or str(category))
     return ", ".join(words)
 
 

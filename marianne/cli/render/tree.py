@@ -7,7 +7,7 @@ from typing import Any
 
 from marianne.cli.render.out import clean, paint, say
 
-_COLOUR = {"running": "green", "started": "green", "crashed": "red", "zombie": "red"}
+_COLOUR = {"idle": "dim", "busy": "cyan", "crashed": "red", "zombie": "red"}
 
 
 def print_tree(nodes: Sequence[Mapping[str, Any]]) -> None:

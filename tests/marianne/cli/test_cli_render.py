@@ -133,7 +133,7 @@ def test_an_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         names={2: "count"},
     )
     assert capsys.readouterr().out == (
-        "  wc  sheet 2 count  retrying  attempt 1, exit code 3, again in 2.00s, two lines\n"
+        "  wc  sheet 2 count  retrying  exit code 3, again in 2.00s, two lines\n"
     )
 
 

@@ -137,7 +137,7 @@ def test_run_follow_prints_a_line_an_event_when_piped(marianne, conductor, score
     assert told.code == 0, told
     assert [line.split("  ", 1)[1] for line in told.out.splitlines()[:4]] == [
         "job  started",
-        "sheet 1 fetch  started  attempt 1",
+        "sheet 1 fetch  started",
         "sheet 1 fetch  completed  0.50s",
         "job  completed",
     ]
