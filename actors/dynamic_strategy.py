@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.effects import Child, Exit, Report, Retry, Start, Stop, failed, ignored
+from actors.effects import Child, Exit, Forget, Report, Retry, Start, Stop, failed, ignored
 from actors.errors import ChildError, SpecError, StartError
 from actors.intensity import Intensity
 from actors.reasons import GAVE_UP, ExitReason
@@ -34,18 +34,21 @@ class DynamicChildren:
     def start_child(self, spec: ChildSpec, now: float) -> Steps:
         """Starts one more child. Returns its ref; None if it ignored, then it is not kept."""
         check_spec(spec, "never")
-        name = _name(spec)
+        name = spec.name or spec.id
         if name in self.children:
             raise ChildError("already_started", name)
         if self._max_children is not None and len(self.children) >= self._max_children:
             raise ChildError("max_children", name)
-        child = Child(spec)
+        child = Child(spec, name)
         outcome = yield Start(child, False)
         child.begun(outcome, now)
         if failed(outcome):
             yield Report("start_failed", child, outcome.reason)
+            yield Forget(child)
             raise StartError(name, outcome.reason)
-        if not ignored(outcome):
+        if ignored(outcome):
+            yield Forget(child)
+        else:
             self._keep(child)
         return child.ref
 
@@ -68,7 +71,7 @@ class DynamicChildren:
         if spec.restart == "permanent" or reason.abnormal:
             yield Report("crashed", child, reason)
         if spec.restart == "temporary" or (spec.restart == "transient" and not reason.abnormal):
-            self._forget(child)
+            yield from self._forget(child)
         elif spec.backoff is not None:
             if spec.backoff.stable(now - child.since):
                 child.failures = 0
@@ -92,7 +95,7 @@ class DynamicChildren:
     def _restart(self, child: Child, reason: ExitReason, now: float) -> Steps:
         if not self._intensity.add(now):
             yield Report("gave_up", child, reason)
-            self._forget(child)
+            yield from self._forget(child)
             yield Exit(GAVE_UP)
             return
         before = child.last_ref
@@ -105,7 +108,7 @@ class DynamicChildren:
         self._by_ref.pop(before, None)
         child.begun(outcome, now)
         if ignored(outcome):
-            self._forget(child)
+            yield from self._forget(child)
         else:
             self._keep(child)
 
@@ -114,29 +117,27 @@ class DynamicChildren:
         child.state = "restarting"
         child.token += 1
         backoff = child.spec.backoff
-        delay = 0.0 if backoff is None else backoff.delay(child.failures, _name(child.spec))
+        delay = 0.0 if backoff is None else backoff.delay(child.failures, child.key)
         child.failures += 1
-        yield Retry(_name(child.spec), child.token, delay)
+        yield Retry(child, child.token, delay)
 
     def _stop(self, children: list[Child]) -> Steps:
         running = [child for child in children if child.ref is not None]
         refs = tuple(child.ref for child in running)
         for child in children:
             child.ended()
-            self._forget(child)
         reasons = yield Stop(tuple(child.spec for child in running), refs)
+        for child in children:
+            yield from self._forget(child)
         for child, reason in zip(running, reasons, strict=True):
             if unexpected(child.spec, reason):
                 yield Report("shutdown_error", child, reason)
 
     def _keep(self, child: Child) -> None:
-        self.children[_name(child.spec)] = child
+        self.children[child.key] = child
         self._by_ref[child.ref] = child
 
-    def _forget(self, child: Child) -> None:
-        self.children.pop(_name(child.spec), None)
+    def _forget(self, child: Child) -> Steps:
+        del self.children[child.key]
         self._by_ref.pop(child.last_ref, None)
-
-
-def _name(spec: ChildSpec) -> str:
-    return spec.name or spec.id
+        yield Forget(child)

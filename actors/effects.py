@@ -15,10 +15,14 @@ ReportKind = Literal["crashed", "start_failed", "shutdown_error", "gave_up"]
 class Child:
     """One child: `up` with a ref, `down`, or `restarting` (waiting for its next attempt)."""
 
-    __slots__ = ("failures", "last_failure", "last_ref", "ref", "since", "spec", "state", "token")
+    __slots__ = (
+        *("failures", "key", "last_failure", "last_ref", "ref"),
+        *("since", "spec", "state", "token"),
+    )
 
-    def __init__(self, spec: ChildSpec) -> None:
+    def __init__(self, spec: ChildSpec, key: str) -> None:
         self.spec = spec
+        self.key = key  # what its supervisor finds it by: id, or name in a dynamic one
         self.state: Literal["up", "down", "restarting"] = "down"
         self.ref: Any = None
         self.last_ref: Any = None
@@ -76,9 +80,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Send yourself a message that calls `retry(key, token)`, after `delay` seconds."""
+    """Send yourself a message that calls `retry(child.key, token)`, after `delay` seconds."""
 
-    key: str
+    child: Child
     token: int
     delay: float
 
@@ -93,10 +97,17 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """The child is no longer one; nothing of it needs to be remembered."""
+
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """End the supervisor for this reason."""
 
     reason: ExitReason
 
 
-Effect: TypeAlias = Start | Stop | Retry | Report | Exit
+Effect: TypeAlias = Start | Stop | Retry | Report | Forget | Exit

@@ -14,6 +14,7 @@ from actors.effects import (
     Child,
     Effect,
     Exit,
+    Forget,
     Report,
     Retry,
     Start,
@@ -54,7 +55,7 @@ class StaticChildren:
         self._strategy = strategy
         self._auto_shutdown = auto_shutdown
         self._intensity = Intensity(intensity, period)
-        self.children: dict[str, Child] = {spec.id: Child(spec) for spec in specs}
+        self.children: dict[str, Child] = {spec.id: Child(spec, spec.id) for spec in specs}
         self._by_ref: dict[Any, Child] = {}
 
     # -- life --------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ class StaticChildren:
                 yield from self._try_again(child)
             return
         if restart == "temporary":
-            del self.children[child.spec.id]
+            yield from self._forget(child)
         if self._ends_all(child):
             yield Exit(SHUTDOWN)
 
@@ -111,13 +112,15 @@ class StaticChildren:
         if present is not None:
             up = present.state == "up"
             raise ChildError("already_started" if up else "already_present", spec.id)
-        child = Child(spec)
+        child = Child(spec, spec.id)
         outcome = yield from self._start(child, now)
         if failed(outcome):
             yield Report("start_failed", child, outcome.reason)
+            yield Forget(child)
             raise StartError(spec.id, outcome.reason)
-        if not (ignored(outcome) and spec.restart == "temporary"):
-            self.children[spec.id] = child
+        self.children[spec.id] = child
+        if ignored(outcome) and spec.restart == "temporary":
+            yield from self._forget(child)
         return child.ref
 
     def terminate_child(self, id: str) -> Steps:  # noqa: A002
@@ -138,8 +141,7 @@ class StaticChildren:
         """Forgets a child that is down."""
         child = self._find(id)
         self._refuse_unless_down(child)
-        del self.children[id]
-        yield from ()
+        yield from self._forget(child)
 
     # -- the rules ---------------------------------------------------------------------------
 
@@ -147,8 +149,6 @@ class StaticChildren:
         if not self._intensity.add(now):
             yield Report("gave_up", child, reason)
             child.state = "down"
-            if child.spec.restart == "temporary":
-                del self.children[child.spec.id]
             yield Exit(GAVE_UP)
             return
         group = self._group(child)
@@ -176,7 +176,7 @@ class StaticChildren:
         backoff = child.spec.backoff
         delay = 0.0 if backoff is None else backoff.delay(child.failures, child.spec.id)
         child.failures += 1
-        yield Retry(child.spec.id, child.token, delay)
+        yield Retry(child, child.token, delay)
 
     def _start_all(self, group: list[Child], now: float, restart: bool = False) -> Steps:
         for child in group:
@@ -184,7 +184,7 @@ class StaticChildren:
             if failed(outcome):
                 return child, outcome.reason
             if ignored(outcome) and child.spec.restart == "temporary":
-                del self.children[child.spec.id]
+                yield from self._forget(child)
         return None
 
     def _start(self, child: Child, now: float, restart: bool = False) -> Steps:
@@ -207,7 +207,11 @@ class StaticChildren:
             if unexpected(child.spec, reason):
                 yield Report("shutdown_error", child, reason)
         if child.spec.restart == "temporary":
-            self.children.pop(child.spec.id, None)
+            yield from self._forget(child)
+
+    def _forget(self, child: Child) -> Steps:
+        del self.children[child.spec.id]
+        yield Forget(child)
 
     def _ends_all(self, child: Child) -> bool:
         if self._auto_shutdown == "never" or not child.spec.significant:

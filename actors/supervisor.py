@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.actor import Actor
 from actors.address import ActorRef
-from actors.effects import Child, Effect, Exit, Outcome, Report, Retry, Start, Stop
+from actors.effects import Child, Effect, Exit, Forget, Outcome, Report, Retry, Start, Stop
 from actors.errors import ChildError, StartError, StartIgnored
 from actors.events import SystemEvent
 from actors.monitor import Monitor
@@ -81,10 +81,14 @@ class SupervisorBase(Actor):
                 return self._start_child(child, restart)
             case Stop(specs, refs):
                 return self._stop_children(specs, refs)
-            case Retry(key, token, delay) if delay > 0:
-                self.send_after(delay, self._retry, key, token)
-            case Retry(key, token, _):
-                self._cell.mailbox.force(("_retry", (key, token), {}, None))
+            case Retry(child, token, delay):
+                self._cell.children[_name(child)].state = "restarting"
+                if delay > 0:
+                    self.send_after(delay, self._retry, child.key, token)
+                else:
+                    self._cell.mailbox.force(("_retry", (child.key, token), {}, None))
+            case Forget(child):
+                self._forget(child)
             case Report(kind, child, reason):
                 self._report(kind, child, reason)
             case Exit(reason):
@@ -94,7 +98,7 @@ class SupervisorBase(Actor):
     def _start_child(self, child: Child, restart: bool) -> Outcome:
         spec = child.spec
         nodes = self._cell.children
-        name = spec.name or spec.id
+        name = _name(child)
         node = nodes.get(name) or Node(name)
         try:
             ref = self.system.start(
@@ -107,18 +111,20 @@ class SupervisorBase(Actor):
                 node=node,
             )
         except StartIgnored:
-            node.state = "down"
             return Outcome()
         except StartError as error:
-            node.state = "restarting" if restart else "down"
-            if not restart and name not in self.machine.children:
-                nodes.pop(name, None)
             return Outcome(reason=error.reason)
         if restart:
             node.restarts += 1
             self.system.events.emit(SystemEvent("restarted", name, ref.incarnation))
         Monitor(self._cell, name, ref.cell()).begin()
         return Outcome(ref)
+
+    def _forget(self, child: Child) -> None:
+        node = self._cell.children.get(_name(child))
+        # A failed start may have left the name with a sibling that had it before.
+        if node is not None and node.cell is None:
+            del self._cell.children[_name(child)]
 
     def _stop_children(
         self, specs: tuple[ChildSpec, ...], refs: tuple[ActorRef[Any], ...]
@@ -144,11 +150,10 @@ class SupervisorBase(Actor):
             cell.ended.wait()
         finally:
             self._cell.awaits = before
-        self._gone(spec, "down")
         return cell.ended.value()
 
     def _report(self, kind: str, child: Child, reason: ExitReason) -> None:
-        name = child.spec.name or child.spec.id
+        name = _name(child)
         node = self._cell.children.get(name)
         if node is not None:
             node.last_crash = reason
@@ -164,11 +169,6 @@ class SupervisorBase(Actor):
                 traceback=reason.traceback if self.system.events.heard else "",
             )
         )
-
-    def _gone(self, spec: ChildSpec, state: str) -> None:
-        node = self._cell.children.get(spec.name or spec.id)
-        if node is not None:
-            node.cell, node.state = None, state
 
 
 class Supervisor(SupervisorBase):
@@ -206,7 +206,6 @@ class Supervisor(SupervisorBase):
     def terminate_child(self, id: str) -> None:  # noqa: A002
         """Stops a child; its spec stays for `restart_child`, unless it is temporary."""
         self._perform(self.machine.terminate_child(id))
-        self._forget_missing(id)
 
     def restart_child(self, id: str) -> ActorRef[Any] | None:  # noqa: A002
         """Starts a child that was terminated or has ended."""
@@ -215,9 +214,7 @@ class Supervisor(SupervisorBase):
 
     def delete_child(self, id: str) -> None:  # noqa: A002
         """Forgets a child that is down."""
-        name = self.get_childspec(id).name or id
         self._perform(self.machine.delete_child(id))
-        self._cell.children.pop(name, None)
 
     def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
         """The spec with its defaults filled in."""
@@ -226,6 +223,6 @@ class Supervisor(SupervisorBase):
             raise ChildError("not_found", id)
         return child.spec
 
-    def _forget_missing(self, id: str) -> None:  # noqa: A002
-        if id not in self.machine.children:
-            self._cell.children.pop(id, None)
+
+def _name(child: Child) -> str:
+    return child.spec.name or child.spec.id

@@ -218,11 +218,13 @@ class System:
     def forget(self, cell: Cell, reason: ExitReason) -> None:
         """An incarnation has ended: frees its names and its place among the roots."""
         self.registry.forget(cell)
-        if cell.parent is None:
-            with self._lock:
-                node = self._roots.get(cell.name)
-                if node is not None and node.cell is cell:
-                    del self._roots[cell.name]
+        siblings = self._roots if cell.parent is None else cell.parent.children
+        with self._lock:
+            node = siblings.get(cell.name)
+            if node is not None and node.cell is cell:
+                node.cell, node.state = None, "down"
+                if cell.parent is None:
+                    del siblings[cell.name]
         if reason.kind == "error":
             text = reason.traceback if self.events.heard else ""
             self.events.emit(

@@ -79,6 +79,8 @@ class Simulation:
         self._threads = [self._main]
         self._ready = [self._main]
         self._failure: BaseException | None = None
+        self._patience: int | None = None  # steps until the quiet one is woken anyway
+        self._restless = False  # it was woken before the others were quiet
         self._system: System | None = None
         self._outer_trace: Any = None
 
@@ -108,7 +110,11 @@ class Simulation:
 
     def quiet(self) -> None:
         """Lets all others run until nobody can go on without time passing."""
+        self._wait_quietly(None)
+
+    def _wait_quietly(self, steps: int | None) -> None:
         me = self._current
+        self._patience = steps
         me.state = "quiet"
         self._ready.remove(me)
         self._switch()
@@ -121,9 +127,11 @@ class Simulation:
         """Lets the others run, and time pass, until the condition holds; fails after `within`."""
         limit = self.now + within
         while True:
-            self.quiet()
+            self._wait_quietly(100)  # a program may never be quiet, and the condition true
             if condition():
                 return
+            if self._restless:
+                continue
             following = self._next_deadline()
             if following is None or following > limit:
                 raise SimulationError(f"the condition did not come true within {within} s")
@@ -143,7 +151,9 @@ class Simulation:
             self._switch()
         if self._time_pressure and self._time_chance.random() < self._time_pressure:
             self._pass_time()
-        if len(self._ready) > 1:
+        if self._patience is not None:
+            self._patience -= 1
+        if len(self._ready) > 1 or self._patience == 0:
             self._switch()
 
     def block(self, lock: SimLock | None, deadline: float | None) -> bool:
@@ -188,9 +198,17 @@ class Simulation:
         thread.baton.release()
 
     def _choose(self, me: SimThread) -> SimThread:
+        if self._patience == 0:
+            self._restless = True
+            self._patience = None
+            self._make_ready(self._main)
+            self.schedule.append(0)
+            return self._main
         while not self._ready:
             waiting = [thread for thread in self._threads if thread.state == "quiet"]
             for thread in waiting:
+                self._restless = False
+                self._patience = None
                 self._make_ready(thread)
             if not waiting and not self._pass_time():
                 self._fail(Deadlock(self._describe()))
