@@ -231,6 +231,7 @@ def test_what_the_log_has_forgotten_is_passed_over(log: Log, tail: Any) -> None:
 
 def test_a_log_that_has_forgotten_everything_ends_the_search(log: Log, tail: Any) -> None:
     subscriber = tail(fetch_since=lambda seq: [], since=0)
+    assert subscriber.get(timeout=0.05) is None
     log.add(lost=True)
     log.tick()
     assert subscriber.get(timeout=0.1) is None
