@@ -94,7 +94,7 @@ class Picture:
         head.add_row(
             Text(clean(self.job_id), style="bold"),
             Text(self.state, style=STATUS_STYLE.get(self.state, ("", "", "dim"))[2]),
-            ProgressBar(total=max(1, len(self.lines)), completed=over, width=24),
+            self._bar(over),
             Text(f"{over}/{len(self.lines)} sheets"),
             Text(duration(now - self.started) if self.started else "", style="dim"),
         )
@@ -115,6 +115,16 @@ class Picture:
         hidden = len(self.lines) - len(shown)
         foot = [Text(f"… and {hidden} more", style="dim")] if hidden else []
         return Group(head, table, *foot)
+
+    def _bar(self, over: int) -> ProgressBar:
+        good = not any(line.status == "failed" for line in self.lines.values())
+        return ProgressBar(
+            total=max(1, len(self.lines)),
+            completed=over,
+            width=24,
+            complete_style="cyan" if good else "red",
+            finished_style="green" if good else "red",
+        )
 
     def _shown(self, room: int) -> list[Line]:
         """All sheets when there is room; else first those in which something happens."""
