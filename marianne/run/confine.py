@@ -20,7 +20,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from marianne.run import marked, procfs
+from marianne.run import marked, procfs, watermark
 from marianne.run.procfs import Stat
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -166,21 +166,27 @@ def reap(pid: int) -> None:
         pass
 
 
-def adopted(spare: Collection[int]) -> list[Stat]:
+def adopted(owner: str, spare: Collection[int] = ()) -> list[Stat]:
     """Orphans that a subreaper got: its children in another session than its own.
 
     For the conductor and the heart, whose own helpers (conductor, forkserver, resource tracker)
-    stay in their session. ``spare`` names children that live in other sessions rightly. Ended
-    ones are found too, so that they get reaped.
+    stay in their session. Living workers of this owner, which come to us when their forkserver
+    dies, are none; nor is what ``spare`` names. Ended ones are found too, so that they get reaped.
     """
     session = os.getsid(0)
     looks = (procfs.stat(pid) for pid in procfs.own_children() if pid not in spare)
-    return [one for one in looks if one is not None and one.session != session]
+    return [
+        one
+        for one in looks
+        if one is not None
+        and one.session != session
+        and (one.dead or not watermark.is_worker(one.pid, owner))
+    ]
 
 
-def adopted_trees(spare: Collection[int]) -> list[Stat]:
+def adopted_trees(owner: str, spare: Collection[int] = ()) -> list[Stat]:
     """``adopted`` and everything below it."""
-    roots = adopted(spare)
+    roots = adopted(owner, spare)
     if not roots:
         return roots
     below = procfs.descendants({one.pid for one in roots}, procfs.snapshot())
@@ -208,13 +214,14 @@ def sweep_orphans(
     Found are processes marked as sheets of this owner (and of this job, where one is named), and
     children that this process got as a subreaper, whatever they carry: below us only a worker
     that died leaves such. ``spare`` are pids that live rightly, and everything below them:
-    living workers, when no job is named, and own helpers in sessions of their own.
+    workers whose sheets must go on, when no job is named, and own helpers in sessions of their
+    own.
     """
     found: dict[int, Stat] = {}
 
     def look() -> list[Stat]:
         present = {one.pid: one for one in marked.left_behind(owner, job_id, spare=spare)}
-        present.update((one.pid, one) for one in adopted_trees(spare))
+        present.update((one.pid, one) for one in adopted_trees(owner, spare))
         found.update(present)
         return list(present.values())
 

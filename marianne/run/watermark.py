@@ -101,3 +101,9 @@ def belongs_to(pid: int, owner: str, job_id: str | None = None) -> bool:
     return job_id is None or limits[0] >> _COUNTER_BITS == (
         job_mark(owner, job_id) >> _COUNTER_BITS
     )
+
+
+def is_worker(pid: int, owner: str) -> bool:
+    """Whether ``pid`` is a worker process of this owner's: it carries the owner's mark alone."""
+    mark = owner_mark(owner)
+    return procfs.realtime_limits(pid) == (mark, mark)
