@@ -83,7 +83,7 @@ def decode_request(frame: bytes) -> Request:
     params = body.get("params")
     if params is None:
         params = {}
-    elif type(params) is not dict or not all(type(key) is str for key in params):
+    elif type(params) is not dict or (params and not all(type(key) is str for key in params)):
         raise Malformed(BAD_REQUEST, "params: a map with names as keys", request_id)
     deadline_ms = body.get("deadline_ms", DEFAULT_DEADLINE_MS)
     if type(deadline_ms) is not int or not 0 < deadline_ms <= MAX_DEADLINE_MS:

@@ -23,6 +23,10 @@ _BATCH: Final = 256
 # How long `stop` lets unsent messages drain into slow peers.
 _LINGER_SECONDS: Final = 0.5
 
+# Plain numbers: combining ZeroMQ's flags costs more than the send.
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+_MORE: Final = int(zmq.SNDMORE) | _NOBLOCK
+
 OnMessage = Callable[[bytes, bytes], object]
 OnConnect = Callable[[bytes], object]
 Timer = Callable[[], float | None]
@@ -155,24 +159,22 @@ class Router:
             # and one that appends later sees it and wakes us.
             self._waiting = True
             if not self._outbox and not self._stopping:
-                poller.poll(wait)
+                for ready, _ in poller.poll(wait):
+                    if ready is not socket:
+                        os.eventfd_read(self._wake_fd)
             self._waiting = False
-            try:
-                os.eventfd_read(self._wake_fd)
-            except BlockingIOError:
-                pass
 
     def _receive(self, socket: zmq.Socket[bytes]) -> bool:
         """Reads what is there, up to a batch; True if there may be more."""
         for _ in range(_BATCH):
             try:
-                identity = socket.recv(zmq.NOBLOCK)
+                identity = socket.recv(_NOBLOCK)
             except zmq.Again:
                 return False
-            payload = socket.recv(zmq.NOBLOCK)
+            payload = socket.recv(_NOBLOCK)
             if socket.getsockopt(zmq.RCVMORE):
                 while socket.getsockopt(zmq.RCVMORE):
-                    socket.recv(zmq.NOBLOCK)
+                    socket.recv(_NOBLOCK)
                 self.malformed += 1
                 continue
             self.received += 1
@@ -192,8 +194,8 @@ class Router:
         while outbox:
             identity, payload = outbox.popleft()
             try:
-                socket.send(identity, zmq.SNDMORE | zmq.NOBLOCK)
-                socket.send(payload, zmq.NOBLOCK)
+                socket.send(identity, _MORE)
+                socket.send(payload, _NOBLOCK)
             except zmq.Again:
                 self.dropped_slow += 1
             except zmq.ZMQError as error:

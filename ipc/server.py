@@ -11,7 +11,6 @@ import heapq
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -118,7 +117,7 @@ class Server:
         self._router = Router(path, self._on_message, timer=self._expire, name=name)
         self._lock = threading.Lock()
         self._open: dict[str, Responder] = {}
-        self._per_client: Counter[bytes] = Counter()
+        self._per_client: dict[bytes, int] = {}
         self._deadlines: list[tuple[float, str]] = []
         self._counts = {
             "requests": 0,
@@ -199,7 +198,7 @@ class Server:
                 if refusal is None:
                     responder = Responder(self, identity, request, deadline)
                     self._open[request.id] = responder
-                    self._per_client[identity] += 1
+                    self._per_client[identity] = self._per_client.get(identity, 0) + 1
                     self._counts["requests"] += 1
             elif (known.request.method, known.request.params) == (request.method, request.params):
                 self._counts["resent"] += 1
@@ -224,7 +223,7 @@ class Server:
         if len(self._open) >= self._max_open:
             self._counts["overloaded"] += 1
             return UNAVAILABLE, f"busy: {len(self._open)} requests are being answered"
-        if self._per_client[identity] >= self._max_open_per_client:
+        if self._per_client.get(identity, 0) >= self._max_open_per_client:
             self._counts["overloaded"] += 1
             return UNAVAILABLE, f"this client has {self._max_open_per_client} requests open"
         return None

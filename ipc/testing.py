@@ -36,7 +36,6 @@ class StubServer(Server):
         request = decode_request(frame)
         responder = Responder(self, b"stub", request, float("inf"))
         self._open[request.id] = responder
-        self._per_client[b"stub"] += 1
         try:
             self._dispatch(request, responder)
         except Exception as error:  # noqa: BLE001 - as the real one does
