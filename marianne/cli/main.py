@@ -108,6 +108,8 @@ def _fail(error: CliError, as_json: bool) -> int:
             print_error(error)
     except BrokenPipeError:
         return exit_codes.BROKEN_PIPE
+    except OSError:
+        pass  # a full disk: said when what is left is flushed
     return error.exit_code
 
 
@@ -127,8 +129,10 @@ def leave(code: int) -> NoReturn:
             stream.flush()
         except BrokenPipeError:
             code = exit_codes.BROKEN_PIPE
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             code = code or exit_codes.FAILED  # a full disk behind a redirect is not success
+            if stream is sys.stdout:
+                os.write(2, f"error: the output could not be written: {error}\n".encode())
     os._exit(code)
 
 

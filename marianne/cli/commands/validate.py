@@ -10,7 +10,7 @@ import click
 
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
-from marianne.cli.render.out import note, paint, print_json, say
+from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion
 from marianne.cli.render.problems import print_warnings, problem_line
 from marianne.cli.session import Session
@@ -96,6 +96,6 @@ def _print(report: dict[str, Any]) -> None:
             print_expansion(report["plan"]["sheets"])
     else:
         for problem in report["problems"]:
-            note(problem_line(problem))
+            note(clean(problem_line(problem)))
         say(f"{report['file']}: {paint('invalid', 'red')}")
     print_warnings([f"{report['file']}: {warning}" for warning in report["warnings"]])

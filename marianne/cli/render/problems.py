@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from marianne.cli.errors import CliError
-from marianne.cli.render.out import note, paint
+from marianne.cli.render.out import clean, note, paint
 
 
 def print_error(error: CliError) -> None:
@@ -18,17 +18,20 @@ def print_error(error: CliError) -> None:
     # The conductor's message repeats the problems for clients that read nothing else.
     repeated = any(problem.get("message", "") in error.message for problem in problems)
     message = "the score cannot be run as it is:" if repeated else error.message
-    note(f"{_label('error', 'red')} {message}")
+    first, *rest = message.splitlines() or [""]
+    note(f"{_label('error', 'red')} {clean(first)}")
+    for line in rest:
+        note(clean(line))
     for problem in problems:
-        note(f"  {problem_line(problem)}")
+        note(f"  {clean(problem_line(problem))}")
     if error.hint:
-        note(f"{_label('hint', 'cyan')}  {error.hint}")
+        note(f"{_label('hint', 'cyan')}  {clean(error.hint)}")
 
 
 def print_warnings(warnings: list[str]) -> None:
     """One line each, on standard error."""
     for warning in warnings:
-        note(f"{_label('warning', 'yellow')} {warning}")
+        note(f"{_label('warning', 'yellow')} {clean(' '.join(warning.split()))}")
 
 
 def problem_line(problem: dict[str, Any]) -> str:

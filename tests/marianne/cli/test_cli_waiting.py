@@ -160,3 +160,19 @@ def test_a_reader_that_leaves_ends_the_program_quietly(conductor) -> None:
         process.wait(timeout=20)
     assert process.returncode == 141
     assert err == ""
+
+
+def test_output_that_cannot_be_written_is_no_success(conductor) -> None:
+    conductor.happen("job.started")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "marianne.cli", "events", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
