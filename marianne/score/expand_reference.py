@@ -242,11 +242,9 @@ class ReferenceExpander:
             fallbacks = movement.instrument_fallbacks
             fallback_path = ["movements", cell.stage, "instrument_fallbacks"]
         resolved = self._resolver.fallbacks(fallbacks, fallback_path) if fallbacks else ()
-        return instrument, resolved, self._timeout(cell, movement, name, config)
+        return instrument, resolved, self._timeout(cell, name, config)
 
-    def _timeout(
-        self, cell: Cell, movement: Movement, name: str, config: dict[str, Any]
-    ) -> float | None:
+    def _timeout(self, cell: Cell, name: str, config: dict[str, Any]) -> float | None:
         backend = self._score.backend
         if backend is not None:
             override = backend.sheet_overrides.get(cell.num)
@@ -254,8 +252,6 @@ class ReferenceExpander:
                 return override.timeout_seconds
             if cell.num in backend.timeout_overrides:
                 return backend.timeout_overrides[cell.num]
-        if movement.timeout_seconds:
-            return movement.timeout_seconds
         default = backend.timeout_seconds if backend is not None else None
         return self._resolver.timeout(name, config, cell.num, default)
 
@@ -279,7 +275,13 @@ class ReferenceExpander:
         backend = self._score.backend
         if backend is None:
             return InstrumentConfig()
-        keys = ("skip_permissions", "disable_mcp", "allowed_tools", "system_prompt_file")
+        keys = (
+            "skip_permissions",
+            "disable_mcp",
+            "allowed_tools",
+            "system_prompt_file",
+            "working_directory",
+        )
         given: dict[str, Any] = {
             key: getattr(backend, key) for key in keys if key in backend.model_fields_set
         }

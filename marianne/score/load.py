@@ -16,9 +16,9 @@ from marianne.score.check import check_plan
 from marianne.score.document import MAX_BYTES, Document, PathPart
 from marianne.score.errors import Problem, ScoreError, did_you_mean
 from marianne.score.expand import Expansion
-from marianne.score.expand_reference import LEGACY_DEFAULT, ReferenceExpander
+from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
-from marianne.score.models_inert import INERT
+from marianne.score.inert import warn_of_inert
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.plan import Plan
@@ -80,7 +80,7 @@ def _load(
         assert isinstance(score, ReferenceScore)
         expansion = ReferenceExpander(score, report, resolver, overrides, reader.read).expand()
         own_variables = {**score.prompt.variables, **overrides}
-    _warn_of_inert(score, report)
+    warn_of_inert(score, report)
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
     check_plan(plan, expansion, report)
     report.raise_if_any()
@@ -190,35 +190,6 @@ class _TemplateReader:
             return ""
         self.texts.append(text)
         return text
-
-
-def _warn_of_inert(score: Common, report: Report) -> None:
-    given = score.model_fields_set
-    for key, reason in INERT.items():
-        if key in given and getattr(score, key) is not None:
-            report.warn(f"{key}: accepted, no effect ({reason})")
-    if score.rate_limit is not None and score.rate_limit.detection_patterns:
-        report.warn("rate_limit.detection_patterns: accepted, no effect (the profile's count)")
-    if score.parallel is not None and score.parallel.budget_partition:
-        report.warn("parallel.budget_partition: accepted, no effect")
-    if isinstance(score, ReferenceScore):
-        for field in ("prompt_extensions", "spec_tags"):
-            if getattr(score.sheet, field):
-                report.warn(f"sheet.{field}: accepted, no effect (needs a hosted model)")
-        if score.prompt.prompt_extensions:
-            report.warn("prompt.prompt_extensions: accepted, no effect (needs a hosted model)")
-        for num, movement in score.movements.items():
-            if movement.voices is not None and movement.voices != score.sheet.fan_out.get(num, 1):
-                report.warn(f"movements[{num}].voices: accepted, no effect (use sheet.fan_out)")
-    backend = score.backend
-    if (
-        backend is not None
-        and score.instrument
-        and backend.type not in {LEGACY_DEFAULT, score.instrument}
-    ):
-        report.error(
-            ["backend", "type"], f"conflicts with 'instrument: {score.instrument}'", "keep one"
-        )
 
 
 def _plan(

@@ -236,6 +236,14 @@ class CostLimits(Section):
     cost_per_1k_output_tokens: Number = Field(default=0.015, ge=0)
     warn_at_percent: Number = Field(default=80.0, ge=0, le=100)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _enabled_by_a_limit(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "enabled" not in value:
+            limits = ("max_cost_per_sheet", "max_cost_per_job")
+            return {**value, "enabled": any(value.get(key) is not None for key in limits)}
+        return value
+
     @model_validator(mode="after")
     def _has_limit(self) -> CostLimits:
         if self.enabled and self.max_cost_per_sheet is None and self.max_cost_per_job is None:

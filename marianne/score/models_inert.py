@@ -30,6 +30,19 @@ INERT: dict[str, str] = {
     "spec": "needs a hosted model",
 }
 
+# Fields of the legacy section that speak of hosted models, or of what the profile says.
+INERT_BACKEND = frozenset(
+    {
+        "max_output_capture_bytes",
+        "output_format",
+        "api_key_env",
+        "max_tokens",
+        "temperature",
+        "ollama",
+        "recursive_light",
+    }
+)
+
 
 class SheetOverride(Section):
     """What one sheet has different in the legacy ``backend`` section."""

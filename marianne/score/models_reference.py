@@ -23,7 +23,6 @@ from marianne.score.models import (
     Section,
     SkipCommand,
     StaleDetection,
-    Timeout,
     Wait,
     WorkspaceLifecycle,
 )
@@ -136,8 +135,6 @@ class Movement(Section):
     instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
     instrument_fallbacks: list[str] | None = None
     voices: int | None = Field(default=None, ge=1)
-    description: str | None = None
-    timeout_seconds: Timeout | None = None
 
 
 class ReferenceScore(Common):

@@ -1,0 +1,50 @@
+"""The cases of what only the short form has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fieldcases import SHORT, Table, prompt, rule, sheet
+
+case = Table(SHORT)
+
+
+def first(**fields: Any) -> dict[str, Any]:
+    """A patch of the first sheet, a script."""
+    return {"sheets": [fields]}
+
+
+def second(**fields: Any) -> dict[str, Any]:
+    """A patch of the second sheet, a prompt."""
+    return {"sheets": [{}, fields]}
+
+
+case("sheets.name", first(name="z"), sheet(1, "name"), "z")
+case("sheets.needs", second(needs=["a"]), sheet(2, "needs"), (1,))
+case("sheets.run", first(run="date"), prompt(1), "date")
+case("sheets.prompt", second(prompt="KEEP"), lambda p: "KEEP" in prompt()(p), True)
+case("sheets.instrument", second(instrument="other"), sheet(2, "instrument", "profile"), "other")
+case("sheets.model", second(model="m"), sheet(2, "instrument", "model"), "m")
+tuned = second(instrument_config={"model": "m"})
+case("sheets.instrument_config", tuned, sheet(2, "instrument", "model"), "m")
+case("sheets.fallbacks", second(fallbacks=["other"]), sheet(2, "fallbacks", 0, "profile"), "other")
+named = first(run="{{ v }}", variables={"v": 1})
+case("sheets.variables", named, prompt(1), "1")
+case("sheets.fan_out", first(fan_out=3), lambda p: len(p.sheets), 4)
+case("sheets.each", first(each=["x", "y"], run="{{ item }}"), prompt(2), "y")
+case("sheets.retry", first(retry={"max_retries": 4}), sheet(1, "retry", "max_retries"), 4)
+case("sheets.timeout", first(timeout="1m30s"), sheet(1, "timeout_seconds"), 90)
+case("sheets.idle_timeout", first(idle_timeout="5s"), sheet(1, "idle_timeout_seconds"), 5)
+case("sheets.max_memory_mb", first(max_memory_mb=64), sheet(1, "max_memory_mb"), 64)
+case("sheets.validate", first(validate=[{"file_exists": "f"}]), rule(1), ["the file f exists"])
+crossed = second(cross_sheet={"auto_capture_stdout": True})
+case("sheets.cross_sheet", crossed, sheet(2, "cross_sheet", "auto_capture_stdout"), True)
+case("sheets.inject", second(inject=[{"file": "f"}]), sheet(2, "injections", 0, "path"), "f")
+case("sheets.skip_when", second(skip_when="true"), sheet(2, "skip_when"), "true")
+skipped = first(skip_when_command={"command": "date"})
+case("sheets.skip_when_command", skipped, sheet(1, "skip_when_command", "command"), "date")
+case("sheets.description", first(description="d"), sheet(1, "description"), "d")
+at_top = {"variables": {"v": 1}, "sheets": [{"run": "{{ v }}"}]}
+case("variables", at_top, prompt(1), "1")
+case("timeout", {"timeout": 7}, sheet(1, "timeout_seconds"), 7)
+case("inject", {"inject": [{"file": "f"}]}, sheet(2, "injections", 0, "path"), "f")

@@ -1,0 +1,103 @@
+"""Every field of the language has an effect, or a warning that it has none; and is documented.
+
+The table of docs/scores.md names these tests by the field: ``test_field[retry.max_retries]``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import fieldcases_reference
+import fieldcases_short
+import pytest
+from fieldcases import Case, merged, registry, text_of
+from pydantic import BaseModel
+
+from marianne.score import load_plan
+from marianne.score import models as m
+from marianne.score.models_inert import Backend, SheetOverride
+from marianne.score.models_reference import Common, Movement, PromptSection, SheetSection
+from marianne.score.models_rules import Rule
+from marianne.score.models_short import ShortScore, ShortSheet
+from marianne.score.plan import Plan
+
+DOCS = Path(__file__).parents[3] / "docs" / "scores.md"
+CASES = [*fieldcases_reference.case.cases, *fieldcases_short.case.cases]
+
+# Where each section's fields stand in the documentation. Fields that are sections are not listed.
+SECTIONS: dict[str, type[BaseModel]] = {
+    "": Common,
+    "instruments.": m.InstrumentAlias,
+    "instrument_config.": m.InstrumentConfig,
+    "retry.": m.Retry,
+    "parallel.": m.Parallel,
+    "stale_detection.": m.StaleDetection,
+    "cross_sheet.": m.CrossSheet,
+    "workspace_lifecycle.": m.WorkspaceLifecycle,
+    "rate_limit.": m.RateLimit,
+    "concert.": m.Concert,
+    "cost_limits.": m.CostLimits,
+    "notifications.": m.Notification,
+    "on_success.": m.Hook,
+    "backend.": Backend,
+    "backend.sheet_overrides.": SheetOverride,
+    "skip_when_command.": m.SkipCommand,
+    "injection.": m.Injection,
+    "rule.": Rule,
+    "sheet.": SheetSection,
+    "movements.": Movement,
+    "prompt.": PromptSection,
+    "sheets.": ShortSheet,
+}
+# Tested elsewhere: they need files, or say nothing of their own.
+ELSEWHERE = {"prompt.template_file", "sheets.prompt_file"}
+
+
+def every_field() -> set[str]:
+    found = set()
+    for prefix, model in SECTIONS.items():
+        for name, field in model.model_fields.items():
+            key = prefix + (field.alias or name)
+            if f"{key}." not in SECTIONS or key in {"sheet.skip_when_command"}:
+                found.add(key)
+    found |= {"variables", "timeout", "inject"}
+    assert set(ShortScore.model_fields) - set(Common.model_fields) - {"sheets"} <= found
+    return found
+
+
+@cache
+def plan_of(text: str) -> Plan:
+    return load_plan(
+        None,
+        text,
+        base_dir="/nowhere",
+        workspace=None,
+        variables={},
+        instruments=registry(),
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.field for case in CASES])
+def test_field(case: Case) -> None:
+    before = case.read(plan_of(text_of(_without_none(case.base))))
+    after = case.read(plan_of(text_of(_without_none(merged(case.base, case.patch)))))
+    assert after == case.expected
+    assert before != case.expected
+
+
+def _without_none(score: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in score.items() if value is not None}
+
+
+def test_every_field_has_a_case() -> None:
+    tried = {case.field for case in CASES}
+    assert every_field() - tried - ELSEWHERE == set()
+
+
+def test_every_field_is_documented_with_its_test() -> None:
+    rows = re.findall(r"^\| `([a-z_0-9.]+)` \|.*\| `test_(.+)` \|$", DOCS.read_text(), re.M)
+    assert every_field() == {field for field, _ in rows}
+    for field, test in rows:
+        assert field in ELSEWHERE or test == f"field[{field}]"
