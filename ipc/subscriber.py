@@ -61,8 +61,8 @@ class Subscriber:
         high_water: int = HIGH_WATER,
     ) -> None:
         self.topics = tuple(topics)
-        self.position = since
-        """Up to this number everything has been delivered. Give it to a later Subscriber."""
+        self._position = since  # up to here everything is delivered or in _ready
+        self._heard = 0  # the highest number that was heard of
         self.fetches = self.missed = self.repeated = self.malformed = 0
         self._fetch = fetch_since
         self._ready: deque[Event] = deque()
@@ -91,6 +91,13 @@ class Subscriber:
         self._poller = zmq.Poller()
         self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._monitor, zmq.POLLIN)
+
+    @property
+    def position(self) -> int | None:
+        """Up to this number everything has been delivered: the `since` of a later Subscriber."""
+        if self._ready:
+            return int(self._ready[0]["seq"]) - 1
+        return self._position
 
     def close(self) -> None:
         """Ends the subscription."""
@@ -136,7 +143,7 @@ class Subscriber:
 
     def _wait(self, now: float, until: float | None) -> float | None:
         """Seconds to listen before something else is due; None for as long as it takes."""
-        if self._tick_due is not None and now >= self._tick_due and self.position is not None:
+        if self._tick_due is not None and now >= self._tick_due and self._position is not None:
             # This tail was so slow that the tick was dropped for it as well.
             self._tick_due = None
             self._missing(math.inf)
@@ -152,7 +159,7 @@ class Subscriber:
             self._monitor.recv_multipart()
             # What was published while there was no connection can only be asked for; what comes
             # before the new subscription counts is found by the next number, or by the tick.
-            if self.position is not None:
+            if self._position is not None:
                 self._missing(math.inf)
         if self._socket in arrived:
             for _ in range(_BATCH):
@@ -171,22 +178,23 @@ class Subscriber:
             self.malformed += 1
             return
         seq: int = event["seq"]
+        self._heard = max(self._heard, seq)
         if event.get("event") == TICK:
             self._tick_due = None
-            if self.position is None:
-                self.position = seq
-            elif seq > self.position:
+            if self._position is None:
+                self._position = seq
+            elif seq > self._position:
                 self._missing(seq)
                 if self._fetch is None:
-                    self.position = seq
+                    self._position = seq
             return
         self._tick_due = time.monotonic() + TICK_PATIENCE
         if self._fill_to is not None:
             # Older ones are on their way through fetch_since, and this one will come with them.
             self._fill_to = max(self._fill_to, seq)
-        elif self.position is None or self._follows(event, self.position):
+        elif self._position is None or self._follows(event, self._position):
             self._deliver(event)
-        elif seq <= self.position:
+        elif seq <= self._position:
             self.repeated += 1
         else:
             self._missing(seq)
@@ -194,7 +202,7 @@ class Subscriber:
                 self._deliver(event)
 
     def _deliver(self, event: Event) -> None:
-        self.position = event["seq"]
+        self._position = event["seq"]
         self._ready.append(event)
 
     def _missing(self, up_to: float) -> None:
@@ -208,7 +216,7 @@ class Subscriber:
         """Asks for one page of what is missing."""
         assert self._fetch is not None
         assert self._fill_to is not None
-        position = self.position or 0
+        position = self._position or 0
         self.fetches += 1
         try:
             page = self._fetch(position)
@@ -222,11 +230,10 @@ class Subscriber:
                 self._ready.append(event)
             position = max(position, event["seq"])
         if not page or position >= self._fill_to:
-            # What the log does not have any more (retention) is passed over.
-            if self._fill_to != math.inf:
-                position = max(position, int(self._fill_to))
+            # Numbers that the log does not have, of these topics or any more, are passed over.
+            position = max(position, self._heard)
             self._fill_to = None
-        self.position = position
+        self._position = position
 
     def _wanted(self, event: Event) -> bool:
         return topic_of(event.get("job_id"), str(event.get("event"))).startswith(self.topics)

@@ -134,6 +134,14 @@ def test_a_tail_that_starts_late_gets_what_came_before(log: Log, tail: Any) -> N
     assert subscriber.position == 6
 
 
+def test_the_position_counts_what_was_taken_not_what_lies_ready(log: Log, tail: Any) -> None:
+    subscriber = tail(fetch_since=log.since, since=0)
+    for _ in range(4):
+        log.add(lost=True)
+    assert numbers(subscriber, 2) == [1, 2]
+    assert subscriber.position == 2
+
+
 def test_a_gap_is_filled_in_order(log: Log, tail: Any) -> None:
     subscriber = tail(fetch_since=log.since, since=0)
     assert subscriber.get(timeout=0.05) is None
@@ -200,6 +208,7 @@ def test_the_tail_of_one_job_sees_its_gaps_and_no_others(log: Log, tail: Any) ->
 
 def test_the_tick_covers_one_job_too(log: Log, tail: Any) -> None:
     subscriber = tail(("job.j.",), fetch_since=log.since_in_job, since=0)
+    assert subscriber.get(timeout=0.05) is None
     log.add(lost=True)
     log.add("other")
     log.tick()
