@@ -170,6 +170,7 @@ class Actor(_Base):
 
     def register(self, name: str) -> None:
         """Takes one more name for this incarnation; raises `NameTaken` if somebody has it."""
+        self._cell.check_fence()
         owner = self.system.registry.register(name, self._cell)
         if owner is not None:
             raise NameTaken(name, owner.incarnation)

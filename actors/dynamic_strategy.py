@@ -11,7 +11,7 @@ from typing import Any
 from actors.effects import Child, Exit, Forget, Report, Retry, Start, Stop, failed, ignored
 from actors.errors import ChildError, SpecError, StartError
 from actors.intensity import Intensity
-from actors.reasons import GAVE_UP, ExitReason
+from actors.reasons import SHUTDOWN, ExitReason, gave_up
 from actors.spec import ChildSpec, check_spec
 from actors.strategy import Steps, unexpected
 
@@ -67,6 +67,7 @@ class DynamicChildren:
         if child is None:
             return
         child.ended()
+        child.last_failure = reason
         spec = child.spec
         if spec.restart == "permanent" or reason.abnormal:
             yield Report("crashed", child, reason)
@@ -83,7 +84,7 @@ class DynamicChildren:
         """A `Retry` has come back."""
         child = self.children.get(key)
         if child is not None and child.state == "restarting" and child.token == token:
-            yield from self._restart(child, child.last_failure or GAVE_UP, now)
+            yield from self._restart(child, child.last_failure or SHUTDOWN, now)
 
     def find(self, key: Any) -> Child:
         """The child with this ref or name."""
@@ -96,7 +97,7 @@ class DynamicChildren:
         if not self._intensity.add(now):
             yield Report("gave_up", child, reason)
             yield from self._forget(child)
-            yield Exit(GAVE_UP)
+            yield Exit(gave_up(reason))
             return
         before = child.last_ref
         outcome = yield Start(child, True)

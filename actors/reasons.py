@@ -61,8 +61,12 @@ class ExitReason:
 NORMAL = ExitReason("normal")
 SHUTDOWN = ExitReason("shutdown")
 KILLED = ExitReason("killed")
-GAVE_UP = ExitReason("shutdown", "intensity")
 NO_ACTOR = ExitReason("error", "no such actor")
+
+
+def gave_up(cause: ExitReason) -> ExitReason:
+    """A supervisor had too many restarts; the last one was for `cause`."""
+    return ExitReason("shutdown", "intensity", cause.error, cause.frames)
 
 
 def crash(error: BaseException) -> ExitReason:

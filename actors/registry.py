@@ -29,6 +29,8 @@ class Registry:
             owner = self._cells.setdefault(name, cell)
             if owner is not cell:
                 return owner
+            if name in cell.names:
+                return None
             cell.names.append(name)
         self._tell("register", name, cell)
         return None

@@ -24,7 +24,7 @@ from actors.effects import (
 )
 from actors.errors import ChildError, SpecError, StartError
 from actors.intensity import Intensity
-from actors.reasons import GAVE_UP, SHUTDOWN, ExitReason
+from actors.reasons import SHUTDOWN, ExitReason, gave_up
 from actors.spec import (
     STRATEGIES,
     AutoShutdown,
@@ -80,6 +80,7 @@ class StaticChildren:
         if child is None:
             return
         child.ended()
+        child.last_failure = reason
         restart = child.spec.restart
         if restart == "permanent" or reason.abnormal:
             yield Report("crashed", child, reason)
@@ -149,7 +150,7 @@ class StaticChildren:
         if not self._intensity.add(now):
             yield Report("gave_up", child, reason)
             child.state = "down"
-            yield Exit(GAVE_UP)
+            yield Exit(gave_up(reason))
             return
         group = self._group(child)
         yield from self._stop_all(group)

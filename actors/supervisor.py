@@ -82,7 +82,8 @@ class SupervisorBase(Actor):
             case Stop(specs, refs):
                 return self._stop_children(specs, refs)
             case Retry(child, token, delay):
-                self._cell.children[_name(child)].state = "restarting"
+                name = _name(child)
+                self._cell.children.setdefault(name, Node(name)).state = "restarting"
                 if delay > 0:
                     self.send_after(delay, self._retry, child.key, token)
                 else:
