@@ -97,19 +97,19 @@ def _unexpected(error: Exception) -> CliError:
 
 
 def _fail(error: CliError, as_json: bool) -> int:
+    from marianne.cli.render.out import print_json
+    from marianne.cli.render.problems import print_error
+
     try:
         if as_json:
-            from marianne.cli.render.out import print_json
-
             print_json(error.to_map())
+            sys.stdout.flush()
         else:
-            from marianne.cli.render.problems import print_error
-
             print_error(error)
     except BrokenPipeError:
         return exit_codes.BROKEN_PIPE
-    except OSError:
-        pass  # a full disk: said when what is left is flushed
+    except OSError as full:
+        os.write(2, f"error: the output could not be written: {full}\n".encode())
     return error.exit_code
 
 
@@ -130,9 +130,9 @@ def leave(code: int) -> NoReturn:
         except BrokenPipeError:
             code = exit_codes.BROKEN_PIPE
         except (OSError, ValueError) as error:
-            code = code or exit_codes.FAILED  # a full disk behind a redirect is not success
-            if stream is sys.stdout:
+            if code == exit_codes.OK:  # a full disk behind a redirect is not success
                 os.write(2, f"error: the output could not be written: {error}\n".encode())
+                code = exit_codes.FAILED
     os._exit(code)
 
 
