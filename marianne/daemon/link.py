@@ -28,7 +28,9 @@ class Link(Actor):
 
     def on_start(self) -> None:
         """Binds the socket; workers reconnect by themselves."""
-        self._router = Router(self._context.home.workers_sock, self._received)
+        self._router = Router(
+            self._context.home.workers_sock, self._received, on_connect=self._connected
+        )
         self._router.start()
 
     def on_stop(self, reason: ExitReason) -> None:
@@ -38,6 +40,10 @@ class Link(Actor):
     def send(self, identity: bytes, message: dict[str, Any]) -> None:
         """Sends to one worker process; to one that is gone it is lost, which its actor notices."""
         self._router.send(identity, codec.pack(message))
+
+    def _connected(self, identity: bytes) -> None:
+        # In the router's thread. A worker is reached from now on: let it say how it stands.
+        self._router.send(identity, codec.pack({"kind": "report"}))
 
     def _received(self, identity: bytes, payload: bytes) -> None:
         # In the router's thread: decode and hand over, nothing that can block.

@@ -52,7 +52,12 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
     """
     path = config_path(request)
     if request.id is not None:
-        ids.check(request.id)
+        if not ids.is_legal(request.id):
+            raise Refused(
+                "invalid_params",
+                f"{request.id!r} cannot be a job id",
+                hint="use letters, digits, _ and -, at most 63, the first a letter or digit",
+            )
         if request.id in naming or reader.taken(request.id):
             raise Refused(
                 "conflict",

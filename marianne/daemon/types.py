@@ -1,0 +1,64 @@
+"""What clients send and get: the documented models of a submission and of the conductor's state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Environment = Annotated[dict[str, str], Field(repr=False)]
+
+
+class JobRequest(BaseModel):
+    """A wish to run a score.
+
+    ``config_path`` is the score's file, relative to ``client_cwd``; ``score`` its text, for a
+    client that has read it or got it from standard input. ``workspace`` replaces the score's.
+    ``start_sheet`` (1-based) counts earlier sheets as done. ``dry_run`` plans and keeps nothing.
+    ``environment`` is what the sheets get; it holds secrets and is in no repr.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    config_path: Path | None = None
+    workspace: Path | None = None
+    fresh: bool = False
+    self_healing: bool = False
+    self_healing_auto_confirm: bool = False
+    start_sheet: int | None = Field(None, ge=1)
+    dry_run: bool = False
+    chain_depth: int | None = Field(None, ge=0)
+    client_cwd: Path | None = None
+    score: str | None = Field(None, repr=False)
+    id: str | None = None
+    variables: dict[str, str] = {}
+    priority: int = Field(5, ge=1, le=10)
+    environment: Environment = {}
+
+    @model_validator(mode="after")
+    def _something_to_run(self) -> JobRequest:
+        if self.config_path is None and self.score is None:
+            raise ValueError("give config_path or score")
+        return self
+
+
+class JobResponse(BaseModel):
+    """The answer to a submission, at once: the job's end is asked for separately."""
+
+    job_id: str
+    status: Literal["accepted", "rejected", "pending", "error"]
+    message: str | None = None
+    warnings: list[str] = []
+    plan: dict[str, Any] | None = None
+
+
+class DaemonStatus(BaseModel):
+    """The conductor at a glance. Memory is in MB (2**20 bytes), of the whole tree."""
+
+    pid: int
+    uptime_seconds: float
+    running_jobs: int
+    total_jobs_active: int
+    memory_usage_mb: float
+    version: str

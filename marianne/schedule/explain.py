@@ -1,0 +1,74 @@
+"""Why a sheet does not run now, as data and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marianne.schedule.lines import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``code`` is for programs, ``text`` for people, ``data`` holds the figures in the text.
+
+    Codes: unknown_job, unknown_sheet, running, ahead, needs, waiting, ended, held, rate_limited,
+    total_limit, pool_limit, job_limit, fair_share, next.
+    """
+
+    code: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def explain(
+    job: Job | None, num: int, *, active: int, max_concurrent: int, hard_cap: int
+) -> Explanation:
+    """The first reason that applies, strongest first."""
+    if job is None or not (job.registered or num in job.holding or num in job.ahead):
+        return Explanation("unknown_job", "the job is not being scheduled")
+    if num in job.holding:
+        return Explanation("running", "it holds a slot")
+    if num in job.ahead:
+        return Explanation("ahead", "it is next in its job's worker")
+    if num in job.queued:
+        return _explain_queued(job, num, active, max_concurrent, hard_cap)
+    if num not in job.info:
+        return Explanation("unknown_sheet", "the sheet is finished, or the job has none such")
+    if job.needs.get(num):
+        needs = sorted(job.needs[num])
+        return Explanation("needs", f"it waits for {_sheets(needs)}", {"needs": needs})
+    if num in job.waiting:
+        return Explanation("waiting", "it waits for a retry delay or a rate limit to pass")
+    return Explanation("ended", "its last attempt has just ended")
+
+
+def _explain_queued(
+    job: Job, num: int, active: int, max_concurrent: int, hard_cap: int
+) -> Explanation:
+    pool = job.lines[job.queued[num].info.pool].pool
+    running = len(job.holding)
+    if job.held:
+        return Explanation("held", "its job is held back")
+    if pool.blocked_until is not None:
+        text = f"{pool.name} is rate limited"
+        return Explanation("rate_limited", text, {"pool": pool.name, "until": pool.blocked_until})
+    if active >= max_concurrent:
+        text = f"all {max_concurrent} slots are taken"
+        return Explanation("total_limit", text, {"limit": max_concurrent})
+    if pool.full:
+        text = f"{pool.running} of {pool.limit} sheets of {pool.name} run already"
+        return Explanation("pool_limit", text, {"pool": pool.name, "limit": pool.limit})
+    if job.max_concurrent is not None and running >= job.max_concurrent:
+        text = f"its job runs {running} of at most {job.max_concurrent} sheets"
+        return Explanation("job_limit", text, {"limit": job.max_concurrent})
+    if running >= hard_cap:
+        text = f"its job has {running} slots, twice its fair share"
+        return Explanation("fair_share", text, {"limit": hard_cap})
+    return Explanation("next", "it is among the next to be granted")
+
+
+def _sheets(nums: list[int]) -> str:
+    some = ", ".join(map(str, nums[:5])) + (f" and {len(nums) - 5} more" if len(nums) > 5 else "")
+    return f"sheet {some}" if len(nums) == 1 else f"sheets {some}"

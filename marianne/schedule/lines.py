@@ -1,0 +1,98 @@
+"""The parts of the queue: jobs, pools, and the line of one job's sheets in one pool.
+
+All sheets of a line share what changes while they wait (their job's fair-share penalty, its
+limits, the pool's), so a line is a heap by what does not change, and a pool keeps a heap of lines
+by their first sheet. Entries of both heaps are dropped lazily: the truth is ``Job.queued`` and
+``Line.stamp``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from marianne.schedule.entries import SheetEntry, SheetInfo
+
+# (priority with penalty and age, submitted_at, order of arrival, stamp, line)
+Place = tuple[float, float, int, int, "Line"]
+
+
+@dataclass(slots=True)
+class Job:
+    """One registered job. ``needs`` holds what is not satisfied yet, for sheets that wait for it.
+
+    A sheet that is in no collection but ``info`` has ended and was not judged yet.
+    """
+
+    job_id: str
+    max_concurrent: int | None
+    info: dict[int, SheetInfo]
+    needs: dict[int, set[int]]
+    dependents: dict[int, list[int]]
+    waiting: set[int]
+    lines: dict[str, Line] = field(default_factory=dict)
+    queued: dict[int, SheetEntry] = field(default_factory=dict)
+    holding: dict[int, Pool] = field(default_factory=dict)
+    ahead: dict[int, Pool] = field(default_factory=dict)
+    registered: bool = True
+    held: bool = False
+    competes: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Pool:
+    """The sheets of one instrument and model, of all jobs. ``limit`` None means no limit."""
+
+    name: str
+    limit: int | None = None
+    running: int = 0
+    blocked_until: float | None = None
+    places: list[Place] = field(default_factory=list)
+    lines: set[Line] = field(default_factory=set)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many sheets run as may."""
+        return self.limit is not None and self.running >= self.limit
+
+    def first(self) -> Place | None:
+        """The most urgent line that its job may be granted from now."""
+        places = self.places
+        while places and places[0][3] != places[0][4].stamp:
+            heapq.heappop(places)
+        return places[0] if places else None
+
+    def put(self, place: Place) -> None:
+        """Adds a line's new place; the old one is void by its stamp."""
+        heapq.heappush(self.places, place)
+        # Void places deep in the heap are cleared when they outnumber what can be valid.
+        if len(self.places) > 2 * len(self.lines) + 64:
+            self.places = [p for p in self.places if p[3] == p[4].stamp]
+            heapq.heapify(self.places)
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One job's ready sheets in one pool, most urgent first. ``since`` counts in grants."""
+
+    job: Job
+    pool: Pool
+    stamp: int = 0
+    since: int = 0
+    size: int = 0
+    sheets: list[tuple[float, float, int, SheetEntry]] = field(default_factory=list)
+
+    def push(self, base: float, order: int, entry: SheetEntry) -> None:
+        """Adds a sheet whose entry is in ``job.queued``."""
+        heapq.heappush(self.sheets, (base, entry.submitted_at, order, entry))
+        self.size += 1
+
+    def first(self) -> tuple[float, float, int, SheetEntry] | None:
+        """The most urgent sheet that is still queued."""
+        sheets, queued = self.sheets, self.job.queued
+        while sheets:
+            entry = sheets[0][3]
+            if queued.get(entry.info.sheet_num) is entry:
+                return sheets[0]
+            heapq.heappop(sheets)
+        return None
