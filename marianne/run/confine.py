@@ -18,10 +18,13 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterable
 
 from marianne.run import marked, procfs, watermark
 from marianne.run.procfs import Stat
+
+TYPE_CHECKING = False  # for the type checker alone: the heart does without what typing costs
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -129,11 +132,11 @@ class Ladder:
         return self._pause
 
 
-Find = Callable[[], list[Stat]]
-
-
 def sweep(
-    find: Find, grace: float = 0.0, patience: float = 5.0, groups: Collection[int] = ()
+    find: Callable[[], list[Stat]],
+    grace: float = 0.0,
+    patience: float = 5.0,
+    groups: Collection[int] = (),
 ) -> list[Stat]:
     """Ends what ``find`` finds and waits for it; answers the survivors, normally none.
 

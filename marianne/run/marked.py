@@ -9,10 +9,13 @@ parent.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 
 from marianne.run import procfs, watermark
 from marianne.run.procfs import Stat
+
+TYPE_CHECKING = False  # for the type checker alone: the heart does without what typing costs
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MARKER = "MARIANNE_OWNER"
 

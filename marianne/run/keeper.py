@@ -1,0 +1,280 @@
+"""What the heart does: one conductor after another. See marianne/heart.py for its promises.
+
+Standard library only, and little of it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+from marianne.run import confine, procfs
+
+MAX_FAILED_STARTS = 5
+FAILED_WINDOW = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+# A conductor that dies this soon after it was ready is replaced after a breath, not at once.
+SHORT_LIFE = 1.0
+# For what is still there when the conductor dies in the middle of a stop.
+STOP_GRACE = 10.0
+EXIT_GAVE_UP = 1
+EXIT_NOT_STARTED = 127
+
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_ALL = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
+
+
+class Options:
+    """The command line."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self.home = self.log = ""
+        self.lock_fd = self.ready_fd = -1
+        self.conductor: list[str] = []
+        words = iter(argv)
+        for word in words:
+            if word == "--":
+                self.conductor = list(words)
+            elif word == "--home":
+                self.home = next(words, "")
+            elif word == "--log":
+                self.log = next(words, "")
+            elif word == "--lock-fd":
+                self.lock_fd = int(next(words, "-1"))
+            elif word == "--ready-fd":
+                self.ready_fd = int(next(words, "-1"))
+            else:
+                raise ValueError(f"unknown option {word}")
+        if not self.home or self.lock_fd < 0 or not self.conductor:
+            raise ValueError("needs --home, --lock-fd and a command after --")
+
+
+class Keeper:
+    """One conductor after another. ``run`` answers the heart's exit code."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._owner = ""  # the first conductor of a home makes it
+        self._conductor = 0
+        self._ready_pipe = -1
+        self._ready_at: float | None = None  # of the present conductor
+        self._ever_ready = False
+        self._stopping = False
+        self._failed: list[float] = []
+        # Workers whose forkserver we ended: their new parent is the heart.
+        self._workers: set[tuple[int, int]] = set()
+        self._wake, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for signum in (*_PASSED_ON, signal.SIGCHLD, signal.SIGUSR1):
+            signal.signal(signum, _noted)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.set_inheritable(options.lock_fd, True)
+        if options.ready_fd >= 0:
+            os.set_inheritable(options.ready_fd, False)
+
+    def run(self) -> int:
+        """Until a conductor exits 0, or we give up."""
+        confine.become_subreaper()
+        while True:
+            code = self._attend() if self._start() else EXIT_NOT_STARTED
+            lived = time.monotonic() - self._ready_at if self._ready_at is not None else None
+            if code == 0:
+                confine.sweep(confine.all_below)
+                return 0
+            if self._stopping:
+                self._log(f"the conductor died while it stopped ({_how(code)})")
+                confine.sweep(confine.all_below, STOP_GRACE)
+                return 0
+            self._end_helpers()
+            if not self._ever_ready:
+                self._sweep()
+                return code if code > 0 else EXIT_GAVE_UP
+            pause = self._judge(code, lived)
+            if pause is None:
+                self._sweep()
+                return EXIT_GAVE_UP
+            if not self._rest(pause):
+                confine.sweep(confine.all_below, STOP_GRACE)
+                return 0
+
+    def _judge(self, code: int, lived: float | None) -> float | None:
+        """Seconds until the next start; None to give up."""
+        if lived is not None:
+            self._failed.clear()
+            self._log(f"the conductor died ({_how(code)}); starting another")
+            return 0.0 if lived >= SHORT_LIFE else FIRST_PAUSE
+        now = time.monotonic()
+        self._failed = [t for t in self._failed if now - t < FAILED_WINDOW] + [now]
+        if len(self._failed) >= MAX_FAILED_STARTS:
+            self._log(
+                f"the conductor did not get ready {MAX_FAILED_STARTS} times in "
+                f"{FAILED_WINDOW:g} s (last: {_how(code)}); giving up. Running sheets end by "
+                "themselves; `marianne start` goes on with the jobs."
+            )
+            return None
+        self._log(f"the conductor did not get ready ({_how(code)}); trying again")
+        return min(FIRST_PAUSE * 2.0 ** (len(self._failed) - 1), LONGEST_PAUSE)
+
+    # -- one conductor
+
+    def _start(self) -> bool:
+        options = self._options
+        read, write = os.pipe2(os.O_CLOEXEC)
+        os.set_inheritable(write, True)
+        argv = [
+            *options.conductor,
+            *("--lock-fd", str(options.lock_fd)),
+            *("--ready-fd", str(write)),
+            *("--heart-pid", str(os.getpid())),
+        ]
+        try:
+            # A group of its own: Ctrl-C reaches the heart alone, which passes it on once.
+            self._conductor = os.posix_spawn(
+                argv[0], argv, os.environ, setpgroup=0, setsigmask=(), setsigdef=_ALL
+            )
+        except OSError as error:
+            self._log(f"cannot start {argv[0]}: {error.strerror}")
+            os.close(read)
+            return False
+        finally:
+            os.close(write)
+            self._ready_at = None
+        self._ready_pipe = read
+        text = f"{self._conductor}\n{os.getpid()}\n".encode()
+        # Over the old text first, cut afterwards: a reader never sees an empty file.
+        os.pwrite(options.lock_fd, text, 0)
+        os.ftruncate(options.lock_fd, len(text))
+        return True
+
+    def _attend(self) -> int:
+        """Waits with the conductor until it ends; answers its exit code, negative for a signal."""
+        poller = select.poll()
+        poller.register(self._wake, select.POLLIN)
+        poller.register(self._ready_pipe, select.POLLIN)
+        ended: int | None = None
+        while ended is None:
+            ready = {fd for fd, _ in poller.poll()}
+            if self._ready_pipe in ready:
+                poller.unregister(self._ready_pipe)
+                self._hear_ready()
+            if self._wake in ready:
+                ended = self._take_signals()
+        if self._ready_pipe >= 0:
+            self._hear_ready()  # it may have been ready and dead before we looked
+        self._conductor = 0
+        return ended
+
+    def _hear_ready(self) -> None:
+        if os.read(self._ready_pipe, 1):
+            self._ready_at = time.monotonic()
+            self._ever_ready = True
+            self._failed.clear()
+            if self._options.ready_fd >= 0:
+                try:
+                    os.write(self._options.ready_fd, b"1")
+                except OSError:
+                    pass  # whoever started us has gone
+                os.close(self._options.ready_fd)
+                self._options.ready_fd = -1
+            self._sweep()
+        os.close(self._ready_pipe)
+        self._ready_pipe = -1
+
+    def _take_signals(self) -> int | None:
+        """Passes signals on, reaps; answers the conductor's ending if it has ended."""
+        signals = set(os.read(self._wake, 4096))
+        for signum in _PASSED_ON:
+            if signum in signals:
+                self._stopping = self._stopping or signum != signal.SIGHUP
+                if self._conductor:
+                    os.kill(self._conductor, signum)  # our unreaped child
+        ended = self._reap() if signal.SIGCHLD in signals else None
+        if ended is None and (signal.SIGCHLD in signals or signal.SIGUSR1 in signals):
+            self._sweep()
+        return ended
+
+    def _reap(self) -> int | None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if pid == 0:
+                return None
+            if pid == self._conductor:
+                return os.waitstatus_to_exitcode(status)
+
+    def _rest(self, seconds: float) -> bool:
+        """Pauses between two conductors; answers False when a stop came meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self._stopping and (left := deadline - time.monotonic()) > 0:
+            if select.select([self._wake], [], [], left)[0]:
+                self._take_signals()
+        return not self._stopping
+
+    # -- what is left
+
+    def _end_helpers(self) -> None:
+        """Ends the dead conductor's forkserver and tracker, and notes the workers below them."""
+        session = os.getsid(0)
+        look = procfs.snapshot()
+        helpers = [
+            one
+            for one in (look.get(pid) for pid in procfs.own_children())
+            if one is not None and one.session == session
+        ]
+        pids = {one.pid for one in helpers}
+        for one in look.values():
+            if one.ppid in pids and one.session != session:
+                self._workers.add((one.pid, one.start_time))
+        for one in helpers:
+            confine.signal_exact(one.pid, one.start_time, signal.SIGKILL)
+            try:
+                os.waitpid(one.pid, 0)
+            except ChildProcessError:
+                pass
+
+    def _sweep(self) -> None:
+        """Ends what dead workers left to us."""
+        self._owner = self._owner or _read_owner(self._options.home)
+        if not self._owner:
+            return
+        spare = {pid for pid, start in self._workers if procfs.start_time(pid) == start}
+        self._workers = {(pid, start) for pid, start in self._workers if pid in spare}
+        if not confine.adopted(self._owner, spare):
+            return
+        left = confine.sweep(lambda: confine.adopted_trees(self._owner, spare))
+        if left:
+            self._log(f"processes {[one.pid for one in left]} could not be ended")
+
+    def _log(self, text: str) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = f"{stamp} heart {os.getpid()}: {text}\n".encode()
+        try:
+            if self._options.log:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                fd = os.open(self._options.log, flags, 0o600)
+                os.write(fd, line)
+                os.close(fd)
+            else:
+                os.write(2, line)
+        except OSError:
+            pass  # a full disk is no reason to stop beating
+
+
+def _noted(_signum: int, _frame: object) -> None:
+    """A handler must exist, or the signal does its default and writes no byte."""
+
+
+def _read_owner(home: str) -> str:
+    try:
+        with open(os.path.join(home, "owner"), encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _how(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
