@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 MAX_RENDERED = 16 * 2**20
-_SIMPLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
+_SIMPLE = re.compile(r"(?<!\{)\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 _NEWLINES = re.compile(r"\r\n|\r")
 _FILENAME = "<sheet template>"
 # Not names to Jinja2, whatever the variables are called.
