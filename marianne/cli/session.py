@@ -88,23 +88,24 @@ class Session:
         method: str,
         params: dict[str, Any] | None = None,
         *,
-        deadline: float = REQUEST_SECONDS,
+        deadline: float | None = None,
         client: Client | None = None,
         retry: Collection[str] = RETRIED,
         request_id: str | None = None,
     ) -> Any:
-        """The conductor's answer; raises CliError for every way of not getting one.
+        """The conductor's answer within ``deadline`` seconds (default: REQUEST_SECONDS).
+
+        Raises CliError for every way of not getting one.
 
         A refusal with a code in ``retry`` is tried again until the deadline. Two requests of one
         ``request_id`` act once.
         """
+        seconds = REQUEST_SECONDS if deadline is None else deadline
         self.need_conductor()
         from ipc.errors import CodecError, DeadlineExceeded, IpcError, RemoteError
 
         try:
-            return (client or self.client).request(
-                method, params or {}, deadline, request_id, retry
-            )
+            return (client or self.client).request(method, params or {}, seconds, request_id, retry)
         except RemoteError as error:
             if error.code in RETRIED:
                 self.need_conductor()  # it may have gone for good meanwhile
@@ -113,7 +114,7 @@ class Session:
             self.need_conductor()
             raise CliError(
                 "deadline",
-                f"the conductor did not answer within {deadline:g} s",
+                f"the conductor did not answer within {seconds:g} s",
                 "see what it does with: marianne logs",
             ) from None
         except CodecError as error:

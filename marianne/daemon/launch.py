@@ -155,7 +155,8 @@ def _words(home: Home, start: int) -> str:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    lines = [line for line in lines if line.strip()][-LAST_WORDS_LINES:]
-    if any(line.startswith("Traceback") for line in lines):
+    lines = [line for line in lines if line.strip()]
+    if any(line.startswith(("Traceback", '  File "')) for line in lines):
         lines = [lines[-1], f"(the whole of it: {error_file(home)})"]
+    lines = lines[-LAST_WORDS_LINES:]
     return "".join(f"\n  {line}" for line in lines)

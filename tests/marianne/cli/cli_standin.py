@@ -14,6 +14,12 @@ from ipc.server import Server
 from marianne.home import Home
 
 
+def _crash(depth: int) -> None:
+    if depth:
+        _crash(depth - 1)
+    raise RuntimeError("the reason")
+
+
 def main() -> int:
     """One stand-in conductor, until it is asked to stop."""
     home = Home(sys.argv[sys.argv.index("--home") + 1])
@@ -23,7 +29,7 @@ def main() -> int:
         print("conductor.yaml:3:1: unknown key 'portt'", file=sys.stderr)
         return 2
     if how == "crash":
-        raise RuntimeError("the reason")
+        _crash(20)
     lock = home.lock()
     if lock is None:
         return 6

@@ -175,3 +175,63 @@ def test_config_show_lists_values_by_dotted_name_with_their_origin(marianne, con
     ]
     assert marianne("config", "show", "--json").json == answer["config"]
     assert marianne("config", "show", "--origin", "--json").json == answer
+
+
+def test_the_tree_is_what_the_conductor_says(marianne, conductor) -> None:
+    nodes = [{"name": "root", "state": "idle", "restarts": 0, "mailbox": 0, "children": []}]
+    conductor.answers["daemon.tree"] = nodes
+    assert marianne("tree").out == "root  idle\n"
+    assert marianne("tree", "--json").json == nodes
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("ailing", 1)])
+def test_health_answers_by_its_exit_code(marianne, conductor, status, code) -> None:
+    conductor.answers["daemon.health"] = {"status": status, "uptime_seconds": 1.5}
+    told = marianne("health")
+    assert (told.code, told.out) == (code, f"status          {status}\nuptime_seconds  1.5\n")
+    assert marianne("health", "--json").json["status"] == status
+
+
+def test_a_list_is_a_row_a_job(marianne, conductor) -> None:
+    failed = {**JOB, "job_id": "bad", "status": "failed", "error": "1 sheet\nfailed"}
+    conductor.answers["job.list"] = {"jobs": [JOB, failed], "cursor": None, "total": 2}
+    lines = marianne("list", "--all", "--limit", "2")
+    assert [line.split()[0] for line in lines.out.splitlines()] == ["JOB", "wc", "bad"]
+    assert "1 sheet failed" in lines.out
+    assert "2 jobs shown" in lines.err
+
+
+def test_past_events_are_printed_and_end(marianne, conductor) -> None:
+    for _ in range(1_500):
+        conductor.happen("sheet.started", 1)
+    conductor.happen("job.completed")
+    assert len(marianne("events", "--json").lines) == 1_501
+    assert [e["seq"] for e in marianne("events", "--from", "1500", "--json").lines] == [1500, 1501]
+
+
+def test_the_events_of_one_job_are_asked_for_by_its_whole_id(marianne, conductor) -> None:
+    conductor.answers["job.status"] = {**JOB, "status": "completed"}
+    conductor.happen("job.completed")
+    conductor.happen("job.completed", job="other")
+    for argv in (("events", "w"), ("events", "w", "--follow")):
+        told = marianne(*argv)
+        assert told.code == 0
+        assert len(told.out.splitlines()) == 1
+        assert conductor.params("events.since")["job_id"] == "wc"
+
+
+def test_unavailable_parts_point_to_the_log(marianne, conductor, monkeypatch) -> None:
+    monkeypatch.setattr("marianne.cli.session.REQUEST_SECONDS", 0.2)
+
+    def answer(_params):
+        raise Refuse("unavailable", "the manager restarts")
+
+    conductor.answers["daemon.status"] = answer
+    told = marianne("conductor-status")
+    assert told.code == 75
+    assert "marianne logs" in told.err
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "5 minutes", ""])
+def test_a_time_that_is_none_is_a_usage_error(marianne, conductor, text) -> None:
+    assert marianne("wait", "wc", f"--timeout={text}").code == 2
