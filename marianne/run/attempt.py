@@ -24,7 +24,7 @@ from marianne.run.loop import Loop
 from marianne.run.nursery import Child, Ended, Nursery
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.result import AttemptResult, ValidationOutcome
-from marianne.run.spawn import Command, SpawnError, enter
+from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Reading, Tools
 from marianne.run.validate import Answer, Checks
 from marianne.score.placeholders import fill_command, placeholder_names
@@ -147,7 +147,6 @@ class Attempt:
 
     def _skip_or_run(self, sheet: SheetPlan) -> None:
         shop, grant = self._shop, self.grant
-        enter(shop.plan.workspace)
         if sheet.skip_when is not None and shop.tools.skip(shop.plan, sheet, grant):
             self._give("skipped", message=f"skip_when: {sheet.skip_when}")
             return
