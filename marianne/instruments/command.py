@@ -97,10 +97,7 @@ def _options(instrument: Instrument, profile: dict[str, Any], config: dict[str, 
         argv += [profile["model_flag"], instrument.model]
     tools = config.get("allowed_tools")
     if profile["allowed_tools_flag"] and tools:
-        argv += [
-            profile["allowed_tools_flag"],
-            tools if isinstance(tools, str) else ",".join(tools),
-        ]
+        argv += [profile["allowed_tools_flag"], ",".join(tools)]
     if profile["system_prompt_flag"] and config.get("system_prompt_file"):
         argv += [profile["system_prompt_flag"], str(config["system_prompt_file"])]
     if profile["mcp_config_flag"] and config.get("mcp_config"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,8 +17,9 @@ from typing import Any, Literal
 
 from marianne.score.plan import Instrument
 
-# A wait is never shorter than this where a time of reset was read, nor longer than a day.
-MIN_RESET_WAIT, MAX_WAIT = 5.0, 86_400.0
+# Bounds of a wait until a time of day or a date: clocks differ, and a limit that was just reset
+# is often not yet open. Waits that are named as such are taken as they are, up to a day.
+MIN_RESET_WAIT, MAX_WAIT = 300.0, 86_400.0
 DEFAULT_RATE_LIMIT_WAIT = 60.0
 
 
@@ -106,23 +108,46 @@ _WAIT = re.compile(
     r"|available\s+in)[\"']?\s*[:=]?\s*[\"']?(?:about\s+)?((?:\d+(?:\.\d+)?\s*"
     r"(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)?\b[\s,]*(?:and\s+)?)+)"
 )
+_EPOCH = re.compile(r"(?i)\blimit[^\n|]{0,60}\|(\d{10})\b")
+_CLOCK = re.compile(
+    r"(?i)\b(?:resets?|try\s+again|available(?:\s+again)?)\s+at\s+(\d{1,2})(?::(\d{2}))?\s*([ap]\.?m)?"
+)
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
-def parse_wait(text: str) -> float | None:
-    """The wait that an error asks for ("retry after 30", "try again in 5m 20s"), in seconds.
+def parse_wait(text: str, now: float | None = None) -> float | None:
+    """The wait that an error asks for, in seconds, at most a day; None when it names none.
 
-    Bounded to a day. None when none is named.
+    Understands waits ("retry after 30", "try again in 5m 20s"), local times of day ("resets at
+    3:30 pm") and seconds since the epoch ("limit reached|1767225600"), the last two reckoned from
+    ``now`` and at least five minutes.
     """
     match = _WAIT.search(text)
     if match is None:
-        return None
+        return _until_reset(text, time.time() if now is None else now)
     total = 0.0
     for number, unit in _PART.findall(match[1]):
         short = unit.lower()
         key = "ms" if short.startswith(("ms", "milli")) else short[:1] or "s"
         total += float(number) * _UNIT.get(key, 1.0)
     return min(max(total, 0.0), MAX_WAIT)
+
+
+def _until_reset(text: str, now: float) -> float | None:
+    match = _EPOCH.search(text)
+    if match is not None:
+        return min(max(float(match[1]) - now, MIN_RESET_WAIT), MAX_WAIT)
+    match = _CLOCK.search(text)
+    if match is None:
+        return None
+    hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
+    if half:
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    if hour > 23 or minute > 59:
+        return None
+    local = time.localtime(now)
+    seconds = (hour - local.tm_hour) * 3600 + (minute - local.tm_min) * 60 - local.tm_sec
+    return max(seconds % 86_400, MIN_RESET_WAIT)
 
 
 def _read_json(spec: dict[str, Any], stdout: str) -> Reading:

@@ -44,6 +44,13 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
 Num = Annotated[int, Field(ge=1)]
 
 
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+ToolList = Annotated[list[str], BeforeValidator(_split, json_schema_input_type=list[str] | str)]
+
+
 class Section(BaseModel):
     """A map of the score: unknown keys are errors."""
 
@@ -60,7 +67,7 @@ class InstrumentConfig(BaseModel):
     timeout_overrides: dict[Num, Timeout] | None = None
     skip_permissions: bool = True
     disable_mcp: bool = True
-    allowed_tools: list[str] | str | None = None
+    allowed_tools: ToolList | None = None
     system_prompt_file: str | None = None
     mcp_config: str | None = None
     cli_extra_args: list[str] | None = None

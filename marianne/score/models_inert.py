@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from marianne.score.models import Count, Num, Number, Section, Timeout
+from marianne.score.models import Count, Num, Number, Section, Timeout, ToolList
 
 INERT: dict[str, str] = {
     "state_backend": "the conductor keeps state in its own database",
@@ -67,7 +67,7 @@ class Backend(Section):
     disable_mcp: bool = True
     output_format: Literal["text", "json", "stream-json"] = "text"
     cli_model: str | None = None
-    allowed_tools: list[str] | None = None
+    allowed_tools: ToolList | None = None
     system_prompt_file: str | None = None
     cli_extra_args: list[str] = []
     model: str | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from marianne.score.models import (
     CrossSheet,
@@ -19,6 +19,17 @@ from marianne.score.models import (
 from marianne.score.models_reference import Common
 from marianne.score.models_rules import Rule
 
+
+def _item(value: Any) -> str | int | float:
+    """A value of ``each``; ``yes`` and ``no`` are true and false to YAML, which nobody means."""
+    if isinstance(value, bool):
+        raise ValueError("true and false (also yes, no, on, off) must be put in quotes here")
+    if not isinstance(value, (str, int, float)):
+        raise ValueError("a value of 'each' is text or a number")
+    return value
+
+
+Item = Annotated[str | int | float, PlainValidator(_item, json_schema_input_type=str | int | float)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -36,7 +47,7 @@ class ShortSheet(Section):
     fallbacks: list[str] | None = None
     variables: dict[str, Any] = {}
     fan_out: int | None = Field(default=None, ge=1, le=100_000)
-    each: list[str | int | float] | None = Field(default=None, min_length=1)
+    each: list[Item] | None = Field(default=None, min_length=1)
     retry: Retry | None = None
     timeout: Timeout | None = None
     idle_timeout: Timeout | None = None

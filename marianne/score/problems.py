@@ -33,6 +33,33 @@ _PLAIN = {
     "string_too_short": "must not be empty",
 }
 
+# What other tools call what is meant here, where the spelling gives no hint.
+ELSEWHERE = {
+    "depends_on": "needs",
+    "dependencies": "needs",
+    "depends": "needs",
+    "after": "needs",
+    "command": "run",
+    "cmd": "run",
+    "script": "run",
+    "shell": "run",
+    "checks": "validate",
+    "assert": "validate",
+    "matrix": "each",
+    "foreach": "each",
+    "with_items": "each",
+    "replicas": "fan_out",
+    "if": "skip_when",
+    "when": "skip_when",
+    "agent": "instrument",
+    "steps": "sheets",
+    "tasks": "sheets",
+    "jobs": "sheets",
+    "vars": "variables",
+    "workdir": "workspace",
+    "concurrency": "parallel",
+}
+
 
 def validate(model: type[M], document: Document) -> M:
     """The document as ``model``; ScoreError with everything that does not fit it."""
@@ -51,7 +78,11 @@ def _problems(model: type[BaseModel], document: Document, error: ValidationError
         message = _PLAIN.get(kind) or _message(item["msg"])
         hint = None
         if kind == "extra_forbidden":
-            hint = did_you_mean(path[-1], known_keys(model, path[:-1]))
+            known = known_keys(model, path[:-1])
+            hint = did_you_mean(path[-1], known)
+            meant = ELSEWHERE.get(str(path[-1]))
+            if hint is None and meant in known:
+                hint = f"did you mean '{meant}'?"
             if hint is None and model_at(model, path[:-1]) is Rule:
                 hint = did_you_mean(path[-1], RULE_TYPES)
             if hint is None and len(path) == 1:
@@ -60,6 +91,8 @@ def _problems(model: type[BaseModel], document: Document, error: ValidationError
             hint = f"put it in quotes: '{str(value).lower()}'"
         elif kind == "string_type" and isinstance(value, dict) and len(value) == 1:
             hint = "put the text in quotes: it has a ': ' in it"
+        elif kind == "model_type" and isinstance(value, int) and path[-1] == "retry":
+            hint = f"write {{max_retries: {value}}}"
         elif kind == "list_type" and isinstance(value, (str, int)):
             hint = f"write [{value}]"
         elif kind == "literal_error" and isinstance(value, str):

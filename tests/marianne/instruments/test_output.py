@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -39,6 +40,28 @@ def reader(costs: bool = False, **output: Any) -> Instrument:
 )
 def test_waits_are_read_from_text(text: str, seconds: float | None) -> None:
     assert parse_wait(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("usage limit reached|1767226200", 600),
+        ("usage limit reached|1767225000", 300),
+        ("your limit resets at 3pm", 3600),
+        ("your limit resets at 2:10 p.m.", 600),
+        ("try again at 13:00", 23 * 3600),
+        ("try again at 99:00", None),
+    ],
+)
+def test_times_of_reset_are_reckoned_from_now(
+    text: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Etc/GMT-14")
+        time.tzset()
+        found = parse_wait(text, now=1_767_225_600.0)  # 14:00 in that zone
+    time.tzset()
+    assert found == seconds
 
 
 def test_tokens_become_a_cost_by_the_models_prices() -> None:

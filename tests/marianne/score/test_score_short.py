@@ -112,3 +112,23 @@ def test_names_needs_and_templates_are_checked_together() -> None:
         "got 'end of statement block'",
     ]
     assert "did you mean 'cli'" in found[3]
+
+
+def test_words_of_other_tools_are_understood_in_hints() -> None:
+    found = problems("""\
+        name: bad
+        sheets:
+          - name: a
+            depends_on: [b]
+            command: make
+            retry: 2
+            each: [yes, {}]
+        """)
+    assert [line.split("; ")[-1] for line in found] == [
+        "did you mean 'needs'?",
+        "did you mean 'run'?",
+        "write {max_retries: 2}",
+        "7:12: sheets[0].each[0]: true and false (also yes, no, on, off) "
+        "must be put in quotes here",
+        "7:17: sheets[0].each[1]: a value of 'each' is text or a number",
+    ]
