@@ -22,6 +22,8 @@ PROTOCOL = 1
 # transactions and wake-ups all the way up.
 LINGER_SECONDS = 0.01
 RESEND_SECONDS = 5.0
+# Results in one message: with all their checks they stay far below the size of a frame.
+CHUNK = 100
 HELLO_FIRST, HELLO_LONGEST = 0.1, 2.0
 
 Message = dict[str, Any]
@@ -98,7 +100,9 @@ class Link:
         self._results.clear()
         running, queued = self._state()
         unacked = self._spool.unacked
-        self._line.send(self._head | {"running": running, "queued": queued, "unacked": unacked})
+        first, rest = unacked[:CHUNK], unacked[CHUNK:]
+        self._line.send(self._head | {"running": running, "queued": queued, "unacked": first})
+        self._send_results(rest)
 
     def started(self, num: int, attempt: int, pid: int, at: float, *, more: bool) -> None:
         """Reports a started program; with ``more`` it may wait for company."""
@@ -120,8 +124,7 @@ class Link:
     def resend(self, num: int, attempt: int) -> bool:
         """Sends the unacknowledged result of an attempt again, if there is one."""
         again = [r for r in self._spool.unacked if (r["num"], r["attempt"]) == (num, attempt)]
-        if again:
-            self._line.send({"kind": "results", "results": again})
+        self._send_results(again)
         return bool(again)
 
     def bye(self) -> None:
@@ -142,9 +145,12 @@ class Link:
         if self._started:
             self._line.send({"kind": "started", "sheets": self._started})
             self._started = []
-        if self._results:
-            self._line.send({"kind": "results", "results": self._results})
-            self._results = []
+        self._send_results(self._results)
+        self._results = []
+
+    def _send_results(self, results: list[Message]) -> None:
+        for at in range(0, len(results), CHUNK):
+            self._line.send({"kind": "results", "results": results[at : at + CHUNK]})
 
     def _drop_flush_timer(self) -> None:
         if self._flush_timer is not None:
@@ -155,7 +161,7 @@ class Link:
         self._resend_timer = None
         unacked = self._spool.unacked
         if unacked:
-            self._line.send({"kind": "results", "results": unacked})
+            self._send_results(unacked)
             self._resend_timer = self._loop.call_later(RESEND_SECONDS, self._resend)
 
     # -- inwards

@@ -6,6 +6,7 @@ that another can take it over. It decides nothing about retries, order or pressu
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -88,6 +89,11 @@ class JobWorker:
         self._loop.run()
         confine.sweep(confine.all_below)
         self._link.bye()
+
+    @property
+    def heard(self) -> bool:
+        """Whether there is a conductor to hear our last words."""
+        return self._link.conductor_alive
 
     # -- what wakes us
 
@@ -233,5 +239,7 @@ def worker_main(settings: dict[str, Any]) -> None:
 
     become_worker(umask=settings.get("umask", 0o022), affinity=settings.get("affinity"))
     line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
-    JobWorker(settings, line, Tools()).run()
-    line.close(BYE_SECONDS)
+    worker = JobWorker(settings, line, Tools())
+    gc.freeze()  # the plan stays; 10,000 sheets need not be looked at again and again
+    worker.run()
+    line.close(BYE_SECONDS if worker.heard else 0.0)

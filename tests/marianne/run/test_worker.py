@@ -196,3 +196,49 @@ def test_a_sheet_that_the_job_does_not_have_fails(conductor: Conductor) -> None:
     conductor.hello()
     conductor.run(9)
     assert conductor.result(9)["category"] == "internal"
+
+
+def test_a_sheet_inherits_nothing_odd(conductor: Conductor) -> None:
+    script = "umask; ls /proc/self/fd; grep -E 'Sig(Ign|Blk)' /proc/self/status; ps -o sid= -p $$"
+    worker = conductor.start(script)
+    conductor.hello()
+    conductor.run(1)
+    conductor.result()
+    lines = (conductor.job_dir / "sheets/1.1.out").read_text().split()
+    assert lines[0] == "0022"
+    assert lines[1:5] == ["0", "1", "2", "3"]  # 3 is the directory that ls reads
+    assert [int(lines[i], 16) for i in (6, 8)] == [0, 0]
+    assert lines[9] == str(worker.pid)
+
+
+def test_more_unacknowledged_results_than_fit_in_a_message_all_arrive(
+    conductor: Conductor,
+) -> None:
+    conductor.acking = False
+    worker = conductor.start(*["true"] * 250)
+    conductor.hello()
+    conductor.run(*range(1, 251), slots=2)
+    conductor.until(lambda: len(conductor.results) == 250, 30)
+    worker.kill()
+    worker.wait()
+    conductor.results.clear()
+    conductor.start_again()
+    conductor.until(lambda: len(conductor.results) == 250)
+
+
+def test_cancelling_at_any_moment_gives_one_result_and_leaves_nothing(
+    conductor: Conductor,
+) -> None:
+    script = "(env -i setsid -f sleep 60); (sleep 60 &); sleep 0.05; echo > $MARIANNE_SHEET.made"
+    count = 40
+    conductor.start(*[script] * count)
+    conductor.hello()
+    conductor.run(*range(1, count + 1), slots=4)
+    for num in range(1, count + 1):
+        if num % 3:
+            conductor.send(kind="cancel", sheets=[num], category="cancelled", grace=0.1 * (num % 2))
+        conductor.until(lambda: len(conductor.results) > num // 2)  # noqa: B023
+    conductor.until(lambda: len(conductor.results) == count, 30)
+    assert conductor.alive() == []
+    sent = [(r["num"], r["serial"]) for m in conductor.of("results") for r in m["results"]]
+    assert len({serial for _, serial in sent}) == count
