@@ -20,6 +20,7 @@ from actors.errors import (
 )
 from actors.events import SystemEvent
 from actors.future import Future, Outcome, Promise
+from actors.inspect import Inspector
 from actors.monitor import Monitor
 from actors.reasons import KILLED, NORMAL, SHUTDOWN, Down, ExitReason
 from actors.spec import BRUTAL_KILL, ChildSpec
@@ -50,6 +51,7 @@ __all__ = [
     "Handle",
     "Ignore",
     "Info",
+    "Inspector",
     "MailboxFull",
     "Monitor",
     "NameTaken",

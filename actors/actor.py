@@ -8,6 +8,7 @@ import pykka
 
 from actors.address import ActorRef
 from actors.errors import NameTaken
+from actors.loop import run
 from actors.monitor import Monitor
 from actors.reasons import NORMAL
 
@@ -206,7 +207,7 @@ class Actor(_Base):
         raise TypeError("use System.spawn")
 
     def _actor_loop(self) -> None:
-        self._cell.run()
+        run(self._cell)
 
 
 def _timer(cell: Cell, message: Any) -> None:

@@ -1,9 +1,7 @@
-"""One incarnation of an actor: its mailbox, its run loop, its one end.
+"""One incarnation of an actor: what others may touch of it, and its one end.
 
-pykka's loop lets an actor live on after a failed ask, stops every actor of the process at a
-SystemExit, says "dead" before the cleanup has run, and can lose an ask that races a stop. So the
-loop is ours. The order at the end is fixed: refuse and drain the mailbox (askers learn it at once),
-`on_stop`, answer open promises, cancel timers, free the names, then one DOWN to each watcher.
+The order at the end is fixed: refuse and drain the mailbox (askers learn it at once), `on_stop`,
+answer open promises, cancel timers, free the names, then one DOWN to each watcher.
 """
 
 from __future__ import annotations
@@ -11,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.current import current
-from actors.errors import AskCycle, Fenced, MailboxFull, Refusal
+from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.events import SystemEvent
 from actors.future import Future, Latch, Promise
+from actors.inspect import Inspection
 from actors.mailbox import Mailbox, Message
 from actors.reasons import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
-from actors.started import Ignore, Info, Started
+from actors.started import Started
 
 if TYPE_CHECKING:
     from collections import deque
@@ -32,14 +31,13 @@ class Cell:
     """The part of an actor that others may touch."""
 
     __slots__ = (
-        "_arguments",
-        "_cls",
         "_lock",
-        "_promised",
         "actor",
+        "arguments",
         "asked",
         "awaits",
         "children",
+        "cls",
         "dying",
         "ended",
         "fenced",
@@ -54,6 +52,7 @@ class Cell:
         "names",
         "owned",
         "parent",
+        "promised",
         "promises",
         "reason",
         "started",
@@ -110,22 +109,25 @@ class Cell:
         self.monitors: dict[Monitor, None] = {}  # who watches this
         self.watching: dict[Monitor, None] = {}  # whom this watches
         self.owned: list[Any] = []  # processes that die with a kill of this
-        self._cls = cls
-        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
-        self._promised = False
+        self.cls = cls
+        self.arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
+        self.promised = False
         self._lock = runtime.lock()
 
     def __repr__(self) -> str:
-        return f"<{self._cls.__name__} {self.name}#{self.incarnation}>"
+        return f"<{self.cls.__name__} {self.name}#{self.incarnation}>"
 
     # -- sending, from any thread ------------------------------------------------------------
 
     def tell(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        me = current.cell
+        if me is not None and me.fenced:
+            raise Fenced
         result = self.mailbox.put((name, args, kwargs, None))
         if result == "closed":
             self.system.events.dead_letter("tell_dead", self.name)
         elif result == "full":
-            if self._cls.mailbox_policy == "fail":
+            if self.cls.mailbox_policy in {"fail", "block"}:
                 raise MailboxFull(self.name)
             self.system.events.dead_letter("mailbox_full", self.name)
 
@@ -184,124 +186,13 @@ class Cell:
         """Asks it to end after the message it is in. Goes before all user messages."""
         self.mailbox.put_system((_stop, reason))
 
-    # -- the thread --------------------------------------------------------------------------
-
-    def run(self) -> None:
-        """The whole life of the incarnation, in its own thread."""
-        current.cell = self
-        actor: Actor | None = None
-        reason = NORMAL
-        try:
-            actor, started = self._start()
-            if actor is None:
-                self._end(started.reason, None)
-                self.started.settle(started)
-                return
-            if not self.started.settle(started):
-                actor = None  # the starter gave up waiting and has killed this incarnation
-                return
-            self.actor = actor
-            reason = self._loop(actor)
-        except BaseException as error:  # noqa: BLE001  # also SystemExit ends this actor only
-            reason = crash(error)
-        finally:
-            if actor is not None:
-                self._end(reason, actor)
-            current.cell = None
-            self.thread_ended = True
-            self.system.thread_ended(self)
-
-    def _start(self) -> tuple[Actor | None, Started]:
-        assert self._arguments is not None
-        args, kwargs = self._arguments
-        self._arguments = None  # the arguments of a child may be large; its spec has them if needed
-        try:
-            actor = self._cls.__new__(self._cls)
-            actor.attach(self)
-            actor.__init__(*args, **kwargs)  # type: ignore[misc]  # after attach, on purpose
-            answer: object = actor.on_start()
-        except BaseException as error:  # noqa: BLE001
-            return None, Started("error", crash(error))
-        if isinstance(answer, Ignore):
-            return None, Started("ignore", NORMAL)
-        if answer is None:
-            return actor, Started("ok", NORMAL)
-        if isinstance(answer, Info):
-            return actor, Started("ok", NORMAL, answer.value)
-        return None, Started("error", ExitReason("error", f"bad return of on_start: {answer!r}"))
-
-    def _loop(self, actor: Actor) -> ExitReason:
-        mailbox = self.mailbox
-        system, user = mailbox.system, mailbox.user
-        monotonic = self.system.runtime.monotonic
-        idle = actor.on_idle if actor.has_idle_hook else None
-        while self.leaving is None:
-            if system:
-                handler, payload = system.popleft()
-                handler(self, payload)
-            elif user and not self.suspended:
-                try:
-                    name, args, kwargs, future = user.popleft()
-                except IndexError:  # a sender dropped the oldest one in this moment
-                    continue
-                self.handled += 1
-                if mailbox.has_blocked:
-                    mailbox.made_room()
-                if self.trace is not None:
-                    self.trace.append((monotonic(), name))
-                if future is None:
-                    try:
-                        if self.injected:
-                            raise self.injected.popleft()
-                        getattr(actor, name)(*args, **kwargs)
-                    except Refusal:
-                        self.system.events.dead_letter("refused", self.name)
-                elif future.deadline is not None and monotonic() >= future.deadline:
-                    future.expire()
-                    self.system.events.dead_letter("expired", self.name)
-                else:
-                    self._serve(actor, name, args, kwargs, future)
-            else:
-                # What the last message held must not live until the next one comes.
-                args = kwargs = future = None  # type: ignore[assignment]
-                if idle is not None and not self.suspended:
-                    idle()
-                    if self.leaving is not None:
-                        break
-                mailbox.wait(not self.suspended)
-        return self.leaving
-
-    def _serve(
-        self,
-        actor: Actor,
-        name: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        future: Future[Any],
-    ) -> None:
-        self.asked = future
-        self._promised = False
-        try:
-            if self.injected:
-                raise self.injected.popleft()
-            value = getattr(actor, name)(*args, **kwargs)
-        except Refusal as refusal:
-            self.asked = None
-            refusal.__traceback__ = None  # the asker needs our words, not our local variables
-            future.refuse(refusal)
-            return
-        # An exception leaves `asked` set: the end of this incarnation answers it.
-        self.asked = None
-        if not self._promised:
-            future.answer(value)
+    # -- the end -----------------------------------------------------------------------------
 
     def promise(self) -> Promise[Any]:
         """Takes over the answer of the message in hand."""
         self.check_fence()
-        self._promised = True
+        self.promised = True
         return Promise(self.asked, self.promises)
-
-    # -- the end -----------------------------------------------------------------------------
 
     def kill(self) -> None:
         """Fences this incarnation and all below it, and abandons their threads.
@@ -314,6 +205,7 @@ class Cell:
                 return
             self.fenced = True
             self.leaving = KILLED
+        self.started.settle(Started("error", KILLED))
         for node in list(self.children.values()):
             if node.cell is not None:
                 node.cell.kill()
@@ -326,7 +218,7 @@ class Cell:
             self.system.add_zombie(self)
         self._publish(KILLED)
 
-    def _end(self, reason: ExitReason, actor: Actor | None) -> None:
+    def end(self, reason: ExitReason, actor: Actor | None) -> None:
         if self.fenced:
             return
         self.dying = reason
@@ -340,10 +232,13 @@ class Cell:
         self._publish(reason)
 
     def _drain(self, reason: ExitReason) -> None:
-        left = self.mailbox.close()
+        left, left_system = self.mailbox.close()
         asked, self.asked = self.asked, None
         if asked is not None:
             asked.died(reason)
+        for _, payload in left_system:
+            if isinstance(payload, Inspection):
+                payload.future.died(reason)
         for message in left:
             if message[3] is not None:
                 message[3].died(reason)

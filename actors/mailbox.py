@@ -21,6 +21,9 @@ Result = Literal["ok", "closed", "full"]
 Message = tuple[str, tuple[Any, ...], dict[str, Any], "Future[Any] | None"]
 SystemMessage = tuple["Callable[[Any, Any], None]", Any]
 
+BLOCK_TIMEOUT = 5.0
+"""Seconds that the sender of a tell waits under the policy `block`."""
+
 
 class Mailbox:
     """Two lanes, one reader, any number of writers."""
@@ -36,6 +39,7 @@ class Mailbox:
         "_policy",
         "_runtime",
         "_soft",
+        "_told_high",
         "_wake",
         "system",
         "user",
@@ -63,8 +67,9 @@ class Mailbox:
         self._limit = limit
         self._policy = policy
         self._high = high
+        self._told_high = False
         # The length from which a put has to look closer; one comparison in the common case.
-        self._soft: float = min(high, limit if limit is not None else high)
+        self._soft: float = min(high - 1, limit if limit is not None else high)
         self._on_high = on_high
         self._on_drop = on_drop
         self._blocked: deque[Lock] = deque()
@@ -73,7 +78,7 @@ class Mailbox:
         return len(self.user)
 
     def put(self, message: Message, deadline: float | None = None) -> Result:
-        """Appends to the user lane. Only the policy `block` waits, until the deadline."""
+        """Appends to the user lane. `block` waits: until the deadline, or 5 seconds."""
         with self._lock:
             if not self._closed and len(self.user) < self._soft:
                 self.user.append(message)
@@ -108,14 +113,16 @@ class Mailbox:
             if self.system or (user_lane and self.user):
                 return
             self.waiting = True
-            self._soft = min(self._high, self._limit if self._limit is not None else self._high)
+            if self._told_high and not self.user:
+                self._told_high = False
+                self._soft = min(self._high - 1, self._limit or self._high)
         self._wake.acquire()
 
-    def close(self) -> list[Message]:
+    def close(self) -> tuple[list[Message], list[SystemMessage]]:
         """Refuses every later put and returns what nobody will read, in order; once."""
         with self._lock:
             self._closed = True
-            left = list(self.user)
+            left = list(self.user), list(self.system)
             self.user.clear()
             self.system.clear()
             while self._blocked:
@@ -144,6 +151,8 @@ class Mailbox:
 
     def _put_slowly(self, message: Message, deadline: float | None) -> Result:
         runtime = self._runtime
+        if deadline is None:
+            deadline = runtime.monotonic() + BLOCK_TIMEOUT
         while True:
             crossed = 0
             dropped: Message | None = None
@@ -160,9 +169,10 @@ class Mailbox:
                         full = False
                 if not full or dropped is not None:
                     self._append(message)
-                    if count + 1 >= self._high and self._soft <= self._high:
+                    if count + 1 >= self._high and not self._told_high:
                         crossed = count + 1
                         # Said once; looked at again when the owner next finds the lane empty.
+                        self._told_high = True
                         self._soft = float("inf") if self._limit is None else self._limit
                 elif self._policy == "block":
                     waiter = runtime.lock()
@@ -179,9 +189,7 @@ class Mailbox:
             if not self._wait_for_room(waiter, deadline):
                 return "full"
 
-    def _wait_for_room(self, waiter: Lock, deadline: float | None) -> bool:
-        if deadline is None:
-            return waiter.acquire()
+    def _wait_for_room(self, waiter: Lock, deadline: float) -> bool:
         remaining = max(0.0, deadline - self._runtime.monotonic())
         if waiter.acquire(True, remaining):
             return True

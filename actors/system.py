@@ -10,6 +10,8 @@ from actors.cell import Cell
 from actors.current import current
 from actors.errors import NameTaken, NoSuchActor, StartError, StartIgnored
 from actors.events import Events, SystemEvent
+from actors.inspect import Inspector
+from actors.loop import run
 from actors.node import Node, draw
 from actors.reasons import SHUTDOWN, ExitReason
 from actors.registry import Registry
@@ -123,7 +125,7 @@ class System:
     def _acknowledge(self, cell: Cell, me: Cell | None, timeout: float | None) -> Started:
         before = None if me is None else me.block_on(cell)
         try:
-            self.runtime.start_thread(cell.run, cell.name)
+            self.runtime.start_thread(lambda: run(cell), cell.name)
             if not cell.started.wait(timeout):
                 late = Started("error", ExitReason("error", f"no start within {timeout} s"))
                 if cell.started.settle(late):
@@ -149,6 +151,10 @@ class System:
     def tree(self) -> list[dict[str, Any]]:
         """All actors as nested data: name, state, restarts, mailbox, last_crash, children."""
         return draw(list(self._roots.values()))
+
+    def inspect(self, address: Address[Any]) -> Inspector:
+        """The present incarnation's state, statistics and trace; suspend and resume."""
+        return Inspector(address)
 
     def inject(self, name: str, error: BaseException) -> None:
         """Raises `error` in the actor's next turn for a user message, as if its handler had.

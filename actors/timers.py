@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 class Timer:
     """One appointment. Cancelling one that has fired does nothing."""
 
-    __slots__ = ("_action", "due", "interval", "on_end")
+    __slots__ = ("_action", "_timers", "due", "interval", "on_end")
 
-    def __init__(self, due: float, action: Callable[[], object], interval: float | None) -> None:
+    def __init__(
+        self,
+        timers: Timers,
+        due: float,
+        action: Callable[[], object],
+        interval: float | None,
+    ) -> None:
+        self._timers = timers
         self.due = due
         self.interval = interval
         self.on_end: Callable[[Timer], object] | None = None
@@ -34,9 +41,11 @@ class Timer:
 
     def cancel(self) -> bool:
         """True if this call kept it from firing. What was due already may be on its way."""
-        # The action is dropped at once; the heap entry waits for its hour without holding anything.
+        # The action is dropped at once; the empty heap entry goes when there are many of them.
         was_active = self._action is not None
-        self._end()
+        self.end()
+        if was_active:
+            self._timers.note_cancelled()
         return was_active
 
     def fire(self) -> None:
@@ -45,10 +54,11 @@ class Timer:
         if action is None:
             return
         if self.interval is None:
-            self._end()
+            self.end()
         action()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """It will not fire (again)."""
         self._action = None
         on_end, self.on_end = self.on_end, None
         if on_end is not None:
@@ -69,6 +79,7 @@ class Timers:
         self._closed = False
         self._order = count()
         self._heap: list[tuple[float, int, Timer]] = []
+        self._cancelled = 0  # of the heap's entries
 
     def after(self, seconds: float, action: Callable[[], object]) -> Timer:
         """Runs `action`, which must be short, once in `seconds`."""
@@ -76,13 +87,13 @@ class Timers:
 
     def at(self, due: float, action: Callable[[], object]) -> Timer:
         """Runs `action` once at `due` on the system's clock."""
-        return self._add(Timer(due, action, None))
+        return self._add(Timer(self, due, action, None))
 
     def every(self, seconds: float, action: Callable[[], object]) -> Timer:
         """Runs `action` each `seconds` from now; a late firing does not move the next one."""
         if seconds <= 0:
             raise ValueError("an interval is longer than nothing")
-        return self._add(Timer(self._runtime.monotonic() + seconds, action, seconds))
+        return self._add(Timer(self, self._runtime.monotonic() + seconds, action, seconds))
 
     def close(self) -> None:
         """Ends the thread; what is in the heap never fires."""
@@ -94,11 +105,20 @@ class Timers:
     def __len__(self) -> int:
         return len(self._heap)
 
+    def note_cancelled(self) -> None:
+        """For Timer: one more entry is of no use. Most asks cancel one: they must not pile up."""
+        with self._lock:
+            self._cancelled += 1
+            if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+                self._heap = [entry for entry in self._heap if entry[2].active]
+                heapq.heapify(self._heap)
+                self._cancelled = 0
+
     def _add(self, timer: Timer) -> Timer:
         start = False
         with self._lock:
             if self._closed:
-                timer.cancel()
+                timer.end()
                 return timer
             heapq.heappush(self._heap, (timer.due, next(self._order), timer))
             if not self._started:

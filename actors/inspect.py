@@ -1,0 +1,100 @@
+"""Looking into a running actor, and holding it, through its system lane.
+
+What is asked here goes before all user messages and is served while the actor is suspended. It
+waits only for the message in hand.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import NoSuchActor
+from actors.future import Future
+from actors.reasons import NO_ACTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.address import Address
+    from actors.cell import Cell
+
+TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A question for the system lane."""
+
+    future: Future[Any]
+    look: Callable[[Cell], Any]
+
+
+class Inspector:
+    """One incarnation, seen from outside. Its questions raise what an ask would."""
+
+    def __init__(self, address: Address[Any]) -> None:
+        cell = address.cell()
+        if cell is None:
+            raise NoSuchActor(address.name)
+        self._cell = cell
+
+    def state(self) -> dict[str, Any]:
+        """A shallow copy of the actor's attributes, those of this package left out."""
+        return dict(self._ask(_state))
+
+    def replace_state(self, change: Callable[[Any], object]) -> None:
+        """Runs `change(actor)` in the actor's thread, between two messages."""
+        self._ask(lambda cell: change(cell.actor) and None)
+
+    def suspend(self) -> None:
+        """User messages and timers wait until `resume`; stop, DOWN and these questions do not."""
+        self._ask(lambda cell: setattr(cell, "suspended", True))
+
+    def resume(self) -> None:
+        """Goes on with what has waited."""
+        self._ask(lambda cell: setattr(cell, "suspended", False))
+
+    def trace(self, length: int) -> None:
+        """Remembers the last `length` user messages from now on; 0 stops and forgets."""
+        self._ask(lambda cell: setattr(cell, "trace", deque(maxlen=length) if length else None))
+
+    def traced(self) -> list[tuple[float, str]]:
+        """(time on the system's clock, method) of the remembered messages, the oldest first."""
+        return list(self._ask(lambda cell: list(cell.trace or ())))
+
+    def statistics(self) -> dict[str, Any]:
+        """Counts, read from outside without asking: it works on a stuck actor, too."""
+        cell = self._cell
+        return {
+            "state": cell.state,
+            "incarnation": cell.incarnation,
+            "handled": cell.handled,
+            "mailbox": len(cell.mailbox.user),
+            "system_lane": len(cell.mailbox.system),
+            "promises": len(cell.promises),
+            "timers": len(cell.timers),
+            "watchers": len(cell.monitors),
+            "waits_for": None if cell.awaits is None else cell.awaits.name,
+        }
+
+    def _ask(self, look: Callable[[Cell], Any]) -> Any:
+        cell = self._cell
+        deadline = cell.system.runtime.monotonic() + TIMEOUT
+        future: Future[Any] = Future(cell.system, cell.name, cell, deadline)
+        if not cell.mailbox.put_system((_look, Inspection(future, look))):
+            future.died(cell.dying or NO_ACTOR)
+        return future.get()
+
+
+def _look(cell: Cell, inspection: Inspection) -> None:
+    try:
+        inspection.future.answer(inspection.look(cell))
+    except Exception as error:  # noqa: BLE001  # the fault is the asker's
+        inspection.future.refuse(error)
+
+
+def _state(cell: Cell) -> dict[str, Any]:
+    ours = {"system", "name", "incarnation", "ref", "_cell", "actor_urn"}
+    return {name: value for name, value in vars(cell.actor).items() if name not in ours}

@@ -1,0 +1,132 @@
+"""The life of an incarnation, in its own thread.
+
+pykka's loop lets an actor live on after a failed ask, stops every actor of the process at a
+SystemExit, and says "dead" before the cleanup has run. So the loop is ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors.current import current
+from actors.errors import Refusal
+from actors.reasons import NORMAL, ExitReason, crash
+from actors.started import Ignore, Info, Started
+
+if TYPE_CHECKING:
+    from actors.actor import Actor
+    from actors.cell import Cell
+    from actors.future import Future
+
+
+def run(cell: Cell) -> None:
+    """The whole life of the incarnation, in its own thread."""
+    current.cell = cell
+    actor: Actor | None = None
+    reason = NORMAL
+    try:
+        actor, started = _start(cell)
+        if actor is None:
+            cell.end(started.reason, None)
+            cell.started.settle(started)
+            return
+        cell.actor = actor
+        if not cell.started.settle(started):
+            actor = cell.actor = None  # killed while it started
+            return
+        reason = _loop(cell, actor)
+    except BaseException as error:  # noqa: BLE001  # also SystemExit ends this actor only
+        reason = crash(error)
+    finally:
+        if actor is not None:
+            cell.end(reason, actor)
+        current.cell = None
+        cell.thread_ended = True
+        cell.system.thread_ended(cell)
+
+
+def _start(cell: Cell) -> tuple[Actor | None, Started]:
+    assert cell.arguments is not None
+    args, kwargs = cell.arguments
+    cell.arguments = None  # the arguments of a child may be large; its spec has them if needed
+    try:
+        actor = cell.cls.__new__(cell.cls)
+        actor.attach(cell)
+        actor.__init__(*args, **kwargs)  # type: ignore[misc]  # after attach, on purpose
+        answer: object = actor.on_start()
+    except BaseException as error:  # noqa: BLE001
+        return None, Started("error", crash(error))
+    if isinstance(answer, Ignore):
+        return None, Started("ignore", NORMAL)
+    if answer is None:
+        return actor, Started("ok", NORMAL)
+    if isinstance(answer, Info):
+        return actor, Started("ok", NORMAL, answer.value)
+    return None, Started("error", ExitReason("error", f"bad return of on_start: {answer!r}"))
+
+
+def _loop(cell: Cell, actor: Actor) -> ExitReason:
+    mailbox = cell.mailbox
+    system, user = mailbox.system, mailbox.user
+    monotonic = cell.system.runtime.monotonic
+    idle = actor.on_idle if actor.has_idle_hook else None
+    while cell.leaving is None:
+        if system:
+            handler, payload = system.popleft()
+            handler(cell, payload)
+        elif user and not cell.suspended:
+            try:
+                name, args, kwargs, future = user.popleft()
+            except IndexError:  # a sender dropped the oldest one in this moment
+                continue
+            cell.handled += 1
+            if mailbox.has_blocked:
+                mailbox.made_room()
+            if cell.trace is not None:
+                cell.trace.append((monotonic(), name))
+            if future is None:
+                try:
+                    if cell.injected:
+                        raise cell.injected.popleft()
+                    getattr(actor, name)(*args, **kwargs)
+                except Refusal:
+                    cell.system.events.dead_letter("refused", cell.name)
+            elif future.deadline is not None and monotonic() >= future.deadline:
+                future.expire()
+                cell.system.events.dead_letter("expired", cell.name)
+            else:
+                _serve(cell, actor, name, args, kwargs, future)
+        else:
+            # What the last message held must not live until the next one comes.
+            args = kwargs = future = None  # type: ignore[assignment]
+            if idle is not None and not cell.suspended:
+                idle()
+                if cell.leaving is not None:
+                    break
+            mailbox.wait(not cell.suspended)
+    return cell.leaving
+
+
+def _serve(
+    cell: Cell,
+    actor: Actor,
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    future: Future[Any],
+) -> None:
+    cell.asked = future
+    cell.promised = False
+    try:
+        if cell.injected:
+            raise cell.injected.popleft()
+        value = getattr(actor, name)(*args, **kwargs)
+    except Refusal as refusal:
+        cell.asked = None
+        refusal.__traceback__ = None  # the asker needs our words, not our local variables
+        future.refuse(refusal)
+        return
+    # An exception leaves `asked` set: the end of this incarnation answers it.
+    cell.asked = None
+    if not cell.promised:
+        future.answer(value)
