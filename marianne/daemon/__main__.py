@@ -18,6 +18,8 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="its directory (default: MARIANNE_HOME)")
     parser.add_argument("--config", type=Path, help="its configuration file")
     parser.add_argument("--ready-fd", type=int, help="gets a byte when clients are served")
+    parser.add_argument("--lock-fd", type=int, help="holds the lock of the home already")
+    parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
     arguments = parser.parse_args()
 
     from marianne.daemon.config import ConfigError, load_config
@@ -31,7 +33,8 @@ def main() -> None:
     except (HomeError, ConfigError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    DaemonProcess(loaded.config, home, loaded.origins).run(arguments.ready_fd)
+    process = DaemonProcess(loaded.config, home, loaded.origins)
+    process.run(arguments.ready_fd, arguments.lock_fd, arguments.heart_pid)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StopRequest:
-    """How the conductor was asked to end: None, or stop, drain, cancel, force, restart.
+    """How the conductor was asked to end: None, or stop, drain, cancel, force, restart;
+    failed when its tree gave up.
 
     Written once by a handler or a signal and read by the main thread and by the worker actors,
     which must know whether to end their process or to leave it to the next conductor.
@@ -51,7 +52,7 @@ class StopRequest:
     @property
     def keeps_workers(self) -> bool:
         """Whether running sheets are to outlive this conductor."""
-        return self.mode is None or self.mode == "restart"
+        return self.mode in (None, "restart", "failed")
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Context:
     failures: FailureRate = field(default_factory=FailureRate)
     origins: Mapping[str, str] = field(default_factory=dict)
     heart_pid: int | None = None
+    heart_lost: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
 
     @property

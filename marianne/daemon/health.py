@@ -7,8 +7,13 @@ import time
 from typing import Any
 
 from actors import Actor, Outcome, Promise
+from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
+from marianne.run.procfs import start_time
+
+log = get_logger(__name__)
 
 
 class HealthChecker(Actor):
@@ -17,6 +22,20 @@ class HealthChecker(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
+
+    def on_start(self) -> None:
+        """Watches the heart: without it nobody would replace this conductor."""
+        pid = self._context.heart_pid
+        if pid is not None:
+            heart = self._context.system.processes.adopt(pid, start_time(pid) or 0)
+            if heart is not None:
+                self.watch(heart)
+
+    def on_process_exit(self, process: Process, exit: ProcessExit) -> None:  # noqa: A002
+        """The heart died. The conductor goes on, says so, and is not ready any more."""
+        log.error("heart_lost", pid=process.pid)
+        self._context.heart_pid = None
+        self._context.heart_lost = True
 
     def liveness(self) -> dict[str, Any]:
         """status, pid, uptime_seconds, shutting_down. Asks nobody and reads nothing."""
@@ -42,7 +61,8 @@ class HealthChecker(Actor):
         accepting = resources.is_accepting_work()
         stopping = self._context.stop.mode is not None
         elevated = self._context.failures.elevated(time.monotonic())
-        ready = outcome.ok and accepting and not stopping and not elevated
+        lost = self._context.heart_lost
+        ready = outcome.ok and accepting and not stopping and not elevated and not lost
         promise.set(
             {
                 "status": "ready" if ready else "not_ready",
@@ -53,6 +73,7 @@ class HealthChecker(Actor):
                 "shutting_down": stopping,
                 "failure_rate_elevated": elevated,
                 "notifications_degraded": False,
+                "heart_lost": lost,
                 "uptime_seconds": round(time.time() - self._context.started_at, 1),
             }
         )

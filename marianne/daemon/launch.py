@@ -1,4 +1,4 @@
-"""Starting a conductor in the background, from any other program.
+"""Starting a conductor in the background, below its heart, from any other program.
 
 The caller learns that the conductor serves, or why it does not, from a pipe that the conductor
 inherits: one byte is readiness, the end of the pipe is death. Nothing is polled, and the lock
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marianne.environment import clean_environment
-from marianne.home import Home, HomeError
+from marianne.home import Home, HomeError, HomeLock
 
 READY_SECONDS = 30.0
 ERROR_FILE_BYTES = 1_000_000
@@ -61,7 +61,16 @@ def start(home: Home, *, wait: float = READY_SECONDS) -> LaunchResult:
     if (pid := _holder(home, deadline)) is not None:
         return LaunchResult(pid, already_running=True)
     home.prepare()
-    process, ready, said = _spawn(home)
+    lock = home.lock()
+    if lock is None:
+        # Another start was quicker; its heart is about to write who it is.
+        if (pid := _holder(home, deadline)) is not None:
+            return LaunchResult(pid, already_running=True)
+        raise LaunchError("another start of this home has just failed; try again")
+    try:
+        process, ready, said = _spawn(home, lock)
+    finally:
+        lock.release()
     try:
         answer = _first_byte(ready, deadline)
     finally:
@@ -83,13 +92,23 @@ def command(home: Home) -> list[str]:
     return [sys.executable, "-P", "-m", "marianne.daemon", "--home", str(home.path)]
 
 
+def heart_command(home: Home, lock: HomeLock, ready: int) -> list[str]:
+    """The command line of the heart, which runs the conductor and replaces one that died."""
+    from marianne import heart
+
+    return [
+        *(sys.executable, "-I", "-S", heart.__file__, "--home", str(home.path)),
+        *("--lock-fd", str(lock.fd), "--ready-fd", str(ready), "--", *command(home)),
+    ]
+
+
 def error_file(home: Home) -> Path:
     """Where a background conductor's standard output and error go."""
     return home.logs / "conductor.err"
 
 
-def _spawn(home: Home) -> tuple[subprocess.Popen[bytes], int, int]:
-    """The conductor's process, the reading end of its ready pipe, and where its words begin."""
+def _spawn(home: Home, lock: HomeLock) -> tuple[subprocess.Popen[bytes], int, int]:
+    """The heart's process, the reading end of its ready pipe, and where its words begin."""
     ready, theirs = os.pipe2(os.O_CLOEXEC)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     errors = -1
@@ -100,11 +119,11 @@ def _spawn(home: Home) -> tuple[subprocess.Popen[bytes], int, int]:
             os.ftruncate(errors, 0)
             said = 0
         process = subprocess.Popen(
-            [*command(home), "--ready-fd", str(theirs)],
+            heart_command(home, lock, theirs),
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
-            pass_fds=(theirs,),
+            pass_fds=(theirs, lock.fd),
             cwd=home.path,
             env=clean_environment(),
             start_new_session=True,

@@ -9,6 +9,7 @@ that have gone their own way.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -23,15 +24,18 @@ from marianne.daemon import tree
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.manager import JobManager
+from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.daemon.reaper import recorded_workers, remove_stray_files
 from marianne.daemon.resources import Resources
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import Store
 from marianne.home import Home, HomeLock
 from marianne.run import procfs
-from marianne.run.confine import become_subreaper, reap, sweep_orphans
+from marianne.run.confine import become_subreaper
 from marianne.state.changes import AddEvent
 
 if TYPE_CHECKING:
+    from actors.process import Process
     from marianne.daemon.config import DaemonConfig
 
 log = get_logger(__name__)
@@ -44,6 +48,9 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR
 EXIT_FAILED = 1
 EXIT_RUNNING = 6
 """Another conductor holds the lock of this home."""
+
+EXIT_RESTART = 7
+"""The heart is to start another conductor, which takes the workers over."""
 
 STOP_MARGIN = 15.0
 """Seconds beyond the sheets' grace until the tree is abandoned."""
@@ -59,15 +66,24 @@ class DaemonProcess:
         self._home = home
         self._origins = origins or {}
 
-    def run(self, ready_fd: int | None = None) -> None:
-        """Boots, serves until asked to stop, stops. Exit code 0; 1 if it cannot go on.
+    def run(
+        self,
+        ready_fd: int | None = None,
+        lock_fd: int | None = None,
+        heart_pid: int | None = None,
+    ) -> None:
+        """Boots, serves until asked to stop, stops.
 
-        ``ready_fd`` gets one byte when clients are served, and is closed; it is closed without a
-        byte when the boot fails, and stderr then says why.
+        Exit code 0; 1 if it cannot go on; ``EXIT_RESTART`` if it is to be replaced. ``ready_fd``
+        gets one byte when clients are served, and is closed; it is closed without a byte when the
+        boot fails, and stderr then says why. ``lock_fd`` is the home's lock if the heart holds it.
         """
         code = EXIT_FAILED
+        self._heart_pid = heart_pid
         try:
-            lock = self._home.lock()
+            if lock_fd is not None:
+                os.set_inheritable(lock_fd, False)
+            lock = self._home.lock() if lock_fd is None else HomeLock(lock_fd)
             if lock is None:
                 print(f"a conductor runs in {self._home.path} already", file=sys.stderr)
                 code = EXIT_RUNNING
@@ -84,24 +100,41 @@ class DaemonProcess:
     # -- boot -----------------------------------------------------------------------------------
 
     def _serve(self, lock: HomeLock, ready_fd: int | None) -> int:
-        lock.write(os.getpid())
+        lock.write(os.getpid(), self._heart_pid)
         set_level(self._config.log_level)
         become_subreaper()
         system = System("conductor")
+        workers: dict[int, Process] = {}
+        recorded = recorded_workers(self._home)
+        self._group = ProcessGroupManager(
+            self._home.owner(),
+            lambda: {*recorded, *workers, *system.processes.forkserver_pids()},
+        )
+        self._group.setup()
         system.processes.prepare(preload=PRELOAD)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        context = self._context(system)
+        context = self._context(system, workers)
         system.on_event(lambda event: _heard(event, context))
         tree.start(context)
         self._tell(context, "daemon.started")
         if ready_fd is not None:
             os.write(ready_fd, b"1")
             os.close(ready_fd)
-        threading.Thread(target=_warm_up, args=(self._home,), name="warm-up", daemon=True).start()
+        threading.Thread(target=self._settle_in, name="settle-in", daemon=True).start()
         self._wait(context)
         return self._stop(context)
 
-    def _context(self, system: System) -> Context:
+    def _settle_in(self) -> None:
+        """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
+        open_log(self._home.log)
+        swept = self._group.reap_orphaned_backends()
+        if swept:
+            log.warning("swept_at_start", pids=swept)
+        remove_stray_files(self._home)
+        for module in ("marianne.daemon.types", "marianne.daemon.handlers.job_submit"):
+            importlib.import_module(module)
+
+    def _context(self, system: System, workers: dict[int, Process]) -> Context:
         limits = self._config.resource_limits
         return Context(
             system=system,
@@ -113,6 +146,8 @@ class DaemonProcess:
             stop=StopRequest(),
             resources=Resources(limits.max_memory_mb, limits.max_processes),
             origins=self._origins,
+            heart_pid=self._heart_pid,
+            workers=workers,
         )
 
     def _tell(self, context: Context, event: str) -> None:
@@ -132,7 +167,7 @@ class DaemonProcess:
                 case signal.SIGTERM | signal.SIGINT:
                     context.stop.mode = "stop"
                 case signal.SIGCHLD:
-                    _reap(context)
+                    self._group.cleanup_orphans()
                 case signal.SIGHUP:
                     log.info("reload_asked")
 
@@ -155,11 +190,14 @@ class DaemonProcess:
                 for worker in list(context.workers.values()):
                     worker.kill()
         if not context.stop.keeps_workers:
-            left = sweep_orphans(context.owner)
+            left = self._group.reap_orphaned_backends()
             if left:
                 log.warning("swept_at_stop", pids=left)
         context.system.processes.end_helpers()
-        return EXIT_FAILED if context.stop.mode == "failed" else 0
+        self._group.kill_all_children(signal.SIGKILL)
+        if context.stop.mode == "failed":
+            return EXIT_FAILED
+        return EXIT_RESTART if context.stop.mode == "restart" and context.heart_pid else 0
 
     def _end_tree(self, context: Context, done: threading.Event) -> None:
         grace = self._config.sheet_grace_seconds
@@ -187,14 +225,6 @@ class DaemonProcess:
         log.info("jobs_finished", seconds=round(limit - (deadline - time.monotonic()), 1))
 
 
-def _reap(context: Context) -> None:
-    """Collects ended orphans that came to us as the subreaper; the helpers have other waiters."""
-    spare = context.system.processes.forkserver_pids()
-    for pid in procfs.own_children():
-        if pid not in spare:
-            reap(pid)
-
-
 def _heard(event: SystemEvent, context: Context) -> None:
     """Logs what happens in the tree, and tells clients; ends the conductor with its root."""
     told = _TOLD.get(event.kind)
@@ -214,12 +244,3 @@ _TOLD = {
     "restarted": "actor.restarted",
     "gave_up": "actor.gave_up",
 }
-
-
-def _warm_up(home: Home) -> None:
-    """Imports what the first requests need, now that nobody waits for the start any more."""
-    import importlib
-
-    open_log(home.log)
-    for module in ("marianne.daemon.types", "marianne.daemon.handlers.job_submit"):
-        importlib.import_module(module)

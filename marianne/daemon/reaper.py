@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from marianne.daemon.context import Context
+from marianne.home import Home
 from marianne.run.confine import sweep_orphans
-from marianne.run.procfs import boot_id
+from marianne.run.procfs import boot_id, start_time
 from marianne.state.models import JobRow
+from marianne.state.reader import Reader
 
 
 def end_worker(context: Context, job: JobRow) -> None:
@@ -20,6 +22,32 @@ def end_worker(context: Context, job: JobRow) -> None:
             process.signal(signal.SIGKILL)
             process.wait(5.0)
     sweep_orphans(context.owner, job.job_id, spare=tuple(context.workers))
+
+
+def recorded_workers(home: Home) -> set[int]:
+    """The pids of living workers of jobs that are not over, as an earlier conductor recorded them.
+
+    For a conductor that has not started anything yet: their sheets are to go on.
+    """
+    if not home.db.exists():
+        return set()
+    with Reader(home.db) as reader:
+        return {
+            job.worker_pid
+            for job in reader.live_jobs()
+            if job.worker_pid is not None
+            and job.worker_boot_id == boot_id()
+            and start_time(job.worker_pid) == job.worker_start_time
+        }
+
+
+def remove_stray_files(home: Home) -> None:
+    """Removes directories of jobs that have no row: a clear was interrupted.
+
+    A job's directory is made after its row is on disk, so one without a row is nobody's.
+    """
+    with Reader(home.db) as reader:
+        remove_trees([str(path) for path in home.jobs.iterdir() if reader.job(path.name) is None])
 
 
 def remove_files(context: Context, job_ids: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from marianne.daemon.refusal import Refused
 
 METHODS = (
     "daemon.config",
+    "daemon.fault",
     "daemon.health",
     "daemon.ready",
     "daemon.shutdown",

@@ -1,4 +1,4 @@
-"""A stand-in for the conductor's process: takes the lock, serves, ends as a conductor does.
+"""A stand-in for the conductor's process: serves below the heart, ends as a conductor does.
 
 ``python cli_standin.py --home DIR --ready-fd N``; STANDIN=fail, silent or slow make it misbehave.
 """
@@ -23,17 +23,13 @@ def _crash(depth: int) -> None:
 def main() -> int:
     """One stand-in conductor, until it is asked to stop."""
     home = Home(sys.argv[sys.argv.index("--home") + 1])
-    ready = int(sys.argv[sys.argv.index("--ready-fd") + 1])
+    ready = int(sys.argv[sys.argv.index("--ready-fd") + 1])  # the heart's, as the lock is
     how = os.environ.get("STANDIN", "")
     if how == "fail":
         print("conductor.yaml:3:1: unknown key 'portt'", file=sys.stderr)
         return 2
     if how == "crash":
         _crash(20)
-    lock = home.lock()
-    if lock is None:
-        return 6
-    lock.write(os.getpid())
     if how == "silent":
         signal.pause()
     over = threading.Event()

@@ -47,10 +47,10 @@ def standin(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
         launch, "command", lambda home: [sys.executable, STANDIN, "--home", str(home.path)]
     )
     yield home
-    pid = home.holder()
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-        _until(lambda: not home.running())
+    for pid in (home.heart(), home.holder()):
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+    _until(lambda: not home.running())
 
 
 def test_start_returns_when_the_conductor_serves(standin: Home) -> None:

@@ -1,0 +1,38 @@
+"""``daemon.fault``: crash an actor, for tests of supervision.
+
+Known only to a conductor that was started with ``MARIANNE_FAULTS=1`` in its environment.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import NoSuchActor
+from marianne.daemon.call import Call
+from marianne.daemon.refusal import Refused
+
+MUTATING = False
+
+
+class Params(BaseModel):
+    """The name of the actor whose next message is to fail."""
+
+    name: str
+
+
+class InjectedFault(Exception):  # noqa: N818 - it is a fault, not an error of ours
+    """What an actor is made to raise."""
+
+
+def handle(call: Call, params: Params) -> dict[str, Any]:
+    """Answers at once; the crash comes with the actor's next message."""
+    if os.environ.get("MARIANNE_FAULTS") != "1":
+        raise Refused("unknown_method", "faults are off", hint="set MARIANNE_FAULTS=1")
+    try:
+        call.context.system.inject(params.name, InjectedFault(f"injected into {params.name}"))
+    except NoSuchActor:
+        raise Refused("not_found", f"no actor {params.name!r}") from None
+    return {}

@@ -1,0 +1,87 @@
+"""The conductor's own processes: its group, the orphans it adopts, what an earlier one left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection
+
+from marianne.run import procfs
+from marianne.run.confine import reap, signal_exact, sweep_orphans
+
+
+class ProcessGroupManager:
+    """Keeps the conductor from leaving processes behind, and from touching strangers.
+
+    ``owner`` is the home's marker in the environment of its sheets; ``spare`` answers the pids
+    that live rightly (workers, helpers): they and all below them are never ended here.
+    """
+
+    def __init__(self, owner: str = "", spare: Callable[[], Collection[int]] = tuple) -> None:
+        self._owner = owner
+        self._spare = spare
+        self._original = os.getpgrp()
+        self._tracked: set[int] = set()
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process leads its process group."""
+        return os.getpgrp() == os.getpid()
+
+    @property
+    def original_pgid(self) -> int:
+        """The process group that this process was in before ``setup``."""
+        return self._original
+
+    def setup(self) -> None:
+        """Makes this process the leader of its group; nothing if it is one."""
+        if not self.is_leader:
+            os.setpgid(0, 0)
+
+    def track_backend_pid(self, pid: int) -> None:
+        """Notes a process that lives rightly, beside what ``spare`` answers."""
+        self._tracked.add(pid)
+
+    def untrack_backend_pid(self, pid: int) -> None:
+        """Forgets a process that has ended."""
+        self._tracked.discard(pid)
+
+    def kill_all_children(self, sig: int = signal.SIGTERM) -> int:
+        """Signals every other process of our group; answers the group, or 0 if there is none.
+
+        Each one by pid and start time: ``killpg`` would reach ourselves too.
+        """
+        group, mine = os.getpgrp(), os.getpid()
+        if group != mine:
+            return 0
+        sent = [
+            signal_exact(one.pid, one.start_time, sig)
+            for one in procfs.snapshot().values()
+            if one.pgrp == group and one.pid != mine and not one.dead
+        ]
+        return group if any(sent) else 0
+
+    def cleanup_orphans(self) -> list[int]:
+        """Collects ended children that came to us as the subreaper; answers their pids."""
+        spare = self._spared()
+        ended = [
+            one.pid
+            for one in map(procfs.stat, procfs.own_children())
+            if one is not None and one.dead and one.pid not in spare
+        ]
+        for pid in ended:
+            reap(pid)
+        return ended
+
+    def reap_orphaned_backends(self) -> list[int]:
+        """Ends what earlier conductors of this home left; answers the pids that were found.
+
+        Only by proof: our marker in the environment or in the inherited limits, same user; never
+        by name, never by parent. What lives below us or below a spared process is let alone.
+        """
+        if not self._owner:
+            return []
+        return sweep_orphans(self._owner, spare={os.getpid(), *self._spared()})
+
+    def _spared(self) -> set[int]:
+        return {*self._spare(), *self._tracked}
