@@ -4,6 +4,7 @@ captured from earlier ones, and every skip expression is compiled."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from marianne.score.document import PathPart
 from marianne.score.errors import Problem, did_you_mean
@@ -20,15 +21,30 @@ def check_plan(plan: Plan, expansion: Expansion, report: Report) -> None:
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         prompt = sheet.prompt
-        if "{" not in prompt.template and not sheet.injections:
+        patterns = sheet.cross_sheet.capture_files if sheet.cross_sheet else ()
+        if "{" not in prompt.template and not sheet.injections and not patterns:
             continue
+        names = template_variables(plan, sheet)
         try:
-            names = template_variables(plan, sheet)
             render(prompt.template, names, script=prompt.script)
-            for injection in sheet.injections:
-                render(injection.path, names)
         except TemplateError as error:
             _report(plan, sheet, prompt, error, expansion, report)
+        _check_paths(sheet, patterns, names, report)
+
+
+def _check_paths(
+    sheet: SheetPlan, patterns: Sequence[str], names: dict[str, Any], report: Report
+) -> None:
+    """The templates in the paths of injections and captured files."""
+    for what, path in (
+        *(("an injected path", injection.path) for injection in sheet.injections),
+        *(("a capture_files pattern", pattern) for pattern in patterns),
+    ):
+        try:
+            render(path, names)
+        except TemplateError as error:
+            hint = did_you_mean(error.undefined, names) if error.undefined else None
+            report.error([], f"{what}, '{path}': {error.message}", hint)
 
 
 def _report(

@@ -9,6 +9,7 @@ from marianne.score import models
 from marianne.score.document import PathPart
 from marianne.score.errors import did_you_mean
 from marianne.score.models_rules import Rule
+from marianne.score.placeholders import named_in
 from marianne.score.plan import (
     CrossSheet,
     Injection,
@@ -17,6 +18,7 @@ from marianne.score.plan import (
     ValidationRule,
 )
 from marianne.score.report import Report
+from marianne.score.variables import BUILTIN_NAMES
 
 # The names whose values are integers for every sheet.
 CONDITION_NAMES = (
@@ -101,6 +103,7 @@ class RuleSet:
         recheck: int,
     ) -> None:
         names = {*CONDITION_NAMES, *(k for k, v in variables.items() if isinstance(v, int))}
+        known = {*BUILTIN_NAMES, "today", *variables}
         self._rules: list[tuple[ValidationRule, str | None]] = []
         self._shared: dict[tuple[int, ...], tuple[ValidationRule, ...]] = {}
         for index, rule in enumerate(rules):
@@ -109,6 +112,8 @@ class RuleSet:
                 own = f"sheet_num == {rule.sheet}"
                 condition = f"{own} and {condition}" if condition else own
             self._rules.append((_rule(rule, condition, recheck), condition))
+            if rule.path and "{" in rule.path:
+                _check_path(rule.path, known, [*path, index, "path"], report)
             if rule.condition:
                 _check_condition(rule.condition, names, [*path, index, "condition"], report)
         self._plain = all(condition is None for _, condition in self._rules)
@@ -149,6 +154,16 @@ def _rule(rule: Rule, condition: str | None, recheck: int) -> ValidationRule:
         timeout_seconds=rule.timeout_seconds,
         working_directory=rule.working_directory,
     )
+
+
+def _check_path(path: str, known: set[str], place: Sequence[PathPart], report: Report) -> None:
+    """A path has few reasons to hold braces: a name in them that is unknown is likely a typo."""
+    for name in named_in(path):
+        if name not in known:
+            line, _ = report.document.locate(place)
+            hint = did_you_mean(name, known)
+            tail = f" ({hint})" if hint else ""
+            report.warn(f"line {line}: '{{{name}}}' in a path is unknown: it stays as it is{tail}")
 
 
 def _check_condition(

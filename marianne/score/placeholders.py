@@ -34,6 +34,11 @@ def fill_command(text: str, names: Mapping[str, Any]) -> str:
     return _replace(text, names, quote=True)
 
 
+def named_in(text: str) -> list[str]:
+    """The names in braces, known or not."""
+    return [match[1] or match[2] for match in _NAME.finditer(text)]
+
+
 def _replace(text: str, names: Mapping[str, Any], *, quote: bool) -> str:
     if "{" not in text:
         return text

@@ -6,6 +6,29 @@ from typing import Any
 
 from marianne.score.plan import Plan, SheetPlan
 
+# Every name that builtin_variables can give; a test holds the two together.
+BUILTIN_NAMES = (
+    "workspace",
+    "project_root",
+    "score_dir",
+    "job_name",
+    "sheet_num",
+    "sheet_name",
+    "total_sheets",
+    "stage",
+    "movement",
+    "total_stages",
+    "total_movements",
+    "instance",
+    "voice",
+    "fan_count",
+    "voice_count",
+    "start_item",
+    "end_item",
+    "instrument_name",
+    "item",
+)
+
 
 def builtin_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
     """The names that every sheet has. They win over the score's own variables."""

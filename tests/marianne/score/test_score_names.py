@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from scorekit import load, reference
+from scorekit import load, problems, reference
 
 from marianne.score.condition import applies, parse
 from marianne.score.placeholders import fill, fill_command, placeholder_names
+from marianne.score.variables import BUILTIN_NAMES, builtin_variables
 
 NAMES = {"workspace": "/w s", "instance": 3, "item": "a b", "many": [1], "none": None}
 
@@ -95,3 +96,28 @@ def test_a_condition_that_can_never_tell_is_warned_of() -> None:
     assert "'stagge' is unknown" in plan.warnings[0]
     assert "did you mean 'stage'?" in plan.warnings[0]
     assert "'stage in 1' cannot be read" in plan.warnings[1]
+
+
+def test_an_unknown_name_in_a_path_is_warned_of() -> None:
+    plan = load("""
+        name: x
+        sheets:
+          - {name: a, each: [1], run: "true", validate: [{file_exists: "{itm}/{item}/{today}"}]}
+        """)
+    assert plan.warnings == (
+        "line 4: '{itm}' in a path is unknown: it stays as it is (did you mean 'item'?)",
+    )
+    assert set(builtin_variables(plan, plan.sheets[0])) == set(BUILTIN_NAMES)
+
+
+def test_templates_in_paths_are_checked() -> None:
+    found = problems("""
+        name: x
+        instrument: cli
+        cross_sheet: {capture_files: ["{{ wrkspace }}/*.md"]}
+        inject: [{file: "{{ nowhere }}"}]
+        sheets: [{name: a, prompt: x}]
+        """)
+    assert "a capture_files pattern, '{{ wrkspace }}/*.md': 'wrkspace' is undefined" in found[1]
+    assert "did you mean 'workspace'?" in found[1]
+    assert "an injected path, '{{ nowhere }}': 'nowhere' is undefined" in found[0]
