@@ -36,7 +36,7 @@ class Document:
     def __init__(self, text: str, file: str = "<score>") -> None:
         self.file = file
         self._problems: list[Problem] = []
-        root = _compose(text, file)
+        root = _compose(text.removeprefix("\ufeff"), file)
         if root is None:
             raise ScoreError([Problem("the file is empty", file=file, line=1, column=1)])
         self._root: yaml.Node = root

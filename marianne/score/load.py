@@ -147,6 +147,9 @@ def _model(document: Document) -> Common:
         return validate(ShortScore, document)
     if "sheet" in data or "prompt" in data:
         return validate(ReferenceScore, document)
+    if data.get("type") == "fleet":
+        advice = "submit its scores one by one"
+        raise ScoreError([document.problem(["type"], "a fleet file is no score", advice)])
     for key in data:
         hint = did_you_mean(key, ["sheets", "sheet"])
         if hint:

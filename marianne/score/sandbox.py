@@ -23,6 +23,7 @@ class Sandbox(SandboxedEnvironment):
         super().__init__(
             undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, **marks
         )
+        del self.globals["lipsum"]  # filler text, as much as one asks for
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Refuses products of a size that no prompt has."""

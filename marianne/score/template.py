@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 MAX_RENDERED = 16 * 2**20
+MAX_SECONDS = 5
 _SIMPLE = re.compile(r"(?<!\{)\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 _NEWLINES = re.compile(r"\r\n|\r")
 _FILENAME = "<sheet template>"
@@ -54,14 +56,26 @@ def render(text: str, variables: Mapping[str, Any], *, script: bool = False) -> 
         for name, value in variables.items()
     }
     try:
-        result = _compiled(text, script).render(private)
+        return _collect(_compiled(text, script).generate(private))
     except TemplateError:
         raise
     except Exception as error:  # noqa: BLE001 - a template can raise anything; it is its fault
         raise _explain(error) from None
-    if len(result) > MAX_RENDERED:
-        raise TemplateError(f"renders to {len(result):,} characters; at most {MAX_RENDERED:,}")
-    return result
+
+
+def _collect(pieces: Iterator[str]) -> str:
+    """The pieces joined, as long as they are not too many or too slow: loops can be nested."""
+    parts: list[str] = []
+    size = 0
+    began = time.thread_time()
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size > MAX_RENDERED:
+            raise TemplateError(f"renders to more than {MAX_RENDERED:,} characters")
+        if len(parts) % 1024 == 0 and time.thread_time() - began > MAX_SECONDS:
+            raise TemplateError(f"takes longer than {MAX_SECONDS} seconds to render")
+    return "".join(parts)
 
 
 def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:

@@ -36,12 +36,25 @@ def test_a_template_changes_nothing_for_the_next_one() -> None:
         ("{% include '/etc/passwd' %}", "cannot include"),
         ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
         ("{{ nope }}", "'nope' is undefined"),
+        ("{{ lipsum(9999) }}", "'lipsum' is undefined"),
+        ("{{ '%099999d' % 1 }}", "not allowed"),
+        (
+            "{% for i in range(9999) %}{% for i in range(9999) %}xx{% endfor %}{% endfor %}",
+            "more than",
+        ),
         ("{% if %}", "template syntax"),
     ],
 )
 def test_a_template_cannot_leave_its_sandbox(text: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         render(text, {"x": "text"})
+
+
+def test_a_template_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marianne.score.template.MAX_SECONDS", 0.01)
+    text = "{% for i in range(99999) %}{% for i in range(99999) %}{{ '' }}{% endfor %}{% endfor %}"
+    with pytest.raises(TemplateError, match="takes longer than"):
+        render(text, {})
 
 
 def test_the_line_of_an_error_in_a_template_is_known() -> None:
