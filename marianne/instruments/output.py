@@ -7,6 +7,7 @@ work is not limited.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
@@ -21,6 +22,8 @@ from marianne.score.plan import Instrument
 # is often not yet open. Waits that are named as such are taken as they are, up to a day.
 MIN_RESET_WAIT, MAX_WAIT = 300.0, 86_400.0
 DEFAULT_RATE_LIMIT_WAIT = 60.0
+# Notices before the JSON may begin like it; this many beginnings are tried.
+MAX_STARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,7 @@ def _parse_json(text: str) -> Any:
     except (ValueError, RecursionError):
         pass
     decoder = json.JSONDecoder()
-    for match in re.finditer(r"^[{\[]", text, re.MULTILINE):
+    for match in itertools.islice(re.finditer(r"^[{\[]", text, re.MULTILINE), MAX_STARTS):
         try:
             return decoder.raw_decode(text, match.start())[0]
         except (ValueError, RecursionError):

@@ -82,3 +82,11 @@ def test_deeply_nested_output_does_no_harm() -> None:
     deep = "[" * 100_000 + "]" * 100_000
     assert read_output(reader(format="json", result_path="r"), deep).structured is False
     assert read_output(reader(format="jsonl"), '{"a":' * 50_000).structured is False
+    assert read_output(reader(format="json"), "[\n" * 500_000).structured is False
+
+
+@pytest.mark.parametrize(
+    "piece", ["retry after 1 ", "1", "wait ", "limit |", "reset at 1", " 1 s,"]
+)
+def test_waits_are_looked_for_in_time(piece: str) -> None:
+    parse_wait(piece * (200_000 // len(piece)) + "!")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,33 @@ def test_credentials_of_known_forms_are_hidden(secret: str) -> None:
 )
 def test_named_credentials_are_hidden_and_plain_text_is_not(text: str, hidden: str) -> None:
     assert redact(text) == hidden
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "x",
+        "-",
+        "eyJ",
+        "eyJ-",
+        "a.",
+        "://",
+        "://a:",
+        "api_key",
+        "password=",
+        "_token",
+        "sk-",
+        "-----BEGIN ",
+        "password ",
+        "Authorization: ",
+        "x:\"' ",
+        "secret-",
+        "eyJaaaaaaaa.",
+    ],
+)
+def test_hiding_takes_time_by_the_length_of_the_text(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    began = time.thread_time()
+    redact(text)
+    assert time.thread_time() - began < 2
