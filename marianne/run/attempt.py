@@ -17,18 +17,18 @@ import time
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
 
+from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch, output_size
-from marianne.run.loop import Loop
-from marianne.run.nursery import Child, Ended, Nursery
+from marianne.run.nursery import Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.run.spawn import Command, SpawnError
-from marianne.run.tools import Reading, Tools
+from marianne.run.tools import Reading
 from marianne.run.validate import Answer, Checks
+from marianne.run.workshop import Workshop
 from marianne.score.placeholders import fill_command, placeholder_names
-from marianne.score.plan import Instrument, Plan, SheetPlan
+from marianne.score.plan import Instrument, SheetPlan
 from marianne.score.template import TemplateError
 
 
@@ -41,54 +41,6 @@ class State(StrEnum):
     CHECKING = "checking"
     ENDING = "ending"
     DONE = "done"
-
-
-class Grant:
-    """The conductor's leave to run one attempt, as it came over the link."""
-
-    __slots__ = ("attempt", "completion", "delay", "fallback", "num", "outputs", "skipped")
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.num = int(data["num"])
-        self.attempt = int(data["attempt"])
-        self.fallback = int(data.get("fallback", 0))
-        self.completion = bool(data.get("completion", False))
-        self.outputs = {int(n): int(a) for n, a in (data.get("outputs") or {}).items()}
-        self.skipped = [int(n) for n in data.get("skipped") or ()]
-        self.delay = float(data.get("delay") or 0.0)
-
-
-class Workshop:
-    """What all attempts of a job share."""
-
-    def __init__(
-        self,
-        *,
-        plan: Plan,
-        env: dict[str, str],
-        job_id: str,
-        job_dir: str,
-        owner: str,
-        grace: float,
-        output_limit: int | None,
-        loop: Loop,
-        nursery: Nursery,
-        tools: Tools,
-    ) -> None:
-        self.plan = plan
-        self.job_id = job_id
-        self.job_dir = job_dir
-        self.grace = grace
-        self.output_limit = output_limit
-        self.loop = loop
-        self.nursery = nursery
-        self.tools = tools
-        self.env = env | {
-            "MARIANNE_JOB_ID": job_id,
-            "MARIANNE_WORKSPACE": plan.workspace,
-            "MARIANNE_OWNER": owner,
-            "PYTHONUNBUFFERED": "1",
-        }
 
 
 OnStarted = Callable[["Attempt", int, float], None]

@@ -125,9 +125,17 @@ def own_children(*, main_thread: bool = False) -> list[int]:
     found: list[int] = []
     for task in tasks:
         data = _read(f"/proc/self/task/{task}/children")
+        if data is None and task == tasks[0]:
+            return _children_by_look()  # a kernel without CONFIG_PROC_CHILDREN
         if data:
             found.extend(map(int, data.split()))
     return found
+
+
+def _children_by_look() -> list[int]:
+    mine = os.getpid()
+    looks = (stat(pid) for pid in pids())
+    return [one.pid for one in looks if one is not None and one.ppid == mine]
 
 
 def descendants(roots: set[int], look: dict[int, Stat]) -> dict[int, Stat]:

@@ -6,10 +6,11 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marianne.instruments.command import allowed_environment, build_command
 from marianne.instruments.output import diagnose, read_output
+from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
 from marianne.run.result import AttemptResult
@@ -19,9 +20,6 @@ from marianne.score.plan import Instrument, Plan, SheetPlan
 from marianne.score.prompt import render_prompt, should_skip, window
 from marianne.score.redact import redact
 from marianne.score.template import render
-
-if TYPE_CHECKING:
-    from marianne.run.attempt import Grant
 
 # What is read of a program's structured output, and of its error stream.
 MAX_READ_CHARS = 16 * 2**20

@@ -16,7 +16,8 @@ from typing import Any
 import msgpack
 
 from marianne.run import confine, procfs
-from marianne.run.attempt import Attempt, Grant, State, Workshop
+from marianne.run.attempt import Attempt, State
+from marianne.run.grant import Grant
 from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
@@ -25,6 +26,7 @@ from marianne.run.setup import Signals, become_worker
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools
 from marianne.run.watermark import Watermark
+from marianne.run.workshop import Workshop
 from marianne.score.pack import unpack_plan
 
 # How long the last words may take to leave.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -37,7 +38,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made.loop.add_reader(read, wake)
     yield made
     for pid in made.alive():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     signal.set_wakeup_fd(before_fd)
     signal.signal(signal.SIGCHLD, before)
     os.close(read)

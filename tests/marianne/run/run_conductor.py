@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -110,7 +111,8 @@ class Conductor:
             process.kill()
             process.wait()
         for pid in self.alive():
-            os.kill(pid, 9)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
         self.socket.close(0)
         self.context.term()
 

@@ -178,6 +178,16 @@ def test_a_look_reads_what_the_kernel_says() -> None:
     assert procfs.environ(process.pid) == b""
 
 
+def test_children_are_found_without_the_kernels_list_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = sleeper()
+    read = procfs._read
+    monkeypatch.setattr(
+        procfs, "_read", lambda path: None if path.endswith("/children") else read(path)
+    )
+    assert process.pid in procfs.own_children()
+    end(process)
+
+
 def test_a_name_with_brackets_and_blanks_does_not_confuse_the_look() -> None:
     process = subprocess.Popen(
         ["python3", "-S", "-c", "open('/proc/self/comm', 'w').write('a) S 1 (b'); input()"],

@@ -1,0 +1,20 @@
+"""The conductor's leave to run one attempt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Grant:
+    """The conductor's leave to run one attempt, as it came over the link."""
+
+    __slots__ = ("attempt", "completion", "delay", "fallback", "num", "outputs", "skipped")
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.num = int(data["num"])
+        self.attempt = int(data["attempt"])
+        self.fallback = int(data.get("fallback", 0))
+        self.completion = bool(data.get("completion", False))
+        self.outputs = {int(n): int(a) for n, a in (data.get("outputs") or {}).items()}
+        self.skipped = [int(n) for n in data.get("skipped") or ()]
+        self.delay = float(data.get("delay") or 0.0)
