@@ -8,9 +8,7 @@ happens: no clock, no I/O, no thread. What a restart finds is what the steps com
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 
 from marianne.daemon.effects import (
     Acknowledge,
@@ -26,20 +24,19 @@ from marianne.daemon.effects import (
     Step,
     WakeAt,
 )
+from marianne.daemon.job_ledger import JobLedger
 from marianne.run.result import AttemptResult
-from marianne.schedule.entries import SheetInfo
-from marianne.schedule.graph import depths
 from marianne.schedule.outcome import Verdict, judge
-from marianne.score.plan import Instrument, Plan
-from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
+from marianne.score.plan import Plan
+from marianne.state.changes import AddAttempt
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 
-class JobMachine:
+class JobMachine(JobLedger):
     """Decides what happens to one job's sheets.
 
-    ``rows`` holds a row for each sheet that was ever touched; the others are pending and were
-    never started. ``random`` gives a number from 0 to 1 for the jitter of retry delays.
+    ``rows`` holds a row for each sheet that was ever touched. ``random`` gives a number from 0 to
+    1 for the jitter of retry delays.
     """
 
     def __init__(
@@ -49,17 +46,8 @@ class JobMachine:
         rows: Mapping[int, SheetRow],
         random: Callable[[], float],
     ) -> None:
-        self.plan = plan
-        self.job = job
-        self.rows: dict[int, SheetRow] = dict(rows)
+        super().__init__(plan, job, rows)
         self._random = random
-        self._dependents: dict[int, list[int]] = {}
-        for sheet in plan.sheets:
-            for need in sheet.needs:
-                self._dependents.setdefault(need, []).append(sheet.num)
-        self._depths = depths({s.num: set(s.needs) for s in plan.sheets})
-        self.counts: Counter[SheetStatus] = Counter(row.status for row in self.rows.values())
-        self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
 
     # -- inputs ---------------------------------------------------------------------------------
 
@@ -200,7 +188,7 @@ class JobMachine:
                 self._move(row, SheetStatus.PENDING)
                 row.failures = row.completions = row.fallback = 0
                 row.category = row.code = row.message = row.due_at = None
-                self._save(step, row)
+                self._save(step, row, asked=True)
         return step
 
     def began(self, num: int, attempt: int, started_at: float) -> None:
@@ -222,31 +210,6 @@ class JobMachine:
                 self._save(step, row)
         self._end(step, JobStatus.FAILED, "job.failed", now, cause)
         return step
-
-    # -- what others read -----------------------------------------------------------------------
-
-    def progress(self) -> dict[str, int]:
-        """Counts of sheets by outcome; ready and waiting count as pending."""
-        counts = self.counts
-        return {
-            "completed": counts[SheetStatus.COMPLETED],
-            "failed": counts[SheetStatus.FAILED],
-            "skipped": counts[SheetStatus.SKIPPED],
-            "cancelled": counts[SheetStatus.CANCELLED],
-            "running": counts[SheetStatus.RUNNING],
-            "pending": counts[SheetStatus.PENDING]
-            + counts[SheetStatus.READY]
-            + counts[SheetStatus.WAITING],
-            "total": len(self.plan.sheets),
-        }
-
-    def is_satisfied(self, num: int) -> bool:
-        """Whether dependents may count on the sheet: completed, or skipped by its condition."""
-        row = self.rows.get(num)
-        return row is not None and (
-            row.status is SheetStatus.COMPLETED
-            or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
-        )
 
     # -- decisions ------------------------------------------------------------------------------
 
@@ -386,21 +349,6 @@ class JobMachine:
 
     # -- small parts ----------------------------------------------------------------------------
 
-    def _start(self, row: SheetRow, now: float, step: Step) -> None:
-        self._move(row, SheetStatus.RUNNING)
-        row.attempt += 1
-        row.started_at, row.finished_at, row.due_at = now, None, None
-        row.exit_code = row.signal = None
-        row.validations, row.left_running = [], []
-        self._save(step, row)
-        self._event(
-            step,
-            "sheet.started",
-            row.num,
-            {"attempt": row.attempt, "instrument": self._instrument(row).profile},
-            now=now,
-        )
-
     def _register(self, step: Step, now: float) -> None:
         sheets, needs, waiting = [], {}, set()
         for sheet in self.plan.sheets:
@@ -415,18 +363,6 @@ class JobMachine:
         running = frozenset(self._running())
         step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting)))
 
-    def _info(self, row: SheetRow) -> SheetInfo:
-        instrument = self._instrument(row)
-        return SheetInfo(
-            self.job.job_id,
-            row.num,
-            backend_type=instrument.profile,
-            model=instrument.model,
-            dag_depth=self._depths[row.num],
-            job_priority=self.job.priority,
-            retries_so_far=row.failures,
-        )
-
     def _end(
         self, step: Step, status: JobStatus, event: str, now: float, error: str | None = None
     ) -> None:
@@ -435,77 +371,6 @@ class JobMachine:
         self._event(step, event, data={"error": error, **self.progress()}, now=now)
         step.now.append(Deregister())
         step.after.append(Finish(status))
-
-    def _job(self, step: Step, status: JobStatus, **fields: object) -> None:
-        self.job.status = status
-        for name, value in fields.items():
-            setattr(self.job, name, value)
-        step.changes.append(UpdateJob(self.job.job_id, {"status": status, **fields}))
-
-    def _event(
-        self,
-        step: Step,
-        event: str,
-        num: int | None = None,
-        data: Mapping[str, object] | None = None,
-        *,
-        now: float,
-    ) -> None:
-        step.changes.append(AddEvent(self.job.job_id, num, event, dict(data or {}), now))
-
-    def _save(self, step: Step, row: SheetRow) -> None:
-        # A copy: the store reads it later, in its own thread, while this row goes on changing.
-        step.changes.append(SaveSheet(self.job.job_id, copy(row)))
-
-    def _row(self, num: int) -> SheetRow:
-        row = self.rows.get(num)
-        if row is None:
-            row = self.rows[num] = SheetRow(num)
-        return row
-
-    def _move(self, row: SheetRow, status: SheetStatus) -> None:
-        self.counts[row.status] -= 1
-        self.counts[status] += 1
-        row.status = status
-
-    def _running(self) -> list[int]:
-        return sorted(n for n, r in self.rows.items() if r.status is SheetStatus.RUNNING)
-
-    def _below(self, num: int) -> set[int]:
-        found: set[int] = set()
-        todo = [num]
-        while todo:
-            for below in self._dependents.get(todo.pop(), ()):
-                if below not in found:
-                    found.add(below)
-                    todo.append(below)
-        return found
-
-    def _instrument(self, row: SheetRow) -> Instrument:
-        sheet = self.plan.sheets[row.num - 1]
-        return sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
-
-    def _seen_by(self, num: int) -> tuple[dict[int, int], tuple[int, ...]]:
-        """Completed earlier sheets (with their attempt) and skipped ones within the lookback."""
-        cross = self.plan.sheets[num - 1].cross_sheet
-        if cross is None:
-            return {}, ()
-        first = max(1, num - cross.lookback_sheets) if cross.lookback_sheets else 1
-        outputs: dict[int, int] = {}
-        skipped: list[int] = []
-        for earlier in range(first, num):
-            row = self.rows.get(earlier)
-            if row is not None and row.status is SheetStatus.COMPLETED:
-                outputs[earlier] = row.attempt
-            elif row is not None and row.status is SheetStatus.SKIPPED:
-                skipped.append(earlier)
-        return outputs, tuple(skipped)
-
-    def _what_failed(self) -> str:
-        failed = [n for n, r in sorted(self.rows.items()) if r.status is SheetStatus.FAILED]
-        names = ", ".join(f"{n} ({self.plan.sheets[n - 1].name})" for n in failed[:5])
-        more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-        return f"sheet {names}{more} failed" if len(failed) == 1 else f"sheets {names}{more} failed"
 
 
 def _lost(row: SheetRow, now: float) -> AttemptResult:

@@ -10,48 +10,30 @@ started; started: found alive by its name and watched again.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from actors import Actor, ActorRef, Down, DynamicSupervisor, Future, Outcome, Promise
+from actors import Future, Outcome, Promise
 from marianne.daemon import queries, submission
+from marianne.daemon.admission import Admission, Live
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Step
 from marianne.daemon.job import Job
-from marianne.daemon.job_machine import JobMachine
-from marianne.daemon.jobs import job_spec
 from marianne.daemon.log import get_logger
 from marianne.daemon.parser import Parsed, Parser
-from marianne.daemon.reaper import end_worker, remove_files
+from marianne.daemon.reaper import remove_files
 from marianne.daemon.refusal import Refused, not_found
-from marianne.daemon.scheduler import GlobalSheetScheduler
-from marianne.daemon.store import WRITE_DEADLINE, Store
-from marianne.score.pack import unpack_plan
 from marianne.state.changes import AddEvent, Change, DeleteJob, UpdateJob
-from marianne.state.models import JobRow, JobStatus
-from marianne.state.reader import Reader
+from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
 
 log = get_logger(__name__)
 
-ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
-
-@dataclass(slots=True)
-class Live:
-    """A job that is not over. ``row`` is exact only while no actor has the job."""
-
-    row: JobRow
-    actor: bool = False
-    waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
-
-
-class JobManager(Actor):
+class JobManager(Admission):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -59,25 +41,8 @@ class JobManager(Actor):
     """
 
     def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._context = context
-        self._live: dict[str, Live] = {}
+        super().__init__(context)
         self._naming: set[str] = set()
-        self._when_empty: list[Promise[None]] = []
-
-    def on_start(self) -> None:
-        """Finds every job that is not over, and watches or starts what is admitted."""
-        self._reader = Reader(self._context.home.db)
-        for row in self._reader.live_jobs():
-            self._live[row.job_id] = live = Live(row)
-            if row.status in ADMITTED:
-                live.actor = True
-                ref = self._context.system.whereis(f"job:{row.job_id}")
-                if ref is not None:
-                    self.monitor(ref)
-                else:
-                    self._start_actors(row.job_id)
-        self._admit()
 
     # -- coming in ------------------------------------------------------------------------------
 
@@ -150,97 +115,7 @@ class JobManager(Actor):
         if self._live[job_id].actor:
             self._start_actors(job_id)
 
-    # -- admission ------------------------------------------------------------------------------
-
-    def _room(self) -> int:
-        return self._context.config.max_concurrent_jobs - sum(
-            live.actor for live in self._live.values()
-        )
-
-    def _admit(self) -> None:
-        if self._context.stop.mode is not None:
-            return
-        queued = [
-            live.row
-            for live in self._live.values()
-            if not live.actor and live.row.status in (JobStatus.QUEUED, JobStatus.PENDING)
-        ]
-        queued.sort(key=lambda row: (row.priority, row.submitted_at))
-        now = time.time()
-        for row in queued[: max(0, self._room())]:
-            self._live[row.job_id].actor = True
-            changes: list[Change] = [
-                *self._started(row, now),
-                AddEvent(row.job_id, None, "job.started", {}, now),
-            ]
-            self.pipe(self._write(changes), self.admitted, row.job_id)
-
-    def _started(self, row: JobRow, now: float) -> list[Change]:
-        row.status, row.reason, row.started_at = JobStatus.RUNNING, None, row.started_at or now
-        fields = {"status": row.status, "reason": None, "started_at": row.started_at}
-        return [UpdateJob(row.job_id, {**fields, "finished_at": None, "error": None})]
-
-    def admitted(self, outcome: Outcome[Any], job_id: str) -> None:
-        """An admission is on disk: start the job's actors."""
-        if outcome.error is not None:
-            raise outcome.error
-        self._start_actors(job_id)
-
-    def _start_actors(self, job_id: str) -> None:
-        started: Future[Any] = self._context.jobs.within(60.0).call(
-            DynamicSupervisor.start_child, job_spec(self._context, job_id)
-        )
-        self.pipe(started, self.supervised, job_id)
-
-    def supervised(self, outcome: Outcome[ActorRef[Any]], job_id: str) -> None:
-        """A job's supervisor runs: watch it. One that cannot start ends the job as failed."""
-        if outcome.error is not None:
-            self._give_up(job_id, str(outcome.error))
-        elif outcome.value is not None:
-            self.monitor(outcome.value)
-
-    def on_down(self, down: Down) -> None:
-        """A job's actors are gone, and no process of it is left (or it gave up)."""
-        job_id = down.name.removeprefix("job:")
-        live = self._live.get(job_id)
-        if live is None:
-            return
-        row = self._reader.job(job_id)
-        if row is None:
-            raise LookupError(f"job {job_id} is not in the database")
-        if row.status.terminal or row.status is JobStatus.PAUSED:
-            live.row, live.actor = row, False
-            if row.status.terminal:
-                self._over(job_id)
-            self._admit()
-        elif down.reason.abnormal:
-            self._give_up(job_id, str(down.reason))
         # Else the supervisor of all jobs is being restarted, and so are we, next.
-
-    def _give_up(self, job_id: str, cause: str) -> None:
-        """A job's actors cannot be kept alive: the job fails, alone."""
-        log.error("job_gave_up", job_id=job_id, cause=cause)
-        self._context.failures.note(time.monotonic())
-        machine = self._machine(job_id)
-        end_worker(self._context, machine.job)
-        step = machine.give_up(f"supervisor gave up: {cause}", time.time())
-        self._context.scheduler.tell(GlobalSheetScheduler.forget_job, job_id)
-        self.pipe(self._write(step.changes), self.gave_up, job_id)
-
-    def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
-        """The failure of a job that gave up is on disk."""
-        if outcome.error is not None:
-            raise outcome.error
-        self._over(job_id)
-        self._admit()
-
-    def _over(self, job_id: str) -> None:
-        live = self._live.pop(job_id)
-        self._tell_empty()
-        if live.waiters:
-            summary = queries.summary(self._reader, job_id)
-            for waiter in live.waiters:
-                waiter.set(summary)
 
     # -- a person's wishes ----------------------------------------------------------------------
 
@@ -426,12 +301,6 @@ class JobManager(Actor):
         self._tell_empty()
         return promise
 
-    def _tell_empty(self) -> None:
-        if not self._live:
-            for promise in self._when_empty:
-                promise.set(None)
-            self._when_empty.clear()
-
     # -- small parts ----------------------------------------------------------------------------
 
     def wished(
@@ -495,13 +364,3 @@ class JobManager(Actor):
         if row is None:
             raise not_found(job_id)
         raise Refused("conflict", f"job {job_id} is {row.status} already")
-
-    def _machine(self, job_id: str) -> JobMachine:
-        job = self._reader.job(job_id)
-        if job is None:
-            raise not_found(job_id)
-        rows = {row.num: row for row in self._reader.sheets(job_id)}
-        return JobMachine(unpack_plan(self._reader.plan(job_id)), job, rows, random.random)
-
-    def _write(self, changes: Sequence[Change]) -> Any:
-        return self._context.store.within(WRITE_DEADLINE).call(Store.write, changes)

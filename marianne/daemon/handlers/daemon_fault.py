@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actors import NoSuchActor
+from actors import Actor, NoSuchActor
 from marianne.daemon.call import Call
 from marianne.daemon.refusal import Refused
 
@@ -18,9 +18,10 @@ MUTATING = False
 
 
 class Params(BaseModel):
-    """The name of the actor whose next message is to fail."""
+    """The name of the actor whose next message is to fail; ``now`` sends it one that does."""
 
     name: str
+    now: bool = False
 
 
 class InjectedFault(Exception):  # noqa: N818 - it is a fault, not an error of ours
@@ -28,11 +29,13 @@ class InjectedFault(Exception):  # noqa: N818 - it is a fault, not an error of o
 
 
 def handle(call: Call, params: Params) -> dict[str, Any]:
-    """Answers at once; the crash comes with the actor's next message."""
+    """Answers at once, also when it is the server that crashes."""
     if os.environ.get("MARIANNE_FAULTS") != "1":
         raise Refused("unknown_method", "faults are off", hint="set MARIANNE_FAULTS=1")
     try:
         call.context.system.inject(params.name, InjectedFault(f"injected into {params.name}"))
     except NoSuchActor:
         raise Refused("not_found", f"no actor {params.name!r}") from None
+    if params.now:
+        call.context.system.handle(Actor, params.name).tell(Actor.on_idle)
     return {}

@@ -1,0 +1,177 @@
+"""Which jobs have actors: admission, the watch over them, and their end.
+
+The half of the job manager that nobody outside calls; see :mod:`marianne.daemon.manager`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors import Actor, ActorRef, Down, DynamicSupervisor, Future, Outcome, Promise
+from marianne.daemon import queries
+from marianne.daemon.context import Context
+from marianne.daemon.job_machine import JobMachine
+from marianne.daemon.jobs import job_spec
+from marianne.daemon.log import get_logger
+from marianne.daemon.reaper import end_worker
+from marianne.daemon.refusal import not_found
+from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.store import WRITE_DEADLINE, Store
+from marianne.score.pack import unpack_plan
+from marianne.state.changes import AddEvent, Change, UpdateJob
+from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+SUPERVISOR_RESTARTS = 3
+"""How often a job's supervisor that failed itself is started again."""
+
+ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
+
+
+@dataclass(slots=True)
+class Live:
+    """A job that is not over. ``row`` is exact only while no actor has the job."""
+
+    row: JobRow
+    actor: bool = False
+    restarts: int = 0
+    waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
+
+
+class Admission(Actor):
+    """Keeps a supervisor running for each admitted job, at most ``max_concurrent_jobs``."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._live: dict[str, Live] = {}
+        self._when_empty: list[Promise[None]] = []
+
+    def on_start(self) -> None:
+        """Finds every job that is not over, and watches or starts what is admitted."""
+        self._reader = Reader(self._context.home.db)
+        for row in self._reader.live_jobs():
+            self._live[row.job_id] = live = Live(row)
+            if row.status in ADMITTED:
+                live.actor = True
+                ref = self._context.system.whereis(f"job:{row.job_id}")
+                if ref is not None:
+                    self.monitor(ref)
+                else:
+                    self._start_actors(row.job_id)
+        self._admit()
+
+    def _room(self) -> int:
+        return self._context.config.max_concurrent_jobs - sum(
+            live.actor for live in self._live.values()
+        )
+
+    def _admit(self) -> None:
+        if self._context.stop.mode is not None:
+            return
+        queued = [
+            live.row
+            for live in self._live.values()
+            if not live.actor and live.row.status in (JobStatus.QUEUED, JobStatus.PENDING)
+        ]
+        queued.sort(key=lambda row: (row.priority, row.submitted_at))
+        now = time.time()
+        for row in queued[: max(0, self._room())]:
+            self._live[row.job_id].actor = True
+            changes: list[Change] = [
+                *self._started(row, now),
+                AddEvent(row.job_id, None, "job.started", {}, now),
+            ]
+            self.pipe(self._write(changes), self.admitted, row.job_id)
+
+    def _started(self, row: JobRow, now: float) -> list[Change]:
+        row.status, row.reason, row.started_at = JobStatus.RUNNING, None, row.started_at or now
+        fields = {"status": row.status, "reason": None, "started_at": row.started_at}
+        return [UpdateJob(row.job_id, {**fields, "finished_at": None, "error": None})]
+
+    def admitted(self, outcome: Outcome[Any], job_id: str) -> None:
+        """An admission is on disk: start the job's actors."""
+        if outcome.error is not None:
+            raise outcome.error
+        self._start_actors(job_id)
+
+    def _start_actors(self, job_id: str) -> None:
+        started: Future[Any] = self._context.jobs.within(60.0).call(
+            DynamicSupervisor.start_child, job_spec(self._context, job_id)
+        )
+        self.pipe(started, self.supervised, job_id)
+
+    def supervised(self, outcome: Outcome[ActorRef[Any]], job_id: str) -> None:
+        """A job's supervisor runs: watch it. One that cannot start ends the job as failed."""
+        if outcome.error is not None:
+            self._give_up(job_id, str(outcome.error))
+        elif outcome.value is not None:
+            self.monitor(outcome.value)
+
+    def on_down(self, down: Down) -> None:
+        """A job's actors are gone, and no process of it is left (or it gave up)."""
+        job_id = down.name.removeprefix("job:")
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        row = self._reader.job(job_id)
+        if row is None:
+            raise LookupError(f"job {job_id} is not in the database")
+        if row.status.terminal or row.status is JobStatus.PAUSED:
+            live.row, live.actor = row, False
+            if row.status.terminal:
+                self._over(job_id)
+            self._admit()
+        elif down.reason.kind == "error" and live.restarts < SUPERVISOR_RESTARTS:
+            # The supervisor itself failed, not its children too often.
+            live.restarts += 1
+            self._start_actors(job_id)
+        elif down.reason.abnormal:
+            self._give_up(job_id, str(down.reason))
+
+    def _give_up(self, job_id: str, cause: str) -> None:
+        """A job's actors cannot be kept alive: the job fails, alone."""
+        log.error("job_gave_up", job_id=job_id, cause=cause)
+        self._context.failures.note(time.monotonic())
+        machine = self._machine(job_id)
+        end_worker(self._context, machine.job)
+        step = machine.give_up(f"supervisor gave up: {cause}", time.time())
+        self._context.scheduler.tell(GlobalSheetScheduler.forget_job, job_id)
+        self.pipe(self._write(step.changes), self.gave_up, job_id)
+
+    def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
+        """The failure of a job that gave up is on disk."""
+        if outcome.error is not None:
+            raise outcome.error
+        self._over(job_id)
+        self._admit()
+
+    def _over(self, job_id: str) -> None:
+        live = self._live.pop(job_id)
+        self._tell_empty()
+        if live.waiters:
+            summary = queries.summary(self._reader, job_id)
+            for waiter in live.waiters:
+                waiter.set(summary)
+
+    def _tell_empty(self) -> None:
+        if not self._live:
+            for promise in self._when_empty:
+                promise.set(None)
+            self._when_empty.clear()
+
+    def _machine(self, job_id: str) -> JobMachine:
+        job = self._reader.job(job_id)
+        if job is None:
+            raise not_found(job_id)
+        rows = {row.num: row for row in self._reader.sheets(job_id)}
+        return JobMachine(unpack_plan(self._reader.plan(job_id)), job, rows, random.random)
+
+    def _write(self, changes: Sequence[Change]) -> Any:
+        return self._context.store.within(WRITE_DEADLINE).call(Store.write, changes)

@@ -1,0 +1,155 @@
+"""What a job's state machine keeps and how it notes a change: rows, counts, the graph.
+
+The writing half of :mod:`marianne.daemon.job_machine`: every change of a row or of the job goes
+through here into a step, so that memory and disk cannot come apart. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from copy import copy
+
+from marianne.daemon.effects import Step
+from marianne.schedule.entries import SheetInfo
+from marianne.schedule.graph import depths
+from marianne.score.plan import Instrument, Plan
+from marianne.state.changes import AddEvent, SaveSheet, UpdateJob
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+
+
+class JobLedger:
+    """The plan, the job's row, and a row for each sheet that was ever touched.
+
+    A sheet without a row is pending and was never started.
+    """
+
+    def __init__(self, plan: Plan, job: JobRow, rows: Mapping[int, SheetRow]) -> None:
+        self.plan = plan
+        self.job = job
+        self.rows: dict[int, SheetRow] = dict(rows)
+        self._dependents = plan.dependents()
+        self._depths = depths({s.num: set(s.needs) for s in plan.sheets})
+        self.counts: Counter[SheetStatus] = Counter(row.status for row in self.rows.values())
+        self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
+
+    def progress(self) -> dict[str, int]:
+        """Counts of sheets by outcome; ready and waiting count as pending."""
+        counts = self.counts
+        return {
+            "completed": counts[SheetStatus.COMPLETED],
+            "failed": counts[SheetStatus.FAILED],
+            "skipped": counts[SheetStatus.SKIPPED],
+            "cancelled": counts[SheetStatus.CANCELLED],
+            "running": counts[SheetStatus.RUNNING],
+            "pending": counts[SheetStatus.PENDING]
+            + counts[SheetStatus.READY]
+            + counts[SheetStatus.WAITING],
+            "total": len(self.plan.sheets),
+        }
+
+    def is_satisfied(self, num: int) -> bool:
+        """Whether dependents may count on the sheet: completed, or skipped by its condition."""
+        row = self.rows.get(num)
+        return row is not None and (
+            row.status is SheetStatus.COMPLETED
+            or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
+        )
+
+    def _start(self, row: SheetRow, now: float, step: Step) -> None:
+        self._move(row, SheetStatus.RUNNING)
+        row.attempt += 1
+        row.started_at, row.finished_at, row.due_at = now, None, None
+        row.exit_code = row.signal = None
+        row.validations, row.left_running = [], []
+        self._save(step, row)
+        self._event(
+            step,
+            "sheet.started",
+            row.num,
+            {"attempt": row.attempt, "instrument": self._instrument(row).profile},
+            now=now,
+        )
+
+    def _info(self, row: SheetRow) -> SheetInfo:
+        instrument = self._instrument(row)
+        return SheetInfo(
+            self.job.job_id,
+            row.num,
+            backend_type=instrument.profile,
+            model=instrument.model,
+            dag_depth=self._depths[row.num],
+            job_priority=self.job.priority,
+            retries_so_far=row.failures,
+        )
+
+    def _job(self, step: Step, status: JobStatus, **fields: object) -> None:
+        self.job.status = status
+        for name, value in fields.items():
+            setattr(self.job, name, value)
+        step.changes.append(UpdateJob(self.job.job_id, {"status": status, **fields}))
+
+    def _event(
+        self,
+        step: Step,
+        event: str,
+        num: int | None = None,
+        data: Mapping[str, object] | None = None,
+        *,
+        now: float,
+    ) -> None:
+        step.changes.append(AddEvent(self.job.job_id, num, event, dict(data or {}), now))
+
+    def _save(self, step: Step, row: SheetRow, *, asked: bool = False) -> None:
+        # A copy: the store reads it later, in its own thread, while this row goes on changing.
+        step.changes.append(SaveSheet(self.job.job_id, copy(row), asked))
+
+    def _row(self, num: int) -> SheetRow:
+        row = self.rows.get(num)
+        if row is None:
+            row = self.rows[num] = SheetRow(num)
+        return row
+
+    def _move(self, row: SheetRow, status: SheetStatus) -> None:
+        self.counts[row.status] -= 1
+        self.counts[status] += 1
+        row.status = status
+
+    def _running(self) -> list[int]:
+        return sorted(n for n, r in self.rows.items() if r.status is SheetStatus.RUNNING)
+
+    def _below(self, num: int) -> set[int]:
+        found: set[int] = set()
+        todo = [num]
+        while todo:
+            for below in self._dependents.get(todo.pop(), ()):
+                if below not in found:
+                    found.add(below)
+                    todo.append(below)
+        return found
+
+    def _instrument(self, row: SheetRow) -> Instrument:
+        sheet = self.plan.sheets[row.num - 1]
+        return sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
+
+    def _seen_by(self, num: int) -> tuple[dict[int, int], tuple[int, ...]]:
+        """Completed earlier sheets (with their attempt) and skipped ones within the lookback."""
+        cross = self.plan.sheets[num - 1].cross_sheet
+        if cross is None:
+            return {}, ()
+        first = max(1, num - cross.lookback_sheets) if cross.lookback_sheets else 1
+        outputs: dict[int, int] = {}
+        skipped: list[int] = []
+        for earlier in range(first, num):
+            row = self.rows.get(earlier)
+            if row is not None and row.status is SheetStatus.COMPLETED:
+                outputs[earlier] = row.attempt
+            elif row is not None and row.status is SheetStatus.SKIPPED:
+                skipped.append(earlier)
+        return outputs, tuple(skipped)
+
+    def _what_failed(self) -> str:
+        failed = [n for n, r in sorted(self.rows.items()) if r.status is SheetStatus.FAILED]
+        names = ", ".join(f"{n} ({self.plan.sheets[n - 1].name})" for n in failed[:5])
+        more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+        return f"sheet {names}{more} failed" if len(failed) == 1 else f"sheets {names}{more} failed"

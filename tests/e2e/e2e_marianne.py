@@ -1,0 +1,133 @@
+"""The installed program with a home of its own, as a user would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipc.client import Client
+from ipc.errors import RemoteError
+
+PROGRAM = Path(sys.executable).with_name("marianne")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a call of the program left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """The condition's first true value; fails when it does not come in time."""
+    pause = threading.Event()
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        pause.wait(0.01)
+    return value
+
+
+class Marianne:
+    """One home: its directory, its program, its processes."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.home = place / "home"
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("MARIANNE")}
+        self.env |= {"MARIANNE_HOME": str(self.home), "MARIANNE_FAULTS": "1", "NO_COLOR": "1"}
+
+    def __call__(self, *argv: str, code: int | None = 0, timeout: float = 60.0) -> Done:
+        """Runs the program and checks its exit code (None: any)."""
+        process = subprocess.run(
+            [PROGRAM, *argv],
+            env=self.env,
+            cwd=self.place,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        done = Done(process.returncode, process.stdout, process.stderr)
+        assert code is None or done.code == code, (argv, done)
+        return done
+
+    def score(self, name: str, text: str) -> str:
+        """Writes a score into the place; its path."""
+        path = self.place / f"{name}.yaml"
+        path.write_text(f"name: {name}\nworkspace: ./{name}\n{text}")
+        return str(path)
+
+    def submit(self, name: str, text: str) -> str:
+        """Submits a score; the job's id."""
+        return str(self("run", self.score(name, text), "--json").json["job_id"])
+
+    def status(self, job: str) -> dict[str, Any]:
+        return dict(self("status", job, "--json").json)
+
+    def sheet(self, job: str, num: int) -> dict[str, Any]:
+        return dict(self.status(job)["sheets"][num - 1])
+
+    def wait(self, job: str, code: int | None = 0) -> dict[str, Any]:
+        self("wait", job, "--timeout", "50", code=code)
+        return self.status(job)
+
+    def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
+        with Client(self.home / "conductor.sock") as client:
+            return client.request(method, params or {}, deadline=10.0)
+
+    def crash(self, actor: str) -> None:
+        """Makes the named actor fail at its next message."""
+        self.request("daemon.fault", {"name": actor})
+
+    def tree(self) -> dict[str, dict[str, Any]]:
+        """Every node of the tree by its name."""
+        nodes: dict[str, dict[str, Any]] = {}
+        todo = list(self.request("daemon.tree"))
+        while todo:
+            node = todo.pop()
+            nodes[node["name"]] = node
+            todo += node["children"]
+        return nodes
+
+    def pids(self) -> dict[str, int]:
+        """The conductor's and the heart's pid, by the lock's file."""
+        conductor, heart = (self.home / "conductor.pid").read_text().split()
+        return {"conductor": int(conductor), "heart": int(heart)}
+
+    def serves(self) -> bool:
+        try:
+            return bool(self.request("hello"))
+        except (RemoteError, TimeoutError):
+            return False
+
+    def processes(self) -> dict[int, str]:
+        """Living processes of this home, by the home in their environment: our own look."""
+        mark = f"MARIANNE_HOME={self.home}".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                if mark in (entry / "environ").read_bytes().split(b"\0") and state != "Z":
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found[int(entry.name)] = line.decode(errors="replace")
+            except OSError:
+                continue
+        return found

@@ -1,0 +1,72 @@
+"""Each actor of the tree crashes while a job runs: the job completes, and only what the strategy
+says is restarted."""
+
+from __future__ import annotations
+
+import pytest
+from e2e_marianne import Marianne, until
+
+STATIC = ["store", "services", "scheduler", "jobs", "manager", "server"]
+SERVICES = ["events", "link", "monitor", "rates", "parser", "health"]
+JOB = ["job:busy/worker", "job:busy/job"]
+
+# Who has another incarnation afterwards. Jobs' supervisors are new ones when `jobs` is: their
+# nodes begin at 0 restarts, so they are told by the pids of what they hold.
+RESTARTED = {
+    "store": STATIC,
+    "services": STATIC[1:],
+    "scheduler": STATIC[2:],
+    "jobs": STATIC[3:],
+    "manager": STATIC[4:],
+    "server": STATIC[5:],
+    **{name: [name] for name in SERVICES},
+    "job:busy/job": ["job:busy/job"],
+    "job:busy/worker": JOB,
+}
+
+SCORE = """
+sheets:
+  - name: long
+    run: |
+      echo start >> log
+      until test -e go; do sleep 0.05; done
+      echo end >> log
+  - name: after
+    needs: [long]
+    run: echo after >> log
+"""
+
+
+@pytest.mark.parametrize("actor", RESTARTED)
+def test_a_crash_restarts_what_the_strategy_says_and_the_job_goes_on(
+    marianne: Marianne, actor: str
+) -> None:
+    marianne.submit("busy", SCORE)
+    log = marianne.place / "busy" / "log"
+    until(log.exists)
+    before = marianne.tree()
+    marianne.request("daemon.fault", {"name": actor, "now": True})
+    hit = RESTARTED[actor]
+
+    def restarted() -> bool:
+        node = marianne.tree().get(actor)
+        return node is not None and bool(node["last_crash"])
+
+    until(restarted)
+    until(lambda: all(name in marianne.tree() for name in JOB))
+    after = marianne.tree()
+    assert "injected into " + actor in str(after[actor]["last_crash"])
+    for name in (*STATIC, *SERVICES, *JOB):
+        if name in hit:
+            assert after[name]["restarts"] == before[name]["restarts"] + 1, name
+        elif name not in JOB or hit[0] not in STATIC[:4]:
+            assert after[name]["restarts"] == before[name]["restarts"], name
+    assert marianne.sheet("busy", 1)["status"] == "running"
+
+    (marianne.place / "busy" / "go").touch()
+    status = marianne.wait("busy")
+    assert [s["attempt"] for s in status["sheets"]] == [1, 1]
+    assert log.read_text().split() == ["start", "end", "after"]
+    events = [e["event"] for e in marianne.request("events.since", {"job_id": "busy"})["events"]]
+    assert events.count("sheet.started") == 2
+    assert events.count("sheet.completed") == 2
