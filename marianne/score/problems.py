@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from marianne.score.document import Document
+from marianne.score.document import Document, PathPart
 from marianne.score.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean
 from marianne.score.models_rules import RULE_TYPES, Rule
 
@@ -71,38 +72,60 @@ def validate(model: type[M], document: Document) -> M:
 
 
 def _problems(model: type[BaseModel], document: Document, error: ValidationError) -> list[Problem]:
-    found: list[Problem] = []
+    found: dict[Problem, None] = {}
+    misspelt: set[tuple[PathPart, ...]] = set()
+    untyped: dict[Problem, tuple[PathPart, ...]] = {}
     for item in error.errors(include_url=False)[:MAX_PROBLEMS]:
-        kind, value = item["type"], item.get("input")
+        kind = item["type"]
         path = _real_path(document.data, item["loc"], missing=kind == "missing")
         message = _PLAIN.get(kind) or _message(item["msg"])
-        hint = None
-        if kind == "extra_forbidden":
-            known = known_keys(model, path[:-1])
-            hint = did_you_mean(path[-1], known)
-            meant = ELSEWHERE.get(str(path[-1]))
-            if hint is None and meant in known:
-                hint = f"did you mean '{meant}'?"
-            if hint is None and model_at(model, path[:-1]) is Rule:
-                hint = did_you_mean(path[-1], RULE_TYPES)
-            if hint is None and len(path) == 1:
-                hint = "see 'marianne schema score' for the known keys"
-        elif kind == "string_type" and isinstance(value, (int, float)):
-            hint = f"put it in quotes: '{str(value).lower()}'"
-        elif kind == "string_type" and isinstance(value, dict) and len(value) == 1:
-            hint = "put the text in quotes: it has a ': ' in it"
-        elif kind == "model_type" and isinstance(value, int) and path[-1] == "retry":
-            hint = f"write {{max_retries: {value}}}"
-        elif kind == "list_type" and isinstance(value, (str, int)):
-            hint = f"write [{value}]"
-        elif kind == "literal_error" and isinstance(value, str):
-            hint = did_you_mean(value, str(item.get("ctx", {}).get("expected", "")).split("'"))
-        elif value is None and kind.endswith("_type"):
-            hint = "nothing is written here: give a value or remove the key"
-        if kind == "missing" and path[-1] == "type" and model_at(model, path[:-1]) is Rule:
-            message, hint = "is required", f"one of {', '.join(RULE_TYPES)}"
-        found.append(document.problem(path, message, hint, key=kind == "extra_forbidden"))
-    return list(dict.fromkeys(found))
+        hint = _hint(model, path, item)
+        problem = document.problem(path, message, hint, key=kind == "extra_forbidden")
+        found[problem] = None
+        if model_at(model, path[:-1]) is Rule:
+            if kind == "extra_forbidden" and hint:
+                misspelt.add(tuple(path[:-1]))
+            elif kind == "missing":
+                untyped[problem] = tuple(path[:-1])
+    # A rule whose one key is misspelt lacks its type as well, which would only confuse.
+    return [problem for problem in found if untyped.get(problem) not in misspelt]
+
+
+def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) -> str | None:
+    """What its author most likely meant."""
+    kind, value = item["type"], item["input"]
+    last = path[-1] if path else ""
+    if kind == "extra_forbidden":
+        return _other_key(model, path)
+    if kind == "missing" and last == "type" and model_at(model, path[:-1]) is Rule:
+        return f"one of {', '.join(RULE_TYPES)}"
+    if kind == "string_type" and isinstance(value, (int, float)):
+        return f"put it in quotes: '{str(value).lower()}'"
+    if kind == "string_type" and isinstance(value, dict) and len(value) == 1:
+        return "put the text in quotes: it has a ': ' in it"
+    if kind == "model_type" and isinstance(value, int) and last == "retry":
+        return f"write {{max_retries: {value}}}"
+    if kind == "list_type" and isinstance(value, (str, int)):
+        return f"write [{value}]"
+    if kind == "literal_error" and isinstance(value, str):
+        return did_you_mean(value, str(item.get("ctx", {}).get("expected", "")).split("'"))
+    if value is None and kind.endswith("_type"):
+        return "nothing is written here: give a value or remove the key"
+    return None
+
+
+def _other_key(model: type[BaseModel], path: Sequence[PathPart]) -> str | None:
+    """A known key for an unknown one: by its spelling, then by its meaning."""
+    last, known = path[-1], known_keys(model, path[:-1])
+    hint = did_you_mean(last, known)
+    meant = ELSEWHERE.get(str(last))
+    if hint is None and meant in known:
+        hint = f"did you mean '{meant}'?"
+    if hint is None and model_at(model, path[:-1]) is Rule:
+        hint = did_you_mean(last, RULE_TYPES)
+    if hint is None and len(path) == 1:
+        hint = "see 'marianne schema score' for the known keys"
+    return hint
 
 
 def _message(text: str) -> str:
@@ -110,9 +133,9 @@ def _message(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _real_path(data: Any, loc: Sequence[int | str], *, missing: bool) -> list[int | str]:
+def _real_path(data: Any, loc: Sequence[PathPart], *, missing: bool) -> list[PathPart]:
     """The location without pydantic's own marks: ``[key]`` and the names of union members."""
-    path: list[int | str] = []
+    path: list[PathPart] = []
     node = data
     for index, part in enumerate(loc):
         last = index == len(loc) - 1
@@ -133,13 +156,13 @@ def _real_path(data: Any, loc: Sequence[int | str], *, missing: bool) -> list[in
     return path
 
 
-def known_keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+def known_keys(model: type[BaseModel], path: Sequence[PathPart]) -> list[str]:
     """The keys that the model knows at ``path``, as they are written in the file."""
     found = model_at(model, path)
     return [f.alias or name for name, f in found.model_fields.items()] if found else []
 
 
-def model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel] | None:
+def model_at(model: type[BaseModel], path: Sequence[PathPart]) -> type[BaseModel] | None:
     """The model of the section at ``path``, None where there is none."""
     current: Any = model
     for part in path:

@@ -44,6 +44,17 @@ def test_there_are_enough_of_them() -> None:
     assert len(BROKEN) >= 30
 
 
+@pytest.mark.slow
+def test_validate_refuses_them_all_with_exit_code_2() -> None:
+    program = Path(sys.executable).with_name("marianne")
+    done = subprocess.run(
+        [program, "validate", *BROKEN], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    for path in BROKEN:
+        assert f"{path}:" in done.stderr
+
+
 GENERATED = {
     "flow nesting": "name: x\nsheets: " + "[" * 2_000_000,
     "block nesting": "name: x\nsheets:\n" + "- " * 2_000_000,
