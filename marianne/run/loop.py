@@ -22,6 +22,11 @@ class Timer:
         """Drops the call; its place in the heap goes when its time comes."""
         self._call = None
 
+    @property
+    def wanted(self) -> bool:
+        """Whether it would call."""
+        return self._call is not None
+
     def fire(self) -> None:
         """Makes the call, unless it was cancelled."""
         call, self._call = self._call, None
@@ -40,6 +45,7 @@ class Loop:
         self._readers: dict[int, Callable[[], Any]] = {}
         self._timers: list[Timer] = []
         self._running = False
+        self._kept = 256  # timers after the last clean-up
 
     def add_reader(self, fd: int, call: Callable[[], Any]) -> None:
         """Calls ``call`` whenever ``fd`` can be read."""
@@ -54,6 +60,8 @@ class Loop:
     def call_later(self, seconds: float, call: Callable[[], Any]) -> Timer:
         """Calls ``call`` once, ``seconds`` from now."""
         timer = Timer(time.monotonic() + seconds, call)
+        if len(self._timers) > 2 * self._kept:
+            self._drop_cancelled()
         heapq.heappush(self._timers, timer)
         return timer
 
@@ -85,9 +93,15 @@ class Loop:
         while self._timers and self._timers[0].due <= now:
             heapq.heappop(self._timers).fire()
 
+    def _drop_cancelled(self) -> None:
+        # 100,000 sheets that end long before their time limit would leave as many timers.
+        self._timers = [timer for timer in self._timers if timer.wanted]
+        heapq.heapify(self._timers)
+        self._kept = max(256, len(self._timers))
+
     def _until_next(self) -> float:
         # A cancelled timer at the top would wake us for nothing.
-        while self._timers and self._timers[0]._call is None:
+        while self._timers and not self._timers[0].wanted:
             heapq.heappop(self._timers)
         if not self._timers:
             return -1.0

@@ -35,6 +35,14 @@ def test_a_cancelled_timer_does_not_fire_nor_wake(loop: Loop) -> None:
     assert time.monotonic() - begin >= 0.05
 
 
+def test_cancelled_timers_do_not_pile_up(loop: Loop) -> None:
+    kept = [loop.call_later(1000, loop.stop) for _ in range(10)]
+    for _ in range(10_000):
+        loop.call_later(1000, loop.stop).cancel()
+    assert len(loop._timers) < 1000
+    assert all(timer in loop._timers for timer in kept)
+
+
 def test_a_timer_may_set_another_that_is_due_at_once(loop: Loop) -> None:
     loop.call_later(0.0, lambda: loop.call_later(0.0, loop.stop))
     loop.run()
