@@ -7,8 +7,10 @@ unpacking. A plan of an older version, with fewer fields, unpacks with the new o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import msgpack
@@ -40,8 +42,21 @@ _TUPLES: dict[str, type] = {
     "validations": ValidationRule,
     "injections": Injection,
 }
-_SHEET = tuple(field.name for field in fields(SheetPlan))
-_PLAN = tuple(field.name for field in fields(Plan) if field.name != "sheets")
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+_KINDS = (*_PARTS.values(), *_TUPLES.values())
+# Taking all fields at once, and building by position, is what makes a large plan quick.
+_TAKE = {kind: attrgetter(*_names(kind)) for kind in _KINDS}
+_WIDTH = {kind: len(_names(kind)) for kind in _KINDS}
+_VARIABLES = _names(Prompt).index("variables")
+_SHEET = _names(SheetPlan)
+_TAKE_SHEET = attrgetter(*_SHEET)
+_PLAN = tuple(name for name in _names(Plan) if name != "sheets")
+_NONE = -1  # the number of None in every pool: it is appended last
 
 
 class PlanFormatError(ValueError):
@@ -56,10 +71,10 @@ class _Pool:
         self._index: dict[int, int] = {}
         self._pack = pack
 
-    def index(self, part: Any) -> int | None:
-        """The part's number in the pool; None for None."""
+    def index(self, part: Any) -> int:
+        """The part's number in the pool."""
         if part is None:
-            return None
+            return _NONE
         found = self._index.get(id(part))
         if found is None:
             found = self._index[id(part)] = len(self.rows)
@@ -69,17 +84,18 @@ class _Pool:
 
 def pack_plan(plan: Plan) -> bytes:
     """The plan as bytes."""
-    pools = {name: _Pool(_row) for name in _PARTS}
-    pools.update({name: _Pool(lambda parts: [_row(part) for part in parts]) for name in _TUPLES})
+    pools = {name: _Pool(_TAKE[kind]) for name, kind in _PARTS.items()}
+    for name, kind in _TUPLES.items():
+        pools[name] = _Pool(partial(_rows, _TAKE[kind]))
     pools["needs"] = _Pool(list)
-    maps: _Pool = _Pool(lambda value: value)
+    maps = _Pool(lambda value: value)
     pools["prompt"] = _Pool(lambda prompt: _prompt_row(prompt, maps))
+    places = [(index, pools[name]) for index, name in enumerate(_SHEET) if name in pools]
     sheets = []
     for sheet in plan.sheets:
-        row = []
-        for name in _SHEET:
-            value = getattr(sheet, name)
-            row.append(pools[name].index(value) if name in pools else value)
+        row = list(_TAKE_SHEET(sheet))
+        for index, pool in places:
+            row[index] = pool.index(row[index])
         sheets.append(row)
     packed: bytes = msgpack.packb(
         {
@@ -119,41 +135,43 @@ def _unpack(data: bytes) -> Plan:
             pools[name] = [tuple(_part(_TUPLES[name], part) for part in row) for row in rows]
         else:
             pools[name] = [_part(_PARTS[name], row) for row in rows]
-    names = [(name, pools.get(name)) for name in content["sheet_fields"]]
-    sheets = []
-    for row in content["sheets"]:
-        values = {}
-        for (name, pool), value in zip(names, row, strict=True):
-            values[name] = pool[value] if pool is not None and value is not None else value
-        sheets.append(SheetPlan(**values))
+        pools[name].append(None)
     head = {name: value for name, value in content["plan"].items() if name in _PLAN}
     head["warnings"] = tuple(head.get("warnings", ()))
-    return Plan(sheets=tuple(sheets), **head)
+    return Plan(sheets=_sheets(content, pools), **head)
 
 
-def _row(part: Any) -> list[Any]:
-    return [getattr(part, field.name) for field in fields(part)]
+def _sheets(content: dict[str, Any], pools: dict[str, list[Any]]) -> tuple[SheetPlan, ...]:
+    names = content["sheet_fields"]
+    places = [(index, pools[name]) for index, name in enumerate(names) if name in pools]
+    rows = content["sheets"]
+    for row in rows:
+        for index, pool in places:
+            row[index] = pool[row[index]]
+    if tuple(names) == _SHEET:
+        return tuple([SheetPlan(*row) for row in rows])
+    known = [(index, name) for index, name in enumerate(names) if name in _SHEET]
+    return tuple([SheetPlan(**{name: row[index] for index, name in known}) for row in rows])
+
+
+def _rows(take: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+    return [take(part) for part in parts]
 
 
 def _prompt_row(prompt: Prompt, maps: _Pool) -> list[Any]:
     """Many prompts share one map of variables."""
-    return [
-        maps.index(getattr(prompt, field.name))
-        if field.name == "variables"
-        else getattr(prompt, field.name)
-        for field in fields(prompt)
-    ]
+    row = list(_TAKE[Prompt](prompt))
+    row[_VARIABLES] = maps.index(row[_VARIABLES])
+    return row
 
 
 def _prompt(row: list[Any], maps: list[Any]) -> Prompt:
-    values = dict(zip((field.name for field in fields(Prompt)), row, strict=False))
-    values["variables"] = maps[values["variables"]]
-    return Prompt(**values)
+    row[_VARIABLES] = maps[row[_VARIABLES]]
+    return Prompt(*row[: _WIDTH[Prompt]])
 
 
 def _part(kind: type, row: list[Any]) -> Any:
-    values = dict(zip((field.name for field in fields(kind)), row, strict=False))
-    for name, value in values.items():
-        if isinstance(value, list) and kind is CrossSheet:
-            values[name] = tuple(value)
-    return kind(**values)
+    """A part from its row: an older one is shorter, a newer one longer."""
+    if kind is CrossSheet:
+        row = [tuple(value) if isinstance(value, list) else value for value in row]
+    return kind(*row[: _WIDTH[kind]])

@@ -53,6 +53,18 @@ def test_a_plan_with_fewer_fields_gets_the_defaults() -> None:
     assert plan.sheets[0].retry.max_completion_attempts == 5
 
 
+def test_a_plan_with_more_fields_loses_only_those() -> None:
+    plan = load(RICH)
+    content = msgpack.unpackb(pack_plan(plan), strict_map_key=False)
+    content["sheet_fields"].append("mood")
+    content["plan"]["colour"] = "blue"
+    for row in content["sheets"]:
+        row.append("merry")
+    for row in content["pools"]["retry"]:
+        row.append(1)
+    assert unpack_plan(msgpack.packb(content)) == plan
+
+
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x80", msgpack.packb({"format": 99})])
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(PlanFormatError):
@@ -89,3 +101,20 @@ def test_ten_thousand_sheets_are_quick_and_small(form: str) -> None:
     assert took < 2.0
     assert len(packed) < 1_500_000
     assert unpack_plan(packed) == plan
+
+
+def test_the_package_names_its_way_in_and_nothing_else() -> None:
+    import marianne.score
+
+    assert marianne.score.__all__ == [
+        "Plan",
+        "Problem",
+        "ScoreError",
+        "SheetPlan",
+        "load_plan",
+        "pack_plan",
+        "unpack_plan",
+    ]
+    assert all(getattr(marianne.score, name) for name in marianne.score.__all__)
+    with pytest.raises(AttributeError):
+        marianne.score.nothing_of_the_kind  # noqa: B018
