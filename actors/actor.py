@@ -166,7 +166,7 @@ class Actor(_Base):
         With `own` the process is killed when this actor is: nobody else would.
         """
         if own:
-            self._cell.owned.append(process)
+            self._cell.owned = (*self._cell.owned, process)
         self.system.processes.watch(process, self._cell)
 
     def register(self, name: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from actors.current import current
 from actors.errors import AskCycle, Fenced, MailboxFull
-from actors.events import SystemEvent
 from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
 from actors.mailbox import Mailbox, Message
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.monitor import Monitor
     from actors.node import Node
+    from actors.process import Process
     from actors.system import System
     from actors.timers import Timer
 
@@ -83,12 +83,11 @@ class Cell:
         self.children: dict[str, Node] = {}
         self.actor: Actor | None = None
         self.mailbox = Mailbox(
+            self,
             runtime,
             limit=cls.mailbox_limit,
             policy=cls.mailbox_policy,
             high=cls.mailbox_high,
-            on_high=self._mailbox_high,
-            on_drop=self._dropped,
         )
         self.started: Latch[Started] = Latch(runtime)
         self.ended: Latch[ExitReason] = Latch(runtime)
@@ -108,7 +107,7 @@ class Cell:
         self.timers: dict[Timer, None] = {}
         self.monitors: dict[Monitor, None] = {}  # who watches this
         self.watching: dict[Monitor, None] = {}  # whom this watches
-        self.owned: list[Any] = []  # processes that die with a kill of this
+        self.owned: tuple[Process, ...] = ()  # processes that die with a kill of this
         self.cls = cls
         self.arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
         self.promised = False
@@ -278,12 +277,10 @@ class Cell:
 
     # -- notices -----------------------------------------------------------------------------
 
-    def _mailbox_high(self, length: int) -> None:
-        self.system.events.emit(
-            SystemEvent("mailbox_high", self.name, self.incarnation, str(length))
-        )
+    def mailbox_high(self, length: int) -> None:
+        self.system.events.tell("mailbox_high", self.name, self.incarnation, str(length))
 
-    def _dropped(self, message: Message) -> None:
+    def mailbox_dropped(self, message: Message) -> None:
         if message[3] is not None:
             message[3].settle(None, MailboxFull(self.name))
         self.system.events.dead_letter("mailbox_full", self.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.reasons import ExitReason
     from actors.runtime import Runtime
 
 EventKind = Literal[
@@ -59,14 +60,27 @@ class Events:
         """
         self._listeners.append(listener)
 
-    @property
-    def heard(self) -> bool:
-        """Whether anybody listens; spares making texts that nobody reads."""
-        return bool(self._listeners)
+    def tell(
+        self, kind: EventKind, name: str, incarnation: int = 0, detail: str = "", error: str = ""
+    ) -> None:
+        """Counts an event and tells it to those who listen."""
+        self.emit(kind, lambda: SystemEvent(kind, name, incarnation, detail, error))
 
-    def emit(self, event: SystemEvent) -> None:
+    def failed(
+        self, kind: EventKind, name: str, reason: ExitReason, incarnation: int = 0, detail: str = ""
+    ) -> None:
+        """The same for a failure, with its text and its stack."""
+        self.emit(
+            kind,
+            lambda: SystemEvent(kind, name, incarnation, detail, str(reason), reason.traceback),
+        )
+
+    def emit(self, kind: EventKind, make: Callable[[], SystemEvent]) -> None:
         with self._lock:
-            self.counts[event.kind] += 1
+            self.counts[kind] += 1
+        if not self._listeners:
+            return
+        event = make()
         for listener in self._listeners:
             try:
                 listener(event)
@@ -78,8 +92,8 @@ class Events:
         """A message for `name` that nobody will read."""
         with self._lock:
             self.dead_letters[kind] += 1
-        self.emit(SystemEvent("dead_letter", name, detail=kind))
+        self.tell("dead_letter", name, detail=kind)
 
     def callback_failed(self, name: str, error: BaseException) -> None:
         """An `on_done` callback raised."""
-        self.emit(SystemEvent("warning", name, detail="on_done callback raised", error=repr(error)))
+        self.tell("warning", name, detail="on_done callback raised", error=repr(error))

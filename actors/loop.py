@@ -80,7 +80,7 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
             except IndexError:  # a sender dropped the oldest one in this moment
                 continue
             cell.handled += 1
-            if mailbox.has_blocked:
+            if mailbox.blocked:
                 mailbox.made_room()
             if cell.trace is not None:
                 cell.trace.append((monotonic(), name))

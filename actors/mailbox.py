@@ -8,7 +8,7 @@ drained, or its sender learns at once that nobody will read it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,22 +25,28 @@ BLOCK_TIMEOUT = 5.0
 """Seconds that the sender of a tell waits under the policy `block`."""
 
 
+class Owner(Protocol):
+    """Who is told what happens to a mailbox."""
+
+    def mailbox_high(self, length: int) -> None: ...
+    def mailbox_dropped(self, message: Message) -> None: ...
+
+
 class Mailbox:
     """Two lanes, one reader, any number of writers."""
 
     __slots__ = (
-        "_blocked",
         "_closed",
         "_high",
         "_limit",
         "_lock",
-        "_on_drop",
-        "_on_high",
+        "_owner",
         "_policy",
         "_runtime",
         "_soft",
         "_told_high",
         "_wake",
+        "blocked",
         "system",
         "user",
         "waiting",
@@ -48,13 +54,12 @@ class Mailbox:
 
     def __init__(
         self,
+        owner: Owner,
         runtime: Runtime,
         *,
         limit: int | None,
         policy: Policy,
         high: int,
-        on_high: Callable[[int], None],
-        on_drop: Callable[[Message], None],
     ) -> None:
         self.system: deque[SystemMessage] = deque()
         self.user: deque[Message] = deque()
@@ -70,9 +75,8 @@ class Mailbox:
         self._told_high = False
         # The length from which a put has to look closer; one comparison in the common case.
         self._soft: float = min(high - 1, limit if limit is not None else high)
-        self._on_high = on_high
-        self._on_drop = on_drop
-        self._blocked: deque[Lock] = deque()
+        self._owner = owner
+        self.blocked: deque[Lock] | None = None  # senders that wait for room; seldom any
 
     def __len__(self) -> int:
         return len(self.user)
@@ -125,8 +129,8 @@ class Mailbox:
             left = list(self.user), list(self.system)
             self.user.clear()
             self.system.clear()
-            while self._blocked:
-                self._blocked.popleft().release()
+            while self.blocked:
+                self.blocked.popleft().release()
             if self.waiting:
                 self.waiting = False
                 self._wake.release()
@@ -135,13 +139,8 @@ class Mailbox:
     def made_room(self) -> None:
         """The owner took a message: lets one blocked sender look again."""
         with self._lock:
-            if self._blocked:
-                self._blocked.popleft().release()
-
-    @property
-    def has_blocked(self) -> bool:
-        """Whether a sender waits for room."""
-        return bool(self._blocked)
+            if self.blocked:
+                self.blocked.popleft().release()
 
     def _append(self, message: Message) -> None:
         self.user.append(message)
@@ -177,11 +176,13 @@ class Mailbox:
                 elif self._policy == "block":
                     waiter = runtime.lock()
                     waiter.acquire()
-                    self._blocked.append(waiter)
+                    if self.blocked is None:
+                        self.blocked = deque()
+                    self.blocked.append(waiter)
             if dropped is not None:
-                self._on_drop(dropped)
+                self._owner.mailbox_dropped(dropped)
             if crossed:
-                self._on_high(crossed)
+                self._owner.mailbox_high(crossed)
             if waiter is None:
                 if not full or dropped is not None:
                     return "ok"
@@ -194,7 +195,7 @@ class Mailbox:
         if waiter.acquire(True, remaining):
             return True
         with self._lock:
-            if waiter in self._blocked:
-                self._blocked.remove(waiter)
+            if self.blocked and waiter in self.blocked:
+                self.blocked.remove(waiter)
                 return False
         return True  # room was made for us in the same moment; look once more

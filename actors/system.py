@@ -103,7 +103,7 @@ class System:
         self._adopt(cell, node)
         acknowledged = self._acknowledge(cell, me, timeout)
         if acknowledged.outcome == "ok":
-            self.events.emit(SystemEvent("started", name, serial))
+            self.events.tell("started", name, serial)
             return ActorRef(cell, acknowledged.info)
         node.cell = None
         if acknowledged.outcome == "ignore":
@@ -232,21 +232,18 @@ class System:
                 if cell.parent is None:
                     del siblings[cell.name]
         if reason.kind == "error":
-            text = reason.traceback if self.events.heard else ""
-            self.events.emit(
-                SystemEvent("crashed", cell.name, cell.incarnation, "", str(reason), text)
-            )
+            self.events.failed("crashed", cell.name, reason, cell.incarnation)
         elif reason.kind == "killed":
-            self.events.emit(SystemEvent("killed", cell.name, cell.incarnation))
+            self.events.tell("killed", cell.name, cell.incarnation)
         else:
-            self.events.emit(SystemEvent("ended", cell.name, cell.incarnation, str(reason)))
+            self.events.tell("ended", cell.name, cell.incarnation, str(reason))
 
     def add_zombie(self, cell: Cell) -> None:
         with self._lock:
             if cell.thread_ended:
                 return
             self._zombies.add(cell)
-        self.events.emit(SystemEvent("zombie", cell.name, cell.incarnation))
+        self.events.tell("zombie", cell.name, cell.incarnation)
 
     def thread_ended(self, cell: Cell) -> None:
         with self._lock:
