@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, System, SystemEvent
@@ -111,7 +111,7 @@ class DaemonProcess:
             lambda: {*recorded, *workers, *system.processes.forkserver_pids()},
         )
         self._group.setup()
-        system.processes.prepare(preload=PRELOAD)
+        system.processes.prepare(preload=PRELOAD, check=False)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         context = self._context(system, workers)
         system.on_event(lambda event: _heard(event, context))
@@ -120,17 +120,20 @@ class DaemonProcess:
         if ready_fd is not None:
             os.write(ready_fd, b"1")
             os.close(ready_fd)
-        threading.Thread(target=self._settle_in, name="settle-in", daemon=True).start()
+        threading.Thread(target=self._settle_in, args=(system,), daemon=True).start()
         self._wait(context)
         return self._stop(context)
 
-    def _settle_in(self) -> None:
+    def _settle_in(self, system: System) -> None:
         """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
         open_log(self._home.log)
         swept = self._group.reap_orphaned_backends()
         if swept:
             log.warning("swept_at_start", pids=swept)
         remove_stray_files(self._home)
+        probe = system.processes.start(probe_preload, (PRELOAD,), "marianne-probe").wait(60.0)
+        if probe is None or probe.exit_code != 0:
+            log.error("preload_failed", modules=PRELOAD, ended=str(probe))
         for module in ("marianne.daemon.types", "marianne.daemon.handlers.job_submit"):
             importlib.import_module(module)
 
@@ -223,6 +226,14 @@ class DaemonProcess:
         except (ActorDied, AskTimeout, NoSuchActor) as error:
             log.error("jobs_not_finished", mode=mode, error=repr(error))
         log.info("jobs_finished", seconds=round(limit - (deadline - time.monotonic()), 1))
+
+
+def probe_preload(modules: Sequence[str]) -> None:
+    """In a child: exit code 1 if the forkserver has not all of these modules loaded.
+
+    A preload that fails says nothing; it only makes every start of a worker slow.
+    """
+    sys.exit(any(module not in sys.modules for module in modules))
 
 
 def _heard(event: SystemEvent, context: Context) -> None:
