@@ -131,9 +131,14 @@ class DaemonProcess:
         if swept:
             log.warning("swept_at_start", pids=swept)
         remove_stray_files(self._home)
-        probe = system.processes.start(probe_preload, (PRELOAD,), "marianne-probe").wait(60.0)
-        if probe is None or probe.exit_code != 0:
-            log.error("preload_failed", modules=PRELOAD, ended=str(probe))
+        try:
+            probe = system.processes.start(probe_preload, (PRELOAD,), "marianne-probe").wait(60.0)
+        except (EOFError, OSError) as error:
+            # A stop that comes this early ends the forkserver under us.
+            log.info("preload_not_checked", error=repr(error))
+        else:
+            if probe is None or probe.exit_code != 0:
+                log.error("preload_failed", modules=PRELOAD, ended=str(probe))
         for module in ("marianne.daemon.types", "marianne.daemon.handlers.job_submit"):
             importlib.import_module(module)
 

@@ -1,0 +1,173 @@
+"""A job's state machine with a worker, a scheduler and a disk made of dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+
+from marianne.daemon.effects import (
+    Complete,
+    Deregister,
+    EndSheets,
+    Finish,
+    Register,
+    Release,
+    Requeue,
+    Run,
+    Step,
+    WakeAt,
+)
+from marianne.daemon.job_machine import JobMachine
+from marianne.run.result import AttemptResult
+from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
+from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
+from marianne.state.models import JobRow, JobStatus, SheetRow
+from marianne.state.transitions import check
+
+SHELL = Instrument("shell")
+
+
+def plan_of(needs: dict[int, tuple[int, ...]], retries: int = 0) -> Plan:
+    """A plan of sheets 1 to n with these dependencies."""
+    policy = RetryPolicy(max_retries=retries, base_delay=1.0, jitter=False)
+    sheets = tuple(
+        SheetPlan(n, f"s{n}", n, SHELL, Prompt("true"), needs=needs[n], retry=policy)
+        for n in sorted(needs)
+    )
+    return Plan("job", "/w", sheets, total_stages=len(sheets))
+
+
+class Play:
+    """Carries steps out at once, and refuses what a world would not survive."""
+
+    def __init__(self, plan: Plan, status: JobStatus = JobStatus.RUNNING) -> None:
+        self.plan = plan
+        self.disk_job = JobRow("job", "job", status, "/w", 0.0, len(plan.sheets))
+        self.disk: dict[int, SheetRow] = {}
+        self.attempts: set[tuple[int, int]] = set()
+        self.events: list[tuple[str, int | None]] = []
+        self.running: dict[int, int] = {}
+        self.spool: list[AttemptResult] = []
+        self.queue: set[int] = set()
+        self.needs: dict[int, set[int]] = {}
+        self.known: set[int] = set()
+        self.slots: set[int] = set()
+        self.timers: dict[int, float] = {}
+        self.finished: JobStatus | None = None
+        self.now = 100.0
+        self.machine = self._machine()
+        self.take(self.machine.recover((), self.now))
+
+    def _machine(self) -> JobMachine:
+        return JobMachine(
+            self.plan, deepcopy(self.disk_job), deepcopy(self.disk), lambda: 0.5
+        )
+
+    def restart(self, *, worker: bool) -> None:
+        """The job actor starts again from disk; with ``worker`` False its worker died too."""
+        if not worker:
+            self.running.clear()
+        self.machine = self._machine()
+        self.timers.clear()
+        for result in list(self.spool):
+            self.take(self.machine.result(result, self.now))
+        self.take(self.machine.recover(self.running.items(), self.now))
+
+    def take(self, step: Step) -> None:
+        for change in step.changes:
+            self._commit(change)
+        for effect in (*step.now, *step.after):
+            self._do(effect)
+
+    def _commit(self, change: object) -> None:
+        match change:
+            case SaveSheet(_, row, asked):
+                old = self.disk.get(row.num, SheetRow(row.num))
+                check(old.status, row.status, asked=asked)
+                self.disk[row.num] = deepcopy(row)
+            case UpdateJob(_, fields, asked):
+                check(self.disk_job.status, fields["status"], asked=asked)
+                for name, value in fields.items():
+                    setattr(self.disk_job, name, value)
+            case AddAttempt(_, result):
+                key = (result.num, result.attempt)
+                assert key not in self.attempts, f"attempt {key} was recorded twice"
+                self.attempts.add(key)
+            case AddEvent(_, num, event):
+                self.events.append((event, num))
+
+    def _do(self, effect: object) -> None:
+        match effect:
+            case Run(num, attempt):
+                assert num not in self.running, f"sheet {num} runs twice"
+                unmet = [n for n in self.plan.sheets[num - 1].needs if not self.satisfied(n)]
+                assert not unmet, f"sheet {num} runs before {unmet}"
+                self.running[num] = attempt
+            case EndSheets(nums):
+                for num in nums:
+                    if num in self.running:
+                        self.end(num, "interrupted", "cancelled")
+            case Release(num):
+                self.slots.discard(num)
+            case Complete(num, success):
+                self.known.discard(num)
+                if success:
+                    for over, needs in self.needs.items():
+                        needs.discard(num)
+                        if not needs and over in self.known and over not in self.slots:
+                            self.queue.add(over)
+            case Requeue(info):
+                if info.sheet_num in self.known:
+                    self.slots.discard(info.sheet_num)
+                    self.queue.add(info.sheet_num)
+            case Register(sheets, needs, running, waiting):
+                self.known = {s.sheet_num for s in sheets}
+                self.needs = {n: set(of) for n, of in needs.items()}
+                self.slots = set(running)
+                self.queue = {
+                    n for n in self.known - running - waiting if not self.needs.get(n)
+                }
+            case Deregister():
+                self.queue, self.known = set(), set()
+            case WakeAt(num, due_at):
+                self.timers[num] = due_at
+            case Finish(status):
+                assert self.finished is None, "finished twice"
+                assert not self.running, "finished while sheets run"
+                self.finished = status
+
+    def satisfied(self, num: int) -> bool:
+        return num in self.disk and str(self.disk[num].status) == "completed"
+
+    def grant(self, num: int | None = None) -> int:
+        num = min(self.queue) if num is None else num
+        self.queue.discard(num)
+        self.slots.add(num)
+        self.take(self.machine.grant(num, self.now))
+        return num
+
+    def end(self, num: int, outcome: str = "completed", category: str | None = None) -> None:
+        """The attempt ends; its result is spooled, said, and may be said again."""
+        attempt = self.running.pop(num)
+        result = AttemptResult(
+            num, attempt, outcome, self.now, self.now + 0.5, len(self.spool) + 1, category=category
+        )
+        self.now += 1.0
+        self.spool.append(result)
+        self.take(self.machine.result(result, self.now))
+
+    def wake(self, num: int) -> None:
+        self.now = max(self.now, self.timers.pop(num))
+        self.take(self.machine.due(num, self.now))
+
+    def run_out(self, how: Callable[[int], str] = lambda num: "completed") -> None:
+        """Goes on until nothing can happen any more."""
+        while self.queue or self.running or self.timers:
+            if self.queue:
+                self.grant()
+            elif self.running:
+                num = min(self.running)
+                outcome = how(num)
+                self.end(num, outcome, None if outcome == "completed" else "exit")
+            else:
+                self.wake(min(self.timers))

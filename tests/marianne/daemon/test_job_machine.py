@@ -1,0 +1,205 @@
+"""What becomes of a job's sheets: the rules, one by one, and any history of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from job_play import Play, plan_of
+
+from marianne.state.models import JobStatus, SheetStatus
+
+CHAIN = {1: (), 2: (1,), 3: (2,)}
+DIAMOND = {1: (), 2: (1,), 3: (1,), 4: (2, 3)}
+
+
+def _statuses(play: Play) -> list[str]:
+    return [str(play.disk[n].status) for n in sorted(play.disk)]
+
+
+def test_a_chain_runs_in_order_and_completes() -> None:
+    play = Play(plan_of(CHAIN))
+    play.run_out()
+    assert play.finished is JobStatus.COMPLETED
+    assert [n for e, n in play.events if e == "sheet.started"] == [1, 2, 3]
+
+
+def test_both_arms_of_a_diamond_may_run_at_once() -> None:
+    play = Play(plan_of(DIAMOND))
+    play.grant()
+    play.end(1)
+    assert play.queue == {2, 3}
+    play.grant()
+    play.grant()
+    play.end(3)
+    assert play.queue == set()
+    play.end(2)
+    assert play.queue == {4}
+
+
+def test_a_failed_sheet_skips_what_needs_it_and_nothing_else() -> None:
+    play = Play(plan_of({1: (), 2: (1,), 3: (2,), 4: ()}))
+    play.run_out(lambda num: "failed" if num == 1 else "completed")
+    assert _statuses(play) == ["failed", "skipped", "skipped", "completed"]
+    assert play.disk[3].message == "sheet 1 failed"
+    assert play.finished is JobStatus.FAILED
+    assert play.disk_job.error == "sheet 1 (s1) failed"
+
+
+def test_a_failure_is_retried_after_its_delay_and_no_more_often_than_allowed() -> None:
+    play = Play(plan_of({1: ()}, retries=2))
+    for attempt in (1, 2):
+        play.grant()
+        play.end(1, "failed", "exit")
+        assert play.disk[1].status is SheetStatus.WAITING
+        assert play.timers[1] == pytest.approx(play.now + attempt)
+        assert not play.queue
+        play.wake(1)
+    play.grant()
+    play.end(1, "failed", "exit")
+    assert play.finished is JobStatus.FAILED
+    assert play.disk[1].attempt == 3
+
+
+def test_an_interrupted_attempt_uses_up_no_retry() -> None:
+    play = Play(plan_of({1: ()}))
+    for _ in range(5):
+        play.grant()
+        play.end(1, "interrupted", "lost")
+    play.run_out()
+    assert play.finished is JobStatus.COMPLETED
+    assert (play.disk[1].attempt, play.disk[1].failures) == (6, 0)
+
+
+def test_a_result_that_comes_twice_counts_once() -> None:
+    play = Play(plan_of({1: ()}, retries=1))
+    play.grant()
+    play.end(1, "failed", "exit")
+    again = play.machine.result(play.spool[0], play.now)
+    assert again.changes == []
+    assert play.disk[1].failures == 1
+
+
+def test_a_start_that_was_not_committed_is_taken_from_the_worker() -> None:
+    play = Play(plan_of({1: ()}))
+    play.running[1] = 1
+    play.restart(worker=True)
+    assert play.disk[1].status is SheetStatus.RUNNING
+    play.end(1)
+    assert play.finished is JobStatus.COMPLETED
+
+
+def test_a_lost_worker_costs_an_attempt_but_no_retry() -> None:
+    play = Play(plan_of(CHAIN))
+    play.grant()
+    play.restart(worker=False)
+    assert ("sheet.interrupted", 1) in play.events
+    play.run_out()
+    assert play.finished is JobStatus.COMPLETED
+    assert play.disk[1].attempt == 2
+
+
+def test_a_pause_lets_running_sheets_finish_and_starts_nothing() -> None:
+    play = Play(plan_of(CHAIN))
+    play.grant()
+    play.take(play.machine.pause("person", play.now))
+    assert play.disk_job.status is JobStatus.PAUSING
+    play.end(1)
+    assert play.finished is JobStatus.PAUSED
+    assert not play.queue
+    assert (play.disk_job.status, play.disk_job.reason) == (JobStatus.PAUSED, "person")
+
+
+def test_a_pause_taken_back_in_time_leaves_the_running_sheet_alone() -> None:
+    play = Play(plan_of(CHAIN))
+    play.grant()
+    play.take(play.machine.pause("person", play.now))
+    play.take(play.machine.resume(play.now))
+    assert play.running == {1: 1}
+    play.run_out()
+    assert [play.disk[n].attempt for n in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_a_cancel_ends_what_runs_and_leaves_nothing_open() -> None:
+    play = Play(plan_of(DIAMOND))
+    play.grant()
+    play.end(1)
+    play.grant()
+    play.take(play.machine.cancel(play.now))
+    assert play.finished is JobStatus.CANCELLED
+    assert _statuses(play) == ["completed", "cancelled", "cancelled", "cancelled"]
+
+
+def test_a_cancel_reaches_a_sheet_that_waits_for_its_retry() -> None:
+    play = Play(plan_of({1: ()}, retries=3))
+    play.grant()
+    play.end(1, "failed", "exit")
+    play.take(play.machine.cancel(play.now))
+    assert play.finished is JobStatus.CANCELLED
+    assert _statuses(play) == ["cancelled"]
+
+
+def test_reset_runs_the_failed_ones_and_their_dependents_again() -> None:
+    play = Play(plan_of({1: (), 2: (1,), 3: ()}))
+    play.run_out(lambda num: "failed" if num == 1 else "completed")
+    play.take(play.machine.reset(None, play.now))
+    assert _statuses(play) == ["pending", "pending", "completed"]
+
+
+def test_giving_up_leaves_no_sheet_open() -> None:
+    play = Play(plan_of(CHAIN))
+    play.grant()
+    play.running.clear()
+    play.take(play.machine.give_up("too many crashes", play.now))
+    assert play.disk_job.status is JobStatus.FAILED
+    assert all(row.status.terminal for row in play.disk.values())
+
+
+@given(
+    needs=st.integers(1, 6).flatmap(
+        lambda n: st.tuples(
+            *(st.sets(st.integers(1, i)).map(tuple) if i else st.just(()) for i in range(n))
+        )
+    ),
+    moves=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=60),
+    retries=st.integers(0, 2),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_history_of_grants_results_crashes_and_wishes_is_legal_and_ends(
+    needs: tuple[tuple[int, ...], ...], moves: list[tuple[int, int]], retries: int
+) -> None:
+    """Play refuses two attempts at once, a dependent before its need, an attempt recorded twice,
+    and every illegal transition; what is completed stays completed at its attempt."""
+    play = Play(plan_of({i + 1: n for i, n in enumerate(needs)}, retries))
+    completed: dict[int, int] = {}
+    for kind, pick in moves:
+        if play.finished:
+            break
+        if kind <= 2 and play.queue:
+            play.grant(sorted(play.queue)[pick % len(play.queue)])
+        elif kind <= 5 and play.running:
+            num = sorted(play.running)[pick % len(play.running)]
+            outcome = ("completed", "completed", "failed", "interrupted")[pick % 4]
+            play.end(num, outcome, {"failed": "exit", "interrupted": "lost"}.get(outcome))
+        elif kind == 6 and play.timers:
+            play.wake(sorted(play.timers)[pick % len(play.timers)])
+        elif kind == 7:
+            play.restart(worker=bool(pick % 2))
+        elif kind == 8 and pick < 30:
+            play.take(play.machine.pause("person", play.now))
+        elif kind == 8:
+            play.take(play.machine.resume(play.now))
+        elif kind == 9 and pick < 10:
+            play.take(play.machine.cancel(play.now))
+        for num, row in play.disk.items():
+            if num in completed:
+                assert (row.status, row.attempt) == (SheetStatus.COMPLETED, completed[num])
+            elif row.status is SheetStatus.COMPLETED:
+                completed[num] = row.attempt
+    if not play.finished:
+        play.take(play.machine.resume(play.now))
+        play.run_out()
+    assert play.finished is not None
+    if play.finished is not JobStatus.PAUSED:
+        assert all(row.status.terminal for row in play.disk.values())
+        assert sum(play.machine.progress().values()) == 2 * len(needs)
