@@ -102,8 +102,7 @@ def _fail(error: CliError, as_json: bool) -> int:
 
     try:
         if as_json:
-            print_json(error.to_map())
-            sys.stdout.flush()
+            print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
         else:
             print_error(error)
     except BrokenPipeError:

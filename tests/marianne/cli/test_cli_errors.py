@@ -29,6 +29,7 @@ def test_with_json_an_error_is_one_object_on_standard_output(marianne) -> None:
     told = marianne("list", "--json")
     assert told.code == 3
     assert told.json["error"]["code"] == "no_conductor"
+    assert told.out.count("\n") == 1
     assert set(told.json["error"]) == {"code", "message", "hint"}
     assert told.err == ""
 
