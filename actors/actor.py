@@ -75,6 +75,11 @@ class Actor(_Base):
         """Does nothing: pykka's constructor would make a urn, a queue and an event for each."""
 
     @property
+    def actor_urn(self) -> str:
+        """pykka's name for what tells incarnations apart."""
+        return f"{self.name}#{self.incarnation}"
+
+    @property
     def actor_ref(self) -> ActorRef[Self]:
         """pykka's name for `ref`."""
         return self.ref
@@ -86,7 +91,6 @@ class Actor(_Base):
         self.name = cell.name
         self.incarnation = cell.incarnation
         self.ref = ActorRef(cell)
-        self.actor_urn = f"{cell.name}#{cell.incarnation}"
 
     @classmethod
     def start(cls, *_args: Any, **_kwargs: Any) -> NoReturn:

@@ -250,6 +250,15 @@ class Cell:
                 return
             self.reason = reason
             monitors, self.monitors = self.monitors, {}
+        if self.promises or self.timers or self.watching:
+            self._let_go(reason)
+        self.system.forget(self, reason)
+        for monitor in monitors:
+            monitor.deliver(reason)
+        self.ended.settle(reason)
+        self.actor = None
+
+    def _let_go(self, reason: ExitReason) -> None:
         for promise in tuple(self.promises):
             promise.abandon(reason)
         self.promises.clear()
@@ -257,11 +266,6 @@ class Cell:
             timer.cancel()
         for monitor in tuple(self.watching):
             monitor.cancel()
-        self.system.forget(self, reason)
-        for monitor in monitors:
-            monitor.deliver(reason)
-        self.ended.settle(reason)
-        self.actor = None
 
     def watch(self, monitor: Monitor) -> bool:
         """Adds a watcher; False if the end is already published."""

@@ -96,5 +96,5 @@ def _look(cell: Cell, inspection: Inspection) -> None:
 
 
 def _state(cell: Cell) -> dict[str, Any]:
-    ours = {"system", "name", "incarnation", "ref", "_cell", "actor_urn"}
+    ours = {"system", "name", "incarnation", "ref", "_cell"}
     return {name: value for name, value in vars(cell.actor).items() if name not in ours}

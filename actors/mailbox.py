@@ -75,7 +75,7 @@ class Mailbox:
         self._told_high = False
         # The length from which a put has to look closer; one comparison in the common case.
         self._soft: float = min(high - 1, limit if limit is not None else high)
-        self._owner = owner
+        self._owner: Owner | None = owner
         self.blocked: deque[Lock] | None = None  # senders that wait for room; seldom any
 
     def __len__(self) -> int:
@@ -126,6 +126,7 @@ class Mailbox:
         """Refuses every later put and returns what nobody will read, in order; once."""
         with self._lock:
             self._closed = True
+            self._owner = None  # a cycle would leave every dead actor to the garbage collector
             left = list(self.user), list(self.system)
             self.user.clear()
             self.system.clear()
@@ -157,7 +158,8 @@ class Mailbox:
             dropped: Message | None = None
             waiter: Lock | None = None
             with self._lock:
-                if self._closed:
+                owner = self._owner
+                if owner is None:
                     return "closed"
                 count = len(self.user)
                 full = self._limit is not None and count >= self._limit
@@ -180,9 +182,9 @@ class Mailbox:
                         self.blocked = deque()
                     self.blocked.append(waiter)
             if dropped is not None:
-                self._owner.mailbox_dropped(dropped)
+                owner.mailbox_dropped(dropped)
             if crossed:
-                self._owner.mailbox_high(crossed)
+                owner.mailbox_high(crossed)
             if waiter is None:
                 if not full or dropped is not None:
                     return "ok"

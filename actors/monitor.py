@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.address import ActorRef
 from actors.reasons import NO_ACTOR, Down, ExitReason
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ class Monitor:
 
     def deliver(self, reason: ExitReason) -> None:
         """For the end of the target."""
-        from actors.address import ActorRef
-
         self._watcher.watching.pop(self, None)
         ref: ActorRef[Any] | None = None if self._target is None else ActorRef(self._target)
         self._watcher.mailbox.put_system((_down, Down(self._name, ref, reason)))

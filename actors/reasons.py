@@ -99,7 +99,7 @@ def _describe(error: BaseException | None) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Down:
     """An actor you monitor has ended. Sent once, after its `on_stop` has returned.
 

@@ -60,7 +60,9 @@ class _Thread(threading.Thread):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._started = _Unawaited()
+        started: Any = vars(self).get("_started")
+        if started is not None:
+            started.__class__ = _Unawaited  # a new event would cost as much as it saves
 
 
 class RealRuntime:

@@ -20,7 +20,7 @@ class Info:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Started:
     """The acknowledgement that a starter waits for."""
 

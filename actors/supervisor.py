@@ -94,24 +94,27 @@ class SupervisorBase(Actor):
 
     def _act(self, effect: Effect) -> Any:
         match effect:
-            case Start(child, restart):
-                return self._start_child(child, restart)
-            case Stop(specs, refs):
-                return self._stop_children(specs, refs)
-            case Retry(child, token, delay):
-                name = _name(child)
-                self._cell.children.setdefault(name, Node(name)).state = "restarting"
-                if delay > 0:
-                    self.send_after(delay, self._retry, child.key, token)
-                else:
-                    self._cell.mailbox.force(("_retry", (child.key, token), {}, None))
-            case Forget(child):
-                self._forget(child)
-            case Report(kind, child, reason):
-                self._report(kind, child, reason)
-            case Exit(reason):
-                self.stop(reason)
+            case Start():
+                return self._start_child(effect.child, effect.restart)
+            case Report():
+                self._report(effect.kind, effect.child, effect.reason)
+            case Stop():
+                return self._stop_children(effect.specs, effect.refs)
+            case Retry():
+                self._retry_later(effect.child, effect.token, effect.delay)
+            case Forget():
+                self._forget(effect.child)
+            case Exit():
+                self.stop(effect.reason)
         return None
+
+    def _retry_later(self, child: Child, token: int, delay: float) -> None:
+        name = _name(child)
+        self._cell.children.setdefault(name, Node(name)).state = "restarting"
+        if delay > 0:
+            self.send_after(delay, self._retry, child.key, token)
+        else:
+            self._cell.mailbox.force(("_retry", (child.key, token), {}, None))
 
     def _start_child(self, child: Child, restart: bool) -> Outcome:
         spec = child.spec

@@ -240,14 +240,16 @@ class System:
 
     def add_zombie(self, cell: Cell) -> None:
         with self._lock:
-            if cell.thread_ended:
-                return
             self._zombies.add(cell)
+            if cell.thread_ended:
+                self._zombies.discard(cell)
+                return
         self.events.tell("zombie", cell.name, cell.incarnation)
 
     def thread_ended(self, cell: Cell) -> None:
-        with self._lock:
-            self._zombies.discard(cell)
+        if self._zombies:
+            with self._lock:
+                self._zombies.discard(cell)
 
 
 def default_start_timeout(cls: object) -> float | None:
