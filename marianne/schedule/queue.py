@@ -16,21 +16,16 @@ A grant costs O(log n) in the sheets queued, and O(pools).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo, base_priority
+from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation, explain
 from marianne.schedule.graph import dependents, find_cycle
-from marianne.schedule.lines import Job, Line, Pool
+from marianne.schedule.lines import Job
+from marianne.schedule.order import Order
 
 __all__ = ["Explanation", "SchedulerStats", "SheetEntry", "SheetInfo", "SheetQueue"]
-
-PENALTY_PER_SHEET = 20.0
-MAX_SHARES_PER_JOB = 2.0
-AGE_STEP_GRANTS = 100
-AGE_POINTS = 5.0
 
 
 class SheetQueue:
@@ -41,15 +36,17 @@ class SheetQueue:
     """
 
     def __init__(self, max_concurrent: int) -> None:
-        self.max_concurrent = max_concurrent
         self._jobs: dict[str, Job] = {}
-        self._pools: dict[str, Pool] = {}
-        self._running: dict[str, Job] = {}
-        self._active = 0
-        self._competing = 0
-        self._fair_for: tuple[int, int] = (0, max_concurrent)
-        self._grants = 0
-        self._arrivals = 0
+        self._order = Order(max_concurrent)
+
+    @property
+    def max_concurrent(self) -> int:
+        """The total limit. It can be set at any time; running sheets over it finish."""
+        return self._order.max_concurrent
+
+    @max_concurrent.setter
+    def max_concurrent(self, limit: int) -> None:
+        self._order.max_concurrent = limit
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -88,12 +85,12 @@ class SheetQueue:
         job = Job(job_id, max_concurrent, info, needs, dependents(needs), set(waiting))
         self._jobs[job_id] = job
         for num in running:
-            pool = self._pool(info[num].pool if num in info else "")
-            self._take_slot(job, num, pool)
+            pool = self._order.pool(info[num].pool if num in info else "")
+            self._order.take_slot(job, num, pool)
         for num, sheet in info.items():
             if num not in job.holding and num not in job.waiting and not needs.get(num):
-                self._enqueue(job, sheet, now)
-        self._refresh(job)
+                self._order.enqueue(job, sheet, now)
+        self._order.refresh(job)
 
     def deregister(self, job_id: str) -> None:
         """Takes a job's queued sheets out. Sheets that hold a slot keep it until released."""
@@ -101,11 +98,11 @@ class SheetQueue:
         if job is None:
             return
         job.registered = False
-        self._clear_lines(job)
+        self._order.clear_lines(job)
         job.needs.clear()
         job.dependents.clear()
         job.waiting.clear()
-        self._refresh(job)
+        self._order.refresh(job)
         self._drop_if_over(job)
 
     def forget(self, job_id: str) -> None:
@@ -115,7 +112,7 @@ class SheetQueue:
             return
         job.ahead.clear()
         for num in tuple(job.holding):
-            self._free_slot(job, num)
+            self._order.free_slot(job, num)
         self.deregister(job_id)
 
     def hold(self, job_id: str) -> None:
@@ -133,17 +130,9 @@ class SheetQueue:
 
         The entry's ``priority`` is the documented one, with the penalty that applied.
         """
-        self._unblock_due(now)
-        if self._active >= self.max_concurrent:
-            return None
-        self._share_out()
-        best = None
-        for pool in self._pools.values():
-            if pool.lines and pool.blocked_until is None and not pool.full:
-                place = pool.first()
-                if place is not None and (best is None or place[:3] < best[:3]):
-                    best = place
-        return None if best is None else self._granted(best[4])
+        self._order.unblock_due(now)
+        line = self._order.next_line()
+        return None if line is None else self._order.grant(line)
 
     def grant_ahead(self, job_id: str, limit: int) -> list[SheetEntry]:
         """Further sheets of a running job, at most ``limit``, that hold no slot of their own.
@@ -162,10 +151,10 @@ class SheetQueue:
                 first = line.first()
                 if first is None:
                     break
-                entries.append(self._unqueue(line, first[3]))
+                entries.append(self._order.unqueue(line, first[3]))
                 job.ahead[first[3].info.sheet_num] = pool
         if entries:
-            self._refresh(job)
+            self._order.refresh(job)
         return entries
 
     def release(self, job_id: str, num: int) -> None:
@@ -174,8 +163,8 @@ class SheetQueue:
         if job is None:
             return
         if job.ahead.pop(num, None) is None and num in job.holding:
-            self._pass_slot(job, num)
-            self._refresh(job)
+            self._order.pass_slot(job, num)
+            self._order.refresh(job)
         self._drop_if_over(job)
 
     def complete(self, job_id: str, num: int, success: bool, now: float = 0.0) -> list[int]:
@@ -188,15 +177,15 @@ class SheetQueue:
         job = self._jobs.get(job_id)
         if job is None or num not in job.info:
             return []
-        self._remove_queued(job, num)
+        self._order.remove_queued(job, num)
         del job.info[num]
         job.needs.pop(num, None)
         job.waiting.discard(num)
         above = job.dependents.pop(num, ())
         ready = [upper for upper in above if success and self._satisfy(job, upper, num)]
         for upper in ready:
-            self._enqueue(job, job.info[upper], now)
-        self._refresh(job)
+            self._order.enqueue(job, job.info[upper], now)
+        self._order.refresh(job)
         return ready
 
     def requeue(
@@ -221,36 +210,36 @@ class SheetQueue:
             known = replace(known, retries_so_far=retries)
         job.info[num] = known
         job.waiting.discard(num)
-        self._remove_queued(job, num)
+        self._order.remove_queued(job, num)
         if not job.needs.get(num):
-            self._enqueue(job, known, now)
-        self._refresh(job)
+            self._order.enqueue(job, known, now)
+        self._order.refresh(job)
 
     # -- limits ---------------------------------------------------------------------------------
 
     def limit_pool(self, name: str, limit: int | None) -> None:
         """Bounds the running sheets of a pool; running ones over it finish."""
-        self._pool(name).limit = limit
+        self._order.pool(name).limit = limit
 
     def block(self, name: str, until: float) -> None:
         """Grants nothing of this pool before ``until`` (a rate limit)."""
-        pool = self._pool(name)
+        pool = self._order.pool(name)
         changed = pool.blocked_until is None
         pool.blocked_until = until
         if changed:
-            self._recount_pool(pool)
+            self._order.recount_pool(pool)
 
     def unblock(self, name: str | None = None) -> None:
         """Lifts the block of a pool, or of all."""
-        for pool in self._pools.values():
+        for pool in self._order.pools.values():
             if pool.blocked_until is not None and name in (None, pool.name):
                 pool.blocked_until = None
-                self._recount_pool(pool)
+                self._order.recount_pool(pool)
 
     def next_unblock(self, now: float) -> float | None:
         """When the first block ends that keeps a sheet waiting; None when there is none."""
-        self._unblock_due(now)
-        ends = [p.blocked_until for p in self._pools.values() if p.lines]
+        self._order.unblock_due(now)
+        ends = [p.blocked_until for p in self._order.pools.values() if p.lines]
         return min((end for end in ends if end is not None), default=None)
 
     # -- figures --------------------------------------------------------------------------------
@@ -258,17 +247,17 @@ class SheetQueue:
     @property
     def fair_share(self) -> float:
         """Slots for each job that competes now."""
-        return max(1.0, self.max_concurrent / max(1, self._competing))
+        return self._order.fair_share
 
     @property
     def hard_cap(self) -> int:
         """Slots that one job may hold at most, whatever is free."""
-        return max(1, int(self.fair_share * MAX_SHARES_PER_JOB))
+        return self._order.hard_cap
 
     @property
     def active(self) -> int:
         """Sheets that hold a slot."""
-        return self._active
+        return self._order.active
 
     @property
     def queued(self) -> int:
@@ -280,7 +269,7 @@ class SheetQueue:
         jobs = self._jobs.values()
         return SchedulerStats(
             queued=self.queued,
-            active=self._active,
+            active=self._order.active,
             max_concurrent=self.max_concurrent,
             per_job_running={j.job_id: len(j.holding) for j in jobs if j.holding},
             per_job_queued={j.job_id: len(j.queued) for j in jobs if j.queued},
@@ -288,97 +277,20 @@ class SheetQueue:
 
     def explain(self, job_id: str, num: int, now: float = 0.0) -> Explanation:
         """Why the sheet does not run now, or that it does."""
-        self._unblock_due(now)
+        self._order.unblock_due(now)
         return explain(
             self._jobs.get(job_id),
             num,
-            active=self._active,
+            active=self._order.active,
             max_concurrent=self.max_concurrent,
             hard_cap=self.hard_cap,
         )
 
-    # -- slots ----------------------------------------------------------------------------------
-
-    def _granted(self, line: Line) -> SheetEntry:
-        first = line.first()
-        assert first is not None
-        entry = self._unqueue(line, first[3])
-        entry.priority = first[0] + self._penalty(line.job)
-        self._grants += 1
-        line.since = self._grants
-        self._take_slot(line.job, entry.info.sheet_num, line.pool)
-        self._refresh(line.job)
-        return entry
-
-    def _take_slot(self, job: Job, num: int, pool: Pool) -> None:
-        job.holding[num] = pool
-        pool.running += 1
-        self._active += 1
-        self._running[job.job_id] = job
-
-    def _free_slot(self, job: Job, num: int) -> None:
-        job.holding.pop(num).running -= 1
-        self._active -= 1
-        if not job.holding:
-            self._running.pop(job.job_id, None)
-
-    def _pass_slot(self, job: Job, num: int) -> None:
-        pool = job.holding[num]
-        heir = next((n for n, other in job.ahead.items() if other is pool), None)
-        if heir is None:
-            self._free_slot(job, num)
-        else:
-            del job.holding[num], job.ahead[heir]
-            job.holding[heir] = pool
+    # -- small parts ----------------------------------------------------------------------------
 
     def _drop_if_over(self, job: Job) -> None:
         if not job.registered and not job.holding and not job.ahead:
             self._jobs.pop(job.job_id, None)
-
-    # -- lines ----------------------------------------------------------------------------------
-
-    def _pool(self, name: str) -> Pool:
-        pool = self._pools.get(name)
-        if pool is None:
-            pool = self._pools[name] = Pool(name)
-        return pool
-
-    def _enqueue(self, job: Job, info: SheetInfo, now: float) -> None:
-        pool = self._pool(info.pool)
-        line = job.lines.get(pool.name)
-        if line is None:
-            line = job.lines[pool.name] = Line(job, pool)
-        if line.size == 0:
-            line.since = self._grants
-            pool.lines.add(line)
-        base = base_priority(info)
-        entry = SheetEntry(base, now, info)
-        self._arrivals += 1
-        job.queued[info.sheet_num] = entry
-        line.push(base, self._arrivals, entry)
-
-    def _unqueue(self, line: Line, entry: SheetEntry) -> SheetEntry:
-        del line.job.queued[entry.info.sheet_num]
-        line.size -= 1
-        if line.size == 0:
-            self._end_line(line)
-        return entry
-
-    def _remove_queued(self, job: Job, num: int) -> None:
-        entry = job.queued.get(num)
-        if entry is not None:
-            self._unqueue(job.lines[entry.info.pool], entry)
-
-    def _end_line(self, line: Line) -> None:
-        line.stamp += 1
-        line.sheets.clear()
-        line.pool.lines.discard(line)
-
-    def _clear_lines(self, job: Job) -> None:
-        for line in job.lines.values():
-            self._end_line(line)
-        job.lines.clear()
-        job.queued.clear()
 
     def _satisfy(self, job: Job, upper: int, num: int) -> bool:
         """Notes that ``upper`` has one need less; True when that makes it ready."""
@@ -390,60 +302,8 @@ class SheetQueue:
             return False
         return upper in job.info and upper not in job.queued
 
-    # -- order ----------------------------------------------------------------------------------
-
-    def _penalty(self, job: Job) -> float:
-        running, fair = len(job.holding), self.fair_share
-        return (running - fair + 1) * PENALTY_PER_SHEET if running >= fair else 0.0
-
-    def _may_run(self, job: Job) -> bool:
-        most = (
-            self.hard_cap if job.max_concurrent is None else min(self.hard_cap, job.max_concurrent)
-        )
-        return job.registered and not job.held and len(job.holding) < most
-
-    def _refresh(self, job: Job) -> None:
-        """Gives the job's lines their new places, after anything about it changed."""
-        self._recount(job)
-        may_run = self._may_run(job)
-        penalty = self._penalty(job) if may_run else math.inf
-        for line in job.lines.values():
-            line.stamp += 1
-            first = line.first() if may_run and line.size else None
-            if first is not None:
-                age = AGE_POINTS * (line.since // AGE_STEP_GRANTS)
-                line.pool.put((first[0] + penalty + age, first[1], first[2], line.stamp, line))
-
-    def _recount(self, job: Job) -> None:
-        competes = job.registered and not job.held
-        if competes and not job.holding:
-            lines = job.lines.values()
-            competes = any(line.size and line.pool.blocked_until is None for line in lines)
-        if competes is not job.competes:
-            job.competes = competes
-            self._competing += 1 if competes else -1
-
-    def _recount_pool(self, pool: Pool) -> None:
-        for line in pool.lines:
-            self._recount(line.job)
-
-    def _share_out(self) -> None:
-        """Reorders when the fair share changed. Only jobs with running sheets can be affected:
-        the share and the cap are never below one sheet."""
-        now_for = (self._competing, self.max_concurrent)
-        if now_for != self._fair_for:
-            self._fair_for = now_for
-            for job in tuple(self._running.values()):
-                self._refresh(job)
-
-    def _unblock_due(self, now: float) -> None:
-        for pool in self._pools.values():
-            if pool.blocked_until is not None and pool.blocked_until <= now:
-                pool.blocked_until = None
-                self._recount_pool(pool)
-
     def _set_held(self, job_id: str, held: bool) -> None:
         job = self._jobs.get(job_id)
         if job is not None:
             job.held = held
-            self._refresh(job)
+            self._order.refresh(job)

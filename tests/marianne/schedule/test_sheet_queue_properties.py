@@ -1,0 +1,216 @@
+"""What holds for the queue under any history, and that it stays fast when it is long."""
+
+import math
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marianne.schedule.order import AGE_POINTS, AGE_STEP_GRANTS
+from marianne.schedule.queue import SheetInfo, SheetQueue
+
+JOBS = ("a", "b", "c")
+POOLS = ("x", "y")
+
+steps = st.one_of(
+    st.tuples(st.just("register"), st.sampled_from(JOBS), st.integers(0, 2**16)),
+    st.tuples(st.just("grant"), st.just(""), st.integers(1, 6)),
+    st.tuples(st.just("release"), st.sampled_from(JOBS), st.integers(1, 8)),
+    st.tuples(st.just("complete"), st.sampled_from(JOBS), st.integers(1, 8)),
+    st.tuples(st.just("fail"), st.sampled_from(JOBS), st.integers(1, 8)),
+    st.tuples(st.just("requeue"), st.sampled_from(JOBS), st.integers(1, 8)),
+    st.tuples(st.just("ahead"), st.sampled_from(JOBS), st.integers(1, 3)),
+    st.tuples(st.just("deregister"), st.sampled_from(JOBS), st.just(0)),
+    st.tuples(st.just("forget"), st.sampled_from(JOBS), st.just(0)),
+    st.tuples(st.just("hold"), st.sampled_from(JOBS), st.just(0)),
+    st.tuples(st.just("unhold"), st.sampled_from(JOBS), st.just(0)),
+    st.tuples(st.just("block"), st.sampled_from(POOLS), st.integers(0, 30)),
+    st.tuples(st.just("unblock"), st.sampled_from(POOLS), st.just(0)),
+    st.tuples(st.just("limit"), st.just(""), st.integers(1, 6)),
+)
+
+
+class Watched:
+    """A queue driven by random steps, with a simple account of what it was told."""
+
+    def __init__(self) -> None:
+        self.queue = SheetQueue(4)
+        self.now = 0.0
+        self.slots: set[tuple[str, int]] = set()
+        self.needs: dict[str, dict[int, set[int]]] = {}
+        self.done: dict[str, set[int]] = {}
+        self.limits: dict[str, int] = {}
+
+    def step(self, name: str, who: str, value: int) -> None:
+        self.now += 1
+        getattr(self, name)(who, value)
+
+    def register(self, job_id: str, seed: int) -> None:
+        count = seed % 8 + 1
+        infos = [
+            SheetInfo(job_id, n, POOLS[(seed >> n) % 2], job_priority=seed % 3 + 1)
+            for n in range(1, count + 1)
+        ]
+        needs = {n: {n - 1} for n in range(2, count + 1) if (seed >> n) % 3 == 0}
+        self.slots = {slot for slot in self.slots if slot[0] != job_id}
+        self.needs[job_id], self.done[job_id] = needs, set()
+        self.limits[job_id] = seed % 4 + 1
+        self.queue.register(
+            job_id, infos, needs, now=self.now, max_concurrent=self.limits[job_id], pools={"y": 2}
+        )
+
+    def grant(self, _: str, times: int) -> None:
+        for _ in range(times):
+            share, before = self.queue.hard_cap, self.queue.stats()
+            entry = self.queue.grant(self.now)
+            if entry is None:
+                return
+            job_id, num = entry.info.job_id, entry.info.sheet_num
+            assert before.active < before.max_concurrent
+            running = before.per_job_running.get(job_id, 0)
+            assert running < min(share, self.limits[job_id])
+            assert (job_id, num) not in self.slots
+            assert self.needs[job_id].get(num, set()) <= self.done[job_id]
+            self.slots.add((job_id, num))
+
+    def ahead(self, job_id: str, limit: int) -> None:
+        for entry in self.queue.grant_ahead(job_id, limit):
+            num = entry.info.sheet_num
+            assert self.needs[job_id].get(num, set()) <= self.done[job_id]
+            self.slots.add((job_id, num))
+
+    def release(self, job_id: str, num: int) -> None:
+        self.queue.release(job_id, num)
+        self.slots.discard((job_id, num))
+
+    def complete(self, job_id: str, num: int) -> None:
+        self.queue.complete(job_id, num, True, self.now)
+        self.slots.discard((job_id, num))
+        self.done.setdefault(job_id, set()).add(num)
+
+    def fail(self, job_id: str, num: int) -> None:
+        self.queue.complete(job_id, num, False, self.now)
+        self.slots.discard((job_id, num))
+
+    def requeue(self, job_id: str, num: int) -> None:
+        self.queue.requeue(job_id, num, now=self.now, retries=num)
+        self.slots.discard((job_id, num))
+
+    def deregister(self, job_id: str, _: int) -> None:
+        self.queue.deregister(job_id)
+
+    def forget(self, job_id: str, _: int) -> None:
+        self.queue.forget(job_id)
+        self.slots = {slot for slot in self.slots if slot[0] != job_id}
+
+    def hold(self, job_id: str, _: int) -> None:
+        self.queue.hold(job_id)
+
+    def unhold(self, job_id: str, _: int) -> None:
+        self.queue.unhold(job_id)
+
+    def block(self, pool: str, seconds: int) -> None:
+        self.queue.block(pool, self.now + seconds)
+
+    def unblock(self, pool: str, _: int) -> None:
+        self.queue.unblock(pool)
+
+    def limit(self, _: str, value: int) -> None:
+        self.queue.max_concurrent = value
+
+    def settle(self) -> None:
+        """Lets everything run that can: nothing that may run may stay behind."""
+        self.queue.unblock()
+        self.queue.max_concurrent = 4
+        for job_id in JOBS:
+            self.queue.unhold(job_id)
+        for _ in range(200):
+            for job_id, num in sorted(self.slots):
+                self.complete(job_id, num)
+            self.grant("", 100)
+            if not self.slots:
+                break
+
+
+@given(st.lists(steps, max_size=60))
+def test_no_limit_is_ever_passed_and_nothing_is_forgotten(
+    history: list[tuple[str, str, int]],
+) -> None:
+    watched = Watched()
+    for step in history:
+        watched.step(*step)
+        stats = watched.queue.stats()
+        assert stats.active <= len(watched.slots)
+        assert stats.active == sum(stats.per_job_running.values())
+    watched.settle()
+    stats = watched.queue.stats()
+    assert (stats.queued, stats.active) == (0, 0)
+
+
+@settings(max_examples=25)
+@given(
+    slots=st.integers(1, 6),
+    priority=st.integers(2, 10),
+    rivals=st.integers(1, 8),
+    seed=st.randoms(use_true_random=False),
+)
+def test_no_sheet_starves_whatever_else_arrives(
+    slots: int, priority: int, rivals: int, seed: object
+) -> None:
+    """One job of least urgency against rivals that are renewed for ever."""
+    queue = SheetQueue(slots)
+    queue.register("poor", [SheetInfo("poor", 1, job_priority=priority)])
+    gap = (priority - 1) * 10
+    bound = AGE_STEP_GRANTS * (math.ceil(gap / AGE_POINTS) + 1) + rivals + slots
+    running: list[tuple[str, int]] = []
+    alive = [f"rich{n}" for n in range(rivals)]
+    for job_id in alive:
+        queue.register(job_id, [SheetInfo(job_id, n, job_priority=1) for n in range(1, 4)])
+    fresh = rivals
+    for grants in range(bound + 1):
+        entry = queue.grant(float(grants))
+        while entry is None:
+            job_id, num = running.pop(seed.randrange(len(running)))  # type: ignore[attr-defined]
+            queue.complete(job_id, num, True)
+            if job_id not in queue.stats().per_job_queued:
+                queue.deregister(job_id)
+                name = f"rich{fresh}"
+                fresh += 1
+                queue.register(name, [SheetInfo(name, n, job_priority=1) for n in range(1, 4)])
+            entry = queue.grant(float(grants))
+        if entry.info.job_id == "poor":
+            return
+        running.append((entry.info.job_id, entry.info.sheet_num))
+    pytest.fail(f"not granted within {bound} grants")
+
+
+def cost_of_a_grant(jobs: int, sheets_each: int) -> float:
+    queue = SheetQueue(25)
+    for j in range(jobs):
+        job_id = f"job{j}"
+        queue.register(job_id, [SheetInfo(job_id, n) for n in range(1, sheets_each + 1)])
+    running = []
+    while (entry := queue.grant(0.0)) is not None:
+        running.append(entry.info)
+    best = math.inf
+    for _ in range(3):
+        begin = time.perf_counter()
+        for _ in range(20):
+            info = running.pop(0)
+            queue.complete(info.job_id, info.sheet_num, True)
+            entry = queue.grant(0.0)
+            if entry is not None:
+                running.append(entry.info)
+        best = min(best, time.perf_counter() - begin)
+    return best
+
+
+@pytest.mark.slow
+def test_a_grant_among_a_hundred_thousand_costs_what_it_does_among_a_hundred() -> None:
+    ratios = []
+    for _ in range(5):
+        ratios.append(cost_of_a_grant(1000, 100) / cost_of_a_grant(1, 100))
+        if min(ratios) < 3:
+            return
+    pytest.fail(f"{min(ratios):.1f} times as much")
