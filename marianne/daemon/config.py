@@ -1,0 +1,218 @@
+"""The conductor's configuration: what it knows, and how it is put together.
+
+A value comes from, in this order: a flag, the environment, a profile, the file, the default. The
+environment's names are the fields' in capitals with two underscores for a dot:
+``MARIANNE_RESOURCE_LIMITS__MAX_MEMORY_MB=4096``. The file is ``conductor.yaml`` in the home, else
+in the user's configuration directory; it is read and never written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from marianne.daemon.config_sections import (
+    KeyringConfig,
+    LearningConfig,
+    McpPoolConfig,
+    ObserverConfig,
+    Place,
+    PreflightConfig,
+    ProfilerConfig,
+    ResourceLimitConfig,
+    RetentionConfig,
+    Seconds,
+    Section,
+    SocketConfig,
+    section,
+)
+from marianne.daemon.exceptions import ConfigError
+from marianne.daemon.profiles import PROFILES
+
+if TYPE_CHECKING:
+    from marianne.home import Home
+
+__all__ = ["ConfigError", "DaemonConfig", "Loaded", "ResourceLimitConfig", "load_config"]
+
+VARIABLE_PREFIX = "MARIANNE_"
+PROFILE_VARIABLE = "MARIANNE_PROFILE"
+
+RESTART_ONLY = frozenset({"socket", "pid_file", "state_db_path", "state_backend_type", "log_file"})
+"""Fields that a reload leaves alone: a running conductor has them open."""
+
+WITHOUT_EFFECT = frozenset(
+    {"observer", "profiler", "mcp_pool", "keyring", "default_thinking_method"}
+)
+"""Fields that are accepted because they are documented, and change nothing."""
+
+
+class DaemonConfig(Section):
+    """Everything that can be set on a conductor. Unset places are in its home."""
+
+    resource_limits: ResourceLimitConfig = section(ResourceLimitConfig)
+    socket: SocketConfig = section(SocketConfig)
+    pid_file: Place | None = Field(None, description="The lock and the pids; default: in the home.")
+    max_concurrent_jobs: int = Field(15, ge=1, le=50, description="Jobs that run at one time.")
+    max_concurrent_sheets: int = Field(
+        25, ge=1, le=100, description="Sheets of all jobs that run at one time."
+    )
+    state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
+    state_db_path: Place | None = Field(None, description="The database; default: in the home.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+    log_file: Place | None = Field(None, description="The log; default: in the home.")
+    job_timeout_seconds: Seconds = Field(
+        86_400.0, ge=60, description="A job that runs longer fails, seconds."
+    )
+    shutdown_timeout_seconds: Seconds = Field(
+        300.0, ge=10, description="The longest drain at a stop, seconds."
+    )
+    monitor_interval_seconds: Seconds = Field(
+        15.0, ge=5, description="Between two looks at the resources in use, seconds."
+    )
+    max_job_history: int = Field(1000, ge=10, description="Ended jobs that are kept.")
+    default_thinking_method: str | None = Field(
+        None, description="Accepted for compatibility; without effect."
+    )
+    config_file: Place | None = Field(None, description="The file that was read.")
+    sheet_grace_seconds: Seconds = Field(
+        10.0, ge=0, description="From a sheet's TERM to its KILL, seconds."
+    )
+    orphan_grace_seconds: Seconds = Field(
+        30.0, ge=0, description="A worker goes on so long without a conductor, seconds."
+    )
+    output_limit_mb: int = Field(1024, ge=1, description="Output that is kept of an attempt, MiB.")
+    observer: ObserverConfig = section(ObserverConfig)
+    learning: LearningConfig = section(LearningConfig)
+    profiler: ProfilerConfig = section(ProfilerConfig)
+    preflight: PreflightConfig = section(PreflightConfig)
+    mcp_pool: McpPoolConfig = section(McpPoolConfig)
+    keyring: KeyringConfig = section(KeyringConfig)
+    retention: RetentionConfig = section(RetentionConfig)
+
+    def at(self, home: Home) -> Home:
+        """The home with its files at the places that are set here."""
+        from marianne.home import Home as HomeClass
+
+        return HomeClass(
+            home.path,
+            db=self.state_db_path or home.db,
+            conductor_sock=self.socket.path or home.conductor_sock,
+            pid_file=self.pid_file or home.pid_file,
+            log=self.log_file or home.log,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and for each dotted name where its value comes from.
+
+    ``origins``: *default*, *file*, *profile*, *env* or *flag*. ``notes`` says what a person should
+    know: fields that are set and have no effect.
+    """
+
+    config: DaemonConfig
+    origins: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def load_config(
+    home: Home, path: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> Loaded:
+    """The configuration for ``home``, from every source; ConfigError if one does not fit.
+
+    ``path`` replaces the places where a file is looked for, and must exist. ``flags`` are values
+    by dotted name (``resource_limits.max_memory_mb``), those that are None are not set; ``profile``
+    names a profile.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    named = given.pop("profile", None)
+    profile = str(named) if named is not None else os.environ.get(PROFILE_VARIABLE) or None
+    file, found_by = _find(home, path)
+    variables = _variables()
+    if file is None and profile is None and not variables and not given:
+        # What DaemonConfig() gives, without building its validator: a third of a start's time here.
+        config = DaemonConfig.model_construct()
+        return Loaded(config, dict.fromkeys(_names(config), "default"))
+    from marianne.daemon import config_file
+
+    layers: list[config_file.Layer] = []
+    if file is not None:
+        layers.append(config_file.read(file))
+        layers.append(config_file.Layer(found_by, {"config_file": str(file)}))
+    if profile is not None:
+        layers.append(config_file.Layer("profile", config_file.profile(profile, PROFILES)))
+    layers.append(config_file.Layer("env", variables))
+    layers.append(config_file.Layer("flag", given))
+    config, set_by = config_file.merge(layers)
+    names = list(_names(config))
+    return Loaded(
+        config,
+        {name: config_file.origin(name, set_by) for name in names},
+        config_file.notes(set_by, WITHOUT_EFFECT),
+    )
+
+
+def changed(old: DaemonConfig, new: DaemonConfig) -> tuple[list[str], list[str]]:
+    """The dotted names that differ: those a reload can apply, and those that need a restart."""
+    before, after = dict(_values(old)), dict(_values(new))
+    differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    differ = [name for name in differ if name != "config_file"]
+    later = [name for name in differ if name.split(".")[0] in RESTART_ONLY]
+    return [name for name in differ if name not in later], later
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that sets the field of this dotted name."""
+    return VARIABLE_PREFIX + name.upper().replace(".", "__")
+
+
+def _find(home: Home, path: Path | None) -> tuple[Path | None, str]:
+    """The file to read, and what named it."""
+    if path is not None:
+        return Path(os.path.abspath(path)), "flag"
+    given = os.environ.get(variable_of("config_file"))
+    if given:
+        return Path(os.path.abspath(os.path.expanduser(given))), "env"
+    # What platformdirs says for Linux, without its import: every start comes through here.
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    user = base if os.path.isabs(base) else os.path.expanduser("~/.config")
+    places = (home.config_file, Path(user, "marianne", "conductor.yaml"))
+    return next((place for place in places if os.path.lexists(place)), None), "default"
+
+
+def _variables() -> dict[str, str]:
+    """Fields by dotted name that the environment sets. Other variables may begin alike."""
+    if not any(name.startswith(VARIABLE_PREFIX) for name in os.environ):
+        return {}
+    known = {variable_of(name): name for name in _fields(DaemonConfig) if name != "config_file"}
+    return {known[name]: value for name, value in os.environ.items() if name in known}
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The dotted names of all fields that hold a value and no section."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from _fields(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _values(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _names(section: BaseModel) -> Iterator[str]:
+    return (name for name, _ in _values(section))
