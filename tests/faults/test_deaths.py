@@ -41,7 +41,7 @@ setsid sleep 600 &                               # one in a session of its own
 env -i setsid -f sleep 600                       # one that shed group, session, environment
 for i in $(seq 10); do (for j in $(seq 20); do sleep 600 & done; wait) & done   # a tree of 200
 """
-COUNT = 207
+COUNT = 219
 UNSET = """
 subcommand auto_approve_flag output_format_flag output_format_value model_flag timeout_flag
 working_dir_flag prompt_flag stdin_sentinel allowed_tools_flag system_prompt_flag mcp_config_flag
@@ -146,7 +146,7 @@ class House:
 
     def is_worker(self, pid: int) -> bool:
         try:
-            return b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            return b"multiprocessing" in Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return False
 
