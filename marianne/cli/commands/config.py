@@ -1,18 +1,23 @@
-"""``marianne config show``."""
+"""``marianne config show|check``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from marianne.cli.errors import CliError
 from marianne.cli.options import Verb, VerbGroup, json_option
 from marianne.cli.render.facts import text_of
-from marianne.cli.render.out import note, print_json
+from marianne.cli.render.out import note, print_json, say
+from marianne.cli.render.problems import print_warnings
 from marianne.cli.render.table import Cell, print_table
 from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.daemon.config import Loaded
 
 
 @click.group("config", cls=VerbGroup)
@@ -44,14 +49,48 @@ def show(session: Session, origin: bool, as_json: bool) -> None:
         note("(no conductor runs: this is what one would start with)")
 
 
+@command.command("check")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@json_option
+@click.pass_obj
+def check(session: Session, file: Path | None, as_json: bool) -> None:
+    """Check a configuration without using it.
+
+    FILE is the one that a conductor of this home would read, unless it is given. Exit code 2 when
+    something does not fit.
+    """
+    loaded = _load(session, file)
+    if as_json:
+        print_json({"valid": True, "warnings": loaded.notes})
+    else:
+        print_warnings(loaded.notes)
+        say("valid")
+
+
 def _would_be(session: Session) -> dict[str, Any]:
+    loaded = _load(session, None)
+    return {"config": loaded.config.model_dump(mode="json"), "origin": dict(loaded.origins)}
+
+
+def _load(session: Session, file: Path | None) -> Loaded:
     from marianne.daemon.config import ConfigError, load_config
 
     try:
-        loaded = load_config(session.home)
+        return load_config(session.home, file)
     except ConfigError as error:
-        raise CliError("invalid_config", str(error)) from None
-    return {"config": loaded.config.model_dump(mode="json"), "origin": dict(loaded.origins)}
+        problems = [
+            {
+                "file": problem.source,
+                "line": problem.line or None,
+                "column": problem.column or None,
+                "path": problem.field,
+                "message": problem.message,
+                "hint": problem.hint,
+            }
+            for problem in error.problems
+        ]
+        message = "the configuration does not fit:"
+        raise CliError("invalid_config", message, data={"problems": problems}) from None
 
 
 def _origin(word: str) -> Cell:

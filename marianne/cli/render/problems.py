@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from marianne.cli.errors import CliError
@@ -28,7 +29,7 @@ def print_error(error: CliError) -> None:
         note(f"{_label('hint', 'cyan')}  {clean(error.hint)}")
 
 
-def print_warnings(warnings: list[str]) -> None:
+def print_warnings(warnings: Iterable[str]) -> None:
     """One line each, on standard error."""
     for warning in warnings:
         note(f"{_label('warning', 'yellow')} {clean(' '.join(warning.split()))}")

@@ -132,3 +132,21 @@ def test_completion_completes_job_ids(marianne, conductor, monkeypatch) -> None:
     monkeypatch.setenv("COMP_WORDS", "marianne status w")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert marianne().out.split() == ["plain,word-count", "plain,wc"]
+
+
+def test_config_show_says_what_a_conductor_would_start_with(marianne, home) -> None:
+    home.config_file.write_text("max_concurrent_jobs: 7\n")
+    told = marianne("config", "show", "--origin", "--json")
+    assert told.json["config"]["max_concurrent_jobs"] == 7
+    assert told.json["origin"]["max_concurrent_jobs"] == "file"
+    assert marianne("config", "check").out == "valid\n"
+
+
+def test_config_check_names_file_line_and_field(marianne, home) -> None:
+    home.config_file.write_text("max_concurrent_jobs: 7\nmax_concurent_sheets: 2\n")
+    told = marianne("config", "check")
+    assert told.code == 2
+    assert f"{home.config_file}:2:1: max_concurent_sheets: " in told.err
+    assert "max_concurrent_sheets" in told.err
+    seen = marianne("config", "check", "--json").json["error"]
+    assert (seen["code"], seen["problems"][0]["line"]) == ("invalid_config", 2)
