@@ -114,7 +114,8 @@ class Mailbox:
     def wait(self, user_lane: bool) -> None:
         """Returns when a lane that counts has a message. For the owner only."""
         with self._lock:
-            if self.system or (user_lane and self.user):
+            # Closed by a kill: nobody would wake us.
+            if self._closed or self.system or (user_lane and self.user):
                 return
             self.waiting = True
             if self._told_high and not self.user:

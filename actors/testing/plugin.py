@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-DEFAULT_SEEDS = 300
+DEFAULT_SEEDS = 200
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

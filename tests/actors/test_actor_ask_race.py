@@ -90,7 +90,7 @@ def test_no_ask_is_lost_when_threads_change_between_any_two_lines(
     def scenario(sim: Simulation) -> None:
         asks_while(sim, sim.system.spawn(Echo), end)
 
-    explore(scenario, seeds[:1000] if len(seeds) > 1 else seeds, lines=True)
+    explore(scenario, seeds, lines=True)
 
 
 def test_without_the_lock_of_close_and_drain_the_loss_is_found_within_a_thousand_seeds() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from otp_model import Model, Row
@@ -53,6 +54,7 @@ def answer(operation: Callable[[], object]) -> str:
     return "ok"
 
 
+@pytest.mark.slow
 @settings(max_examples=HISTORIES, deadline=None)
 @given(
     flags,
