@@ -1,4 +1,4 @@
-"""Makes scoreplay importable in this directory's tests."""
+"""Lets this directory's tests use one another's tables."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""The scores of this directory and of examples/ under the real conductor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_broken import BROKEN, EXPECT
+from test_scores import SCORES, expectations
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# What each example has to show: the number of sheets, and the attempts where it takes several.
+EXPECTED: dict[str, tuple[int, dict[str, int]]] = {
+    "hello": (8, {"fetch": 2, "draft": 2}),
+    "sort-large-file": (7, {}),
+    "sales-reports": (5, {"report-3": 3}),
+    "movements": (5, {}),
+    "build-package": (9, {}),
+}
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The program, with one conductor for all tests of this file."""
+    home = tmp_path_factory.mktemp("m") / "home"
+    environ = {**os.environ, "MARIANNE_HOME": str(home), "NO_COLOR": "1"}
+    program = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*program, *arguments],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    assert run("start").returncode == 0
+    yield run
+    stopped = run("stop", "--force")
+    assert stopped.returncode == 0, stopped.stderr
+
+
+def play(marianne: Run, score: Path, workspace: Path) -> dict[str, Any]:
+    """Runs a score to its end and returns what ``status --json`` says of it."""
+    job = workspace.name.replace("_", "-")
+    ran = marianne("run", score, "--workspace", workspace, "--id", job, "--wait")
+    status = marianne("status", job, "--json")
+    assert ran.returncode == 0, (ran.stdout, ran.stderr, status.stdout)
+    found: dict[str, Any] = json.loads(status.stdout)
+    assert found["status"] == "completed"
+    return found
+
+
+@pytest.mark.parametrize("path", SCORES, ids=[path.stem for path in SCORES])
+def test_a_score_runs_to_completion(marianne: Run, path: Path, tmp_path: Path) -> None:
+    expected = expectations(path)
+    found = play(marianne, path, tmp_path / f"s{path.stem}")
+    assert len(found["sheets"]) == expected["sheets"]
+    if "statuses" in expected:
+        assert [sheet["status"] for sheet in found["sheets"]] == expected["statuses"]
+    if "attempts" in expected:
+        assert [sheet["attempt"] for sheet in found["sheets"]] == expected["attempts"]
+
+
+def test_every_example_is_tried() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_runs_to_completion(marianne: Run, name: str, tmp_path: Path) -> None:
+    sheets, several = EXPECTED[name]
+    found = play(marianne, EXAMPLES / f"{name}.yaml", tmp_path / f"e-{name}")
+    assert len(found["sheets"]) == sheets
+    attempts = {s["name"]: s["attempt"] for s in found["sheets"] if s["attempt"] > 1}
+    assert attempts == several
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
+def test_a_broken_score_is_refused(marianne: Run, path: Path) -> None:
+    match = EXPECT.match(path.read_text())
+    assert match is not None
+    refused = marianne("run", path, "--wait", "--id", f"broken-{path.stem}")
+    assert refused.returncode == 2, (refused.stdout, refused.stderr)
+    assert f"{path}:{match[1]}:{match[2]}:" in refused.stderr
+
+
+def test_a_refused_score_leaves_no_job(marianne: Run) -> None:
+    assert marianne("run", BROKEN[0], "--id", "broken-again").returncode == 2
+    assert marianne("status", "broken-again").returncode == 4
+    jobs = json.loads(marianne("list", "--all", "--limit", "500", "--json").stdout)
+    assert not [job["job_id"] for job in jobs if job["job_id"].startswith("broken-")]
