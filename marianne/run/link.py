@@ -21,7 +21,7 @@ PROTOCOL = 1
 # While more sheets wait in the worker their results travel together: ten times fewer messages,
 # transactions and wake-ups all the way up.
 LINGER_SECONDS = 0.01
-RESEND_SECONDS = 5.0
+RESEND_SECONDS = 3.0
 # Results in one message: with all their checks they stay far below the size of a frame.
 CHUNK = 100
 HELLO_FIRST, HELLO_LONGEST = 0.1, 2.0
