@@ -39,8 +39,8 @@ class SheetEntry:
     """A sheet in the queue. Smaller goes first: by ``priority``, then by ``submitted_at``.
 
     ``submitted_at`` is when it became ready, in the scheduler's time. ``rate_limit_skip_count``
-    counts how often its turn came while its instrument was limited; a sheet is never dropped
-    for it.
+    stays 0: the turn of a sheet whose instrument is limited never comes, so it is never skipped,
+    and never dropped for it.
     """
 
     priority: float
