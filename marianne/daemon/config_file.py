@@ -254,7 +254,7 @@ def _expected(path: _Path, item: ErrorDetails) -> str:
     if kind.startswith(("greater", "less")) and bounds:
         text = f"must be {bounds}"
     elif bounds and text.endswith("number"):
-        text = f"{text} {bounds}"
+        text = f"{text} {bounds}" if bounds.startswith("from") else f"{text}, {bounds}"
     if not text:
         text = item["msg"][:1].lower() + item["msg"][1:]
     return text if kind.endswith("too_short") else f"{text}, not {_shown(value)}"
