@@ -14,6 +14,9 @@ from marianne.cli.start import start_conductor
 ASK_SECONDS = 5.0
 """How long a conductor has to take the request before it is told by a signal."""
 
+SLICE_SECONDS = 0.25
+"""After this much silence it is looked whether the conductor is still there."""
+
 
 def end_conductor(
     session: Session, mode: str, drain_seconds: float | None, until: float | None
@@ -52,14 +55,24 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
 
 
 def _ask(session: Session, mode: str, drain_seconds: float | None) -> None:
+    """Asks; one request in short slices, for a conductor that ends at once may answer nobody."""
     params = {"mode": mode, "drain_seconds": drain_seconds}
-    try:
-        session.request("daemon.shutdown", params, deadline=ASK_SECONDS)
-    except CliError as error:
-        if error.code not in ("deadline", "unavailable", "no_conductor", "shutting_down"):
-            raise
-        if mode != "restart":
-            _signal(session, times=2 if mode == "force" else 1)
+    request_id = os.urandom(16).hex()
+    asked = session.holder()
+    until = time.monotonic() + ASK_SECONDS
+    while asked is not None and session.holder() == asked:
+        try:
+            session.request(
+                "daemon.shutdown", params, deadline=SLICE_SECONDS, request_id=request_id
+            )
+            return
+        except CliError as error:
+            if error.code not in ("deadline", "unavailable", "no_conductor", "shutting_down"):
+                raise
+        if time.monotonic() >= until:
+            if mode != "restart":
+                _signal(session, times=2 if mode == "force" else 1)
+            return
 
 
 def _signal(session: Session, times: int) -> None:
