@@ -16,7 +16,7 @@ from types import TracebackType
 from marianne.state.apply import Batch
 from marianne.state.changes import Change
 from marianne.state.connection import connect_writer, named_errors, what_to_do
-from marianne.state.errors import DatabaseCorrupt, Refused
+from marianne.state.errors import DatabaseCorrupt, Refused, StoreError
 from marianne.state.migrations import migrate
 from marianne.state.models import Event
 from marianne.state.retention import Retained, RetentionPolicy, retain
@@ -33,11 +33,11 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        with named_errors(self.path):
-            try:
+        try:
+            with named_errors(self.path):
                 self._connection = connect_writer(self.path)
-            except OSError as error:
-                raise sqlite3.OperationalError(f"{error.strerror}") from error
+        except OSError as error:
+            raise StoreError(f"cannot open {self.path}: {error.strerror}") from error
         try:
             with named_errors(self.path):
                 self._check()
@@ -103,8 +103,9 @@ class Database:
                 )
                 kept = retain(self._connection, policy, now)
                 self._execute("COMMIT")
-                # Gives freed pages back in small steps; a full vacuum would stop the conductor.
-                self._connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+                # Gives freed pages back in small steps; a full vacuum would stop the conductor. By
+                # executescript, because execute() takes one step of it, which frees one page.
+                self._connection.executescript("PRAGMA incremental_vacuum(2000)")
             except BaseException:
                 self._undo()
                 raise

@@ -1,0 +1,93 @@
+"""What is too old or too much is forgotten, in small steps, and never of a live job."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from statekit import NOW, event, job
+
+from marianne.state import retention
+from marianne.state.changes import RememberReply
+from marianne.state.database import Database
+from marianne.state.models import JobStatus
+from marianne.state.reader import Reader
+from marianne.state.retention import RetentionPolicy
+
+FOR_EVER = RetentionPolicy(event_age=None, event_bytes=None, reply_age=1e9)
+
+
+def seqs(reader: Reader) -> Sequence[int]:
+    return [e.seq for e in reader.events_since(0)]
+
+
+def test_events_go_by_age_except_those_of_live_jobs(database: Database, reader: Reader) -> None:
+    database.write([job("done", status=JobStatus.COMPLETED), job("live", status=JobStatus.PAUSED)])
+    database.write([event("done"), event("live"), event(None), event("done", ts=NOW + 100)])
+    kept = database.retain(RetentionPolicy(event_age=50, event_bytes=None), NOW + 60)
+    assert seqs(reader) == [2, 4]
+    assert (kept.events, kept.more) == (2, False)
+
+
+def test_events_go_by_size_oldest_first(database: Database, reader: Reader) -> None:
+    database.write([job("done", status=JobStatus.FAILED)])
+    database.write([event("done", text="x" * 1000) for _ in range(10)])
+    database.retain(RetentionPolicy(event_age=None, event_bytes=3500), NOW)
+    assert seqs(reader) == [8, 9, 10]
+
+
+def test_an_event_over_the_limit_alone_goes_too(database: Database, reader: Reader) -> None:
+    database.write([event(None, text="x" * 1000)])
+    database.retain(RetentionPolicy(event_age=None, event_bytes=10), NOW)
+    assert seqs(reader) == []
+
+
+def test_numbers_grow_even_when_all_events_are_forgotten(path: Path) -> None:
+    with Database(path) as database:
+        database.write([event(None), event(None)])
+        database.retain(RetentionPolicy(event_age=1), NOW + 10)
+    with Database(path) as database:
+        assert [e.seq for e in database.write([event(None)])] == [3]
+
+
+def test_a_jobs_chain_of_events_goes_on_over_retention(database: Database) -> None:
+    database.write([job("a", status=JobStatus.COMPLETED), event("a")])
+    database.retain(RetentionPolicy(event_age=1), NOW + 10)
+    assert [(e.seq, e.prev) for e in database.write([event("a")])] == [(2, 1)]
+
+
+def test_replies_go_by_age(database: Database, reader: Reader) -> None:
+    database.write([RememberReply("old", b"1", NOW), RememberReply("new", b"2", NOW + 50)])
+    kept = database.retain(RetentionPolicy(reply_age=20), NOW + 60)
+    assert kept.replies == 1
+    assert reader.reply("old") is None
+    assert reader.reply("new") == b"2"
+
+
+def test_without_limits_everything_stays(database: Database, reader: Reader) -> None:
+    database.write([event(None)])
+    kept = database.retain(FOR_EVER, NOW * 2)
+    assert (kept.events, kept.replies, kept.more) == (0, 0, False)
+    assert seqs(reader) == [1]
+
+
+def test_one_call_forgets_a_bounded_number(
+    database: Database, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 10)
+    database.write([event(None) for _ in range(25)])
+    policy = RetentionPolicy(event_age=1, event_bytes=1)
+    calls = []
+    while not calls or calls[-1].more:
+        calls.append(database.retain(policy, NOW + 10))
+    assert [call.events for call in calls] == [10, 10, 5]
+    assert seqs(reader) == []
+
+
+def test_the_file_gets_smaller_again(database: Database, path: Path) -> None:
+    database.write([event(None, text="x" * 1000) for _ in range(3000)])
+    database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    before = path.stat().st_size
+    while database.retain(RetentionPolicy(event_age=1), NOW + 10).more:
+        pass
+    database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert path.stat().st_size < before / 4
