@@ -1,6 +1,8 @@
 """Which source wins, what each value's origin is, and what is said of a value that is wrong."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -302,3 +304,16 @@ def test_an_old_configuration_still_loads(home: Home) -> None:
     assert "default" not in loaded.origins.values()
     assert loaded.config.resource_limits.max_memory_mb == 4096
     assert loaded.config.mcp_pool.servers["tools"].command == "mcp-server --stdio"
+
+
+def test_a_start_on_the_defaults_pays_for_no_file_and_no_validator(home: Home) -> None:
+    code = (
+        "import sys\n"
+        "from marianne.daemon.config import DaemonConfig, load_config\n"
+        "from marianne.home import Home\n"
+        f"load_config(Home({str(home.path)!r}))\n"
+        "heavy = {'yaml', 'marianne.score', 'marianne.daemon.config_file', 'difflib'}\n"
+        "print(sorted(heavy & set(sys.modules)), DaemonConfig.__pydantic_complete__)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[] False\n"
