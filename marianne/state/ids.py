@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import count
 
 LONGEST = 63
 
@@ -24,12 +23,26 @@ def from_name(name: str) -> str:
 
 
 def next_free(wanted: str, taken: Callable[[str], bool]) -> str:
-    """``wanted``, or the first of ``wanted-2``, ``wanted-3``, … that is not taken."""
+    """``wanted``, or ``wanted-2``, ``wanted-3``, … : a free one whose forerunner is taken.
+
+    Asks about a number of ids that grows with the logarithm of how many are taken. Where ids in
+    between are free (a person chose ``wanted-57``) it need not be the first free one.
+    """
     if not taken(wanted):
         return wanted
-    for number in count(2):
-        suffix = f"-{number}"
-        candidate = wanted[: LONGEST - len(suffix)] + suffix
-        if not taken(candidate):
-            return candidate
-    raise AssertionError("unreachable")
+    last_taken, free = 1, 2
+    while taken(numbered(wanted, free)):
+        last_taken, free = free, free * 2
+    while free - last_taken > 1:
+        middle = (last_taken + free) // 2
+        if taken(numbered(wanted, middle)):
+            last_taken = middle
+        else:
+            free = middle
+    return numbered(wanted, free)
+
+
+def numbered(wanted: str, number: int) -> str:
+    """``wanted-number``, cut in the middle where that would be too long."""
+    suffix = f"-{number}"
+    return wanted[: LONGEST - len(suffix)] + suffix
