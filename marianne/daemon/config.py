@@ -52,7 +52,7 @@ WITHOUT_EFFECT = frozenset(
 
 
 class DaemonConfig(Section):
-    """Everything that can be set on a conductor. Unset places are in its home."""
+    """Everything that can be set on a conductor. A place that is None is in its home."""
 
     resource_limits: ResourceLimitConfig = section(ResourceLimitConfig)
     socket: SocketConfig = section(SocketConfig)
@@ -127,6 +127,7 @@ def load_config(
 ) -> Loaded:
     """The configuration for ``home``, from every source; ConfigError if one does not fit.
 
+    Places that nobody set are those of the home.
     ``path`` replaces the places where a file is looked for, and must exist. ``flags`` are values
     by dotted name (``resource_limits.max_memory_mb``), those that are None are not set; ``profile``
     names a profile.
@@ -138,7 +139,7 @@ def load_config(
     variables = _variables()
     if file is None and profile is None and not variables and not given:
         # What DaemonConfig() gives, without building its validator: a third of a start's time here.
-        config = DaemonConfig.model_construct()
+        config = _placed(DaemonConfig.model_construct(), home)
         return Loaded(config, dict.fromkeys(_names(config), "default"))
     from marianne.daemon import config_file
 
@@ -150,11 +151,11 @@ def load_config(
         layers.append(config_file.Layer("profile", config_file.profile(profile, PROFILES)))
     layers.append(config_file.Layer("env", variables))
     layers.append(config_file.Layer("flag", given))
-    config, set_by = config_file.merge(layers)
-    names = list(_names(config))
+    merged, set_by = config_file.merge(layers)
+    config = _placed(merged, home)
     return Loaded(
         config,
-        {name: config_file.origin(name, set_by) for name in names},
+        {name: config_file.origin(name, set_by) for name in _names(config)},
         config_file.notes(set_by, WITHOUT_EFFECT),
     )
 
@@ -171,6 +172,19 @@ def changed(old: DaemonConfig, new: DaemonConfig) -> tuple[list[str], list[str]]
 def variable_of(name: str) -> str:
     """The environment variable that sets the field of this dotted name."""
     return VARIABLE_PREFIX + name.upper().replace(".", "__")
+
+
+def _placed(config: DaemonConfig, home: Home) -> DaemonConfig:
+    places = config.at(home)
+    socket = config.socket.model_copy(update={"path": places.conductor_sock})
+    return config.model_copy(
+        update={
+            "socket": socket,
+            "pid_file": places.pid_file,
+            "state_db_path": places.db,
+            "log_file": places.log,
+        }
+    )
 
 
 def _find(home: Home, path: Path | None) -> tuple[Path | None, str]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 
 def _expanded(path: Path) -> Path:
@@ -29,6 +37,13 @@ def _octal(value: Any) -> Any:
     return value
 
 
+Mode = Annotated[
+    int,
+    BeforeValidator(_octal),
+    # Written as it is read: nobody knows 384.
+    PlainSerializer(oct, when_used="json"),
+    Field(json_schema_extra={"type": ["integer", "string"]}),
+]
 Place = Annotated[Path, Field(strict=False), AfterValidator(_expanded)]
 Outcome = Literal["success", "failure"]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
@@ -64,9 +79,7 @@ class SocketConfig(Section):
     path: Place | None = Field(
         None, description="The request socket; default: conductor.sock in the home."
     )
-    permissions: Annotated[int, BeforeValidator(_octal)] = Field(
-        0o600, ge=0, le=0o777, description="Mode of the sockets, octal."
-    )
+    permissions: Mode = Field(0o600, ge=0, le=0o777, description="Mode of the sockets, octal.")
     backlog: int = Field(
         5, ge=1, description="Connections that wait to be accepted; at least what ZeroMQ needs."
     )

@@ -165,6 +165,7 @@ def test_a_zero_threshold_disables_its_side() -> None:
 def test_octal_text_is_a_mode() -> None:
     found = DaemonConfig.model_validate({"socket": {"permissions": "0o640"}})
     assert found.socket.permissions == 0o640
+    assert found.model_dump(mode="json")["socket"]["permissions"] == "0o640"
 
 
 def test_a_path_may_begin_with_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,15 @@ def test_without_any_source_everything_is_a_default(home: Home) -> None:
     assert loaded.config.model_dump()["max_concurrent_jobs"] == 15
 
 
+def test_places_that_nobody_set_are_those_of_the_home(home: Home) -> None:
+    for loaded in (load_config(home), load(home, "log_file: /var/log/m.log")):
+        assert loaded.config.socket.path == home.conductor_sock
+        assert loaded.config.state_db_path == home.db
+        assert loaded.config.pid_file == home.pid_file
+        assert loaded.origins["pid_file"] == "default"
+    assert loaded.config.log_file == Path("/var/log/m.log")
+
+
 def test_every_value_has_an_origin(home: Home) -> None:
     assert set(load(home, "log_level: debug").origins) == set(load_config(home).origins)
     home.config_file.unlink()
