@@ -1,12 +1,8 @@
-"""What a supervisor's state machine wants done, as data, and what it remembers of a child.
-
-The effects are not frozen: that would make each several times as slow to build.
-"""
+"""What a supervisor's state machine wants done, as data, and what it remembers of a child."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from actors.reasons import ExitReason
@@ -49,8 +45,7 @@ class Child:
         self.token += 1
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a Start: a ref; or none and the reason; or none of both: it ignored."""
 
     ref: Any = None
@@ -65,24 +60,21 @@ def ignored(outcome: Outcome) -> bool:
     return outcome.ref is None and outcome.reason is None
 
 
-@dataclass(slots=True)
-class Start:
+class Start(NamedTuple):
     """Start the child and wait for its acknowledgement. Answered with an Outcome."""
 
     child: Child
     restart: bool
 
 
-@dataclass(slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Stop these at once, wait for the evidence. Answered with their exit reasons, in order."""
 
     specs: tuple[ChildSpec, ...]
     refs: tuple[Any, ...]
 
 
-@dataclass(slots=True)
-class Retry:
+class Retry(NamedTuple):
     """Send yourself a message that calls `retry(child.key, token)`, after `delay` seconds."""
 
     child: Child
@@ -90,8 +82,7 @@ class Retry:
     delay: float
 
 
-@dataclass(slots=True)
-class Report:
+class Report(NamedTuple):
     """Say what happened."""
 
     kind: ReportKind
@@ -99,15 +90,13 @@ class Report:
     reason: ExitReason
 
 
-@dataclass(slots=True)
-class Forget:
+class Forget(NamedTuple):
     """The child is no longer one; nothing of it needs to be remembered."""
 
     child: Child
 
 
-@dataclass(slots=True)
-class Exit:
+class Exit(NamedTuple):
     """End the supervisor for this reason."""
 
     reason: ExitReason

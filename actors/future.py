@@ -7,8 +7,7 @@ the answer there, then empties the list. Each waiter is popped by exactly one of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from actors.current import current
 from actors.errors import ActorDied, AskTimeout
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(NamedTuple, Generic[T]):
     """How a future ended: `value`, or the `error` instead of it."""
 
     value: T | None = None

@@ -7,8 +7,7 @@ waits only for the message in hand.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.errors import NoSuchActor
 from actors.future import Future
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """A question for the system lane."""
 
     future: Future[Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -99,8 +99,7 @@ def _describe(error: BaseException | None) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-@dataclass(slots=True)
-class Down:
+class Down(NamedTuple):
     """An actor you monitor has ended. Sent once, after its `on_stop` has returned.
 
     Of a name that nobody had, it comes at once with the reason `NO_ACTOR` and no `ref`.

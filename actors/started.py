@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from actors.reasons import ExitReason
@@ -13,15 +12,13 @@ class Ignore:
     """Return `Ignore()` from `on_start` to say: not now, and that is no failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(NamedTuple):
     """Return `Info(value)` from `on_start` to hand `value` to the starter as `ref.info`."""
 
     value: Any
 
 
-@dataclass(slots=True)
-class Started:
+class Started(NamedTuple):
     """The acknowledgement that a starter waits for."""
 
     outcome: Literal["ok", "ignore", "error"]
