@@ -18,10 +18,9 @@ from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
 from marianne.daemon.log import get_logger
 from marianne.daemon.reaper import end_worker
-from marianne.daemon.refusal import not_found
+from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import WRITE_DEADLINE, Store
-from marianne.score.pack import unpack_plan
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
@@ -139,11 +138,16 @@ class Admission(Actor):
         """A job's actors cannot be kept alive: the job fails, alone."""
         log.error("job_gave_up", job_id=job_id, cause=cause)
         self._context.failures.note(time.monotonic())
-        machine = self._machine(job_id)
-        end_worker(self._context, machine.job)
-        step = machine.give_up(f"supervisor gave up: {cause}", time.time())
+        cause, now = f"supervisor gave up: {cause}", time.time()
+        end_worker(self._context, self._live[job_id].row)
+        try:
+            changes = self._machine(job_id).give_up(cause, now).changes
+        except Refused:
+            # Not even its plan can be read: the job's own row is all that there is to close.
+            fields = {"status": JobStatus.FAILED, "finished_at": now, "error": cause}
+            changes = [UpdateJob(job_id, fields)]
         self._context.scheduler.tell(GlobalSheetScheduler.forget_job, job_id)
-        self.pipe(self._write(step.changes), self.gave_up, job_id)
+        self.pipe(self._write(changes), self.gave_up, job_id)
 
     def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
         """The failure of a job that gave up is on disk."""
@@ -171,7 +175,7 @@ class Admission(Actor):
         if job is None:
             raise not_found(job_id)
         rows = {row.num: row for row in self._reader.sheets(job_id)}
-        return JobMachine(unpack_plan(self._reader.plan(job_id)), job, rows, random.random)
+        return JobMachine(queries.plan_of(self._reader, job_id), job, rows, random.random)
 
     def _write(self, changes: Sequence[Change]) -> Any:
         return self._context.store.within(WRITE_DEADLINE).call(Store.write, changes)

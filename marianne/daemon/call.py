@@ -36,10 +36,20 @@ class Call:
             raise Refused("not_found", str(error), hint="give more of the id") from None
 
 
-def error_of(error: BaseException) -> Refused:
-    """The coded error that a client sees for what went wrong in a handler or an actor."""
+def error_of(error: BaseException, call: Call) -> Refused:
+    """The coded error that a client sees for what went wrong in a handler or an actor.
+
+    An actor that dies while a request waits for it is retried by the client, once: the second
+    death under the same id may be the request's own doing, and must not go on.
+    """
     if isinstance(error, Refused):
         return error
+    if isinstance(error, ActorDied) and call.context.deaths.again(call.request_id):
+        return Refused(
+            "internal",
+            f"a part of the conductor failed twice on this request: {error}",
+            hint="its log says more: `marianne logs`",
+        )
     if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
         return Refused("unavailable", "the conductor is restarting a part of itself")
     if isinstance(error, AskTimeout):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actors import Handle, System
+from marianne.daemon.deaths import Deaths
 from marianne.daemon.failures import FailureRate
 from marianne.daemon.resources import Resources
 
@@ -74,6 +75,7 @@ class Context:
     stop: StopRequest
     resources: Resources
     failures: FailureRate = field(default_factory=FailureRate)
+    deaths: Deaths = field(default_factory=Deaths)
     origins: Mapping[str, str] = field(default_factory=dict)
     heart_pid: int | None = None
     heart_lost: bool = False

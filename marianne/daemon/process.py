@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-PRELOAD = ["marianne.run.worker", "marianne.daemon.parse_child"]
+PRELOAD = ["marianne.run.worker", "marianne.daemon.parse_child", "marianne.score.sandbox"]
 """Imported once, in the forkserver: a worker then starts in milliseconds."""
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
@@ -245,11 +245,11 @@ def _heard(event: SystemEvent, context: Context) -> None:
     """Logs what happens in the tree, and tells clients; ends the conductor with its root."""
     told = _TOLD.get(event.kind)
     if event.kind == "crashed":
-        log.error("actor_crashed", name=event.name, error=event.detail, traceback=event.traceback)
+        log.error("actor_crashed", name=event.name, error=event.error, traceback=event.traceback)
     elif told:
-        log.warning(told.replace(".", "_"), name=event.name, detail=event.detail)
+        log.warning(told.replace(".", "_"), name=event.name, detail=event.error or event.detail)
     if told:
-        data = {"name": event.name, "error": event.detail}
+        data = {"name": event.name, "error": event.error or event.detail}
         context.store.tell(Store.write, [AddEvent(None, None, told, data, time.time())])
     if event.kind == "gave_up" and event.name == "root":
         context.stop.ask("failed")

@@ -11,7 +11,8 @@ from typing import Any
 from marianne.daemon import wire
 from marianne.daemon.context import Context
 from marianne.daemon.refusal import Refused, not_found
-from marianne.score.pack import unpack_plan
+from marianne.score.pack import PlanFormatError, unpack_plan
+from marianne.score.plan import Plan
 from marianne.state.models import TERMINAL_JOB, JobStatus
 from marianne.state.reader import JobFilter, Reader
 from marianne.state.rows import JobView
@@ -29,10 +30,22 @@ def summary(reader: Reader, job_id: str) -> dict[str, Any]:
     return wire.job_map(view.row, view.counts.progress())
 
 
+def plan_of(reader: Reader, job_id: str) -> Plan:
+    """The plan of a job. Refuses one that cannot be read, instead of ending whoever asks."""
+    try:
+        return unpack_plan(reader.plan(job_id))
+    except PlanFormatError as error:
+        raise Refused(
+            "internal",
+            f"the stored plan of job {job_id} cannot be read: {error}",
+            hint="submit its score again under another id",
+        ) from None
+
+
 def status(reader: Reader, job_id: str, first: int, last: int) -> dict[str, Any]:
     """A job with its sheets ``first`` to ``last`` (1-based)."""
     top = summary(reader, job_id)
-    plan = unpack_plan(reader.plan(job_id))
+    plan = plan_of(reader, job_id)
     rows = {row.num: row for row in reader.sheets(job_id)}
     nums = range(max(1, first), min(last, len(plan.sheets)) + 1)
     return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}

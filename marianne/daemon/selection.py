@@ -53,7 +53,7 @@ def each(
         if outcome.error is None:
             entry = {"job_id": job_id, **(outcome.value or {}), "ok": True, "error": None}
         else:
-            refusal = error_of(outcome.error)
+            refusal = error_of(outcome.error, call)
             told = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
             entry = {"job_id": job_id, "ok": False, "error": told}
         with lock:

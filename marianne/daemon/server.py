@@ -50,6 +50,8 @@ class Server(Actor):
 
     def request(self, request: Request, responder: Responder) -> None:
         """Handles one request; every path ends in exactly one answer."""
+        remaining = max(0.001, responder.remaining())
+        call = Call(self._context, self._reader, request.id, remaining)
         try:
             handler = handlers.find(request.method)
             if handler.MUTATING:
@@ -58,26 +60,24 @@ class Server(Actor):
                     responder.ok_packed(packed)
                     return
             params = handlers.validate(handler, request.params)
-            remaining = max(0.001, responder.remaining())
-            call = Call(self._context, self._reader, request.id, remaining)
             value = handler.handle(call, params)
         except Exception as error:  # noqa: BLE001 - answered with its code, logged if unforeseen
-            _refuse(responder, error)
+            _refuse(responder, error, call)
             return
         if isinstance(value, Future):
-            value.on_done(lambda future: _answer(responder, future))
+            value.on_done(lambda future: _answer(responder, future, call))
         else:
             responder.ok(value)
 
 
-def _answer(responder: Responder, future: Future[Any]) -> None:
+def _answer(responder: Responder, future: Future[Any], call: Call) -> None:
     outcome = future.outcome()
     if outcome.error is not None:
-        _refuse(responder, outcome.error)
+        _refuse(responder, outcome.error, call)
     else:
         responder.ok(outcome.value)
 
 
-def _refuse(responder: Responder, error: BaseException) -> None:
-    refusal = error_of(error)
+def _refuse(responder: Responder, error: BaseException, call: Call) -> None:
+    refusal = error_of(error, call)
     responder.error(refusal.code, refusal.message, hint=refusal.hint, data=refusal.data)

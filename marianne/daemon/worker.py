@@ -54,6 +54,7 @@ class Worker(Actor):
         self._job_id = job_id
         self._recorded = False
         self._asked = False
+        self._heard = False
         self._hello: dict[str, Any] | None = None
         self._ending: list[Promise[None]] = []
 
@@ -76,7 +77,7 @@ class Worker(Actor):
         if self._context.stop.keeps_workers or not self._process.alive():
             return
         grace = 0.0 if self._context.stop.mode == "force" else self._grace
-        self._send({"kind": "stop", "grace": grace, "category": "stopped"})
+        self._end(grace, "stopped")
         if not self._process.wait(grace + END_MARGIN):
             self._process.signal(signal.SIGKILL)
             self._process.wait(END_MARGIN)
@@ -87,6 +88,9 @@ class Worker(Actor):
         """The process is gone: what it left is ended, whoever waits is told, else we crash."""
         self._context.workers.pop(process.pid, None)
         left = self._sweep()
+        if self._context.heart_pid == os.getppid():
+            # A worker that was taken over hangs below the heart, and so does what it left.
+            os.kill(os.getppid(), signal.SIGUSR1)
         if self._ending:
             for promise in self._ending:
                 promise.set(None)
@@ -145,7 +149,7 @@ class Worker(Actor):
             promise.set(None)
             return promise
         self._ending.append(promise)
-        self._send({"kind": "stop", "grace": self._grace, "category": "cancelled"})
+        self._end(self._grace, "cancelled")
         self.send_after(self._grace + END_MARGIN, self.finish_overdue)
         return promise
 
@@ -159,6 +163,7 @@ class Worker(Actor):
         if kind == "hello":
             welcome = {"kind": "welcome", "pid": os.getpid()}
             self._send({**welcome, "start_time": self._context.start_time})
+            self._heard = True
             self._hello = message
             self._tell_up()
         elif kind in ("results", "started"):
@@ -193,6 +198,18 @@ class Worker(Actor):
     @property
     def _grace(self) -> float:
         return self._context.config.sheet_grace_seconds
+
+    def _end(self, grace: float, category: str) -> None:
+        """Asks the process to end its sheets and itself; without a grace it is killed, and our
+        sweep ends the sheets."""
+        if grace <= 0:
+            self._process.kill()
+        elif self._heard:
+            self._send({"kind": "stop", "grace": grace, "category": category})
+        else:
+            # It cannot be reached over the link yet. The signal means the same, with the grace
+            # that it was started with.
+            self._process.signal(signal.SIGTERM)
 
     def _adopt(self, job: JobRow) -> Process | None:
         if job.worker_pid is None or job.worker_start_time is None:
