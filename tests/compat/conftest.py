@@ -1,8 +1,39 @@
-"""Lets this directory's tests use one another's tables."""
+"""One conductor for all tests of this directory that run something."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests use one another's tables
+
+from compatkit import Run
+
+
+@pytest.fixture(scope="session")
+def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The program, with a home of its own."""
+    home = tmp_path_factory.mktemp("m") / "home"
+    environ = {**os.environ, "MARIANNE_HOME": str(home), "NO_COLOR": "1"}
+    program = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*program, *arguments],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    assert run("start").returncode == 0
+    yield run
+    stopped = run("stop", "--force")
+    assert stopped.returncode == 0, stopped.stderr

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from compatkit import Run, play
 from test_broken import BROKEN, EXPECT
 from test_scores import SCORES, expectations
 
@@ -25,43 +21,6 @@ EXPECTED: dict[str, tuple[int, dict[str, int]]] = {
 }
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The program, with one conductor for all tests of this file."""
-    home = tmp_path_factory.mktemp("m") / "home"
-    environ = {**os.environ, "MARIANNE_HOME": str(home), "NO_COLOR": "1"}
-    program = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*program, *arguments],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-
-    assert run("start").returncode == 0
-    yield run
-    stopped = run("stop", "--force")
-    assert stopped.returncode == 0, stopped.stderr
-
-
-def play(marianne: Run, score: Path, workspace: Path) -> dict[str, Any]:
-    """Runs a score to its end and returns what ``status --json`` says of it."""
-    job = workspace.name.replace("_", "-")
-    ran = marianne("run", score, "--workspace", workspace, "--id", job, "--wait")
-    status = marianne("status", job, "--json")
-    assert ran.returncode == 0, (ran.stdout, ran.stderr, status.stdout)
-    found: dict[str, Any] = json.loads(status.stdout)
-    assert found["status"] == "completed"
-    return found
 
 
 @pytest.mark.parametrize("path", SCORES, ids=[path.stem for path in SCORES])
