@@ -148,7 +148,9 @@ def test_events_are_seen_as_they_happen_numbered_without_a_gap(marianne: Mariann
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        marianne.submit("seen", "sheets:\n  - {name: a, run: sleep 0.3}\n  - {name: b, run: 'true'}\n")
+        marianne.submit(
+            "seen", "sheets:\n  - {name: a, run: sleep 0.3}\n  - {name: b, run: 'true'}\n"
+        )
         until(lambda: any(e["event"] == "sheet.completed" and e["sheet_num"] == 2 for e in events))
         assert not any(e["event"] == "job.completed" for e in events), "told only afterwards"
         until(lambda: any(e["event"] == "job.completed" for e in events))

@@ -59,9 +59,7 @@ class Play:
         self.take(self.machine.recover((), self.now))
 
     def _machine(self) -> JobMachine:
-        return JobMachine(
-            self.plan, deepcopy(self.disk_job), deepcopy(self.disk), lambda: 0.5
-        )
+        return JobMachine(self.plan, deepcopy(self.disk_job), deepcopy(self.disk), lambda: 0.5)
 
     def restart(self, *, worker: bool) -> None:
         """The job actor starts again from disk; with ``worker`` False its worker died too."""
@@ -124,9 +122,7 @@ class Play:
                 self.known = {s.sheet_num for s in sheets}
                 self.needs = {n: set(of) for n, of in needs.items()}
                 self.slots = set(running)
-                self.queue = {
-                    n for n in self.known - running - waiting if not self.needs.get(n)
-                }
+                self.queue = {n for n in self.known - running - waiting if not self.needs.get(n)}
             case Deregister():
                 self.queue, self.known = set(), set()
             case WakeAt(num, due_at):
