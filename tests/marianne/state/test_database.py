@@ -156,7 +156,17 @@ def test_in_a_group_a_refused_batch_is_undone_alone(database: Database, reader: 
         UpdateJob("a", {"job_id": "b"}),
         "no change at all",
     ],
-    ids=str,
+    ids=[
+        "event-surrogate",
+        "event-object",
+        "surrogate",
+        "too-big",
+        "bad-status",
+        "no-field",
+        "null-name",
+        "the-key",
+        "no-change",
+    ],
 )
 def test_what_cannot_be_stored_is_refused_and_harms_no_other(
     database: Database, reader: Reader, unfit: object
