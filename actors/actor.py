@@ -197,7 +197,8 @@ class Actor(_Base):
         message = (_timer, (name, args, kwargs, None))
 
         def fire() -> None:
-            cell.mailbox.put_system(message)
+            if not cell.mailbox.put_system(message):
+                timer.cancel()
 
         timers = self.system.timers
         timer = timers.every(seconds, fire) if repeat else timers.after(seconds, fire)

@@ -91,7 +91,7 @@ class Cell:
         )
         self.started: Latch[Started] = Latch(runtime)
         self.ended: Latch[ExitReason] = Latch(runtime)
-        self.thread_ended = False
+        self.thread_ended = True  # there is none yet
         self.dying: ExitReason | None = None  # set before the mailbox closes
         self.reason: ExitReason | None = None  # set once, when the end is claimed
         self.leaving: ExitReason | None = None  # the loop ends after this message
@@ -102,8 +102,8 @@ class Cell:
         self.trace: deque[tuple[float, str]] | None = None
         self.asked: Future[Any] | None = None  # the ask that is being served
         self.awaits: Cell | None = None  # whom this actor's thread waits for
-        self.promises: dict[Promise[Any], None] = {}  # these are sets, but ordered: a replay
-        # must not depend on addresses in memory
+        # Sets, but ordered ones: a replay must not depend on addresses in memory.
+        self.promises: dict[Promise[Any], None] = {}
         self.timers: dict[Timer, None] = {}
         self.monitors: dict[Monitor, None] = {}  # who watches this
         self.watching: dict[Monitor, None] = {}  # whom this watches
@@ -185,13 +185,13 @@ class Cell:
         """Asks it to end after the message it is in. Goes before all user messages."""
         self.mailbox.put_system((_stop, reason))
 
-    # -- the end -----------------------------------------------------------------------------
-
     def promise(self) -> Promise[Any]:
-        """Takes over the answer of the message in hand."""
+        """Takes over the answer of the message in hand. For the actor itself."""
         self.check_fence()
         self.promised = True
         return Promise(self.asked, self.promises)
+
+    # -- the end -----------------------------------------------------------------------------
 
     def kill(self) -> None:
         """Fences this incarnation and all below it, and abandons their threads.
@@ -218,6 +218,7 @@ class Cell:
         self._publish(KILLED)
 
     def end(self, reason: ExitReason, actor: Actor | None) -> None:
+        """The loop has ended for `reason`. `actor` is None if it never started."""
         if self.fenced:
             return
         self.dying = reason

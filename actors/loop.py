@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.current import current
-from actors.errors import Refusal
-from actors.reasons import NORMAL, ExitReason, crash
+from actors.errors import Fenced, Refusal
+from actors.reasons import KILLED, NORMAL, ExitReason, crash
 from actors.started import Ignore, Info, Started
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run(cell: Cell) -> None:
     actor: Actor | None = None
     reason = NORMAL
     try:
+        cell.check_fence()  # killed before its thread ran
         actor, started = _start(cell)
         if actor is None:
             cell.end(started.reason, None)
@@ -116,6 +117,9 @@ def _serve(
     future: Future[Any],
 ) -> None:
     cell.asked = future
+    if cell.fenced:  # killed since the message was taken: the drain has not seen it
+        future.died(KILLED)
+        raise Fenced
     cell.promised = False
     try:
         if cell.injected:

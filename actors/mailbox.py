@@ -74,7 +74,7 @@ class Mailbox:
         self._high = high
         self._told_high = False
         # The length from which a put has to look closer; one comparison in the common case.
-        self._soft: float = min(high - 1, limit if limit is not None else high)
+        self._soft: float = high - 1 if limit is None else min(high - 1, limit)
         self._owner: Owner | None = owner
         self.blocked: deque[Lock] | None = None  # senders that wait for room; seldom any
 
@@ -120,7 +120,8 @@ class Mailbox:
             self.waiting = True
             if self._told_high and not self.user:
                 self._told_high = False
-                self._soft = min(self._high - 1, self._limit or self._high)
+                high, limit = self._high, self._limit
+                self._soft = high - 1 if limit is None else min(high - 1, limit)
         self._wake.acquire()
 
     def close(self) -> tuple[list[Message], list[SystemMessage]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.errors import Fenced
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,6 +28,8 @@ class Registry:
     def register(self, name: str, cell: Cell) -> Cell | None:
         """Takes the name for `cell`; returns the owner instead if it is taken."""
         with self._lock:
+            if cell.reason is not None:
+                raise Fenced  # it was killed: what it took now, nobody would free
             owner = self._cells.setdefault(name, cell)
             if owner is not cell:
                 return owner

@@ -174,7 +174,11 @@ class SupervisorBase(Actor):
                 return
 
     def _await_end(self, spec: ChildSpec, cell: Cell, begun: float) -> ExitReason:
-        before = self._cell.block_on(cell)
+        me = self._cell
+        me.check_fence()
+        # A child that asks us from now on fails at once. One that asks already is no reason for us
+        # to fail: its grace ends the wait.
+        before, me.awaits = me.awaits, cell
         try:
             grace = spec.shutdown
             if grace is BRUTAL_KILL or grace == math.inf:
@@ -183,7 +187,7 @@ class SupervisorBase(Actor):
                 cell.kill()
             cell.ended.wait()
         finally:
-            self._cell.awaits = before
+            me.awaits = before
         return cell.ended.value()
 
     def _report(self, kind: ReportKind, child: Child, reason: ExitReason) -> None:

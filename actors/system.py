@@ -111,20 +111,26 @@ class System:
         raise StartError(name, acknowledged.reason)
 
     def _adopt(self, cell: Cell, node: Node) -> None:
-        with self._lock:
-            if self._closing and cell.parent is None:
-                refused = True
-            else:
-                refused = False
-                siblings = self._roots if cell.parent is None else cell.parent.children
-                siblings[cell.name] = node
-        if refused:
-            self.registry.forget(cell)
-            raise StartError(cell.name, ExitReason("error", "the system shuts down"))
+        parent = cell.parent
+        if parent is None:
+            with self._lock:
+                closing = self._closing
+                if not closing:
+                    self._roots[cell.name] = node
+            if closing:
+                self.registry.forget(cell)
+                raise StartError(cell.name, ExitReason("error", "the system shuts down"))
+        else:
+            # A kill fences the parent, then kills the children it finds. Here it is the other way
+            # round, so that of a child that comes in the same moment one of the two knows.
+            parent.children[cell.name] = node
+            if parent.fenced:
+                cell.kill()
 
     def _acknowledge(self, cell: Cell, me: Cell | None, timeout: float | None) -> Started:
         before = None if me is None else me.block_on(cell)
         try:
+            cell.thread_ended = False
             self.runtime.start_thread(lambda: run(cell), cell.name)
             if not cell.started.wait(timeout):
                 late = Started("error", ExitReason("error", f"no start within {timeout} s"))
@@ -132,6 +138,7 @@ class System:
                     cell.kill()
                 cell.started.wait()
         except RuntimeError as error:  # the machine has no thread left
+            cell.thread_ended = True
             cell.started.settle(Started("error", ExitReason("error", "no thread", error)))
             cell.kill()
         finally:

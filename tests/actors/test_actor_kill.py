@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from actors import Actor, ChildSpec, StartError, Supervisor, System
-from actors.testing import Simulation
+from actors import SHUTDOWN, Actor, ChildSpec, StartError, Supervisor, System
+from actors.testing import Simulation, explore
 
 Eventually = Callable[[Callable[[], object]], None]
 
@@ -101,6 +101,55 @@ def test_timers_of_a_suspended_actor_wait_for_its_resume() -> None:
         inspector.resume()
         sim.quiet()
         assert inspector.state() == {"ticks": 1}
+
+
+def test_a_child_that_asks_its_supervisor_while_that_stops_it_is_killed_after_its_grace() -> None:
+    class Nosy(Actor):
+        def pry(self) -> None:
+            self.system.handle(Supervisor, "sup").within(None).ask(Supervisor.which_children)
+
+    with Simulation() as sim:
+        children = [ChildSpec("quiet", Actor), ChildSpec("nosy", Nosy, shutdown=1.0)]
+        sup = sim.system.spawn(Supervisor, "one_for_one", children, name="sup")
+        sim.system.inspect(sup).suspend()
+        nosy, quiet = sim.system.whereis("nosy"), sim.system.whereis("quiet")
+        sim.system.handle(Nosy, "nosy").tell(Nosy.pry)
+        terminated = sup.within(None).call(Supervisor.terminate_child, "nosy")
+        sim.system.inspect(sup).resume()
+        sim.until(lambda: terminated.done)
+        assert sim.system.stop(sup)
+        assert nosy is not None
+        assert quiet is not None
+        assert quiet.reason == SHUTDOWN
+
+
+def test_a_kill_answers_an_ask_in_the_moment_it_is_taken(seeds: Sequence[int]) -> None:
+    class Deaf(Actor):
+        def hang(self, sim: Simulation) -> None:
+            sim.sleep(1e9)
+
+    def scenario(sim: Simulation) -> None:
+        ref = sim.system.spawn(Deaf)
+        future = ref.within(None).call(Deaf.hang, sim)
+        sim.system.kill(ref)
+        sim.until(lambda: future.done, within=1.0)
+
+    explore(scenario, seeds, lines=True)
+
+
+def test_a_killed_supervisor_leaves_no_child_behind_under_any_schedule(
+    seeds: Sequence[int],
+) -> None:
+    def scenario(sim: Simulation) -> None:
+        children = [ChildSpec(name, Actor) for name in "ab"]
+        sup = sim.system.spawn(Supervisor, "one_for_one", children, name="sup")
+        sup.tell(Supervisor.start_child, ChildSpec("c", Actor))
+        sim.system.kill(sup)
+        sim.quiet()
+        assert sim.system.registry.names() == []
+        assert sim.system.zombies == []
+
+    explore(scenario, seeds, lines=True)
 
 
 def test_two_children_with_one_name_are_refused_and_the_first_stays_in_the_tree(
