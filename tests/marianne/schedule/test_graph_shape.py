@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marianne.schedule.graph import dependents, depths, find_cycle
@@ -21,6 +21,7 @@ def test_a_diamond_is_no_cycle() -> None:
     assert find_cycle({4: {2, 3}, 2: {1}, 3: {1}, 1: set()}) is None
 
 
+@settings(deadline=None)
 @given(graphs)
 def test_a_path_is_a_real_cycle_and_its_absence_means_depths_exist(
     graph: Mapping[int, set[int]],

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marianne.schedule.pressure import (
@@ -89,6 +89,7 @@ def test_a_limit_of_zero_divides_nothing() -> None:
     assert level_of(Load(0.4, 0, True)) is PressureLevel.NONE
 
 
+@settings(deadline=None)
 @given(st.floats(0, 5000), st.floats(0, 5000))
 def test_more_memory_is_never_less_pressure(one: float, other: float) -> None:
     less, more = sorted((one, other))
