@@ -16,6 +16,8 @@ from marianne.daemon.refusal import Refused
 
 MUTATING = False
 
+_done: set[str] = set()
+
 
 class Params(BaseModel):
     """The name of the actor whose next message is to fail; ``now`` sends it one that does."""
@@ -32,6 +34,9 @@ def handle(call: Call, params: Params) -> dict[str, Any]:
     """Answers at once, also when it is the server that crashes."""
     if os.environ.get("MARIANNE_FAULTS") != "1":
         raise Refused("unknown_method", "faults are off", hint="set MARIANNE_FAULTS=1")
+    if call.request_id in _done:
+        return {}  # asked again: the crash took the answer with it
+    _done.add(call.request_id)
     try:
         call.context.system.inject(params.name, InjectedFault(f"injected into {params.name}"))
     except NoSuchActor:
