@@ -37,6 +37,7 @@ class Cell:
         "asked",
         "awaits",
         "children",
+        "claimed",
         "cls",
         "dying",
         "ended",
@@ -93,7 +94,8 @@ class Cell:
         self.ended: Latch[ExitReason] = Latch(runtime)
         self.thread_ended = True  # there is none yet
         self.dying: ExitReason | None = None  # set before the mailbox closes
-        self.reason: ExitReason | None = None  # set once, when the end is claimed
+        self.claimed = False  # somebody is publishing the end
+        self.reason: ExitReason | None = None  # set once, when the names are free again
         self.leaving: ExitReason | None = None  # the loop ends after this message
         self.fenced = False
         self.suspended = False
@@ -200,14 +202,14 @@ class Cell:
         its answers dropped, its next call into this package ends it. Until then it is a zombie.
         """
         with self._lock:
-            if self.reason is not None:
+            if self.claimed:
                 return
             self.fenced = True
             self.leaving = KILLED
-        self.started.settle(Started("error", KILLED))
         for node in list(self.children.values()):
-            if node.cell is not None:
-                node.cell.kill()
+            below = node.cell
+            if below is not None:
+                below.kill()
         for process in self.owned:
             process.kill()
         busy = not self.mailbox.waiting
@@ -215,12 +217,17 @@ class Cell:
         self._drain(KILLED)
         if busy:
             self.system.add_zombie(self)
-        self._publish(KILLED)
+        # A starter that still waits is told last: it may try again with the same name.
+        if self._publish(KILLED):
+            self.started.settle(Started("error", KILLED))
 
-    def end(self, reason: ExitReason, actor: Actor | None) -> None:
-        """The loop has ended for `reason`. `actor` is None if it never started."""
+    def end(self, reason: ExitReason, actor: Actor | None) -> bool:
+        """The loop has ended for `reason`. `actor` is None if it never started.
+
+        False if a kill was faster, and says the rest.
+        """
         if self.fenced:
-            return
+            return False
         self.dying = reason
         self._drain(reason)
         if actor is not None:
@@ -229,7 +236,7 @@ class Cell:
             except BaseException as error:  # noqa: BLE001
                 if reason.kind != "error":
                     reason = self.dying = crash(error)
-        self._publish(reason)
+        return self._publish(reason)
 
     def _drain(self, reason: ExitReason) -> None:
         left, left_system = self.mailbox.close()
@@ -245,19 +252,23 @@ class Cell:
             else:
                 self.system.events.dead_letter("tell_dead", self.name)
 
-    def _publish(self, reason: ExitReason) -> None:
+    def _publish(self, reason: ExitReason) -> bool:
         with self._lock:
-            if self.reason is not None:
-                return
-            self.reason = reason
-            monitors, self.monitors = self.monitors, {}
+            if self.claimed:
+                return False
+            self.claimed = True
         if self.promises or self.timers or self.watching:
             self._let_go(reason)
         self.system.forget(self, reason)
+        # Only now: who starts to watch before this is told after it, and finds the names free.
+        with self._lock:
+            self.reason = reason
+            monitors, self.monitors = self.monitors, {}
         for monitor in monitors:
             monitor.deliver(reason)
         self.ended.settle(reason)
         self.actor = None
+        return True
 
     def _let_go(self, reason: ExitReason) -> None:
         for promise in tuple(self.promises):

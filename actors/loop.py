@@ -28,8 +28,8 @@ def run(cell: Cell) -> None:
         cell.check_fence()  # killed before its thread ran
         actor, started = _start(cell)
         if actor is None:
-            cell.end(started.reason, None)
-            cell.started.settle(started)
+            if cell.end(started.reason, None):
+                cell.started.settle(started)
             return
         cell.actor = actor
         if not cell.started.settle(started):

@@ -28,14 +28,14 @@ class Registry:
     def register(self, name: str, cell: Cell) -> Cell | None:
         """Takes the name for `cell`; returns the owner instead if it is taken."""
         with self._lock:
-            if cell.reason is not None:
+            if cell.claimed:
                 raise Fenced  # it was killed: what it took now, nobody would free
-            owner = self._cells.setdefault(name, cell)
-            if owner is not cell:
-                return owner
-            if name in cell.names:
-                return None
+            owner = self._cells.get(name)
+            if owner is not None:
+                return None if owner is cell else owner
+            # In this order: who finds the cell by its name may kill it at once, which frees it.
             cell.names.append(name)
+            self._cells[name] = cell
         self._tell("register", name, cell)
         return None
 
@@ -50,8 +50,12 @@ class Registry:
 
     def forget(self, cell: Cell) -> None:
         """Frees all names of an incarnation that ended."""
-        for name in tuple(cell.names):
-            self.unregister(name, cell)
+        with self._lock:
+            names, cell.names = cell.names, []
+            for name in names:
+                del self._cells[name]
+        for name in names:
+            self._tell("unregister", name, cell)
 
     def names(self) -> list[str]:
         """All names that are taken now."""

@@ -136,6 +136,7 @@ class System:
                 late = Started("error", ExitReason("error", f"no start within {timeout} s"))
                 if cell.started.settle(late):
                     cell.kill()
+                    cell.ended.wait()
                 cell.started.wait()
         except RuntimeError as error:  # the machine has no thread left
             cell.thread_ended = True

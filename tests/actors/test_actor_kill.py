@@ -152,6 +152,28 @@ def test_a_killed_supervisor_leaves_no_child_behind_under_any_schedule(
     explore(scenario, seeds, lines=True)
 
 
+def test_a_supervisor_is_told_of_an_end_only_when_the_name_is_free(seeds: Sequence[int]) -> None:
+    """A child that ends while its supervisor begins to watch it is restarted at once."""
+
+    def scenario(sim: Simulation) -> None:
+        failures: list[str] = []
+        sim.system.on_event(
+            lambda event: failures.append(event.error) if event.kind == "start_failed" else None
+        )
+        sim.system.spawn(Supervisor, "one_for_one", [], intensity=100, name="sup")
+        sup = sim.system.handle(Supervisor, "sup")
+        child = sim.system.handle(Actor, "a")
+        started = sup.call(Supervisor.start_child, ChildSpec("a", Actor))
+        for number in range(3):
+            sim.start_thread(lambda: sim.system.kill(child), f"killer-{number}")
+        sim.until(lambda: started.done)
+        sim.quiet()
+        assert not [failure for failure in failures if "already_started" in failure]
+        assert child.alive or not started.outcome().ok
+
+    explore(scenario, seeds, lines=True)
+
+
 def test_two_children_with_one_name_are_refused_and_the_first_stays_in_the_tree(
     system: System,
 ) -> None:
