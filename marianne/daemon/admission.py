@@ -19,6 +19,7 @@ from marianne.daemon.jobs import job_spec
 from marianne.daemon.log import get_logger
 from marianne.daemon.reaper import end_worker
 from marianne.daemon.refusal import Refused, not_found
+from marianne.daemon.requests import Answer, Requests
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import WRITE_DEADLINE, Store
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -41,6 +42,7 @@ class Live:
     actor: bool = False
     restarts: int = 0
     waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
+    cancels: list[Answer] = field(default_factory=list)
 
 
 class Admission(Actor):
@@ -54,7 +56,9 @@ class Admission(Actor):
 
     def on_start(self) -> None:
         """Finds every job that is not over, and watches or starts what is admitted."""
+        self._context.store.ask(Store.forget, self.name)
         self._reader = Reader(self._context.home.db)
+        self._requests = Requests(self._reader)
         for row in self._reader.live_jobs():
             self._live[row.job_id] = live = Live(row)
             if row.status in ADMITTED:
@@ -72,7 +76,7 @@ class Admission(Actor):
         )
 
     def _admit(self) -> None:
-        if self._context.stop.mode is not None:
+        if self._context.stop.mode is not None or self._context.storage.problem is not None:
             return
         queued = [
             live.row
@@ -159,10 +163,12 @@ class Admission(Actor):
     def _over(self, job_id: str) -> None:
         live = self._live.pop(job_id)
         self._tell_empty()
-        if live.waiters:
+        if live.waiters or live.cancels:
             summary = queries.summary(self._reader, job_id)
             for waiter in live.waiters:
                 waiter.set(summary)
+            for answer in live.cancels:
+                answer.set(summary)
 
     def _tell_empty(self) -> None:
         if not self._live:
@@ -178,4 +184,10 @@ class Admission(Actor):
         return JobMachine(queries.plan_of(self._reader, job_id), job, rows, random.random)
 
     def _write(self, changes: Sequence[Change]) -> Any:
-        return self._context.store.within(WRITE_DEADLINE).call(Store.write, changes)
+        store = self._context.store.within(WRITE_DEADLINE)
+        return store.call(Store.write, changes, self.name)
+
+    def _ask_to_write(self, changes: Sequence[Change]) -> Any:
+        """For what a client asked: it fails while the disk does, and the client asks again."""
+        store = self._context.store.within(WRITE_DEADLINE)
+        return store.call(Store.write, changes, self.name, kept=False)

@@ -8,7 +8,14 @@ from actors import ActorDied, AskTimeout, MailboxFull, NoSuchActor
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.refusal import Refused, not_found
-from marianne.state.errors import AmbiguousJob, NoSuchJob
+from marianne.daemon.storage import refused
+from marianne.state.errors import (
+    AmbiguousJob,
+    DuplicateRequest,
+    NoSuchJob,
+    StoreError,
+    StoreFull,
+)
 from marianne.state.reader import Reader
 
 log = get_logger(__name__)
@@ -52,6 +59,11 @@ def error_of(error: BaseException, call: Call) -> Refused:
         )
     if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
         return Refused("unavailable", "the conductor is restarting a part of itself")
+    if isinstance(error, StoreError):
+        return refused(str(error), isinstance(error, StoreFull))
+    if isinstance(error, DuplicateRequest):
+        # Asked once more, it finds its reply.
+        return Refused("unavailable", "this request has just been carried out")
     if isinstance(error, AskTimeout):
         return Refused("deadline", "no answer within the deadline")
     log.error("handler_failed", error=repr(error), exc_info=error)

@@ -12,6 +12,7 @@ from actors import Handle, System
 from marianne.daemon.deaths import Deaths
 from marianne.daemon.failures import FailureRate
 from marianne.daemon.resources import Resources
+from marianne.daemon.storage import Storage
 
 if TYPE_CHECKING:
     from actors.process import Process
@@ -76,6 +77,7 @@ class Context:
     resources: Resources
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
+    storage: Storage = field(default_factory=Storage)
     origins: Mapping[str, str] = field(default_factory=dict)
     heart_pid: int | None = None
     heart_lost: bool = False

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from actors import Actor, ExitReason, Timer
 from ipc.publisher import TICK, Publisher, topic_of
+from marianne.crashpoints import crash_point
 from marianne.daemon import wire
 from marianne.daemon.context import Context
 from marianne.state.models import Event
@@ -39,9 +40,11 @@ class Events(Actor):
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publishes committed events in their order."""
+        crash_point("events.before-publish")
         self._publisher.publish_batch(
             (topic_of(event.job_id, event.event), wire.event_map(event)) for event in events
         )
+        crash_point("events.after-publish")
         self._last = events[-1].seq
         if self._tick is None:
             self._tick = self.send_after(TICK_AFTER, self.tick, self._last)

@@ -17,7 +17,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from actors import Actor, Future, Outcome
+from actors import Actor, Future, Outcome, Promise
+from ipc import codec
 from marianne.daemon import wire
 from marianne.daemon.context import Context
 from marianne.daemon.effects import (
@@ -37,11 +38,13 @@ from marianne.daemon.effects import (
 )
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.rates import RateLimitCoordinator
+from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.run.result import AttemptResult
 from marianne.score.pack import unpack_plan
+from marianne.state.changes import RememberReply
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
 
@@ -59,10 +62,15 @@ class Job(Actor):
         self._step = Step()
         self._runs: list[Run] = []
         self._serials: list[int] = []
+        self._answers: list[tuple[Promise[dict[str, Any]], dict[str, Any]]] = []
+        self._heard: set[str] = set()
+        self._writing = 0
         self._ended: JobStatus | None = None
+        self._over = False
 
     def on_start(self) -> None:
         """Reads the checkpoint; asks the worker what runs, or goes on ending a job that is over."""
+        self._context.store.ask(Store.forget, self.name)
         with Reader(self._context.home.db) as reader:
             job = reader.job(self._job_id)
             if job is None:
@@ -112,20 +120,60 @@ class Job(Actor):
 
     # -- from the manager -----------------------------------------------------------------------
 
-    def pause(self, reason: str) -> JobStatus:
-        """Running sheets finish, nothing new starts. Answers the status now: pausing or paused."""
-        self._take(self._machine.pause(reason, time.time()))
-        return self._machine.job.status
+    # A wish is answered when it is on disk, with its reply under ``request_id``.
 
-    def resume(self) -> JobStatus:
-        """Takes back a pause that has not come into force. Answers the status now."""
-        self._take(self._machine.resume(time.time()))
-        return self._machine.job.status
+    def pause(self, reason: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Running sheets finish, nothing new starts. Answers the id and the status then.
 
-    def cancel(self) -> JobStatus:
-        """Ends running sheets. Answers the status now; the job's end comes by itself."""
-        self._take(self._machine.cancel(time.time()))
-        return self._machine.job.status
+        Refuses with ``conflict`` when the job is paused or over.
+        """
+        job = self._machine.job
+        if job.status is JobStatus.PAUSED or job.status.terminal:
+            raise Refused("conflict", f"job {self._job_id} is {job.status} already")
+        self._hear(request_id)
+        return self._wish(self._machine.pause(reason, time.time()), request_id)
+
+    def resume(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Takes back a pause that has not come into force. Answers the id and the status then.
+
+        Refuses with ``conflict`` when nothing pauses, ``unavailable`` when it has just paused.
+        """
+        status = self._machine.job.status
+        if status is JobStatus.PAUSED:
+            raise Refused("unavailable", f"job {self._job_id} is just being put away")
+        if status is not JobStatus.PAUSING:
+            raise Refused("conflict", f"job {self._job_id} is {status}: nothing to resume")
+        self._hear(request_id)
+        return self._wish(self._machine.resume(time.time()), request_id)
+
+    def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Ends running sheets. Answers the id and the status; the job's end comes by itself."""
+        self._hear(request_id)
+        return self._wish(self._machine.cancel(time.time()), request_id)
+
+    def _hear(self, request_id: str | None) -> None:
+        """Refuses a request that came before: asked once more, it finds its reply."""
+        if request_id is None:
+            return
+        with Reader(self._context.home.db) as reader:
+            if request_id in self._heard or reader.reply(request_id) is not None:
+                raise Refused("unavailable", "this is being done already")
+        self._heard.add(request_id)
+
+    def _wish(self, step: Step, request_id: str | None) -> Promise[dict[str, Any]]:
+        reply = {"job_id": self._job_id, "status": str(self._machine.job.status)}
+        if request_id is not None:
+            step.changes.append(RememberReply(request_id, codec.pack(reply), time.time()))
+        self._take(step)
+        promise: Promise[dict[str, Any]] = self.promise()
+        self._answers.append((promise, reply))
+        return promise
+
+    def _answer(self, answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]]) -> None:
+        for promise, reply in answers:
+            promise.set(reply)
+        if not self._answers:
+            self._heard.clear()  # they are all on disk
 
     def summary(self) -> dict[str, Any]:
         """The job without its sheets, as ``list`` shows it."""
@@ -150,20 +198,31 @@ class Job(Actor):
         if self._runs:
             self._worker.tell(Worker.run, self._runs)
             self._runs = []
-        if self._step:
+        if self._step or self._answers:
             step, self._step = self._step, Step()
-            written = self._context.store.within(WRITE_DEADLINE).call(Store.write, step.changes)
-            self.pipe(written, self.committed, step.after)
+            answers, self._answers = self._answers, []
+            store = self._context.store.within(WRITE_DEADLINE)
+            written = store.call(Store.write, step.changes, self.name)
+            self._writing += 1
+            self.pipe(written, self.committed, step.after, answers)
         if self._serials:
             self._worker.tell(Worker.acknowledge, self._serials)
             self._serials = []
 
-    def committed(self, outcome: Outcome[Any], after: Sequence[Effect]) -> None:
+    def committed(
+        self,
+        outcome: Outcome[Any],
+        after: Sequence[Effect],
+        answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]],
+    ) -> None:
         """A transaction is on disk: now its consequences. If it failed, start over from disk."""
         if outcome.error is not None:
             raise outcome.error
+        self._writing -= 1
+        self._answer(answers)
         for effect in after:
             self._do(effect)
+        self._stop_if_done()
 
     def _do(self, effect: Effect) -> None:
         job_id = self._job_id
@@ -218,5 +277,11 @@ class Job(Actor):
         """No process of the job is left: end normally, which ends the job's supervisor."""
         if outcome.error is not None:
             raise outcome.error
+        self._over = True
         self._flush()
-        self.stop()
+        self._stop_if_done()
+
+    def _stop_if_done(self) -> None:
+        # Whoever watches us reads the job from disk when we end: it has to be there.
+        if self._over and not self._writing:
+            self.stop()

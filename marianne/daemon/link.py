@@ -13,6 +13,7 @@ from actors import Actor, ExitReason
 from ipc import codec
 from ipc.errors import CodecError
 from ipc.router import Router
+from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 
@@ -39,7 +40,9 @@ class Link(Actor):
 
     def send(self, identity: bytes, message: dict[str, Any]) -> None:
         """Sends to one worker process; to one that is gone it is lost, which its actor notices."""
+        crash_point("link.before-send")
         self._router.send(identity, codec.pack(message))
+        crash_point("link.after-send")
 
     def _connected(self, identity: bytes) -> None:
         # In the router's thread. A worker is reached from now on: let it say how it stands.

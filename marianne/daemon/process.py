@@ -33,6 +33,7 @@ from marianne.home import Home, HomeLock
 from marianne.run import procfs
 from marianne.run.confine import become_subreaper
 from marianne.state.changes import AddEvent
+from marianne.state.errors import StoreError
 
 if TYPE_CHECKING:
     from actors.process import Process
@@ -162,8 +163,8 @@ class DaemonProcess:
         """Commits an event of the daemon; one that cannot be committed stops nothing."""
         change = AddEvent(None, None, event, {"pid": os.getpid()}, time.time())
         try:
-            context.store.ask(Store.write, [change])
-        except (ActorDied, AskTimeout, NoSuchActor) as error:
+            context.store.ask(Store.write, [change], kept=False)
+        except (ActorDied, AskTimeout, NoSuchActor, StoreError) as error:
             log.warning("event_not_committed", event_name=event, error=repr(error))
 
     # -- signals --------------------------------------------------------------------------------
@@ -250,7 +251,8 @@ def _heard(event: SystemEvent, context: Context) -> None:
         log.warning(told.replace(".", "_"), name=event.name, detail=event.error or event.detail)
     if told:
         data = {"name": event.name, "error": event.error or event.detail}
-        context.store.tell(Store.write, [AddEvent(None, None, told, data, time.time())])
+        event_row = AddEvent(None, None, told, data, time.time())
+        context.store.tell(Store.write, [event_row], kept=False)
     if event.kind == "gave_up" and event.name == "root":
         context.stop.ask("failed")
 

@@ -89,10 +89,11 @@ class GlobalSheetScheduler(Actor):
     def next_sheet(self) -> SheetEntry | None:
         """Grants the most urgent sheet that may run now, or None.
 
-        None when all slots are taken, backpressure holds, or nothing that waits may run.
+        None when all slots are taken, backpressure holds, nothing that waits may run, or the state
+        cannot be written: the store says when that is over.
         """
         now = time.time()
-        if self._draining or now < self._earliest:
+        if self._draining or now < self._earliest or self._context.storage.problem is not None:
             return None
         if self._backpressure is not None:
             allowed, delay = self._backpressure.can_start_sheet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,9 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from actors import Future
+from ipc import codec
+from ipc.errors import RETRYABLE
 from marianne.daemon import queries
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.refusal import Refused
+from marianne.daemon.store import Store
+from marianne.state.changes import RememberReply
 from marianne.state.models import JobStatus
 
 
@@ -37,14 +42,44 @@ class Selection(BaseModel):
 
 
 def each(
-    call: Call, selection: Selection, ask: Callable[[str], Future[Any]]
+    call: Call, selection: Selection, ask: Callable[[str, str], Future[Any]]
 ) -> Future[dict[str, Any]]:
-    """Asks for every job at once; answers ``{"jobs": [...]}`` when the last one is decided.
+    """Asks ``ask(job_id, request_id)`` for every job at once; answers ``{"jobs": [...]}`` when the
+    last one is decided.
 
     Each entry is what the job answered plus ``ok`` and ``error`` (None, or code, message, hint).
+    Each job's part is a request of its own, with an id made of this one's and the job's: a resend
+    acts only where the first did not. Which jobs are meant is on disk before the first is asked,
+    unless every one was named in full: a resend means the same ones.
     """
-    ids = selection.resolve(call)
     gathered: Future[dict[str, Any]] = Future(call.context.system, "selection", None, None)
+    key = f"{call.request_id}/"
+    kept = call.reader.reply(key)
+    ids = codec.unpack(kept) if kept is not None else selection.resolve(call)
+    if kept is not None or ids == selection.ids:
+        _ask_each(call, ids, ask, gathered)
+        return gathered
+    call.context.storage.check()
+    remember = [RememberReply(key, codec.pack(ids), time.time())]
+    store = call.context.store.within(call.deadline)
+
+    def settled(future: Future[Any]) -> None:
+        error = future.outcome().error
+        if error is None:
+            _ask_each(call, ids, ask, gathered)
+        else:
+            gathered.refuse(error)
+
+    store.call(Store.write, remember, kept=False).on_done(settled)
+    return gathered
+
+
+def _ask_each(
+    call: Call,
+    ids: list[str],
+    ask: Callable[[str, str], Future[Any]],
+    gathered: Future[dict[str, Any]],
+) -> None:
     answers: dict[str, dict[str, Any]] = {}
     lock = threading.Lock()
 
@@ -60,10 +95,19 @@ def each(
             answers[job_id] = entry
             complete = len(answers) == len(ids)
         if complete:
-            gathered.answer({"jobs": [answers[job] for job in ids]})
+            _conclude(gathered, [answers[job] for job in ids])
 
     if not ids:
         gathered.answer({"jobs": []})
     for job_id in ids:
-        ask(job_id).on_done(partial(finished, job_id))
-    return gathered
+        ask(job_id, f"{call.request_id}/{job_id}").on_done(partial(finished, job_id))
+
+
+def _conclude(gathered: Future[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+    passing = [e["error"] for e in entries if not e["ok"] and e["error"]["code"] in RETRYABLE]
+    if passing:
+        # Asked again under its id, the request finds what is done and asks for the rest.
+        error = passing[0]
+        gathered.refuse(Refused(error["code"], error["message"], hint=error["hint"]))
+    else:
+        gathered.answer({"jobs": entries})

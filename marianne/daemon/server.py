@@ -15,6 +15,7 @@ from actors import Actor, ExitReason, Future
 from ipc.envelope import Request
 from ipc.server import Responder
 from ipc.server import Server as Socket
+from marianne.crashpoints import crash_point
 from marianne.daemon import handlers
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.context import Context
@@ -75,7 +76,9 @@ def _answer(responder: Responder, future: Future[Any], call: Call) -> None:
     if outcome.error is not None:
         _refuse(responder, outcome.error, call)
     else:
+        crash_point("reply.before-send")
         responder.ok(outcome.value)
+        crash_point("reply.after-send")
 
 
 def _refuse(responder: Responder, error: BaseException, call: Call) -> None:

@@ -12,7 +12,7 @@ from marianne.daemon.parser import Parsed, ParseRequest
 from marianne.daemon.refusal import Refused
 from marianne.home import Home
 from marianne.state import ids
-from marianne.state.changes import AddEvent, Change, InsertJob, RememberReply
+from marianne.state.changes import AddEvent, Change, InsertJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import JobFilter, Reader
 
@@ -101,12 +101,10 @@ def changes(
     row: JobRow,
     request: JobRequest,
     parsed: Parsed,
-    reply: dict[str, Any],
-    request_id: str | None,
     now: float,
 ) -> list[Change]:
-    """One transaction: the job, the event that says so, and the answer to the request."""
-    batch: list[Change] = [
+    """The new job and the event that says so."""
+    return [
         InsertJob(row, parsed.plan, parsed.score, codec.pack(request.environment)),
         AddEvent(
             row.job_id,
@@ -116,9 +114,6 @@ def changes(
             now,
         ),
     ]
-    if request_id is not None:
-        batch.append(RememberReply(request_id, codec.pack(reply), now))
-    return batch
 
 
 def response(row: JobRow, parsed: Parsed) -> dict[str, Any]:

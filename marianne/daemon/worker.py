@@ -37,7 +37,11 @@ log = get_logger(__name__)
 HELLO_DEADLINE = 10.0
 """Seconds until a worker that said no hello is killed by its recorded identity."""
 
-END_MARGIN = 3.0
+ADOPTED_HELLO = 2.5
+"""One that was taken over has as long as it would go on alone (``orphan_grace_seconds``): a
+healthy one has ended itself by then. At least this long: it says hello every two seconds."""
+
+END_MARGIN = 2.0
 """Seconds beyond the grace until a worker that does not end is killed itself."""
 
 
@@ -62,15 +66,21 @@ class Worker(Actor):
 
     def on_start(self) -> None:
         """Adopts the recorded process if it lives, else starts one."""
+        self._context.store.ask(Store.forget, self.name)
         with Reader(self._context.home.db) as reader:
             job = reader.job(self._job_id)
             if job is None:
                 raise LookupError(f"no job {self._job_id} in the database")
-            self._process = self._adopt(job) or self._spawn(reader)
+            adopted = self._adopt(job)
+            self._process = adopted or self._spawn(reader)
         self._context.workers[self._process.pid] = self._process
         self._identity = f"{self._job_id}/{self._process.pid}-{self._process.start_time}".encode()
         self.watch(self._process)
-        self.send_after(HELLO_DEADLINE, self.hello_missing)
+        patience = HELLO_DEADLINE
+        if adopted:
+            alone = max(self._context.config.orphan_grace_seconds, ADOPTED_HELLO)
+            patience = min(alone, HELLO_DEADLINE)
+        self.send_after(patience, self.hello_missing)
 
     def on_stop(self, reason: ExitReason) -> None:
         """Ends the process if the conductor ends it all; else leaves it to the next incarnation."""
@@ -183,7 +193,7 @@ class Worker(Actor):
 
     def hello_missing(self) -> None:
         """A stopped or stuck worker is killed by its recorded identity; we start over."""
-        if self._hello is None and self._recorded and self._process.alive():
+        if not self._heard and self._recorded and self._process.alive():
             log.error("worker_silent", job_id=self._job_id, pid=self._process.pid)
             self._process.signal(signal.SIGKILL)
 
@@ -204,7 +214,9 @@ class Worker(Actor):
         sweep ends the sheets."""
         if grace <= 0:
             self._process.kill()
-        elif self._heard:
+            return
+        self._process.signal(signal.SIGCONT)  # a stopped one could not hear
+        if self._heard:
             self._send({"kind": "stop", "grace": grace, "category": category})
         else:
             # It cannot be reached over the link yet. The signal means the same, with the grace
@@ -248,7 +260,7 @@ class Worker(Actor):
             "worker_boot_id": boot_id(),
         }
         store = self._context.store.within(WRITE_DEADLINE)
-        written = store.call(Store.write, [UpdateJob(self._job_id, record)])
+        written = store.call(Store.write, [UpdateJob(self._job_id, record)], self.name)
         self.pipe(written, self.recorded)
         return process
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import msgpack
 
+from marianne.crashpoints import crash_point
+
 _HEAD = struct.Struct(">II")
 # Rewriting costs a file; below this many confirmed bytes it is not worth it.
 _COMPACT_BYTES = 256 * 1024
@@ -84,6 +86,7 @@ class Spool:
         result["serial"] = self._last
         self._unacked[self._last] = result
         data = _record(result)
+        crash_point("spool.before-write")
         try:
             if os.write(self._fd, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
@@ -91,6 +94,7 @@ class Spool:
             os.ftruncate(self._fd, self._size)  # half a record would hide those behind it
             raise
         self._size += len(data)
+        crash_point("spool.after-write")
         return result
 
     def ack(self, serials: list[int]) -> None:

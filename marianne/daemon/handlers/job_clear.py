@@ -26,4 +26,5 @@ def handle(call: Call, params: Params) -> Future[Any]:
     """How many were deleted, and which."""
     ids = [call.resolve(job) for job in params.ids] if params.ids else None
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.clear_jobs, params.statuses, params.older_than_seconds, ids)
+    older = params.older_than_seconds
+    return manager.call(JobManager.clear_jobs, params.statuses, older, ids, call.request_id)

@@ -16,4 +16,4 @@ Params = Selection
 def handle(call: Call, params: Selection) -> Future[Any]:
     """For each job that was meant: its id and status, or its error."""
     manager = call.context.manager.within(call.deadline)
-    return each(call, params, lambda job_id: manager.call(JobManager.resume_job, job_id))
+    return each(call, params, lambda *job: manager.call(JobManager.resume_job, *job))

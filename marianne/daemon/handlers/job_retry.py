@@ -23,4 +23,5 @@ class Params(BaseModel):
 def handle(call: Call, params: Params) -> Future[Any]:
     """The job's id and status."""
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.retry_job, call.resolve(params.job_id), params.sheets)
+    job_id = call.resolve(params.job_id)
+    return manager.call(JobManager.retry_job, job_id, params.sheets, call.request_id)

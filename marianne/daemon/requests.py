@@ -1,0 +1,72 @@
+"""Mutating requests act once: who asks again joins the first, or finds what it was answered.
+
+The reply of a change is a row in the change's own transaction (``RememberReply``), so there is a
+reply exactly if there is the change. The row's key is the request's id; in a request that means
+several jobs each job's change is a transaction of its own with the key ``<id>/<job_id>``, and
+``<id>/`` keeps which jobs were meant (:mod:`marianne.daemon.selection`).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from actors import Promise
+from ipc import codec
+from marianne.state.changes import Change, RememberReply
+from marianne.state.reader import Reader
+
+
+class Answer:
+    """The one answer to all who ask under one id; without an id just to the one who asks."""
+
+    def __init__(self, requests: Requests, request_id: str | None, first: Promise[Any]) -> None:
+        self._requests = requests
+        self.request_id = request_id
+        self.promises = [first]
+
+    def remember(self, reply: Any) -> list[Change]:
+        """What belongs into the transaction of the change that ``reply`` tells of."""
+        if self.request_id is None:
+            return []
+        return [RememberReply(self.request_id, codec.pack(reply), time.time())]
+
+    def set(self, reply: Any) -> None:
+        """The change is on disk."""
+        self._requests.close(self)
+        for promise in self.promises:
+            promise.set(reply)
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing was changed."""
+        self._requests.close(self)
+        for promise in self.promises:
+            promise.fail(error)
+
+
+class Requests:
+    """The requests that an actor has under way."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._open: dict[str, Answer] = {}
+
+    def open(self, request_id: str | None, promise: Promise[Any]) -> Answer | None:
+        """The answer that is owed; None for a resent request, whose promise is taken care of."""
+        if request_id is None:
+            return Answer(self, None, promise)
+        first = self._open.get(request_id)
+        if first is not None:
+            first.promises.append(promise)
+            return None
+        kept = self._reader.reply(request_id)
+        if kept is not None:
+            promise.set(codec.unpack(kept))
+            return None
+        answer = self._open[request_id] = Answer(self, request_id, promise)
+        return answer
+
+    def close(self, answer: Answer) -> None:
+        """The answer is given."""
+        if answer.request_id is not None:
+            self._open.pop(answer.request_id, None)

@@ -1,0 +1,282 @@
+"""What a person asks of jobs: pause, resume, retry, cancel, clear.
+
+The part of the job manager between admission and coming in; see :mod:`marianne.daemon.manager`.
+An admitted job's actor does what is wished; any other job is a row, which is changed here. Each
+answer comes when the change is on disk, and the reply with it (:mod:`marianne.daemon.requests`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec
+
+from actors import Future, Outcome, Promise
+from marianne.daemon import queries
+from marianne.daemon.admission import Admission, Live
+from marianne.daemon.job import Job
+from marianne.daemon.reaper import remove_files
+from marianne.daemon.refusal import Refused, not_found
+from marianne.daemon.requests import Answer
+from marianne.state.changes import AddEvent, Change, DeleteJob, UpdateJob
+from marianne.state.models import JobStatus
+
+P = ParamSpec("P")
+
+
+class Wishes(Admission):
+    """The verbs that change jobs. Every method may be called through a handle from any thread.
+
+    ``request_id`` lets a resent request find its answer.
+    """
+
+    def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Pauses a job: running sheets finish, nothing new starts. Answers its status.
+
+        Refuses with ``conflict`` when it is paused or over, ``not_found`` when unknown.
+        """
+        return self._once(request_id, self._pause, job_id)
+
+    def resume_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
+
+        Completed sheets stay. Refuses with ``conflict`` when it runs or is completed.
+        """
+        return self._once(request_id, self._resume, job_id)
+
+    def retry_job(
+        self, job_id: str, sheets: Sequence[int] | None = None, request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Runs failed sheets of a finished job again, with what depends on them.
+
+        ``sheets`` None means all that did not complete. Refuses with ``conflict`` while it lives.
+        """
+        return self._once(request_id, self._retry, job_id, sheets)
+
+    def cancel_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Cancels a job; answers when no process of it is left. Refuses when it is over.
+
+        What is remembered is that the job was cancelled: a resent request waits like the first.
+        """
+        live = self._live.get(job_id)
+        if request_id is not None and self._reader.reply(request_id) is not None:
+            promise: Promise[dict[str, Any]] = self.promise()
+            row = self._reader.job(job_id)
+            if live is not None and row is not None and row.status is JobStatus.CANCELLING:
+                live.waiters.append(promise)
+            else:
+                promise.set(queries.summary(self._reader, job_id))
+            return promise
+        return self._once(request_id, self._cancel, job_id)
+
+    def clear_jobs(
+        self,
+        statuses: Sequence[str] | None = None,
+        older_than_seconds: float | None = None,
+        job_ids: Sequence[str] | None = None,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Deletes finished jobs, their history and their files; workspaces are left alone.
+
+        ``older_than_seconds`` counts from the job's end. Answers ``{"deleted": n, "jobs": ids}``.
+        A live job that is named is a ``conflict``; nothing is deleted then.
+        """
+        return self._once(request_id, self._clear, statuses, older_than_seconds, job_ids)
+
+    def _once(
+        self,
+        request_id: str | None,
+        act: Callable[Concatenate[Answer, P], None],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Promise[dict[str, Any]]:
+        promise: Promise[dict[str, Any]] = self.promise()
+        answer = self._requests.open(request_id, promise)
+        if answer is not None:
+            try:
+                self._context.storage.check()
+                act(answer, *args, **kwargs)
+            except Refused as refusal:
+                answer.fail(refusal)
+        return promise
+
+    # -- pause and resume -----------------------------------------------------------------------
+
+    def _pause(self, answer: Answer, job_id: str) -> None:
+        live = self._live_job(job_id)
+        if live.actor:
+            job = self._context.job(job_id).within(None)
+            asked: Future[Any] = job.call(Job.pause, "person", answer.request_id)
+            self.pipe(asked, self.answered, answer)
+        elif live.row.status is JobStatus.PAUSED:
+            raise Refused("conflict", f"job {job_id} is paused already", hint="resume it, or wait")
+        else:
+            self._set(live, JobStatus.PAUSED, "person", "job.paused", answer)
+
+    def _resume(self, answer: Answer, job_id: str) -> None:
+        live = self._live.get(job_id)
+        if live is None:
+            self._again(answer, job_id, None)
+        elif live.actor:
+            job = self._context.job(job_id).within(None)
+            asked: Future[Any] = job.call(Job.resume, answer.request_id)
+            self.pipe(asked, self.answered, answer)
+        elif live.row.status is not JobStatus.PAUSED:
+            raise Refused("conflict", f"job {job_id} is {live.row.status}: nothing to resume")
+        else:
+            self._set(live, JobStatus.QUEUED, None, "job.resumed", answer)
+
+    def answered(self, outcome: Outcome[dict[str, Any]], answer: Answer) -> None:
+        """A job actor did as asked, or is being restarted (the client asks again)."""
+        if outcome.error is not None:
+            answer.fail(outcome.error)
+        else:
+            answer.set(outcome.value)
+
+    def _set(
+        self, live: Live, status: JobStatus, reason: str | None, event: str, answer: Answer
+    ) -> None:
+        job_id, reply = live.row.job_id, {"job_id": live.row.job_id, "status": str(status)}
+        live.row.status, live.row.reason, live.row.crashes = status, reason, 0
+        fields = {"status": status, "reason": reason, "crashes": 0}
+        changes: list[Change] = [
+            UpdateJob(job_id, fields),
+            AddEvent(job_id, None, event, {"reason": reason}, time.time()),
+            *answer.remember(reply),
+        ]
+        self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
+
+    def was_set(
+        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+    ) -> None:
+        """A row's new status is on disk."""
+        if outcome.error is not None:
+            self._back_to_disk(job_id)
+            answer.fail(outcome.error)
+        else:
+            answer.set(reply)
+        self._admit()
+
+    # -- retry ----------------------------------------------------------------------------------
+
+    def _retry(self, answer: Answer, job_id: str, sheets: Sequence[int] | None) -> None:
+        if job_id in self._live:
+            raise Refused(
+                "conflict", f"job {job_id} is not over", hint="wait for it, or cancel it first"
+            )
+        self._again(answer, job_id, sheets)
+
+    def _again(self, answer: Answer, job_id: str, sheets: Sequence[int] | None) -> None:
+        machine = self._machine(job_id)
+        job = machine.job
+        if job.status is JobStatus.COMPLETED and sheets is None:
+            raise Refused("conflict", f"job {job_id} is completed: nothing to run again")
+        step = machine.reset(sheets, time.time())
+        job.status, job.finished_at, job.error, job.crashes = JobStatus.QUEUED, None, None, 0
+        fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
+        reply = {"job_id": job_id, "status": str(job.status)}
+        changes: list[Change] = [
+            *step.changes,
+            UpdateJob(job_id, {**fields, "crashes": 0}, asked=True),
+            AddEvent(job_id, None, "job.resumed", {"reason": "retry"}, time.time()),
+            *answer.remember(reply),
+        ]
+        self._live[job_id] = Live(job)
+        self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
+
+    # -- cancel ---------------------------------------------------------------------------------
+
+    def _cancel(self, answer: Answer, job_id: str) -> None:
+        live = self._live_job(job_id)
+        if live.actor:
+            self._ask_to_cancel(job_id, answer)
+        else:
+            self._cancel_row(job_id, answer)
+
+    def _cancel_row(self, job_id: str, answer: Answer | None) -> None:
+        changes = list(self._machine(job_id).cancel(time.time()).changes)
+        self._live[job_id].row.status = JobStatus.CANCELLED  # so that it is not admitted now
+        if answer is not None:
+            reply = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
+            changes += answer.remember(reply)
+        self.pipe(self._ask_to_write(changes), self.cancelled, job_id, answer)
+
+    def _ask_to_cancel(self, job_id: str, answer: Answer | None) -> None:
+        request_id = answer.request_id if answer is not None else None
+        asked: Future[Any] = self._context.job(job_id).within(None).call(Job.cancel, request_id)
+        self.pipe(asked, self.cancel_heard, job_id, answer)
+
+    def cancel_heard(
+        self, outcome: Outcome[dict[str, Any]], job_id: str, answer: Answer | None
+    ) -> None:
+        """The job is being cancelled: whoever asked waits for its end.
+
+        A job actor that is not there yet, or restarting, is asked again if nobody else will.
+        """
+        live = self._live.get(job_id)
+        if outcome.error is None:
+            if answer is not None and live is not None:
+                live.cancels.append(answer)
+            elif answer is not None:
+                answer.set(queries.summary(self._reader, job_id))
+        elif isinstance(outcome.error, Refused) and answer is not None:
+            answer.fail(outcome.error)
+        elif live is not None and live.actor:
+            self.send_after(0.1, self._ask_to_cancel, job_id, answer)
+        elif answer is not None:
+            answer.fail(outcome.error)
+
+    def cancelled(self, outcome: Outcome[Any], job_id: str, answer: Answer | None) -> None:
+        """The cancelling of a job without actors is on disk."""
+        if outcome.error is not None:
+            self._back_to_disk(job_id)
+            if answer is not None:
+                answer.fail(outcome.error)
+            return
+        if answer is not None:
+            self._live[job_id].cancels.append(answer)
+        self._over(job_id)
+
+    # -- clear ----------------------------------------------------------------------------------
+
+    def _clear(
+        self,
+        answer: Answer,
+        statuses: Sequence[str] | None,
+        older_than_seconds: float | None,
+        job_ids: Sequence[str] | None,
+    ) -> None:
+        for job_id in job_ids or ():
+            if job_id in self._live:
+                raise Refused("conflict", f"job {job_id} is not over", hint="cancel it first")
+        chosen = queries.clearable(self._reader, statuses, older_than_seconds, job_ids, time.time())
+        reply = {"deleted": len(chosen), "jobs": chosen}
+        changes = [*(DeleteJob(job_id) for job_id in chosen), *answer.remember(reply)]
+        self.pipe(self._ask_to_write(changes), self.cleared, reply, answer)
+
+    def cleared(self, outcome: Outcome[Any], reply: dict[str, Any], answer: Answer) -> None:
+        """The rows are gone; the files follow (a start removes files without a row)."""
+        if outcome.error is not None:
+            answer.fail(outcome.error)
+            return
+        remove_files(self._context, reply["jobs"])
+        answer.set(reply)
+
+    # -- small parts ----------------------------------------------------------------------------
+
+    def _live_job(self, job_id: str) -> Live:
+        live = self._live.get(job_id)
+        if live is not None and (live.actor or not live.row.status.terminal):
+            return live
+        row = live.row if live is not None else self._reader.job(job_id)
+        if row is None:
+            raise not_found(job_id)
+        raise Refused("conflict", f"job {job_id} is {row.status} already")
+
+    def _back_to_disk(self, job_id: str) -> None:
+        """A change did not come about: the job is what its row says."""
+        row = self._reader.job(job_id)
+        if row is None or row.status.terminal:
+            self._live.pop(job_id, None)
+        elif job_id in self._live:
+            self._live[job_id].row = row
