@@ -210,6 +210,9 @@ class Cell:
             below = node.cell
             if below is not None:
                 below.kill()
+                # It may be ending by itself just now. Our end must not be told before its names are
+                # free; but a listener that kills from within an end must not wait for itself.
+                below.ended.wait(1.0)
         for process in self.owned:
             process.kill()
         busy = not self.mailbox.waiting
