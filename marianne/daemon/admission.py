@@ -14,6 +14,7 @@ from typing import Any
 from actors import Actor, ActorRef, Down, DynamicSupervisor, Future, Outcome, Promise
 from marianne.daemon import queries
 from marianne.daemon.context import Context
+from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
 from marianne.daemon.log import get_logger
@@ -163,6 +164,7 @@ class Admission(Actor):
     def _over(self, job_id: str) -> None:
         live = self._live.pop(job_id)
         self._tell_empty()
+        self._context.housekeeper.tell(Housekeeper.job_ended)
         if live.waiters or live.cancels:
             summary = queries.summary(self._reader, job_id)
             for waiter in live.waiters:

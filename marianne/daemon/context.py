@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.events import Events
     from marianne.daemon.health import HealthChecker
+    from marianne.daemon.housekeeper import Housekeeper
     from marianne.daemon.job import Job
     from marianne.daemon.jobs import Jobs
     from marianne.daemon.link import Link
@@ -145,6 +146,13 @@ class Context:
         from marianne.daemon.health import HealthChecker
 
         return self.system.handle(HealthChecker, "health")
+
+    @property
+    def housekeeper(self) -> Handle[Housekeeper]:
+        """Who forgets the past."""
+        from marianne.daemon.housekeeper import Housekeeper
+
+        return self.system.handle(Housekeeper, "housekeeper")
 
     @property
     def manager(self) -> Handle[JobManager]:

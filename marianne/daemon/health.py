@@ -38,12 +38,16 @@ class HealthChecker(Actor):
         self._context.heart_lost = True
 
     def liveness(self) -> dict[str, Any]:
-        """status, pid, uptime_seconds, shutting_down. Asks nobody and reads nothing."""
+        """status, pid, uptime_seconds, shutting_down, storage. Asks nobody and reads nothing.
+
+        ``storage`` is ok, or why the state cannot be written at the moment.
+        """
         return {
             "status": "ok",
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._context.started_at, 1),
             "shutting_down": self._context.stop.mode is not None,
+            "storage": self._context.storage.problem or "ok",
         }
 
     def readiness(self) -> Promise[dict[str, Any]]:
@@ -62,7 +66,8 @@ class HealthChecker(Actor):
         stopping = self._context.stop.mode is not None
         elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
-        ready = outcome.ok and accepting and not stopping and not elevated and not lost
+        problem = self._context.storage.problem
+        ready = outcome.ok and accepting and not (stopping or elevated or lost or problem)
         promise.set(
             {
                 "status": "ready" if ready else "not_ready",
@@ -74,6 +79,7 @@ class HealthChecker(Actor):
                 "failure_rate_elevated": elevated,
                 "notifications_degraded": False,
                 "heart_lost": lost,
+                "storage": problem or "ok",
                 "uptime_seconds": round(time.time() - self._context.started_at, 1),
             }
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from copy import copy
 
 from marianne.daemon.effects import Step
+from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.graph import depths
 from marianne.score.plan import Instrument, Plan
@@ -89,6 +90,11 @@ class JobLedger:
             setattr(self.job, name, value)
         step.changes.append(UpdateJob(self.job.job_id, {"status": status, **fields}))
 
+    def _progress_made(self, step: Step) -> None:
+        """An attempt came to its end: the deaths before it were not this job's doing."""
+        self.job.crashes = 0
+        step.changes.append(UpdateJob(self.job.job_id, {"crashes": 0}))
+
     def _event(
         self,
         step: Step,
@@ -153,3 +159,32 @@ class JobLedger:
         names = ", ".join(f"{n} ({self.plan.sheets[n - 1].name})" for n in failed[:5])
         more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
         return f"sheet {names}{more} failed" if len(failed) == 1 else f"sheets {names}{more} failed"
+
+
+def lost(row: SheetRow, now: float) -> AttemptResult:
+    """The result of an attempt whose worker is gone: interrupted, which uses up no retry."""
+    return AttemptResult(
+        row.num,
+        row.attempt,
+        "interrupted",
+        row.started_at or now,
+        now,
+        category="lost",
+        message="the worker process was lost while the sheet ran",
+    )
+
+
+def told(row: SheetRow, result: AttemptResult) -> dict[str, object]:
+    """What the event of an attempt's end says."""
+    data: dict[str, object] = {
+        "attempt": row.attempt,
+        "exit_code": result.exit_code,
+        "duration": round(result.finished_at - result.started_at, 6),
+    }
+    for name in ("signal", "category", "message"):
+        value = getattr(result, name)
+        if value is not None:
+            data[name] = value
+    if result.left_running:
+        data["left_running"] = list(result.left_running)
+    return data

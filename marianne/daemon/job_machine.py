@@ -24,7 +24,7 @@ from marianne.daemon.effects import (
     Step,
     WakeAt,
 )
-from marianne.daemon.job_ledger import JobLedger
+from marianne.daemon.job_ledger import JobLedger, lost, told
 from marianne.run.result import AttemptResult
 from marianne.schedule.outcome import Verdict, judge
 from marianne.score.plan import Plan
@@ -70,7 +70,7 @@ class JobMachine(JobLedger):
                 step.now.append(EndSheets((num,), "lost"))
         for num, row in sorted(self.rows.items()):
             if row.status is SheetStatus.RUNNING and (num, row.attempt) not in alive:
-                self._interrupted(row, _lost(row, now), step)
+                self._interrupted(row, lost(row, now), step)
         if self.job.status is JobStatus.RUNNING:
             self._register(step, now)
         elif self.job.status is JobStatus.CANCELLING:
@@ -152,7 +152,7 @@ class JobMachine(JobLedger):
         """Takes back a pause that has not come into force: the running sheets just go on."""
         step = Step()
         if self.job.status is JobStatus.PAUSING:
-            self._job(step, JobStatus.RUNNING, reason=None)
+            self._job(step, JobStatus.RUNNING, reason=None, crashes=0)
             self._event(step, "job.resumed", now=now)
             self._register(step, now)
         return step
@@ -203,12 +203,23 @@ class JobMachine(JobLedger):
         for sheet in self.plan.sheets:
             row = self._row(sheet.num)
             if row.status is SheetStatus.RUNNING:
-                step.changes.append(AddAttempt(self.job.job_id, _lost(row, now)))
+                step.changes.append(AddAttempt(self.job.job_id, lost(row, now)))
             if not row.status.terminal:
                 self._move(row, SheetStatus.CANCELLED)
                 row.category, row.message, row.due_at = "internal", cause, None
                 self._save(step, row)
         self._end(step, JobStatus.FAILED, "job.failed", now, cause)
+        return step
+
+    def hold(self, now: float) -> Step:
+        """Pauses the job where it stands: even to let its sheets finish kills the conductor."""
+        step = Step()
+        self.job.status, self.job.reason = JobStatus.PAUSED, "crashes"
+        for num in self._running():
+            row = self.rows[num]
+            self._interrupted(row, lost(row, now), step)
+        self._job(step, JobStatus.PAUSED, reason="crashes")
+        self._event(step, "job.paused", data={"reason": "crashes"}, now=now)
         return step
 
     # -- decisions ------------------------------------------------------------------------------
@@ -224,6 +235,8 @@ class JobMachine(JobLedger):
             random=self._random,
         )
         step.changes.append(AddAttempt(self.job.job_id, result))
+        if self.job.crashes:
+            self._progress_made(step)
         if result.validations:
             good = all(v.passed is not False for v in result.validations)
             self._event(
@@ -233,7 +246,7 @@ class JobMachine(JobLedger):
                 {"attempt": row.attempt, "percent": round(result.pass_percent, 1)},
                 now=now,
             )
-        data = _told(row, result)
+        data = told(row, result)
         if verdict.kind == "completed":
             self._move(row, SheetStatus.COMPLETED)
             row.category = row.code = row.message = None
@@ -371,30 +384,3 @@ class JobMachine(JobLedger):
         self._event(step, event, data={"error": error, **self.progress()}, now=now)
         step.now.append(Deregister())
         step.after.append(Finish(status))
-
-
-def _lost(row: SheetRow, now: float) -> AttemptResult:
-    return AttemptResult(
-        row.num,
-        row.attempt,
-        "interrupted",
-        row.started_at or now,
-        now,
-        category="lost",
-        message="the worker process was lost while the sheet ran",
-    )
-
-
-def _told(row: SheetRow, result: AttemptResult) -> dict[str, object]:
-    data: dict[str, object] = {
-        "attempt": row.attempt,
-        "exit_code": result.exit_code,
-        "duration": round(result.finished_at - result.started_at, 6),
-    }
-    for name in ("signal", "category", "message"):
-        value = getattr(result, name)
-        if value is not None:
-            data[name] = value
-    if result.left_running:
-        data["left_running"] = list(result.left_running)
-    return data

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from actors import ActorDied, AskTimeout, NoSuchActor, System, SystemEvent
 from marianne.daemon import tree
 from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.deathwatch import SERVES, STOPS, count_death
 from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.manager import JobManager
 from marianne.daemon.pgroup import ProcessGroupManager
@@ -32,7 +33,7 @@ from marianne.daemon.store import Store
 from marianne.home import Home, HomeLock
 from marianne.run import procfs
 from marianne.run.confine import become_subreaper
-from marianne.state.changes import AddEvent
+from marianne.state.changes import AddEvent, Change
 from marianne.state.errors import StoreError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class DaemonProcess:
         become_subreaper()
         system = System("conductor")
         workers: dict[int, Process] = {}
+        count_death(self._home)
         recorded = recorded_workers(self._home)
         self._group = ProcessGroupManager(
             self._home.owner(),
@@ -117,7 +119,7 @@ class DaemonProcess:
         context = self._context(system, workers)
         system.on_event(lambda event: _heard(event, context))
         tree.start(context)
-        self._tell(context, "daemon.started")
+        self._tell(context, "daemon.started", SERVES)
         if ready_fd is not None:
             os.write(ready_fd, b"1")
             os.close(ready_fd)
@@ -159,11 +161,11 @@ class DaemonProcess:
             workers=workers,
         )
 
-    def _tell(self, context: Context, event: str) -> None:
+    def _tell(self, context: Context, event: str, mark: Change) -> None:
         """Commits an event of the daemon; one that cannot be committed stops nothing."""
         change = AddEvent(None, None, event, {"pid": os.getpid()}, time.time())
         try:
-            context.store.ask(Store.write, [change], kept=False)
+            context.store.ask(Store.write, [change, mark], kept=False)
         except (ActorDied, AskTimeout, NoSuchActor, StoreError) as error:
             log.warning("event_not_committed", event_name=event, error=repr(error))
 
@@ -185,7 +187,8 @@ class DaemonProcess:
     def _stop(self, context: Context) -> int:
         mode = context.stop.mode
         log.info("stopping", mode=mode)
-        self._tell(context, "daemon.stopping")
+        # A tree that gave up counts as a death: a job may have been the cause.
+        self._tell(context, "daemon.stopping", SERVES if mode == "failed" else STOPS)
         if mode in ("drain", "cancel"):
             self._finish_jobs(context, mode)
         done = threading.Event()

@@ -64,10 +64,18 @@ def every_job(reader: Reader, statuses: Iterable[JobStatus]) -> Iterator[JobView
 
 
 def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]:
-    """DaemonStatus as a map, and what else ``conductor-status`` shows. ``disk`` is in bytes."""
+    """DaemonStatus as a map, and what else ``conductor-status`` shows.
+
+    ``disk`` counts bytes and rows of the state; ``files_bytes`` is what the jobs' directories held
+    at the housekeeper's last look. ``storage`` is ok, or why the state cannot be written.
+    """
     resources = context.resources
+    storage = context.storage
     with Reader(context.home.db) as reader:
-        disk = reader.size()
+        disk: dict[str, Any] = reader.size()
+    there = os.statvfs(context.home.path)
+    disk["files_bytes"] = storage.files_bytes
+    disk["free_bytes"] = there.f_bavail * there.f_frsize
     return {
         "pid": os.getpid(),
         "uptime_seconds": round(time.time() - context.started_at, 1),
@@ -75,9 +83,12 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
         "memory_usage_mb": round(resources.current_memory_mb() or 0.0, 1),
         "version": version(),
         "heart_pid": context.heart_pid,
-        "ready": resources.is_accepting_work() and context.stop.mode is None,
+        "ready": resources.is_accepting_work()
+        and context.stop.mode is None
+        and storage.problem is None,
         "pressure": "none",
         "disk": disk,
+        "storage": storage.problem or "ok",
         "home": str(context.home.path),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,8 +52,19 @@ def remove_stray_files(home: Home) -> None:
 
 
 def remove_files(context: Context, job_ids: Iterable[str]) -> None:
-    """Removes the directories of jobs, in a process of its own: a job may have 100,000 files."""
-    paths = [str(context.home.job_dir(job_id)) for job_id in job_ids]
+    """Removes the directories of jobs, in a process of its own: a job may have 100,000 files.
+
+    They are out of the way at once, under names that no job has: a job that is retried meanwhile
+    gets a new directory.
+    """
+    paths = []
+    for job_id in job_ids:
+        gone = context.home.jobs / f".{job_id}.{os.urandom(4).hex()}"
+        try:
+            context.home.job_dir(job_id).rename(gone)
+        except FileNotFoundError:
+            continue
+        paths.append(str(gone))
     if paths:
         context.system.processes.start(remove_trees, (paths,), name="marianne-clear")
 

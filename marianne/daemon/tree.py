@@ -10,6 +10,7 @@ from actors import ActorRef, ChildSpec, Supervisor
 from marianne.daemon.context import Context
 from marianne.daemon.events import Events
 from marianne.daemon.health import HealthChecker
+from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.jobs import Jobs
 from marianne.daemon.link import Link
 from marianne.daemon.manager import JobManager
@@ -34,6 +35,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="rates", cls=RateLimitCoordinator, args=given),
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthChecker, args=given),
+        ChildSpec(id="housekeeper", cls=Housekeeper, args=given),
     ]
 
 

@@ -15,6 +15,7 @@ from actors import Future, Outcome, Promise
 from marianne.daemon import queries
 from marianne.daemon.admission import Admission, Live
 from marianne.daemon.job import Job
+from marianne.daemon.log import get_logger
 from marianne.daemon.reaper import remove_files
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
@@ -22,6 +23,7 @@ from marianne.state.changes import AddEvent, Change, DeleteJob, UpdateJob
 from marianne.state.models import JobStatus
 
 P = ParamSpec("P")
+log = get_logger(__name__)
 
 
 class Wishes(Admission):
@@ -250,6 +252,7 @@ class Wishes(Admission):
             if job_id in self._live:
                 raise Refused("conflict", f"job {job_id} is not over", hint="cancel it first")
         chosen = queries.clearable(self._reader, statuses, older_than_seconds, job_ids, time.time())
+        chosen = [job_id for job_id in chosen if job_id not in self._live]
         reply = {"deleted": len(chosen), "jobs": chosen}
         changes = [*(DeleteJob(job_id) for job_id in chosen), *answer.remember(reply)]
         self.pipe(self._ask_to_write(changes), self.cleared, reply, answer)
@@ -261,6 +264,23 @@ class Wishes(Admission):
             return
         remove_files(self._context, reply["jobs"])
         answer.set(reply)
+
+    def forget_jobs(self, chosen: Sequence[str]) -> None:
+        """Retention: deletes finished jobs that are too many."""
+        gone = [job_id for job_id in chosen if job_id not in self._live]
+        changes = [DeleteJob(job_id) for job_id in gone]
+        self.pipe(self._ask_to_write(changes), self.forgotten, gone)
+
+    def forgotten(self, outcome: Outcome[Any], gone: Sequence[str]) -> None:
+        """Their rows are gone (or stay until the next look); the files follow."""
+        if outcome.error is None:
+            remove_files(self._context, gone)
+        else:
+            log.warning("jobs_not_forgotten", error=repr(outcome.error))
+
+    def forget_files(self, chosen: Sequence[str]) -> None:
+        """Retention: removes the files of finished jobs, whose rows stay."""
+        remove_files(self._context, [job_id for job_id in chosen if job_id not in self._live])
 
     # -- small parts ----------------------------------------------------------------------------
 

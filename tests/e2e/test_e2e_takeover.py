@@ -49,6 +49,10 @@ def test_a_sheet_outlives_three_kills_of_the_conductor(marianne: Marianne) -> No
         os.kill(old, signal.SIGKILL)
         _replaced(marianne, old)
         until(lambda: marianne.sheet("count", 1)["status"] == "running")
+    # Three deaths without progress hold the job; what runs is not touched.
+    status = marianne.status("count")
+    assert (status["status"], status["reason"]) == ("pausing", "crashes")
+    marianne("resume", "count")
     _check(marianne)
 
 

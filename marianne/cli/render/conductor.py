@@ -37,12 +37,13 @@ def print_conductor(status: Map) -> None:
         "up": duration(status.get("uptime_seconds")),
         "ready": "yes" if status.get("ready", True) else "no",
         "pressure": status.get("pressure"),
+        "storage": status.get("storage"),
         "jobs": f"{status.get('running_jobs', 0)} running, "
         f"{status.get('total_jobs_active', 0)} active",
         "memory": f"{status['memory_usage_mb']:.0f} MiB"
         if status.get("memory_usage_mb") is not None
         else None,
-        "disk": ", ".join(f"{_disk(key, value)}" for key, value in disk.items())
+        "disk": ", ".join(_disk(key, value) for key, value in disk.items() if value is not None)
         if isinstance(disk, Mapping)
         else disk,
     }
