@@ -38,8 +38,11 @@ HELLO_DEADLINE = 10.0
 """Seconds until a worker that said no hello is killed by its recorded identity."""
 
 ADOPTED_HELLO = 2.5
-"""One that was taken over has as long as it would go on alone (``orphan_grace_seconds``): a
-healthy one has ended itself by then. At least this long: it says hello every two seconds."""
+"""One that was taken over has as long as it would go on alone (``orphan_grace_seconds``), for a
+healthy one has ended itself by then; but at least this long."""
+
+ASK_AGAIN = 0.5
+"""Seconds until a worker that was taken over and asked for its hello is asked again."""
 
 END_MARGIN = 2.0
 """Seconds beyond the grace until a worker that does not end is killed itself."""
@@ -80,6 +83,7 @@ class Worker(Actor):
         if adopted:
             alone = max(self._context.config.orphan_grace_seconds, ADOPTED_HELLO)
             patience = min(alone, HELLO_DEADLINE)
+            self.ask_hello()
         self.send_after(patience, self.hello_missing)
 
     def on_stop(self, reason: ExitReason) -> None:
@@ -190,6 +194,13 @@ class Worker(Actor):
         self._tell_up()
 
     # -- timers ---------------------------------------------------------------------------------
+
+    def ask_hello(self) -> None:
+        """One that was taken over within the same conductor is connected: it says no hello by
+        itself. What does not reach it, because it is not connected yet, is asked again."""
+        if not self._heard and self._process.alive():
+            self._send({"kind": "report"})
+            self.send_after(ASK_AGAIN, self.ask_hello)
 
     def hello_missing(self) -> None:
         """A stopped or stuck worker is killed by its recorded identity; we start over."""
