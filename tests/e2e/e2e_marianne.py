@@ -107,7 +107,7 @@ class Marianne:
 
     def pids(self) -> dict[str, int]:
         """The conductor's and the heart's pid, by the lock's file."""
-        conductor, heart = (self.home / "conductor.pid").read_text().split()
+        conductor, heart = (self.home / "conductor.pid").read_text().split()[:2]
         return {"conductor": int(conductor), "heart": int(heart)}
 
     def serves(self) -> bool:
