@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Collection
 
 from marianne.run import procfs
-from marianne.run.confine import reap, signal_exact, sweep_orphans
+from marianne.run.confine import children, reap, signal_exact, sweep, sweep_orphans
 
 
 class ProcessGroupManager:
@@ -47,19 +47,25 @@ class ProcessGroupManager:
         self._tracked.discard(pid)
 
     def kill_all_children(self, sig: int = signal.SIGTERM) -> int:
-        """Signals every other process of our group; answers the group, or 0 if there is none.
+        """Signals every process of our group that stands below us; answers the group, or 0 if
+        there is none.
 
-        Each one by pid and start time: ``killpg`` would reach ourselves too.
+        Each one by pid and start time: ``killpg`` would reach ourselves, and in
+        ``marianne start --foreground | tee log`` the shell's tee.
         """
-        group, mine = os.getpgrp(), os.getpid()
-        if group != mine:
-            return 0
-        sent = [
-            signal_exact(one.pid, one.start_time, sig)
-            for one in procfs.snapshot().values()
-            if one.pgrp == group and one.pid != mine and not one.dead
-        ]
-        return group if any(sent) else 0
+        sent = [signal_exact(one.pid, one.start_time, sig) for one in self._members()]
+        return os.getpgrp() if any(sent) else 0
+
+    def end_all_children(self) -> None:
+        """SIGKILL to the same processes, until a look finds none."""
+        sweep(self._members)
+
+    def _members(self) -> list[procfs.Stat]:
+        group, roots = os.getpgrp(), children()
+        if group != os.getpid() or not roots:
+            return []
+        below = procfs.descendants({one.pid for one in roots}, procfs.snapshot())
+        return [one for one in below.values() if one.pgrp == group]
 
     def cleanup_orphans(self) -> list[int]:
         """Collects ended children that came to us as the subreaper; answers their pids."""

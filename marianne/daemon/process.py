@@ -108,10 +108,10 @@ class DaemonProcess:
         system = System("conductor")
         workers: dict[int, Process] = {}
         count_death(self._home)
-        recorded = recorded_workers(self._home)
+        self._recorded = recorded_workers(self._home)
         self._group = ProcessGroupManager(
             self._home.owner(),
-            lambda: {*recorded, *workers, *system.processes.forkserver_pids()},
+            lambda: {*self._recorded, *workers, *system.processes.forkserver_pids()},
         )
         self._group.setup()
         system.processes.prepare(preload=PRELOAD, check=False)
@@ -202,11 +202,12 @@ class DaemonProcess:
                 for worker in list(context.workers.values()):
                     worker.kill()
         if not context.stop.keeps_workers:
+            self._recorded.clear()  # nobody goes on
             left = self._group.reap_orphaned_backends()
             if left:
                 log.warning("swept_at_stop", pids=left)
         context.system.processes.end_helpers()
-        self._group.kill_all_children(signal.SIGKILL)
+        self._group.end_all_children()
         if context.stop.mode == "failed":
             return EXIT_FAILED
         return EXIT_RESTART if context.stop.mode == "restart" and context.heart_pid else 0

@@ -33,8 +33,15 @@ FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.1
 
 
+# Children that this process had before it became a subreaper: they belong to whoever ran here and
+# then called exec, not to us (`setsid sidecar & exec marianne start --foreground`).
+_inherited: set[tuple[int, int]] = set()
+
+
 def become_subreaper() -> None:
     """Makes every orphan below this process its child, instead of init's."""
+    looks = (procfs.stat(pid) for pid in procfs.own_children())
+    _inherited.update((one.pid, one.start_time) for one in looks if one is not None)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         code = ctypes.get_errno()
@@ -169,21 +176,30 @@ def reap(pid: int) -> None:
         pass
 
 
+def children() -> list[Stat]:
+    """Our children, ended ones too, without those that were here before we were a subreaper."""
+    looks = (procfs.stat(pid) for pid in procfs.own_children())
+    return [one for one in looks if one is not None and (one.pid, one.start_time) not in _inherited]
+
+
 def adopted(owner: str, spare: Collection[int] = ()) -> list[Stat]:
     """Orphans that a subreaper got: its children in another session than its own.
 
     For the conductor and the heart, whose own helpers (conductor, forkserver, resource tracker)
     stay in their session. Living workers of this owner, which come to us when their forkserver
-    dies, are none; nor is what ``spare`` names. Ended ones are found too, so that they get reaped.
+    dies, are none; nor is what ``spare`` names, nor a child that was here before we were a
+    subreaper. As process 1 of a container we get everybody's orphans: there the mark must say
+    that one is ours. Ended ones are found too, so that they get reaped.
     """
+    anyones = os.getpid() == 1
     session = os.getsid(0)
-    looks = (procfs.stat(pid) for pid in procfs.own_children() if pid not in spare)
     return [
         one
-        for one in looks
-        if one is not None
+        for one in children()
+        if one.pid not in spare
         and one.session != session
         and (one.dead or not watermark.is_worker(one.pid, owner))
+        and (one.dead or not anyones or marked.carries(one.pid, owner))
     ]
 
 
@@ -214,7 +230,8 @@ def sweep_orphans(
 ) -> list[int]:
     """Ends what a worker that died left behind; answers the pids that were found.
 
-    Found are processes marked as sheets of this owner (and of this job, where one is named), and
+    Found are processes marked as sheets of this owner (and of this job, where one is named; else
+    workers of this owner too), and
     children that this process got as a subreaper, whatever they carry: below us only a worker
     that died leaves such. ``spare`` are pids that live rightly, and everything below them:
     workers whose sheets must go on, when no job is named, and own helpers in sessions of their

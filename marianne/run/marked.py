@@ -21,8 +21,13 @@ MARKER = "MARIANNE_OWNER"
 
 
 def carries(pid: int, owner: str, job_id: str | None = None) -> bool:
-    """Whether ``pid`` is, or descends from, a sheet of this owner's (and job's)."""
+    """Whether ``pid`` is, or descends from, a sheet of this owner's (and job's).
+
+    Where no job is named, a worker of this owner's counts as well.
+    """
     if watermark.belongs_to(pid, owner, job_id):
+        return True
+    if job_id is None and watermark.is_worker(pid, owner):
         return True
     data = procfs.environ(pid)
     if procfs.environ_value(data, MARKER) != owner:
