@@ -14,7 +14,6 @@ from marianne.state.errors import (
     DuplicateRequest,
     NoSuchJob,
     StoreError,
-    StoreFull,
 )
 from marianne.state.reader import Reader
 
@@ -60,7 +59,7 @@ def error_of(error: BaseException, call: Call) -> Refused:
     if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
         return Refused("unavailable", "the conductor is restarting a part of itself")
     if isinstance(error, StoreError):
-        return refused(str(error), isinstance(error, StoreFull))
+        return refused(str(error))
     if isinstance(error, DuplicateRequest):
         # Asked once more, it finds its reply.
         return Refused("unavailable", "this request has just been carried out")

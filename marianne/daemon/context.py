@@ -76,9 +76,9 @@ class Context:
     started_at: float
     stop: StopRequest
     resources: Resources
+    storage: Storage
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
-    storage: Storage = field(default_factory=Storage)
     origins: Mapping[str, str] = field(default_factory=dict)
     heart_pid: int | None = None
     heart_lost: bool = False

@@ -47,7 +47,7 @@ class HealthChecker(Actor):
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._context.started_at, 1),
             "shutting_down": self._context.stop.mode is not None,
-            "storage": self._context.storage.problem or "ok",
+            "storage": self._context.storage.words() or "ok",
         }
 
     def readiness(self) -> Promise[dict[str, Any]]:
@@ -66,7 +66,7 @@ class HealthChecker(Actor):
         stopping = self._context.stop.mode is not None
         elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
-        problem = self._context.storage.problem
+        problem = self._context.storage.words()
         ready = outcome.ok and accepting and not (stopping or elevated or lost or problem)
         promise.set(
             {

@@ -105,4 +105,7 @@ def _write(level: str, event: str, fields: dict[str, Any]) -> None:
 
 def _emit(when: float, level: str, event: str, fields: dict[str, Any]) -> None:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1e6):06d}Z"
-    _sink.msg(event, ts=stamp, level=level, **fields)
+    try:
+        _sink.msg(event, ts=stamp, level=level, **fields)
+    except OSError:
+        pass  # a full disk: nobody may fail because of what they say about it

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import resource
 import signal
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ from actors import Actor, Promise
 from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.refusal import Refused
+from marianne.daemon.storage import refused
 
 MEMORY_LIMIT = 1 << 30
 CPU_SECONDS = 30
 WALL_SECONDS = 60.0
+EXIT_NO_SPACE = 74
+"""The child could not write what it found (EX_IOERR)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,9 @@ class Parser(Actor):
         try:
             content = path.read_bytes()
         except FileNotFoundError:
+            if ending.exit_code == EXIT_NO_SPACE:
+                promise.fail(refused(f"no space in {self._directory}"))
+                return
             promise.fail(
                 Refused(
                     "invalid_score",
@@ -125,5 +132,10 @@ def parse_main(request: dict[str, Any], answer: str) -> None:
     from marianne.daemon.parse_child import parse
 
     part = Path(answer + ".part")
-    part.write_bytes(msgpack.packb(parse(ParseRequest(**request))))
-    part.rename(answer)
+    found = msgpack.packb(parse(ParseRequest(**request)))
+    try:
+        part.write_bytes(found)
+        part.rename(answer)
+    except OSError:
+        part.unlink(missing_ok=True)
+        sys.exit(EXIT_NO_SPACE)

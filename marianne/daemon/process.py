@@ -29,6 +29,7 @@ from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.reaper import recorded_workers, remove_stray_files
 from marianne.daemon.resources import Resources
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.home import Home, HomeLock
 from marianne.run import procfs
@@ -156,6 +157,7 @@ class DaemonProcess:
             started_at=time.time(),
             stop=StopRequest(),
             resources=Resources(limits.max_memory_mb, limits.max_processes),
+            storage=Storage(self._home.path),
             origins=self._origins,
             heart_pid=self._heart_pid,
             workers=workers,

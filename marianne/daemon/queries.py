@@ -70,11 +70,11 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
     at the housekeeper's last look. ``storage`` is ok, or why the state cannot be written.
     """
     resources = context.resources
-    storage = context.storage
+    problem = context.storage.words()
     with Reader(context.home.db) as reader:
         disk: dict[str, Any] = reader.size()
     there = os.statvfs(context.home.path)
-    disk["files_bytes"] = storage.files_bytes
+    disk["files_bytes"] = context.storage.files_bytes
     disk["free_bytes"] = there.f_bavail * there.f_frsize
     return {
         "pid": os.getpid(),
@@ -83,12 +83,10 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
         "memory_usage_mb": round(resources.current_memory_mb() or 0.0, 1),
         "version": version(),
         "heart_pid": context.heart_pid,
-        "ready": resources.is_accepting_work()
-        and context.stop.mode is None
-        and storage.problem is None,
+        "ready": resources.is_accepting_work() and context.stop.mode is None and problem is None,
         "pressure": "none",
         "disk": disk,
-        "storage": storage.problem or "ok",
+        "storage": problem or "ok",
         "home": str(context.home.path),
     }
 

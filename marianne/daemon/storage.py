@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
-import time
+import os
+from pathlib import Path
 
 from marianne.daemon.refusal import Refused
-from marianne.state.errors import StoreFull
+
+RESERVE = 2 * 2**20
+"""Free bytes below which nothing new is begun: the rest is for what runs to come to its end."""
 
 
 class Storage:
     """What the store found at its last commit. Safe to read from any thread.
 
-    While there is a ``problem`` (words for a person) nothing new is accepted and no sheet is
-    started; what runs goes on and waits for its commit.
+    While there is a ``problem`` (words for a person, set by the store alone) nothing new is
+    accepted and no sheet is started; what runs goes on and waits for its commit.
+    ``files_bytes`` is what the jobs' directories held at the last look; None before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: Path) -> None:
+        self._place = place
         self.problem: str | None = None
-        self.full = False
-        self.since: float | None = None
         self.files_bytes: int | None = None
-        """Bytes in the jobs' directories at the last look; None before the first."""
 
-    def failed(self, error: Exception) -> None:
-        """A commit failed; nothing of it counts."""
-        self.problem, self.full = str(error), isinstance(error, StoreFull)
-        self.since = self.since or time.time()
+    def words(self) -> str | None:
+        """What keeps the conductor from beginning anything new, as it is now."""
+        return self.problem or self.low()
 
-    def works(self) -> None:
-        """A commit succeeded."""
-        self.problem, self.full, self.since = None, False, None
+    def low(self) -> str | None:
+        """Words for a disk that is nearly full; None when there is space."""
+        there = os.statvfs(self._place)
+        blocks = there.f_bavail if os.geteuid() else there.f_bfree
+        free = blocks * there.f_frsize
+        if free >= RESERVE:
+            return None
+        return f"the disk of {self._place} is full: {free >> 10} KiB are free"
 
     def check(self) -> None:
         """Refuses while there is a problem: nothing could be kept, so nothing is begun."""
-        if self.problem is not None:
-            raise refused(self.problem, self.full)
+        words = self.words()
+        if words is not None:
+            raise refused(words)
 
 
-def refused(problem: str, full: bool) -> Refused:
-    """The coded error for a write that cannot be done."""
-    if full:
-        return Refused(
-            "pressure",
-            problem,
-            hint="jobs go on by themselves once there is space",
-            data={"retry_after": 1.0},
-        )
+def refused(problem: str) -> Refused:
+    """The coded error for a write that cannot be done: a person hears of it at once."""
     return Refused(
-        "unavailable",
+        "pressure",
         f"the state cannot be written: {problem}",
-        hint="the conductor tries again by itself; `marianne conductor-status` says how it stands",
+        hint="nothing is lost; jobs go on by themselves once it can be written again",
+        data={"retry_after": 1.0},
     )

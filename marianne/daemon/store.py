@@ -6,7 +6,8 @@ under load, and a lone write waits for nobody.
 
 A disk that is full or fails does not end the store: nothing of the transaction counts, so it keeps
 what jobs wrote and tries again until it works. Meanwhile it says so in ``context.storage``, by
-which admission and grants stop, and fails what clients could ask again.
+which admission and grants stop, and fails what clients could ask again. The same is said when the
+disk is nearly full, while the last of it still serves for what runs.
 
 A restart finds what was committed. Whoever waits for an answer when the store dies gets
 ActorDied; a write that was committed but not answered is found again by its request id. An actor
@@ -20,7 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors import Actor, ExitReason, Promise
+from actors import Actor, ExitReason, Promise, Timer
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.events import Events
@@ -42,6 +43,9 @@ WRITE_DEADLINE = None
 RETRY_FIRST, RETRY_LAST = 0.25, 2.0
 """Seconds between tries while the disk fails."""
 
+LOOK_EVERY = 1.0
+"""Seconds between looks at the free space, at commits only: nothing looks at rest."""
+
 PROBE = "store_probe"
 
 
@@ -62,11 +66,13 @@ class Store(Actor):
         self._waiting: list[_Waiting] = []
         self._pause = RETRY_FIRST
         self._failing = False
+        self._timer: Timer | None = None
+        self._next_look = 0.0
 
     def on_start(self) -> None:
         """Opens the database; raises what :class:`Database` raises if it can't be trusted."""
         self._database = Database(self._context.home.db)
-        self._context.storage.works()
+        self._context.storage.problem = None
 
     def on_stop(self, reason: ExitReason) -> None:
         """Commits what is waiting on an orderly end; after a crash it is left to its askers."""
@@ -119,25 +125,38 @@ class Store(Actor):
 
     def try_again(self) -> None:
         """The timer of a failing disk."""
-        self._failing = False
-        if not self._waiting:
+        self._timer = None
+        if self._failing and not self._waiting:
             # Something has to be written to find out.
             self.write([SetMeta(PROBE, b"")])
+        self._next_look = 0.0
         self._commit()
 
     def _commit(self) -> None:
-        error = self._try()
-        if error is None:
-            if self._context.storage.problem is not None:
+        error = self._try() if self._waiting else None
+        self._failing = error is not None
+        problem = str(error) if error is not None else self._low()
+        storage = self._context.storage
+        if problem is None:
+            if storage.problem is not None:
                 self._recovered()
             return
-        if self._context.storage.problem is None:
-            log.error("store_failing", error=str(error))
-        self._context.storage.failed(error)
-        self._failing = True
-        self._fail_others(error)
-        self.send_after(self._pause, self.try_again)
-        self._pause = min(self._pause * 2, RETRY_LAST)
+        if storage.problem is None:
+            log.error("store_failing", error=problem)
+        storage.problem = problem
+        if error is not None:
+            self._fail_others(error)
+        if self._timer is None:
+            self._timer = self.send_after(self._pause, self.try_again)
+            self._pause = min(self._pause * 2, RETRY_LAST)
+
+    def _low(self) -> str | None:
+        """Looks at the free space now and then; every time while there is a problem."""
+        now = time.monotonic()
+        if now < self._next_look and self._context.storage.problem is None:
+            return None
+        self._next_look = now + LOOK_EVERY
+        return self._context.storage.low()
 
     def _try(self) -> StoreError | None:
         """Commits all that waits; what went wrong with the disk, None if nothing did."""
@@ -174,6 +193,6 @@ class Store(Actor):
         from marianne.daemon.scheduler import GlobalSheetScheduler
 
         log.warning("store_works_again", problem=self._context.storage.problem)
-        self._context.storage.works()
+        self._context.storage.problem = None
         self._pause = RETRY_FIRST
         self._context.scheduler.tell(GlobalSheetScheduler.dispatch)

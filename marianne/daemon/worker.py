@@ -13,6 +13,7 @@ swept, and a new process says from the spool what was not acknowledged.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Sequence
@@ -48,6 +49,10 @@ END_MARGIN = 2.0
 """Seconds beyond the grace until a worker that does not end is killed itself."""
 
 
+SPACE_PAUSE = 1.0
+"""Seconds between tries to start a process while the disk is full."""
+
+
 class WorkerLost(Exception):  # noqa: N818 - it says what happened
     """The worker process ended by itself or was killed; its job goes on from the checkpoint."""
 
@@ -59,6 +64,8 @@ class Worker(Actor):
         super().__init__()
         self._context = context
         self._job_id = job_id
+        self._process: Process | None = None
+        self._identity = b""
         self._recorded = False
         self._asked = False
         self._heard = False
@@ -70,15 +77,26 @@ class Worker(Actor):
     def on_start(self) -> None:
         """Adopts the recorded process if it lives, else starts one."""
         self._context.store.ask(Store.forget, self.name)
+        self.begin()
+
+    def begin(self) -> None:
+        """As on_start says; with the disk full it waits for space, and the job with it."""
         with Reader(self._context.home.db) as reader:
             job = reader.job(self._job_id)
             if job is None:
                 raise LookupError(f"no job {self._job_id} in the database")
             adopted = self._adopt(job)
-            self._process = adopted or self._spawn(reader)
-        self._context.workers[self._process.pid] = self._process
-        self._identity = f"{self._job_id}/{self._process.pid}-{self._process.start_time}".encode()
-        self.watch(self._process)
+            try:
+                process = adopted or self._spawn(reader)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                log.warning("worker_waits_for_space", job_id=self._job_id, error=str(error))
+                self.send_after(SPACE_PAUSE, self.begin)
+                return
+        self._process = self._context.workers[process.pid] = process
+        self._identity = f"{self._job_id}/{process.pid}-{process.start_time}".encode()
+        self.watch(process)
         patience = HELLO_DEADLINE
         if adopted:
             alone = max(self._context.config.orphan_grace_seconds, ADOPTED_HELLO)
@@ -88,14 +106,15 @@ class Worker(Actor):
 
     def on_stop(self, reason: ExitReason) -> None:
         """Ends the process if the conductor ends it all; else leaves it to the next incarnation."""
-        if self._context.stop.keeps_workers or not self._process.alive():
+        process = self._living
+        if self._context.stop.keeps_workers or process is None:
             return
         grace = 0.0 if self._context.stop.mode == "force" else self._grace
-        self._end(grace, "stopped")
-        if not self._process.wait(grace + END_MARGIN):
-            self._process.signal(signal.SIGKILL)
-            self._process.wait(END_MARGIN)
-        self._context.workers.pop(self._process.pid, None)
+        self._end(process, grace, "stopped")
+        if not process.wait(grace + END_MARGIN):
+            process.signal(signal.SIGKILL)
+            process.wait(END_MARGIN)
+        self._context.workers.pop(process.pid, None)
         self._sweep()
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
@@ -158,12 +177,13 @@ class Worker(Actor):
     def finish(self) -> Promise[None]:
         """Ends the process; answers when a look finds neither it nor anything of its sheets."""
         promise: Promise[None] = self.promise()
-        if not self._process.alive():
+        process = self._living
+        if process is None:
             self._sweep()
             promise.set(None)
             return promise
         self._ending.append(promise)
-        self._end(self._grace, "cancelled")
+        self._end(process, self._grace, "cancelled")
         self.send_after(self._grace + END_MARGIN, self.finish_overdue)
         return promise
 
@@ -198,21 +218,23 @@ class Worker(Actor):
     def ask_hello(self) -> None:
         """One that was taken over within the same conductor is connected: it says no hello by
         itself. What does not reach it, because it is not connected yet, is asked again."""
-        if not self._heard and self._process.alive():
+        if not self._heard and self._living is not None:
             self._send({"kind": "report"})
             self.send_after(ASK_AGAIN, self.ask_hello)
 
     def hello_missing(self) -> None:
         """A stopped or stuck worker is killed by its recorded identity; we start over."""
-        if not self._heard and self._recorded and self._process.alive():
-            log.error("worker_silent", job_id=self._job_id, pid=self._process.pid)
-            self._process.signal(signal.SIGKILL)
+        process = self._living
+        if not self._heard and self._recorded and process is not None:
+            log.error("worker_silent", job_id=self._job_id, pid=process.pid)
+            process.signal(signal.SIGKILL)
 
     def finish_overdue(self) -> None:
         """The process did not end within its grace."""
-        if self._process.alive():
-            log.error("worker_overdue", job_id=self._job_id, pid=self._process.pid)
-            self._process.signal(signal.SIGKILL)
+        process = self._living
+        if process is not None:
+            log.error("worker_overdue", job_id=self._job_id, pid=process.pid)
+            process.signal(signal.SIGKILL)
 
     # -- small parts ----------------------------------------------------------------------------
 
@@ -220,19 +242,24 @@ class Worker(Actor):
     def _grace(self) -> float:
         return self._context.config.sheet_grace_seconds
 
-    def _end(self, grace: float, category: str) -> None:
+    @property
+    def _living(self) -> Process | None:
+        process = self._process
+        return process if process is not None and process.alive() else None
+
+    def _end(self, process: Process, grace: float, category: str) -> None:
         """Asks the process to end its sheets and itself; without a grace it is killed, and our
         sweep ends the sheets."""
         if grace <= 0:
-            self._process.kill()
+            process.kill()
             return
-        self._process.signal(signal.SIGCONT)  # a stopped one could not hear
+        process.signal(signal.SIGCONT)  # a stopped one could not hear
         if self._heard:
             self._send({"kind": "stop", "grace": grace, "category": category})
         else:
             # It cannot be reached over the link yet. The signal means the same, with the grace
             # that it was started with.
-            self._process.signal(signal.SIGTERM)
+            process.signal(signal.SIGTERM)
 
     def _adopt(self, job: JobRow) -> Process | None:
         if job.worker_pid is None or job.worker_start_time is None:

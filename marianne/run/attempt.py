@@ -14,10 +14,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from enum import StrEnum
 
+from marianne.run.complain import complain_of_error
 from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch, output_size
 from marianne.run.nursery import Child, Ended
@@ -133,7 +133,7 @@ class Attempt:
             where = f": {error.filename}" if error.filename else ""
             self._fail("internal", f"{error.strerror or error}{where}")
         except Exception as error:  # noqa: BLE001 - our fault, but this sheet's alone
-            traceback.print_exc()
+            complain_of_error()
             self._fail("internal", f"{type(error).__name__}: {error}")
 
     # -- running

@@ -9,11 +9,11 @@ and once more when nobody acknowledged them for a while.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from marianne.run import procfs
+from marianne.run.complain import complain
 from marianne.run.loop import Loop, Timer
 from marianne.run.spool import Spool
 
@@ -115,7 +115,7 @@ class Link:
             self._spool.append(result)
         except OSError as error:
             # Better told without a net than not at all.
-            print(f"cannot spool a result: {error}", file=sys.stderr, flush=True)
+            complain(f"cannot spool a result: {error}")
         self._results.append(result)
         self._due(more)
         if self._resend_timer is None:

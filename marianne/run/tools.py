@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marianne.instruments.command import allowed_environment, build_command
 from marianne.instruments.output import diagnose, read_output
+from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
@@ -79,7 +79,7 @@ class Tools:
         failed = [v for v in before.validations if v.passed is False] if before else []
         injected, missing = read_injections(plan, sheet) if sheet.injections else ({}, [])
         for text in missing:
-            print(f"sheet {sheet.num}: {text}", file=sys.stderr, flush=True)
+            complain(f"sheet {sheet.num}: {text}")
         return render_prompt(
             plan,
             sheet,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 from collections import deque
 from typing import Any
 
@@ -17,6 +16,7 @@ import msgpack
 
 from marianne.run import confine, procfs
 from marianne.run.attempt import Attempt, State
+from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
@@ -223,11 +223,6 @@ class JobWorker:
 def incarnation() -> str:
     """Names this process among all that ever worked for a job."""
     return f"{os.getpid()}-{procfs.start_time(os.getpid())}"
-
-
-def complain(text: str) -> None:
-    """One line for the conductor's log, which is our standard error."""
-    print(f"marianne worker {os.getpid()}: {text}", file=sys.stderr, flush=True)
 
 
 def worker_main(settings: dict[str, Any]) -> None:

@@ -1,0 +1,101 @@
+"""A conductor whose disk is full: the play, and the stage for it (a small tmpfs).
+
+Run by test_full_disk in a mount namespace of its own: ``python full_disk.py PLACE``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from e2e_marianne import Marianne, until
+
+SCORE = """
+sheets:
+  - {name: first, run: 'until test -e go; do sleep 0.02; done; echo first >> log'}
+  - {name: second, needs: [first], run: echo second >> log}
+  - {name: beside, run: 'until test -e go; do sleep 0.02; done; echo beside >> log'}
+"""
+SMALL = "sheets: [{name: a, run: 'true'}]"
+
+
+def _restarts(marianne: Marianne) -> dict[str, int]:
+    nodes = marianne.tree().items()
+    return {name: node["restarts"] for name, node in nodes if not name.startswith("job:")}
+
+
+def play(marianne: Marianne, fill: Callable[[], object], free: Callable[[], object]) -> None:
+    """A job runs, the disk fills, everything is refused in words, space returns, all goes on."""
+    marianne.submit("main", SCORE)
+    until(lambda: marianne.status("main")["progress"]["running"] == 2)
+    before, pids = _restarts(marianne), marianne.pids()
+    fill()
+    accepted: list[str] = []
+
+    def refused() -> Any:
+        name = f"small-{len(accepted)}"
+        done = marianne("run", marianne.score(name, SMALL), "--json", code=None)
+        if done.code == 0:
+            accepted.append(name)
+            return None
+        return done
+
+    done = until(refused, 60.0)
+    assert done.code == 75, done
+    assert done.json["error"]["code"] in ("pressure", "unavailable"), done
+    words = done.json["error"]["message"]
+    assert "full" in words or "cannot be written" in words, done
+    assert marianne("ready", "--json", code=1).json["storage"] != "ok"
+    assert marianne("health", "--json").json["storage"] != "ok"
+    assert marianne("conductor-status", "--json").json["storage"] != "ok"
+    marianne("pause", "main", code=75)
+
+    (marianne.place / "main" / "go").touch()
+    log = marianne.place / "main" / "log"
+    until(lambda: log.exists() and len(log.read_text().split()) == 2)
+    assert marianne.sheet("main", 2)["status"] in ("pending", "ready")
+
+    free()
+    until(lambda: marianne("ready", code=None).code == 0)
+    assert marianne.wait("main")["status"] == "completed"
+    assert [s["attempt"] for s in marianne.status("main")["sheets"]] == [1, 1, 1]
+    assert sorted(log.read_text().split()) == ["beside", "first", "second"]
+    for job in accepted:
+        assert marianne.wait(job)["status"] == "completed"
+    marianne("run", marianne.score("later", SMALL), "--wait")
+    listed = marianne("list", "--all", "--limit", "1000", "--json").json
+    assert {job["job_id"] for job in listed} == {"main", "later", *accepted}
+    assert (_restarts(marianne), marianne.pids()) == (before, pids)
+
+
+def main(place: Path) -> None:
+    """Makes the stage: the home on a tmpfs of 6 MB, which a file of zeros fills."""
+    home = place / "home"
+    home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "tmpfs", home], check=True)
+    marianne = Marianne(place)
+    zeros = home / "zeros"
+
+    def fill() -> None:
+        with open(zeros, "wb", buffering=0) as stream:
+            for size in (1 << 16, 1 << 12):
+                try:
+                    while True:
+                        stream.write(bytes(size))
+                except OSError:
+                    continue
+
+    try:
+        play(marianne, fill, zeros.unlink)
+    finally:
+        marianne("stop", "--force", code=None)
+    print("all as it should be")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
+    os._exit(0)
