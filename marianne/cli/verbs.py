@@ -17,6 +17,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "pause": "Start no more sheets of a job; running ones finish.",
         "resume": "Let a paused, failed or cancelled job go on.",
         "retry": "Run failed sheets, and what depends on them, again.",
+        "modify": "Let a job go on by another score; completed sheets stay.",
         "cancel": "End jobs and all their processes.",
         "clear": "Forget jobs that have ended.",
     },

@@ -44,7 +44,7 @@ from marianne.daemon.store import WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.run.result import AttemptResult
 from marianne.score.pack import unpack_plan
-from marianne.state.changes import RememberReply
+from marianne.state.changes import RememberReply, SetMeta
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
 
@@ -143,8 +143,30 @@ class Job(Actor):
             raise Refused("unavailable", f"job {self._job_id} is just being put away")
         if status is not JobStatus.PAUSING:
             raise Refused("conflict", f"job {self._job_id} is {status}: nothing to resume")
+        if self._machine.job.reason == "modify":
+            raise Refused(
+                "conflict", f"job {self._job_id} goes on by itself, with its new score, in a moment"
+            )
         self._hear(request_id)
         return self._wish(self._machine.resume(time.time()), request_id)
+
+    def modify(
+        self, plan: SetMeta, reply: dict[str, Any], request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Pauses, to go on with another plan, which is kept in the same transaction.
+
+        Answers ``reply``. Refuses with ``conflict`` when the job is ending, ``unavailable`` when
+        it has just paused.
+        """
+        status = self._machine.job.status
+        if status is JobStatus.PAUSED:
+            raise Refused("unavailable", f"job {self._job_id} is just being put away")
+        if status.terminal or status is JobStatus.CANCELLING:
+            raise Refused("conflict", f"job {self._job_id} is {status}")
+        self._hear(request_id)
+        step = self._machine.pause("modify", time.time())
+        step.changes.insert(0, plan)
+        return self._wish(step, request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Ends running sheets. Answers the id and the status; the job's end comes by itself."""
@@ -160,8 +182,10 @@ class Job(Actor):
                 raise Refused("unavailable", "this is being done already")
         self._heard.add(request_id)
 
-    def _wish(self, step: Step, request_id: str | None) -> Promise[dict[str, Any]]:
-        reply = {"job_id": self._job_id, "status": str(self._machine.job.status)}
+    def _wish(
+        self, step: Step, request_id: str | None, reply: dict[str, Any] | None = None
+    ) -> Promise[dict[str, Any]]:
+        reply = reply or {"job_id": self._job_id, "status": str(self._machine.job.status)}
         if request_id is not None:
             step.changes.append(RememberReply(request_id, codec.pack(reply), time.time()))
         self._take(step)

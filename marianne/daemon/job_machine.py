@@ -102,6 +102,10 @@ class JobMachine(JobLedger):
     def result(self, result: AttemptResult, now: float) -> Step:
         """An attempt ended. A result that is not of the current attempt is only acknowledged."""
         step = Step()
+        if result.num > len(self.plan.sheets):
+            # Of a sheet that an earlier plan had (modify); it was still in the worker's spool.
+            step.now.append(Acknowledge(result.serial))
+            return step
         row = self._row(result.num)
         if row.status is not SheetStatus.RUNNING and row.attempt == result.attempt - 1:
             if row.status.terminal:
@@ -146,6 +150,8 @@ class JobMachine(JobLedger):
             self._job(step, JobStatus.PAUSING, reason=reason)
             step.now.append(Deregister())
             self._settle(step, now)
+        elif self.job.status is JobStatus.PAUSING and self.job.reason != reason:
+            self._job(step, JobStatus.PAUSING, reason=reason)
         return step
 
     def resume(self, now: float) -> Step:

@@ -39,13 +39,6 @@ class Wishes(Admission):
         """
         return self._once(request_id, self._pause, job_id)
 
-    def resume_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
-        """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
-
-        Completed sheets stay. Refuses with ``conflict`` when it runs or is completed.
-        """
-        return self._once(request_id, self._resume, job_id)
-
     def retry_job(
         self, job_id: str, sheets: Sequence[int] | None = None, request_id: str | None = None
     ) -> Promise[dict[str, Any]]:

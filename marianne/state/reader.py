@@ -193,6 +193,15 @@ class Reader:
         )
         return [rows.read_attempt(row) for row in found]
 
+    def last_attempts(self, job_id: str, first: int) -> dict[int, int]:
+        """The number of the last attempt of each sheet from ``first`` on that ever had one."""
+        found = self._all(
+            "SELECT num, max(attempt) FROM attempts WHERE job = ? AND num >= ? GROUP BY num",
+            self._key(job_id),
+            first,
+        )
+        return {row[0]: row[1] for row in found}
+
     # -- events, replies, figures ---------------------------------------------------------------
 
     def events_since(self, seq: int, job_id: str | None = None, limit: int = 1000) -> list[Event]:
@@ -229,6 +238,15 @@ class Reader:
         """A value that SetMeta kept."""
         found = self._one("SELECT value FROM meta WHERE name = ?", name)
         return bytes(found[0]) if found else None
+
+    def metas(self, prefix: str) -> list[tuple[str, bytes]]:
+        """All values that SetMeta kept under names that begin with ``prefix``, by name."""
+        found = self._all(
+            "SELECT name, value FROM meta WHERE name >= ? AND name < ? ORDER BY name",
+            prefix,
+            prefix + "\U0010ffff",
+        )
+        return [(name, bytes(value)) for name, value in found]
 
     def size(self) -> dict[str, int]:
         """Bytes on disk (database and write-ahead log) and numbers of rows kept."""

@@ -26,6 +26,7 @@ METHODS = (
     "job.cancel",
     "job.clear",
     "job.list",
+    "job.modify",
     "job.output",
     "job.pause",
     "job.resume",

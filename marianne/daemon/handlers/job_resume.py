@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from actors import Future
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
+from marianne.daemon.refusal import Refused
 from marianne.daemon.selection import Selection, each
 
 MUTATING = True
-Params = Selection
 
 
-def handle(call: Call, params: Selection) -> Future[Any]:
+class Params(Selection):
+    """``config_path`` is another score for one job, relative to ``client_cwd``.
+
+    Without it a score whose file has changed is read again, unless ``no_reload``.
+    """
+
+    config_path: Path | None = None
+    workspace: Path | None = None
+    no_reload: bool = False
+    client_cwd: Path | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
     """For each job that was meant: its id and status, or its error."""
+    several = params.all or params.statuses or len(params.ids) != 1
+    if several and (params.config_path is not None or params.workspace is not None):
+        raise Refused("invalid_params", "another score is for one job", hint="name one job")
+    cwd = params.client_cwd or Path.cwd()
+    config_path = str(cwd / params.config_path) if params.config_path else None
+    workspace = str(cwd / params.workspace) if params.workspace else None
     manager = call.context.manager.within(call.deadline)
-    return each(call, params, lambda *job: manager.call(JobManager.resume_job, *job))
+
+    def ask(job_id: str, request_id: str) -> Future[Any]:
+        return manager.call(
+            JobManager.resume_job, job_id, workspace, config_path, params.no_reload, request_id
+        )
+
+    return each(call, params, ask)
