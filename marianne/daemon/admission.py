@@ -144,7 +144,8 @@ class Admission(Actor):
         log.error("job_gave_up", job_id=job_id, cause=cause)
         self._context.failures.note(time.monotonic())
         cause, now = f"supervisor gave up: {cause}", time.time()
-        end_worker(self._context, self._live[job_id].row)
+        # From disk: the row in memory is older than the record of the worker.
+        end_worker(self._context, self._reader.job(job_id) or self._live[job_id].row)
         try:
             changes = self._machine(job_id).give_up(cause, now).changes
         except Refused:
