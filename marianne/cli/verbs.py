@@ -19,6 +19,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "retry": "Run failed sheets, and what depends on them, again.",
         "modify": "Let a job go on by another score; completed sheets stay.",
         "cancel": "End jobs and all their processes.",
+        "errors": "List what failed in a job.",
+        "diagnose": "Say why a job is not done, and what that was read from.",
+        "history": "List the attempts of a job's sheets.",
         "clear": "Forget jobs that have ended.",
     },
     "Scores": {

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome, Promise
-from marianne.daemon import queries, submission
+from marianne.daemon import queries, reports, submission
 from marianne.daemon.admission import Live
 from marianne.daemon.context import Context
 from marianne.daemon.job import Job
@@ -143,6 +143,20 @@ class JobManager(Modifying):
             promise.set(outcome.value)
         else:
             promise.set(queries.status(self._reader, job_id, first, last))
+
+    def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
+        """The attempts that failed, newest first, and what was skipped for their sake."""
+        return reports.errors(self._reader, job_id, limit)
+
+    def get_diagnostic_report(self, job_id: str) -> dict[str, Any]:
+        """State, attempts, last output, resource use, supervision, the likely cause in words."""
+        return reports.diagnosis(self._reader, self._context.home.job_dir(job_id), job_id)
+
+    def get_execution_history(
+        self, job_id: str, sheet_num: int | None = None, limit: int = 50
+    ) -> dict[str, Any]:
+        """``records``: attempts that came to an end, newest first; ``has_history``."""
+        return reports.history(self._reader, job_id, sheet_num, limit)
 
     @property
     def running_count(self) -> int:

@@ -23,6 +23,7 @@ _JOBS = "jobs JOIN ids USING (key)"
 _VIEW = f"{rows.JOB_COLUMNS}, {rows.COUNT_COLUMNS}"
 _EVENTS = "events LEFT JOIN ids ON ids.key = events.job"
 _CANDIDATES = 8
+_LOOKED_THROUGH = 200_000  # events of the daemon have no index of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,22 @@ class Reader:
             limit,
         )
         return [rows.read_event(row) for row in found]
+
+    def supervision_events(
+        self, since: float, until: float | None = None, limit: int = 200
+    ) -> list[Event]:
+        """Crashes, restarts and give-ups of actors in a time, oldest first; the last ``limit``."""
+        found = self._all(
+            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} WHERE job IS NULL "
+            "AND event IN ('actor.crashed', 'actor.restarted', 'actor.gave_up') "
+            "AND ts >= ? AND ts <= ? AND seq > (SELECT coalesce(max(seq), 0) FROM events) - ? "
+            "ORDER BY seq DESC LIMIT ?",
+            since,
+            2**62 if until is None else until + 1.0,
+            _LOOKED_THROUGH,
+            limit,
+        )
+        return [rows.read_event(row) for row in reversed(found)]
 
     def last_seq(self) -> int:
         """The number of the newest event that is kept; 0 when there is none."""

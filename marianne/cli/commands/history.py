@@ -1,0 +1,34 @@
+"""``marianne history JOB [SHEET]``."""
+
+from __future__ import annotations
+
+import click
+
+from marianne.cli.completing import job_argument
+from marianne.cli.options import Verb, json_option
+from marianne.cli.render.attempts import print_attempts
+from marianne.cli.render.out import note, print_json
+from marianne.cli.session import Session
+from marianne.cli.sheets import sheet_number
+
+
+@click.command("history", cls=Verb)
+@job_argument
+@click.argument("sheet", required=False)
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@json_option
+@click.pass_obj
+def command(session: Session, job: str, sheet: str | None, limit: int, as_json: bool) -> None:
+    """List the attempts of a job's sheets.
+
+    Newest first, those of SHEET (a number or a name) or of all.
+    """
+    number = sheet_number(session, job, sheet) if sheet is not None else None
+    params = {"job_id": job, "sheet": number, "limit": limit}
+    answer = session.request("job.history", params)
+    if as_json:
+        print_json(answer)
+    elif not answer["has_history"]:
+        note(f"no attempt of {answer['job_id']} has ended yet")
+    else:
+        print_attempts(answer["records"])

@@ -1,0 +1,33 @@
+"""Attempts as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marianne.cli.render.out import clean
+from marianne.cli.render.table import Cell, print_table
+from marianne.cli.render.values import clock, duration, size
+
+_STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow", "skipped": "yellow"}
+
+
+def print_attempts(attempts: Sequence[Mapping[str, Any]], indent: str = "") -> None:
+    """A row an attempt, in the order given."""
+    rows = [
+        (
+            a["sheet"],
+            clean(a["name"] or ""),
+            a["attempt"],
+            Cell(a["outcome"], (_STYLES.get(a["outcome"], "dim"),)),
+            a["category"] or "",
+            clock(a["finished_at"]),
+            duration(a["duration_seconds"]),
+            f"{a['peak_memory_mb']:g} MB" if a["peak_memory_mb"] else "",
+            size(a["output_bytes"]) if a["output_bytes"] else "",
+            clean(a["message"] or ""),
+        )
+        for a in attempts
+    ]
+    headings = ("SHEET", "NAME", "TRY", "OUTCOME", "WHY", "ENDED", "TOOK", "MEMORY", "PRINTED", "")
+    print_table(headings, rows, right=(0, 2, 6), indent=indent)

@@ -1,0 +1,160 @@
+"""Why a job is not done, in words for a person. Pure: what is known in, two sentences out."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from marianne.run.result import AttemptResult
+from marianne.score.plan import Plan
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The likely cause, and what to do next (None: nothing)."""
+
+    cause: str
+    next: str | None = None
+
+
+def likely_cause(
+    job: JobRow, plan: Plan, rows: Mapping[int, SheetRow], attempts: Sequence[AttemptResult]
+) -> Cause:
+    """What most likely keeps the job from being completed. ``attempts`` are the newest first."""
+    if job.error and job.error.startswith("supervisor gave up"):
+        return Cause(
+            f"Marianne's own part for this job kept failing ({job.error})",
+            "this is a fault of Marianne: `marianne logs` has its traceback; `marianne retry "
+            f"{job.job_id}` tries once more",
+        )
+    failed = [row for row in rows.values() if row.status is SheetStatus.FAILED]
+    if failed:
+        first = min(failed, key=lambda row: row.finished_at or 0.0)
+        mine = [a for a in attempts if a.num == first.num]
+        return _of_sheet(job.job_id, plan, first, mine, len(failed))
+    return _of_job(job, plan, rows)
+
+
+def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
+    job_id = job.job_id
+    match job.status:
+        case JobStatus.COMPLETED:
+            return Cause("nothing is wrong: every sheet is completed")
+        case JobStatus.CANCELLED | JobStatus.CANCELLING:
+            return Cause("a person cancelled it", f"`marianne resume {job_id}` runs what is left")
+        case JobStatus.QUEUED | JobStatus.PENDING:
+            return Cause(
+                "it waits for room: other jobs run",
+                "`marianne list` shows them; max_concurrent_jobs is the limit",
+            )
+        case JobStatus.PAUSED | JobStatus.PAUSING:
+            return _paused(job)
+    running = [row for row in rows.values() if row.status is SheetStatus.RUNNING]
+    waiting = [row for row in rows.values() if row.status is SheetStatus.WAITING]
+    if waiting and not running:
+        row = min(waiting, key=lambda r: r.due_at or 0.0)
+        name = plan.sheets[row.num - 1].name
+        why = "a rate limit" if row.category == "rate_limit" else "its next retry"
+        said = f": {row.message}" if row.message else ""
+        return Cause(f"sheet {row.num} ({name}) waits for {why}{said}")
+    if running:
+        row = min(running, key=lambda r: r.started_at or 0.0)
+        name = plan.sheets[row.num - 1].name
+        return Cause(f"nothing is wrong: {len(running)} running, the longest is {row.num} ({name})")
+    return Cause("nothing is wrong: its next sheets wait for a slot")
+
+
+_PAUSES = {
+    "person": "a person paused it",
+    "pressure": "the machine was short of memory or processes; it goes on by itself",
+    "cost": "it reached its cost limit",
+    "crashes": "the conductor died three times in a row while this job ran and made no progress",
+    "modify": "it is about to go on with its new score",
+    "chain": "it waits before the next job of its chain",
+}
+
+
+def _paused(job: JobRow) -> Cause:
+    cause = _PAUSES.get(job.reason or "", "it is paused")
+    error = f" ({job.error})" if job.error else ""
+    goes_on = job.reason in ("pressure", "modify")
+    return Cause(cause + error, None if goes_on else f"`marianne resume {job.job_id}` goes on")
+
+
+def _of_sheet(
+    job_id: str, plan: Plan, row: SheetRow, attempts: Sequence[AttemptResult], failed: int
+) -> Cause:
+    sheet = plan.sheets[row.num - 1]
+    times = sum(a.outcome == "failed" for a in attempts)
+    often = f", {times} times" if times > 1 else ""
+    others = f" ({failed - 1} more failed after it)" if failed > 1 else ""
+    what, hint = _words(row, sheet.timeout_seconds, attempts)
+    cause = f"sheet {row.num} ({sheet.name}) {what}{often}{others}"
+    return Cause(cause, hint.format(job=job_id, sheet=row.num))
+
+
+def _words(
+    row: SheetRow, timeout: float | None, attempts: Sequence[AttemptResult]
+) -> tuple[str, str]:
+    message = row.message or "for a reason that it did not say"
+    again = "`marianne retry {job} {sheet}` runs it again"
+    look = "`marianne output {job} {sheet} --stderr` shows what it said"
+    match row.category:
+        case "timeout":
+            limit = f" of {timeout:g} s" if timeout else ""
+            return f"ran longer than its timeout{limit}", f"give it a longer `timeout`; {again}"
+        case "idle":
+            return f"printed nothing for too long: {message}", look
+        case "resource_limit":
+            return f"used more memory than it may: {message}", "raise its limit, or make it smaller"
+        case "output_limit":
+            return f"printed more than is kept: {message}", "send its output to a file"
+        case "validation":
+            checks = "; ".join(v["detail"] for v in row.validations if v["passed"] is False)
+            found = checks or message
+            return (
+                f"ended well but its work did not pass: {found}",
+                "if the work is there now: `marianne recover {job}`",
+            )
+        case "not_found":
+            return f"could not be started: {message}", "install it, or add `instrument_fallbacks`"
+        case "template":
+            return (
+                f"has a prompt that cannot be made: {message}",
+                "`marianne modify {job}` mends it",
+            )
+        case "auth":
+            return (
+                f"was not let in: {message}",
+                "log the instrument in, then `marianne resume {job}`",
+            )
+        case "rate_limit":
+            return f"met a rate limit to the end: {message}", "`marianne resume {job}` later"
+        case "signal":
+            return _killed(row, attempts), look
+        case "exit":
+            return _exited(row, message), look
+    return f"failed ({row.category or 'unknown'}): {message}", look
+
+
+def _killed(row: SheetRow, attempts: Sequence[AttemptResult]) -> str:
+    try:
+        name = signal.Signals(row.signal or 0).name
+    except ValueError:
+        name = f"signal {row.signal}"
+    if row.signal == signal.SIGKILL:
+        peak = max((a.peak_memory_mb for a in attempts), default=0.0)
+        return f"was killed by {name}, not by us: maybe for its memory (at most {peak:g} MB seen)"
+    return f"was killed by {name}"
+
+
+def _exited(row: SheetRow, message: str) -> str:
+    known = {
+        126: "its command is no program that may be run",
+        127: "its command was not found",
+        137: "something in it was killed, maybe for its memory",
+        143: "something in it was terminated",
+    }.get(row.exit_code or 0)
+    return f"failed: {known} ({message})" if known else f"failed: {message}"

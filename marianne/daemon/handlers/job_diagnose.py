@@ -1,0 +1,26 @@
+"""``job.diagnose``: why a job is not done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = False
+
+
+class Params(BaseModel):
+    """The job."""
+
+    job_id: str
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The report of docs/protocol.md."""
+    manager = call.context.manager.within(call.deadline)
+    job_id = call.resolve(params.job_id)
+    return manager.call(JobManager.get_diagnostic_report, job_id)

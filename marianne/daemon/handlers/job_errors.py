@@ -1,0 +1,27 @@
+"""``job.errors``: what failed in a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = False
+
+
+class Params(BaseModel):
+    """At most ``limit`` attempts."""
+
+    job_id: str
+    limit: int = Field(50, ge=1, le=1_000)
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """``errors``, newest first, ``total``, and ``skipped``."""
+    manager = call.context.manager.within(call.deadline)
+    job_id = call.resolve(params.job_id)
+    return manager.call(JobManager.get_job_errors, job_id, params.limit)

@@ -1,0 +1,28 @@
+"""``job.history``: the attempts of a job's sheets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = False
+
+
+class Params(BaseModel):
+    """Of one ``sheet`` or of all; at most ``limit``."""
+
+    job_id: str
+    sheet: int | None = None
+    limit: int = Field(50, ge=1, le=1_000)
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """``records``, newest first, and ``has_history``."""
+    manager = call.context.manager.within(call.deadline)
+    job_id = call.resolve(params.job_id)
+    return manager.call(JobManager.get_execution_history, job_id, params.sheet, params.limit)
