@@ -24,7 +24,7 @@ from marianne.run.procfs import Stat
 
 TYPE_CHECKING = False  # for the type checker alone: the heart does without what typing costs
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -140,7 +140,7 @@ class Ladder:
 
 
 def sweep(
-    find: Callable[[], list[Stat]],
+    find: Callable[[], Iterable[Stat]],
     grace: float = 0.0,
     patience: float = 5.0,
     groups: Collection[int] = (),
@@ -149,13 +149,20 @@ def sweep(
 
     Blocks for at most ``grace + patience`` seconds. Children of ours among the found are reaped,
     and no other child: whoever calls may have more, with owners of their own.
+
+    After the grace each is killed as soon as ``find`` yields it: one that forks and ends all the
+    time is somebody else before a look at all processes is over.
     """
     begin = time.monotonic()
     ladder = Ladder(begin, grace)
     empty = 0
     while True:
-        found = find()
-        for one in found:
+        killing = time.monotonic() >= ladder.kill_at
+        found = []
+        for one in find():
+            found.append(one)
+            if killing and not one.dead:
+                signal_exact(one.pid, one.start_time, signal.SIGKILL)
             reap(one.pid)
         living = [one for one in found if not one.dead]
         # A look is not atomic: one that finds nothing while processes fork may be wrong once.
@@ -203,21 +210,22 @@ def adopted(owner: str, spare: Collection[int] = ()) -> list[Stat]:
     ]
 
 
-def adopted_trees(owner: str, spare: Collection[int] = ()) -> list[Stat]:
+def adopted_trees(owner: str, spare: Collection[int] = ()) -> Iterator[Stat]:
     """``adopted`` and everything below it."""
-    roots = adopted(owner, spare)
-    if not roots:
-        return roots
-    below = procfs.descendants({one.pid for one in roots}, procfs.snapshot())
-    for one in roots:
-        below.setdefault(one.pid, one)
-    return list(below.values())
+    return _trees(adopted(owner, spare))
 
 
-def all_below() -> list[Stat]:
+def all_below() -> Iterator[Stat]:
     """Every child of this process and everything below it; for a process that is about to end."""
-    below = procfs.descendants(set(procfs.own_children()), procfs.snapshot())
-    return list(below.values())
+    return _trees(children())
+
+
+def _trees(roots: list[Stat]) -> Iterator[Stat]:
+    yield from roots
+    if roots:
+        pids = {one.pid for one in roots}
+        below = procfs.descendants(pids, procfs.snapshot())
+        yield from (one for one in below.values() if one.pid not in pids)
 
 
 def sweep_orphans(
@@ -239,11 +247,11 @@ def sweep_orphans(
     """
     found: dict[int, Stat] = {}
 
-    def look() -> list[Stat]:
-        present = {one.pid: one for one in marked.left_behind(owner, job_id, spare=spare)}
-        present.update((one.pid, one) for one in adopted_trees(owner, spare))
-        found.update(present)
-        return list(present.values())
+    def look() -> Iterator[Stat]:
+        for source in (adopted_trees(owner, spare), marked.left_behind(owner, job_id, spare=spare)):
+            for one in source:
+                found[one.pid] = one
+                yield one
 
     sweep(look, grace, patience)
     return sorted(found)

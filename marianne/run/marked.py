@@ -15,7 +15,7 @@ from marianne.run.procfs import Stat
 
 TYPE_CHECKING = False  # for the type checker alone: the heart does without what typing costs
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 MARKER = "MARIANNE_OWNER"
 
@@ -37,8 +37,8 @@ def carries(pid: int, owner: str, job_id: str | None = None) -> bool:
 
 def left_behind(
     owner: str, job_id: str | None = None, *, spare: Collection[int] = (), since: int = 0
-) -> list[Stat]:
-    """The marked processes that no living process of ours answers for.
+) -> Iterator[Stat]:
+    """The marked processes that no living process of ours answers for, the youngest first.
 
     ``spare`` are pids of living workers (and whatever else must stay), spared with all that
     stands below them. ``since`` is a start time in clock ticks: what is older is a stranger.
@@ -46,15 +46,15 @@ def left_behind(
     look = procfs.snapshot()
     safe = procfs.descendants(set(spare), look)
     mine, uid = os.getpid(), os.getuid()
-    return [
-        one
-        for one in look.values()
-        if one.pid != mine
-        and one.pid not in safe
-        and one.start_time >= since
-        and procfs.owner_uid(one.pid) == uid
-        and carries(one.pid, owner, job_id)
-    ]
+    for one in sorted(look.values(), key=lambda one: one.start_time, reverse=True):
+        if (
+            one.pid != mine
+            and one.pid not in safe
+            and one.start_time >= since
+            and procfs.owner_uid(one.pid) == uid
+            and carries(one.pid, owner, job_id)
+        ):
+            yield one
 
 
 def in_session(session: int, boot_id: str, *, spare: Collection[int] = ()) -> list[Stat]:

@@ -254,7 +254,10 @@ class Nursery:
         now = time.monotonic()
         pauses = []
         for child in busy:
-            targets = procfs.descendants(roots.get(child, set()), look)
+            tops = roots.get(child, set())
+            # First what is younger than the look: it may be gone before the rest is told.
+            targets = {pid: one for pid in tops - look.keys() if (one := procfs.stat(pid))}
+            targets |= procfs.descendants(tops, look)
             if not roots.get(child) and child.status is not None:
                 self._finish(child, ())
                 continue

@@ -24,6 +24,12 @@ T = TypeVar("T")
 MARIANNE = Path(sys.executable).with_name("marianne")
 GRACE = 0.5
 
+# Forks, ends, and goes on in the child, in a new session each time: no look sees it twice.
+WANDERER = (
+    """python3 -c 'while not __import__("os").fork(): """
+    """__import__("os").setsid(); __import__("time").sleep(0.01)' 600.TOKEN &"""
+)
+
 # What a sheet may leave behind: a line of bash, and how many processes stay. TOKEN stands in the
 # command line of each sleep: a child may leave its directory as well.
 KINDS: dict[str, tuple[str, int]] = {
@@ -40,6 +46,7 @@ KINDS: dict[str, tuple[str, int]] = {
         "for i in $(seq 10); do (for j in $(seq 19); do sleep 600.TOKEN & done; wait) & done",
         200,
     ),
+    "never the same process": (WANDERER, 0),
 }
 
 

@@ -25,7 +25,7 @@ def test_nothing_survives(way: str, tmp_path: Path) -> None:
         home.run(timeout=chosen.timeout)
         counted_from = chosen.happen(home)
         left = chosen.grace + SLACK - (time.monotonic() - counted_from)
-        wait_for(lambda: not home.alive(), left)
+        wait_for(lambda: not home.alive() and not home.alive(), left)
         chosen.afterwards(home)
         assert home.alive() == []
     finally:

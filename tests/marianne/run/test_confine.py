@@ -86,8 +86,8 @@ def test_what_carries_the_marker_is_found_and_ended_and_nothing_else() -> None:
     assert [s.pid for s in marked.left_behind(owner, "a")] == [ours.pid]
     assert ours.pid in confine.sweep_orphans(owner, "a", spare=spare)
     assert not any(map(gone, (other_job, stranger, bare)))
-    assert marked.left_behind(owner, "b", spare=[other_job.pid]) == []
-    assert marked.left_behind(owner, "b", since=procfs.now_ticks() + 1000) == []
+    assert list(marked.left_behind(owner, "b", spare=[other_job.pid])) == []
+    assert list(marked.left_behind(owner, "b", since=procfs.now_ticks() + 1000)) == []
     for process in (other_job, stranger, bare):
         end(process)
     ours.returncode = 0  # reaped by the sweep
