@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors import Actor, ActorRef, Down, DynamicSupervisor, Future, Outcome, Promise
+from actors import Actor, ActorRef, Down, DynamicSupervisor, ExitReason, Future, Outcome, Promise
 from marianne.daemon import queries
 from marianne.daemon.context import Context
 from marianne.daemon.housekeeper import Housekeeper
@@ -70,6 +70,10 @@ class Admission(Actor):
                 else:
                     self._start_actors(row.job_id)
         self._admit()
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the reader: the last connection to go folds the log into the database."""
+        self._reader.close()
 
     def _room(self) -> int:
         return self._context.config.max_concurrent_jobs - sum(

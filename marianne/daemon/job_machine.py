@@ -168,7 +168,10 @@ class JobMachine(JobLedger):
         step = Step()
         if self.job.status.terminal or self.job.status is JobStatus.CANCELLING:
             return step
-        self._job(step, JobStatus.CANCELLING)
+        if self.job.status in (JobStatus.QUEUED, JobStatus.PENDING):
+            self.job.status = JobStatus.CANCELLING  # straight to its end: nothing of it runs
+        else:
+            self._job(step, JobStatus.CANCELLING)
         step.now.append(Deregister())
         running = tuple(self._running())
         if running:

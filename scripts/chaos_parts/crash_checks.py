@@ -98,9 +98,8 @@ class Witness:
             for (job_id, num), attempt in self._completed.items()
             if now.get((job_id, num)) != attempt
         ]
-        wrong += [
-            f"{sheet} is completed, no event says so" for sheet in now if sheet not in self._told
-        ]
+        untold = now.keys() - self._told.keys()
+        wrong += [f"sheet {num} of {job} is completed, no event says so" for job, num in untold]
         self._completed = now
         return wrong
 

@@ -96,9 +96,9 @@ class Customer(threading.Thread):
         status = self._ask(client, "job.status", {"job_id": job_id})["status"]
         if status in ("completed", "failed", "cancelled"):
             self._mine.remove(job_id)
-            if status != "completed" and self._random.random() < 0.3:
-                if self._wish(client, "retry", job_id, {"job_id": job_id}):
-                    self._mine.append(job_id)
+            again = status != "completed" and self._random.random() < 0.3
+            if again and self._wish(client, "retry", job_id, {"job_id": job_id}):
+                self._mine.append(job_id)
             return
         if status == "paused":
             self._wish(client, "resume", job_id, {"ids": [job_id]})

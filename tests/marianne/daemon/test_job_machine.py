@@ -24,6 +24,14 @@ def test_a_chain_runs_in_order_and_completes() -> None:
     assert [n for e, n in play.events if e == "sheet.started"] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.PENDING, JobStatus.PAUSED])
+def test_a_job_that_has_no_actors_is_cancelled_at_once(status: JobStatus) -> None:
+    play = Play(plan_of(CHAIN), status)
+    play.take(play.machine.cancel(play.now))
+    assert play.disk_job.status is JobStatus.CANCELLED
+    assert _statuses(play) == ["cancelled"] * 3
+
+
 def test_both_arms_of_a_diamond_may_run_at_once() -> None:
     play = Play(plan_of(DIAMOND))
     play.grant()

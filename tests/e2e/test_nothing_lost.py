@@ -1,0 +1,288 @@
+"""Nothing that was acknowledged is lost, nothing that was done is done twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_marianne import Marianne, until
+
+from ipc.client import Client
+from ipc.errors import DeadlineExceeded
+from marianne.crashpoints import VARIABLE
+
+ONE = "sheets: [{name: a, run: 'true'}]"
+WAITS = "sheets: [{name: a, run: 'until test -e go; do sleep 0.02; done'}]"
+FAILS = "sheets: [{name: a, run: 'echo x >> tries; exit 1'}]"
+
+
+def _kill(marianne: Marianne) -> None:
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+
+
+def _events(marianne: Marianne, *words: str) -> list[dict[str, Any]]:
+    """Pages of the durable log, as ``events --from 1 --json`` prints it."""
+    import json
+
+    lines = marianne("events", *words, "--from", "1", "--json").out.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _rows(marianne: Marianne, sql: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(f"file:{marianne.home}/state.db?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.mark.timeout(150)
+def test_120_sheets_and_8_kills_complete_each_sheet_once(marianne: Marianne) -> None:
+    choice = random.Random(8)
+    needs = {n: choice.sample(range(1, n), min(n - 1, choice.randint(0, 3))) for n in range(1, 121)}
+    text = "parallel: {max_concurrent: 6}\nsheets:\n"
+    for num, before in needs.items():
+        names = ", ".join(f"s{n}" for n in before)
+        run = f"echo start {num} >> log; sleep 0.{choice.randint(1, 9)}; echo end {num} >> log"
+        text += f"  - {{name: s{num}, needs: [{names}], run: '{run}'}}\n"
+    marianne.submit("large", text)
+    for kill in range(1, 9):
+        progress = until(
+            lambda kill=kill: (
+                (p := marianne.request("job.status", {"job_id": "large"})["progress"])["running"]
+                and p["completed"] >= 10 * kill
+                and p
+            ),
+            60.0,
+        )
+        assert progress["completed"] < 120
+        _kill(marianne)
+    status = marianne.wait("large")
+    assert [s["status"] for s in status["sheets"]] == ["completed"] * 120
+    log = [line.split() for line in (marianne.place / "large" / "log").read_text().splitlines()]
+    assert Counter(num for word, num in log if word == "end") == {str(n): 1 for n in needs}
+    place = {(word, int(num)): at for at, (word, num) in enumerate(log)}
+    assert all(place["end", n] < place["start", num] for num in needs for n in needs[num])
+    events = _events(marianne)
+    assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
+    told = Counter(e["sheet_num"] for e in events if e["event"] == "sheet.completed")
+    assert told == dict.fromkeys(needs, 1)
+
+
+@pytest.mark.timeout(240)
+def test_submits_from_4_clients_and_kills_are_answered_once_each(marianne: Marianne) -> None:
+    """100 submits and 3 kills; 500 and 5 with MARIANNE_LARGE=1."""
+    each, kills = (125, 5) if os.environ.get("MARIANNE_LARGE") else (25, 3)
+    marianne("start")
+    answers: dict[str, list[str]] = {}
+    lock = threading.Lock()
+    problems: list[BaseException] = []
+
+    def submit(client_number: int) -> None:
+        try:
+            with Client(marianne.home / "conductor.sock") as client:
+                for number in range(each):
+                    name = f"c{client_number}-{number}"
+                    params = {
+                        "score": f"name: {name}\nworkspace: ./{name}\n{ONE}",
+                        "client_cwd": str(marianne.place),
+                        "environment": {"PATH": os.environ["PATH"]},
+                    }
+                    answer = client.request("job.submit", params, 60.0, f"request-{name}")
+                    with lock:
+                        answers.setdefault(f"request-{name}", []).append(answer["job_id"])
+        except BaseException as error:  # noqa: BLE001 - told below
+            problems.append(error)
+
+    clients = [threading.Thread(target=submit, args=(number,)) for number in range(4)]
+    for client in clients:
+        client.start()
+    for kill in range(1, kills + 1):
+        until(lambda kill=kill: len(answers) > each * kill * 0.6 or problems, 120.0)
+        _kill(marianne)
+    for client in clients:
+        client.join()
+    assert not problems
+    assert len(answers) == 4 * each
+    assert {len(given) for given in answers.values()} == {1}
+    accepted = [job_id for (job_id,) in answers.values()]
+    assert len(set(accepted)) == 4 * each
+    jobs = [row[0] for row in _rows(marianne, "SELECT job_id FROM jobs JOIN ids USING (key)")]
+    assert sorted(jobs) == sorted(accepted)
+    submitted = _rows(
+        marianne,
+        "SELECT job_id, count(*) FROM events JOIN ids ON key = job "
+        "WHERE event = 'job.submitted' GROUP BY job_id",
+    )
+    assert submitted == [(job_id, 1) for job_id in sorted(accepted)]
+
+
+@pytest.fixture
+def points(marianne: Marianne, tmp_path: Path) -> Path:
+    """The directory of orders to die; see marianne.crashpoints."""
+    place = tmp_path / "points"
+    place.mkdir()
+    marianne.env[VARIABLE] = str(place)
+    return place
+
+
+# The event that each verb's change writes, and what the job runs.
+VERBS = {
+    "submit": ("job.submitted", ONE),
+    "pause": ("job.paused", WAITS),
+    "resume": ("job.resumed", WAITS),
+    "cancel": ("job.cancelled", WAITS),
+    "retry": ("job.resumed", FAILS),
+    "clear": (None, ONE),
+}
+
+
+@pytest.mark.parametrize("point", ["store.after-commit", "reply.before-send"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_kill_between_commit_and_reply_and_the_resend(
+    marianne: Marianne, points: Path, verb: str, point: str
+) -> None:
+    event, score = VERBS[verb]
+    marianne("start")
+    params: dict[str, Any] = {"ids": ["it"]}
+    if verb == "submit":
+        path = marianne.score("it", score)
+        params = {"config_path": path, "environment": {"PATH": os.environ["PATH"]}}
+    else:
+        marianne.submit("it", score)
+    if verb in ("pause", "cancel", "resume"):
+        until(lambda: marianne.sheet("it", 1)["status"] == "running")
+    if verb == "resume":
+        marianne("pause", "it")
+    if verb in ("retry", "clear"):
+        marianne.wait("it", code=None)
+        params = {"ids": ["it"]} if verb == "clear" else {"job_id": "it"}
+    old = marianne.pids()["conductor"]
+    (points / point).touch()
+    with Client(marianne.home / "conductor.sock") as client:
+        answer = client.request(f"job.{verb}", params, 30.0, "the-request")
+        assert (points / f"{point}.hit").exists()
+        until(lambda: marianne.pids()["conductor"] != old)
+        (marianne.place / "it" / "go").touch() if verb in ("pause", "resume") else None
+        if verb in ("submit", "resume", "retry"):
+            marianne.wait("it", code=None)
+        again = client.request(f"job.{verb}", params, 30.0, "the-request")
+    if verb in ("pause", "cancel"):
+        answer, again = answer["jobs"][0]["job_id"], again["jobs"][0]["job_id"]
+    assert again == answer
+    if verb == "clear":
+        assert answer == {"deleted": 1, "jobs": ["it"]}
+        assert not _rows(marianne, "SELECT * FROM jobs")
+        return
+    if verb == "pause":
+        until(lambda: marianne.status("it")["status"] in ("paused", "completed"))
+        event = "job.completed"  # its one sheet ended in the pause
+    told = Counter(e["event"] for e in marianne.request("events.since", {"job_id": "it"})["events"])
+    assert told[event] == 1
+    if verb == "retry":
+        assert (marianne.place / "it" / "tries").read_text() == "x\nx\n"
+
+
+def test_a_resent_selection_means_the_jobs_that_it_meant_at_first(
+    marianne: Marianne, points: Path
+) -> None:
+    for name in ("one", "two"):
+        marianne.submit(name, WAITS)
+        until(lambda name=name: marianne.sheet(name, 1)["status"] == "running")
+    (points / "reply.before-send").touch()
+    with Client(marianne.home / "conductor.sock") as client:
+        with pytest.raises(DeadlineExceeded):
+            client.request("job.pause", {"all": True}, 0.3, "all-of-them")
+        until(marianne.serves, 20.0)
+        marianne.submit("three", WAITS)
+        answer = client.request("job.pause", {"all": True}, 20.0, "all-of-them")
+    assert sorted((j["job_id"], j["ok"]) for j in answer["jobs"]) == [("one", True), ("two", True)]
+    assert marianne.status("one")["status"] == "pausing"
+    assert marianne.status("three")["status"] == "running"
+    for name in ("one", "two", "three"):
+        (marianne.place / name / "go").touch()
+
+
+def test_a_tail_over_kills_sees_every_event_once_and_in_order(marianne: Marianne) -> None:
+    import json
+    import subprocess
+
+    from e2e_marianne import PROGRAM
+
+    marianne("start")
+    tail = subprocess.Popen(
+        [PROGRAM, "events", "--follow", "--from", "1", "--json"],
+        env=marianne.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    seen: list[dict[str, Any]] = []
+
+    def read() -> None:
+        assert tail.stdout is not None
+        seen.extend(json.loads(line) for line in tail.stdout)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for number in range(3):
+            text = "sheets:\n" + "".join(
+                f"  - {{name: s{n}, run: sleep 0.{n % 5}}}\n" for n in range(20)
+            )
+            marianne.submit(f"job-{number}", text)
+            _kill(marianne)
+            marianne.wait(f"job-{number}")
+        last = marianne.request("events.since", {"seq": 0, "limit": 1})["last"]
+        until(lambda: any(e.get("seq") == last and "tick" not in e["event"] for e in seen))
+    finally:
+        tail.terminate()
+        reader.join()
+        tail.wait()
+        assert tail.stdout is not None
+        tail.stdout.close()
+    numbers = [e["seq"] for e in seen if e["event"] != "daemon.tick"]
+    assert numbers == list(range(1, last + 1))
+
+
+def test_a_damaged_database_is_refused_with_what_to_do(marianne: Marianne) -> None:
+    marianne.submit("old", ONE)
+    marianne.wait("old")
+    marianne("stop")
+    db = marianne.home / "state.db"
+    assert [path.name for path in marianne.home.glob("state.db*")] == ["state.db"]
+    content = bytearray(db.read_bytes())
+    for at in range(4096, len(content), 4096):
+        content[at : at + 200] = os.urandom(200)
+    db.write_bytes(content)
+    done = marianne("start", code=None)
+    assert done.code not in (0, None)
+    assert "is damaged" in done.err
+    assert ".recover" in done.err
+    assert db.read_bytes() == content, "nothing was changed"
+    until(lambda: not marianne.processes(), 10.0)
+
+
+def test_ended_jobs_beyond_the_history_are_forgotten_with_their_files(marianne: Marianne) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text("max_job_history: 10\n")
+    marianne.submit("alive", WAITS)
+    for number in range(13):
+        marianne.submit(f"job-{number}", ONE)
+        marianne.wait(f"job-{number}")
+    kept = {"alive", *(f"job-{number}" for number in range(3, 13))}
+    listed = lambda: marianne("list", "--all", "--json").json  # noqa: E731
+    until(lambda: {job["job_id"] for job in listed()} == kept)
+    until(lambda: set(os.listdir(marianne.home / "jobs")) == kept)
+    disk = marianne("conductor-status", "--json").json["disk"]
+    assert disk["jobs"] == 11
+    assert disk["bytes"] > 0 < disk["free_bytes"]
+    (marianne.place / "alive" / "go").touch()
