@@ -1,0 +1,27 @@
+"""Whose files are forgotten: the old ones, then the oldest of what is too much."""
+
+from __future__ import annotations
+
+from marianne.daemon.housekeeper import too_much
+from marianne.state.models import JobRow, JobStatus
+
+
+def _ended(*times: float) -> list[JobRow]:
+    return [
+        JobRow(f"j{at:g}", "j", JobStatus.COMPLETED, "/w", 0.0, 1, finished_at=at) for at in times
+    ]
+
+
+def test_within_the_limits_everything_stays() -> None:
+    jobs = _ended(1.0, 2.0)
+    assert too_much(jobs, {"j1": 10, "j2": 10}, oldest=0.5, limit=20) == []
+
+
+def test_what_ended_too_long_ago_goes() -> None:
+    jobs = _ended(1.0, 2.0)
+    assert too_much(jobs, {"j1": 10, "j2": 10}, oldest=1.5, limit=100) == ["j1"]
+
+
+def test_the_oldest_go_until_the_rest_fits() -> None:
+    jobs = _ended(3.0, 1.0, 2.0)
+    assert too_much(jobs, {"j1": 1, "j2": 15, "j3": 10}, oldest=0.0, limit=20) == ["j2", "j1"]
