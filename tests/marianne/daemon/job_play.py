@@ -54,6 +54,7 @@ class Play:
         self.slots: set[int] = set()
         self.timers: dict[int, float] = {}
         self.finished: JobStatus | None = None
+        self.doomed: bool | None = None
         self.now = 100.0
         self.machine = self._machine()
         self.take(self.machine.recover((), self.now))
@@ -72,6 +73,13 @@ class Play:
         self.take(self.machine.recover(self.running.items(), self.now))
 
     def take(self, step: Step) -> None:
+        if self.doomed is not None:
+            # Dead before the commit: what is done at once was done, nothing of it is on disk.
+            worker, self.doomed = self.doomed, None
+            for effect in step.now:
+                self._do(effect)
+            self.restart(worker=worker)
+            return
         for change in step.changes:
             self._commit(change)
         for effect in (*step.now, *step.after):
@@ -84,7 +92,7 @@ class Play:
                 check(old.status, row.status, asked=asked)
                 self.disk[row.num] = deepcopy(row)
             case UpdateJob(_, fields, asked):
-                check(self.disk_job.status, fields["status"], asked=asked)
+                check(self.disk_job.status, fields.get("status", self.disk_job.status), asked=asked)
                 for name, value in fields.items():
                     setattr(self.disk_job, name, value)
             case AddAttempt(_, result):

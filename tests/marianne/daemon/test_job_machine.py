@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from job_play import Play, plan_of
+from job_walk import walk
 
 from marianne.state.models import JobStatus, SheetStatus
 
@@ -161,6 +162,13 @@ def test_giving_up_leaves_no_sheet_open() -> None:
     play.take(play.machine.give_up("too many crashes", play.now))
     assert play.disk_job.status is JobStatus.FAILED
     assert all(row.status.terminal for row in play.disk.values())
+
+
+@pytest.mark.parametrize("first", range(0, 400, 100))
+def test_deaths_before_and_after_commits_take_nothing_back(first: int) -> None:
+    """400 histories; ``scripts/chaos machine`` walks 10,000."""
+    for seed in range(first, first + 100):
+        walk(seed)
 
 
 @given(

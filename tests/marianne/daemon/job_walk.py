@@ -1,0 +1,72 @@
+"""A random history of one job: grants, ends, timers, wishes, and deaths before and after commits.
+
+Play refuses two attempts of a sheet at once, a dependent before its need, an attempt recorded
+twice, and every illegal transition; the walk adds that what is completed stays completed at its
+attempt, and that every job comes to an end.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from job_play import Play, plan_of
+
+from marianne.state.models import JobStatus, SheetStatus
+
+OUTCOMES = ("completed", "completed", "completed", "failed", "interrupted")
+CATEGORY = {"failed": "exit", "interrupted": "lost"}
+
+
+def walk(seed: int) -> Play:
+    """One history; raises AssertionError, or what the table of transitions refuses."""
+    random = Random(seed)
+    count = random.randint(1, 9)
+    needs = {
+        n: tuple(random.sample(range(1, n), random.randint(0, min(3, n - 1))))
+        for n in range(1, count + 1)
+    }
+    play = Play(plan_of(needs, retries=random.randint(0, 2)))
+    completed: dict[int, int] = {}
+    for _ in range(random.randint(0, 80)):
+        if play.finished:
+            break
+        if random.random() < 0.15:
+            play.doomed = random.random() < 0.5
+        _move(play, random)
+        play.doomed = None
+        _nothing_taken_back(play, completed)
+    if not play.finished:
+        play.take(play.machine.resume(play.now))
+        play.run_out()
+    _nothing_taken_back(play, completed)
+    assert play.finished is not None, "the job came to no end"
+    if play.finished is not JobStatus.PAUSED:
+        assert all(row.status.terminal for row in play.disk.values())
+    return play
+
+
+def _move(play: Play, random: Random) -> None:
+    roll = random.random()
+    if roll < 0.35 and play.queue:
+        play.grant(random.choice(sorted(play.queue)))
+    elif roll < 0.75 and play.running:
+        outcome = random.choice(OUTCOMES)
+        play.end(random.choice(sorted(play.running)), outcome, CATEGORY.get(outcome))
+    elif roll < 0.83 and play.timers:
+        play.wake(random.choice(sorted(play.timers)))
+    elif roll < 0.90:
+        play.restart(worker=random.random() < 0.5)
+    elif roll < 0.94:
+        play.take(play.machine.pause("person", play.now))
+    elif roll < 0.99:
+        play.take(play.machine.resume(play.now))
+    else:
+        play.take(play.machine.cancel(play.now))
+
+
+def _nothing_taken_back(play: Play, completed: dict[int, int]) -> None:
+    for num, row in play.disk.items():
+        if num in completed:
+            assert (row.status, row.attempt) == (SheetStatus.COMPLETED, completed[num])
+        elif row.status is SheetStatus.COMPLETED:
+            completed[num] = row.attempt
