@@ -19,8 +19,8 @@ from marianne.daemon.admission import Live
 from marianne.daemon.context import Context
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger
-from marianne.daemon.modifying import Modifying
 from marianne.daemon.parser import Parsed, Parser
+from marianne.daemon.recovering import Recovering
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.state.changes import AddEvent
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class JobManager(Modifying):
+class JobManager(Recovering):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as

@@ -276,7 +276,7 @@ class Worker(Actor):
     def _spawn(self, reader: Reader) -> Process:
         home, config = self._context.home, self._context.config
         directory = home.job_dir(self._job_id)
-        _lay_out(directory, reader, self._job_id)
+        lay_out(directory, reader, self._job_id)
         settings = {
             "job_id": self._job_id,
             "job_dir": str(directory),
@@ -322,7 +322,7 @@ class Worker(Actor):
 _PAYLOAD = {"results": "results", "started": "sheets"}
 
 
-def _lay_out(directory: Path, reader: Reader, job_id: str) -> None:
+def lay_out(directory: Path, reader: Reader, job_id: str) -> None:
     """Writes what the worker reads: the plan and the environment (0600), each atomically."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in (("plan", reader.plan(job_id)), ("env", reader.environment(job_id))):
