@@ -71,10 +71,13 @@ class JobManager(Recovering):
             return
         parsed = outcome.value
         assert parsed is not None
-        if request.dry_run:
-            answer.set(submission.dry_run_response(parsed))
-            return
         try:
+            submission.check_sheets(request, parsed)
+            if request.dry_run:
+                answer.set(submission.dry_run_response(parsed))
+                return
+            rows = [live.row for live in self._live.values()]
+            parsed.warnings.extend(submission.check_workspace(request, parsed, rows))
             job_id = submission.choose_id(request, parsed, self._reader, self._naming)
         except Refused as refusal:
             answer.fail(refusal)

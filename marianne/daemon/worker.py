@@ -87,7 +87,7 @@ class Worker(Actor):
                 raise LookupError(f"no job {self._job_id} in the database")
             adopted = self._adopt(job)
             try:
-                process = adopted or self._spawn(reader)
+                process = adopted or self._spawn(reader, job)
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
@@ -159,7 +159,9 @@ class Worker(Actor):
                 "completion": r.completion,
                 "outputs": r.outputs,
                 "skipped": list(r.skipped),
-                "delay": 0.0,
+                "played": r.played,
+                "failed": list(r.failed),
+                "states": r.states,
             }
             for r in runs
         ]
@@ -273,7 +275,7 @@ class Worker(Actor):
         self._recorded = True
         return process
 
-    def _spawn(self, reader: Reader) -> Process:
+    def _spawn(self, reader: Reader, job: JobRow) -> Process:
         home, config = self._context.home, self._context.config
         directory = home.job_dir(self._job_id)
         lay_out(directory, reader, self._job_id)
@@ -287,6 +289,7 @@ class Worker(Actor):
             "orphan_grace_seconds": config.orphan_grace_seconds,
             "sheet_grace_seconds": config.sheet_grace_seconds,
             "output_limit_bytes": config.output_limit_mb * 2**20,
+            "fresh": bool(job.options.get("archives")),
         }
         process = self._context.system.processes.start(
             worker_main, (settings,), f"marianne-worker {self._job_id}", die_with_parent=False
