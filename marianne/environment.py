@@ -1,4 +1,8 @@
-"""The environment variables that mark a sheet's processes, and an environment without them."""
+"""Environments: without the marks of a sheet, and as they travel to the conductor and to a sheet.
+
+Names and values that are not UTF-8 travel as bytes; in a process they are text with surrogates, as
+Python has them.
+"""
 
 from __future__ import annotations
 
@@ -21,3 +25,26 @@ def clean_environment(environment: Mapping[str, str] | None = None) -> dict[str,
     """The environment (default: our own) without what a sheet's own one carries."""
     given = os.environ if environment is None else environment
     return {name: value for name, value in given.items() if name not in SHEET_VARIABLES}
+
+
+def packable(environment: Mapping[str, str]) -> dict[str | bytes, str | bytes]:
+    """The environment as the protocol carries it."""
+    return {_out(name): _out(value) for name, value in environment.items()}
+
+
+def unpacked(environment: Mapping[str | bytes, str | bytes]) -> dict[str, str]:
+    """The environment as a process has it."""
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
+
+
+def search_path(environment: Mapping[str | bytes, str | bytes]) -> str:
+    """Where programs are looked for in that environment."""
+    return os.fsdecode(environment.get("PATH", os.defpath))
+
+
+def _out(text: str) -> str | bytes:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "errors": "List what failed in a job.",
         "diagnose": "Say why a job is not done, and what that was read from.",
         "history": "List the attempts of a job's sheets.",
+        "recover": "Mark failed sheets as completed whose work is there after all.",
         "clear": "Forget jobs that have ended.",
     },
     "Scores": {

@@ -17,7 +17,13 @@ from marianne.state.models import JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Start an attempt of a sheet in the worker."""
+    """Start an attempt of a sheet in the worker.
+
+    ``outputs`` are completed sheets with their attempt, ``played`` those of them that a fallback
+    instrument played (its index), ``skipped`` skipped ones. ``failed`` are the checks that the
+    attempt before did not pass, ``states`` earlier sheets as ``skip_when`` sees them (status,
+    attempt, exit code); both only where the worker may not know them.
+    """
 
     num: int
     attempt: int
@@ -25,6 +31,9 @@ class Run:
     completion: bool = False
     outputs: dict[int, int] = field(default_factory=dict)
     skipped: tuple[int, ...] = ()
+    played: dict[int, int] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

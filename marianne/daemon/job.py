@@ -42,6 +42,8 @@ from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
+from marianne.environment import search_path
+from marianne.instruments.present import look_again
 from marianne.run.result import AttemptResult
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import RememberReply, SetMeta
@@ -76,8 +78,9 @@ class Job(Actor):
             if job is None:
                 raise LookupError(f"no job {self._job_id} in the database")
             plan = unpack_plan(reader.plan(self._job_id))
+            path = search_path(codec.unpack(reader.environment(self._job_id)))
             rows = {row.num: row for row in reader.sheets(self._job_id)}
-        self._machine = JobMachine(plan, job, rows, random.random)
+        self._machine = JobMachine(look_again(plan, path), job, rows, random.random)
         if job.status.terminal or job.status is JobStatus.PAUSED:
             self._finish(job.status)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from copy import copy
+from typing import Any
 
 from marianne.daemon.effects import Step
 from marianne.run.result import AttemptResult
@@ -33,6 +34,7 @@ class JobLedger:
         self._depths = depths({s.num: set(s.needs) for s in plan.sheets})
         self.counts: Counter[SheetStatus] = Counter(row.status for row in self.rows.values())
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
+        self._reported: set[int] = set()
 
     def progress(self) -> dict[str, int]:
         """Counts of sheets by outcome; ready and waiting count as pending."""
@@ -60,6 +62,7 @@ class JobLedger:
     def _start(self, row: SheetRow, now: float, step: Step) -> None:
         self._move(row, SheetStatus.RUNNING)
         row.attempt += 1
+        row.fallback = self._playable(row, row.fallback)
         row.started_at, row.finished_at, row.due_at = now, None, None
         row.exit_code = row.signal = None
         row.validations, row.left_running = [], []
@@ -116,6 +119,10 @@ class JobLedger:
             row = self.rows[num] = SheetRow(num)
         return row
 
+    def _fresh(self, num: int) -> SheetRow:
+        """The row, or one to look at that is not kept."""
+        return self.rows.get(num) or SheetRow(num)
+
     def _move(self, row: SheetRow, status: SheetStatus) -> None:
         self.counts[row.status] -= 1
         self.counts[status] += 1
@@ -134,25 +141,53 @@ class JobLedger:
                     todo.append(below)
         return found
 
+    def _playable(self, row: SheetRow, start: int) -> int:
+        """The first instrument of the sheet from ``start`` on that is there; else ``start``."""
+        found = self.plan.sheets[row.num - 1].next_available(start)
+        return start if found is None else found
+
     def _instrument(self, row: SheetRow) -> Instrument:
         sheet = self.plan.sheets[row.num - 1]
-        return sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
+        return sheet.instrument_at(self._playable(row, row.fallback)) or sheet.instrument
+
+    def _context(self, row: SheetRow) -> dict[str, Any]:
+        """What an attempt is told of earlier sheets and attempts: all that its templates may ask
+        for, and that the worker may not know because it was started later."""
+        sheet = self.plan.sheets[row.num - 1]
+        told: dict[str, Any] = {}
+        if sheet.cross_sheet:
+            told["outputs"], told["skipped"] = self._seen_by(row.num)
+            played = {n: self.rows[n].fallback for n in told["outputs"]}
+            told["played"] = {n: fallback for n, fallback in played.items() if fallback}
+        else:
+            skipped = (n for n in sheet.needs if self._fresh(n).status is SheetStatus.SKIPPED)
+            told["skipped"] = tuple(skipped)
+        if sheet.skip_when:
+            told["states"] = {
+                n: (str(other.status), other.attempt, other.exit_code)
+                for n, other in sorted(self.rows.items())
+                if n < row.num and other.status.terminal and n not in self._reported
+            }
+        if row.num not in self._reported:
+            failed = (v for v in row.validations if v.get("passed") is False)
+            told["failed"] = tuple(f"{v['type']}: {v.get('detail', '')}" for v in failed)
+        return told
 
     def _seen_by(self, num: int) -> tuple[dict[int, int], tuple[int, ...]]:
-        """Completed earlier sheets (with their attempt) and skipped ones within the lookback."""
-        cross = self.plan.sheets[num - 1].cross_sheet
-        if cross is None:
-            return {}, ()
-        first = max(1, num - cross.lookback_sheets) if cross.lookback_sheets else 1
+        """Completed earlier sheets (with their attempt) and skipped ones: those within the
+        lookback, and those that it needs."""
+        sheet = self.plan.sheets[num - 1]
+        back = sheet.cross_sheet.lookback_sheets if sheet.cross_sheet else 0
+        first = max(1, num - back) if back else 1
         outputs: dict[int, int] = {}
-        skipped: list[int] = []
-        for earlier in range(first, num):
+        skipped: set[int] = set()
+        for earlier in (*range(first, num), *sheet.needs):
             row = self.rows.get(earlier)
-            if row is not None and row.status is SheetStatus.COMPLETED:
+            if row is not None and row.status is SheetStatus.COMPLETED and earlier >= first:
                 outputs[earlier] = row.attempt
             elif row is not None and row.status is SheetStatus.SKIPPED:
-                skipped.append(earlier)
-        return outputs, tuple(skipped)
+                skipped.add(earlier)
+        return outputs, tuple(sorted(skipped))
 
     def _what_failed(self) -> str:
         failed = [n for n, r in sorted(self.rows.items()) if r.status is SheetStatus.FAILED]

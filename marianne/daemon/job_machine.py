@@ -8,7 +8,7 @@ happens: no clock, no I/O, no thread. What a restart finds is what the steps com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 from marianne.daemon.effects import (
     Acknowledge,
@@ -17,37 +17,26 @@ from marianne.daemon.effects import (
     EndSheets,
     Finish,
     RateLimited,
-    Register,
     Release,
     Requeue,
     Run,
     Step,
     WakeAt,
 )
-from marianne.daemon.job_ledger import JobLedger, lost, told
+from marianne.daemon.job_ledger import lost, told
+from marianne.daemon.job_limits import JobLimits
 from marianne.run.result import AttemptResult
-from marianne.schedule.outcome import Verdict, judge
-from marianne.score.plan import Plan
+from marianne.schedule.outcome import Verdict
 from marianne.state.changes import AddAttempt
-from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
 
-class JobMachine(JobLedger):
+class JobMachine(JobLimits):
     """Decides what happens to one job's sheets.
 
     ``rows`` holds a row for each sheet that was ever touched. ``random`` gives a number from 0 to
     1 for the jitter of retry delays.
     """
-
-    def __init__(
-        self,
-        plan: Plan,
-        job: JobRow,
-        rows: Mapping[int, SheetRow],
-        random: Callable[[], float],
-    ) -> None:
-        super().__init__(plan, job, rows)
-        self._random = random
 
     # -- inputs ---------------------------------------------------------------------------------
 
@@ -72,6 +61,8 @@ class JobMachine(JobLedger):
             if row.status is SheetStatus.RUNNING and (num, row.attempt) not in alive:
                 self._interrupted(row, lost(row, now), step)
         if self.job.status is JobStatus.RUNNING:
+            self._begin(step, now)
+        if self.job.status is JobStatus.RUNNING:
             self._register(step, now)
         elif self.job.status is JobStatus.CANCELLING:
             step.now.append(EndSheets(tuple(self._running()), "cancelled"))
@@ -88,15 +79,14 @@ class JobMachine(JobLedger):
         ):
             step.now.append(Release(num))
             return step
+        when = self._pace.start(num, now, self.counts[SheetStatus.RUNNING])
+        if when is not None:
+            step.now += (Release(num), WakeAt(num, when))
+            return step
         completion = row.category == "validation" and row.completions > 0
+        context = self._context(row)
         self._start(row, now, step)
-        sheet = self.plan.sheets[num - 1]
-        outputs, skipped = self._seen_by(num)
-        step.now.append(
-            Run(num, row.attempt, row.fallback, completion, outputs, skipped)
-            if sheet.cross_sheet
-            else Run(num, row.attempt, row.fallback, completion)
-        )
+        step.now.append(Run(num, row.attempt, row.fallback, completion, **context))
         return step
 
     def result(self, result: AttemptResult, now: float) -> Step:
@@ -128,6 +118,12 @@ class JobMachine(JobLedger):
             self._interrupted(row, result, step)
         else:
             self._judged(row, result, now, step)
+        self._reported.add(row.num)
+        if result.outcome != "skipped":
+            self._pace.ended(result.finished_at)
+        if self._budget_spent() and self.job.status is JobStatus.RUNNING:
+            self._next_budget(step)
+            step.extend(self.pause("cost", now))
         self._settle(step, now)
         return step
 
@@ -141,6 +137,12 @@ class JobMachine(JobLedger):
             self._save(step, row)
             if self.job.status is JobStatus.RUNNING:
                 step.now.append(Requeue(self._info(row)))
+        elif (
+            row.status is SheetStatus.PENDING
+            and self.job.status is JobStatus.RUNNING
+            and self._pace.due(num)
+        ):
+            step.now.append(Requeue(self._info(row)))
         return step
 
     def pause(self, reason: str, now: float) -> Step:
@@ -234,15 +236,7 @@ class JobMachine(JobLedger):
     # -- decisions ------------------------------------------------------------------------------
 
     def _judged(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> None:
-        sheet = self.plan.sheets[row.num - 1]
-        verdict: Verdict = judge(
-            result,
-            sheet.retry,
-            failures=row.failures,
-            completions=row.completions,
-            fallbacks_left=len(sheet.fallbacks) - row.fallback,
-            random=self._random,
-        )
+        verdict = self._verdict(row, result, now, step)
         step.changes.append(AddAttempt(self.job.job_id, result))
         if self.job.crashes:
             self._progress_made(step)
@@ -269,6 +263,7 @@ class JobMachine(JobLedger):
         elif verdict.kind == "failed":
             self._move(row, SheetStatus.FAILED)
             row.failures += 1
+            data |= {"category": row.category, "message": row.message}
             self._event(step, "sheet.failed", row.num, data, now=now)
             self._skip_dependents(row.num, now, step)
             step.after.append(Complete(row.num, False))
@@ -295,7 +290,7 @@ class JobMachine(JobLedger):
             if verdict.kind == "completion":
                 row.completions += 1
             elif verdict.kind == "fallback":
-                row.fallback += 1
+                row.fallback = self._playable(row, row.fallback + 1)
                 row.failures = row.completions = 0
             else:
                 row.failures += 1
@@ -329,20 +324,6 @@ class JobMachine(JobLedger):
                 step.now.append(Requeue(self._info(row)))
         self._save(step, row)
 
-    def _skip_dependents(self, num: int, now: float, step: Step) -> None:
-        for below in sorted(self._below(num)):
-            row = self._row(below)
-            if row.status.terminal or row.status is SheetStatus.RUNNING:
-                continue
-            self._move(row, SheetStatus.SKIPPED)
-            row.category = "dependency"
-            row.message = f"sheet {num} failed"
-            row.finished_at = now
-            self._save(step, row)
-            self._event(
-                step, "sheet.skipped", below, {"reason": row.message, "needs": num}, now=now
-            )
-
     def _settle(self, step: Step, now: float) -> None:
         """Ends, pauses or cancels the job when nothing of it is left to wait for."""
         status = self.job.status
@@ -368,28 +349,3 @@ class JobMachine(JobLedger):
             self._job(step, JobStatus.PAUSED)
             self._event(step, "job.paused", data={"reason": self.job.reason}, now=now)
             step.after.append(Finish(JobStatus.PAUSED))
-
-    # -- small parts ----------------------------------------------------------------------------
-
-    def _register(self, step: Step, now: float) -> None:
-        sheets, needs, waiting = [], {}, set()
-        for sheet in self.plan.sheets:
-            row = self.rows.get(sheet.num) or SheetRow(sheet.num)
-            if row.status.terminal:
-                continue
-            sheets.append(self._info(row))
-            needs[sheet.num] = {n for n in sheet.needs if not self.is_satisfied(n)}
-            if row.status is SheetStatus.WAITING:
-                waiting.add(sheet.num)
-                step.now.append(WakeAt(sheet.num, row.due_at or now))
-        running = frozenset(self._running())
-        step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting)))
-
-    def _end(
-        self, step: Step, status: JobStatus, event: str, now: float, error: str | None = None
-    ) -> None:
-        self.job.finished_at = now
-        self._job(step, status, finished_at=now, error=error)
-        self._event(step, event, data={"error": error, **self.progress()}, now=now)
-        step.now.append(Deregister())
-        step.after.append(Finish(status))

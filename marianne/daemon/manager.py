@@ -19,8 +19,8 @@ from marianne.daemon.admission import Live
 from marianne.daemon.context import Context
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger
-from marianne.daemon.modifying import Modifying
 from marianne.daemon.parser import Parsed, Parser
+from marianne.daemon.recovering import Recovering
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.state.changes import AddEvent
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class JobManager(Modifying):
+class JobManager(Recovering):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -71,10 +71,13 @@ class JobManager(Modifying):
             return
         parsed = outcome.value
         assert parsed is not None
-        if request.dry_run:
-            answer.set(submission.dry_run_response(parsed))
-            return
         try:
+            submission.check_sheets(request, parsed)
+            if request.dry_run:
+                answer.set(submission.dry_run_response(parsed))
+                return
+            rows = [live.row for live in self._live.values()]
+            parsed.warnings.extend(submission.check_workspace(request, parsed, rows))
             job_id = submission.choose_id(request, parsed, self._reader, self._naming)
         except Refused as refusal:
             answer.fail(refusal)

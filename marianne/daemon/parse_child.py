@@ -55,4 +55,5 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "plan": pack_plan(plan),
         "warnings": list(plan.warnings),
         "sheets": sheets,
+        "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }

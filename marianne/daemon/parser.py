@@ -46,7 +46,10 @@ class ParseRequest:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A readable score: the packed plan and what the manager needs to know of it."""
+    """A readable score: the packed plan and what the manager needs to know of it.
+
+    ``archives`` says that a fresh run moves what is in the workspace away.
+    """
 
     name: str
     workspace: str
@@ -56,6 +59,7 @@ class Parsed:
     plan: bytes
     warnings: list[str] = field(default_factory=list)
     sheets: list[dict[str, Any]] = field(default_factory=list)
+    archives: bool = False
 
 
 class Parser(Actor):

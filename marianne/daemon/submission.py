@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipc import codec
 from marianne.daemon.parser import Parsed, ParseRequest
 from marianne.daemon.refusal import Refused
+from marianne.environment import search_path
 from marianne.home import Home
 from marianne.state import ids
 from marianne.state.changes import AddEvent, Change, InsertJob
@@ -32,7 +33,7 @@ def parse_request(request: JobRequest, home: Home) -> ParseRequest:
         workspace=os.path.normpath(workspace) if workspace else None,
         variables=dict(request.variables),
         instruments=str(home.instruments),
-        search_path=request.environment.get("PATH", os.defpath),
+        search_path=search_path(request.environment),
         prompts=request.dry_run,
     )
 
@@ -81,6 +82,38 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
     )
 
 
+def check_sheets(request: JobRequest, parsed: Parsed) -> None:
+    """Refuses a first sheet that the score does not have."""
+    first = request.start_sheet
+    if first is not None and first > parsed.sheet_count:
+        raise Refused(
+            "invalid_params",
+            f"there is no sheet {first} to start with: the score has {parsed.sheet_count}",
+        )
+
+
+def check_workspace(request: JobRequest, parsed: Parsed, live: Iterable[JobRow]) -> list[str]:
+    """Warnings of jobs that are not over and work in the same directory.
+
+    Refuses with ``conflict`` where one of the two moves what it finds there away.
+    """
+    warnings = []
+    archives = request.fresh and parsed.archives
+    for job in live:
+        mine, other = parsed.workspace, job.workspace
+        within = os.path.commonpath([mine, other]) in (mine, other)
+        if within and (archives or job.options.get("archives")):
+            raise Refused(
+                "conflict",
+                f"the job {job.job_id} works in {other}, and a fresh run moves what is there away",
+                hint=f"wait for it (`marianne wait {job.job_id}`), or choose another --workspace",
+                data={"job_id": job.job_id},
+            )
+        if mine == other:
+            warnings.append(f"the job {job.job_id} works in the same directory: {other}")
+    return warnings
+
+
 def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> JobRow:
     """The row of a job that was just accepted."""
     return JobRow(
@@ -93,7 +126,11 @@ def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> Job
         config_path=config_path(request),
         priority=request.priority,
         config_hash=parsed.config_hash,
-        options={"variables": dict(request.variables), "start_sheet": request.start_sheet},
+        options={
+            "variables": dict(request.variables),
+            "start_sheet": request.start_sheet,
+            "archives": request.fresh and parsed.archives,
+        },
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Environment = Annotated[dict[str, str], Field(repr=False)]
+Environment = Annotated[dict[str | bytes, str | bytes], Field(repr=False)]
 
 
 class JobRequest(BaseModel):
@@ -16,7 +16,8 @@ class JobRequest(BaseModel):
     ``config_path`` is the score's file, relative to ``client_cwd``; ``score`` its text, for a
     client that has read it or got it from standard input. ``workspace`` replaces the score's.
     ``start_sheet`` (1-based) counts earlier sheets as done. ``dry_run`` plans and keeps nothing.
-    ``environment`` is what the sheets get; it holds secrets and is in no repr.
+    ``environment`` is what the sheets get; it holds secrets and is in no repr. What is not UTF-8
+    in it comes as bytes.
     """
 
     model_config = ConfigDict(extra="ignore")

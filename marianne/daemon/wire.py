@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from marianne.schedule.account import Account
 from marianne.score.plan import Plan
 from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
 
@@ -45,6 +46,7 @@ def job_map(job: JobRow, progress: Mapping[str, int]) -> dict[str, Any]:
         "finished_at": timestamp(job.finished_at),
         "error": job.error,
         "progress": dict(progress),
+        "usage": Account.read(job.options.get("account")).usage(),
     }
 
 

@@ -87,7 +87,7 @@ class Worker(Actor):
                 raise LookupError(f"no job {self._job_id} in the database")
             adopted = self._adopt(job)
             try:
-                process = adopted or self._spawn(reader)
+                process = adopted or self._spawn(reader, job)
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
@@ -159,7 +159,9 @@ class Worker(Actor):
                 "completion": r.completion,
                 "outputs": r.outputs,
                 "skipped": list(r.skipped),
-                "delay": 0.0,
+                "played": r.played,
+                "failed": list(r.failed),
+                "states": r.states,
             }
             for r in runs
         ]
@@ -273,10 +275,10 @@ class Worker(Actor):
         self._recorded = True
         return process
 
-    def _spawn(self, reader: Reader) -> Process:
+    def _spawn(self, reader: Reader, job: JobRow) -> Process:
         home, config = self._context.home, self._context.config
         directory = home.job_dir(self._job_id)
-        _lay_out(directory, reader, self._job_id)
+        lay_out(directory, reader, self._job_id)
         settings = {
             "job_id": self._job_id,
             "job_dir": str(directory),
@@ -287,6 +289,7 @@ class Worker(Actor):
             "orphan_grace_seconds": config.orphan_grace_seconds,
             "sheet_grace_seconds": config.sheet_grace_seconds,
             "output_limit_bytes": config.output_limit_mb * 2**20,
+            "fresh": bool(job.options.get("archives")),
         }
         process = self._context.system.processes.start(
             worker_main, (settings,), f"marianne-worker {self._job_id}", die_with_parent=False
@@ -322,7 +325,7 @@ class Worker(Actor):
 _PAYLOAD = {"results": "results", "started": "sheets"}
 
 
-def _lay_out(directory: Path, reader: Reader, job_id: str) -> None:
+def lay_out(directory: Path, reader: Reader, job_id: str) -> None:
     """Writes what the worker reads: the plan and the environment (0600), each atomically."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in (("plan", reader.plan(job_id)), ("env", reader.environment(job_id))):

@@ -21,7 +21,6 @@ from marianne.score.plan import Instrument
 # Bounds of a wait until a time of day or a date: clocks differ, and a limit that was just reset
 # is often not yet open. Waits that are named as such are taken as they are, up to a day.
 MIN_RESET_WAIT, MAX_WAIT = 300.0, 86_400.0
-DEFAULT_RATE_LIMIT_WAIT = 60.0
 # Notices before the JSON may begin like it; this many beginnings are tried.
 MAX_STARTS = 20
 
@@ -44,7 +43,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why a run failed. ``retry`` False: trying again cannot help. ``wait`` is for rate limits."""
+    """Why a run failed. ``retry`` False: trying again cannot help. ``wait`` is for rate limits,
+    None where the program names none; their ``code`` is E101, or E104 for a used-up quota."""
 
     category: str
     code: str
@@ -59,7 +59,7 @@ _KINDS: tuple[tuple[str, str, str, str, bool], ...] = (
     ("crash_patterns", "crash", "E003", "the instrument crashed", True),
     ("stale_patterns", "idle", "E006", "the instrument went stale", True),
     ("timeout_patterns", "timeout", "E001", "the instrument timed out", True),
-    ("capacity_patterns", "capacity", "E104", "the instrument has no capacity", True),
+    ("capacity_patterns", "capacity", "E103", "the instrument has no capacity", True),
 )
 
 
@@ -85,10 +85,8 @@ def diagnose(
     matched = _first_match(errors.get("rate_limit_patterns", ()), text)
     if matched is not None or (reading is not None and reading.rate_limited):
         line = matched or "the instrument reported a rate limit"
-        wait = parse_wait(text)
-        return Diagnosis(
-            "rate_limit", "E101", line, wait=DEFAULT_RATE_LIMIT_WAIT if wait is None else wait
-        )
+        code = "E104" if _QUOTA.search(line) else "E101"
+        return Diagnosis("rate_limit", code, line, wait=parse_wait(text))
     for field_name, category, code, message, retry in _KINDS:
         matched = _first_match(errors.get(field_name, ()), text)
         if matched is not None:
@@ -105,6 +103,8 @@ def is_success(instrument: Instrument, exit_code: int | None, reading: Reading) 
     return exit_code in codes and reading.error is None
 
 
+# A quota or an amount of use that is gone comes back later than a rate does.
+_QUOTA = re.compile(r"(?i)quota|usage.?limit|\bcredits?\b|\bbilling\b")
 _UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _WAIT = re.compile(
     r"(?ix)(?:retry[\s_-]*after|try\s+again\s+(?:in|after)|retry\s+in|wait(?:\s+for)?|resets?\s+in"

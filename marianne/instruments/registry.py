@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from marianne.instruments.present import why_missing
 from marianne.instruments.profile import Profile
 from marianne.score.document import Document
 from marianne.score.errors import Problem, ScoreError
@@ -94,16 +94,7 @@ def _profile_files(directory: Path) -> Iterable[Path]:
 
 
 def why_unavailable(profile: Profile, search_path: str | None = None) -> str | None:
-    """Why no attempt can be made with a profile, or None when its program is there.
-
-    ``search_path`` is the PATH that sheets will have. A program given by a relative path is looked
-    for when the sheet starts, since an earlier sheet may make it.
-    """
+    """Why no attempt can be made with a profile, or None when its program is there."""
     if profile.cli is None:
         return "it is a hosted model, not a program"
-    executable = profile.cli.command.executable
-    if "/" in executable and not executable.startswith("/"):
-        return None
-    if shutil.which(executable, path=search_path) is None:
-        return f"the program '{executable}' is not installed"
-    return None
+    return why_missing(profile.cli.command.executable, search_path)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
+from marianne.run.archive import ArchiveError
 from marianne.run.complain import complain_of_error
 from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch, output_size
@@ -80,7 +81,7 @@ class Attempt:
         except KeyError:
             self._fail("internal", f"The job has no sheet {self.num}")
             return
-        self._guarded(lambda: self._skip_or_run(sheet))
+        self._guarded(lambda: self._skip_or_run(sheet), clear=True)
 
     def end(self, category: str, grace: float) -> None:
         """Ends it for us, not for itself: the result is interrupted. Again: hurries."""
@@ -122,9 +123,13 @@ class Attempt:
             answer,
         )
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _guarded(self, step: Callable[[], None], *, clear: bool = False) -> None:
         try:
+            if clear:
+                self._shop.clear()
             step()
+        except ArchiveError as error:
+            self._fail("workspace", str(error))
         except SpawnError as error:
             self._fail(error.category, error.message)
         except TemplateError as error:
@@ -144,8 +149,9 @@ class Attempt:
         if instrument is None:
             self._fail("internal", f"The sheet has no fallback {grant.fallback}")
             return
-        if instrument.unavailable is not None:
-            self._fail("not_found", f"{instrument.profile}: {instrument.unavailable}")
+        if not instrument.command:  # a program that was missing may be there by now: try it
+            reason = instrument.unavailable or "it has no program"
+            self._fail("not_found", f"{instrument.profile}: {reason}")
             return
         self._instrument = instrument
         prompt = shop.tools.prompt(shop.plan, sheet, grant, shop.job_dir)

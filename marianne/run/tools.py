@@ -76,7 +76,9 @@ class Tools:
         if sheet.prompt.script and "{" not in text:
             return render(text, {}, script=True)  # the common case, at a tenth of the cost
         before = self._seen.get(sheet.num)
-        failed = [v for v in before.validations if v.passed is False] if before else []
+        failed = grant.failed
+        if before is not None:
+            failed = [f"{v.type}: {v.detail}" for v in before.validations if v.passed is False]
         injected, missing = read_injections(plan, sheet) if sheet.injections else ({}, [])
         for text in missing:
             complain(f"sheet {sheet.num}: {text}")
@@ -88,7 +90,7 @@ class Tools:
             files=capture_files(plan, sheet),
             skipped=grant.skipped,
             injected=injected,
-            failed=[f"{v.type}: {v.detail}" for v in failed],
+            failed=failed,
             completion=grant.completion,
             fallback=grant.fallback,
         )
@@ -100,6 +102,14 @@ class Tools:
             for num, attempt in grant.outputs.items()
         }
         states.update((num, {"status": "skipped"}) for num in grant.skipped)
+        for num, (status, attempt, code) in grant.states.items():
+            passed = True if status == "completed" else None
+            states[num] = {
+                "status": status,
+                "attempt": attempt,
+                "exit_code": code,
+                "validation_passed": passed,
+            }
         for num, result in self._seen.items():
             state = states.setdefault(num, {"status": result.outcome})
             state |= {"attempt": result.attempt, "exit_code": result.exit_code}
@@ -151,7 +161,8 @@ def _previous_outputs(plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str) 
     for num in window(sheet):
         if cross is None or num not in grant.outputs:
             continue
-        path, instrument = Files(job_dir, num, grant.outputs[num]).out, plan.sheet(num).instrument
+        path, earlier = Files(job_dir, num, grant.outputs[num]).out, plan.sheet(num)
+        instrument = earlier.instrument_at(grant.played.get(num, 0)) or earlier.instrument
         if instrument.output.get("format", "text") != "text":
             said = read_output(instrument, tail(path, MAX_READ_CHARS))
             if said.structured:

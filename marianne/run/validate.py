@@ -59,6 +59,13 @@ class Checks:
             if rule.type == "file_modified"
         }
 
+    def changed_since(self, when: float) -> None:
+        """For work that was done before: a file counts as modified that was written from ``when``
+        (seconds since the epoch) on."""
+        for i, found in self._before.items():
+            if found is not None and found[0] >= when * 1e9:
+                self._before[i] = None
+
     def start(self, on_done: Callable[[tuple[ValidationOutcome, ...]], None]) -> None:
         """Makes the checks; ``on_done`` gets one outcome for each rule, in their order."""
         self._on_done = on_done

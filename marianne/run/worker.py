@@ -14,6 +14,7 @@ from typing import Any
 
 import msgpack
 
+from marianne.environment import unpacked
 from marianne.run import confine, procfs
 from marianne.run.attempt import Attempt, State
 from marianne.run.complain import complain
@@ -47,7 +48,7 @@ class JobWorker:
         with open(f"{job_dir}/plan", "rb") as file:
             plan = unpack_plan(file.read())
         with open(f"{job_dir}/env", "rb") as file:
-            env = msgpack.unpackb(file.read())
+            env = unpacked(msgpack.unpackb(file.read()))
         self._loop = Loop()
         self._signals = Signals()
         self._nursery = Nursery(self._loop, owner, Watermark(owner, job_id, claim=True))
@@ -63,6 +64,7 @@ class JobWorker:
             loop=self._loop,
             nursery=self._nursery,
             tools=tools,
+            fresh=settings.get("fresh", False),
         )
         self._link = Link(
             self._loop,
@@ -230,7 +232,8 @@ def worker_main(settings: dict[str, Any]) -> None:
 
     ``settings``: job_id, job_dir, socket (path of workers.sock), owner (the marker),
     conductor_pid, conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional
-    output_limit_bytes, umask (default 0o022), affinity (list of CPUs).
+    output_limit_bytes, umask (default 0o022), affinity (list of CPUs), fresh (the job was submitted
+    so: see Workshop.clear).
     """
     from ipc.dealer import Dealer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marianne.run.archive import archive_once
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.tools import Tools
@@ -24,6 +25,7 @@ class Workshop:
         loop: Loop,
         nursery: Nursery,
         tools: Tools,
+        fresh: bool = False,
     ) -> None:
         self.plan = plan
         self.job_id = job_id
@@ -33,9 +35,18 @@ class Workshop:
         self.loop = loop
         self.nursery = nursery
         self.tools = tools
+        self._fresh = fresh
         self.env = env | {
             "MARIANNE_JOB_ID": job_id,
             "MARIANNE_WORKSPACE": plan.workspace,
             "MARIANNE_OWNER": owner,
             "PYTHONUNBUFFERED": "1",
         }
+
+    def clear(self) -> None:
+        """Before a sheet: moves what earlier jobs left out of the workspace if this one is to be
+        fresh and its score wants that. Once a job; raises ArchiveError."""
+        section = self.plan.extras.get("workspace_lifecycle")
+        if self._fresh and section and section["archive_on_fresh"]:
+            archive_once(self.plan, section, self.job_dir)
+        self._fresh = False

@@ -3,8 +3,10 @@
 Rules, first match wins:
 
 1. completed, skipped and interrupted are what they are; an interrupted attempt uses up nothing.
-2. A rate limit is waited out; it uses up nothing either.
-3. What another try cannot mend (a template that cannot be rendered) fails the sheet.
+2. A rate limit is waited out; it uses up no retry. When the score bounds the waits and they are
+   used up, the next fallback instrument plays, or the sheet fails.
+3. What another try cannot mend (a template that cannot be rendered, a workspace that cannot be
+   made fresh) fails the sheet.
 4. What another try of the same instrument cannot mend (no such program, no login) goes to the
    next fallback instrument, or fails the sheet.
 5. A partial pass of the validations (at or over the policy's threshold) is answered by a
@@ -16,9 +18,9 @@ Rules, first match wins:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from marianne.schedule.retry import retry_delay
 from marianne.score.plan import RetryPolicy
@@ -36,8 +38,10 @@ Kind = Literal[
 
 DEFAULT_RATE_LIMIT_SECONDS = 60.0
 MAX_RATE_LIMIT_SECONDS = 3600.0
+QUOTA = "E104"
+"""The code of a rate limit that is a used-up quota."""
 
-_UNMENDABLE = frozenset({"template"})
+_UNMENDABLE = frozenset({"template", "workspace"})
 _UNMENDABLE_HERE = {"not_found": "unavailable", "auth": "auth_failure"}
 _FALLBACK_REASONS = {
     "validation": "validation_failed",
@@ -56,9 +60,28 @@ class Ending(Protocol):
     @property
     def category(self) -> str | None: ...
     @property
+    def code(self) -> str | None: ...
+    @property
     def pass_percent(self) -> float: ...
     @property
     def retry_after(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """The score's ``rate_limit``: the wait where the instrument names none, in seconds, and how
+    often a sheet waits before it is given up (None: as often as it takes)."""
+
+    default_wait: float = DEFAULT_RATE_LIMIT_SECONDS
+    max_waits: int | None = None
+    max_quota_waits: int | None = None
+
+    @classmethod
+    def read(cls, section: Mapping[str, Any] | None) -> RateLimits:
+        """From the section of the plan; a score without one bounds nothing."""
+        if not section:
+            return cls()
+        return cls(60.0 * section["wait_minutes"], section["max_waits"], section["max_quota_waits"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +107,15 @@ def judge(
     completions: int,
     fallbacks_left: int,
     random: Callable[[], float],
+    waits: int = 0,
+    rates: RateLimits = RateLimits(),
 ) -> Verdict:
     """Judges the result of the current attempt.
 
     ``failures`` and ``completions`` count the earlier attempts with this instrument that used up
     a retry or a completion attempt; ``fallbacks_left`` the instruments not tried yet. ``random``
-    gives a number from 0 up to 1 for the jitter.
+    gives a number from 0 up to 1 for the jitter. ``waits`` counts the earlier waits of the same
+    kind (rate limit or quota) with this instrument.
     """
     if result.outcome == "completed":
         return Verdict("completed")
@@ -99,7 +125,11 @@ def judge(
         return Verdict("interrupted", reason=result.category)
     category = result.category or "exit"
     if category == "rate_limit":
-        return Verdict("rate_limited", rate_limit_wait(result.retry_after), category)
+        most = rates.max_quota_waits if is_quota(result) else rates.max_waits
+        if most is not None and waits >= most:
+            return _elsewhere(fallbacks_left, _FALLBACK_REASONS[category])
+        wait = rate_limit_wait(result.retry_after, rates.default_wait)
+        return Verdict("rate_limited", wait, category)
     if category in _UNMENDABLE:
         return Verdict("failed", reason=category)
     if category in _UNMENDABLE_HERE:
@@ -117,10 +147,16 @@ def judge(
     return _elsewhere(fallbacks_left, reason or "execution_failed")
 
 
-def rate_limit_wait(asked: float | None) -> float:
-    """Seconds to wait for a rate limit: what the instrument asked for, within 0 to 3,600, or 60."""
+def is_quota(result: Ending) -> bool:
+    """Whether the attempt found a quota used up, which takes longer than a rate limit."""
+    return result.code == QUOTA
+
+
+def rate_limit_wait(asked: float | None, default: float = DEFAULT_RATE_LIMIT_SECONDS) -> float:
+    """Seconds to wait for a rate limit: what the instrument asked for, within 0 to 3,600, or
+    ``default``."""
     if asked is None or math.isnan(asked):
-        return DEFAULT_RATE_LIMIT_SECONDS
+        return default
     return min(MAX_RATE_LIMIT_SECONDS, max(0.0, asked))
 
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -231,6 +238,14 @@ class WorkspaceLifecycle(Section):
         "archive/**",
         ".worktrees/**",
     ]
+
+    @field_validator("archive_dir")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        parts = value.split("/")
+        if not value.strip() or value.startswith("/") or ".." in parts or set(parts) <= {".", ""}:
+            raise ValueError("a directory inside the workspace, relative to it")
+        return value
 
 
 class CostLimits(Section):

@@ -122,6 +122,7 @@ def from_profile(
     for entry in profile.models:
         if entry.name == model:
             limit = entry.max_concurrent
+        if entry.name == model and (entry.cost_per_1k_input or entry.cost_per_1k_output):
             costs = {"input": entry.cost_per_1k_input, "output": entry.cost_per_1k_output}
     cli = profile.cli
     return Instrument(

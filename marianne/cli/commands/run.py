@@ -129,26 +129,11 @@ def _source(score: str) -> dict[str, Any]:
     return {"config_path": path, "score": None}
 
 
-def _environment() -> dict[str, str]:
+def _environment() -> dict[str | bytes, str | bytes]:
     """Our environment as the job's, without the marks of a sheet that we may run in."""
-    from marianne.environment import clean_environment
+    from marianne.environment import clean_environment, packable
 
-    environment = clean_environment()
-    # Surrogates stand for bytes that are no UTF-8, which the protocol does not carry as text.
-    odd = [name for name, value in environment.items() if not _is_text(name + value)]
-    if odd:
-        print_warnings(
-            [f"not passed on, for it is not UTF-8: the variable {name!a}" for name in odd]
-        )
-    return {name: value for name, value in environment.items() if name not in odd}
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return packable(clean_environment())
 
 
 def _show_plan(response: dict[str, Any], as_json: bool) -> int:

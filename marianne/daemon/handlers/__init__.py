@@ -32,6 +32,7 @@ METHODS = (
     "job.modify",
     "job.output",
     "job.pause",
+    "job.recover",
     "job.resume",
     "job.retry",
     "job.status",

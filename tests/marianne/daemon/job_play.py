@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from typing import Any
 
 from marianne.daemon.effects import (
     Complete,
@@ -21,7 +22,7 @@ from marianne.daemon.job_machine import JobMachine
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
-from marianne.state.models import JobRow, JobStatus, SheetRow
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import check
 
 SHELL = Instrument("shell")
@@ -40,12 +41,20 @@ def plan_of(needs: dict[int, tuple[int, ...]], retries: int = 0) -> Plan:
 class Play:
     """Carries steps out at once, and refuses what a world would not survive."""
 
-    def __init__(self, plan: Plan, status: JobStatus = JobStatus.RUNNING) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        status: JobStatus = JobStatus.RUNNING,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self.plan = plan
         self.disk_job = JobRow("job", "job", status, "/w", 0.0, len(plan.sheets))
+        self.disk_job.options = options or {}
         self.disk: dict[int, SheetRow] = {}
         self.attempts: set[tuple[int, int]] = set()
         self.events: list[tuple[str, int | None]] = []
+        self.told: list[tuple[str, Mapping[str, Any]]] = []
+        self.runs: list[Run] = []
         self.running: dict[int, int] = {}
         self.spool: list[AttemptResult] = []
         self.queue: set[int] = set()
@@ -99,8 +108,9 @@ class Play:
                 key = (result.num, result.attempt)
                 assert key not in self.attempts, f"attempt {key} was recorded twice"
                 self.attempts.add(key)
-            case AddEvent(_, num, event):
+            case AddEvent(_, num, event, data):
                 self.events.append((event, num))
+                self.told.append((event, data))
 
     def _do(self, effect: object) -> None:
         match effect:
@@ -109,6 +119,7 @@ class Play:
                 unmet = [n for n in self.plan.sheets[num - 1].needs if not self.satisfied(n)]
                 assert not unmet, f"sheet {num} runs before {unmet}"
                 self.running[num] = attempt
+                self.runs.append(effect)
             case EndSheets(nums):
                 for num in nums:
                     if num in self.running:
@@ -141,7 +152,10 @@ class Play:
                 self.finished = status
 
     def satisfied(self, num: int) -> bool:
-        return num in self.disk and str(self.disk[num].status) == "completed"
+        row = self.disk.get(num)
+        return row is not None and (
+            row.status is SheetStatus.COMPLETED or row.category == "skip_condition"
+        )
 
     def grant(self, num: int | None = None) -> int:
         num = min(self.queue) if num is None else num

@@ -108,7 +108,7 @@ def test_an_agent_is_called_and_read_as_documented(name: str, tmp_path: Path) ->
     [
         ("Error 429: Too Many Requests, retry after 30s", "rate_limit", True, 30),
         ("You've hit your usage limit. Try again in 1 hour 5 minutes.", "rate_limit", True, 3900),
-        ("rate limit reached", "rate_limit", True, 60),
+        ("rate limit reached", "rate_limit", True, None),
         ("Invalid API key", "auth", False, None),
         ("FATAL: heap out of memory", "crash", True, None),
         ("the request timed out", "timeout", True, None),

@@ -161,7 +161,7 @@ def test_a_missing_program_is_said_clearly(conductor: Conductor) -> None:
 
 
 def test_an_unavailable_instrument_fails_before_it_starts(conductor: Conductor) -> None:
-    gone = dataclasses.replace(SHELL, unavailable="no such program on this machine")
+    gone = dataclasses.replace(SHELL, command={}, unavailable="it is a hosted model")
     sheet = dataclasses.replace(conductor.sheet(1, "true"), instrument=gone, fallbacks=(SHELL,))
     conductor.start(sheet)
     conductor.hello()

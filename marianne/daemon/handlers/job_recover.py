@@ -1,0 +1,30 @@
+"""``job.recover``: failed sheets whose work is there after all become completed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = True
+
+
+class Params(BaseModel):
+    """``sheet`` None: every failed one. ``dry_run`` looks and changes nothing."""
+
+    job_id: str
+    sheet: int | None = None
+    dry_run: bool = False
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """What was found of each sheet, which were recovered, and the job's status."""
+    manager = call.context.manager.within(call.deadline)
+    job_id = call.resolve(params.job_id)
+    return manager.call(
+        JobManager.recover_job, job_id, params.sheet, params.dry_run, call.request_id
+    )

@@ -1,0 +1,191 @@
+"""What bounds a job's sheets beside their own retries: pace, cost, waits, instruments that are
+not there, and the sheets that a person wants left out.
+
+The middle of :mod:`marianne.daemon.job_machine`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from marianne.daemon.effects import Deregister, Finish, Register, Step, WakeAt
+from marianne.daemon.job_ledger import JobLedger
+from marianne.run.result import AttemptResult
+from marianne.schedule.account import Account, CostRules
+from marianne.schedule.outcome import RateLimits, Verdict, is_quota, judge
+from marianne.schedule.pace import Pace
+from marianne.score.plan import Plan
+from marianne.state.changes import UpdateJob
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+
+
+class JobLimits(JobLedger):
+    """See the head of this file."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        job: JobRow,
+        rows: Mapping[int, SheetRow],
+        random: Callable[[], float],
+    ) -> None:
+        super().__init__(plan, job, rows)
+        self._random = random
+        self._account = Account.read(job.options.get("account"))
+        self._costs = CostRules.read(plan.extras.get("cost_limits"))
+        self._rates = RateLimits.read(plan.extras.get("rate_limit"))
+        played = [row for row in self.rows.values() if row.attempt]
+        ended = (row.finished_at or 0.0 for row in played if row.status is not SheetStatus.SKIPPED)
+        self._pace = Pace(
+            plan.stagger_seconds,
+            plan.pause_between_sheets_seconds,
+            max((row.started_at or 0.0 for row in played), default=0.0),
+            max(ended, default=0.0),
+        )
+
+    # -- before the first sheet -----------------------------------------------------------------
+
+    def _begin(self, step: Step, now: float) -> None:
+        """Leaves out what ``--start-sheet`` leaves out. A sheet that no instrument can play fails
+        the job before anything is done; one that may yet be skipped is waited for."""
+        if any(row.attempt for row in self.rows.values()):
+            return
+        for num in range(1, min(self.job.options.get("start_sheet") or 1, len(self.plan.sheets))):
+            row = self._row(num)
+            if not row.status.terminal:
+                self._move(row, SheetStatus.SKIPPED)
+                row.category, row.message = "skip_condition", "before the sheet that was asked for"
+                self._save(step, row)
+        blocked = [
+            sheet
+            for sheet in self.plan.sheets
+            if sheet.next_available() is None
+            and not (sheet.skip_when or sheet.skip_when_command)
+            and not self._fresh(sheet.num).status.terminal
+        ]
+        if not blocked:
+            return
+        for sheet in blocked:
+            row, instrument = self._row(sheet.num), sheet.instrument
+            self._move(row, SheetStatus.FAILED)
+            row.category = "not_found"
+            row.message = f"{instrument.profile}: {instrument.unavailable}"
+            self._save(step, row)
+            data = {"category": row.category, "message": row.message}
+            self._event(step, "sheet.failed", sheet.num, data, now=now)
+            self._skip_dependents(sheet.num, now, step)
+        first = blocked[0]
+        why = f"sheet {first.num} ({first.name}) has no instrument"
+        for sheet in self.plan.sheets:
+            row = self._row(sheet.num)
+            if not row.status.terminal:
+                self._move(row, SheetStatus.CANCELLED)
+                row.message = f"not started: {why}"
+                self._save(step, row)
+        error = f"{why}: {self.rows[first.num].message}"
+        self._end(step, JobStatus.FAILED, "job.failed", now, error)
+
+    def _register(self, step: Step, now: float) -> None:
+        sheets, needs, waiting = [], {}, set()
+        for sheet in self.plan.sheets:
+            row = self._fresh(sheet.num)
+            if row.status.terminal:
+                continue
+            sheets.append(self._info(row))
+            needs[sheet.num] = {n for n in sheet.needs if not self.is_satisfied(n)}
+            if row.status is SheetStatus.WAITING:
+                waiting.add(sheet.num)
+                step.now.append(WakeAt(sheet.num, row.due_at or now))
+        running = frozenset(self._running())
+        step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting)))
+
+    # -- after an attempt -----------------------------------------------------------------------
+
+    def _verdict(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> Verdict:
+        """What becomes of the sheet, by its retries and by what it has used."""
+        sheet, account = self.plan.sheets[row.num - 1], self._account
+        quota = is_quota(result)
+        verdict = judge(
+            result,
+            sheet.retry,
+            failures=row.failures,
+            completions=row.completions,
+            fallbacks_left=0 if sheet.next_available(row.fallback + 1) is None else 1,
+            random=self._random,
+            waits=account.waits_of(row.num, quota),
+            rates=self._rates,
+        )
+        changed = False
+        if result.usage:
+            changed = True
+            verdict = self._charge(row, result, verdict, now, step)
+        if verdict.kind == "rate_limited":
+            changed = True
+            account.waited(row.num, quota)
+        elif verdict.kind not in ("retry", "completion"):
+            changed |= account.forget(row.num, over=verdict.kind != "fallback")
+        if changed:
+            self._keep_account(step)
+        return verdict
+
+    def _charge(
+        self, row: SheetRow, result: AttemptResult, verdict: Verdict, now: float, step: Step
+    ) -> Verdict:
+        """Counts what the attempt used; a sheet that has used too much fails."""
+        account, rules = self._account, self._costs
+        before = account.spent()
+        cost = rules.cost(result.usage)
+        account.charge(row.num, result.usage, cost)
+        data: dict[str, object] = {**account.usage(), "attempt_cost_usd": round(cost, 6)}
+        if rules.per_job is not None:
+            warn_at = rules.per_job * rules.warn_at_percent / 100
+            if before < warn_at <= account.spent():
+                percent = 100 * account.spent() / rules.per_job
+                data["warning"] = f"{percent:.0f} % of {rules.per_job:g} spent"
+        self._event(step, "job.cost_update", row.num, data, now=now)
+        spent = account.sheets.get(row.num, 0.0)
+        if rules.per_sheet is not None and spent > rules.per_sheet:
+            row.category = "cost"
+            row.message = (
+                f"its attempts cost {spent:g}; the limit of a sheet is {rules.per_sheet:g}"
+            )
+            return Verdict("failed", reason="cost")
+        return verdict
+
+    def _budget_spent(self) -> bool:
+        """Whether the job has cost more than it may; the next budget begins with the answer."""
+        limit = self._costs.per_job
+        return limit is not None and self._account.spent() > limit
+
+    def _next_budget(self, step: Step) -> None:
+        self._account.new_budget()
+        self._keep_account(step)
+
+    def _keep_account(self, step: Step) -> None:
+        self.job.options = {**self.job.options, "account": self._account.stored()}
+        step.changes.append(UpdateJob(self.job.job_id, {"options": self.job.options}))
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def _skip_dependents(self, num: int, now: float, step: Step) -> None:
+        for below in sorted(self._below(num)):
+            row = self._row(below)
+            if row.status.terminal or row.status is SheetStatus.RUNNING:
+                continue
+            self._move(row, SheetStatus.SKIPPED)
+            row.category = "dependency"
+            row.message = f"sheet {num} failed"
+            row.finished_at = now
+            self._save(step, row)
+            self._event(
+                step, "sheet.skipped", below, {"reason": row.message, "needs": num}, now=now
+            )
+
+    def _end(
+        self, step: Step, status: JobStatus, event: str, now: float, error: str | None = None
+    ) -> None:
+        self.job.finished_at = now
+        self._job(step, status, finished_at=now, error=error)
+        self._event(step, event, data={"error": error, **self.progress()}, now=now)
+        step.now.append(Deregister())
+        step.after.append(Finish(status))
