@@ -23,8 +23,12 @@ sheets:
 """
 
 
+SERVES_WITHIN = 5.0
+"""Seconds from the death of a conductor to the first answer of the next."""
+
+
 def _replaced(marianne: Marianne, old: int) -> None:
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), SERVES_WITHIN)
 
 
 def _check(marianne: Marianne) -> None:
@@ -56,6 +60,18 @@ def test_a_sheet_outlives_three_kills_of_the_conductor(marianne: Marianne) -> No
     _check(marianne)
 
 
+def test_a_sheet_outlives_conductors_that_are_killed_before_they_serve(marianne: Marianne) -> None:
+    _started(marianne)
+    for _ in range(4):  # the heart gives up after five that never served
+        old = marianne.pids()["conductor"]
+        os.kill(old, signal.SIGKILL)
+        until(lambda: marianne.pids()["conductor"] != old)  # noqa: B023
+    until(marianne.serves)
+    if marianne.status("count")["reason"] == "crashes":
+        marianne("resume", "count")
+    _check(marianne)
+
+
 def test_a_restart_does_not_touch_running_sheets(marianne: Marianne) -> None:
     _started(marianne)
     old = marianne.pids()["conductor"]
@@ -64,11 +80,11 @@ def test_a_restart_does_not_touch_running_sheets(marianne: Marianne) -> None:
     _check(marianne)
 
 
+HOLD = "touch on.$$; until test -e go; do sleep 0.1; done"
+
+
 def test_twenty_running_sheets_are_taken_over(marianne: Marianne) -> None:
-    text = "sheets:\n" + "".join(
-        f"  - {{name: s{i}, run: 'touch on.{i}; until test -e go; do sleep 0.1; done'}}\n"
-        for i in range(20)
-    )
+    text = "sheets:\n" + "".join(f"  - {{name: s{i}, run: '{HOLD}'}}\n" for i in range(20))
     marianne.submit("wide", text)
     place = marianne.place / "wide"
     until(lambda: len(list(place.glob("on.*"))) == 20)
@@ -78,6 +94,32 @@ def test_twenty_running_sheets_are_taken_over(marianne: Marianne) -> None:
     (place / "go").touch()
     status = marianne.wait("wide")
     assert [(s["status"], s["attempt"]) for s in status["sheets"]] == [("completed", 1)] * 20
+    assert len(list(place.glob("on.*"))) == 20
+
+
+def test_the_workers_of_twenty_jobs_are_taken_over(marianne: Marianne) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text("max_concurrent_jobs: 20\n")
+    score = marianne.score("many", f"sheets:\n  - {{name: s, run: '{HOLD}'}}\n")
+    marianne("start")
+    env = {"PATH": os.environ["PATH"]}
+    jobs = [
+        marianne.request(
+            "job.submit", {"config_path": score, "id": f"job-{i}", "environment": env}
+        )["job_id"]
+        for i in range(20)
+    ]
+    place = marianne.place / "many"
+    until(lambda: len(list(place.glob("on.*"))) == 20)
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)
+    _replaced(marianne, old)
+    (place / "go").touch()
+    for job in jobs:
+        marianne.request("job.wait", {"job_id": job})
+        (sheet,) = marianne.request("job.status", {"job_id": job})["sheets"]
+        assert (sheet["status"], sheet["attempt"]) == ("completed", 1)
+    assert len(list(place.glob("on.*"))) == 20
 
 
 def test_a_killed_worker_costs_no_retry_and_leaves_nothing(marianne: Marianne) -> None:
