@@ -38,7 +38,7 @@ class HealthChecker(Actor):
         self._context.heart_lost = True
 
     def liveness(self) -> dict[str, Any]:
-        """status, pid, uptime_seconds, shutting_down, storage. Asks nobody and reads nothing.
+        """status, pid, uptime_seconds, shutting_down, storage. Asks nobody.
 
         ``storage`` is ok, or why the state cannot be written at the moment.
         """

@@ -30,6 +30,9 @@ from marianne.schedule.outcome import Verdict
 from marianne.state.changes import AddAttempt
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
+SPACE_DELAY = 2.0
+"""Seconds until a sheet that found the disk full is tried again."""
+
 
 class JobMachine(JobLimits):
     """Decides what happens to one job's sheets.
@@ -317,6 +320,12 @@ class JobMachine(JobLimits):
         )
         if self.job.status is JobStatus.CANCELLING:
             self._move(row, SheetStatus.CANCELLED)
+        elif result.category == "disk_full":
+            # It did not begin: again a little later, until there is space.
+            self._move(row, SheetStatus.WAITING)
+            row.category, row.message = result.category, result.message
+            row.due_at = now + SPACE_DELAY
+            step.now.append(WakeAt(row.num, row.due_at))
         else:
             self._move(row, SheetStatus.PENDING)
             row.category = row.code = row.message = None

@@ -108,6 +108,8 @@ class DaemonProcess:
         become_subreaper()
         system = System("conductor")
         workers: dict[int, Process] = {}
+        storage = Storage(self._home.path)
+        storage.drop_ballast()
         count_death(self._home)
         self._recorded = recorded_workers(self._home)
         self._group = ProcessGroupManager(
@@ -117,7 +119,7 @@ class DaemonProcess:
         self._group.setup()
         system.processes.prepare(preload=PRELOAD, check=False)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        context = self._context(system, workers)
+        context = self._context(system, workers, storage)
         system.on_event(lambda event: _heard(event, context))
         tree.start(context)
         self._tell(context, "daemon.started", SERVES)
@@ -130,7 +132,11 @@ class DaemonProcess:
 
     def _settle_in(self, system: System) -> None:
         """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
-        open_log(self._home.log)
+        try:
+            open_log(self._home.log)
+        except OSError as error:
+            # A full disk. What is said is kept in memory, up to a bound.
+            print(f"the log cannot be opened: {error}", file=sys.stderr)
         swept = self._group.reap_orphaned_backends()
         if swept:
             log.warning("swept_at_start", pids=swept)
@@ -146,7 +152,7 @@ class DaemonProcess:
         for module in ("marianne.daemon.types", "marianne.daemon.handlers.job_submit"):
             importlib.import_module(module)
 
-    def _context(self, system: System, workers: dict[int, Process]) -> Context:
+    def _context(self, system: System, workers: dict[int, Process], storage: Storage) -> Context:
         limits = self._config.resource_limits
         return Context(
             system=system,
@@ -157,7 +163,7 @@ class DaemonProcess:
             started_at=time.time(),
             stop=StopRequest(),
             resources=Resources(limits.max_memory_mb, limits.max_processes),
-            storage=Storage(self._home.path),
+            storage=storage,
             origins=self._origins,
             heart_pid=self._heart_pid,
             workers=workers,

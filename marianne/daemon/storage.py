@@ -10,6 +10,13 @@ from marianne.daemon.refusal import Refused
 RESERVE = 2 * 2**20
 """Free bytes below which nothing new is begun: the rest is for what runs to come to its end."""
 
+BALLAST = 256 * 1024
+"""Bytes of a file that is given up when a conductor has to start on a full disk: opening the
+database takes some, and a conductor that cannot start cannot say why."""
+
+FILES_RESERVE = 100
+"""Free inodes, likewise, on file systems that count them."""
+
 
 class Storage:
     """What the store found at its last commit. Safe to read from any thread.
@@ -21,6 +28,7 @@ class Storage:
 
     def __init__(self, place: Path) -> None:
         self._place = place
+        self._ballast = place / "ballast"
         self.problem: str | None = None
         self.files_bytes: int | None = None
 
@@ -30,12 +38,35 @@ class Storage:
 
     def low(self) -> str | None:
         """Words for a disk that is nearly full; None when there is space."""
-        there = os.statvfs(self._place)
+        try:
+            there = os.statvfs(self._place)
+        except OSError as error:
+            return f"the disk of {self._place} cannot be looked at: {error.strerror}"
         blocks = there.f_bavail if os.geteuid() else there.f_bfree
         free = blocks * there.f_frsize
-        if free >= RESERVE:
-            return None
-        return f"the disk of {self._place} is full: {free >> 10} KiB are free"
+        if free < RESERVE:
+            return f"the disk of {self._place} is full: {free >> 10} KiB are free"
+        if there.f_files > 0 and there.f_ffree < FILES_RESERVE:
+            return f"the disk of {self._place} is full: {there.f_ffree} more files fit"
+        return None
+
+    def load_ballast(self) -> None:
+        """Takes the ballast on while there is space."""
+        if self.low() is not None or self._ballast.exists():
+            return
+        try:
+            descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, BALLAST)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            self._ballast.unlink(missing_ok=True)
+
+    def drop_ballast(self) -> None:
+        """Gives it up if the disk is full."""
+        if self.low() is not None:
+            self._ballast.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Refuses while there is a problem: nothing could be kept, so nothing is begun."""

@@ -73,6 +73,7 @@ class Store(Actor):
         """Opens the database; raises what :class:`Database` raises if it can't be trusted."""
         self._database = Database(self._context.home.db)
         self._context.storage.problem = None
+        self._context.storage.load_ballast()
 
     def on_stop(self, reason: ExitReason) -> None:
         """Commits what is waiting on an orderly end; after a crash it is left to its askers."""
@@ -194,5 +195,6 @@ class Store(Actor):
 
         log.warning("store_works_again", problem=self._context.storage.problem)
         self._context.storage.problem = None
+        self._context.storage.load_ballast()
         self._pause = RETRY_FIRST
         self._context.scheduler.tell(GlobalSheetScheduler.dispatch)

@@ -24,7 +24,7 @@ from marianne.run.limits import Limits, Watch, output_size
 from marianne.run.nursery import Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.result import AttemptResult, ValidationOutcome
-from marianne.run.spawn import Command, SpawnError
+from marianne.run.spawn import NO_SPACE, Command, SpawnError
 from marianne.run.tools import Reading
 from marianne.run.validate import Answer, Checks
 from marianne.run.workshop import Workshop
@@ -136,7 +136,12 @@ class Attempt:
             self._fail("template", f"line {error.line}: {error.message}")
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
-            self._fail("internal", f"{error.strerror or error}{where}")
+            words = f"{error.strerror or error}{where}"
+            if error.errno in NO_SPACE:
+                # Our files found no room, so it has not begun: that uses up none of its retries.
+                self._give("interrupted", Reading(False, category="disk_full", message=words))
+            else:
+                self._fail("internal", words)
         except Exception as error:  # noqa: BLE001 - our fault, but this sheet's alone
             complain_of_error()
             self._fail("internal", f"{type(error).__name__}: {error}")
@@ -268,8 +273,8 @@ class Attempt:
         over: list[str] = []
         try:
             child = shop.nursery.start(command, ended, self._label, shop.grace)
-        except SpawnError as error:
-            answer(False, error.message)
+        except (SpawnError, OSError) as error:
+            answer(False, error.message if isinstance(error, SpawnError) else str(error))
             return
         self._child = child
         limits = Limits(timeout=timeout, output=shop.output_limit)

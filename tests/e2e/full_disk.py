@@ -6,6 +6,7 @@ Run by test_full_disk in a mount namespace of its own: ``python full_disk.py PLA
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,8 +29,13 @@ def _restarts(marianne: Marianne) -> dict[str, int]:
     return {name: node["restarts"] for name, node in nodes if not name.startswith("job:")}
 
 
-def play(marianne: Marianne, fill: Callable[[], object], free: Callable[[], object]) -> None:
-    """A job runs, the disk fills, everything is refused in words, space returns, all goes on."""
+def play(
+    marianne: Marianne, fill: Callable[[], object], free: Callable[[], object], *, kill: bool
+) -> None:
+    """A job runs, the disk fills, everything is refused in words, space returns, all goes on.
+
+    With ``kill`` the conductor is killed while the disk is full.
+    """
     marianne.submit("main", SCORE)
     until(lambda: marianne.status("main")["progress"]["running"] == 2)
     before, pids = _restarts(marianne), marianne.pids()
@@ -57,12 +63,20 @@ def play(marianne: Marianne, fill: Callable[[], object], free: Callable[[], obje
     (marianne.place / "main" / "go").touch()
     log = marianne.place / "main" / "log"
     until(lambda: log.exists() and len(log.read_text().split()) == 2)
-    assert marianne.sheet("main", 2)["status"] in ("pending", "ready")
+    assert marianne.sheet("main", 2)["status"] in ("pending", "ready", "waiting")
+
+    if kill:
+        os.kill(pids["conductor"], signal.SIGKILL)
+        until(lambda: marianne.pids()["conductor"] != pids["conductor"] and marianne.serves())
+        assert marianne("ready", "--json", code=1).json["storage"] != "ok"
+        before, pids = _restarts(marianne), marianne.pids()
 
     free()
     until(lambda: marianne("ready", code=None).code == 0)
     assert marianne.wait("main")["status"] == "completed"
-    assert [s["attempt"] for s in marianne.status("main")["sheets"]] == [1, 1, 1]
+    first, second, beside = (s["attempt"] for s in marianne.status("main")["sheets"])
+    assert (first, beside) == (1, 1)
+    assert second <= 3, "it was started again and again on a full disk"
     assert sorted(log.read_text().split()) == ["beside", "first", "second"]
     for job in accepted:
         assert marianne.wait(job)["status"] == "completed"
@@ -90,7 +104,7 @@ def main(place: Path) -> None:
                     continue
 
     try:
-        play(marianne, fill, zeros.unlink)
+        play(marianne, fill, zeros.unlink, kill=True)
     finally:
         marianne("stop", "--force", code=None)
     print("all as it should be")

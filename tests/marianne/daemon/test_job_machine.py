@@ -108,6 +108,19 @@ def test_a_lost_worker_costs_an_attempt_but_no_retry() -> None:
     assert play.disk[1].attempt == 2
 
 
+def test_a_sheet_that_found_the_disk_full_comes_again_and_uses_no_retry() -> None:
+    play = Play(plan_of({1: ()}))
+    for _ in range(3):
+        play.grant()
+        play.end(1, "interrupted", "disk_full")
+        assert _statuses(play) == ["waiting"]
+        assert play.disk[1].category == "disk_full"
+        play.wake(1)
+    play.run_out()
+    assert play.finished is JobStatus.COMPLETED
+    assert (play.disk[1].attempt, play.disk[1].failures) == (4, 0)
+
+
 def test_a_pause_lets_running_sheets_finish_and_starts_nothing() -> None:
     play = Play(plan_of(CHAIN))
     play.grant()
