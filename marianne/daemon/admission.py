@@ -22,7 +22,7 @@ from marianne.daemon.reaper import end_worker
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer, Requests
 from marianne.daemon.scheduler import GlobalSheetScheduler
-from marianne.daemon.store import WRITE_DEADLINE, Store
+from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
@@ -57,7 +57,7 @@ class Admission(Actor):
 
     def on_start(self) -> None:
         """Finds every job that is not over, and watches or starts what is admitted."""
-        self._context.store.ask(Store.forget, self.name)
+        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
         self._reader = Reader(self._context.home.db)
         self._requests = Requests(self._reader)
         for row in self._reader.live_jobs():

@@ -56,7 +56,7 @@ def _after_death(job: JobRow, reader: Reader) -> list[Change]:
     job.crashes += 1
     fields: dict[str, object] = {"crashes": job.crashes}
     changes: list[Change] = []
-    if job.crashes >= PUT_AWAY_AFTER and job.status is JobStatus.PAUSING and job.reason == REASON:
+    if job.crashes >= PUT_AWAY_AFTER and job.status is JobStatus.PAUSING:
         log.error("job_put_away", job_id=job.job_id, crashes=job.crashes)
         changes += _put_away(job, reader)
     elif job.crashes >= HOLD_AFTER and job.status is JobStatus.RUNNING:

@@ -40,7 +40,7 @@ from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler
-from marianne.daemon.store import WRITE_DEADLINE, Store
+from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
 from marianne.instruments.present import look_again
@@ -72,7 +72,7 @@ class Job(Actor):
 
     def on_start(self) -> None:
         """Reads the checkpoint; asks the worker what runs, or goes on ending a job that is over."""
-        self._context.store.ask(Store.forget, self.name)
+        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
         with Reader(self._context.home.db) as reader:
             job = reader.job(self._job_id)
             if job is None:

@@ -40,6 +40,9 @@ GROUP_LIMIT = 2_000
 WRITE_DEADLINE = None
 """A write that is kept has no deadline: it is answered when the disk works, or with ActorDied."""
 
+FORGET_DEADLINE = 30.0
+"""Seconds that an actor's start waits for the commit under way."""
+
 RETRY_FIRST, RETRY_LAST = 0.25, 2.0
 """Seconds between tries while the disk fails."""
 

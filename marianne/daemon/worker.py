@@ -25,7 +25,7 @@ from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Run
 from marianne.daemon.log import get_logger
-from marianne.daemon.store import WRITE_DEADLINE, Store
+from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id
 from marianne.run.worker import worker_main
@@ -76,7 +76,7 @@ class Worker(Actor):
 
     def on_start(self) -> None:
         """Adopts the recorded process if it lives, else starts one."""
-        self._context.store.ask(Store.forget, self.name)
+        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
         self.begin()
 
     def begin(self) -> None:
