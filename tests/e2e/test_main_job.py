@@ -33,18 +33,21 @@ sheets:
       - command_succeeds: test $(wc -l < sorted.txt) -eq 200000
 """
 
-FIELDS = {
+JOB_FIELDS = set(
     "job_id name status reason workspace config_path priority submitted_at started_at finished_at"
-    " error progress sheets",
+    " error progress sheets".split()
+)
+SHEET_FIELDS = set(
     "num name status attempt instrument model exit_code signal started_at finished_at"
-    " duration_seconds validations error left_running",
-}
+    " duration_seconds validations error left_running".split()
+)
 
 
 def test_a_pipeline_of_seven_sheets_sorts_200_000_numbers(marianne: Marianne) -> None:
     marianne("run", marianne.score("sort", PIPELINE), "--wait")
     status = marianne.status("sort")
-    assert {" ".join(status), " ".join(status["sheets"][0])} == FIELDS
+    assert set(status) >= JOB_FIELDS
+    assert set(status["sheets"][0]) >= SHEET_FIELDS
     assert status["status"] == "completed"
     assert status["progress"] == {
         **dict.fromkeys(("failed", "skipped", "cancelled", "running", "pending"), 0),
