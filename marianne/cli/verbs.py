@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "start": "Start the conductor in the background.",
         "stop": "Stop the conductor and the processes of its jobs.",
         "restart": "Replace the conductor; running sheets go on.",
+        "reload": "Have the conductor read its configuration again.",
         "conductor-status": "Show the conductor: process, jobs, memory, pressure.",
         "health": "Ask whether the conductor lives.",
         "ready": "Ask whether the conductor takes work.",

@@ -15,6 +15,8 @@ from marianne.daemon.resources import Resources
 from marianne.daemon.storage import Storage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from actors.process import Process
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.events import Events
@@ -60,7 +62,11 @@ class StopRequest:
 
 @dataclass(slots=True)
 class Context:
-    """Shared by all actors of one conductor. Only ``config`` and ``stop`` ever change.
+    """Shared by all actors of one conductor. Only ``stop``, ``config`` and ``origins`` ever change.
+
+    A configuration is replaced as a whole, by :meth:`JobManager.apply_config`: who needs several
+    values that belong together takes ``config`` once. ``config_path`` is the file that was named
+    at the start, None if it is looked for.
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
@@ -80,6 +86,7 @@ class Context:
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
     origins: Mapping[str, str] = field(default_factory=dict)
+    config_path: Path | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
     workers: dict[int, Process] = field(default_factory=dict)

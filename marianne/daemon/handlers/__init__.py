@@ -18,6 +18,7 @@ METHODS = (
     "daemon.fault",
     "daemon.health",
     "daemon.ready",
+    "daemon.reload",
     "daemon.shutdown",
     "daemon.status",
     "daemon.tree",
