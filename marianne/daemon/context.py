@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actors import Handle, System
+from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.deaths import Deaths
 from marianne.daemon.failures import FailureRate
+from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.storage import Storage
 
@@ -68,6 +70,8 @@ class Context:
     values that belong together takes ``config`` once. ``config_path`` is the file that was named
     at the start, None if it is looked for.
 
+    What is read without asking (``resources``, ``storage``, ``rate_limits``) has one writer each.
+
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
     ``workers`` are the
@@ -85,11 +89,16 @@ class Context:
     storage: Storage
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
+    rate_limits: RateBoard = field(default_factory=RateBoard)
     origins: Mapping[str, str] = field(default_factory=dict)
     config_path: Path | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
+    backpressure: BackpressureController = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.backpressure = BackpressureController(self.resources, self.rate_limits)
 
     @property
     def store(self) -> Handle[Store]:

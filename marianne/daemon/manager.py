@@ -17,6 +17,7 @@ from actors import Future, Outcome, Promise
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.admission import Live
 from marianne.daemon.context import Context
+from marianne.daemon.explaining import Explaining
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger, set_level
 from marianne.daemon.parser import Parsed, Parser
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class JobManager(Recovering):
+class JobManager(Recovering, Explaining):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -61,6 +62,8 @@ class JobManager(Recovering):
     def _submit(self, answer: Answer, request: JobRequest) -> None:
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
+        if not request.dry_run:
+            self._context.backpressure.check_admission()
         parsed: Future[Any] = self._context.parser.within(90.0).call(
             Parser.load, submission.parse_request(request, self._context.home)
         )

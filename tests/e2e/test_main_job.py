@@ -37,7 +37,7 @@ FIELDS = {
     "job_id name status reason workspace config_path priority submitted_at started_at finished_at"
     " error progress sheets",
     "num name status attempt instrument model exit_code signal started_at finished_at"
-    " duration_seconds validations error left_running",
+    " due_at duration_seconds validations error left_running",
 }
 
 

@@ -14,9 +14,11 @@ from typing import Any
 from marianne.daemon.refusal import Refused
 
 METHODS = (
+    "daemon.clear_rate_limits",
     "daemon.config",
     "daemon.fault",
     "daemon.health",
+    "daemon.rate_limits",
     "daemon.ready",
     "daemon.reload",
     "daemon.shutdown",
@@ -29,6 +31,7 @@ METHODS = (
     "job.diagnose",
     "job.errors",
     "job.history",
+    "job.explain",
     "job.list",
     "job.modify",
     "job.output",
