@@ -16,6 +16,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.resources import Resources, ResourceSnapshot
 from marianne.daemon.scheduler import GlobalSheetScheduler, SheetInfo
+from marianne.daemon.storage import Storage
 from marianne.home import Home
 
 LIMIT_MB = 1000
@@ -51,6 +52,7 @@ class Stage:
             started_at=time.time(),
             stop=StopRequest(),
             resources=Resources(LIMIT_MB, 100),
+            storage=Storage(place),
         )
         self.told: list[tuple[str, list[int], float]] = []
         self.arrived = threading.Event()
