@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from actors import Future, Outcome, Promise
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.admission import Live
+from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
 from marianne.daemon.explaining import Explaining
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger, set_level
 from marianne.daemon.parser import Parsed, Parser
-from marianne.daemon.recovering import Recovering
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.daemon.scheduler import GlobalSheetScheduler
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class JobManager(Recovering, Explaining):
+class JobManager(Chaining, Explaining):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as

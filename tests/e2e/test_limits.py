@@ -19,7 +19,12 @@ LIMITS = {
         "resource_limit",
         "limit 100 MB",
     ),
-    "output": ("", f"{HOLD} head -c 3000000 /dev/zero; sleep 600", "output_limit", "1,048,576 bytes"),
+    "output": (
+        "",
+        f"{HOLD} head -c 3000000 /dev/zero; sleep 600",
+        "output_limit",
+        "1,048,576 bytes",
+    ),
 }
 
 
