@@ -96,7 +96,18 @@ class Home:
         notes: list[str] = []
         for directory in (self.path, self.instruments, self.logs, self.jobs):
             notes += _private_directory(directory)
+        self._prepare_places()
         return notes
+
+    def _prepare_places(self) -> None:
+        """Makes the directories of files that are kept outside of the home."""
+        for place in (self.db, self.conductor_sock, self.pid_file, self.log):
+            if place.parent not in (self.path, self.logs):
+                refuse_foreign_links(place.parent)
+                try:
+                    place.parent.mkdir(mode=PRIVATE_DIR, parents=True, exist_ok=True)
+                except OSError as error:
+                    raise HomeError(f"cannot make {place.parent}: {error.strerror}") from error
 
     def owner(self) -> str:
         """The marker of this home: 128 random bits as 32 hex digits, made once, never changed.
@@ -210,6 +221,14 @@ def default_home() -> str:
     import platformdirs
 
     return platformdirs.user_state_dir("marianne", appauthor=False)
+
+
+def config_places(home: Home) -> tuple[Path, Path]:
+    """Where a configuration file is looked for: in the home, then for the user."""
+    # What platformdirs says for Linux, without its import: every start comes through here.
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    user = base if os.path.isabs(base) else os.path.expanduser("~/.config")
+    return home.config_file, Path(user, "marianne", "conductor.yaml")
 
 
 def refuse_foreign_links(path: Path) -> None:

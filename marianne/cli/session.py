@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ class Session:
         if self._home is None:
             from marianne.home import Home
 
-            self._home = Home(self._home_path)
+            self._home = _placed(Home(self._home_path))
         return self._home
 
     @property
@@ -121,6 +122,42 @@ class Session:
             raise CliError("bad_request", f"this cannot be sent: {error}") from None
         except IpcError as error:
             raise CliError("bad_home", str(error)) from None
+
+
+def _placed(home: Home) -> Home:
+    """The home with its files where the configuration puts them.
+
+    Reading a configuration costs as much as all else that a short verb does, so it is only read
+    where it can name a place. One that does not fit is the conductor's to complain about.
+    """
+    from marianne.home import config_places
+
+    named = any(os.environ.get(variable) for variable in _PLACES)
+    for place in config_places(home):
+        try:
+            text = place.read_bytes()
+        except OSError:
+            continue
+        named = named or any(word in text for word in _PLACE_WORDS)
+        break
+    if not named:
+        return home
+    from marianne.daemon.config import ConfigError, load_config
+
+    try:
+        return load_config(home).config.at(home)
+    except ConfigError:
+        return home
+
+
+_PLACES = (
+    "MARIANNE_SOCKET__PATH",
+    "MARIANNE_PID_FILE",
+    "MARIANNE_STATE_DB_PATH",
+    "MARIANNE_LOG_FILE",
+    "MARIANNE_CONFIG_FILE",
+)
+_PLACE_WORDS = (b"path", b"pid_file", b"log_file")
 
 
 def _readable(error: Any, method: str) -> CliError:

@@ -30,10 +30,12 @@ def main() -> None:
         home = Home(arguments.home)
         home.prepare()
         loaded = load_config(home, path=arguments.config)
+        home = loaded.config.at(home)
+        home.prepare()
     except (HomeError, ConfigError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    process = DaemonProcess(loaded.config, home, loaded.origins)
+    process = DaemonProcess(loaded.config, home, loaded, arguments.config)
     process.run(arguments.ready_fd, arguments.lock_fd, arguments.heart_pid)
 
 

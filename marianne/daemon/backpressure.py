@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from marianne.daemon.refusal import Refused
 from marianne.schedule.pressure import (
     Load,
     PressureLevel,
@@ -22,6 +23,9 @@ __all__ = ["BackpressureController", "PressureLevel", "ResourceEstimate"]
 
 REJECTED = "System under high resource pressure - try again later"
 """What a rejected submitter is told."""
+
+RETRY_AFTER = 5.0
+"""Seconds after which it is worth to ask again: the shortest interval of the monitor."""
 
 
 class Readings(Protocol):
@@ -73,7 +77,11 @@ class BackpressureController:
         over 50 % LOW. CRITICAL also while the monitor takes no work (it counts processes too);
         at least HIGH while any instrument is rate limited.
         """
-        return with_rate_limits(level_of(self._load()), bool(self._rates.active_limits()))
+        return with_rate_limits(self.resource_level(), bool(self._rates.active_limits()))
+
+    def resource_level(self) -> PressureLevel:
+        """The level that memory and processes alone explain: what delays every job's sheets."""
+        return level_of(self._load())
 
     def can_start_sheet(self) -> tuple[bool, float]:
         """Whether a sheet may start, and the seconds until the next one may.
@@ -81,7 +89,7 @@ class BackpressureController:
         (False, 60.0) at CRITICAL, else (True, 0 to 30). A rate limit alone delays nothing here:
         the sheets of its instrument wait in the queue, and others must not crawl with them.
         """
-        return may_start_sheet(level_of(self._load()))
+        return may_start_sheet(self.resource_level())
 
     def should_accept_job(self) -> bool:
         """Whether a new job is taken: False over 85 % of memory or when the monitor takes no work.
@@ -89,6 +97,17 @@ class BackpressureController:
         Rate limits never reject a job: they concern one instrument.
         """
         return takes_jobs(self._load())
+
+    def check_admission(self) -> None:
+        """Refuses with ``pressure`` what :meth:`should_accept_job` says no to."""
+        reason = self.rejection_reason()
+        if reason is not None:
+            raise Refused(
+                "pressure",
+                REJECTED,
+                hint="it passes by itself; `marianne ready` says what there is too much of",
+                data={"reason": reason, "retry_after": RETRY_AFTER},
+            )
 
     def rejection_reason(self) -> str | None:
         """``"resource"`` when a job would be rejected right now, else None."""

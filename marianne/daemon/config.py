@@ -194,10 +194,9 @@ def _find(home: Home, path: Path | None) -> tuple[Path | None, str]:
     given = os.environ.get(variable_of("config_file"))
     if given:
         return Path(os.path.abspath(os.path.expanduser(given))), "env"
-    # What platformdirs says for Linux, without its import: every start comes through here.
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    user = base if os.path.isabs(base) else os.path.expanduser("~/.config")
-    places = (home.config_file, Path(user, "marianne", "conductor.yaml"))
+    from marianne.home import config_places
+
+    places = config_places(home)
     return next((place for place in places if os.path.lexists(place)), None), "default"
 
 

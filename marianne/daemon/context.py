@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actors import Handle, System
+from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.deaths import Deaths
 from marianne.daemon.failures import FailureRate
+from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.storage import Storage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from actors.process import Process
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.events import Events
@@ -60,7 +64,13 @@ class StopRequest:
 
 @dataclass(slots=True)
 class Context:
-    """Shared by all actors of one conductor. Only ``config`` and ``stop`` ever change.
+    """Shared by all actors of one conductor. Only ``stop``, ``config`` and ``origins`` ever change.
+
+    A configuration is replaced as a whole, by :meth:`JobManager.apply_config`: who needs several
+    values that belong together takes ``config`` once. ``config_path`` is the file that was named
+    at the start, None if it is looked for.
+
+    What is read without asking (``resources``, ``storage``, ``rate_limits``) has one writer each.
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
@@ -79,10 +89,16 @@ class Context:
     storage: Storage
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
+    rate_limits: RateBoard = field(default_factory=RateBoard)
     origins: Mapping[str, str] = field(default_factory=dict)
+    config_path: Path | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
+    backpressure: BackpressureController = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.backpressure = BackpressureController(self.resources, self.rate_limits)
 
     @property
     def store(self) -> Handle[Store]:

@@ -121,6 +121,12 @@ class Job(Actor):
         """A waiting sheet's time has come."""
         self._take(self._machine.due(num, time.time()))
 
+    def limit_ended(self, nums: Sequence[int]) -> None:
+        """A rate limit was lifted: what waits for it need not wait for its time."""
+        now = time.time()
+        for num in nums:
+            self._take(self._machine.limit_ended(num, now))
+
     # -- from the manager -----------------------------------------------------------------------
 
     # A wish is answered when it is on disk, with its reply under ``request_id``.

@@ -148,6 +148,13 @@ class JobMachine(JobLimits):
             step.now.append(Requeue(self._info(row)))
         return step
 
+    def limit_ended(self, num: int, now: float) -> Step:
+        """A rate limit was lifted before its time: a sheet that waits for it is due."""
+        row = self.rows.get(num)
+        if row is not None and row.status is SheetStatus.WAITING and row.category == "rate_limit":
+            row.due_at = now
+        return self.due(num, now)
+
     def pause(self, reason: str, now: float) -> Step:
         """Starts no further sheet; the running ones finish, then the job is paused."""
         step = Step()

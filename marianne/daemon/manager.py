@@ -16,23 +16,26 @@ from typing import TYPE_CHECKING, Any
 from actors import Future, Outcome, Promise
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.admission import Live
+from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
+from marianne.daemon.explaining import Explaining
 from marianne.daemon.job import Job
-from marianne.daemon.log import get_logger
+from marianne.daemon.log import get_logger, set_level
 from marianne.daemon.parser import Parsed, Parser
-from marianne.daemon.recovering import Recovering
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
+from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
+    from marianne.daemon.config import DaemonConfig
     from marianne.daemon.types import JobRequest
 
 log = get_logger(__name__)
 
 
-class JobManager(Recovering):
+class JobManager(Chaining, Explaining):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -59,6 +62,8 @@ class JobManager(Recovering):
     def _submit(self, answer: Answer, request: JobRequest) -> None:
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
+        if not request.dry_run:
+            self._context.backpressure.check_admission()
         parsed: Future[Any] = self._context.parser.within(90.0).call(
             Parser.load, submission.parse_request(request, self._context.home)
         )
@@ -160,6 +165,22 @@ class JobManager(Recovering):
     ) -> dict[str, Any]:
         """``records``: attempts that came to an end, newest first; ``has_history``."""
         return reports.history(self._reader, job_id, sheet_num, limit)
+
+    def apply_config(self, new_config: DaemonConfig) -> None:
+        """Puts another configuration in force, for whatever reads it from now on.
+
+        Fields that are in use already are the caller's to leave as they are.
+        """
+        self._context.config = new_config
+        limits = new_config.resource_limits
+        resources = self._context.resources
+        resources.max_memory_mb = limits.max_memory_mb
+        resources.max_processes = limits.max_processes
+        set_level(new_config.log_level)
+        self._context.scheduler.tell(
+            GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets
+        )
+        self._admit()
 
     @property
     def running_count(self) -> int:

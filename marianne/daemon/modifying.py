@@ -298,7 +298,10 @@ class Modifying(Wishes):
         row.finished_at = row.error = None
         row.name, row.workspace = new.name, new.workspace
         row.config_hash, row.config_path = more["config_hash"], more["config_path"]
-        names = "status reason crashes finished_at error name workspace config_hash config_path"
+        row.options = {**row.options, "after": more["after"], "hooks_done": 0}
+        names = (
+            "options status reason crashes finished_at error name workspace config_hash config_path"
+        )
         fields = {name: getattr(row, name) for name in names.split()}
         told = {"changes": changes_of(old, new, rows)[:100], "left": made.left}
         changes.append(UpdateJob(job_id, fields, asked=True))
@@ -316,6 +319,7 @@ def _pack(parsed: Parsed, config_path: str | None, event: str) -> bytes:
             "config_hash": parsed.config_hash,
             "config_path": config_path,
             "event": event,
+            "after": parsed.after,
         }
     )
     return packed

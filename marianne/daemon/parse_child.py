@@ -11,6 +11,8 @@ from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan
 from marianne.score.pack import pack_plan
 
+AFTER = ("on_success", "concert", "notifications")
+
 
 def parse(request: ParseRequest) -> dict[str, Any]:
     """The fields of :class:`~marianne.daemon.parser.Parsed`, or ``problems`` and ``message``."""
@@ -55,5 +57,6 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "plan": pack_plan(plan),
         "warnings": list(plan.warnings),
         "sheets": sheets,
+        "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }

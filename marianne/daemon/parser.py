@@ -48,7 +48,8 @@ class ParseRequest:
 class Parsed:
     """A readable score: the packed plan and what the manager needs to know of it.
 
-    ``archives`` says that a fresh run moves what is in the workspace away.
+    ``archives`` says that a fresh run moves what is in the workspace away. ``after``
+    are its on_success, concert and notifications sections, as far as it has them.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Parsed:
     warnings: list[str] = field(default_factory=list)
     sheets: list[dict[str, Any]] = field(default_factory=list)
     archives: bool = False
+    after: dict[str, Any] = field(default_factory=dict)
 
 
 class Parser(Actor):

@@ -2,8 +2,9 @@
 
 Boot, in this order: home and lock (without it: somebody else runs, end); subreaper; forkserver,
 before any thread exists; signals blocked for every thread but this one's ``sigwait``; what an
-earlier conductor left is ended; the tree, bottom up; ``daemon.started``; ready. Stop is the
-reverse, bounded in time, and the last act is ``os._exit``: multiprocessing would wait for children
+earlier conductor left is ended; the tree, bottom up; ``daemon.started``; ready (and ``READY=1``
+to a service manager). Stop is the reverse, bounded in time: ``STOPPING=1``, the tree top down, what
+is left is swept, the helpers. The last act is ``os._exit``: multiprocessing would wait for children
 that have gone their own way.
 """
 
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, System, SystemEvent
@@ -27,10 +28,12 @@ from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.manager import JobManager
 from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.reaper import recorded_workers, remove_stray_files
+from marianne.daemon.refusal import Refused
 from marianne.daemon.resources import Resources
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
+from marianne.daemon.systemd import ServiceManager
 from marianne.home import Home, HomeLock
 from marianne.run import procfs
 from marianne.run.confine import become_subreaper
@@ -38,8 +41,10 @@ from marianne.state.changes import AddEvent, Change
 from marianne.state.errors import StoreError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from actors.process import Process
-    from marianne.daemon.config import DaemonConfig
+    from marianne.daemon.config import DaemonConfig, Loaded
 
 log = get_logger(__name__)
 
@@ -63,11 +68,17 @@ class DaemonProcess:
     """One conductor of one home. ``run`` never returns: it ends by ``os._exit``."""
 
     def __init__(
-        self, config: DaemonConfig, home: Home, origins: Mapping[str, str] | None = None
+        self,
+        config: DaemonConfig,
+        home: Home,
+        loaded: Loaded | None = None,
+        config_path: Path | None = None,
     ) -> None:
         self._config = config
         self._home = home
-        self._origins = origins or {}
+        self._loaded = loaded
+        self._config_path = config_path
+        self._service = ServiceManager()
 
     def run(
         self,
@@ -126,6 +137,7 @@ class DaemonProcess:
         if ready_fd is not None:
             os.write(ready_fd, b"1")
             os.close(ready_fd)
+        self._service.ready(context)
         threading.Thread(target=self._settle_in, args=(system,), daemon=True).start()
         self._wait(context)
         return self._stop(context)
@@ -137,6 +149,8 @@ class DaemonProcess:
         except OSError as error:
             # A full disk. What is said is kept in memory, up to a bound.
             print(f"the log cannot be opened: {error}", file=sys.stderr)
+        for note in self._loaded.notes if self._loaded else ():
+            log.warning("config_note", note=note)
         swept = self._group.reap_orphaned_backends()
         if swept:
             log.warning("swept_at_start", pids=swept)
@@ -164,7 +178,8 @@ class DaemonProcess:
             stop=StopRequest(),
             resources=Resources(limits.max_memory_mb, limits.max_processes),
             storage=storage,
-            origins=self._origins,
+            origins=self._loaded.origins if self._loaded else {},
+            config_path=self._config_path,
             heart_pid=self._heart_pid,
             workers=workers,
         )
@@ -188,13 +203,14 @@ class DaemonProcess:
                 case signal.SIGCHLD:
                     self._group.cleanup_orphans()
                 case signal.SIGHUP:
-                    log.info("reload_asked")
+                    _reload(context)
 
     # -- stop -----------------------------------------------------------------------------------
 
     def _stop(self, context: Context) -> int:
         mode = context.stop.mode
         log.info("stopping", mode=mode)
+        self._service.stopping()
         # A tree that gave up counts as a death: a job may have been the cause.
         self._tell(context, "daemon.stopping", SERVES if mode == "failed" else STOPS)
         if mode in ("drain", "cancel"):
@@ -221,7 +237,7 @@ class DaemonProcess:
         return EXIT_RESTART if context.stop.mode == "restart" and context.heart_pid else 0
 
     def _end_tree(self, context: Context, done: threading.Event) -> None:
-        grace = self._config.sheet_grace_seconds
+        grace = context.config.sheet_grace_seconds
         zombies = context.system.shutdown(timeout=grace + STOP_MARGIN)
         if zombies:
             log.error("threads_abandoned", names=zombies)
@@ -234,7 +250,7 @@ class DaemonProcess:
         Bounded by the drain's seconds, else by the configured shutdown timeout.
         """
         seconds = context.stop.drain_seconds
-        limit = self._config.shutdown_timeout_seconds if seconds is None else seconds
+        limit = context.config.shutdown_timeout_seconds if seconds is None else seconds
         deadline = time.monotonic() + limit
         try:
             if mode == "drain":
@@ -244,6 +260,18 @@ class DaemonProcess:
         except (ActorDied, AskTimeout, NoSuchActor) as error:
             log.error("jobs_not_finished", mode=mode, error=repr(error))
         log.info("jobs_finished", seconds=round(limit - (deadline - time.monotonic()), 1))
+
+
+def _reload(context: Context) -> None:
+    """SIGHUP: what went wrong is in the log, and the old configuration stays."""
+    from marianne.daemon.reloading import reload
+
+    try:
+        reload(context)
+    except Refused:
+        pass  # logged with its problems
+    except (ActorDied, AskTimeout, NoSuchActor) as error:
+        log.error("not_reloaded", error=repr(error))
 
 
 def probe_preload(modules: Sequence[str]) -> None:

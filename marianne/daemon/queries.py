@@ -84,7 +84,7 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
         "version": version(),
         "heart_pid": context.heart_pid,
         "ready": resources.is_accepting_work() and context.stop.mode is None and problem is None,
-        "pressure": "none",
+        "pressure": str(context.backpressure.current_level()),
         "disk": disk,
         "storage": problem or "ok",
         "home": str(context.home.path),

@@ -1,21 +1,35 @@
-"""Which instruments refuse work for now, and until when."""
+"""Which instruments refuse work for now, and until when.
+
+A restart finds the limits in force: they are kept in the database, and a crash of this actor loses
+nothing that was reported and committed.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
-from actors import Actor
+from actors import Actor, Future, Outcome, Promise
+from ipc import codec
 from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.store import WRITE_DEADLINE, Store
+from marianne.state.changes import Change, RememberReply, SetMeta
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
 
 LONGEST_WAIT = 3_600.0
+META = "rate_limits"
 
 
 class RateLimitCoordinator(Actor):
     """Rate limits by limit key (profile, or profile/model), reported by the jobs' failed runs.
 
-    A limit blocks its key's sheets in the scheduler until it ends; nobody else is slowed.
+    A limit blocks its key's sheets in the scheduler until it ends; nobody else is slowed. What is
+    in force is read from ``context.rate_limits``, by anybody, without asking.
     """
 
     def __init__(self, context: Context) -> None:
@@ -23,30 +37,88 @@ class RateLimitCoordinator(Actor):
         self._context = context
         self._until: dict[str, float] = {}
 
+    def on_start(self) -> None:
+        """Takes up the limits that are still in force."""
+        with Reader(self._context.home.db) as reader:
+            kept = reader.meta(META)
+        now = time.time()
+        if kept:
+            found: dict[str, float] = codec.unpack(kept)
+            # A clock that was set back must not make a limit longer than any can be.
+            self._until = {
+                key: min(until, now + LONGEST_WAIT) for key, until in found.items() if until > now
+            }
+        self._publish()
+        for key, until in self._until.items():
+            self._context.scheduler.tell(GlobalSheetScheduler.block, key, until)
+
     def report(self, backend: str, wait_seconds: float, job_id: str) -> None:
         """An instrument refused work for ``wait_seconds`` (0 to 3,600; nonsense counts as 0).
 
         A limit is never shortened by a later report.
         """
+        now = time.time()
         wait = min(max(0.0, wait_seconds), LONGEST_WAIT) if math.isfinite(wait_seconds) else 0.0
-        until = max(self._until.get(backend, 0.0), time.time() + wait)
-        self._until[backend] = until
-        self._context.scheduler.tell(GlobalSheetScheduler.block, backend, until)
+        known = self._until.get(backend, 0.0)
+        if now + wait <= known:
+            return
+        if known <= now:
+            log.info("rate_limited", backend=backend, seconds=round(wait, 1), job_id=job_id)
+        self._until = {key: end for key, end in self._until.items() if end > now}
+        self._until[backend] = now + wait
+        self._publish()
+        self._context.scheduler.tell(GlobalSheetScheduler.block, backend, now + wait)
+        self._context.store.tell(Store.write, [self._kept()])
 
     def active_limits(self) -> dict[str, float]:
         """Seconds left by limit key."""
-        now = time.time()
-        self._until = {key: until for key, until in self._until.items() if until > now}
-        return {key: until - now for key, until in self._until.items()}
+        return self._context.rate_limits.active_limits()
 
-    def clear_limits(self, instrument: str | None = None) -> list[str]:
-        """Ends the limits of one instrument (all its models), or all; answers their keys."""
-        keys = [
+    def clear_limits(
+        self, instrument: str | None = None, request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Ends the limits of one instrument (all its models, or one: ``profile/model``), or all.
+
+        What waits for them goes on at once. Answers ``{"cleared": n, "instrument": …, "keys":
+        […]}`` when it is on disk; a ``request_id`` that was answered before gets that answer.
+        """
+        promise: Promise[dict[str, Any]] = self.promise()
+        if request_id is not None:
+            with Reader(self._context.home.db) as reader:
+                known = reader.reply(request_id)
+            if known is not None:
+                promise.set(codec.unpack(known))
+                return promise
+        active = self.active_limits()
+        keys = sorted(
             key
-            for key in self._until
+            for key in active
             if instrument is None or key == instrument or key.startswith(f"{instrument}/")
-        ]
+        )
+        self._until = {key: self._until[key] for key in active if key not in keys}
+        self._publish()
         for key in keys:
-            del self._until[key]
             self._context.scheduler.tell(GlobalSheetScheduler.block, key, 0.0)
-        return keys
+        reply = {"cleared": len(keys), "instrument": instrument, "keys": keys}
+        changes: list[Change] = [self._kept()]
+        if request_id is not None:
+            changes.append(RememberReply(request_id, codec.pack(reply), time.time()))
+        store = self._context.store.within(WRITE_DEADLINE)
+        written: Future[Any] = store.call(Store.write, changes, kept=False)
+        self.pipe(written, self.cleared, reply, promise)
+        return promise
+
+    def cleared(
+        self, outcome: Outcome[Any], reply: dict[str, Any], promise: Promise[dict[str, Any]]
+    ) -> None:
+        """The end of those limits is on disk, or could not be written: then they may come back."""
+        if outcome.error is not None:
+            promise.fail(outcome.error)
+        else:
+            promise.set(reply)
+
+    def _publish(self) -> None:
+        self._context.rate_limits.until = dict(self._until)
+
+    def _kept(self) -> SetMeta:
+        return SetMeta(META, codec.pack(self._until) if self._until else None)

@@ -52,6 +52,16 @@ class Resources:
         seen = self.snapshot
         return None if seen is None or seen.probe_failed else seen.memory_usage_mb
 
+    def in_words(self) -> str:
+        """The last reading beside its limits."""
+        seen = self.snapshot
+        if seen is None or seen.probe_failed or self.is_degraded:
+            return "memory and processes could not be read"
+        return (
+            f"{seen.memory_usage_mb:.0f} of {self.max_memory_mb} MB of memory,"
+            f" {seen.child_process_count} of {self.max_processes} processes"
+        )
+
     @property
     def child_processes(self) -> int:
         """Processes of the whole tree, ours included."""

@@ -8,13 +8,15 @@ it are restarted with it and register again, with what is running.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from actors import Actor, Promise, Timer
 from marianne.daemon.context import Context
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
+from marianne.schedule.explain import Explanation
 from marianne.schedule.queue import SheetQueue
 
 __all__ = ["GlobalSheetScheduler", "SchedulerStats", "SheetEntry", "SheetInfo"]
@@ -24,6 +26,12 @@ class BackpressureChecker(Protocol):
     """Says whether a sheet may start now, and after how many seconds the next one may."""
 
     def can_start_sheet(self) -> tuple[bool, float]: ...
+
+
+class RateLimitChecker(Protocol):
+    """Says which limit keys refuse work; read without waiting."""
+
+    def active_limits(self) -> Mapping[str, float]: ...
 
 
 class GlobalSheetScheduler(Actor):
@@ -37,17 +45,29 @@ class GlobalSheetScheduler(Actor):
         super().__init__()
         self._context = context
         self._queue = SheetQueue(context.config.max_concurrent_sheets)
-        self._backpressure: BackpressureChecker | None = None
+        self._backpressure: BackpressureChecker = context.backpressure
         self._dirty = False
         self._draining = False
         self._drained: list[Promise[None]] = []
-        self._earliest = 0.0
+        self._last_grant = -math.inf  # monotonic
         self._wake: Timer | None = None
+        self._wake_due = math.inf
+
+    def on_start(self) -> None:
+        """The limits in force outlive a crash of this actor, and the conductor itself."""
+        self.set_rate_limiter(self._context.rate_limits)
 
     # -- the documented face --------------------------------------------------------------------
 
+    def set_rate_limiter(self, rate_limiter: RateLimitChecker) -> None:
+        """Takes over the limits that are in force now; later ones come by :meth:`block`."""
+        now = time.time()
+        for key, seconds in rate_limiter.active_limits().items():
+            self._queue.block(key, now + seconds)
+        self._dirty = True
+
     def set_backpressure(self, backpressure: BackpressureChecker) -> None:
-        """Wires in what slows dispatch under load. A delay is the earliest next grant."""
+        """Replaces what slows dispatch under load. A delay is the earliest next grant."""
         self._backpressure = backpressure
         self._dirty = True
 
@@ -92,16 +112,20 @@ class GlobalSheetScheduler(Actor):
         None when all slots are taken, backpressure holds, nothing that waits may run, or the state
         cannot be written: the store says when that is over.
         """
-        now = time.time()
-        if self._draining or now < self._earliest or self._context.storage.problem is not None:
+        if self._draining or self._context.storage.problem is not None:
             return None
-        if self._backpressure is not None:
-            allowed, delay = self._backpressure.can_start_sheet()
-            if delay > 0:
-                self._earliest = now + delay
-                self._wake_at(self._earliest)
-            if not allowed:
-                return None
+        now = time.time()
+        # First whether anything can run: who has nothing to grant neither asks nor waits.
+        if not self._queue.can_grant(now):
+            return None
+        allowed, delay = self._backpressure.can_start_sheet()
+        if not allowed:
+            return None  # the monitor says when the level has fallen
+        passed = time.monotonic() - self._last_grant
+        if passed < delay:
+            self._wake_in(delay - passed)
+            return None
+        self._last_grant = time.monotonic()
         return self._queue.grant(now)
 
     def mark_complete(self, job_id: str, sheet_num: int, success: bool) -> None:
@@ -145,7 +169,11 @@ class GlobalSheetScheduler(Actor):
         if until > time.time():
             self._queue.block(key, until)
         else:
+            from marianne.daemon.job import Job
+
             self._queue.unblock(key)
+            for job_id, nums in self._queue.waiting_in(key).items():
+                self._context.job(job_id).tell(Job.limit_ended, nums)
         self._dirty = True
 
     def drain(self) -> Promise[None]:
@@ -161,9 +189,36 @@ class GlobalSheetScheduler(Actor):
         self._queue.max_concurrent = limit
         self._dirty = True
 
-    def explain(self, job_id: str, sheet_num: int) -> Any:
-        """Why a sheet does not run now, as data."""
-        return self._queue.explain(job_id, sheet_num, now=time.time())
+    def explain(self, job_id: str, sheet_num: int) -> Explanation:
+        """Why a sheet does not run now, as data and in words."""
+        found = self._queue.explain(job_id, sheet_num, now=time.time())
+        if found.code != "next":
+            return found
+        problem = self._context.storage.problem
+        if problem is not None:
+            return Explanation("storage", f"the state cannot be written: {problem}")
+        if self._draining:
+            return Explanation("stopping", "the conductor is about to stop")
+        allowed, delay = self._backpressure.can_start_sheet()
+        left = 0.0 if allowed else delay
+        if allowed and delay > 0:
+            left = max(0.0, delay - (time.monotonic() - self._last_grant))
+        if left > 0 or not allowed:
+            resources = self._context.resources
+            level = self._context.backpressure.resource_level()
+            text = f"the conductor is under {level} pressure: {resources.in_words()}"
+            if allowed:
+                text += f"; the next sheet may start in {left:.1f} s"
+            return Explanation("pressure", text, {"level": str(level), "seconds": round(left, 1)})
+        return found
+
+    def explain_sheets(self, job_id: str, nums: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Why each of these sheets does not run now: ``code``, ``text`` and ``data``."""
+        reasons = {num: self.explain(job_id, num) for num in nums}
+        return {
+            num: {"code": why.code, "text": why.text, "data": dict(why.data)}
+            for num, why in reasons.items()
+        }
 
     # -- dispatch -------------------------------------------------------------------------------
 
@@ -186,11 +241,21 @@ class GlobalSheetScheduler(Actor):
             granted.setdefault(entry.info.job_id, []).append(entry.info.sheet_num)
         for job_id, nums in granted.items():
             self._context.job(job_id).tell(Job.granted, nums)
-        until = self._queue.next_unblock(time.time())
+        now = time.time()
+        until = self._queue.next_unblock(now)
         if until is not None:
-            self._wake_at(until)
+            self._wake_in(until - now)
 
-    def _wake_at(self, when: float) -> None:
+    def woken(self) -> None:
+        """The timer of what comes next."""
+        self._wake, self._wake_due = None, math.inf
+        self.dispatch()
+
+    def _wake_in(self, seconds: float) -> None:
+        """At the latest then there is something to look at; an earlier timer stays."""
+        due = time.monotonic() + max(0.001, seconds)
         if self._wake is not None:
+            if self._wake_due <= due:
+                return
             self._wake.cancel()
-        self._wake = self.send_after(max(0.001, when - time.time()), self.dispatch)
+        self._wake, self._wake_due = self.send_after(max(0.001, seconds), self.woken), due

@@ -130,6 +130,8 @@ def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> Job
             "variables": dict(request.variables),
             "start_sheet": request.start_sheet,
             "archives": request.fresh and parsed.archives,
+            "after": parsed.after,
+            "chain_depth": request.chain_depth,
         },
     )
 

@@ -80,6 +80,7 @@ def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> dict[str, A
         "signal": row.signal,
         "started_at": timestamp(row.started_at),
         "finished_at": timestamp(row.finished_at),
+        "due_at": timestamp(row.due_at),
         "duration_seconds": round(row.finished_at - row.started_at, 6)  # type: ignore[operator]
         if ended
         else None,

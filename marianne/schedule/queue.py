@@ -134,6 +134,11 @@ class SheetQueue:
         line = self._order.next_line()
         return None if line is None else self._order.grant(line)
 
+    def can_grant(self, now: float) -> bool:
+        """Whether ``grant`` would give a slot to a sheet."""
+        self._order.unblock_due(now)
+        return self._order.next_line() is not None
+
     def grant_ahead(self, job_id: str, limit: int) -> list[SheetEntry]:
         """Further sheets of a running job, at most ``limit``, that hold no slot of their own.
 
@@ -241,6 +246,22 @@ class SheetQueue:
         self._order.unblock_due(now)
         ends = [p.blocked_until for p in self._order.pools.values() if p.lines]
         return min((end for end in ends if end is not None), default=None)
+
+    def waiting_in(self, name: str) -> dict[str, list[int]]:
+        """The sheets of a pool, by job, whose needs are met and that wait for a ``requeue``."""
+        found = {}
+        for job in self._jobs.values():
+            moving = (job.queued, job.holding, job.ahead)
+            nums = [
+                num
+                for num, info in job.info.items()
+                if info.pool == name
+                and not job.needs.get(num)
+                and not any(num in some for some in moving)
+            ]
+            if nums:
+                found[job.job_id] = nums
+        return found
 
     # -- figures --------------------------------------------------------------------------------
 

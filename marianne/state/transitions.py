@@ -51,7 +51,8 @@ JOB: Mapping[JobStatus, frozenset[JobStatus]] = {
 }
 
 JOB_ASKED: Mapping[JobStatus, frozenset[JobStatus]] = {
-    J.COMPLETED: frozenset({J.QUEUED, J.PENDING, J.RUNNING}),
+    # To failed: a hook of it failed, and its author wants that to count.
+    J.COMPLETED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.FAILED}),
     # To completed: recover marked every failed sheet as done.
     J.FAILED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED, J.COMPLETED}),
     J.CANCELLED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import textwrap
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,16 @@ usage = {"input": 1000, "output": 100, "cost": 0.75} if "--dear" in sys.argv els
 print(json.dumps({"answer": " ".join(said) or "done", "model": model, "usage": usage}))
 sys.exit(code)
 """
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """The condition's first true value; fails when it does not come in time."""
+    pause = threading.Event()
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        pause.wait(0.05)
+    return value
 
 
 class Score:

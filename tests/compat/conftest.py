@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests use one another's tables
 
-from compatkit import Run
+from compatkit import Run, Score
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +37,9 @@ def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     yield run
     stopped = run("stop", "--force")
     assert stopped.returncode == 0, stopped.stderr
+
+
+@pytest.fixture
+def score(marianne: Run, tmp_path: Path, request: pytest.FixtureRequest) -> Score:
+    """A score to write and to play, under a job id made of the test's name."""
+    return Score(marianne, tmp_path, request.node.name)

@@ -14,10 +14,13 @@ from typing import Any
 from marianne.daemon.refusal import Refused
 
 METHODS = (
+    "daemon.clear_rate_limits",
     "daemon.config",
     "daemon.fault",
     "daemon.health",
+    "daemon.rate_limits",
     "daemon.ready",
+    "daemon.reload",
     "daemon.shutdown",
     "daemon.status",
     "daemon.tree",
@@ -27,6 +30,7 @@ METHODS = (
     "job.clear",
     "job.diagnose",
     "job.errors",
+    "job.explain",
     "job.history",
     "job.list",
     "job.modify",

@@ -52,7 +52,7 @@ LEGAL = {
 }
 ASKED = {
     "job": """
-        completed > queued pending running
+        completed > queued pending running failed
         failed > queued pending running paused completed
         cancelled > queued pending running paused
     """,

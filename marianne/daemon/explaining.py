@@ -1,0 +1,170 @@
+"""Why a job, or a sheet of it, does not run now.
+
+Three know a part: the manager whether the job is admitted, the job how far its sheets are, the
+scheduler what stands between a ready sheet and its slot. Here the parts become one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actors import Future, Outcome, Promise
+from marianne.daemon.refusal import Refused
+from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.wishes import Wishes
+from marianne.state.models import JobRow, JobStatus
+
+SHEETS_EXPLAINED = 100
+"""Sheets in one answer at most; ``more`` counts the rest."""
+
+ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
+
+
+class Explaining(Wishes):
+    """The questions for reasons. Part of the job manager."""
+
+    def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
+        """Why the job, and each sheet of it that neither runs nor is over, does not run now.
+
+        Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
+        text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
+        Refuses with ``not_found``.
+        """
+        from marianne.daemon.manager import JobManager
+
+        promise: Promise[dict[str, Any]] = self.promise()
+        first, last = (1, 1 << 31) if sheet is None else (sheet, sheet)
+        known: Future[Any] = self._context.manager.call(
+            JobManager.get_job_status, job_id, first, last
+        )
+        self.pipe(known, self.sheets_known, job_id, sheet, promise)
+        return promise
+
+    def sheets_known(
+        self,
+        outcome: Outcome[dict[str, Any]],
+        job_id: str,
+        sheet: int | None,
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        """The job's part is there; what is ready is the scheduler's to explain."""
+        if outcome.error is not None:
+            promise.fail(outcome.error)
+            return
+        status = outcome.value or {}
+        if sheet is not None and not status["sheets"]:
+            total = status["progress"]["total"]
+            promise.fail(Refused("not_found", f"job {job_id} has sheets 1 to {total}, not {sheet}"))
+            return
+        open_ = [
+            row
+            for row in status["sheets"]
+            if sheet is not None or row["status"] not in (*ENDED, "running")
+        ]
+        asked: Future[Any] = self._context.scheduler.call(
+            GlobalSheetScheduler.explain_sheets,
+            job_id,
+            [row["num"] for row in open_[:SHEETS_EXPLAINED]],
+        )
+        self.pipe(asked, self.explained, job_id, status, open_, promise)
+
+    def explained(
+        self,
+        outcome: Outcome[dict[int, dict[str, Any]]],
+        job_id: str,
+        status: dict[str, Any],
+        open_: Sequence[dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        """All parts are there."""
+        reasons = outcome.value or {}
+        live = self._live.get(job_id)
+        running = [other.row for other in self._live.values() if other.actor]
+        queued = [other.row for other in self._live.values() if not other.actor]
+        whole = job_reason(status, live.row if live else None, running, queued)
+        promise.set(
+            {
+                "job_id": job_id,
+                "status": status["status"],
+                **whole,
+                "sheets": [
+                    sheet_reason(row, status["status"], whole, reasons.get(row["num"]))
+                    for row in open_[:SHEETS_EXPLAINED]
+                ],
+                "more": max(0, len(open_) - SHEETS_EXPLAINED),
+            }
+        )
+
+
+def job_reason(
+    status: Mapping[str, Any],
+    row: JobRow | None,
+    running: Sequence[JobRow],
+    queued: Sequence[JobRow],
+) -> dict[str, Any]:
+    """Why the job as a whole stands where it stands: ``code``, ``text`` and ``data``."""
+    state, why = status["status"], status["reason"]
+    if state in ENDED:
+        return _reason("ended", f"it is over: {state}")
+    match state:
+        case "paused":
+            return _reason("paused", f"it is paused: {PAUSES.get(why, why)}", reason=why)
+        case "pausing":
+            return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
+        case "cancelling":
+            return _reason("cancelling", "it is being cancelled")
+        case "pending" if row is not None:
+            held = row.options.get("held") or {}
+            return _reason("pending", held.get("text") or "it waits for room", **held)
+        case "queued":
+            before = sum(
+                (other.priority, other.submitted_at) < (row.priority, row.submitted_at)
+                for other in queued
+                if row is not None and other.status is JobStatus.QUEUED
+            )
+            text = f"{len(running)} jobs run, as many as may; {before} go before it"
+            return _reason("job_limit", text, running=len(running), before=before)
+        case _:
+            counts = status["progress"]
+            text = f"it runs: {counts['running']} sheets now, {counts['pending']} to come"
+            return _reason("running", text)
+
+
+PAUSES = {
+    "person": "somebody asked for it; `marianne resume` lets it go on",
+    "pressure": "it used most when memory or processes ran out; it goes on by itself",
+    "crashes": "the conductor died three times while it ran; `marianne resume` tries again",
+    "cost": "it reached its cost limit; `marianne resume` lets it go on",
+}
+
+
+def sheet_reason(
+    row: Mapping[str, Any],
+    job_status: str,
+    job: Mapping[str, Any],
+    scheduled: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Why a sheet does not run, or that it does."""
+    top = {"num": row["num"], "name": row["name"], "status": row["status"]}
+    if row["status"] in ENDED:
+        error = row["error"] or {}
+        told = f"it is over: {row['status']}"
+        text = f"{told} ({error['message']})" if error.get("message") else told
+        return {**top, **_reason("ended", text)}
+    if row["status"] == "running":
+        return {**top, **_reason("running", "it runs")}
+    if row["status"] == "waiting":
+        limited = (row["error"] or {}).get("category") == "rate_limit"
+        why = f"{row['instrument']} is rate limited" if limited else "a retry delay passes"
+        code = "rate_limited" if limited else "retry_delay"
+        return {**top, **_reason(code, f"{why}; due {row['due_at']}", until=row["due_at"])}
+    if job_status != "running":
+        return {**top, **_reason(f"job_{job_status}", f"its job does not run: {job['text']}")}
+    if scheduled is None:
+        return {**top, **_reason("starting", "the scheduler has not heard of it yet")}
+    return {**top, **scheduled}
+
+
+def _reason(code: str, text: str, **data: Any) -> dict[str, Any]:
+    return {"code": code, "text": text, "data": data}

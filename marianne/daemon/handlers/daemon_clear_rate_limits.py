@@ -1,0 +1,25 @@
+"""``daemon.clear_rate_limits``: let what waits for a rate limit go on at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.rates import RateLimitCoordinator
+
+MUTATING = True
+
+
+class Params(BaseModel):
+    """``instrument`` is a profile (all its models) or ``profile/model``; None means all."""
+
+    instrument: str | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """``cleared`` (a number), ``instrument`` and ``keys``."""
+    rates = call.context.rates.within(call.deadline)
+    return rates.call(RateLimitCoordinator.clear_limits, params.instrument, call.request_id)

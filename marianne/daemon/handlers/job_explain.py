@@ -1,0 +1,26 @@
+"""``job.explain``: why a job or a sheet does not run now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import Future
+from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
+
+MUTATING = False
+
+
+class Params(BaseModel):
+    """``sheet`` None: every sheet that neither runs nor is over."""
+
+    job_id: str
+    sheet: int | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The reasons as data (``code``, ``data``) and in words (``text``)."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.explain_job, call.resolve(params.job_id), params.sheet)

@@ -1,0 +1,84 @@
+"""One command beside a job: a hook after it, a notice about it.
+
+A process of its own, confined like a worker: a session, a subreaper, and nothing is left of the
+command when it ends. Exit code, signal and the end of the output are written for who asked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from marianne.run import confine
+from marianne.run.limits import Limits, Watch
+from marianne.run.loop import Loop
+from marianne.run.nursery import Ended, Nursery
+from marianne.run.outputs import tail
+from marianne.run.setup import Signals, become_worker
+from marianne.run.spawn import Command, SpawnError
+from marianne.run.watermark import Watermark
+from marianne.score.redact import redact
+
+OUTPUT_CHARS = 2_000
+OUTPUT_BYTES = 64 << 20
+
+
+def errand_main(settings: dict[str, Any], answer: str) -> None:
+    """The target of the conductor's forkserver; writes ``answer`` atomically.
+
+    ``settings``: owner, job_id, job_dir, argv, cwd, stdin (bytes or None), extra (variables over
+    the job's environment), timeout, grace. The answer: ok, exit_code, signal, why, output.
+    """
+    become_worker(umask=0o022, affinity=None)
+    job_dir, owner, job_id = settings["job_dir"], settings["owner"], settings["job_id"]
+    env = msgpack.unpackb(Path(job_dir, "env").read_bytes()) | settings["extra"]
+    env |= {"MARIANNE_JOB_ID": job_id, "MARIANNE_OWNER": owner}
+    env |= {"MARIANNE_SHEET": "0", "MARIANNE_ATTEMPT": "0"}
+    loop, signals = Loop(), Signals()
+    nursery = Nursery(loop, owner, Watermark(owner, job_id, claim=True))
+    output, given = f"{answer}.out", None
+    if settings["stdin"] is not None:
+        given = f"{answer}.in"
+        descriptor = os.open(given, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(settings["stdin"])
+    over: list[str] = []
+    found: dict[str, Any] = {"exit_code": None, "signal": None, "why": None}
+
+    def ended(result: Ended) -> None:
+        found["exit_code"], found["signal"] = result.exit_code, result.signal
+        loop.stop()
+
+    def exceeded(_category: str, message: str) -> None:
+        over.append(message)
+        nursery.end(child)
+
+    def signalled() -> None:
+        if signal.SIGCHLD in signals.take():
+            nursery.reap()
+
+    loop.add_reader(signals.fileno(), signalled)
+    command = Command(settings["argv"], env, settings["cwd"], output, None, given)
+    try:
+        child = nursery.start(command, ended, "0.0", settings["grace"])
+    except SpawnError as error:
+        found["why"] = error.message
+    else:
+        limits = Limits(timeout=settings["timeout"], output=OUTPUT_BYTES)
+        watch = Watch(loop, nursery, child, limits, (output,), exceeded)
+        loop.run()
+        watch.stop()
+    confine.sweep(confine.all_below)
+    found["why"] = over[0] if over else found["why"]
+    found["ok"] = found["exit_code"] == 0 and not over
+    found["output"] = redact(tail(output, OUTPUT_CHARS))
+    for path in (output, given):
+        if path is not None and os.path.exists(path):
+            os.unlink(path)
+    part = Path(answer + ".part")
+    part.write_bytes(msgpack.packb(found))
+    part.rename(answer)

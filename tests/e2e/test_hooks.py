@@ -1,0 +1,102 @@
+"""What follows a completed job: commands, scripts, further jobs; each bounded."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from e2e_marianne import Marianne, until
+
+SHEET = "sheets:\n  - {name: a, run: echo a >> ran}\n"
+
+
+def _events(marianne: Marianne, job: str) -> list[dict[str, object]]:
+    events = marianne.request("events.since", {"job_id": job})["events"]
+    return [e["data"] for e in events if e["event"] == "job.hook"]
+
+
+def test_a_command_and_a_script_run_in_order_before_the_job_is_over(marianne: Marianne) -> None:
+    script = marianne.place / "script.sh"
+    script.write_text('#!/bin/sh\necho "script $1 $MARIANNE_JOB_ID" >> ran\n')
+    script.chmod(0o755)
+    hooks = """on_success:
+  - {type: run_command, command: 'sleep 0.3; echo {job_id} {sheet_count} >> {workspace}/ran'}
+  - {type: run_script, command: 'script.sh one'}
+"""
+    marianne("run", marianne.score("hooked", SHEET + hooks), "--wait")
+    ran = (marianne.place / "hooked" / "ran").read_text().splitlines()
+    assert ran == ["a", "hooked 1", "script one hooked"]
+    assert [h["ok"] for h in _events(marianne, "hooked")] == [True, True]
+
+
+def test_a_failing_hook_is_told_and_fails_the_job_only_if_its_author_says_so(
+    marianne: Marianne,
+) -> None:
+    hooks = """on_success:
+  - {type: run_command, command: 'echo password: sk-abcdefghijklmnopqrst; exit 3'}
+  - {type: run_command, command: 'exit 4', on_failure: abort}
+  - {type: run_command, command: touch never}
+"""
+    marianne("run", marianne.score("hooked", SHEET + hooks), "--wait", code=1)
+    status = marianne.status("hooked")
+    assert (status["status"], status["sheets"][0]["status"]) == ("failed", "completed")
+    assert status["error"] == "hook 2 (run_command) failed: exit code 4"
+    told = _events(marianne, "hooked")
+    assert [h["detail"] for h in told] == ["exit code 3", "exit code 4"]
+    assert told[0]["said"] == "password: [REDACTED]\n"
+    assert not (marianne.place / "hooked" / "never").exists()
+
+
+def test_a_failed_job_has_no_hooks(marianne: Marianne) -> None:
+    hooks = "on_success:\n  - {type: run_command, command: touch never}\n"
+    path = marianne.score("bad", "sheets:\n  - {name: a, run: 'false'}\n" + hooks)
+    marianne("run", path, "--wait", code=1)
+    assert not (marianne.place / "bad" / "never").exists()
+
+
+def test_a_chain_to_itself_ends_at_its_depth_and_keeps_its_pauses(marianne: Marianne) -> None:
+    hooks = """concert: {enabled: true, max_chain_depth: 2, cooldown_between_jobs_seconds: 0.1}
+on_success: [{type: run_job, job_path: loop.yaml, detached: true}]
+"""
+    marianne("run", marianne.score("loop", SHEET + hooks), "--wait")
+    until(lambda: len(marianne("list", "--all", "--json").json) == 3)
+    marianne("wait", "loop-2", "loop-3")
+    assert _events(marianne, "loop")[0]["detail"] == "started loop-2"
+    assert "max_chain_depth" in str(_events(marianne, "loop-3")[0]["detail"])
+    assert len(marianne("list", "--all", "--json").json) == 3
+    assert (marianne.place / "loop" / "ran").read_text() == "a\n" * 3
+
+
+def test_a_job_that_did_nothing_new_starts_no_other(marianne: Marianne) -> None:
+    text = """sheets:
+  - {name: a, run: echo a >> ran, skip_when_command: {command: 'true'}}
+concert: {enabled: true, cooldown_between_jobs_seconds: 0}
+on_success: [{type: run_job, job_path: loop.yaml}]
+"""
+    marianne("run", marianne.score("loop", text), "--wait")
+    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["loop"]
+
+
+def test_a_hook_leaves_no_process_and_ends_at_its_time(marianne: Marianne) -> None:
+    hooks = """on_success:
+  - {type: run_command, command: 'setsid sleep 9871 & sleep 9872', timeout_seconds: 1}
+"""
+    marianne("run", marianne.score("hooked", SHEET + hooks), "--wait")
+    assert "Ran longer than 1 s" in str(marianne.status("hooked")["error"])
+    assert not any("987" in line for line in marianne.processes().values())
+
+
+def test_hooks_run_though_the_conductor_dies_before_them(marianne: Marianne) -> None:
+    hooks = """on_success:
+  - {type: run_command, command: 'echo 1 >> hooks; until test -e go; do sleep 0.02; done'}
+  - {type: run_command, command: echo 2 >> hooks}
+"""
+    marianne.submit("hooked", SHEET + hooks)
+    place = marianne.place / "hooked"
+    until((place / "hooks").exists)
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    (place / "go").touch()
+    until(lambda: (place / "hooks").read_text().split()[-1] == "2")
+    assert marianne.wait("hooked")["error"] is None

@@ -1,0 +1,135 @@
+"""An instrument that says "rate limit" is waited for; nobody else is slowed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from e2e_marianne import Marianne, until
+
+PROFILE = """name: {name}
+kind: cli
+cli:
+  command: {{executable: {program}, prompt_via_stdin: true}}
+  errors: {{rate_limit_patterns: ["rate limit"]}}
+"""
+
+# Refuses while the file `closed` is there, else works.
+PROGRAM = """#!/bin/bash
+cat > /dev/null
+echo run >> runs
+test ! -e closed || {{ echo "rate limit, retry after {seconds} seconds" >&2; exit 1; }}
+"""
+
+SHEETS = """instrument: {name}
+sheets:
+  - {{name: one, prompt: go, retry: {{max_retries: 0}}}}
+  - {{name: two, prompt: go, retry: {{max_retries: 0}}}}
+"""
+
+
+def instrument(marianne: Marianne, name: str, seconds: float) -> None:
+    program = marianne.place / name
+    program.write_text(PROGRAM.format(seconds=seconds))
+    program.chmod(0o755)
+    folder = marianne.home / "instruments"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.yaml").write_text(PROFILE.format(name=name, program=program))
+
+
+def limited(marianne: Marianne, seconds: float) -> str:
+    """A job of two sheets that wait for the limit of the instrument ``busy``."""
+    instrument(marianne, "busy", seconds)
+    workspace = marianne.place / "work"
+    workspace.mkdir()
+    (workspace / "closed").touch()
+    job = marianne.submit("work", SHEETS.format(name="busy"))
+    until(lambda: marianne.sheet(job, 1)["status"] == "waiting")
+    (workspace / "closed").unlink()
+    return job
+
+
+def runs(place: Path) -> int:
+    return len((place / "runs").read_text().split())
+
+
+def test_sheets_wait_as_long_as_asked_and_use_up_no_retry(marianne: Marianne) -> None:
+    job = limited(marianne, 4)
+    sheets = marianne.wait(job)["sheets"]
+    assert [sheet["status"] for sheet in sheets] == ["completed"] * 2
+    first, waited = marianne("events", job, "--json").out.splitlines(), []
+    for line in map(json.loads, first):
+        if line["event"] == "sheet.rate_limited":
+            waited.append(line["data"]["wait"])
+    assert waited
+    assert set(waited) == {4.0}
+    assert marianne("rate-limits", "--json").json == {"limits": []}
+    assert marianne("conductor-status", "--json").json["pressure"] == "none"
+
+
+def test_a_limit_slows_no_other_instrument(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    limits = marianne("rate-limits", "--json").json["limits"]
+    assert [row["key"] for row in limits] == ["busy"]
+    assert marianne("conductor-status", "--json").json["pressure"] == "high"
+    other = marianne.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
+    assert marianne.wait(other)["status"] == "completed"
+    assert marianne.sheet(job, 1)["status"] == "waiting"
+
+
+def test_cleared_limits_release_at_once(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    answer = marianne("clear-rate-limits", "busy", "--json").json
+    assert answer == {"cleared": 1, "instrument": "busy", "keys": ["busy"]}
+    assert marianne.wait(job)["status"] == "completed"
+
+
+def test_clearing_another_instrument_releases_nothing(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    assert marianne("clear-rate-limits", "bus", "--json").json["cleared"] == 0
+    assert marianne.sheet(job, 1)["status"] == "waiting"
+
+
+def test_explain_names_the_limit_and_its_end(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    reason = marianne("explain", job, "one", "--json").json["sheets"][0]
+    assert reason["code"] == "rate_limited"
+    assert reason["data"]["until"] == marianne.sheet(job, 1)["due_at"]
+    assert "busy is rate limited" in marianne("explain", job).out
+    later = marianne.submit("later", "instrument: busy\nsheets:\n  - {name: a, prompt: go}\n")
+    until(lambda: marianne("explain", later, "--json").json["sheets"][0]["code"] == "rate_limited")
+    assert not (marianne.place / "later" / "runs").exists()
+
+
+@pytest.mark.parametrize("way", ["stop", "kill", "rates", "scheduler"])
+def test_a_limit_outlives_every_restart(marianne: Marianne, way: str) -> None:
+    job = limited(marianne, 600)
+    if way == "stop":
+        marianne("stop")
+        marianne("start")
+    elif way == "kill":
+        old = marianne.pids()["conductor"]
+        os.kill(old, signal.SIGKILL)
+        until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    else:
+        marianne.crash(way)
+        if way == "scheduler":
+            marianne.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
+        else:
+            marianne("clear-rate-limits", "nobody")
+        until(lambda: marianne.tree()[way]["restarts"] == 1)
+    until(marianne.serves)
+    assert [row["key"] for row in marianne("rate-limits", "--json").json["limits"]] == ["busy"]
+    later = marianne.submit("later", SHEETS.format(name="busy"))
+    until(
+        lambda: (
+            marianne("explain", later, "1", "--json").json["sheets"][0]["code"] == "rate_limited"
+        )
+    )
+    assert runs(marianne.place / "work") <= 2
+    marianne("clear-rate-limits")
+    assert marianne.wait(job)["status"] == "completed"
+    assert marianne.wait(later)["status"] == "completed"

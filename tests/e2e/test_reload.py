@@ -1,0 +1,119 @@
+"""The configuration of a running conductor: what changes at once, what waits, what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from e2e_marianne import Marianne, until
+
+HELD = "sheets:\n" + "".join(
+    f"  - {{name: s{n}, run: 'until test -e go; do sleep 0.02; done'}}\n" for n in range(4)
+)
+
+
+def _configure(marianne: Marianne, text: str) -> None:
+    marianne.home.mkdir(exist_ok=True)
+    (marianne.home / "conductor.yaml").write_text(text)
+
+
+def _running(marianne: Marianne, job: str) -> int:
+    return int(marianne.status(job)["progress"]["running"])
+
+
+def _lines(marianne: Marianne, event: str) -> list[dict[str, object]]:
+    log = marianne.home / "logs" / "conductor.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [line for line in map(json.loads, lines) if line["event"] == event]
+
+
+def test_a_hangup_with_changed_limits_takes_effect_within_a_second(marianne: Marianne) -> None:
+    _configure(marianne, "max_concurrent_sheets: 1\n")
+    marianne.submit("held", HELD)
+    until(lambda: _running(marianne, "held") == 1)
+    _configure(marianne, "max_concurrent_sheets: 3\n")
+    os.kill(marianne.pids()["conductor"], signal.SIGHUP)
+    begun = time.monotonic()
+    until(lambda: marianne.request("job.status", {"job_id": "held"})["progress"]["running"] == 3)
+    assert time.monotonic() - begun < 1.0
+    (marianne.place / "held" / "go").touch()
+    marianne.wait("held")
+
+
+def test_more_jobs_are_admitted_when_their_limit_is_raised(marianne: Marianne) -> None:
+    _configure(marianne, "max_concurrent_jobs: 1\n")
+    for name in ("one", "two"):
+        marianne.submit(name, HELD)
+    assert marianne.status("two")["status"] == "queued"
+    _configure(marianne, "max_concurrent_jobs: 2\n")
+    assert marianne("reload", "--json").json["applied"] == ["max_concurrent_jobs"]
+    until(lambda: marianne.status("two")["status"] == "running")
+    config = marianne("config", "show", "--json").json
+    assert config["max_concurrent_jobs"] == 2
+
+
+def test_a_broken_file_changes_nothing_and_is_one_clear_error(marianne: Marianne) -> None:
+    _configure(marianne, "max_concurrent_sheets: 2\n")
+    marianne("start")
+    _configure(marianne, "max_concurrent_sheets: 5\nmax_concurent_jobs: 3\n")
+    done = marianne("reload", code=2)
+    assert "max_concurent_jobs" in done.err
+    assert "did you mean" in done.err.lower()
+    os.kill(marianne.pids()["conductor"], signal.SIGHUP)
+    until(lambda: len(_lines(marianne, "reload_refused")) == 2)
+    assert marianne("config", "show", "--json").json["max_concurrent_sheets"] == 2
+    assert marianne("conductor-status", "--json").json["ready"]
+
+
+def test_what_needs_a_restart_is_named_and_keeps_its_value(marianne: Marianne) -> None:
+    marianne("start")
+    _configure(marianne, f"log_file: {marianne.place}/other.log\nlog_level: debug\n")
+    answer = marianne("reload", "--json").json
+    assert answer["applied"] == ["log_level"]
+    assert answer["restart_needed"] == ["log_file"]
+    shown = marianne("config", "show", "--json").json
+    assert (shown["log_level"], Path(shown["log_file"]).name) == ("debug", "conductor.log")
+
+
+def test_files_are_where_the_configuration_puts_them(marianne: Marianne) -> None:
+    there = marianne.place / "there"
+    _configure(
+        marianne,
+        f"socket: {{path: {there}/c.sock}}\npid_file: {there}/c.pid\n"
+        f"state_db_path: {there}/c.db\nlog_file: {there}/c.log\n",
+    )
+    path = marianne.score("one", "sheets:\n  - {name: a, run: 'true'}\n")
+    marianne("run", path, "--wait")
+    found = {entry.name for entry in there.iterdir()}
+    assert found >= {"c.sock", "c.pid", "c.db", "c.log"}
+    assert not (marianne.home / "state.db").exists()
+    marianne("stop")
+    marianne("status", "one", code=3)
+
+
+def test_a_setting_without_effect_is_noted_in_the_log(marianne: Marianne) -> None:
+    _configure(marianne, "observer: {enabled: false}\n")
+    marianne("start")
+    until(lambda: _lines(marianne, "config_note"))
+    assert "observer" in str(_lines(marianne, "config_note")[0]["note"])
+
+
+def test_a_service_manager_hears_ready_watchdog_and_stopping(marianne: Marianne) -> None:
+    address = str(marianne.place / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(20.0)
+        marianne.env |= {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000"}
+        marianne("start")
+        heard = [listener.recv(4096).decode()]
+        assert heard[0].startswith(f"READY=1\nMAINPID={marianne.pids()['heart']}")
+        for _ in range(3):
+            assert listener.recv(4096) == b"WATCHDOG=1"
+        marianne("stop")
+        while heard[-1] == "WATCHDOG=1" or len(heard) == 1:
+            heard.append(listener.recv(4096).decode())
+        assert heard[-1].startswith("STOPPING=1")
