@@ -24,6 +24,7 @@ from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.replan import changes_of, check_kept, replan, text_diff
 from marianne.daemon.requests import Answer
 from marianne.daemon.wishes import Wishes
+from marianne.environment import search_path
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import (
     AddEvent,
@@ -175,7 +176,7 @@ class Modifying(Wishes):
             workspace=str(workspace or row.workspace),
             variables=dict(row.options.get("variables") or {}),
             instruments=str(self._context.home.instruments),
-            search_path=environment.get("PATH", os.defpath),
+            search_path=search_path(environment),
         )
         parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
         path = str(config_path) if config_path else row.config_path

@@ -56,7 +56,9 @@ class JobRow:
 
     ``worker_*`` is the proof of life of its worker process: pid, start time in clock ticks since
     boot (field 22 of /proc/PID/stat), session id, boot id. ``crashes`` counts the conductor's
-    deaths in a row while the job ran and nothing of it was committed in between.
+    deaths in a row while the job ran and nothing of it was committed in between. ``options`` holds
+    what was asked for at the submission, and the ``account`` of what was used, which the job's
+    actor writes while there is one.
     """
 
     job_id: str

@@ -10,6 +10,7 @@ from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import STATUS_STYLE, clock, duration, span
 
 Map = Mapping[str, Any]
+_TOKENS = ("input_tokens", "output_tokens")
 
 
 def status_cell(status: str, reason: str | None = None) -> Cell:
@@ -38,6 +39,7 @@ def print_job(status: Map) -> None:
         "finished": clock(status.get("finished_at")),
         "took" if status.get("finished_at") else "running for": duration(took),
         "sheets": _progress_line(status.get("progress") or {}),
+        "used": _usage_line(status.get("usage") or {}),
         "error": status.get("error"),
     }
     for name, value in facts.items():
@@ -97,6 +99,13 @@ def _progress_line(progress: Map) -> str:
     total = progress.get("total", 0)
     parts = [f"{progress[key]} {key}" for key in progress if key != "total" and progress[key]]
     return f"{total}: {', '.join(parts)}" if parts else str(total)
+
+
+def _usage_line(usage: Map) -> str:
+    parts = [f"{usage[key]:,} {key.replace('_', ' ')}" for key in _TOKENS if usage.get(key)]
+    if usage.get("cost_usd"):
+        parts.append(f"{usage['cost_usd']:.2f} USD")
+    return ", ".join(parts)
 
 
 def _exit(row: Map) -> str:
