@@ -35,7 +35,7 @@ from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.daemon.systemd import ServiceManager
 from marianne.home import Home, HomeLock
-from marianne.run import procfs
+from marianne.run import procfs, watermark
 from marianne.run.confine import become_subreaper
 from marianne.state.changes import AddEvent, Change
 from marianne.state.errors import StoreError
@@ -117,6 +117,7 @@ class DaemonProcess:
         lock.write(os.getpid(), self._heart_pid)
         set_level(self._config.log_level)
         become_subreaper()
+        watermark.take(self._home.owner())
         system = System("conductor")
         workers: dict[int, Process] = {}
         storage = Storage(self._home.path)

@@ -23,7 +23,7 @@ MARKER = "MARIANNE_OWNER"
 def carries(pid: int, owner: str, job_id: str | None = None) -> bool:
     """Whether ``pid`` is, or descends from, a sheet of this owner's (and job's).
 
-    Where no job is named, a worker of this owner's counts as well.
+    Where no job is named, a worker or a helper of this owner's counts as well.
     """
     if watermark.belongs_to(pid, owner, job_id):
         return True

@@ -6,7 +6,7 @@ time that a *realtime* process may run without sleeping and means nothing to any
 value is free to carry a number, as long as it stays beyond any real bound (2**61 us are 73,000
 years). The hard limit carries the owner, the soft limit the attempt:
 
-    hard = 2**62 + 62 bits of the owner             set once by the worker
+    hard = 2**62 + 62 bits of the owner             set once by the conductor, or by the worker
     soft = 2**61 + 37 bits of owner and job + 24 bits of count
                                                     set before each spawn; as hard in the worker
 
@@ -44,12 +44,33 @@ def job_mark(owner: str, job_id: str) -> int:
     return _SOFT | _mix(f"{owner}/{job_id}") << _COUNTER_BITS & (_SOFT - 1)
 
 
+def take(owner: str) -> bool:
+    """Marks this process and all that it starts as the owner's; answers whether it could.
+
+    The conductor does it before its first child: its helpers are then known as the home's even
+    when it is dead, and so is a worker from its first instruction on. Below a sheet of another
+    conductor its mark stays: that sheet must find all that it started.
+    """
+    mark, hard = owner_mark(owner), resource.getrlimit(resource.RLIMIT_RTTIME)[1]
+    if hard != resource.RLIM_INFINITY and hard >= _HARD and hard != mark:
+        return False
+    return _set(mark, mark)
+
+
+def _set(soft: int, hard: int) -> bool:
+    try:
+        resource.setrlimit(resource.RLIMIT_RTTIME, (soft, hard))
+    except (ValueError, OSError):
+        return False
+    return True
+
+
 class Watermark:
     """Gives each attempt its own mark. For a process with a single thread: the worker.
 
     With ``claim`` the hard limit is set to the owner's mark, which a process without privilege
-    cannot undo; where that is refused (we run below a sheet of another conductor, which set its
-    own) the attempt's mark alone has to do.
+    cannot undo; below a sheet of another conductor, which set its own, the attempt's mark alone
+    has to do.
     """
 
     def __init__(self, owner: str, job_id: str, *, claim: bool) -> None:
@@ -57,17 +78,9 @@ class Watermark:
         self._count = int.from_bytes(os.urandom(3), "big")
         self._base = job_mark(owner, job_id)
         if claim:
-            mark = owner_mark(owner)
-            self._set(mark, mark)
+            take(owner)
         self._rest, self._hard = resource.getrlimit(resource.RLIMIT_RTTIME)
         self._works = self._hard == resource.RLIM_INFINITY or self._hard >= _HARD
-
-    def _set(self, soft: int, hard: int) -> bool:
-        try:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (soft, hard))
-        except (ValueError, OSError):
-            return False
-        return True
 
     def put_on(self) -> int | None:
         """Marks what is spawned from now on; answers the mark, None where there is none."""
@@ -75,13 +88,13 @@ class Watermark:
             return None
         self._count += 1
         mark = self._base | self._count & ((1 << _COUNTER_BITS) - 1)
-        self._works = self._set(mark, self._hard)
+        self._works = _set(mark, self._hard)
         return mark if self._works else None
 
     def take_off(self) -> None:
         """Unmarks ourselves, so that nobody takes the worker for one of its sheets."""
         if self._works:
-            self._set(self._rest, self._hard)
+            _set(self._rest, self._hard)
 
 
 def read(pid: int) -> int | None:
@@ -104,6 +117,9 @@ def belongs_to(pid: int, owner: str, job_id: str | None = None) -> bool:
 
 
 def is_worker(pid: int, owner: str) -> bool:
-    """Whether ``pid`` is a worker process of this owner's: it carries the owner's mark alone."""
+    """Whether ``pid`` is a worker process of this owner's: it carries the owner's mark alone.
+
+    So do the conductor and its helpers, which stay in its session.
+    """
     mark = owner_mark(owner)
     return procfs.realtime_limits(pid) == (mark, mark)

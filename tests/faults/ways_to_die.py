@@ -177,6 +177,24 @@ def kill_heart_and_conductor(home: Home) -> float:
     return time.monotonic()
 
 
+def a_hung_conductor_is_forced(home: Home) -> float:
+    os.kill(home.conductor, signal.SIGSTOP)
+    home.must("stop", "--force")
+    assert home.alive() == []
+    return time.monotonic()
+
+
+def kill_heart_and_conductor_and_start(home: Home) -> float:
+    def happen() -> None:
+        kill(home.heart, home.conductor)
+        home.must("start")
+        wait_for(lambda: home.sheet()["status"] == "running")
+
+    unhurt(home, happen)
+    assert home.sheet()["attempt"] == 1
+    return command("stop")(home)
+
+
 def kill_all_four_and_start(home: Home) -> float:
     before = home.alive()
     kill(home.heart, home.conductor, home.forkserver, home.worker)
@@ -191,6 +209,7 @@ WAYS: dict[str, Way] = {
     "cancel": Way(command("cancel", "nasty", "--yes")),
     "stop": Way(command("stop"), nothing_of_ours),
     "stop --force": Way(command("stop", "--force"), nothing_of_ours),
+    "STOP conductor, stop --force": Way(a_hung_conductor_is_forced, nothing_of_ours),
     "TERM": Way(signalled(signal.SIGTERM), nothing_of_ours_soon),
     "INT": Way(signalled(signal.SIGINT), nothing_of_ours_soon),
     "KILL leader": Way(kill_the_leader, failed_by("signal")),
@@ -207,5 +226,6 @@ WAYS: dict[str, Way] = {
     "KILL heart, conductor": Way(
         kill_heart_and_conductor, nothing_of_ours_soon, orphan_grace=SHORT, grace=SHORT
     ),
+    "KILL heart, conductor, start": Way(kill_heart_and_conductor_and_start, nothing_of_ours),
     "KILL all four, start": Way(kill_all_four_and_start, second_attempt),
 }
