@@ -38,7 +38,7 @@ log = get_logger(__name__)
 HELLO_DEADLINE = 10.0
 """Seconds until a worker that said no hello is killed by its recorded identity."""
 
-ADOPTED_HELLO = 2.5
+ADOPTED_HELLO = 1.5
 """One that was taken over has as long as it would go on alone (``orphan_grace_seconds``), for a
 healthy one has ended itself by then; but at least this long."""
 

@@ -19,7 +19,7 @@ def test_a_worker_that_a_new_actor_takes_over_is_asked_for_its_hello(
     actor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(KINDS, "clock", (CLOCK, 1))
-    # With this orphan grace a worker that was taken over has 2.5 s for its hello.
+    # With this orphan grace a worker that was taken over has 1.5 s for its hello.
     home = Home(tmp_path, orphan_grace=1.0)
     home.env["MARIANNE_FAULTS"] = "1"
     try:
@@ -28,7 +28,7 @@ def test_a_worker_that_a_new_actor_takes_over_is_asked_for_its_hello(
         with Client(home.path / "conductor.sock") as client:
             client.request("daemon.fault", {"name": actor, "now": True}, deadline=10.0)
         now = clock.stat().st_size
-        wait_for(lambda: clock.stat().st_size > now + 35)
+        wait_for(lambda: clock.stat().st_size > now + 25)
         assert home.worker == worker
         (home.workspace / "go").touch()
         assert home.ends("completed")["attempt"] == 1
