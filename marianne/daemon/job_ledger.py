@@ -143,7 +143,10 @@ class JobLedger:
 
     def _playable(self, row: SheetRow, start: int) -> int:
         """The first instrument of the sheet from ``start`` on that is there; else ``start``."""
-        found = self.plan.sheets[row.num - 1].next_available(start)
+        sheet = self.plan.sheets[row.num - 1]
+        if start == 0 and sheet.instrument.unavailable is None:
+            return 0  # nearly always
+        found = sheet.next_available(start)
         return start if found is None else found
 
     def _instrument(self, row: SheetRow) -> Instrument:
@@ -159,7 +162,7 @@ class JobLedger:
             told["outputs"], told["skipped"] = self._seen_by(row.num)
             played = {n: self.rows[n].fallback for n in told["outputs"]}
             told["played"] = {n: fallback for n, fallback in played.items() if fallback}
-        else:
+        elif self.counts[SheetStatus.SKIPPED]:
             skipped = (n for n in sheet.needs if self._fresh(n).status is SheetStatus.SKIPPED)
             told["skipped"] = tuple(skipped)
         if sheet.skip_when:
@@ -168,7 +171,7 @@ class JobLedger:
                 for n, other in sorted(self.rows.items())
                 if n < row.num and other.status.terminal and n not in self._reported
             }
-        if row.num not in self._reported:
+        if row.validations and row.num not in self._reported:
             failed = (v for v in row.validations if v.get("passed") is False)
             told["failed"] = tuple(f"{v['type']}: {v.get('detail', '')}" for v in failed)
         return told

@@ -86,6 +86,10 @@ class JobLimits(JobLedger):
         self._end(step, JobStatus.FAILED, "job.failed", now, error)
 
     def _register(self, step: Step, now: float) -> None:
+        if self._budget_spent():
+            # Somebody lets a job go on that was paused for its cost.
+            self._account.new_budget()
+            self._keep_account(step)
         sheets, needs, waiting = [], {}, set()
         for sheet in self.plan.sheets:
             row = self._fresh(sheet.num)
@@ -153,13 +157,9 @@ class JobLimits(JobLedger):
         return verdict
 
     def _budget_spent(self) -> bool:
-        """Whether the job has cost more than it may; the next budget begins with the answer."""
+        """Whether the job has cost more than it may."""
         limit = self._costs.per_job
         return limit is not None and self._account.spent() > limit
-
-    def _next_budget(self, step: Step) -> None:
-        self._account.new_budget()
-        self._keep_account(step)
 
     def _keep_account(self, step: Step) -> None:
         self.job.options = {**self.job.options, "account": self._account.stored()}

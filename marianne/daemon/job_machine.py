@@ -125,7 +125,6 @@ class JobMachine(JobLimits):
         if result.outcome != "skipped":
             self._pace.ended(result.finished_at)
         if self._budget_spent() and self.job.status is JobStatus.RUNNING:
-            self._next_budget(step)
             step.extend(self.pause("cost", now))
         self._settle(step, now)
         return step

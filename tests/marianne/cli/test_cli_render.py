@@ -114,6 +114,14 @@ def test_a_job_shows_its_sheets_and_why_one_failed(capsys: pytest.CaptureFixture
     assert "file_exists: no lines.txt" in told
 
 
+def test_what_a_job_used_is_shown_if_it_used_any(capsys: pytest.CaptureFixture[str]) -> None:
+    job = {"job_id": "j", "status": "completed"}
+    print_job({**job, "usage": {"input_tokens": 1200, "output_tokens": 0, "cost_usd": 0.256}})
+    assert "1,200 input tokens, 0.26 USD" in capsys.readouterr().out
+    print_job({**job, "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}})
+    assert "used" not in capsys.readouterr().out
+
+
 def _sheet(num: int, name: str, status: str, **more: object) -> dict[str, object]:
     row: dict[str, object] = {"num": num, "name": name, "status": status, "attempt": 1}
     return {**row, "instrument": "shell", "duration_seconds": 1.0, **more}

@@ -108,6 +108,22 @@ def test_a_resume_gives_as_much_again() -> None:
     assert play.finished is JobStatus.PAUSED
 
 
+def test_what_still_ran_at_the_pause_does_not_use_up_the_next_budget() -> None:
+    play = Play(_costing({1: (), 2: (), 3: ()}, max_cost_per_job=1.0))
+    play.grant(1)
+    _use(play, 2, {"cost_usd": 1.5})
+    assert play.disk_job.status is JobStatus.PAUSING
+    attempt = play.running.pop(1)
+    usage = {"cost_usd": 1.5}
+    result = AttemptResult(1, attempt, "completed", 1.0, 2.0, 9, usage=usage)
+    play.take(play.machine.result(result, play.now))
+    assert play.finished is JobStatus.PAUSED
+    play.disk_job.status, play.finished = JobStatus.RUNNING, None
+    play.restart(worker=False)
+    _use(play, 3, {"cost_usd": 0.5})
+    assert play.finished is JobStatus.COMPLETED
+
+
 def test_a_job_that_is_over_is_not_paused_for_its_cost() -> None:
     play = Play(_costing({1: ()}, max_cost_per_job=1.0))
     _use(play, 1, {"cost_usd": 5.0})
