@@ -21,6 +21,7 @@ POINTS = (
     "events.after-publish",
     "reply.before-send",
     "reply.after-send",
+    "worker.before-record",
     "link.before-send",
     "link.after-send",
     "spool.before-write",

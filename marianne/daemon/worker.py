@@ -22,6 +22,7 @@ from typing import Any
 
 from actors import Actor, ExitReason, Outcome, Promise
 from actors.process import Process, ProcessExit
+from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Run
 from marianne.daemon.log import get_logger
@@ -300,6 +301,7 @@ class Worker(Actor):
             "worker_sid": process.pid,
             "worker_boot_id": boot_id(),
         }
+        crash_point("worker.before-record")
         store = self._context.store.within(WRITE_DEADLINE)
         written = store.call(Store.write, [UpdateJob(self._job_id, record)], self.name)
         self.pipe(written, self.recorded)

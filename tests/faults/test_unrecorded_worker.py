@@ -1,0 +1,32 @@
+"""The conductor dies between the start of a worker and its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from orphan_home import Home, field, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+
+
+def workers(home: Home) -> list[int]:
+    """The home's processes that lead a session, the heart aside."""
+    return [p for p in home.ours() if field(p, 6) == str(p) and p != home.heart]
+
+
+def test_a_worker_that_nobody_recorded_is_ended_at_the_next_start(tmp_path: Path) -> None:
+    home = Home(tmp_path)  # alone it would go on for 20 s
+    orders = tmp_path / "orders"
+    orders.mkdir()
+    (orders / "worker.before-record").touch()
+    home.env["MARIANNE_CRASH_POINTS"] = str(orders)
+    try:
+        home.run(["plain child"])
+        assert (orders / "worker.before-record.hit").exists()
+        assert home.sheet()["attempt"] == 1
+        wait_for(lambda: workers(home) == [home.worker], 10)
+        (home.workspace / "go").touch()
+        home.ends("completed")
+    finally:
+        home.close()
