@@ -11,6 +11,7 @@ from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
+from marianne.daemon.notices import DEGRADED_AFTER
 from marianne.run.procfs import start_time
 
 log = get_logger(__name__)
@@ -67,7 +68,8 @@ class HealthChecker(Actor):
         elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
         problem = self._context.storage.words()
-        ready = outcome.ok and accepting and not (stopping or elevated or lost or problem)
+        silent = self._context.undelivered >= DEGRADED_AFTER
+        ready = outcome.ok and accepting and not (stopping or elevated or lost or problem or silent)
         promise.set(
             {
                 "status": "ready" if ready else "not_ready",
@@ -77,7 +79,7 @@ class HealthChecker(Actor):
                 "accepting_work": accepting,
                 "shutting_down": stopping,
                 "failure_rate_elevated": elevated,
-                "notifications_degraded": False,
+                "notifications_degraded": silent,
                 "heart_lost": lost,
                 "storage": problem or "ok",
                 "uptime_seconds": round(time.time() - self._context.started_at, 1),
