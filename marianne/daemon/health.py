@@ -11,7 +11,9 @@ from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
+from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.notices import DEGRADED_AFTER
+from marianne.daemon.resources import ResourceSnapshot
 from marianne.run.procfs import start_time
 
 log = get_logger(__name__)
@@ -57,8 +59,13 @@ class HealthChecker(Actor):
         ``memory_mb`` is in MB (2**20 bytes), of the whole tree.
         """
         promise: Promise[dict[str, Any]] = self.promise()
-        self.pipe(self._context.manager.call(JobManager.counts), self.counted, promise)
+        looked = self._context.monitor.call(ResourceMonitor.check_now)
+        self.pipe(looked, self.looked, promise)
         return promise
+
+    def looked(self, outcome: Outcome[ResourceSnapshot], promise: Promise[dict[str, Any]]) -> None:
+        """The monitor took a reading, or is being restarted: then the last one counts."""
+        self.pipe(self._context.manager.call(JobManager.counts), self.counted, promise)
 
     def counted(self, outcome: Outcome[dict[str, int]], promise: Promise[dict[str, Any]]) -> None:
         """The manager answered, or is being restarted: then we are not ready."""

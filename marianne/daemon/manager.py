@@ -22,6 +22,7 @@ from marianne.daemon.explaining import Explaining
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger, set_level
 from marianne.daemon.parser import Parsed, Parser
+from marianne.daemon.pressing import Pressing
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.daemon.scheduler import GlobalSheetScheduler
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class JobManager(Chaining, Explaining):
+class JobManager(Chaining, Pressing, Explaining):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -171,11 +172,10 @@ class JobManager(Chaining, Explaining):
 
         Fields that are in use already are the caller's to leave as they are.
         """
+        from marianne.daemon.monitor import ResourceMonitor
+
         self._context.config = new_config
-        limits = new_config.resource_limits
-        resources = self._context.resources
-        resources.max_memory_mb = limits.max_memory_mb
-        resources.max_processes = limits.max_processes
+        self._context.monitor.tell(ResourceMonitor.update_limits, new_config.resource_limits)
         set_level(new_config.log_level)
         self._context.scheduler.tell(
             GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets
