@@ -130,7 +130,7 @@ def own(tmp_path: Path) -> Iterator[Home]:
 def _held_up(own: Home, tmp_path: Path, name: str, text: str) -> tuple[Score, Any]:
     """Plays a score up to the sheet that waits for the file ``go``, over a stop and a start."""
     score = Score(own, tmp_path, name)
-    score.agent("first", executable="no-such-program-x")
+    score.agent("first", executable="no-such-program-x", structured=False)
     score.agent("second")
     score.submit(text)
     until((score.workspace / "waiting").exists)
