@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from marianne.daemon.link import Link
     from marianne.daemon.manager import JobManager
     from marianne.daemon.monitor import ResourceMonitor
+    from marianne.daemon.notices import Notices
     from marianne.daemon.parser import Parser
     from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.scheduler import GlobalSheetScheduler
@@ -68,7 +69,8 @@ class Context:
 
     A configuration is replaced as a whole, by :meth:`JobManager.apply_config`: who needs several
     values that belong together takes ``config`` once. ``config_path`` is the file that was named
-    at the start, None if it is looked for.
+    at the start, None if it is looked for. ``undelivered`` counts notices in a row that reached
+    nobody.
 
     What is read without asking (``resources``, ``storage``, ``rate_limits``) has one writer each.
 
@@ -95,6 +97,7 @@ class Context:
     heart_pid: int | None = None
     heart_lost: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
+    undelivered: int = 0
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,6 +172,13 @@ class Context:
         from marianne.daemon.housekeeper import Housekeeper
 
         return self.system.handle(Housekeeper, "housekeeper")
+
+    @property
+    def notices(self) -> Handle[Notices]:
+        """Who tells people."""
+        from marianne.daemon.notices import Notices
+
+        return self.system.handle(Notices, "notices")
 
     @property
     def manager(self) -> Handle[JobManager]:

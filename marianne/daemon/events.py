@@ -20,6 +20,18 @@ TICK_AFTER = 1.0
 """Seconds after the last event when its number is said again, so that its loss is noticed."""
 
 
+NOTICED = {
+    "job.started": "job_start",
+    "sheet.started": "sheet_start",
+    "sheet.completed": "sheet_complete",
+    "sheet.failed": "sheet_failed",
+    "job.completed": "job_complete",
+    "job.failed": "job_failed",
+    "job.paused": "job_paused",
+}
+"""Our events and the names that scores call them by."""
+
+
 class Events(Actor):
     """Publishes on ``events.sock``; then, once it is quiet, one ``daemon.tick``."""
 

@@ -82,7 +82,9 @@ class Explaining(Wishes):
         live = self._live.get(job_id)
         running = [other.row for other in self._live.values() if other.actor]
         queued = [other.row for other in self._live.values() if not other.actor]
-        whole = job_reason(status, live.row if live else None, running, queued)
+        accepts = self._context.backpressure.should_accept_job()
+        pressure = None if accepts else self._context.resources.in_words()
+        whole = job_reason(status, live.row if live else None, running, queued, pressure)
         promise.set(
             {
                 "job_id": job_id,
@@ -102,8 +104,12 @@ def job_reason(
     row: JobRow | None,
     running: Sequence[JobRow],
     queued: Sequence[JobRow],
+    pressure: str | None = None,
 ) -> dict[str, Any]:
-    """Why the job as a whole stands where it stands: ``code``, ``text`` and ``data``."""
+    """Why the job as a whole stands where it stands: ``code``, ``text`` and ``data``.
+
+    ``pressure`` is what there is too much of while no job is admitted for it.
+    """
     state, why = status["status"], status["reason"]
     if state in ENDED:
         return _reason("ended", f"it is over: {state}")
@@ -114,9 +120,10 @@ def job_reason(
             return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
         case "cancelling":
             return _reason("cancelling", "it is being cancelled")
-        case "pending" if row is not None:
-            held = row.options.get("held") or {}
-            return _reason("pending", held.get("text") or "it waits for room", **held)
+        case "pending":
+            return _reason("pending", "it waits for room")
+        case "queued" if pressure is not None:
+            return _reason("pressure", f"no job begins under this pressure: {pressure}")
         case "queued":
             before = sum(
                 (other.priority, other.submitted_at) < (row.priority, row.submitted_at)

@@ -11,6 +11,9 @@ from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
+from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.notices import DEGRADED_AFTER
+from marianne.daemon.resources import ResourceSnapshot
 from marianne.run.procfs import start_time
 
 log = get_logger(__name__)
@@ -56,8 +59,13 @@ class HealthChecker(Actor):
         ``memory_mb`` is in MB (2**20 bytes), of the whole tree.
         """
         promise: Promise[dict[str, Any]] = self.promise()
-        self.pipe(self._context.manager.call(JobManager.counts), self.counted, promise)
+        looked = self._context.monitor.call(ResourceMonitor.check_now)
+        self.pipe(looked, self.looked, promise)
         return promise
+
+    def looked(self, outcome: Outcome[ResourceSnapshot], promise: Promise[dict[str, Any]]) -> None:
+        """The monitor took a reading, or is being restarted: then the last one counts."""
+        self.pipe(self._context.manager.call(JobManager.counts), self.counted, promise)
 
     def counted(self, outcome: Outcome[dict[str, int]], promise: Promise[dict[str, Any]]) -> None:
         """The manager answered, or is being restarted: then we are not ready."""
@@ -67,7 +75,8 @@ class HealthChecker(Actor):
         elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
         problem = self._context.storage.words()
-        ready = outcome.ok and accepting and not (stopping or elevated or lost or problem)
+        silent = self._context.undelivered >= DEGRADED_AFTER
+        ready = outcome.ok and accepting and not (stopping or elevated or lost or problem or silent)
         promise.set(
             {
                 "status": "ready" if ready else "not_ready",
@@ -77,7 +86,7 @@ class HealthChecker(Actor):
                 "accepting_work": accepting,
                 "shutting_down": stopping,
                 "failure_rate_elevated": elevated,
-                "notifications_degraded": False,
+                "notifications_degraded": silent,
                 "heart_lost": lost,
                 "storage": problem or "ok",
                 "uptime_seconds": round(time.time() - self._context.started_at, 1),

@@ -121,6 +121,20 @@ class Job(Actor):
         """A waiting sheet's time has come."""
         self._take(self._machine.due(num, time.time()))
 
+    def press(self) -> None:
+        """Pressure: running sheets finish, nothing new starts until :meth:`relieve`."""
+        self._take(self._machine.pause("pressure", time.time()))
+
+    def relieve(self) -> None:
+        """The pressure has ended: a pause for its sake that is not in force yet is taken back."""
+        job = self._machine.job
+        if job.status is JobStatus.PAUSING and job.reason == "pressure":
+            self._take(self._machine.resume(time.time()))
+
+    def end_for_resources(self, num: int) -> None:
+        """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
+        self._worker.tell(Worker.end_sheets, [num], "resource_limit")
+
     def limit_ended(self, nums: Sequence[int]) -> None:
         """A rate limit was lifted: what waits for it need not wait for its time."""
         now = time.time()

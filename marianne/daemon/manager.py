@@ -13,29 +13,37 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from actors import Future, Outcome, Promise
+from actors import ExitReason, Future, Handle, Outcome, Promise
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.admission import Live
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
 from marianne.daemon.explaining import Explaining
 from marianne.daemon.job import Job
+from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
 from marianne.daemon.log import get_logger, set_level
+from marianne.daemon.notices import DEGRADED_AFTER
 from marianne.daemon.parser import Parsed, Parser
+from marianne.daemon.pressing import Pressing
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.daemon.scheduler import GlobalSheetScheduler
-from marianne.state.changes import AddEvent
+from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from marianne.daemon.config import DaemonConfig
+    from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.types import JobRequest
+
+__all__ = ["DaemonJobStatus", "JobManager", "JobMeta"]
 
 log = get_logger(__name__)
 
 
-class JobManager(Chaining, Explaining):
+class JobManager(Chaining, Pressing, Explaining):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -45,6 +53,7 @@ class JobManager(Chaining, Explaining):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._naming: set[str] = set()
+        self._until_the_end: list[Promise[None]] = []
 
     # -- coming in ------------------------------------------------------------------------------
 
@@ -171,11 +180,10 @@ class JobManager(Chaining, Explaining):
 
         Fields that are in use already are the caller's to leave as they are.
         """
+        from marianne.daemon.monitor import ResourceMonitor
+
         self._context.config = new_config
-        limits = new_config.resource_limits
-        resources = self._context.resources
-        resources.max_memory_mb = limits.max_memory_mb
-        resources.max_processes = limits.max_processes
+        self._context.monitor.tell(ResourceMonitor.update_limits, new_config.resource_limits)
         set_level(new_config.log_level)
         self._context.scheduler.tell(
             GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets
@@ -187,13 +195,91 @@ class JobManager(Chaining, Explaining):
         """Admitted jobs."""
         return sum(live.actor for live in self._live.values())
 
+    @property
+    def active_job_count(self) -> int:
+        """Sheets of all jobs that run now, as committed: what fair share is measured by."""
+        return self._reader.running_sheets()
+
+    @property
+    def failure_rate_elevated(self) -> bool:
+        """Whether more than three jobs failed unexpectedly within the last 60 s."""
+        return self._context.failures.elevated(time.monotonic())
+
+    @property
+    def notifications_degraded(self) -> bool:
+        """Whether three notices in a row reached nobody."""
+        return self._context.undelivered >= DEGRADED_AFTER
+
+    @property
+    def shutting_down(self) -> bool:
+        """Whether the conductor was asked to end."""
+        return self._context.stop.mode is not None
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Seconds since this conductor started."""
+        return time.time() - self._context.started_at
+
+    @property
+    def rate_coordinator(self) -> Handle[RateLimitCoordinator]:
+        """The rate limits in force, of all jobs."""
+        return self._context.rates
+
+    @property
+    def scheduler(self) -> Handle[GlobalSheetScheduler]:
+        """Who grants sheets their turn."""
+        return self._context.scheduler
+
+    def update_job_config_metadata(
+        self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
+    ) -> Promise[None]:
+        """Notes another score file or workspace of a job that has no actors; answers on disk."""
+        promise: Promise[None] = self.promise()
+        given = {"config_path": config_path, "workspace": workspace}
+        fields = {name: str(path) for name, path in given.items() if path is not None}
+        live = self._live.get(job_id)
+        if live is not None:
+            for name, value in fields.items():
+                setattr(live.row, name, value)
+        written = self._ask_to_write([UpdateJob(job_id, fields)])
+        self.pipe(written, self.metadata_updated, promise)
+        return promise
+
+    def metadata_updated(self, outcome: Outcome[Any], promise: Promise[None]) -> None:
+        """The other places are on disk."""
+        if outcome.error is not None:
+            promise.fail(outcome.error)
+        else:
+            promise.set(None)
+
+    def shutdown(self, graceful: bool = True) -> None:
+        """Ends the conductor: running sheets finish (``graceful``), or end now and go on later."""
+        self._context.stop.ask("drain" if graceful else "stop")
+
+    def wait_for_shutdown(self) -> Promise[None]:
+        """Answers when this manager ends."""
+        promise: Promise[None] = self.promise()
+        self._until_the_end.append(promise)
+        return promise
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Tells who waits for the end."""
+        for promise in self._until_the_end:
+            promise.set(None)
+        super().on_stop(reason)
+
     def counts(self) -> dict[str, int]:
         """How many jobs are admitted and how many are not over at all."""
         return {"running_jobs": self.running_count, "total_jobs_active": len(self._live)}
 
     def get_daemon_status(self) -> dict[str, Any]:
         """DaemonStatus as a map, with heart_pid, ready, pressure, disk (bytes) and home."""
-        return queries.daemon_status(self._context, self.counts())
+        return {
+            **queries.daemon_status(self._context, self.counts()),
+            "active_sheets": self.active_job_count,
+            "failure_rate_elevated": self.failure_rate_elevated,
+            "notifications_degraded": self.notifications_degraded,
+        }
 
     def cancel_all(self) -> Promise[None]:
         """Cancels every job that is not over; answers when the last one is."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from marianne.daemon import queries
 from marianne.daemon.cause import likely_cause
+from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.wire import sheet_map, timestamp
 from marianne.run.outputs import tail
@@ -85,6 +86,7 @@ def diagnosis(reader: Reader, directory: Path, job_id: str) -> dict[str, Any]:
         "reason": job.reason,
         "workspace": job.workspace,
         "state": queries.summary(reader, job_id),
+        "meta": JobMeta.of(job, new_work=any(a.outcome == "completed" for a in attempts)).to_dict(),
         "cause": why.cause,
         "next": why.next,
         "sheets": sheets,

@@ -36,6 +36,8 @@ class Resources:
         self.max_processes = max_processes
         self.snapshot: ResourceSnapshot | None = None
         self.is_degraded = False
+        self.active_sheets = 0
+        """Sheets that hold a slot; the scheduler's to write."""
 
     def is_accepting_work(self) -> bool:
         """Whether memory and processes are both below 80 % of their limits."""

@@ -227,6 +227,7 @@ class GlobalSheetScheduler(Actor):
         if self._dirty:
             self._dirty = False
             self.dispatch()
+            self._context.resources.active_sheets = self._queue.active
             if self._drained and self._queue.active == 0:
                 for promise in self._drained:
                     promise.set(None)

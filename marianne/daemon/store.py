@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from actors import Actor, ExitReason, Promise, Timer
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
-from marianne.daemon.events import Events
+from marianne.daemon.events import NOTICED, Events
 from marianne.daemon.log import get_logger
 from marianne.state.changes import Change, SetMeta
 from marianne.state.database import Database
@@ -180,7 +180,14 @@ class Store(Actor):
                 waiting.promise.set(result)
         if published:
             self._context.events.tell(Events.publish, published)
+            self._notice([event for event in published if event.event in NOTICED])
         return None
+
+    def _notice(self, events: list[Event]) -> None:
+        from marianne.daemon.notices import Notices
+
+        if events:
+            self._context.notices.tell(Notices.happened, events)
 
     def _fail_others(self, error: StoreError | None) -> None:
         """Fails what its sender can ask again, and keeps the rest."""

@@ -15,6 +15,7 @@ from marianne.daemon.jobs import Jobs
 from marianne.daemon.link import Link
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.notices import Notices
 from marianne.daemon.parser import Parser
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.scheduler import GlobalSheetScheduler
@@ -35,6 +36,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="rates", cls=RateLimitCoordinator, args=given),
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthChecker, args=given),
+        ChildSpec(id="notices", cls=Notices, args=given),
         ChildSpec(id="housekeeper", cls=Housekeeper, args=given),
     ]
 

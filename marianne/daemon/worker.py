@@ -54,6 +54,15 @@ SPACE_PAUSE = 1.0
 """Seconds between tries to start a process while the disk is full."""
 
 
+PROCESS_NAME = "marianne-worker "
+
+
+def job_of(process: Process) -> str | None:
+    """The id of the job that a worker process works for; None for another process."""
+    name = process.name
+    return name.removeprefix(PROCESS_NAME) if name.startswith(PROCESS_NAME) else None
+
+
 class WorkerLost(Exception):  # noqa: N818 - it says what happened
     """The worker process ended by itself or was killed; its job goes on from the checkpoint."""
 
@@ -269,7 +278,9 @@ class Worker(Actor):
             return None
         if job.worker_boot_id != boot_id():
             return None
-        process = self._context.system.processes.adopt(job.worker_pid, job.worker_start_time)
+        process = self._context.system.processes.adopt(
+            job.worker_pid, job.worker_start_time, f"{PROCESS_NAME}{self._job_id}"
+        )
         if process is None:
             self._sweep()
             return None
@@ -293,7 +304,7 @@ class Worker(Actor):
             "fresh": bool(job.options.get("archives")),
         }
         process = self._context.system.processes.start(
-            worker_main, (settings,), f"marianne-worker {self._job_id}", die_with_parent=False
+            worker_main, (settings,), f"{PROCESS_NAME}{self._job_id}", die_with_parent=False
         )
         record = {
             "worker_pid": process.pid,

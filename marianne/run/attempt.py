@@ -48,6 +48,9 @@ OnStarted = Callable[["Attempt", int, float], None]
 OnResult = Callable[["Attempt", AttemptResult], None]
 
 
+TOO_MUCH = "Used alone over twice the memory or processes that all jobs together may use"
+
+
 class Attempt:
     """See the head of this file. ``on_started`` is called when the program runs, or never."""
 
@@ -84,8 +87,14 @@ class Attempt:
         self._guarded(lambda: self._skip_or_run(sheet), clear=True)
 
     def end(self, category: str, grace: float) -> None:
-        """Ends it for us, not for itself: the result is interrupted. Again: hurries."""
+        """Ends it for us, not for itself: the result is interrupted. Again: hurries.
+
+        With the category resource_limit it has failed, and that counts as an attempt.
+        """
         if self.state is State.DONE:
+            return
+        if category == "resource_limit":
+            self._exceeded(category, TOO_MUCH)
             return
         self._cause = (category, "")
         if self._checks is not None:

@@ -24,6 +24,9 @@ def warn_of_inert(score: Common, report: Report) -> None:
             _warn(report, "parallel.budget_partition", "limits hold for the whole job")
     if "check_interval_seconds" in score.stale_detection.model_fields_set:
         _warn(report, "stale_detection.check_interval_seconds", "the idle limit is exact")
+    for notice in score.notifications:
+        if notice.type in ("slack", "webhook", "email"):
+            _warn(report, f"notifications.{notice.type}", "use 'command', which gets JSON on stdin")
     if isinstance(score, ReferenceScore):
         _warn_of_reference(score, report)
     _check_backend(score, report)

@@ -201,7 +201,7 @@ class Concert(Section):
 class Notification(Section):
     """Where and of what a person is told."""
 
-    type: Literal["desktop", "slack", "webhook", "email"]
+    type: Literal["command", "desktop", "slack", "webhook", "email"]
     on_events: list[
         Literal[
             "job_start",
@@ -217,10 +217,14 @@ class Notification(Section):
 
     @model_validator(mode="after")
     def _has_target(self) -> Notification:
-        needs = {"webhook": ("url", "url_env"), "slack": ("webhook_url", "webhook_url_env")}
+        needs = {
+            "command": ("command",),
+            "webhook": ("url", "url_env"),
+            "slack": ("webhook_url", "webhook_url_env"),
+        }
         keys = needs.get(self.type)
         if keys and not any(key in self.config for key in keys):
-            raise ValueError(f"{self.type} needs config.{keys[0]} or config.{keys[1]}")
+            raise ValueError(f"{self.type} needs {' or '.join(f'config.{key}' for key in keys)}")
         return self
 
 

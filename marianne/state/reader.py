@@ -114,6 +114,11 @@ class Reader:
         found = self._all("SELECT status, count(*) FROM jobs GROUP BY status")
         return {JobStatus(status): number for status, number in found}
 
+    def running_sheets(self) -> int:
+        """How many sheets of all jobs run."""
+        found = self._one("SELECT coalesce(sum(running), 0) FROM jobs")
+        return int(found[0]) if found else 0
+
     def resolve(self, prefix: str) -> str:
         """The id that is ``prefix`` or, if none is, the only one that begins with it.
 

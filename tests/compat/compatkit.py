@@ -32,6 +32,11 @@ print(json.dumps({"answer": " ".join(said) or "done", "model": model, "usage": u
 sys.exit(code)
 """
 
+OUTPUT = (
+    "{format: json, result_path: answer, input_tokens_path: usage.input, "
+    "output_tokens_path: usage.output, cost_path: usage.cost}"
+)
+
 
 def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """The condition's first true value; fails when it does not come in time."""
@@ -57,8 +62,13 @@ class Score:
         self.path.write_text(textwrap.dedent(text))
         return self.path
 
-    def agent(self, name: str, extra: str = "", executable: str | None = None) -> None:
-        """An instrument of the score's directory that plays as AGENT says."""
+    def agent(
+        self, name: str, extra: str = "", executable: str | None = None, *, structured: bool = True
+    ) -> None:
+        """An instrument of the score's directory that plays as AGENT says.
+
+        ``structured`` False: what it prints is taken as it is.
+        """
         folder = self.place / ".marianne" / "instruments"
         folder.mkdir(parents=True, exist_ok=True)
         program = self.place / "agent.py"
@@ -67,8 +77,7 @@ class Score:
         (folder / f"{name}.yaml").write_text(
             f"name: {name}\n"
             f"cli:\n  command: {{executable: {executable or program}, model_flag: --model}}\n"
-            "  output: {format: json, result_path: answer, input_tokens_path: usage.input, "
-            "output_tokens_path: usage.output, cost_path: usage.cost}\n"
+            f"  output: {OUTPUT if structured else '{format: text}'}\n"
             "  errors: {rate_limit_patterns: ['rate limit', 'quota'],"
             " auth_error_patterns: ['no login']}\n" + extra
         )

@@ -130,7 +130,7 @@ def own(tmp_path: Path) -> Iterator[Home]:
 def _held_up(own: Home, tmp_path: Path, name: str, text: str) -> tuple[Score, Any]:
     """Plays a score up to the sheet that waits for the file ``go``, over a stop and a start."""
     score = Score(own, tmp_path, name)
-    score.agent("first", executable="no-such-program-x")
+    score.agent("first", executable="no-such-program-x", structured=False)
     score.agent("second")
     score.submit(text)
     until((score.workspace / "waiting").exists)
@@ -183,8 +183,8 @@ def test_a_skip_condition_knows_after_a_restart_what_was_skipped(own: Home, tmp_
         name: x
         sheets:
           - {name: a, run: "false", skip_when_command: {command: "true"}}
-          - {name: b, run: 'touch waiting; while [ ! -e go ]; do sleep 0.05; done'}
-          - {name: c, needs: [a, b], run: "false", skip_when: "sheets[1].status == 'skipped'"}
+          - {name: b, needs: [a], run: 'touch waiting; while [ ! -e go ]; do sleep 0.05; done'}
+          - {name: c, needs: [b], run: "false", skip_when: "sheets[1].status == 'skipped'"}
         """,
     )
     assert [sheet["status"] for sheet in found["sheets"]] == ["skipped", "completed", "skipped"]

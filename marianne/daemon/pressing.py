@@ -1,0 +1,61 @@
+"""What pressure does to jobs: one is paused at the hard limit, none begins, and all go on after it.
+
+Part of the job manager. A job that is paused with the reason ``pressure`` is a row like any paused
+job; a restart finds it by that reason and lets it go on when there is room.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from actors import Outcome
+from marianne.daemon.job import Job
+from marianne.daemon.log import get_logger
+from marianne.daemon.wishes import Wishes
+from marianne.state.changes import AddEvent, Change, UpdateJob
+from marianne.state.models import JobStatus
+
+log = get_logger(__name__)
+
+REASON = "pressure"
+
+
+class Pressing(Wishes):
+    """The monitor's wishes."""
+
+    def pause_for_pressure(self, job_id: str) -> None:
+        """This job uses most: its running sheets finish, nothing of it starts for now."""
+        live = self._live.get(job_id)
+        if live is not None and live.actor:
+            self._context.job(job_id).tell(Job.press)
+
+    def pressure_fell(self) -> None:
+        """The level fell: what it held back may go on."""
+        self._admit()
+
+    def _admit(self) -> None:
+        # Everything that ends a wait comes through here: a start, a job's end, a level that fell.
+        if self._context.resources.is_accepting_work():
+            self._let_go_on()
+        if self._context.backpressure.should_accept_job():
+            super()._admit()
+
+    def _let_go_on(self) -> None:
+        for job_id, live in self._live.items():
+            if live.actor:
+                self._context.job(job_id).tell(Job.relieve)
+            elif live.row.status is JobStatus.PAUSED and live.row.reason == REASON:
+                live.row.status, live.row.reason = JobStatus.QUEUED, None
+                changes: list[Change] = [
+                    UpdateJob(job_id, {"status": JobStatus.QUEUED, "reason": None}),
+                    AddEvent(job_id, None, "job.resumed", {"reason": REASON}, time.time()),
+                ]
+                self.pipe(self._write(changes), self.goes_on, job_id)
+
+    def goes_on(self, outcome: Outcome[Any], job_id: str) -> None:
+        """That a job goes on is on disk."""
+        if outcome.error is not None:
+            raise outcome.error
+        log.info("goes_on_after_pressure", job_id=job_id)
+        self._admit()

@@ -1,0 +1,76 @@
+"""People are told of their jobs: no notice is lost, and what reaches nobody is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+from e2e_marianne import Marianne, until
+
+SHEET = "sheets:\n  - {name: a, run: 'exit 3'}\n"
+
+
+def _notify(command: str, *events: str) -> str:
+    config = json.dumps({"command": command})
+    return (
+        f"notifications: [{{type: command, on_events: [{', '.join(events)}], config: {config}}}]\n"
+    )
+
+
+def _told(marianne: Marianne) -> list[dict[str, Any]]:
+    path = marianne.place / "told"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_command_gets_each_event_as_json_on_its_standard_input(marianne: Marianne) -> None:
+    told = marianne.place / "told"
+    text = SHEET + _notify(f"cat >> {told}", "job_start", "sheet_failed", "job_failed")
+    marianne("run", marianne.score("bad", text), "--wait", code=1)
+    until(lambda: len(_told(marianne)) == 3)
+    by_event = {body["event"]: body for body in _told(marianne)}
+    assert set(by_event) == {"job_start", "sheet_failed", "job_failed"}
+    assert by_event["sheet_failed"]["sheet_num"] == 1
+    assert by_event["sheet_failed"]["data"]["exit_code"] == 3
+    assert by_event["job_failed"]["job_id"] == "bad"
+    assert by_event["job_failed"]["workspace"] == str(marianne.place / "bad")
+
+
+def test_a_notice_that_fails_is_tried_again(marianne: Marianne) -> None:
+    told = marianne.place / "told"
+    command = f"echo x >> {told}.tries; test $(wc -l < {told}.tries) -ge 2 && cat >> {told}"
+    marianne("run", marianne.score("bad", SHEET + _notify(command, "job_failed")), "--wait", code=1)
+    until(lambda: len(_told(marianne)) == 1)
+
+
+def test_three_that_nobody_gets_make_the_conductor_not_ready_until_one_is_got(
+    marianne: Marianne,
+) -> None:
+    told = marianne.place / "told"
+    text = SHEET + _notify(f"cat >> {told}; test -e {told}.works", "job_failed")
+    secret = text.replace("cat >>", "true sk-abcdefghijklmnopqrstuv; cat >>")
+    for name in ("one", "two", "three"):
+        marianne("run", marianne.score(name, secret), "--wait", code=1)
+    until(lambda: marianne("ready", "--json", code=None).json["status"] != "ready", 30.0)
+    assert marianne("ready", "--json", code=None).json["notifications_degraded"]
+    log = (marianne.home / "logs" / "conductor.log").read_text()
+    assert "notice_not_delivered" in log
+    assert "sk-abc" not in log
+    (marianne.place / "told.works").touch()
+    marianne("run", marianne.score("four", text), "--wait", code=1)
+    until(lambda: marianne("ready", "--json", code=None).json["status"] == "ready")
+
+
+def test_what_happens_at_the_conductors_death_is_told_by_the_next(marianne: Marianne) -> None:
+    told = marianne.place / "told"
+    gate = marianne.place / "go"
+    command = f"until test -e {gate}; do sleep 0.02; done; cat >> {told}"
+    path = marianne.score("bad", SHEET + _notify(command, "job_failed"))
+    marianne("run", path, "--wait", code=1)
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    gate.touch()
+    until(lambda: _told(marianne))
+    assert [body["event"] for body in _told(marianne)] == ["job_failed"]

@@ -1,0 +1,93 @@
+"""Too much at once: the culprit pays, the innocent goes on, and all ends by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from e2e_marianne import Marianne, until
+
+CONFIG = """monitor_interval_seconds: 5
+resource_limits: {{max_processes: {processes}, max_memory_mb: {memory}}}
+"""
+
+FORKS = """sheets:
+  - name: many
+    run: |
+      for i in $(seq {n}); do sleep 1000 & done
+      until test -e go; do sleep 0.05; done
+      kill $(jobs -p)
+  - {{name: after, needs: [many], run: 'true'}}
+"""
+
+STEPS = """sheets:
+  - {name: one, run: 'until test -e go; do sleep 0.05; done'}
+  - {name: two, needs: [one], run: 'true'}
+"""
+
+
+def conductor(marianne: Marianne, *, processes: int = 1000, memory: int = 8192) -> None:
+    marianne.home.mkdir(mode=0o700)
+    text = CONFIG.format(processes=processes, memory=memory)
+    (marianne.home / "conductor.yaml").write_text(text)
+    marianne("start")
+
+
+def let_go(place: Path, job: str) -> None:
+    (place / job / "go").touch()
+
+
+def test_forks_over_the_limit_stop_admission_and_all_goes_on_afterwards(marianne: Marianne) -> None:
+    conductor(marianne, processes=30)
+    innocent = marianne.submit("innocent", STEPS)
+    until(lambda: marianne.sheet(innocent, 1)["status"] == "running")
+    forks = marianne.submit("forks", FORKS.format(n=40))
+    until(lambda: not marianne("ready", "--json", code=None).json["accepting_work"])
+    ready = marianne("ready", "--json", code=1).json
+    assert ready["status"] == "not_ready"
+    assert ready["child_processes"] > 40
+    refused = marianne("run", marianne.score("late", STEPS), code=75)
+    assert "pressure" in refused.err
+    let_go(marianne.place, innocent)
+    until(lambda: marianne.sheet(innocent, 1)["status"] == "completed")
+    until(lambda: marianne.status(forks)["status"] == "pausing")
+    assert marianne.status(forks)["reason"] == "pressure"
+    assert marianne.status(innocent)["status"] == "running"
+    waits = marianne("explain", innocent, "two", "--json").json["sheets"][0]
+    assert (waits["code"], waits["data"]["level"]) == ("pressure", "critical")
+    let_go(marianne.place, forks)
+    for job in (innocent, forks):
+        assert marianne.wait(job)["status"] == "completed"
+    assert [sheet["attempt"] for sheet in marianne.status(forks)["sheets"]] == [1, 1]
+    marianne("ready")
+    late = marianne.submit("late", STEPS)
+    until(lambda: marianne.sheet(late, 1)["status"] == "running")
+    let_go(marianne.place, late)
+    assert marianne.wait(late)["status"] == "completed"
+
+
+def test_a_sheet_that_alone_uses_twice_the_limit_is_ended_and_that_is_an_attempt(
+    marianne: Marianne,
+) -> None:
+    conductor(marianne, processes=30)
+    innocent = marianne.submit("innocent", STEPS)
+    until(lambda: marianne.sheet(innocent, 1)["status"] == "running")
+    forks = marianne.submit("forks", FORKS.format(n=70))
+    status = marianne.wait(forks, code=1)
+    assert status["sheets"][0]["error"]["category"] == "resource_limit"
+    assert [sheet["attempt"] for sheet in status["sheets"]] == [1, 0]
+    let_go(marianne.place, innocent)
+    assert marianne.wait(innocent)["status"] == "completed"
+
+
+@pytest.mark.parametrize("way", ["restart", "monitor"])
+def test_a_job_paused_for_pressure_goes_on_over_a_restart(marianne: Marianne, way: str) -> None:
+    conductor(marianne, processes=30)
+    forks = marianne.submit("forks", FORKS.format(n=40))
+    until(lambda: marianne.status(forks)["status"] == "pausing")
+    if way == "restart":
+        marianne("restart")
+    else:
+        marianne.crash("monitor")
+    let_go(marianne.place, forks)
+    assert marianne.wait(forks)["status"] == "completed"

@@ -1,0 +1,116 @@
+"""The conductor's package says exactly the documented names, and costs nothing until asked."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from marianne import daemon
+
+DOCUMENTED = [
+    "BackpressureController",
+    "PressureLevel",
+    "DaemonConfig",
+    "HealthChecker",
+    "JobService",
+    "JobManager",
+    "JobMeta",
+    "ResourceMonitor",
+    "ResourceSnapshot",
+    "ConsoleOutput",
+    "NullOutput",
+    "OutputProtocol",
+    "StructuredOutput",
+    "ProcessGroupManager",
+    "DaemonProcess",
+    "GlobalSheetScheduler",
+    "SchedulerStats",
+    "SheetEntry",
+    "SheetInfo",
+    "DaemonStatus",
+    "JobRequest",
+    "JobResponse",
+]
+
+# Documented members of what this package's judgement is made of: name, parameters in order.
+MEMBERS = {
+    "BackpressureController": {
+        "current_level": [],
+        "can_start_sheet": [],
+        "should_accept_job": [],
+        "rejection_reason": [],
+        "estimate_job_resource_needs": ["job_config_hash"],
+    },
+    "GlobalSheetScheduler": {
+        "set_rate_limiter": ["rate_limiter"],
+        "set_backpressure": ["backpressure"],
+        "register_job": ["job_id", "sheets", "dependencies"],
+        "deregister_job": ["job_id"],
+        "next_sheet": [],
+        "mark_complete": ["job_id", "sheet_num", "success"],
+        "get_stats": [],
+        "active_count": None,
+        "queued_count": None,
+    },
+    "HealthChecker": {"liveness": [], "readiness": []},
+    "ResourceMonitor": {
+        "check_now": [],
+        "seconds_since_last_check": None,
+        "is_accepting_work": [],
+        "max_memory_mb": None,
+        "current_memory_mb": [],
+        "is_degraded": None,
+        "update_limits": ["new_limits"],
+        "set_manager": ["manager"],
+    },
+}
+
+
+def test_all_names_are_the_documented_ones() -> None:
+    assert sorted(DOCUMENTED) == daemon.__all__ == sorted(daemon.__all__)
+    assert len(daemon.__all__) == 22
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_each_name_is_found_with_a_docstring(name: str) -> None:
+    if find_spec(f"marianne.daemon.{daemon._MODULES[name]}") is None:
+        pytest.skip("its module has not landed")
+    assert inspect.getdoc(getattr(daemon, name))
+
+
+@pytest.mark.parametrize(
+    ("owner", "member"), [(owner, member) for owner, named in MEMBERS.items() for member in named]
+)
+def test_each_member_has_its_parameters_and_a_docstring(owner: str, member: str) -> None:
+    found = inspect.getattr_static(getattr(daemon, owner), member)
+    assert inspect.getdoc(found)
+    wanted = MEMBERS[owner][member]
+    if wanted is None:
+        assert isinstance(found, property)
+    else:
+        positional = [
+            name
+            for name, parameter in inspect.signature(found).parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "self"
+        ]
+        assert positional == wanted
+
+
+def test_another_name_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        importlib.import_module("marianne.daemon").Nothing  # noqa: B018
+
+
+def test_the_package_alone_imports_nothing_of_the_conductor() -> None:
+    seen = subprocess.run(
+        [sys.executable, "-c", "import marianne.daemon, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert not {"actors", "pydantic", "zmq", "structlog"} & set(seen)

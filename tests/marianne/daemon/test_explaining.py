@@ -1,0 +1,68 @@
+"""Each state of a job has its reason, in words and as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from marianne.daemon.explaining import job_reason, sheet_reason
+from marianne.state.models import JobRow, JobStatus
+
+
+def row(job_id: str, status: JobStatus = JobStatus.QUEUED, *, priority: int = 5) -> JobRow:
+    return JobRow(job_id, job_id, status, "/w", 1.0, 3, priority=priority)
+
+
+def job(status: str, reason: str | None = None) -> dict[str, Any]:
+    return {"status": status, "reason": reason, "progress": {"running": 2, "pending": 1}}
+
+
+def sheet(status: str, **error: str) -> dict[str, Any]:
+    top = {"num": 1, "name": "a", "status": status, "instrument": "busy", "due_at": "soon"}
+    return {**top, "error": error or None}
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_a_job_that_is_over_says_how_it_ended(status: str) -> None:
+    assert job_reason(job(status), None, [], [])["text"] == f"it is over: {status}"
+
+
+@pytest.mark.parametrize("reason", ["person", "pressure", "crashes", "cost"])
+def test_a_paused_job_says_who_paused_it_and_what_lets_it_go_on(reason: str) -> None:
+    told = job_reason(job("paused", reason), None, [], [])
+    assert told["data"] == {"reason": reason}
+    assert "itself" in told["text"] or "resume" in told["text"]
+
+
+def test_a_queued_job_counts_those_before_it() -> None:
+    mine = row("mine")
+    told = job_reason(job("queued"), mine, [row("r")], [row("first", priority=1), mine])
+    assert (told["code"], told["data"]) == ("job_limit", {"running": 1, "before": 1})
+
+
+def test_a_queued_job_names_the_pressure_that_holds_it() -> None:
+    told = job_reason(job("queued"), row("mine"), [], [], "9 of 8 MB of memory")
+    assert told["code"] == "pressure"
+    assert "9 of 8 MB" in told["text"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "code"),
+    [
+        (sheet("running"), "running"),
+        (sheet("completed"), "ended"),
+        (sheet("failed", message="exit code 1"), "ended"),
+        (sheet("waiting", category="rate_limit"), "rate_limited"),
+        (sheet("waiting", category="exit"), "retry_delay"),
+        (sheet("ready"), "starting"),
+    ],
+)
+def test_a_sheet_of_a_running_job(shown: dict[str, Any], code: str) -> None:
+    assert sheet_reason(shown, "running", {"text": ""}, None)["code"] == code
+
+
+def test_a_sheet_of_a_job_that_does_not_run_has_the_reason_of_its_job() -> None:
+    told = sheet_reason(sheet("pending"), "paused", {"text": "it is paused"}, None)
+    assert told["code"] == "job_paused"
+    assert "it is paused" in told["text"]

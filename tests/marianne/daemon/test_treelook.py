@@ -1,0 +1,69 @@
+"""One look through /proc: whose memory, how many processes, and how long it takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from marianne.daemon.treelook import look, pss_mb, sheets_below
+
+SHEET = {**os.environ, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "3"}
+
+
+@pytest.fixture
+def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_what_stands_below_a_worker_is_counted_as_its_sheets(
+    sleepers: list[subprocess.Popen[bytes]],
+) -> None:
+    before = look([os.getpid()], [])
+    sleepers += [subprocess.Popen(["sleep", "60"], env=SHEET) for _ in range(3)]
+    found = look([os.getpid()], [os.getpid()])
+    assert found.workers[os.getpid()].processes >= 3
+    assert found.total.processes == before.total.processes + 3
+    assert found.total.memory_mb > 3
+    assert sheets_below(os.getpid())["j", 3].processes == 3
+
+
+def test_our_own_memory_counts_shared_pages_once() -> None:
+    share = pss_mb(os.getpid())
+    assert share is not None
+    assert share > 1
+
+
+def test_a_process_that_is_gone_has_no_share() -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    assert pss_mb(process.pid) is None
+
+
+def test_a_zombie_is_named_and_uses_nothing(sleepers: list[subprocess.Popen[bytes]]) -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert process.pid in look([os.getpid()], []).zombies
+    process.wait()
+
+
+@pytest.mark.slow
+def test_a_look_at_a_hundred_sheets_takes_under_20_ms(
+    sleepers: list[subprocess.Popen[bytes]],
+) -> None:
+    sleepers += [subprocess.Popen(["sleep", "60"]) for _ in range(100)]
+
+    def seconds() -> float:
+        # The thread's own time: what others do on this machine is not what a look costs.
+        began = time.thread_time()
+        look([os.getpid()], [os.getpid()])
+        return time.thread_time() - began
+
+    assert min(seconds() for _ in range(10)) < 0.020
