@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
+import msgpack
 from crash_clients import Ledger
 from crash_power import missing
 
@@ -23,7 +24,11 @@ class Witness:
         self._told: dict[tuple[str, int], int] = {}
         self._seq = 0
         self._last: dict[str, int] = {}
+        self._started: set[tuple[str, int, int]] = set()
         self.events: Counter[str] = Counter()
+        self.reused: set[tuple[str, int, int]] = set()
+        """Attempts that began, were lost with worker and conductor before the start was on disk,
+        and whose number was given again: what is on disk knows one of them."""
 
     def look(self) -> list[str]:
         """Everything that is wrong at this moment; the database is of one instant."""
@@ -66,11 +71,11 @@ class Witness:
     def _events(self, connection: sqlite3.Connection) -> list[str]:
         wrong = []
         rows = connection.execute(
-            "SELECT seq, prev, job_id, sheet, event FROM events LEFT JOIN ids ON key = job "
+            "SELECT seq, prev, job_id, sheet, event, data FROM events LEFT JOIN ids ON key = job "
             "WHERE seq > ? ORDER BY seq",
             (self._seq,),
         )
-        for seq, prev, job_id, sheet, event in rows:
+        for seq, prev, job_id, sheet, event, data in rows:
             if seq != self._seq + 1:
                 wrong.append(f"event {self._seq} is followed by {seq}")
             self._seq = seq
@@ -80,6 +85,11 @@ class Witness:
             if prev != self._last.get(job_id, 0):
                 wrong.append(f"event {seq} of {job_id} names {prev} as the one before it")
             self._last[job_id] = seq
+            if event == "sheet.started":
+                attempt = (job_id, sheet, msgpack.unpackb(data)["attempt"])
+                if attempt in self._started:
+                    wrong.append(f"attempt {attempt} was told as started twice")
+                self._started.add(attempt)
             if event == "sheet.completed":
                 self._told[job_id, sheet] = self._told.get((job_id, sheet), 0) + 1
                 if self._told[job_id, sheet] > 1:
@@ -121,8 +131,10 @@ class Witness:
                 elif word == "end":
                     ended.add(num)
                 else:
-                    if attempt <= newest.get(num, 0):
-                        wrong.append(f"{job_id}: attempt {attempt} of sheet {num} ran twice")
+                    if attempt == newest.get(num, 0):
+                        self.reused.add((job_id, num, attempt))
+                    elif attempt < newest.get(num, 0):
+                        wrong.append(f"{job_id}: attempt {attempt} of sheet {num} ran too late")
                     newest[num] = attempt
                     early = [need for need in score.needs[num] if need not in ended]
                     if early:
