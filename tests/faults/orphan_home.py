@@ -209,7 +209,13 @@ class Home:
 
 
 def kill(*victims: int) -> None:
-    """SIGKILL to all of them at once: none of them acts after the first has died."""
+    """SIGKILL to all of them at once: none of them acts after the first has died.
+
+    Returns when they are dead: one that is still dying holds the lock of its home.
+    """
+    started = [field(pid, 22) for pid in victims]
     for signum in (signal.SIGSTOP, signal.SIGKILL):
         for pid in victims:
             os.kill(pid, signum)
+    for pid, start in zip(victims, started, strict=True):
+        wait_for(lambda pid=pid, start=start: field(pid, 22) != start)
