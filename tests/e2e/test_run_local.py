@@ -49,8 +49,8 @@ def test_every_kind_of_ending_is_the_same_as_through_the_conductor(marianne: Mar
     assert ran == ["a\n", "a\n"]
 
 
-@pytest.mark.timeout(240)  # one of them builds a package twice
-@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.yaml")))
+# Without build-package, which makes two virtual environments each time: a minute on a busy machine.
+@pytest.mark.parametrize("name", ["hello.yaml", "movements.yaml", "sales-reports.yaml"])
 def test_an_example_gives_the_same_as_through_the_conductor(marianne: Marianne, name: str) -> None:
     shutil.copytree(EXAMPLES, marianne.place / "examples")
     _both(marianne, marianne.place / "examples" / name)
