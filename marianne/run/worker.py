@@ -95,6 +95,11 @@ class JobWorker:
         self._link.bye()
 
     @property
+    def loop(self) -> Loop:
+        """What the worker waits with, for timers of whoever runs it in his own process."""
+        return self._loop
+
+    @property
     def heard(self) -> bool:
         """Whether there is a conductor to hear our last words."""
         return self._link.conductor_alive

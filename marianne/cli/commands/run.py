@@ -35,6 +35,7 @@ from marianne.cli.variables import parse_variables, var_option
 @click.option("--fresh", is_flag=True, help="Archive the workspace first.")
 @click.option("--start-sheet", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N.")
 @click.option("--dry-run", is_flag=True, help="Show the sheets and their prompts; run nothing.")
+@click.option("--local", is_flag=True, help="Run it in this process, without a conductor.")
 @click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
 @json_option
 @click.pass_obj
@@ -51,6 +52,7 @@ def command(
     fresh: bool,
     start_sheet: int | None,
     dry_run: bool,
+    local: bool,
     no_start: bool,
     as_json: bool,
 ) -> int:
@@ -75,6 +77,8 @@ def command(
         "self_healing_auto_confirm": False,
         "chain_depth": None,
     }
+    if local and not dry_run:
+        return _run_local(session, params, as_json)
     response = submit(session, params, may_start=not no_start)
     if response["status"] not in ("accepted", "pending"):
         raise CliError("conflict", response.get("message") or "the job was not accepted")
@@ -91,6 +95,18 @@ def command(
                 note(f"follow it with: marianne wait {job_id} --follow")
         return OK
     return _to_the_end(session, response, follow_it, until, as_json)
+
+
+def _run_local(session: Session, params: dict[str, Any], as_json: bool) -> int:
+    """In this process; hooks and notices are a conductor's business."""
+    from marianne.cli.local import run_local
+
+    if params["fresh"] or params["start_sheet"] is not None:
+        raise CliError("usage", "--fresh and --start-sheet need a conductor, not --local")
+    status, code = run_local(params, str(session.home.instruments), quiet=as_json)
+    if as_json:
+        print_json(status)
+    return code
 
 
 def _to_the_end(
