@@ -171,9 +171,7 @@ def test_stop_asks_for_the_way_that_was_named(
     marianne, conductor, monkeypatch, argv, mode, seconds
 ) -> None:
     conductor.answers["daemon.shutdown"] = {"stopping": True}
-    monkeypatch.setattr(
-        "marianne.cli.leaving._await_exit", lambda _pid, _until: conductor.leave()
-    )
+    monkeypatch.setattr("marianne.cli.leaving._await_exit", lambda _pid, _until: conductor.leave())
     assert marianne("stop", *argv).code == 0
     assert conductor.params("daemon.shutdown") == {"mode": mode, "drain_seconds": seconds}
 
