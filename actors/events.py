@@ -62,23 +62,22 @@ class Events:
         self, kind: EventKind, name: str, incarnation: int = 0, detail: str = "", error: str = ""
     ) -> None:
         """Counts an event and tells it to those who listen."""
-        self.emit(kind, lambda: SystemEvent(kind, name, incarnation, detail, error))
+        with self._lock:
+            self.counts[kind] += 1
+        if self._listeners:
+            self._send(SystemEvent(kind, name, incarnation, detail, error))
 
     def failed(
         self, kind: EventKind, name: str, reason: ExitReason, incarnation: int = 0, detail: str = ""
     ) -> None:
         """The same for a failure, with its text and its stack."""
-        self.emit(
-            kind,
-            lambda: SystemEvent(kind, name, incarnation, detail, str(reason), reason.traceback),
-        )
-
-    def emit(self, kind: EventKind, make: Callable[[], SystemEvent]) -> None:
         with self._lock:
             self.counts[kind] += 1
-        if not self._listeners:
-            return
-        event = make()
+        if self._listeners:  # or nobody reads the texts
+            text, stack = str(reason), reason.traceback
+            self._send(SystemEvent(kind, name, incarnation, detail, text, stack))
+
+    def _send(self, event: SystemEvent) -> None:
         for listener in self._listeners:
             try:
                 listener(event)

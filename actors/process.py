@@ -48,9 +48,7 @@ class Process:
         with self._lock:
             if self.pidfd < 0:
                 return False
-            poll = select.poll()
-            poll.register(self.pidfd, select.POLLIN)
-            return not poll.poll(0)
+            return not has_ended(self.pidfd)
 
     def signal(self, number: int) -> bool:
         """Sends a signal; False if the process has ended. Never reaches a later user of its pid."""
@@ -110,3 +108,10 @@ def open_pidfd(pid: int, start_time: int | None = None) -> tuple[int, int] | Non
         os.close(pidfd)
         return None
     return pidfd, found
+
+
+def has_ended(pidfd: int) -> bool:
+    """Whether the process behind a pidfd has ended, also when nobody has reaped it yet."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))

@@ -14,7 +14,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from actors import forkserver, process_child
-from actors.process import Process, ProcessExit, open_pidfd, start_time_of
+from actors.process import Process, ProcessExit, has_ended, open_pidfd, start_time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,9 +85,16 @@ class Processes:
         return process
 
     def adopt(self, pid: int, start_time: int, name: str = "adopted") -> Process | None:
-        """Watches a process that somebody else started; None if it is not there any more."""
+        """Watches a process that somebody else started; None if it is not there any more.
+
+        A zombie is not there: whoever should reap it may take long (pidfd_open(2): the descriptor
+        is readable once the process has ended, reaped or not).
+        """
         opened = open_pidfd(pid, start_time)
         if opened is None:
+            return None
+        if has_ended(opened[0]):
+            os.close(opened[0])
             return None
         process = Process(self._runtime, pid, start_time, opened[0], name)
         self._begin(process)

@@ -51,20 +51,6 @@ class _Unawaited(threading.Event):
         return True
 
 
-class _Thread(threading.Thread):
-    """A thread whose `start` returns at once: every actor acknowledges its start anyway.
-
-    Waiting twice costs a fifth of a restart. If a future Python names the event differently,
-    `start` waits as ever.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        started: Any = vars(self).get("_started")
-        if started is not None:
-            started.__class__ = _Unawaited  # a new event would cost as much as it saves
-
-
 class RealRuntime:
     """The machine's own clock, threads and locks."""
 
@@ -75,4 +61,11 @@ class RealRuntime:
     @staticmethod
     def start_thread(target: Callable[[], None], name: str) -> None:
         # Daemon, because Python joins other threads at exit, and a stuck actor cannot be joined.
-        _Thread(target=target, name=name, daemon=True).start()
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        # Its start need not be waited for: every actor acknowledges its start anyway, and waiting
+        # twice costs a fifth of a restart. (A new event would cost as much as it saves.) If a
+        # future Python names the event differently, `start` waits as ever.
+        started: Any = thread.__dict__.get("_started")
+        if started is not None:
+            started.__class__ = _Unawaited
+        thread.start()

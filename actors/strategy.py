@@ -153,8 +153,9 @@ class StaticChildren:
             yield Exit(gave_up(reason))
             return
         group = self._group(child)
-        yield from self._stop_all(group)
-        group = [member for member in group if member.spec.id in self.children]
+        if len(group) > 1:
+            yield from self._stop_all(group)
+            group = [member for member in group if member.spec.id in self.children]
         error = yield from self._start_all(group, now, restart=True)
         if error is not None:
             failing, why = error
@@ -164,9 +165,9 @@ class StaticChildren:
 
     def _group(self, child: Child) -> list[Child]:
         """Who is restarted with `child`, in start order."""
-        members = list(self.children.values())
         if self._strategy == "one_for_one":
             return [child]
+        members = list(self.children.values())
         if self._strategy == "rest_for_one":
             return members[members.index(child) :]
         return members

@@ -1,18 +1,21 @@
 """`actors` beside plain pykka: ask, tell, crash to restarted, memory, stopping many children.
 
-The two are measured in turns of short rounds, and the median of the rounds' ratios counts: the
-handing over of the interpreter lock between two threads has two speeds, which change by the minute.
+The two are measured in turns of short rounds, and the median of the rounds' ratios counts. The
+rows of two threads that answer each other are measured on one core: over two, the kernel places
+each pair of threads anew, near or far, and the ratio is that of their places (16 and 80 us).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pykka
 from table import Row
@@ -45,6 +48,17 @@ def timed(work: Callable[[], None]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """This thread and those that it starts meanwhile stay on one core (sched_setaffinity(2))."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def in_turns(
@@ -230,11 +244,8 @@ def stop_many(system: System) -> Row:
 def measure() -> list[Row]:
     """All rows."""
     system = System("bench")
-    rows = [
-        *ask_and_tell(system),
-        crash_to_restarted(system),
-        memory(),
-        stop_many(system),
-    ]
+    with one_core():
+        rows = [*ask_and_tell(system), crash_to_restarted(system)]
+    rows += [memory(), stop_many(system)]
     system.shutdown()
     return rows

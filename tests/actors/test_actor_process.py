@@ -107,6 +107,18 @@ def test_a_process_is_adopted_by_pid_and_start_time(processes: Processes) -> Non
         child.returncode = -9  # the watcher has reaped it
 
 
+def test_a_process_that_nobody_has_reaped_yet_is_not_adopted(processes: Processes) -> None:
+    child = subprocess.Popen(["true"])
+    try:
+        # WNOWAIT: it has ended, and stays a zombie.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        start_time = start_time_of(child.pid)
+        assert start_time is not None
+        assert processes.adopt(child.pid, start_time) is None
+    finally:
+        child.wait()
+
+
 def test_a_stranger_with_the_same_pid_is_not_adopted(processes: Processes) -> None:
     assert processes.adopt(os.getpid(), 1) is None
 
