@@ -86,6 +86,7 @@ def test_a_conductor_gets_no_mark_of_a_sheet(standin: Home, monkeypatch) -> None
     for name in ("MARIANNE_JOB_ID", "MARIANNE_SHEET", "MARIANNE_OWNER", "MARIANNE_ATTEMPT"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("MARIANNE_LOG_LEVEL", "debug")
+    monkeypatch.delenv("MARIANNE_TEST_JOBS", raising=False)
     launch.start(standin, wait=20)
     with Client(standin.conductor_sock) as client:
         environment = client.request("test.environment")
