@@ -178,6 +178,12 @@ class Home:
             raise HomeError(f"a conductor is starting in {self.path}; try again in a moment")
         return pids[0]
 
+    def dying(self) -> bool:
+        """Whether everyone that the lock's file names is gone or at the end: it is soon free."""
+        from marianne.run.procfs import ending
+
+        return all(map(ending, self._pids()))
+
     def heart(self) -> int | None:
         """The pid of the conductor's heart by the lock; None when nobody holds it or none."""
         pids = self._pids() if self.running() else []

@@ -11,6 +11,7 @@ from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.storage import refused
 from marianne.state.errors import (
     AmbiguousJob,
+    DatabaseCorrupt,
     DuplicateRequest,
     NoSuchJob,
     StoreError,
@@ -63,6 +64,10 @@ def error_of(error: BaseException, call: Call) -> Refused:
     if isinstance(error, DuplicateRequest):
         # Asked once more, it finds its reply.
         return Refused("unavailable", "this request has just been carried out")
+    if isinstance(error, DatabaseCorrupt):
+        log.error("database_damaged", error=str(error))
+        call.context.stop.ask("unusable", why=str(error))
+        return Refused("internal", str(error))
     if isinstance(error, AskTimeout):
         return Refused("deadline", "no answer within the deadline")
     log.error("handler_failed", error=repr(error), exc_info=error)

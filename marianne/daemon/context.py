@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from marianne.daemon.parser import Parser
     from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.scheduler import GlobalSheetScheduler
+    from marianne.daemon.server import Server
     from marianne.daemon.store import Store
     from marianne.daemon.worker import Worker
     from marianne.home import Home
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class StopRequest:
     """How the conductor was asked to end: None, or stop, drain, cancel, force, restart;
-    failed when its tree gave up.
+    failed when its tree gave up, unusable when its database is damaged (``why`` says how).
 
     Written once by a handler or a signal and read by the main thread and by the worker actors,
     which must know whether to end their process or to leave it to the next conductor.
@@ -49,18 +50,20 @@ class StopRequest:
 
     mode: str | None = None
     drain_seconds: float | None = None
+    why: str = ""
     pid: int = field(default_factory=os.getpid)
 
-    def ask(self, mode: str, drain_seconds: float | None = None) -> None:
+    def ask(self, mode: str, drain_seconds: float | None = None, why: str = "") -> None:
         """Asks the main thread to end the conductor; a stronger wish replaces a weaker one."""
         if self.mode is None or mode == "force":
-            self.mode, self.drain_seconds = mode, drain_seconds
+            self.drain_seconds, self.why = drain_seconds, why
+            self.mode = mode
             os.kill(self.pid, signal.SIGUSR1)
 
     @property
     def keeps_workers(self) -> bool:
         """Whether running sheets are to outlive this conductor."""
-        return self.mode in (None, "restart", "failed")
+        return self.mode in (None, "restart", "failed", "unusable")
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class Context:
     A configuration is replaced as a whole, by :meth:`JobManager.apply_config`: who needs several
     values that belong together takes ``config`` once. ``config_path`` is the file that was named
     at the start, None if it is looked for. ``undelivered`` counts notices in a row that reached
-    nobody.
+    nobody. ``serving`` is set when the heart knows that we are ready: nobody is answered before.
 
     What is read without asking (``resources``, ``storage``, ``rate_limits``) has one writer each.
 
@@ -96,6 +99,7 @@ class Context:
     config_path: Path | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
+    serving: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
     undelivered: int = 0
     backpressure: BackpressureController = field(init=False)
@@ -186,6 +190,13 @@ class Context:
         from marianne.daemon.manager import JobManager
 
         return self.system.handle(JobManager, "manager")
+
+    @property
+    def server(self) -> Handle[Server]:
+        """Who answers clients."""
+        from marianne.daemon.server import Server
+
+        return self.system.handle(Server, "server")
 
     def job(self, job_id: str) -> Handle[Job]:
         """The state machine of an admitted job."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from marianne.daemon.effects import Step
 from marianne.run.result import AttemptResult
+from marianne.run.result import lost as lost_attempt
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.graph import depths
 from marianne.score.plan import Instrument, Plan
@@ -200,16 +201,8 @@ class JobLedger:
 
 
 def lost(row: SheetRow, now: float) -> AttemptResult:
-    """The result of an attempt whose worker is gone: interrupted, which uses up no retry."""
-    return AttemptResult(
-        row.num,
-        row.attempt,
-        "interrupted",
-        row.started_at or now,
-        now,
-        category="lost",
-        message="the worker process was lost while the sheet ran",
-    )
+    """The result of the current attempt if its worker is gone."""
+    return lost_attempt(row.num, row.attempt, row.started_at or now, now)
 
 
 def told(row: SheetRow, result: AttemptResult) -> dict[str, object]:

@@ -155,13 +155,19 @@ def _exit_code(process: subprocess.Popen[bytes], deadline: float) -> int | None:
 
 
 def _holder(home: Home, deadline: float) -> int | None:
-    """The pid of the conductor that holds the lock, also in the instant in which it takes it."""
+    """The pid of the conductor that holds the lock, also in the instant in which it takes it.
+
+    One that was killed together with its heart holds it for some milliseconds more: waits for that.
+    """
     while True:
         try:
-            return home.holder()
+            pid = home.holder()
         except HomeError:
             if time.monotonic() >= deadline:
                 raise
+        else:
+            if pid is None or not home.dying() or time.monotonic() >= deadline:
+                return pid
         time.sleep(0.005)
 
 

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from actors import ActorDied, AskTimeout, NoSuchActor, System, SystemEvent
+from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, SystemEvent
 from marianne.daemon import tree
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
@@ -31,6 +31,7 @@ from marianne.daemon.reaper import recorded_workers, remove_stray_files
 from marianne.daemon.refusal import Refused
 from marianne.daemon.resources import Resources
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.server import Server
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.daemon.systemd import ServiceManager
@@ -38,7 +39,7 @@ from marianne.home import Home, HomeLock
 from marianne.run import procfs, watermark
 from marianne.run.confine import become_subreaper
 from marianne.state.changes import AddEvent, Change
-from marianne.state.errors import StoreError
+from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,9 @@ EXIT_RUNNING = 6
 
 EXIT_RESTART = 7
 """The heart is to start another conductor, which takes the workers over."""
+
+EXIT_UNUSABLE = 8
+"""The database cannot be used: another start would find the same, so the heart makes none."""
 
 STOP_MARGIN = 15.0
 """Seconds beyond the sheets' grace until the tree is abandoned."""
@@ -88,7 +92,8 @@ class DaemonProcess:
     ) -> None:
         """Boots, serves until asked to stop, stops.
 
-        Exit code 0; 1 if it cannot go on; ``EXIT_RESTART`` if it is to be replaced. ``ready_fd``
+        Exit code 0; 1 if it cannot go on; ``EXIT_RESTART`` if it is to be replaced;
+        ``EXIT_UNUSABLE`` if the database is damaged or of a newer version. ``ready_fd``
         gets one byte when clients are served, and is closed; it is closed without a byte when the
         boot fails, and stderr then says why. ``lock_fd`` is the home's lock if the heart holds it.
         """
@@ -104,6 +109,7 @@ class DaemonProcess:
             else:
                 code = self._serve(lock, ready_fd)
         except Exception as error:  # noqa: BLE001 - the last place that can say it
+            code = EXIT_UNUSABLE if _unusable(error) else EXIT_FAILED
             print(f"the conductor cannot go on: {error}", file=sys.stderr)
             traceback.print_exc()
         finally:
@@ -138,6 +144,8 @@ class DaemonProcess:
         if ready_fd is not None:
             os.write(ready_fd, b"1")
             os.close(ready_fd)
+        context.serving = True
+        context.server.tell(Server.open)
         self._service.ready(context)
         threading.Thread(target=self._settle_in, args=(system,), daemon=True).start()
         self._wait(context)
@@ -213,7 +221,8 @@ class DaemonProcess:
         log.info("stopping", mode=mode)
         self._service.stopping()
         # A tree that gave up counts as a death: a job may have been the cause.
-        self._tell(context, "daemon.stopping", SERVES if mode == "failed" else STOPS)
+        died = mode in ("failed", "unusable")
+        self._tell(context, "daemon.stopping", SERVES if died else STOPS)
         if mode in ("drain", "cancel"):
             self._finish_jobs(context, mode)
         done = threading.Event()
@@ -233,6 +242,9 @@ class DaemonProcess:
                 log.warning("swept_at_stop", pids=left)
         context.system.processes.end_helpers()
         self._group.end_all_children()
+        if context.stop.mode == "unusable":
+            print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)
+            return EXIT_UNUSABLE
         if context.stop.mode == "failed":
             return EXIT_FAILED
         return EXIT_RESTART if context.stop.mode == "restart" and context.heart_pid else 0
@@ -275,6 +287,13 @@ def _reload(context: Context) -> None:
         log.error("not_reloaded", error=repr(error))
 
 
+def _unusable(error: BaseException | None) -> bool:
+    """Whether it, or what kept an actor from starting, is a database that cannot be used."""
+    while isinstance(error, StartError):
+        error = error.reason.error
+    return isinstance(error, (DatabaseCorrupt, DatabaseTooNew))
+
+
 def probe_preload(modules: Sequence[str]) -> None:
     """In a child: exit code 1 if the forkserver has not all of these modules loaded.
 
@@ -288,6 +307,9 @@ def _heard(event: SystemEvent, context: Context) -> None:
     told = _TOLD.get(event.kind)
     if event.kind == "crashed":
         log.error("actor_crashed", name=event.name, error=event.error, traceback=event.traceback)
+        if DatabaseCorrupt.__name__ in event.error:
+            context.stop.ask("unusable", why=event.error)
+            return
     elif told:
         log.warning(told.replace(".", "_"), name=event.name, detail=event.error or event.detail)
     if told:

@@ -5,6 +5,9 @@ request to the one under way and answers what is overdue) and handled here. A ha
 once or returns a future, whose answer goes out whenever it comes. Nothing that a client sends
 reaches an actor unvalidated, and no request, however wrong, ends this actor: a failing handler is
 answered with a coded error and logged.
+
+What comes before the conductor is ready waits here: who has an answer may count on it that the
+heart knows this conductor as one that served.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Server(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
+        self._early: list[tuple[Request, Responder]] = []
 
     def on_start(self) -> None:
         """Binds the socket; the conductor's lock makes us its only owner."""
@@ -49,8 +53,17 @@ class Server(Actor):
         # In the I/O thread.
         self.ref.tell(Server.request, request, responder)
 
+    def open(self) -> None:
+        """The conductor is ready: whoever came before is answered."""
+        early, self._early = self._early, []
+        for request, responder in early:
+            self.request(request, responder)
+
     def request(self, request: Request, responder: Responder) -> None:
         """Handles one request; every path ends in exactly one answer."""
+        if not self._context.serving:
+            self._early.append((request, responder))
+            return
         remaining = max(0.001, responder.remaining())
         call = Call(self._context, self._reader, request.id, remaining)
         try:

@@ -309,7 +309,6 @@ class Worker(Actor):
         record = {
             "worker_pid": process.pid,
             "worker_start_time": process.start_time,
-            "worker_sid": process.pid,
             "worker_boot_id": boot_id(),
         }
         crash_point("worker.before-record")

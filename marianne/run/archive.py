@@ -2,14 +2,14 @@
 
 What is moved is renamed into a directory of its own below ``archive_dir``; nothing is copied. A
 plan of where to is written before the first move, so that an archiving that was cut off goes on in
-the same place, and one that is done is never done again for the same job.
+the same place, and one that is done is never done again for the same job. Archives that are too
+many are only named here: to delete them may take long.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,24 +25,29 @@ class ArchiveError(Exception):
     """The workspace cannot be archived; the message is for the score's author."""
 
 
-def archive_once(plan: Plan, section: Mapping[str, Any], job_dir: str) -> None:
+def archive_once(plan: Plan, section: Mapping[str, Any], job_dir: str) -> list[Path]:
     """Archives the plan's workspace unless that was done for this job. Raises ArchiveError.
+
+    Answers the archives beyond ``max_archives``, oldest first, for the caller to remove.
 
     ``section`` is the score's ``workspace_lifecycle``, ``job_dir`` where the job's files are.
     """
     done, target_file = Path(job_dir, "archived"), Path(job_dir, "archiving")
     if done.exists():
-        return
+        return []
     workspace = Path(plan.workspace)
     _check(workspace, plan.score_dir, job_dir)
+    old: list[Path] = []
     try:
         if workspace.is_dir():
             keep = Keep(section["preserve_patterns"], section["archive_dir"])
             _archive(workspace, section, keep, target_file)
+            old = _too_many(workspace / section["archive_dir"], section)
         done.touch()
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise ArchiveError(f"cannot archive the workspace: {error.strerror}{where}") from error
+    return old
 
 
 def _check(workspace: Path, score_dir: str | None, job_dir: str) -> None:
@@ -71,8 +76,6 @@ def _archive(workspace: Path, section: Mapping[str, Any], keep: Keep, target_fil
         target_file.write_text(target.name)
     target.mkdir(parents=True, exist_ok=True)
     _move(workspace, "", target, keep)
-    if section["max_archives"]:
-        _thin_out(home, _NAMES[naming], section["max_archives"])
 
 
 def _name(workspace: Path, home: Path, naming: str) -> str:
@@ -98,10 +101,12 @@ def _archives(home: Path, pattern: re.Pattern[str]) -> list[tuple[str, Path]]:
     return [(match[1], path) for match, path in found if match and path.is_dir()]
 
 
-def _thin_out(home: Path, pattern: re.Pattern[str], most: int) -> None:
-    named = sorted(_archives(home, pattern), key=lambda entry: (len(entry[0]), entry[0]))
-    for _, path in named[: max(0, len(named) - most)]:
-        shutil.rmtree(path)
+def _too_many(home: Path, section: Mapping[str, Any]) -> list[Path]:
+    if not section["max_archives"]:
+        return []
+    found = _archives(home, _NAMES[section["archive_naming"]])
+    named = sorted(found, key=lambda entry: (len(entry[0]), entry[0]))
+    return [path for _, path in named[: max(0, len(named) - section["max_archives"])]]
 
 
 def _movable(folder: Path, inner: str, keep: Keep) -> list[tuple[os.DirEntry[str], str, bool]]:

@@ -44,6 +44,7 @@ class State(StrEnum):
     DONE = "done"
 
 
+OnBegin = Callable[[int, int, float], None]
 OnStarted = Callable[["Attempt", int, float], None]
 OnResult = Callable[["Attempt", AttemptResult], None]
 
@@ -52,10 +53,19 @@ TOO_MUCH = "Used alone over twice the memory or processes that all jobs together
 
 
 class Attempt:
-    """See the head of this file. ``on_started`` is called when the program runs, or never."""
+    """See the head of this file.
+
+    ``on_begin`` is called with sheet, attempt and time before anything of the attempt runs, and
+    keeps it from running by an OSError; ``on_started`` when the program runs, or never.
+    """
 
     def __init__(
-        self, shop: Workshop, grant: Grant, on_started: OnStarted, on_result: OnResult
+        self,
+        shop: Workshop,
+        grant: Grant,
+        on_begin: OnBegin,
+        on_started: OnStarted,
+        on_result: OnResult,
     ) -> None:
         self._shop = shop
         self.grant = grant
@@ -63,6 +73,7 @@ class Attempt:
         self.state = State.QUEUED
         self.begun = False
         self._files = Files(shop.job_dir, grant.num, grant.attempt)
+        self._on_begin = on_begin
         self._on_started = on_started
         self._on_result = on_result
         self._started_at = 0.0
@@ -84,7 +95,7 @@ class Attempt:
         except KeyError:
             self._fail("internal", f"The job has no sheet {self.num}")
             return
-        self._guarded(lambda: self._skip_or_run(sheet), clear=True)
+        self._guarded(lambda: self._first(sheet))
 
     def end(self, category: str, grace: float) -> None:
         """Ends it for us, not for itself: the result is interrupted. Again: hurries.
@@ -104,6 +115,11 @@ class Attempt:
             return
         self.state = State.ENDING
         self._shop.nursery.end(self._child, grace)
+
+    def _first(self, sheet: SheetPlan) -> None:
+        self._on_begin(self.num, self.attempt, self._started_at)
+        self._shop.clear()
+        self._skip_or_run(sheet)
 
     # -- skipping
 
@@ -132,10 +148,8 @@ class Attempt:
             answer,
         )
 
-    def _guarded(self, step: Callable[[], None], *, clear: bool = False) -> None:
+    def _guarded(self, step: Callable[[], None]) -> None:
         try:
-            if clear:
-                self._shop.clear()
             step()
         except ArchiveError as error:
             self._fail("workspace", str(error))

@@ -20,6 +20,8 @@ SHORT_LIFE = 1.0
 # For what is still there when the conductor dies in the middle of a stop.
 STOP_GRACE = 10.0
 EXIT_GAVE_UP = 1
+# What a conductor ends with when it cannot use its database: another would find the same.
+EXIT_UNUSABLE = 8
 EXIT_NOT_STARTED = 127
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -91,6 +93,13 @@ class Keeper:
             if not self._ever_ready:
                 self._sweep()
                 return code if code > 0 else EXIT_GAVE_UP
+            if code == EXIT_UNUSABLE:
+                self._log(
+                    "the conductor cannot use its database (why: logs/conductor.err); no other is "
+                    "started. Running sheets end by themselves; what they ended with is kept."
+                )
+                self._sweep()
+                return code
             pause = self._judge(code, lived)
             if pause is None:
                 self._sweep()

@@ -1,9 +1,8 @@
 """Finding what an earlier conductor of this home left behind, by proof and nothing else.
 
 A process is found when it carries our marker, which only sheets get: the random MARIANNE_OWNER in
-its environment, or the watermark in its limits; or when it lives in a recorded session of this
-boot. Always of the same user, never one of ours that lives rightly. Never by name, never by
-parent.
+its environment, or the watermark in its limits. Always of the same user, never one of ours that
+lives rightly. Never by name, never by parent.
 """
 
 from __future__ import annotations
@@ -55,14 +54,3 @@ def left_behind(
             and carries(one.pid, owner, job_id)
         ):
             yield one
-
-
-def in_session(session: int, boot_id: str, *, spare: Collection[int] = ()) -> list[Stat]:
-    """Members of a session recorded under ``boot_id``; nothing after a reboot.
-
-    The number is only good while a member lives: the caller must know that one does (a worker
-    that it watches, a process found by its marker).
-    """
-    if boot_id != procfs.boot_id() or session <= 1 or session == os.getsid(0):
-        return []
-    return [s for s in procfs.snapshot().values() if s.session == session and s.pid not in spare]

@@ -11,6 +11,8 @@ import time
 
 DEAD_STATES = "ZXx"
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PF_EXITING = 0x4  # include/linux/sched.h
+_SIGKILL_BIT = 1 << (9 - 1)
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -80,6 +82,24 @@ def stat(pid: int) -> Stat | None:
         int(fields[19]),
         int(fields[21]) * _PAGE_MB,
     )
+
+
+def ending(pid: int) -> bool:
+    """Whether ``pid`` is gone, has ended, or is on its way out: killed, or in its exit.
+
+    Until it is gone it may still hold what it had open, its locks too.
+    """
+    data = _read(f"/proc/{pid}/stat")
+    if not data:
+        return True
+    fields = data[data.rindex(b")") + 2 :].split()
+    if fields[0].decode() in DEAD_STATES or int(fields[6]) & _PF_EXITING:
+        return True
+    for line in (_read(f"/proc/{pid}/status") or b"").splitlines():
+        # The kernel leaves it there when it has been taken, to the end of the process.
+        if line.startswith(b"ShdPnd:"):
+            return bool(int(line.split()[1], 16) & _SIGKILL_BIT)
+    return True
 
 
 def start_time(pid: int) -> int | None:

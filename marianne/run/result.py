@@ -68,3 +68,16 @@ class AttemptResult:
         known["validations"] = tuple(ValidationOutcome(**v) for v in known.get("validations", ()))
         known["left_running"] = tuple(known.get("left_running", ()))
         return cls(**known)
+
+
+def lost(num: int, attempt: int, started_at: float, now: float) -> AttemptResult:
+    """The result of an attempt whose worker is gone: interrupted, which uses up no retry."""
+    return AttemptResult(
+        num,
+        attempt,
+        "interrupted",
+        started_at,
+        max(now, started_at),
+        category="lost",
+        message="the worker process was lost while the sheet ran",
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import time
 from collections import deque
 from typing import Any
 
@@ -22,7 +23,7 @@ from marianne.run.grant import Grant
 from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
-from marianne.run.result import AttemptResult
+from marianne.run.result import AttemptResult, lost
 from marianne.run.setup import Signals, become_worker
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools
@@ -52,7 +53,7 @@ class JobWorker:
         self._loop = Loop()
         self._signals = Signals()
         self._nursery = Nursery(self._loop, owner, Watermark(owner, job_id, claim=True))
-        spool = Spool(f"{job_dir}/spool")
+        self._spool = spool = Spool(f"{job_dir}/spool")
         self._shop = Workshop(
             plan=plan,
             env=env,
@@ -65,6 +66,7 @@ class JobWorker:
             nursery=self._nursery,
             tools=tools,
             fresh=settings.get("fresh", False),
+            on_cleared=self._stop_if_done,
         )
         self._link = Link(
             self._loop,
@@ -82,6 +84,9 @@ class JobWorker:
         self._slots: int | None = None
         self._pumping = False
         self._stopping = False
+        # An earlier worker of this job is dead, or there would be no other: so are its attempts.
+        for num, attempt, began_at in spool.unfinished:
+            self._link.result(lost(num, attempt, began_at, time.time()).to_map(), more=True)
         # The newest attempt of each sheet that we know of: an older grant is an echo.
         self._newest = {r["num"]: r["attempt"] for r in spool.unacked}
 
@@ -152,7 +157,9 @@ class JobWorker:
                 complain(f"sheet {grant.num} already runs; attempt {grant.attempt} not started")
                 continue
             self._newest[grant.num] = grant.attempt
-            attempt = Attempt(self._shop, grant, self._attempt_started, self._attempt_done)
+            attempt = Attempt(
+                self._shop, grant, self._spool.begin, self._attempt_started, self._attempt_done
+            )
             self._live[grant.num] = attempt
             if grant.delay > 0:
                 self._loop.call_later(grant.delay, lambda a=attempt: self._enqueue(a))  # type: ignore[misc]
@@ -220,10 +227,11 @@ class JobWorker:
         self._queue.clear()
         for attempt in list(self._live.values()):
             attempt.end(category, grace)
+        self._shop.finish(grace)
         self._stop_if_done()
 
     def _stop_if_done(self) -> None:
-        if self._stopping and not self._live:
+        if self._stopping and not self._live and not self._shop.removing:
             self._loop.stop()
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 from marianne.run.archive import archive_once
+from marianne.run.complain import complain
 from marianne.run.loop import Loop
-from marianne.run.nursery import Nursery
+from marianne.run.nursery import Child, Ended, Nursery
+from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Tools
 from marianne.score.plan import Plan
 
 
 class Workshop:
-    """The plan, the places and the means. ``env`` is the submitter's with our names over it."""
+    """The plan, the places and the means. ``env`` is the submitter's with our names over it.
+
+    ``on_cleared`` is called when old archives that were removed beside the sheets are gone.
+    """
 
     def __init__(
         self,
@@ -26,6 +35,7 @@ class Workshop:
         nursery: Nursery,
         tools: Tools,
         fresh: bool = False,
+        on_cleared: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
         self.job_id = job_id
@@ -36,6 +46,8 @@ class Workshop:
         self.nursery = nursery
         self.tools = tools
         self._fresh = fresh
+        self._removal: Child | None = None
+        self._on_cleared = on_cleared
         self.env = env | {
             "MARIANNE_JOB_ID": job_id,
             "MARIANNE_WORKSPACE": plan.workspace,
@@ -48,5 +60,34 @@ class Workshop:
         fresh and its score wants that. Once a job; raises ArchiveError."""
         section = self.plan.extras.get("workspace_lifecycle")
         if self._fresh and section and section["archive_on_fresh"]:
-            archive_once(self.plan, section, self.job_dir)
+            old = archive_once(self.plan, section, self.job_dir)
+            if old:
+                self._remove(old)
         self._fresh = False
+
+    @property
+    def removing(self) -> bool:
+        """Whether old archives are still being removed."""
+        return self._removal is not None
+
+    def finish(self, grace: float) -> None:
+        """The worker ends: a removal may take ``grace`` seconds more. What is left of an archive
+        then goes with the next fresh run."""
+        if self._removal is not None:
+            child = self._removal
+            self.loop.call_later(grace, lambda: self.nursery.end(child, 0.0))
+
+    def _remove(self, old: Sequence[Path]) -> None:
+        """In a process of its own: a large archive takes seconds, and the sheets need not wait."""
+        env = self.env | {"PATH": os.defpath}
+        command = Command(["rm", "-rf", "--", *map(str, old)], env, self.job_dir, os.devnull)
+        try:
+            self._removal = self.nursery.start(command, self._removed, "archives", 0.0)
+        except (SpawnError, OSError) as error:
+            complain(f"old archives are not removed: {error}")
+
+    def _removed(self, ended: Ended) -> None:
+        self._removal = None
+        if ended.exit_code:
+            complain(f"old archives are not removed: rm ended with exit code {ended.exit_code}")
+        self._on_cleared()

@@ -55,7 +55,7 @@ class JobRow:
     """A job as it is on disk. Times are seconds since the epoch; ``priority`` 1 goes first.
 
     ``worker_*`` is the proof of life of its worker process: pid, start time in clock ticks since
-    boot (field 22 of /proc/PID/stat), session id, boot id. ``crashes`` counts the conductor's
+    boot (field 22 of /proc/PID/stat), boot id. ``crashes`` counts the conductor's
     deaths in a row while the job ran and nothing of it was committed in between. ``options`` holds
     what was asked for at the submission, and the ``account`` of what was used, which the job's
     actor writes while there is one.
@@ -77,7 +77,6 @@ class JobRow:
     crashes: int = 0
     worker_pid: int | None = None
     worker_start_time: int | None = None
-    worker_sid: int | None = None
     worker_boot_id: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -51,7 +51,6 @@ def summary(report: Report) -> str:
         f"sheets: {told['sheet.started']} attempts, {told['sheet.completed']} completed, "
         f"{told['sheet.interrupted']} attempts interrupted, {told['sheet.retrying']} retries; "
         f"{told.total()} events",
-        f"{report.reused} attempts began and were lost before their start was on disk",
         f"{len(report.wrong)} violations",
     ]
     return "\n".join(lines + [f"  {text}" for text in report.wrong[:50]])

@@ -64,7 +64,6 @@ class Report:
     jobs: int = 0
     acks: int = 0
     events: Counter[str] = field(default_factory=Counter)
-    reused: int = 0
     slowest: float = 0.0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
@@ -111,7 +110,6 @@ class Campaign:
             len(ledger.scores),
         )
         report.events = self._witness.events
-        report.reused = len(self._witness.reused)
         report.seconds = time.monotonic() - begun
         return report
 

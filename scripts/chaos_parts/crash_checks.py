@@ -26,9 +26,6 @@ class Witness:
         self._last: dict[str, int] = {}
         self._started: set[tuple[str, int, int]] = set()
         self.events: Counter[str] = Counter()
-        self.reused: set[tuple[str, int, int]] = set()
-        """Attempts that began, were lost with worker and conductor before the start was on disk,
-        and whose number was given again: what is on disk knows one of them."""
 
     def look(self) -> list[str]:
         """Everything that is wrong at this moment; the database is of one instant."""
@@ -132,7 +129,7 @@ class Witness:
                     ended.add(num)
                 else:
                     if attempt == newest.get(num, 0):
-                        self.reused.add((job_id, num, attempt))
+                        wrong.append(f"{job_id}: attempt {attempt} of sheet {num} ran twice")
                     elif attempt < newest.get(num, 0):
                         wrong.append(f"{job_id}: attempt {attempt} of sheet {num} ran too late")
                     newest[num] = attempt

@@ -35,6 +35,14 @@ def test_a_fresh_run_moves_old_outputs_away(score: Score) -> None:
     assert _files(score) == ["archive/iteration-1/made.txt", "keep.txt", "made.txt"]
 
 
+def test_old_archives_are_gone_when_a_fresh_run_is_over(score: Score) -> None:
+    for number in range(1, 5):
+        score.play(KEEPS, "--fresh", job=score.job if number == 1 else f"{score.job}-{number}")
+    until(lambda: not (score.workspace / "archive" / "iteration-1").exists())
+    kept = [f"archive/iteration-{number}/made.txt" for number in (2, 3)]
+    assert _files(score) == [*kept, "keep.txt", "made.txt"]
+
+
 def test_a_fresh_run_archives_nothing_unless_the_score_wants_that(score: Score) -> None:
     text = "name: x\nsheets: [{name: a, run: 'echo >> made.txt'}]\n"
     score.play(text, "--fresh")

@@ -72,6 +72,18 @@ def test_a_sheet_outlives_conductors_that_are_killed_before_they_serve(marianne:
     _check(marianne)
 
 
+def test_a_start_right_after_the_death_of_all_starts_another(marianne: Marianne) -> None:
+    marianne("start")
+    for _ in range(3):
+        pids = marianne.pids()
+        for pid in (pids["heart"], pids["conductor"]):
+            os.kill(pid, signal.SIGKILL)
+        started = marianne("start", "--json").json
+        assert not started["already_running"]
+        assert started["pid"] == marianne.pids()["conductor"] != pids["conductor"]
+        assert marianne.serves()
+
+
 def test_a_restart_does_not_touch_running_sheets(marianne: Marianne) -> None:
     _started(marianne)
     old = marianne.pids()["conductor"]

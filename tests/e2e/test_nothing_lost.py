@@ -271,6 +271,70 @@ def test_a_damaged_database_is_refused_with_what_to_do(marianne: Marianne) -> No
     until(lambda: not marianne.processes(), 10.0)
 
 
+def test_a_database_that_is_damaged_while_it_is_used_ends_the_conductor_for_good(
+    marianne: Marianne,
+) -> None:
+    marianne.submit("old", ONE)
+    marianne.wait("old")
+    heart = marianne.pids()["heart"]
+    db = marianne.home / "state.db"
+    connection = sqlite3.connect(db)
+    until(lambda: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    connection.close()
+    with db.open("r+b") as file:
+        for at in range(4096, db.stat().st_size, 4096):
+            file.seek(at)
+            file.write(os.urandom(200))
+
+    def ended() -> bool:
+        marianne("run", marianne.score("new", ONE), "--no-start", code=None)
+        return not os.path.exists(f"/proc/{heart}")
+
+    until(ended, 20.0)
+    until(lambda: not marianne.processes(), 30.0)
+    said = (marianne.home / "logs" / "conductor.err").read_text()
+    assert ".recover" in said
+    assert "no other is started" in said
+    assert "trying again" not in said
+    refused = marianne("start", code=3)
+    assert "is damaged" in refused.err
+
+
+def test_an_attempt_that_began_keeps_its_number_though_all_die_before_it_is_on_disk(
+    marianne: Marianne,
+) -> None:
+    marianne.submit(
+        "it",
+        "parallel: {max_concurrent: 1}\nsheets:\n"
+        "  - {name: a, run: 'until test -e go; do sleep 0.02; done'}\n"
+        "  - {name: b, run: 'echo $MARIANNE_ATTEMPT >> log; until test -e end; do sleep 0.02; done'}"
+        "\n",
+    )
+    until(lambda: marianne.sheet("it", 1)["status"] == "running")
+    ((worker,),) = _rows(marianne, "SELECT worker_pid FROM jobs")
+    conductor, log = marianne.pids()["conductor"], marianne.place / "it" / "log"
+    other = sqlite3.connect(marianne.home / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # nothing can be committed now
+    (marianne.place / "it" / "go").touch()
+    until(log.exists)
+    os.kill(conductor, signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
+    other.close()
+    assert [row[0] for row in _rows(marianne, "SELECT attempt FROM sheets ORDER BY num")] == [1]
+    until(lambda: len(log.read_text().split()) == 2, 20.0)
+    assert log.read_text().split() == ["1", "2"]
+    (marianne.place / "it" / "end").touch()
+    sheets = marianne.wait("it")["sheets"]
+    assert [(s["status"], s["attempt"]) for s in sheets] == [("completed", 1), ("completed", 2)]
+    told = [(e["event"], e["data"]["attempt"]) for e in _events(marianne) if e["sheet_num"] == 2]
+    assert told == [
+        ("sheet.started", 1),
+        ("sheet.interrupted", 1),
+        ("sheet.started", 2),
+        ("sheet.completed", 2),
+    ]
+
+
 def test_ended_jobs_beyond_the_history_are_forgotten_with_their_files(marianne: Marianne) -> None:
     marianne.home.mkdir(mode=0o700)
     (marianne.home / "conductor.yaml").write_text("max_job_history: 10\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -116,6 +117,17 @@ def test_a_crash_at_the_start_is_told_without_its_traceback(standin, marianne, m
     assert told.code == 3
     assert "RuntimeError: the reason" in told.err
     assert "Traceback" not in told.err
+
+
+def test_a_start_waits_for_the_lock_of_one_that_was_killed(standin: Home) -> None:
+    standin.prepare()
+    lock = standin.lock()
+    assert lock is not None
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    lock.write(dead.pid, dead.pid)
+    threading.Timer(0.2, lock.release).start()
+    assert not launch.start(standin, wait=20).already_running
 
 
 def test_one_that_does_not_come_up_in_time_is_told(standin, marianne, monkeypatch) -> None:

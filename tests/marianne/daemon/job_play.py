@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from marianne.daemon.effects import (
@@ -19,7 +20,7 @@ from marianne.daemon.effects import (
     WakeAt,
 )
 from marianne.daemon.job_machine import JobMachine
-from marianne.run.result import AttemptResult
+from marianne.run.result import AttemptResult, lost
 from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
@@ -56,6 +57,7 @@ class Play:
         self.told: list[tuple[str, Mapping[str, Any]]] = []
         self.runs: list[Run] = []
         self.running: dict[int, int] = {}
+        self.begun: set[tuple[int, int]] = set()
         self.spool: list[AttemptResult] = []
         self.queue: set[int] = set()
         self.needs: dict[int, set[int]] = {}
@@ -72,8 +74,11 @@ class Play:
         return JobMachine(self.plan, deepcopy(self.disk_job), deepcopy(self.disk), lambda: 0.5)
 
     def restart(self, *, worker: bool) -> None:
-        """The job actor starts again from disk; with ``worker`` False its worker died too."""
+        """The job actor starts again from disk; with ``worker`` False its worker died too, and
+        the next one knows from the spool what began."""
         if not worker:
+            for num, attempt in self.running.items():
+                self._spooled(lost(num, attempt, self.now, self.now))
             self.running.clear()
         self.machine = self._machine()
         self.timers.clear()
@@ -118,6 +123,8 @@ class Play:
                 assert num not in self.running, f"sheet {num} runs twice"
                 unmet = [n for n in self.plan.sheets[num - 1].needs if not self.satisfied(n)]
                 assert not unmet, f"sheet {num} runs before {unmet}"
+                assert (num, attempt) not in self.begun, f"attempt {num}.{attempt} runs again"
+                self.begun.add((num, attempt))
                 self.running[num] = attempt
                 self.runs.append(effect)
             case EndSheets(nums):
@@ -167,12 +174,15 @@ class Play:
     def end(self, num: int, outcome: str = "completed", category: str | None = None) -> None:
         """The attempt ends; its result is spooled, said, and may be said again."""
         attempt = self.running.pop(num)
-        result = AttemptResult(
-            num, attempt, outcome, self.now, self.now + 0.5, len(self.spool) + 1, category=category
+        result = self._spooled(
+            AttemptResult(num, attempt, outcome, self.now, self.now + 0.5, category=category)
         )
         self.now += 1.0
-        self.spool.append(result)
         self.take(self.machine.result(result, self.now))
+
+    def _spooled(self, result: AttemptResult) -> AttemptResult:
+        self.spool.append(replace(result, serial=len(self.spool) + 1))
+        return self.spool[-1]
 
     def wake(self, num: int) -> None:
         self.now = max(self.now, self.timers.pop(num))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ class Place:
         job_dir.mkdir(parents=True, exist_ok=True)
         section = WorkspaceLifecycle(archive_on_fresh=True, **settings).model_dump()
         plan = Plan("x", str(self.workspace), (), 1, score_dir=str(self.path / "scores"))
-        archive_once(plan, section, str(job_dir))
+        for old in archive_once(plan, section, str(job_dir)):
+            shutil.rmtree(old)
 
     def found(self) -> list[str]:
         files = (p for p in self.workspace.rglob("*") if p.is_file())

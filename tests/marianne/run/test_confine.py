@@ -152,12 +152,13 @@ def test_a_killed_worker_leaves_nothing_that_its_adopter_does_not_end(stage: Sta
     assert time.monotonic() - begin < 3
 
 
-def test_members_of_a_recorded_session_are_found_only_in_the_same_boot() -> None:
+def test_a_killed_process_is_known_to_be_ending_at_once() -> None:
     process = sleeper()
-    assert [s.pid for s in marked.in_session(process.pid, procfs.boot_id())] == [process.pid]
-    assert marked.in_session(process.pid, "another-boot") == []
-    assert marked.in_session(os.getsid(0), procfs.boot_id()) == []
-    end(process)
+    assert not procfs.ending(process.pid)
+    process.kill()
+    assert procfs.ending(process.pid)
+    process.wait()
+    assert procfs.ending(process.pid)
 
 
 def test_a_look_reads_what_the_kernel_says() -> None:

@@ -23,7 +23,7 @@ def test_serials_count_up_and_go_on_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     fill(path, 2).close()
     spool = Spool(str(path))
-    assert spool.append({"num": 3})["serial"] == 3
+    assert spool.append({"num": 3, "attempt": 1})["serial"] == 3
     assert [r["serial"] for r in spool.unacked] == [1, 2, 3]
     spool.close()
 
@@ -52,7 +52,7 @@ def test_a_torn_or_damaged_tail_costs_only_itself(
     kept = [r["num"] for r in read_spool(str(path))]
     assert kept[: min(3, cut // size)] == list(range(1, min(3, cut // size) + 1))
     spool = Spool(str(path))
-    spool.append({"num": 77})
+    spool.append({"num": 77, "attempt": 1})
     spool.close()
     assert [r["num"] for r in read_spool(str(path))] == [*kept, 77]
 
@@ -61,14 +61,42 @@ def test_confirmed_results_do_not_fill_the_disk(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     spool = Spool(str(path))
     for _ in range(200):
-        last = spool.append({"num": 1, "message": "x" * 10_000})
+        last = spool.append({"num": 1, "attempt": 1, "message": "x" * 10_000})
         spool.ack([last["serial"] - 1])
     assert path.stat().st_size < 1_000_000
     assert [r["serial"] for r in read_spool(str(path))][-1] == 200
     spool.ack([200])
-    spool.append({"num": 2})
+    spool.append({"num": 2, "attempt": 1})
     assert read_spool(str(path))[-1]["serial"] == 201
     spool.close()
+
+
+def test_what_began_and_has_no_result_is_known_after_a_crash(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    spool = Spool(str(path))
+    for num in (1, 2, 3):
+        spool.begin(num, 1, float(num))
+    spool.append({"num": 2, "attempt": 1})
+    spool.begin(2, 2, 4.0)
+    spool.close()
+    again = Spool(str(path))
+    assert again.unfinished == [(1, 1, 1.0), (3, 1, 3.0), (2, 2, 4.0)]
+    assert [r["num"] for r in again.unacked] == [r["num"] for r in read_spool(str(path))] == [2]
+    again.close()
+
+
+def test_a_long_attempt_is_known_though_the_spool_was_made_shorter(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    spool = Spool(str(path))
+    spool.begin(1, 1, 0.0)
+    for _ in range(200):
+        last = spool.append({"num": 2, "attempt": 1, "message": "x" * 10_000})
+        spool.ack([last["serial"]])
+    assert path.stat().st_size < 1_000_000
+    spool.close()
+    again = Spool(str(path))
+    assert again.unfinished == [(1, 1, 0.0)]
+    again.close()
 
 
 def test_the_spool_is_ours_alone(tmp_path: Path) -> None:

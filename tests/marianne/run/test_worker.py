@@ -161,6 +161,24 @@ def test_unacknowledged_results_outlive_the_worker(conductor: Conductor) -> None
     assert [(r["num"], r["serial"]) for r in hello["unacked"]] == [(1, serial)]
 
 
+def test_what_a_dead_worker_began_comes_from_the_next_as_interrupted(conductor: Conductor) -> None:
+    worker = conductor.start("echo it began; sleep 60")
+    conductor.hello()
+    conductor.run(1)
+    conductor.started(1)
+    worker.kill()
+    worker.wait()
+    conductor.messages.clear()
+    conductor.start_again()
+    (lost,) = conductor.hello()["unacked"]
+    assert (lost["num"], lost["attempt"]) == (1, 1)
+    assert (lost["outcome"], lost["category"]) == ("interrupted", "lost")
+    conductor.run(1, attempt=1)
+    conductor.run(1, attempt=2)
+    conductor.started(1)
+    assert (conductor.job_dir / "sheets/1.2.out").exists()
+
+
 def test_report_says_what_runs_and_what_waits(conductor: Conductor) -> None:
     conductor.start("sleep 60", "true")
     conductor.hello()

@@ -78,7 +78,6 @@ def test_every_field_of_a_job_can_be_changed(database: Database, reader: Reader)
         crashes=1,
         worker_pid=10,
         worker_start_time=11,
-        worker_sid=12,
         worker_boot_id="boot",
         options={"a": [1]},
     )
