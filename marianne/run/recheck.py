@@ -33,7 +33,7 @@ class Recheck(Attempt):
     that was written from then on counts as modified."""
 
     def __init__(self, shop: Workshop, grant: Grant, since: float, results: Results) -> None:
-        super().__init__(shop, grant, lambda *_: None, results.note)
+        super().__init__(shop, grant, lambda *_: None, lambda *_: None, results.note)
         self._since = since
 
     def begin(self) -> None:

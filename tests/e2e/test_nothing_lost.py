@@ -307,8 +307,8 @@ def test_an_attempt_that_began_keeps_its_number_though_all_die_before_it_is_on_d
         "it",
         "parallel: {max_concurrent: 1}\nsheets:\n"
         "  - {name: a, run: 'until test -e go; do sleep 0.02; done'}\n"
-        "  - {name: b, run: 'echo $MARIANNE_ATTEMPT >> log; until test -e end; do sleep 0.02; done'}"
-        "\n",
+        "  - {name: b, run: 'echo $MARIANNE_ATTEMPT >> log; "
+        "until test -e end; do sleep 0.02; done'}\n",
     )
     until(lambda: marianne.sheet("it", 1)["status"] == "running")
     ((worker,),) = _rows(marianne, "SELECT worker_pid FROM jobs")
