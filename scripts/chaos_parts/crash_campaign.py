@@ -299,7 +299,7 @@ class Campaign:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                found = sorted(of_home(self._home, self.place).values())
+                found = sorted(line[:120] for line in of_home(self._home, self.place).values())
                 word = "found" if negative else "waited in vain for"
                 self.report.wrong.append(f"{word} {what}; alive: {found}")
                 return

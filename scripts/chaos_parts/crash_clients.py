@@ -18,6 +18,10 @@ from ipc.errors import DeadlineExceeded, RemoteError
 PATIENCE = 60.0
 """Seconds within which each request must be answered, whatever dies meanwhile."""
 
+BACKLOG = 4
+"""Jobs that a client may have open for each that it keeps alive: one that submits faster than the
+machine works would have the campaign end in waiting for a queue."""
+
 
 @dataclass(frozen=True)
 class Ack:
@@ -89,7 +93,8 @@ class Customer(threading.Thread):
 
     def _one(self, client: Client, number: int) -> None:
         roll = self._random.random()
-        if len(self._mine) < self._live_jobs or roll < 0.25:
+        most = BACKLOG * self._live_jobs
+        if len(self._mine) < self._live_jobs or (roll < 0.25 and len(self._mine) < most):
             self._submit(client, number)
             return
         job_id = self._random.choice(self._mine)

@@ -49,8 +49,9 @@ class Costs:
                 self._commit(database, [machine.grant(n, 1.7e9 + n) for n in nums], Run)
                 ended = [machine.result(_result(n), 1.7e9 + n + 1) for n in nums]
                 self._commit(database, ended, Complete)
-            self.written_per_sheet = (_written() - before) / count
             assert machine.job.status is JobStatus.COMPLETED
+        # With the last checkpoint, or a small job would seem to cost less than it does.
+        self.written_per_sheet = (_written() - before) / count
         self.size = sum(os.path.getsize(path) for path in folder.glob("state.db*"))
 
     def _commit(self, database: Database, steps: list[Step], kind: type) -> None:
@@ -81,4 +82,4 @@ def test_10_000_sheets_take_under_10_mb_and_a_sheet_costs_what_it_costs_among_10
         f"{large.written_per_sheet:.0f} B written a sheet"
     )
     assert large.size < 10_000_000
-    assert large.written_per_sheet < 2 * small.written_per_sheet
+    assert large.written_per_sheet < 1.5 * small.written_per_sheet
