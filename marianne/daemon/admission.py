@@ -17,12 +17,15 @@ from marianne.daemon.context import Context
 from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
+from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
+from marianne.daemon.memory_room import REASON, MemoryRoom, Size
 from marianne.daemon.reaper import end_worker
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer, Requests
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
+from marianne.schedule.room import Room, admit
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
@@ -44,15 +47,20 @@ class Live:
     restarts: int = 0
     waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
     cancels: list[Answer] = field(default_factory=list)
+    size: Size = field(default_factory=Size)
 
 
 class Admission(Actor):
-    """Keeps a supervisor running for each admitted job, at most ``max_concurrent_jobs``."""
+    """Keeps a supervisor running for each admitted job, at most ``max_concurrent_jobs``.
+
+    A job whose turn it is and that finds no room in memory is ``pending`` meanwhile.
+    """
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
         self._live: dict[str, Live] = {}
+        self._memory = MemoryRoom(context)
         self._when_empty: list[Promise[None]] = []
 
     def on_start(self) -> None:
@@ -83,20 +91,55 @@ class Admission(Actor):
     def _admit(self) -> None:
         if self._context.stop.mode is not None or self._context.storage.problem is not None:
             return
+        places = self._room()
+        if places <= 0:
+            return
+        waiting = (self._memory.size(row, self._live[row.job_id].size) for row in self._in_line())
+        admitted, held = admit(waiting, self._free(places))
+        now = time.time()
+        for one in admitted:
+            live = self._live[one.job_id]
+            live.actor = True
+            changes: list[Change] = [
+                *self._started(live.row, now),
+                AddEvent(one.job_id, None, "job.started", {}, now),
+            ]
+            self.pipe(self._write(changes), self.admitted, one.job_id)
+        self._hold([one.job_id for one in held], REASON)
+
+    def _in_line(self) -> list[JobRow]:
+        """The jobs that wait to be admitted, in their order."""
         queued = [
             live.row
             for live in self._live.values()
             if not live.actor and live.row.status in (JobStatus.QUEUED, JobStatus.PENDING)
         ]
         queued.sort(key=lambda row: (row.priority, row.submitted_at))
+        return queued
+
+    def _free(self, places: int) -> Room:
+        running = ((live.row, live.size) for live in self._live.values() if live.actor)
+        return self._memory.room(places, running)
+
+    def _hold(self, job_ids: Sequence[str], reason: str) -> None:
+        """Their turn has come and there is no room: they say so until there is."""
+        self._context.resources.awaited = bool(job_ids)
         now = time.time()
-        for row in queued[: max(0, self._room())]:
-            self._live[row.job_id].actor = True
+        for job_id in job_ids:
+            row = self._live[job_id].row
+            if row.status is JobStatus.PENDING and row.reason == reason:
+                continue
+            row.status, row.reason = JobStatus.PENDING, reason
             changes: list[Change] = [
-                *self._started(row, now),
-                AddEvent(row.job_id, None, "job.started", {}, now),
+                UpdateJob(job_id, {"status": row.status, "reason": reason}),
+                AddEvent(job_id, None, "job.pending", {"reason": reason}, now),
             ]
-            self.pipe(self._write(changes), self.admitted, row.job_id)
+            self.pipe(self._write(changes), self.held)
+
+    def held(self, outcome: Outcome[Any]) -> None:
+        """That a job is held is on disk."""
+        if outcome.error is not None:
+            raise outcome.error
 
     def _started(self, row: JobRow, now: float) -> list[Change]:
         row.status, row.reason, row.started_at = JobStatus.RUNNING, None, row.started_at or now
@@ -107,6 +150,9 @@ class Admission(Actor):
         """An admission is on disk: start the job's actors."""
         if outcome.error is not None:
             raise outcome.error
+        chosen = self._live[job_id].size.chosen
+        if chosen is not None:
+            self._context.learning.tell(LearningHub.used, chosen.config_hash, chosen.name)
         self._start_actors(job_id)
 
     def _start_actors(self, job_id: str) -> None:
@@ -170,12 +216,24 @@ class Admission(Actor):
         live = self._live.pop(job_id)
         self._tell_empty()
         self._context.housekeeper.tell(Housekeeper.job_ended)
+        self._tell_of_an_end(job_id)
         if live.waiters or live.cancels:
             summary = queries.summary(self._reader, job_id)
             for waiter in live.waiters:
                 waiter.set(summary)
             for answer in live.cancels:
                 answer.set(summary)
+
+    def _tell_of_an_end(self, job_id: str) -> None:
+        # These two know the manager.
+        from marianne.daemon.health import HealthChecker
+        from marianne.daemon.monitor import ResourceMonitor
+
+        self._context.learning.tell(LearningHub.job_ended, job_id)
+        self._context.health.tell(HealthChecker.on_job_completed)
+        if self._context.resources.awaited:
+            # What it used is free, and the last reading does not know it.
+            self._context.monitor.tell(ResourceMonitor.check)
 
     def _tell_empty(self) -> None:
         if not self._live:

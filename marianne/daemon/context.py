@@ -15,6 +15,7 @@ from marianne.daemon.failures import FailureRate
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.storage import Storage
+from marianne.learning.board import LearningBoard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from marianne.daemon.housekeeper import Housekeeper
     from marianne.daemon.job import Job
     from marianne.daemon.jobs import Jobs
+    from marianne.daemon.learning_hub import LearningHub
     from marianne.daemon.link import Link
     from marianne.daemon.manager import JobManager
     from marianne.daemon.monitor import ResourceMonitor
@@ -75,7 +77,8 @@ class Context:
     at the start, None if it is looked for. ``undelivered`` counts notices in a row that reached
     nobody. ``serving`` is set when the heart knows that we are ready: nobody is answered before.
 
-    What is read without asking (``resources``, ``storage``, ``rate_limits``) has one writer each.
+    What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``) has one
+    writer each.
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
@@ -95,6 +98,7 @@ class Context:
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
     rate_limits: RateBoard = field(default_factory=RateBoard)
+    learned: LearningBoard = field(default_factory=LearningBoard)
     origins: Mapping[str, str] = field(default_factory=dict)
     config_path: Path | None = None
     heart_pid: int | None = None
@@ -105,7 +109,7 @@ class Context:
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:
-        self.backpressure = BackpressureController(self.resources, self.rate_limits)
+        self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     @property
     def store(self) -> Handle[Store]:
@@ -141,6 +145,13 @@ class Context:
         from marianne.daemon.rates import RateLimitCoordinator
 
         return self.system.handle(RateLimitCoordinator, "rates")
+
+    @property
+    def learning(self) -> Handle[LearningHub]:
+        """Who learns from how jobs end."""
+        from marianne.daemon.learning_hub import LearningHub
+
+        return self.system.handle(LearningHub, "learning")
 
     @property
     def parser(self) -> Handle[Parser]:

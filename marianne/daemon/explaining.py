@@ -85,6 +85,9 @@ class Explaining(Wishes):
         accepts = self._context.backpressure.should_accept_job()
         pressure = None if accepts else self._context.resources.in_words()
         whole = job_reason(status, live.row if live else None, running, queued, pressure)
+        if whole["code"] == "pending" and live is not None:
+            why = self._memory.why(live.row, live.size, self._free(self._room()))
+            whole = _reason("pending", why["text"], **why["data"])
         promise.set(
             {
                 "job_id": job_id,
@@ -120,10 +123,10 @@ def job_reason(
             return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
         case "cancelling":
             return _reason("cancelling", "it is being cancelled")
+        case "queued" | "pending" if pressure is not None:
+            return _reason("pressure", f"no job begins under this pressure: {pressure}")
         case "pending":
             return _reason("pending", "it waits for room")
-        case "queued" if pressure is not None:
-            return _reason("pressure", f"no job begins under this pressure: {pressure}")
         case "queued":
             before = sum(
                 (other.priority, other.submitted_at) < (row.priority, row.submitted_at)

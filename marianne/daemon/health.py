@@ -6,9 +6,10 @@ import os
 import time
 from typing import Any
 
-from actors import Actor, Outcome, Promise
+from actors import Actor, Outcome, Promise, Timer
 from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
+from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
@@ -19,12 +20,22 @@ from marianne.run.procfs import start_time
 log = get_logger(__name__)
 
 
+CHECK_EVERY = 10
+"""Jobs that come to an end between two checks of the diversity of patterns."""
+
+
 class HealthChecker(Actor):
-    """Liveness and readiness probes."""
+    """Liveness and readiness probes, and regular checks that what is learned stays diverse.
+
+    The checks are after every ten jobs that came to an end, and at the interval
+    ``learning.entropy_check_interval_seconds``.
+    """
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
+        self._ended = 0
+        self._timer: Timer | None = None
 
     def on_start(self) -> None:
         """Watches the heart: without it nobody would replace this conductor."""
@@ -33,6 +44,7 @@ class HealthChecker(Actor):
             heart = self._context.system.processes.adopt(pid, start_time(pid) or 0)
             if heart is not None:
                 self.watch(heart)
+        self.start_periodic_checks()
 
     def on_process_exit(self, process: Process, exit: ProcessExit) -> None:  # noqa: A002
         """The heart died. The conductor goes on, says so, and is not ready any more."""
@@ -92,3 +104,32 @@ class HealthChecker(Actor):
                 "uptime_seconds": round(time.time() - self._context.started_at, 1),
             }
         )
+
+    # -- diversity ------------------------------------------------------------------------------
+
+    def on_job_completed(self) -> None:
+        """Counts a job that came to an end, however; every tenth has the diversity checked."""
+        self._ended += 1
+        if self._ended >= CHECK_EVERY:
+            self._ended = 0
+            self._context.learning.tell(LearningHub.check_diversity)
+
+    def start_periodic_checks(self) -> None:
+        """Checks the diversity at the configured interval (seconds, at least 60) from now on.
+
+        Started again it begins a new interval. Nothing is checked while learning is disabled.
+        """
+        self.stop_periodic_checks()
+        seconds = self._context.config.learning.entropy_check_interval_seconds
+        self._timer = self.send_after(seconds, self.check)
+
+    def stop_periodic_checks(self) -> None:
+        """Ends the checks at the interval; those after ten jobs go on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def check(self) -> None:
+        """The interval has passed."""
+        self._context.learning.tell(LearningHub.check_diversity)
+        self.start_periodic_checks()

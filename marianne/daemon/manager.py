@@ -22,12 +22,14 @@ from marianne.daemon.explaining import Explaining
 from marianne.daemon.job import Job
 from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
 from marianne.daemon.log import get_logger, set_level
+from marianne.daemon.memory_room import REASON
 from marianne.daemon.notices import DEGRADED_AFTER
 from marianne.daemon.parser import Parsed, Parser
 from marianne.daemon.pressing import Pressing
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.schedule.room import admit
 from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.models import JobStatus
 
@@ -98,16 +100,34 @@ class JobManager(Chaining, Pressing, Explaining):
             return
         now = time.time()
         row = submission.new_row(job_id, request, parsed, now)
-        admitted = self._room() > 0
-        if admitted:
-            row.status, row.started_at = JobStatus.RUNNING, now
-        reply = submission.response(row, parsed)
+        live = Live(row)
+        words = self._place(live, now)
+        admitted = row.status is JobStatus.RUNNING
+        reply = submission.response(row, parsed, words)
         changes = [*submission.changes(row, request, parsed, now), *answer.remember(reply)]
         if admitted:
             changes.append(AddEvent(job_id, None, "job.started", {}, now))
         self._naming.add(job_id)
-        self._live[job_id] = Live(row, actor=admitted)
+        live.actor = admitted
+        self._live[job_id] = live
         self.pipe(self._ask_to_write(changes), self.submitted, job_id, reply, answer)
+
+    def _place(self, live: Live, now: float) -> str | None:
+        """Lets a new job run at once, or says in words why it has to wait for memory.
+
+        Where others wait already it gets in line behind them, and is looked at once on disk.
+        """
+        places = self._room()
+        if places <= 0 or self._in_line():
+            return None
+        room = self._free(places)
+        admitted, _ = admit([self._memory.size(live.row, live.size)], room)
+        if admitted:
+            live.row.status, live.row.started_at = JobStatus.RUNNING, now
+            return None
+        live.row.status, live.row.reason = JobStatus.PENDING, REASON
+        self._context.resources.awaited = True
+        return str(self._memory.why(live.row, live.size, room)["text"])
 
     def submitted(
         self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
@@ -120,7 +140,9 @@ class JobManager(Chaining, Pressing, Explaining):
             return
         answer.set(reply)
         if self._live[job_id].actor:
-            self._start_actors(job_id)
+            self.admitted(outcome, job_id)
+        elif self._room() > 0:
+            self._admit()
 
     # -- questions ------------------------------------------------------------------------------
 
@@ -167,7 +189,8 @@ class JobManager(Chaining, Pressing, Explaining):
 
     def get_diagnostic_report(self, job_id: str) -> dict[str, Any]:
         """State, attempts, last output, resource use, supervision, the likely cause in words."""
-        return reports.diagnosis(self._reader, self._context.home.job_dir(job_id), job_id)
+        directory = self._context.home.job_dir(job_id)
+        return reports.diagnosis(self._reader, directory, job_id, self._context.learned)
 
     def get_execution_history(
         self, job_id: str, sheet_num: int | None = None, limit: int = 50
@@ -180,10 +203,13 @@ class JobManager(Chaining, Pressing, Explaining):
 
         Fields that are in use already are the caller's to leave as they are.
         """
+        from marianne.daemon.health import HealthChecker
         from marianne.daemon.monitor import ResourceMonitor
 
         self._context.config = new_config
+        self._context.learned.enabled = new_config.learning.enabled
         self._context.monitor.tell(ResourceMonitor.update_limits, new_config.resource_limits)
+        self._context.health.tell(HealthChecker.start_periodic_checks)
         set_level(new_config.log_level)
         self._context.scheduler.tell(
             GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets

@@ -110,6 +110,8 @@ class ResourceMonitor(Actor):
         found = self._look()
         if found is not None:
             self._act(found)
+        if self._context.resources.awaited:
+            self._manager.tell(JobManager.pressure_fell)
         interval = self._context.config.monitor_interval_seconds
         if self._failures > DEGRADED_AFTER:
             interval = min(interval * 2.0 ** (self._failures - DEGRADED_AFTER), LONGEST_BACKOFF)
@@ -127,6 +129,7 @@ class ResourceMonitor(Actor):
             roots = {os.getpid(), *workers, *filter(None, (self._context.heart_pid,))}
             found = look(roots, workers)
             self._failures = 0
+            resources.saw_jobs(self._used_by_jobs(found))
             snapshot = ResourceSnapshot(
                 time.monotonic(),
                 found.total.memory_mb,
@@ -145,6 +148,20 @@ class ResourceMonitor(Actor):
         if after is not before and not first:
             self._changed(before, after)
         return found
+
+    def _used_by_jobs(self, found: TreeLook) -> dict[str, float]:
+        used: dict[str, float] = {}
+        for pid, job_id in self._jobs(found).items():
+            used[job_id] = used.get(job_id, 0.0) + found.workers[pid].memory_mb
+        return used
+
+    def _jobs(self, found: TreeLook) -> dict[int, str]:
+        """The jobs of the workers that were looked at, by pid."""
+        return {
+            pid: job_id
+            for pid, process in tuple(self._context.workers.items())
+            if pid in found.workers and (job_id := job_of(process)) is not None
+        }
 
     def _changed(self, before: PressureLevel, after: PressureLevel) -> None:
         words = self._context.resources.in_words()
@@ -167,12 +184,7 @@ class ResourceMonitor(Actor):
             self._over.clear()
             self._pressed = None
             return
-        workers = self._context.workers
-        jobs = {
-            pid: job_id
-            for pid, process in tuple(workers.items())
-            if pid in found.workers and (job_id := job_of(process)) is not None
-        }
+        jobs = self._jobs(found)
         culprits = self._culprits(found, jobs)
         self._over = {who: self._over.get(who, 0) + 1 for who in culprits}
         for (job_id, num), looks in self._over.items():

@@ -40,6 +40,9 @@ class Pressing(Wishes):
             self._let_go_on()
         if self._context.backpressure.should_accept_job():
             super()._admit()
+        elif self._context.stop.mode is None and self._context.storage.problem is None:
+            places = max(0, self._room())
+            self._hold([row.job_id for row in self._in_line()[:places]], REASON)
 
     def _let_go_on(self) -> None:
         for job_id, live in self._live.items():

@@ -11,11 +11,12 @@ from marianne.daemon.cause import likely_cause
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.wire import sheet_map, timestamp
+from marianne.learning.board import LearningBoard
 from marianne.run.outputs import tail
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Plan
 from marianne.score.redact import redact
-from marianne.state.models import JobRow, SheetStatus
+from marianne.state.models import JobRow, OutcomeRow, SheetStatus
 from marianne.state.reader import Reader
 
 HISTORY_LIMIT = 50
@@ -49,16 +50,36 @@ def errors(reader: Reader, job_id: str, limit: int = HISTORY_LIMIT) -> dict[str,
 def history(
     reader: Reader, job_id: str, sheet_num: int | None = None, limit: int = HISTORY_LIMIT
 ) -> dict[str, Any]:
-    """Every attempt that came to an end, newest first."""
-    _job(reader, job_id)
+    """Every attempt that came to an end, newest first; ``learned`` has what jobs of the same score
+    had used, newest first."""
+    job = _job(reader, job_id)
     plan = queries.plan_of(reader, job_id)
     if sheet_num is not None and not 1 <= sheet_num <= len(plan.sheets):
         raise Refused("not_found", f"job {job_id} has sheets 1 to {len(plan.sheets)}")
     records = [attempt_map(plan, a) for a in reader.attempts(job_id, sheet_num, limit)]
-    return {"job_id": job_id, "records": records, "has_history": bool(records)}
+    return {
+        "job_id": job_id,
+        "records": records,
+        "has_history": bool(records),
+        "learned": [outcome_map(row) for row in reader.outcomes(job.config_hash)],
+    }
 
 
-def diagnosis(reader: Reader, directory: Path, job_id: str) -> dict[str, Any]:
+def outcome_map(row: OutcomeRow) -> dict[str, Any]:
+    """What was learned from one job that ran the same score. Memory in MB, times in seconds."""
+    return {
+        "job_id": row.job_id,
+        "finished_at": timestamp(row.finished_at),
+        "peak_memory_mb": row.peak_memory_mb,
+        "cpu_seconds": row.cpu_seconds,
+        "duration_seconds": row.duration_seconds,
+        "category": row.category,
+    }
+
+
+def diagnosis(
+    reader: Reader, directory: Path, job_id: str, learned: LearningBoard
+) -> dict[str, Any]:
     """The likely cause in words, and what it was read from."""
     job = _job(reader, job_id)
     plan = queries.plan_of(reader, job_id)
@@ -93,6 +114,7 @@ def diagnosis(reader: Reader, directory: Path, job_id: str) -> dict[str, Any]:
         "more_sheets": max(0, len(troubled) - TROUBLED_SHEETS),
         "resources": resources(attempts),
         "supervision": supervision(reader, job),
+        "learned": learned.report(job.config_hash),
     }
 
 

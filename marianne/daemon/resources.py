@@ -6,6 +6,7 @@ The monitor replaces the snapshot; every reader sees one whole reading or the ot
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 WARN_PERCENT = 80.0
@@ -38,6 +39,21 @@ class Resources:
         self.is_degraded = False
         self.active_sheets = 0
         """Sheets that hold a slot; the scheduler's to write."""
+        self.by_job: Mapping[str, float] = {}
+        """MB that the sheets of each running job used at the last look."""
+        self.peak_by_job: dict[str, float] = {}
+        """The most of it so far; who learns of a job's end takes it out."""
+        self.awaited = False
+        """Whether a job waits for memory; the manager's to write, who is told of each reading."""
+
+    def saw_jobs(self, by_job: Mapping[str, float]) -> None:
+        """Notes what the jobs' sheets use. A job that is gone for two looks is forgotten."""
+        peaks = self.peak_by_job
+        for job_id in tuple(peaks.keys() - by_job.keys() - self.by_job.keys()):
+            peaks.pop(job_id, None)
+        for job_id, used in by_job.items():
+            peaks[job_id] = max(used, peaks.get(job_id, 0.0))
+        self.by_job = by_job
 
     def is_accepting_work(self) -> bool:
         """Whether memory and processes are both below 80 % of their limits."""

@@ -155,12 +155,13 @@ def changes(
     ]
 
 
-def response(row: JobRow, parsed: Parsed) -> dict[str, Any]:
-    """The JobResponse of an accepted job."""
+def response(row: JobRow, parsed: Parsed, waits: str | None = None) -> dict[str, Any]:
+    """The JobResponse of a job that was taken in; ``waits`` says in words why it is pending."""
+    message = f"{row.sheet_count} sheets in {row.workspace}"
     return {
         "job_id": row.job_id,
-        "status": "accepted",
-        "message": f"{row.sheet_count} sheets in {row.workspace}",
+        "status": "pending" if waits else "accepted",
+        "message": f"{message}; {waits}" if waits else message,
         "warnings": parsed.warnings,
     }
 

@@ -12,6 +12,7 @@ from marianne.daemon.events import Events
 from marianne.daemon.health import HealthChecker
 from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.jobs import Jobs
+from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.link import Link
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
@@ -34,6 +35,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="link", cls=Link, args=given),
         ChildSpec(id="monitor", cls=ResourceMonitor, args=given),
         ChildSpec(id="rates", cls=RateLimitCoordinator, args=given),
+        ChildSpec(id="learning", cls=LearningHub, args=given),
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthChecker, args=given),
         ChildSpec(id="notices", cls=Notices, args=given),

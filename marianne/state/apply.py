@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from marianne.state import changes as c
@@ -20,6 +20,8 @@ from marianne.state.models import Event, JobStatus, SheetStatus
 from marianne.state.rows import (
     ATTEMPT_COLUMNS,
     JOB_FIELDS,
+    OUTCOME_COLUMNS,
+    PATTERN_COLUMNS,
     SHEET_COLUMNS,
     SHEET_FIELDS,
     attempt_values,
@@ -43,6 +45,15 @@ _SAVE_SHEET = (
 )
 _ADD_ATTEMPT = f"INSERT INTO attempts (job, {ATTEMPT_COLUMNS}) VALUES (?, {_marks(9)})"
 _ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ADD_OUTCOME = f"INSERT INTO outcomes ({OUTCOME_COLUMNS}) VALUES ({_marks(7)})"
+_DROP_OUTCOMES = (
+    "DELETE FROM outcomes WHERE config_hash = ? AND num <= (SELECT num FROM outcomes "
+    "WHERE config_hash = ? ORDER BY num DESC LIMIT 1 OFFSET ?)"
+)
+_SAVE_PATTERN = f"INSERT OR REPLACE INTO patterns ({PATTERN_COLUMNS}) VALUES ({_marks(5)})"
+
+OUTCOMES_KEPT = 20
+"""Outcomes of one configuration that are kept."""
 
 
 @dataclass(slots=True)
@@ -203,6 +214,14 @@ class Batch:
         else:
             self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (change.name, change.value))
 
+    def _add_outcome(self, change: c.AddOutcome) -> None:
+        row = change.row
+        self._execute(_ADD_OUTCOME, astuple(row))
+        self._execute(_DROP_OUTCOMES, (row.config_hash, row.config_hash, OUTCOMES_KEPT))
+
+    def _save_pattern(self, change: c.SavePattern) -> None:
+        self._execute(_SAVE_PATTERN, astuple(change.row))
+
     def _delete_job(self, change: c.DeleteJob) -> None:
         job = self._job(change.job_id)
         if not job.status.terminal:
@@ -240,5 +259,7 @@ _HANDLERS: dict[type, Callable[[Batch, Any], None]] = {
     c.AddEvent: Batch._add_event,
     c.RememberReply: Batch._remember_reply,
     c.SetMeta: Batch._set_meta,
+    c.AddOutcome: Batch._add_outcome,
+    c.SavePattern: Batch._save_pattern,
     c.DeleteJob: Batch._delete_job,
 }

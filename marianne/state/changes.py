@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marianne.run.result import AttemptResult
-from marianne.state.models import JobRow, SheetRow
+from marianne.state.models import JobRow, OutcomeRow, PatternRow, SheetRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,20 @@ class SetMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class AddOutcome:
+    """What a job that ended had used. Of one configuration only the newest few are kept."""
+
+    row: OutcomeRow
+
+
+@dataclass(frozen=True, slots=True)
+class SavePattern:
+    """How an estimator has done by now."""
+
+    row: PatternRow
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteJob:
     """Removes a finished job, its sheets and attempts. Its id stays taken, its events stay.
 
@@ -130,5 +144,7 @@ Change = (
     | AddEvent
     | RememberReply
     | SetMeta
+    | AddOutcome
+    | SavePattern
     | DeleteJob
 )

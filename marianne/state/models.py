@@ -108,6 +108,35 @@ class SheetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What a job that ended had used, under the hash of its configuration.
+
+    ``peak_memory_mb`` is of all its sheets together (MB, 2**20 bytes); ``category`` says why it
+    failed, None if it completed.
+    """
+
+    config_hash: str
+    job_id: str
+    finished_at: float
+    peak_memory_mb: float
+    cpu_seconds: float
+    duration_seconds: float
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatternRow:
+    """How an estimator of a configuration has done: jobs admitted by it, and the sum of the marks
+    (0 to 1 each) that its estimates got when the truth was known."""
+
+    config_hash: str
+    name: str
+    uses: int = 0
+    tests: int = 0
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened and was committed. ``prev`` is the job's event before it, or 0."""
 

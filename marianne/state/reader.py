@@ -16,7 +16,15 @@ from marianne.run.result import AttemptResult
 from marianne.state import rows
 from marianne.state.connection import connect_reader, named_errors
 from marianne.state.errors import AmbiguousJob, NoSuchJob
-from marianne.state.models import TERMINAL_JOB, Event, JobRow, JobStatus, SheetRow
+from marianne.state.models import (
+    TERMINAL_JOB,
+    Event,
+    JobRow,
+    JobStatus,
+    OutcomeRow,
+    PatternRow,
+    SheetRow,
+)
 from marianne.state.rows import JobView, SheetCounts
 
 _JOBS = "jobs JOIN ids USING (key)"
@@ -207,6 +215,23 @@ class Reader:
             first,
         )
         return {row[0]: row[1] for row in found}
+
+    # -- what was learned -----------------------------------------------------------------------
+
+    def outcomes(self, config_hash: str | None = None, limit: int = 20_000) -> list[OutcomeRow]:
+        """What jobs of one configuration, or of all, had used; newest first."""
+        where, values = ("WHERE config_hash = ?", [config_hash]) if config_hash else ("", [])
+        found = self._all(
+            f"SELECT {rows.OUTCOME_COLUMNS} FROM outcomes {where} ORDER BY num DESC LIMIT ?",
+            *values,
+            limit,
+        )
+        return [OutcomeRow(*row) for row in found]
+
+    def patterns(self) -> list[PatternRow]:
+        """How all estimators have done."""
+        found = self._all(f"SELECT {rows.PATTERN_COLUMNS} FROM patterns")
+        return [PatternRow(*row) for row in found]
 
     # -- events, replies, figures ---------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What is forgotten, and when: events by age and size, replies by age.
+"""What is forgotten, and when: events by age and size, replies by age, lessons by number.
 
 Jobs are forgotten by DeleteJob, which their owner decides (``Reader.expired_jobs`` names them).
 Events of live jobs always stay: a tail can then join any job that still runs. Each call forgets a
@@ -14,6 +14,9 @@ from marianne.state.models import TERMINAL_JOB
 
 STEP = 5_000
 """Rows forgotten in one call at most; some 20 ms."""
+
+CONFIGURATIONS_KEPT = 1_000
+"""Configurations of which something is known: those that ran last."""
 
 # What a row costs beside its data: numbers, the event's name, its place in two trees.
 _EVENT_OVERHEAD_BYTES = 60
@@ -53,6 +56,12 @@ def retain(connection: sqlite3.Connection, policy: RetentionPolicy, now: float) 
         "DELETE FROM replies WHERE rowid IN (SELECT rowid FROM replies WHERE ts < ? LIMIT ?)",
         (now - policy.reply_age, STEP),
     ).rowcount
+    for table in ("outcomes", "patterns"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE config_hash NOT IN (SELECT config_hash FROM outcomes "
+            "GROUP BY config_hash ORDER BY max(num) DESC LIMIT ?)",
+            (CONFIGURATIONS_KEPT,),
+        )
     return Retained(events, replies, more=events >= STEP or replies >= STEP)
 
 

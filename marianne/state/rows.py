@@ -9,7 +9,15 @@ from typing import Any
 import msgpack
 
 from marianne.run.result import AttemptResult, ValidationOutcome
-from marianne.state.models import Event, JobRow, JobStatus, SheetRow, SheetStatus
+from marianne.state.models import (
+    Event,
+    JobRow,
+    JobStatus,
+    OutcomeRow,
+    PatternRow,
+    SheetRow,
+    SheetStatus,
+)
 
 Values = Sequence[Any]
 
@@ -24,6 +32,8 @@ SHEET_COLUMNS = ", ".join(SHEET_FIELDS)
 ATTEMPT_COLUMNS = (
     "num, attempt, outcome, started_at, finished_at, exit_code, signal, category, more"
 )
+OUTCOME_COLUMNS = ", ".join(OutcomeRow.__dataclass_fields__)
+PATTERN_COLUMNS = ", ".join(PatternRow.__dataclass_fields__)
 EVENT_COLUMNS = "events.seq, prev, ts, ids.job_id, sheet, event, data"
 
 _SHEET_STATUS = {str(status): status for status in SheetStatus}

@@ -7,7 +7,7 @@ import pytest
 from e2e_marianne import Marianne, until
 
 STATIC = ["store", "services", "scheduler", "jobs", "manager", "server"]
-SERVICES = ["events", "link", "monitor", "rates", "parser", "health", "housekeeper"]
+SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "housekeeper"]
 JOB = ["job:busy/worker", "job:busy/job"]
 
 # Who has another incarnation afterwards. Jobs' supervisors are new ones when `jobs` is: their

@@ -6,7 +6,7 @@ import click
 
 from marianne.cli.completing import job_argument
 from marianne.cli.options import Verb, json_option
-from marianne.cli.render.attempts import print_attempts
+from marianne.cli.render.attempts import print_attempts, print_outcomes
 from marianne.cli.render.out import note, print_json
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
@@ -32,3 +32,4 @@ def command(session: Session, job: str, sheet: str | None, limit: int, as_json: 
         note(f"no attempt of {answer['job_id']} has ended yet")
     else:
         print_attempts(answer["records"])
+        print_outcomes(answer.get("learned") or [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marianne.cli.render.out import clean
+from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import clock, duration, size
 
@@ -31,3 +31,23 @@ def print_attempts(attempts: Sequence[Mapping[str, Any]], indent: str = "") -> N
     ]
     headings = ("SHEET", "NAME", "TRY", "OUTCOME", "WHY", "ENDED", "TOOK", "MEMORY", "PRINTED", "")
     print_table(headings, rows, right=(0, 2, 6), indent=indent)
+
+
+def print_outcomes(outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """What jobs of the same score had used; nothing where nothing was learned."""
+    if not outcomes:
+        return
+    say()
+    say(paint("jobs of the same score", "bold"))
+    rows = [
+        (
+            clean(o["job_id"]),
+            clock(o["finished_at"]),
+            duration(o["duration_seconds"]),
+            f"{o['peak_memory_mb']:g} MB",
+            f"{o['cpu_seconds']:g} s",
+            o["category"] or "completed",
+        )
+        for o in outcomes
+    ]
+    print_table(("JOB", "ENDED", "TOOK", "MEMORY", "CPU", "ENDING"), rows, right=(2, 3, 4))

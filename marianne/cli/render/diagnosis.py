@@ -32,9 +32,31 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
         say(f"(and {report['more_sheets']} more sheets)")
     say()
     print_facts({name.replace("_", " "): value for name, value in report["resources"].items()})
+    _print_learned(report.get("learned") or {})
     if report["supervision"]:
         say()
         say(paint("the conductor's own parts meanwhile", "bold"))
         for event in report["supervision"]:
             error = f": {clean(event['error'])}" if event["error"] else ""
             say(f"  {clock(event['ts'])}  {event['event']}  {event['name']}{error}")
+
+
+def _print_learned(learned: Mapping[str, Any]) -> None:
+    """What jobs of the same score had used, and what is expected of the next one."""
+    estimate = learned.get("estimate")
+    if not estimate:
+        return
+    say()
+    say(paint("learned from jobs of the same score", "bold"))
+    best = max(learned["patterns"], key=lambda pattern: pattern["effectiveness"])
+    print_facts(
+        {
+            "outcomes": learned["outcomes"],
+            "expected memory": f"{estimate['peak_memory_mb']:g} MB (by the {estimate['by']})",
+            "expected CPU": f"{estimate['cpu_seconds']:g} s",
+            "confidence": f"{estimate['confidence']:.2f}",
+            "best pattern": f"{best['name']}, effectiveness {best['effectiveness']:.2f}",
+            "diversity": f"{learned['entropy']:.2f} of 1, "
+            f"{learned['exploration_budget']:.0%} of decisions explore",
+        }
+    )

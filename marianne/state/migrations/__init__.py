@@ -10,11 +10,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from marianne.state.errors import DatabaseTooNew
-from marianne.state.migrations import m0001_first
+from marianne.state.migrations import m0001_first, m0002_learning
 
 Migration = Sequence[str]
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_first.STATEMENTS,)
+MIGRATIONS: tuple[Migration, ...] = (m0001_first.STATEMENTS, m0002_learning.STATEMENTS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATIONS) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from marianne.run.result import AttemptResult, ValidationOutcome
-from marianne.state.changes import AddEvent
+from marianne.state.changes import AddEvent, AddOutcome, SavePattern
 from marianne.state.database import Database
 from marianne.state.errors import DatabaseTooNew
 from marianne.state.migrations import MIGRATIONS, migrate
-from marianne.state.models import JobStatus, SheetStatus
+from marianne.state.models import JobStatus, OutcomeRow, PatternRow, SheetStatus
 from marianne.state.reader import Reader
 
 OLD = Path(__file__).parent / "data"
@@ -64,6 +64,10 @@ def test_the_first_released_database_loads_and_goes_on(path: Path) -> None:
             "job.submitted",
             "sheet.completed",
         ]
+        assert reader.outcomes() == []
+        learned = OutcomeRow("hash", "build-2", 1.0, 300.0, 2.0, 5.0)
+        database.write([AddOutcome(learned), SavePattern(PatternRow("hash", "most", 1))])
+        assert reader.outcomes("hash") == [learned]
         (event,) = database.write([AddEvent("build-2", None, "job.started", {}, 0.0)])
         assert (event.seq, event.prev) == (4, 3)
 

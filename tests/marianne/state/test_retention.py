@@ -7,9 +7,9 @@ import pytest
 from statekit import NOW, event, job
 
 from marianne.state import retention
-from marianne.state.changes import RememberReply
+from marianne.state.changes import AddOutcome, RememberReply, SavePattern
 from marianne.state.database import Database
-from marianne.state.models import JobStatus
+from marianne.state.models import JobStatus, OutcomeRow, PatternRow
 from marianne.state.reader import Reader
 from marianne.state.retention import RetentionPolicy
 
@@ -91,3 +91,26 @@ def test_the_file_gets_smaller_again(database: Database, path: Path) -> None:
         pass
     database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     assert path.stat().st_size < before / 4
+
+
+def test_of_lessons_the_configurations_that_ran_last_stay(
+    database: Database, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "CONFIGURATIONS_KEPT", 2)
+    for name in ("a", "b", "c", "a"):
+        outcome = OutcomeRow(name, "job", NOW, 1.0, 1.0, 1.0)
+        database.write([AddOutcome(outcome), SavePattern(PatternRow(name, "most"))])
+    database.retain(FOR_EVER, NOW)
+    assert [row.config_hash for row in reader.outcomes()] == ["a", "c", "a"]
+    assert [row.config_hash for row in reader.patterns()] == ["a", "c"]
+
+
+def test_of_one_configuration_the_newest_twenty_outcomes_stay(
+    database: Database, reader: Reader
+) -> None:
+    outcomes = [OutcomeRow("a", f"job{n}", NOW, 1.0, 1.0, 1.0) for n in range(25)]
+    database.write([AddOutcome(OutcomeRow("b", "other", NOW, 1.0, 1.0, 1.0))])
+    for outcome in outcomes:
+        database.write([AddOutcome(outcome)])
+    assert reader.outcomes("a") == outcomes[:4:-1]
+    assert len(reader.outcomes("b")) == 1

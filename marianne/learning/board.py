@@ -1,0 +1,107 @@
+"""What was learned, for those who decide by it without asking.
+
+The hub (:mod:`marianne.daemon.learning_hub`) replaces the lessons of one configuration at a time;
+every reader sees old or new ones whole.
+"""
+
+from __future__ import annotations
+
+from marianne.learning.diversity import entropy, explores
+from marianne.learning.estimate import ESTIMATORS, Chosen, Lessons, effectiveness
+from marianne.schedule.pressure import ResourceEstimate
+from marianne.state.models import OutcomeRow, PatternRow
+
+
+class LearningBoard:
+    """Lessons by configuration. Safe to read from any thread; ``choose`` is for one."""
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.budget = 0.15
+        self._lessons: dict[str, Lessons] = {}
+        self._decisions = 0
+
+    # -- for the hub ----------------------------------------------------------------------------
+
+    def fill(self, outcomes: list[OutcomeRow], patterns: list[PatternRow]) -> None:
+        """Begins with what is on disk; ``outcomes`` are newest first."""
+        by_hash: dict[str, list[OutcomeRow]] = {}
+        for outcome in outcomes:
+            by_hash.setdefault(outcome.config_hash, []).append(outcome)
+        known: dict[str, dict[str, PatternRow]] = {}
+        for pattern in patterns:
+            known.setdefault(pattern.config_hash, {})[pattern.name] = pattern
+        self._lessons = {
+            key: Lessons(tuple(rows), known.get(key, {})) for key, rows in by_hash.items()
+        }
+
+    def learn(self, outcome: OutcomeRow, patterns: list[PatternRow], keep: int) -> None:
+        """Adds an outcome, and how the estimators did by it."""
+        known = self._lessons.get(outcome.config_hash)
+        outcomes = (outcome, *(known.outcomes if known else ()))[:keep]
+        named = {pattern.name: pattern for pattern in patterns}
+        self._lessons[outcome.config_hash] = Lessons(outcomes, named)
+
+    def note(self, pattern: PatternRow) -> None:
+        """Replaces how one estimator has done."""
+        known = self._lessons.get(pattern.config_hash)
+        if known is not None:
+            patterns = {**known.patterns, pattern.name: pattern}
+            self._lessons[pattern.config_hash] = Lessons(known.outcomes, patterns)
+
+    # -- for everybody --------------------------------------------------------------------------
+
+    def lessons(self, config_hash: str) -> Lessons | None:
+        """All that is known of one configuration; None while learning is disabled."""
+        return self._lessons.get(config_hash) if self.enabled else None
+
+    def estimate(self, job_config_hash: str) -> ResourceEstimate | None:
+        """What a job of this configuration will need; None when nothing was learned."""
+        lessons = self.lessons(job_config_hash)
+        return None if lessons is None else lessons.choose().estimate
+
+    def choose(self, config_hash: str) -> Chosen | None:
+        """The estimate to decide by, now and then by the least used estimator."""
+        lessons = self.lessons(config_hash)
+        if lessons is None:
+            return None
+        explore = explores(self._decisions, self.budget)
+        self._decisions += 1
+        return lessons.choose(explore)
+
+    def uses(self) -> list[int]:
+        """The use counts of all patterns that can be used, unused ones too."""
+        return [
+            lessons.pattern(name).uses
+            for lessons in tuple(self._lessons.values())
+            for name in ESTIMATORS
+        ]
+
+    def report(self, config_hash: str) -> dict[str, object]:
+        """What people are shown: outcomes, estimate and patterns of one configuration, and the
+        diversity and exploration of all. Memory in MB, times in seconds."""
+        lessons = self.lessons(config_hash)
+        chosen = lessons.choose() if lessons else None
+        return {
+            "outcomes": len(lessons.outcomes) if lessons else 0,
+            "estimate": {
+                "peak_memory_mb": chosen.estimate.estimated_peak_memory_mb,
+                "cpu_seconds": chosen.estimate.estimated_cpu_seconds,
+                "confidence": chosen.estimate.confidence,
+                "by": chosen.name,
+            }
+            if chosen
+            else None,
+            "patterns": [
+                {
+                    "name": name,
+                    "uses": lessons.pattern(name).uses,
+                    "effectiveness": round(effectiveness(lessons.pattern(name)), 3),
+                }
+                for name in ESTIMATORS
+            ]
+            if lessons
+            else [],
+            "entropy": round(entropy(self.uses()), 3),
+            "exploration_budget": round(self.budget, 3),
+        }

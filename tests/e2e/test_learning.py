@@ -1,0 +1,130 @@
+"""What was learned of a job holds its next run back until there is room for it."""
+
+from __future__ import annotations
+
+from e2e_marianne import Marianne, until
+
+CONFIG = """monitor_interval_seconds: 5
+resource_limits: {{max_memory_mb: {memory}}}
+learning: {{enabled: {enabled}}}
+"""
+
+USES = """sheets:
+  - name: uses
+    run: |
+      exec python3 -c "
+      import os, time
+      held = bytearray({mb} * 2**20)
+      open('there', 'w').close()
+      while not os.path.exists('go'):
+          time.sleep(0.02)
+      "
+"""
+
+
+def conductor(marianne: Marianne, memory: int = 900, enabled: str = "true") -> None:
+    marianne.home.mkdir(mode=0o700)
+    text = CONFIG.format(memory=memory, enabled=enabled)
+    (marianne.home / "conductor.yaml").write_text(text)
+    marianne("start")
+
+
+def let_go(marianne: Marianne, name: str) -> None:
+    place = marianne.place / name
+    place.mkdir(exist_ok=True)
+    (place / "go").touch()
+
+
+def hold(marianne: Marianne, name: str, mb: int) -> str:
+    """A job that uses so much memory, which the monitor has seen."""
+    job = marianne.submit(name, USES.format(mb=mb))
+    until((marianne.place / name / "there").exists)
+    marianne("ready", "--json", code=None)
+    return job
+
+
+def run_once(marianne: Marianne, name: str, mb: int) -> str:
+    let_go(marianne, name)
+    job = marianne.submit(name, USES.format(mb=mb))
+    assert marianne.wait(job)["status"] == "completed"
+    until(lambda: marianne("diagnose", job, "--json").json["learned"]["outcomes"])
+    return job
+
+
+def again(marianne: Marianne, name: str) -> dict[str, str]:
+    return dict(marianne("run", str(marianne.place / f"{name}.yaml"), "--json").json)
+
+
+def test_the_second_run_waits_for_the_memory_that_the_first_one_used(marianne: Marianne) -> None:
+    conductor(marianne)
+    first = run_once(marianne, "big", 350)
+    learned = marianne("diagnose", first, "--json").json["learned"]
+    assert 350 <= learned["estimate"]["peak_memory_mb"] < 400
+    assert learned["estimate"]["confidence"] == 0.5
+    ballast = hold(marianne, "ballast", 330)
+    response = again(marianne, "big")
+    second = response["job_id"]
+    assert response["status"] == "pending"
+    status = marianne.status(second)
+    assert (status["status"], status["reason"]) == ("pending", "estimate")
+    assert [
+        row["status"] for row in marianne("list", "--json").json if row["job_id"] == second
+    ] == ["pending"]
+    why = marianne("explain", second, "--json").json
+    assert why["code"] == "pending"
+    assert why["data"]["needs_mb"] >= 350 > why["data"]["free_mb"]
+    assert "expected to need 3" in marianne("explain", second).out
+    small = marianne.submit("small", "sheets:\n  - {name: a, run: 'true'}\n")
+    assert marianne.wait(small)["status"] == "completed", "nothing is known of it: it goes past"
+    assert marianne.status(second)["status"] == "pending"
+    let_go(marianne, "ballast")
+    assert marianne.wait(ballast)["status"] == "completed"
+    assert marianne.wait(second)["status"] == "completed"
+    until(lambda: marianne("diagnose", second, "--json").json["learned"]["outcomes"] == 2)
+    report = marianne("diagnose", second, "--json").json["learned"]
+    assert [p["uses"] for p in report["patterns"]] == [1, 0, 0]
+    assert report["estimate"]["confidence"] > 0.7
+    outcomes = marianne("history", second, "--json").json["learned"]
+    assert [row["job_id"] for row in outcomes] == [second, first]
+    assert "expected memory" in marianne("diagnose", second).out
+    assert "jobs of the same score" in marianne("history", second).out
+
+
+def test_a_pending_job_outlives_a_restart_and_obeys(marianne: Marianne) -> None:
+    conductor(marianne)
+    run_once(marianne, "big", 350)
+    hold(marianne, "ballast", 330)
+    second = again(marianne, "big")["job_id"]
+    marianne("restart")
+    assert marianne.status(second)["status"] == "pending"
+    marianne("pause", second)
+    let_go(marianne, "ballast")
+    assert marianne.status(second)["status"] == "paused"
+    marianne("resume", second)
+    assert marianne.wait(second)["status"] == "completed"
+
+
+def test_a_job_that_never_fits_runs_when_no_other_does(marianne: Marianne) -> None:
+    conductor(marianne, memory=8192)
+    run_once(marianne, "big", 500)
+    text = CONFIG.format(memory=512, enabled="true")
+    (marianne.home / "conductor.yaml").write_text(text)
+    marianne("reload")
+    other = marianne.submit(
+        "other", "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.05; done'}\n"
+    )
+    response = again(marianne, "big")
+    assert response["status"] == "pending"
+    let_go(marianne, "other")
+    marianne.wait(other)
+    until(lambda: marianne.status(response["job_id"])["status"] != "pending")
+    marianne("cancel", response["job_id"], "--yes", code=None)
+
+
+def test_without_learning_nothing_is_known(marianne: Marianne) -> None:
+    conductor(marianne, enabled="false")
+    let_go(marianne, "big")
+    job = marianne.submit("big", USES.format(mb=1))
+    assert marianne.wait(job)["status"] == "completed"
+    assert marianne("history", job, "--json").json["learned"] == []
+    assert marianne("diagnose", job, "--json").json["learned"]["estimate"] is None
