@@ -73,8 +73,7 @@ def test_every_job_is_admitted_however_many_come_after_it(
 ) -> None:
     limit, running = 1000.0, dict[str, float]()
     waiting = [Candidate(f"{n}", size) for n, size in enumerate(sizes)]
-    late = 0
-    for _ in range(100 * len(sizes)):
+    for late in range(100 * len(sizes)):
         if not any(one.job_id.isdigit() for one in waiting):
             return
         free = free_memory(sum(running.values()), limit, 0.0)
@@ -86,5 +85,4 @@ def test_every_job_is_admitted_however_many_come_after_it(
         if running:
             del running[next(iter(running))]
         waiting.append(Candidate(f"late{late}"))
-        late += 1
     raise AssertionError(f"never admitted: {waiting[0]}")
