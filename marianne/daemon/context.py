@@ -82,8 +82,7 @@ class Context:
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
-    ``workers`` are the
-    living worker processes by pid, which no sweep may touch.
+    ``workers`` are the living worker processes by pid, which no sweep may touch.
     """
 
     system: System
