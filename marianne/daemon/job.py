@@ -96,7 +96,8 @@ class Job(Actor):
         """The worker lives: take the results that were missed, then go on from what runs."""
         self.results(hello["unacked"])
         running = [(num, attempt) for num, attempt in (*hello["running"], *hello["queued"])]
-        self._take(self._machine.recover(running, time.time()))
+        ended = [(num, attempt) for num, attempt in hello.get("ended", ())]
+        self._take(self._machine.recover(running, time.time(), ended))
 
     def results(self, results: Sequence[dict[str, Any]]) -> None:
         """Attempts ended. Idempotent: a result may come any number of times."""

@@ -43,11 +43,17 @@ class JobMachine(JobLimits):
 
     # -- inputs ---------------------------------------------------------------------------------
 
-    def recover(self, running: Iterable[tuple[int, int]], now: float) -> Step:
+    def recover(
+        self,
+        running: Iterable[tuple[int, int]],
+        now: float,
+        ended: Iterable[tuple[int, int]] = (),
+    ) -> Step:
         """Brings the job to where it goes on, after a start or a restart of its actor.
 
-        ``running`` names the (sheet, attempt) pairs that the worker says are alive. An attempt
-        that we believed to run and that is not among them was interrupted: it uses up no retry.
+        ``running`` names the (sheet, attempt) pairs that the worker says are alive, ``ended``
+        those whose results are still on their way. An attempt that we believed to run and that is
+        among neither was interrupted: it uses up no retry.
         """
         step = Step()
         alive = set(running)
@@ -60,6 +66,7 @@ class JobMachine(JobLimits):
                 self._start(row, now, step)
             else:
                 step.now.append(EndSheets((num,), "lost"))
+        alive.update(ended)
         for num, row in sorted(self.rows.items()):
             if row.status is SheetStatus.RUNNING and (num, row.attempt) not in alive:
                 self._interrupted(row, lost(row, now), step)

@@ -94,14 +94,20 @@ class Link:
         self._alone()
 
     def hello(self) -> None:
-        """Says who we are, what runs, and everything that nobody acknowledged."""
+        """Says who we are, what runs, and everything that nobody acknowledged.
+
+        What does not fit is sent after it, and named in it as ``ended``: it runs no more, and
+        nobody may take it for lost meanwhile.
+        """
         self._drop_flush_timer()
         self._started.clear()
         self._results.clear()
         running, queued = self._state()
         unacked = self._spool.unacked
         first, rest = unacked[:CHUNK], unacked[CHUNK:]
-        self._line.send(self._head | {"running": running, "queued": queued, "unacked": first})
+        ended = [[result["num"], result["attempt"]] for result in rest]
+        says = {"running": running, "queued": queued, "unacked": first, "ended": ended}
+        self._line.send(self._head | says)
         self._send_results(rest)
 
     def started(self, num: int, attempt: int, pid: int, at: float, *, more: bool) -> None:

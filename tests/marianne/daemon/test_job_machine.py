@@ -46,6 +46,16 @@ def test_both_arms_of_a_diamond_may_run_at_once() -> None:
     assert play.queue == {4}
 
 
+def test_an_attempt_whose_result_is_on_its_way_is_not_taken_for_lost() -> None:
+    play = Play(plan_of({1: (), 2: ()}))
+    play.grant(1)
+    play.grant(2)
+    play.take(play.machine.recover([(1, 1)], play.now, [(2, 1)]))
+    assert _statuses(play) == ["running", "running"]
+    play.end(2)
+    assert (play.disk[2].status, play.disk[2].attempt) == (SheetStatus.COMPLETED, 1)
+
+
 def test_a_failed_sheet_skips_what_needs_it_and_nothing_else() -> None:
     play = Play(plan_of({1: (), 2: (1,), 3: (2,), 4: ()}))
     play.run_out(lambda num: "failed" if num == 1 else "completed")

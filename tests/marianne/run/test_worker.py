@@ -161,6 +161,21 @@ def test_unacknowledged_results_outlive_the_worker(conductor: Conductor) -> None
     assert [(r["num"], r["serial"]) for r in hello["unacked"]] == [(1, serial)]
 
 
+def test_results_that_do_not_fit_the_hello_are_named_in_it(conductor: Conductor) -> None:
+    conductor.acking = False
+    conductor.start(*["true"] * 103)
+    conductor.hello()
+    conductor.run(*range(1, 104), slots=8)
+    conductor.until(lambda: len(conductor.results) == 103)
+    conductor.messages.clear()
+    conductor.send(kind="report")
+    hello = conductor.hello()
+    assert len(hello["unacked"]) == 100
+    rest = conductor.until(lambda: conductor.of("results"))[0]["results"]
+    assert hello["ended"] == [[r["num"], r["attempt"]] for r in rest]
+    assert len(rest) == 3
+
+
 def test_what_a_dead_worker_began_comes_from_the_next_as_interrupted(conductor: Conductor) -> None:
     worker = conductor.start("echo it began; sleep 60")
     conductor.hello()
