@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors import Future, Outcome, Promise
+from marianne.daemon.job import Job
 from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.wishes import Wishes
@@ -62,14 +63,13 @@ class Explaining(Wishes):
             for row in status["sheets"]
             if sheet is not None or row["status"] not in (*ENDED, "running")
         ]
-        asked: Future[Any] = self._context.scheduler.call(
-            GlobalSheetScheduler.explain_sheets,
-            job_id,
-            [row["num"] for row in open_[:SHEETS_EXPLAINED]],
-        )
-        self.pipe(asked, self.explained, job_id, status, open_, promise)
+        if status["status"] == "running":
+            kept: Future[Any] = self._context.job(job_id).call(Job.kept_back)
+            self.pipe(kept, self.kept_back_known, job_id, status, open_, promise)
+        else:
+            self._ask_scheduler(job_id, status, open_, {}, promise)
 
-    def explained(
+    def kept_back_known(
         self,
         outcome: Outcome[dict[int, dict[str, Any]]],
         job_id: str,
@@ -77,8 +77,35 @@ class Explaining(Wishes):
         open_: Sequence[dict[str, Any]],
         promise: Promise[dict[str, Any]],
     ) -> None:
+        """The job told what it keeps back itself, or has just ended: then the rest is enough."""
+        self._ask_scheduler(job_id, status, open_, outcome.value or {}, promise)
+
+    def _ask_scheduler(
+        self,
+        job_id: str,
+        status: dict[str, Any],
+        open_: Sequence[dict[str, Any]],
+        kept: dict[int, dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        asked: Future[Any] = self._context.scheduler.call(
+            GlobalSheetScheduler.explain_sheets,
+            job_id,
+            [row["num"] for row in open_[:SHEETS_EXPLAINED]],
+        )
+        self.pipe(asked, self.explained, job_id, status, open_, kept, promise)
+
+    def explained(
+        self,
+        outcome: Outcome[dict[int, dict[str, Any]]],
+        job_id: str,
+        status: dict[str, Any],
+        open_: Sequence[dict[str, Any]],
+        kept: dict[int, dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
         """All parts are there."""
-        reasons = outcome.value or {}
+        reasons = {**(outcome.value or {}), **kept}
         live = self._live.get(job_id)
         running = [other.row for other in self._live.values() if other.actor]
         queued = [other.row for other in self._live.values() if not other.actor]

@@ -223,6 +223,13 @@ class Job(Actor):
         if not self._answers:
             self._heard.clear()  # they are all on disk
 
+    def kept_back(self) -> dict[int, dict[str, Any]]:
+        """Sheets that the job keeps back itself: ``code`` (pacing, breaker), ``text``, ``data``."""
+        return {
+            num: {"code": why.code, "text": why.text, "data": dict(why.data)}
+            for num, why in self._machine.kept_back().items()
+        }
+
     def summary(self) -> dict[str, Any]:
         """The job without its sheets, as ``list`` shows it."""
         return wire.job_map(self._machine.job, self._machine.progress())

@@ -1,5 +1,5 @@
-"""What bounds a job's sheets beside their own retries: pace, cost, waits, instruments that are
-not there, and the sheets that a person wants left out.
+"""What bounds a job's sheets beside their own retries: pace, cost, waits, instruments that keep
+failing or are not there, and the sheets that a person wants left out.
 
 The middle of :mod:`marianne.daemon.job_machine`. Pure.
 """
@@ -12,6 +12,8 @@ from marianne.daemon.effects import Deregister, Finish, Register, Step, WakeAt
 from marianne.daemon.job_ledger import JobLedger
 from marianne.run.result import AttemptResult
 from marianne.schedule.account import Account, CostRules
+from marianne.schedule.breaker import Breakers, works
+from marianne.schedule.explain import Explanation
 from marianne.schedule.outcome import RateLimits, Verdict, is_quota, judge
 from marianne.schedule.pace import Pace
 from marianne.score.plan import Plan
@@ -33,9 +35,11 @@ class JobLimits(JobLedger):
         self._random = random
         self._account = Account.read(job.options.get("account"))
         self._costs = CostRules.read(plan.extras.get("cost_limits"))
+        self._breakers = Breakers.read(job.options.get("breakers"))
         self._rates = RateLimits.read(plan.extras.get("rate_limit"))
         played = [row for row in self.rows.values() if row.attempt]
         ended = (row.finished_at or 0.0 for row in played if row.status is not SheetStatus.SKIPPED)
+        self._paced = bool(plan.stagger_seconds or plan.pause_between_sheets_seconds)
         self._pace = Pace(
             plan.stagger_seconds,
             plan.pause_between_sheets_seconds,
@@ -102,6 +106,65 @@ class JobLimits(JobLedger):
                 step.now.append(WakeAt(sheet.num, row.due_at or now))
         running = frozenset(self._running())
         step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting)))
+
+    # -- before an attempt ----------------------------------------------------------------------
+
+    def _keep_back(self, row: SheetRow, now: float) -> float | None:
+        """When a sheet that was granted may ask again, None if it begins now; infinite: it is
+        told."""
+        instrument = self._instrument(row)
+        if not instrument.raw_prompt:
+            when = self._breakers.wait(row.num, instrument.profile, now)
+            if when is not None:
+                return when
+        when = self._pace.start(row.num, now, self.counts[SheetStatus.RUNNING])
+        if when is None:
+            self._breakers.started(row.num, instrument.profile)
+        return when
+
+    def _is_kept_back(self, num: int) -> bool:
+        return self._pace.promised(num) is not None or num in self._breakers.held
+
+    def kept_back(self) -> dict[int, Explanation]:
+        """Why sheets that might have a slot do not: their job keeps them back itself."""
+        found = {}
+        for num, name in self._breakers.held.items():
+            until = self._breakers.known[name].until
+            text = f"{name} failed {self._breakers.known[name].failures} times in a row in this job"
+            found[num] = Explanation("breaker", text, {"instrument": name, "until": until})
+        for sheet in self.plan.sheets if self._paced else ():
+            due = self._pace.promised(sheet.num)
+            if due is not None:
+                text = "its job's pace (stagger, pause between sheets) keeps it back"
+                found[sheet.num] = Explanation("pacing", text, {"until": due})
+        return found
+
+    def _note_instrument(
+        self, row: SheetRow, result: AttemptResult, now: float, step: Step
+    ) -> None:
+        """What an attempt says of its instrument; wakes the sheets that its breaker kept back."""
+        instrument = self._instrument(row)
+        if instrument.raw_prompt:
+            return
+        before = self._breakers.stored()
+        woken = self._breakers.ended(row.num, instrument.profile, works(result), now)
+        step.now += (WakeAt(num, when) for num, when in woken.items())
+        after = self._breakers.stored()
+        if after == before:
+            return
+        self.job.options = {**self.job.options, "breakers": after}
+        step.changes.append(UpdateJob(self.job.job_id, {"options": self.job.options}))
+        opened = self._breakers.known[instrument.profile]
+        if (
+            opened.until is not None
+            and opened.until != before.get(instrument.profile, [0, 0, 0])[2]
+        ):
+            data = {
+                "instrument": instrument.profile,
+                "failures": opened.failures,
+                "seconds": round(opened.until - now, 1),
+            }
+            self._event(step, "job.breaker", row.num, data, now=now)
 
     # -- after an attempt -----------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ happens: no clock, no I/O, no thread. What a restart finds is what the steps com
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from marianne.daemon.effects import (
@@ -89,9 +90,11 @@ class JobMachine(JobLimits):
         ):
             step.now.append(Release(num))
             return step
-        when = self._pace.start(num, now, self.counts[SheetStatus.RUNNING])
+        when = self._keep_back(row, now)
         if when is not None:
-            step.now += (Release(num), WakeAt(num, when))
+            step.now.append(Release(num))
+            if when < math.inf:
+                step.now.append(WakeAt(num, when))
             return step
         completion = row.category == "validation" and row.completions > 0
         context = self._context(row)
@@ -149,7 +152,7 @@ class JobMachine(JobLimits):
         elif (
             row.status is SheetStatus.PENDING
             and self.job.status is JobStatus.RUNNING
-            and self._pace.due(num)
+            and self._is_kept_back(num)
         ):
             step.now.append(Requeue(self._info(row)))
         return step
@@ -252,6 +255,7 @@ class JobMachine(JobLimits):
     # -- decisions ------------------------------------------------------------------------------
 
     def _judged(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> None:
+        self._note_instrument(row, result, now, step)
         verdict = self._verdict(row, result, now, step)
         step.changes.append(AddAttempt(self.job.job_id, result))
         if self.job.crashes:
@@ -323,6 +327,7 @@ class JobMachine(JobLimits):
 
     def _interrupted(self, row: SheetRow, result: AttemptResult, step: Step) -> None:
         now = result.finished_at
+        self._note_instrument(row, result, now, step)
         step.changes.append(AddAttempt(self.job.job_id, result))
         self._event(
             step,

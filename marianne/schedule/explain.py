@@ -41,7 +41,7 @@ def explain(
         return Explanation("needs", f"it waits for {_sheets(needs)}", {"needs": needs})
     if num in job.waiting:
         return Explanation("waiting", "it waits for a retry delay or a rate limit to pass")
-    return Explanation("ended", "its last attempt has just ended, or its job's pace keeps it back")
+    return Explanation("ended", "its last attempt has just ended")
 
 
 def _explain_queued(

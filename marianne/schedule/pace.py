@@ -24,7 +24,7 @@ class Pace:
         self._pause = pause
         self._last_start = last_start
         self._last_end = last_end
-        self._promised: set[int] = set()
+        self._promised: dict[int, float] = {}
         self._latest = 0.0
 
     def start(self, num: int, now: float, running: int) -> float | None:
@@ -43,16 +43,16 @@ class Pace:
         if self._pause and not running:
             when = max(when, self._last_end + self._pause)
         if when <= now + TOLERANCE:
-            self._promised.discard(num)
+            self._promised.pop(num, None)
             self._last_start = now
             return None
-        self._promised.add(num)
+        self._promised[num] = when
         self._latest = max(self._latest, when)
         return when
 
-    def due(self, num: int) -> bool:
-        """Whether a time was promised to the sheet, which has not started since."""
-        return num in self._promised
+    def promised(self, num: int) -> float | None:
+        """The time that was promised to the sheet, if it has not started since."""
+        return self._promised.get(num)
 
     def ended(self, now: float) -> None:
         """A sheet that ran has ended."""

@@ -133,3 +133,41 @@ def test_a_limit_outlives_every_restart(marianne: Marianne, way: str) -> None:
     marianne("clear-rate-limits")
     assert marianne.wait(job)["status"] == "completed"
     assert marianne.wait(later)["status"] == "completed"
+
+
+BROKEN = """#!/bin/bash
+cat > /dev/null
+exit 3
+"""
+
+SIX = "instrument: {name}\nparallel: {{enabled: true, max_concurrent: 1}}\nsheets:\n" + "".join(
+    f"  - {{{{name: s{n}, prompt: go, retry: {{{{max_retries: 0}}}}}}}}\n" for n in range(6)
+)
+
+
+def test_an_instrument_that_keeps_failing_is_left_alone_by_that_job_only(
+    marianne: Marianne,
+) -> None:
+    instrument(marianne, "broken", 0)
+    (marianne.place / "broken").write_text(BROKEN)
+    job = marianne.submit("work", SIX.format(name="broken"))
+    until(lambda: marianne.status(job)["progress"]["failed"] == 5)
+    until(lambda: marianne("explain", job, "6", "--json").json["sheets"][0]["code"] == "breaker")
+    marianne("restart")
+    why = marianne("explain", job, "6", "--json").json["sheets"][0]
+    assert (why["code"], why["data"]["instrument"]) == ("breaker", "broken")
+    assert "broken failed 5 times in a row" in marianne("explain", job).out
+    (marianne.place / "broken").write_text(PROGRAM.format(seconds=0))
+    other = marianne.submit("other", SIX.format(name="broken"))
+    assert marianne.wait(other)["status"] == "completed"
+    assert marianne.status(job)["progress"]["pending"] == 1
+    marianne("cancel", job, "--yes")
+
+
+def test_explain_says_that_a_jobs_own_pace_keeps_a_sheet_back(marianne: Marianne) -> None:
+    text = "parallel: {enabled: true, max_concurrent: 2, stagger_delay_ms: 60000}\nsheets:\n"
+    text += "".join(f"  - {{name: s{n}, run: 'true'}}\n" for n in range(2))
+    job = marianne.submit("staggered", text)
+    until(lambda: marianne.sheet(job, 1)["status"] == "completed")
+    until(lambda: marianne("explain", job, "2", "--json").json["sheets"][0]["code"] == "pacing")
+    marianne("cancel", job, "--yes")

@@ -48,6 +48,7 @@ def test_only_a_sheet_that_was_promised_a_time_is_due() -> None:
     pace = Pace(1, 0)
     pace.start(1, 100.0, 0)
     pace.start(2, 100.0, 0)
-    assert (pace.due(1), pace.due(2)) == (False, True)
+    assert pace.promised(1) is None
+    assert pace.promised(2) is not None
     pace.start(2, 101.0, 0)
-    assert not pace.due(2)
+    assert pace.promised(2) is None
