@@ -15,7 +15,7 @@ AGENT, SHELL = Instrument("agent"), Instrument("shell", raw_prompt=True)
 
 
 def plan(instrument: Instrument, sheets: int = 8) -> Plan:
-    made = plan_of({n: () for n in range(1, sheets + 1)})
+    made = plan_of(dict.fromkeys(range(1, sheets + 1), ()))
     return replace(made, sheets=tuple(replace(s, instrument=instrument) for s in made.sheets))
 
 
