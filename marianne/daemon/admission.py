@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from actors import Actor, ActorRef, Down, DynamicSupervisor, ExitReason, Future, Outcome, Promise
@@ -19,10 +18,11 @@ from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
 from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
-from marianne.daemon.memory_room import REASON, MemoryRoom, Size
+from marianne.daemon.memory_room import REASON, MemoryRoom
 from marianne.daemon.reaper import end_worker
 from marianne.daemon.refusal import Refused, not_found
-from marianne.daemon.requests import Answer, Requests
+from marianne.daemon.requests import Requests
+from marianne.daemon.roster import Live, Roster
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.schedule.room import Room, admit
@@ -38,18 +38,6 @@ SUPERVISOR_RESTARTS = 3
 ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
 
-@dataclass(slots=True)
-class Live:
-    """A job that is not over. ``row`` is exact only while no actor has the job."""
-
-    row: JobRow
-    actor: bool = False
-    restarts: int = 0
-    waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
-    cancels: list[Answer] = field(default_factory=list)
-    size: Size = field(default_factory=Size)
-
-
 class Admission(Actor):
     """Keeps a supervisor running for each admitted job, at most ``max_concurrent_jobs``.
 
@@ -59,7 +47,7 @@ class Admission(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._live: dict[str, Live] = {}
+        self._live = Roster()
         self._memory = MemoryRoom(context)
         self._when_empty: list[Promise[None]] = []
 
@@ -71,7 +59,7 @@ class Admission(Actor):
         for row in self._reader.live_jobs():
             self._live[row.job_id] = live = Live(row)
             if row.status in ADMITTED:
-                live.actor = True
+                self._live.seat(live)
                 ref = self._context.system.whereis(f"job:{row.job_id}")
                 if ref is not None:
                     self.monitor(ref)
@@ -84,22 +72,26 @@ class Admission(Actor):
         self._reader.close()
 
     def _room(self) -> int:
-        return self._context.config.max_concurrent_jobs - sum(
-            live.actor for live in self._live.values()
-        )
+        return self._context.config.max_concurrent_jobs - self._live.seated
 
-    def _admit(self) -> None:
+    def _admit(self, *, lined_up: bool = False) -> None:
+        """Lets those begin for whom there is room. ``lined_up`` says that no row's status was set
+        since the last time: then nobody looks through all of them."""
         if self._context.stop.mode is not None or self._context.storage.problem is not None:
             return
+        if not lined_up:
+            self._live.line_up()
         places = self._room()
         if places <= 0:
             return
-        waiting = (self._memory.size(row, self._live[row.job_id].size) for row in self._in_line())
+        waiting = (
+            self._memory.size(row, self._live[row.job_id].size) for row in self._live.in_line()
+        )
         admitted, held = admit(waiting, self._free(places))
         now = time.time()
         for one in admitted:
             live = self._live[one.job_id]
-            live.actor = True
+            self._live.seat(live)
             changes: list[Change] = [
                 *self._started(live.row, now),
                 AddEvent(one.job_id, None, "job.started", {}, now),
@@ -107,18 +99,8 @@ class Admission(Actor):
             self.pipe(self._write(changes), self.admitted, one.job_id)
         self._hold([one.job_id for one in held], REASON)
 
-    def _in_line(self) -> list[JobRow]:
-        """The jobs that wait to be admitted, in their order."""
-        queued = [
-            live.row
-            for live in self._live.values()
-            if not live.actor and live.row.status in (JobStatus.QUEUED, JobStatus.PENDING)
-        ]
-        queued.sort(key=lambda row: (row.priority, row.submitted_at))
-        return queued
-
     def _free(self, places: int) -> Room:
-        running = ((live.row, live.size) for live in self._live.values() if live.actor)
+        running = ((live.row, live.size) for live in self._live.running())
         return self._memory.room(places, running)
 
     def _hold(self, job_ids: Sequence[str], reason: str) -> None:
@@ -178,10 +160,10 @@ class Admission(Actor):
         if row is None:
             raise LookupError(f"job {job_id} is not in the database")
         if row.status.terminal or row.status is JobStatus.PAUSED:
-            live.row, live.actor = row, False
+            self._live.unseat(live, row)
             if row.status.terminal:
                 self._over(job_id)
-            self._admit()
+            self._admit(lined_up=row.status.terminal)
         elif down.reason.kind == "error" and live.restarts < SUPERVISOR_RESTARTS:
             # The supervisor itself failed, not its children too often.
             live.restarts += 1
@@ -210,7 +192,7 @@ class Admission(Actor):
         if outcome.error is not None:
             raise outcome.error
         self._over(job_id)
-        self._admit()
+        self._admit(lined_up=True)
 
     def _over(self, job_id: str) -> None:
         live = self._live.pop(job_id)

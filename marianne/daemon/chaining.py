@@ -15,11 +15,11 @@ from typing import Any
 from actors import Outcome
 from actors.process import Process, ProcessExit
 from ipc import codec
-from marianne.daemon.admission import Live
 from marianne.daemon.errands import Errand, Errands
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.log import get_logger
 from marianne.daemon.recovering import Recovering
+from marianne.daemon.roster import Live
 from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
@@ -51,7 +51,7 @@ class Chaining(Recovering):
             super()._over(job_id)
             return
         live = self._live[job_id]
-        live.row, live.actor = row, False
+        self._live.unseat(live, row)
         self._run_hook(row)
 
     def _next_hook(self, row: JobRow) -> int | None:

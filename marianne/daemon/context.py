@@ -14,6 +14,7 @@ from marianne.daemon.deaths import Deaths
 from marianne.daemon.failures import FailureRate
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
+from marianne.daemon.score_cache import ScoreCache
 from marianne.daemon.storage import Storage
 from marianne.learning.board import LearningBoard
 
@@ -105,6 +106,7 @@ class Context:
     serving: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
     undelivered: int = 0
+    scores: ScoreCache = field(default_factory=ScoreCache)
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ExitReason, Future, Handle, Outcome, Promise
 from marianne.daemon import queries, reports, submission
-from marianne.daemon.admission import Live
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
 from marianne.daemon.explaining import Explaining
@@ -28,6 +27,7 @@ from marianne.daemon.parser import Parsed, Parser
 from marianne.daemon.pressing import Pressing
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
+from marianne.daemon.roster import Live
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.schedule.room import admit
 from marianne.state.changes import AddEvent, UpdateJob
@@ -75,25 +75,30 @@ class JobManager(Chaining, Pressing, Explaining):
             raise Refused("shutting_down", "the conductor is shutting down")
         if not request.dry_run:
             self._context.backpressure.check_admission()
-        parsed: Future[Any] = self._context.parser.within(90.0).call(
-            Parser.load, submission.parse_request(request, self._context.home)
-        )
+        wanted = submission.parse_request(request, self._context.home)
+        scores = self._context.scores
+        known = scores.find(scores.key(wanted), wanted.search_path)
+        if known is not None:
+            self._name(known, request, answer)
+            return
+        parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
         self.pipe(parsed, self.parsed, request, answer)
 
     def parsed(self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer) -> None:
-        """A score was read: name the job and commit it."""
-        if outcome.error is not None:
+        """A score was read, or cannot be."""
+        if outcome.value is not None:
+            self._name(outcome.value, request, answer)
+        elif outcome.error is not None:
             answer.fail(outcome.error)
-            return
-        parsed = outcome.value
-        assert parsed is not None
+
+    def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
+        """Names the job of a score that was read, and commits it."""
         try:
             submission.check_sheets(request, parsed)
             if request.dry_run:
                 answer.set(submission.dry_run_response(parsed))
                 return
-            rows = [live.row for live in self._live.values()]
-            parsed.warnings.extend(submission.check_workspace(request, parsed, rows))
+            parsed.warnings.extend(submission.check_workspace(request, parsed, self._live))
             job_id = submission.choose_id(request, parsed, self._reader, self._naming)
         except Refused as refusal:
             answer.fail(refusal)
@@ -118,7 +123,7 @@ class JobManager(Chaining, Pressing, Explaining):
         Where others wait already it gets in line behind them, and is looked at once on disk.
         """
         places = self._room()
-        if places <= 0 or self._in_line():
+        if places <= 0 or next(self._live.in_line(), None) is not None:
             return None
         room = self._free(places)
         admitted, _ = admit([self._memory.size(live.row, live.size)], room)
@@ -219,7 +224,7 @@ class JobManager(Chaining, Pressing, Explaining):
     @property
     def running_count(self) -> int:
         """Admitted jobs."""
-        return sum(live.actor for live in self._live.values())
+        return self._live.seated
 
     @property
     def active_job_count(self) -> int:

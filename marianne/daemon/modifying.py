@@ -16,13 +16,13 @@ from typing import Any
 from actors import Down, Future, Outcome, Promise
 from ipc import codec
 from marianne.daemon import queries
-from marianne.daemon.admission import Live
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger
 from marianne.daemon.parser import Parsed, Parser, ParseRequest
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.replan import changes_of, check_kept, replan, text_diff
 from marianne.daemon.requests import Answer
+from marianne.daemon.roster import Live
 from marianne.daemon.wishes import Wishes
 from marianne.environment import search_path
 from marianne.score.pack import unpack_plan
@@ -74,7 +74,7 @@ class Modifying(Wishes):
             self._write([SetMeta(PENDING + job_id, None)])
             super().on_down(down)
         elif row.status.terminal or row.status is JobStatus.PAUSED:
-            live.row, live.actor = row, False
+            self._live.unseat(live, row)
             self._put_in_force(job_id, pending)
         else:
             super().on_down(down)

@@ -10,6 +10,7 @@ from marianne.instruments.registry import Registry
 from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan
 from marianne.score.pack import pack_plan
+from marianne.score.plan import Plan
 
 AFTER = ("on_success", "concert", "notifications")
 
@@ -58,5 +59,22 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         "sheets": sheets,
         "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
+        "repeatable": plan.template_files == 0,
+        "programs": _programs(plan),
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }
+
+
+def _programs(plan: Plan) -> list[tuple[str, bool]]:
+    """The programs that the score's instruments call, and whether each is there."""
+    players = {
+        id(player): player
+        for sheet in plan.sheets
+        for player in (sheet.instrument, *sheet.fallbacks)
+    }
+    found = {
+        str(player.command["executable"]): player.unavailable is None
+        for player in players.values()
+        if player.command
+    }
+    return sorted(found.items())

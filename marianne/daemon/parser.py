@@ -11,9 +11,10 @@ import itertools
 import resource
 import signal
 import sys
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -49,7 +50,9 @@ class Parsed:
     """A readable score: the packed plan and what the manager needs to know of it.
 
     ``archives`` says that a fresh run moves what is in the workspace away. ``after``
-    are its on_success, concert and notifications sections, as far as it has them.
+    are its on_success, concert and notifications sections, as far as it has them. ``repeatable``
+    says that nothing but the score itself was read, and the instrument files; ``programs`` are
+    those that it calls, and whether each was there.
     """
 
     name: str
@@ -62,6 +65,17 @@ class Parsed:
     sheets: list[dict[str, Any]] = field(default_factory=list)
     archives: bool = False
     after: dict[str, Any] = field(default_factory=dict)
+    repeatable: bool = False
+    programs: list[tuple[str, bool]] = field(default_factory=list)
+
+
+class _Reading(NamedTuple):
+    """A child at work. ``key`` is what the score was known by when it began."""
+
+    promise: Promise[Parsed]
+    path: Path
+    request: ParseRequest
+    key: Hashable | None
 
 
 class Parser(Actor):
@@ -71,7 +85,7 @@ class Parser(Actor):
         super().__init__()
         self._context = context
         self._numbers = itertools.count(1)
-        self._running: dict[Process, tuple[Promise[Parsed], Path]] = {}
+        self._running: dict[Process, _Reading] = {}
 
     def on_start(self) -> None:
         """Clears what a crash left; the directory is only ours."""
@@ -83,11 +97,12 @@ class Parser(Actor):
     def load(self, request: ParseRequest) -> Promise[Parsed]:
         """Answers the plan, or fails with :class:`Refused` ``invalid_score`` and its problems."""
         promise: Promise[Parsed] = self.promise()
+        key = self._context.scores.key(request)
         answer = self._directory / f"{next(self._numbers)}"
         process = self._context.system.processes.start(
             parse_main, (asdict(request), str(answer)), name="marianne-parse"
         )
-        self._running[process] = (promise, answer)
+        self._running[process] = _Reading(promise, answer, request, key)
         self.watch(process)
         self.send_after(WALL_SECONDS, self.overdue, process)
         return promise
@@ -99,7 +114,7 @@ class Parser(Actor):
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """The child's file says what it found; without one it died of its limits."""
-        promise, path = self._running.pop(process)
+        promise, path, request, key = self._running.pop(process)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -127,7 +142,10 @@ class Parser(Actor):
                 )
             )
         else:
-            promise.set(Parsed(**answer))
+            parsed = Parsed(**answer)
+            if parsed.repeatable and key == self._context.scores.key(request):
+                self._context.scores.keep(key, parsed)
+            promise.set(parsed)
 
 
 def parse_main(request: dict[str, Any], answer: str) -> None:

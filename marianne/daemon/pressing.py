@@ -6,6 +6,7 @@ job; a restart finds it by that reason and lets it go on when there is room.
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -34,15 +35,17 @@ class Pressing(Wishes):
         """The level fell: what it held back may go on."""
         self._admit()
 
-    def _admit(self) -> None:
+    def _admit(self, *, lined_up: bool = False) -> None:
         # Everything that ends a wait comes through here: a start, a job's end, a level that fell.
-        if self._context.resources.is_accepting_work():
+        if not lined_up and self._context.resources.is_accepting_work():
             self._let_go_on()
         if self._context.backpressure.should_accept_job():
-            super()._admit()
+            super()._admit(lined_up=lined_up)
         elif self._context.stop.mode is None and self._context.storage.problem is None:
             places = max(0, self._room())
-            self._hold([row.job_id for row in self._in_line()[:places]], REASON)
+            self._live.line_up()
+            held = itertools.islice(self._live.in_line(), places)
+            self._hold([row.job_id for row in held], REASON)
 
     def _let_go_on(self) -> None:
         for job_id, live in self._live.items():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipc import codec
 from marianne.daemon.parser import Parsed, ParseRequest
 from marianne.daemon.refusal import Refused
+from marianne.daemon.roster import Roster
 from marianne.environment import search_path
 from marianne.home import Home
 from marianne.state import ids
@@ -19,6 +21,10 @@ from marianne.state.reader import JobFilter, Reader
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
+
+
+NAMED_NEIGHBOURS = 5
+"""Jobs in the same workspace that a warning names at most."""
 
 
 def parse_request(request: JobRequest, home: Home) -> ParseRequest:
@@ -92,26 +98,26 @@ def check_sheets(request: JobRequest, parsed: Parsed) -> None:
         )
 
 
-def check_workspace(request: JobRequest, parsed: Parsed, live: Iterable[JobRow]) -> list[str]:
-    """Warnings of jobs that are not over and work in the same directory.
+def check_workspace(request: JobRequest, parsed: Parsed, live: Roster) -> list[str]:
+    """Warnings of jobs that are not over and work in the same directory; of many, a few.
 
     Refuses with ``conflict`` where one of the two moves what it finds there away.
     """
-    warnings = []
+    mine = parsed.workspace
     archives = request.fresh and parsed.archives
-    for job in live:
-        mine, other = parsed.workspace, job.workspace
-        within = os.path.commonpath([mine, other]) in (mine, other)
-        if within and (archives or job.options.get("archives")):
+    for job in [one.row for one in live.values()] if archives else live.archiving():
+        other = job.workspace
+        if os.path.commonpath([mine, other]) in (mine, other):
             raise Refused(
                 "conflict",
                 f"the job {job.job_id} works in {other}, and a fresh run moves what is there away",
                 hint=f"wait for it (`marianne wait {job.job_id}`), or choose another --workspace",
                 data={"job_id": job.job_id},
             )
-        if mine == other:
-            warnings.append(f"the job {job.job_id} works in the same directory: {other}")
-    return warnings
+    return [
+        f"the job {job.job_id} works in the same directory: {mine}"
+        for job in itertools.islice(live.working_in(mine), NAMED_NEIGHBOURS)
+    ]
 
 
 def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> JobRow:

@@ -13,12 +13,13 @@ from typing import Any, Concatenate, ParamSpec
 
 from actors import Future, Outcome, Promise
 from marianne.daemon import queries
-from marianne.daemon.admission import Admission, Live
+from marianne.daemon.admission import Admission
 from marianne.daemon.job import Job
 from marianne.daemon.log import get_logger
 from marianne.daemon.reaper import remove_files
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
+from marianne.daemon.roster import Live
 from marianne.state.changes import AddEvent, Change, DeleteJob, UpdateJob
 from marianne.state.models import JobStatus
 

@@ -21,13 +21,13 @@ from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
+from marianne.score.places import OWN_INSTRUMENTS, project_root
 from marianne.score.plan import Plan
 from marianne.score.problems import validate
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 
 MAX_TEMPLATE_BYTES = 2**20
-OWN_INSTRUMENTS = os.path.join(".marianne", "instruments")
 
 
 def load_plan(
@@ -235,18 +235,10 @@ def _plan(
         pause_between_sheets_seconds=score.pause_between_sheets_seconds or 0.0,
         score_path=os.path.abspath(path) if path else None,
         score_dir=os.path.abspath(base_dir),
-        project_root=_project_root(base_dir),
+        project_root=project_root(base_dir),
         description=score.description,
         extras=extras,
         config_hash=config_hash(document.data, *reader.texts),
         variables=variables,
+        template_files=len(reader.texts),
     )
-
-
-def _project_root(base_dir: str) -> str:
-    """The nearest directory above the score that is a repository, else the score's own."""
-    start = Path(os.path.abspath(base_dir))
-    for directory in (start, *start.parents):
-        if (directory / ".git").exists():
-            return str(directory)
-    return str(start)

@@ -181,6 +181,7 @@ class Plan:
     ``extras`` keeps the sections that other parts read (on_success, concert, notifications,
     workspace_lifecycle, cost_limits, rate_limit) as the validated plain maps of the score.
     ``config_hash`` is equal for scores that say the same. ``variables`` are the score's own.
+    ``template_files`` counts the files beside the score that became part of it.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Plan:
     extras: dict[str, Any] = field(default_factory=dict)
     config_hash: str = ""
     variables: dict[str, Any] = field(default_factory=dict)
+    template_files: int = 0
 
     @property
     def total_sheets(self) -> int:

@@ -1,45 +1,79 @@
-"""One row of a benchmark, and how it is printed."""
+"""One row of a benchmark, and how rows are printed."""
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Row:
-    """`ours` and `baseline` are in `unit`; the bar is for their ratio ours / baseline.
+    """One figure beside its bar; ``best`` is the bar that would be better still.
 
-    `at_least` turns the bar round: the ratio baseline / ours must be at least the bar.
+    ``ours`` and ``baseline`` are in ``unit``. With a baseline the figure is ours / baseline, else
+    ours. ``at_least`` turns the bar round: the figure is baseline / ours (or ours), and must be at
+    least the bar. A row without a bar is there to be known.
     """
 
     name: str
     ours: float
-    baseline: float
+    baseline: float | None
     unit: str
-    bar: float
+    bar: float | None
     at_least: bool = False
+    best: float | None = None
 
     @property
-    def ratio(self) -> float:
+    def figure(self) -> float:
+        if self.baseline is None:
+            return self.ours
         return self.baseline / self.ours if self.at_least else self.ours / self.baseline
 
     @property
     def held(self) -> bool:
-        return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
+        if self.bar is None:
+            return True
+        return self.figure >= self.bar if self.at_least else self.figure <= self.bar
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "ratio": self.ratio, "held": self.held}
+        return {**asdict(self), "figure": self.figure, "held": self.held}
 
 
-def print_table(part: str, rows: list[Row]) -> None:
+def compared(
+    name: str,
+    ours: Sequence[float],
+    baseline: Sequence[float],
+    unit: str,
+    bar: float | None,
+    **options: Any,
+) -> Row:
+    """A row of rounds in turns: the median of the rounds' ratios counts.
+
+    Shown are the baseline's median and what that ratio makes of it. ``per`` divides both,
+    ``scale`` multiplies them.
+    """
+    scale = options.pop("scale", 1.0) / options.pop("per", 1)
+    middle = statistics.median(baseline)
+    ratio = statistics.median(mine / other for mine, other in zip(ours, baseline, strict=True))
+    return Row(name, ratio * middle * scale, middle * scale, unit, bar, **options)
+
+
+def print_table(part: str, rows: Sequence[Row], before: Mapping[str, float]) -> None:
+    """The rows of a part; ``before`` has figures of an earlier run by the rows' names."""
     width = max(len(row.name) for row in rows)
-    head = f"{'ours':>10}{'baseline':>10}  {'':6}{'ratio':>7}  bar"
-    print(f"{part:<{width}}{head}")
+    head = f"{'ours':>10}{'baseline':>10}  {'':6}{'figure':>9}  {'bar':<10}{'best':<7}"
+    print(f"{part:<{width}}{head}{'       before' if before else ''}")
     for row in rows:
-        bar = f"{'>=' if row.at_least else '<='} {row.bar:g}"
-        sign = "ok" if row.held else "MISSED"
+        base = "" if row.baseline is None else f"{row.baseline:.2f}"
+        bar = "" if row.bar is None else f"{'>=' if row.at_least else '<='} {row.bar:g}"
+        best = "" if row.best is None else f"{row.best:g}"
+        sign = "" if row.bar is None else "ok" if row.held else "MISSED"
+        old = before.get(row.name)
+        change = "" if old is None else f"{old:>10.2f}"
         print(
-            f"{row.name:<{width}}{row.ours:>10.2f}{row.baseline:>10.2f}  {row.unit:<6}"
-            f"{row.ratio:>7.2f}  {bar}  {sign}"
+            f"{row.name:<{width}}{row.ours:>10.2f}{base:>10}  {row.unit:<6}"
+            f"{row.figure:>9.2f}  {bar:<10}{best:<7}{sign:<7}{change}",
+            flush=True,
         )
