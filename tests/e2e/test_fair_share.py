@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from e2e_marianne import Marianne
+from e2e_marianne import Marianne, until
 
 SMALL = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(3))
 LARGE = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(300))
@@ -13,6 +13,24 @@ LARGE = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in
 COUNTED = "parallel: {enabled: true, max_concurrent: 2}\nsheets:\n" + "".join(
     f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(12)
 )
+
+AGENT = """name: agent
+kind: cli
+max_concurrent: 3
+models: [{{name: slow, max_concurrent: 1}}, {{name: fast, max_concurrent: 3}}]
+cli:
+  command: {{executable: {program}, model_flag: --model}}
+"""
+
+MODELS = "instrument: agent\nsheets:\n" + "".join(
+    f"  - {{name: {model}{n}, prompt: go, model: {model}}}\n"
+    for model in ("slow", "fast")
+    for n in range(3)
+)
+
+WAITS = """sheets:
+  - {name: a, run: 'exit 1', retry: {max_retries: 1, base_delay_seconds: 4, jitter: false}}
+"""
 
 
 def seconds(job: dict[str, Any]) -> float:
@@ -38,11 +56,41 @@ def test_small_jobs_beside_a_large_one_take_twice_their_time_alone_at_most(
 
 def test_a_job_never_runs_more_sheets_than_it_says(marianne: Marianne) -> None:
     status = marianne.wait(marianne.submit("two", COUNTED))
+    assert most_at_once(status["sheets"]) == 2
+
+
+def test_a_model_never_runs_more_sheets_than_it_may_and_slows_no_other(marianne: Marianne) -> None:
+    program = marianne.place / "agent"
+    program.write_text("#!/bin/bash\ncat > /dev/null\nsleep 0.1\n")
+    program.chmod(0o755)
+    folder = marianne.home / "instruments"
+    folder.mkdir(parents=True)
+    (folder / "agent.yaml").write_text(AGENT.format(program=program))
+    jobs = [marianne.submit(f"job{n}", MODELS) for n in range(2)]
+    sheets = [sheet for job in jobs for sheet in marianne.wait(job)["sheets"]]
+    assert all(sheet["status"] == "completed" for sheet in sheets)
+    models = {name: [s for s in sheets if s["model"] == name] for name in ("slow", "fast")}
+    assert most_at_once(models["slow"]) == 1, "over all jobs"
+    assert 2 <= most_at_once(models["fast"]) <= 3
+
+
+def test_a_sheet_that_waits_for_its_retry_holds_no_slot(marianne: Marianne) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text("max_concurrent_sheets: 1\n")
+    waits = marianne.submit("waits", WAITS)
+    until(lambda: marianne.sheet(waits, 1)["status"] == "waiting")
+    assert marianne.wait(marianne.submit("other", SMALL))["status"] == "completed"
+    assert marianne.sheet(waits, 1)["status"] == "waiting"
+    assert marianne.wait(waits, code=1)["sheets"][0]["attempt"] == 2
+
+
+def most_at_once(sheets: list[dict[str, Any]]) -> int:
+    """Sheets that ran at one time, by their own times."""
     changes = []
-    for sheet in status["sheets"]:
+    for sheet in sheets:
         changes += [(sheet["started_at"], 1), (sheet["finished_at"], -1)]
     running, most = 0, 0
     for _, change in sorted(changes):
         running += change
         most = max(most, running)
-    assert most == 2
+    return most

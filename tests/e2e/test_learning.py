@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from e2e_marianne import Marianne, until
 
 CONFIG = """monitor_interval_seconds: 5
 resource_limits: {{max_memory_mb: {memory}}}
-learning: {{enabled: {enabled}}}
+learning: {{enabled: {enabled}, entropy_threshold: 1.0}}
 """
 
 USES = """sheets:
@@ -128,3 +130,29 @@ def test_without_learning_nothing_is_known(marianne: Marianne) -> None:
     assert marianne.wait(job)["status"] == "completed"
     assert marianne("history", job, "--json").json["learned"] == []
     assert marianne("diagnose", job, "--json").json["learned"]["estimate"] is None
+
+
+def test_after_each_ten_jobs_a_use_that_is_not_diverse_raises_exploration(
+    marianne: Marianne,
+) -> None:
+    conductor(marianne)
+    first = run_once(marianne, "tiny", 1)
+    path = str(marianne.place / "tiny.yaml")
+    for n in range(11):
+        marianne.request("job.submit", {"config_path": path, "id": f"tiny{n}"})
+        marianne.request("job.wait", {"job_id": f"tiny{n}"})
+    learned = marianne("diagnose", first, "--json").json["learned"]
+    assert learned["exploration_budget"] == 0.15, "fewer than ten uses at the tenth job"
+    for n in range(11, 19):
+        marianne.request("job.submit", {"config_path": path, "id": f"tiny{n}"})
+        marianne.request("job.wait", {"job_id": f"tiny{n}"})
+    until(lambda: report(marianne, first)["exploration_budget"] == 0.25)
+    assert 0.0 < report(marianne, first)["entropy"] < 1.0
+    assert sum(pattern["uses"] for pattern in report(marianne, first)["patterns"]) == 19
+    marianne("restart")
+    assert report(marianne, first)["exploration_budget"] == 0.25
+
+
+def report(marianne: Marianne, job: str) -> dict[str, Any]:
+    """What was learned of jobs like this one."""
+    return dict(marianne("diagnose", job, "--json").json["learned"])

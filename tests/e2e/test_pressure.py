@@ -8,6 +8,7 @@ import pytest
 from e2e_marianne import Marianne, until
 
 CONFIG = """monitor_interval_seconds: 5
+max_concurrent_jobs: {jobs}
 resource_limits: {{max_processes: {processes}, max_memory_mb: {memory}}}
 """
 
@@ -26,9 +27,9 @@ STEPS = """sheets:
 """
 
 
-def conductor(marianne: Marianne, *, processes: int = 1000, memory: int = 8192) -> None:
+def conductor(marianne: Marianne, *, processes: int, memory: int = 8192, jobs: int = 15) -> None:
     marianne.home.mkdir(mode=0o700)
-    text = CONFIG.format(processes=processes, memory=memory)
+    text = CONFIG.format(processes=processes, memory=memory, jobs=jobs)
     (marianne.home / "conductor.yaml").write_text(text)
     marianne("start")
 
@@ -91,3 +92,34 @@ def test_a_job_paused_for_pressure_goes_on_over_a_restart(marianne: Marianne, wa
         marianne.crash("monitor")
     let_go(marianne.place, forks)
     assert marianne.wait(forks)["status"] == "completed"
+
+
+def test_a_job_whose_turn_comes_under_pressure_is_pending_until_it_ends(
+    marianne: Marianne,
+) -> None:
+    conductor(marianne, processes=30, jobs=2)
+    innocent = marianne.submit("innocent", STEPS)
+    forks = marianne.submit("forks", FORKS.format(n=40))
+    late = marianne.submit("late", STEPS)
+    assert marianne.status(late)["status"] == "queued"
+    until(lambda: not marianne("ready", "--json", code=None).json["accepting_work"])
+    # A sheet needs a grant, which there is none of: the job ends by being cancelled.
+    marianne("cancel", innocent, "--yes")
+    until(lambda: marianne.status(late)["status"] == "pending")
+    assert marianne.status(late)["reason"] == "pressure"
+    why = marianne("explain", late, "--json").json
+    assert why["code"] == "pressure"
+    assert "of 30 processes" in why["text"]
+    let_go(marianne.place, forks)
+    marianne.wait(forks)
+    until(lambda: marianne.status(late)["status"] == "running")
+    assert marianne.status(late)["reason"] is None
+    let_go(marianne.place, late)
+    assert marianne.wait(late)["status"] == "completed"
+    pressure = [
+        event["data"]
+        for event in marianne.request("events.since", {"seq": 0})["events"]
+        if event["event"] == "monitor.pressure"
+    ]
+    assert [data["level"] for data in pressure][:1] == ["critical"]
+    assert pressure[-1]["level"] == "none"

@@ -1,0 +1,60 @@
+"""A conductor's context in a simulated system, with ears in the place of the other actors."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from actors import Actor
+from actors.testing import Simulation
+from marianne.daemon.config import DaemonConfig
+from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.resources import Resources
+from marianne.daemon.storage import Storage
+from marianne.home import Home
+
+Told = list[tuple[str, str, tuple[Any, ...]]]
+
+
+class Ear(Actor):
+    """Notes each message that it gets, whatever it is."""
+
+    def __init__(self, name: str, told: Told) -> None:
+        super().__init__()
+        self._of, self._told = name, told
+
+    def __getattr__(self, method: str) -> Callable[..., None]:
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return lambda *args, **_: self._told.append((self._of, method, args))
+
+
+class Stage:
+    """``told`` has (actor, method, arguments) of what the others were told."""
+
+    def __init__(self, sim: Simulation, place: Path, config: DaemonConfig | None = None) -> None:
+        os.chmod(place, 0o700)
+        self.sim = sim
+        self.told: Told = []
+        self.context = Context(
+            system=sim.system,
+            home=Home(str(place)),
+            config=config or DaemonConfig(),
+            owner="owner",
+            start_time=0,
+            started_at=time.time(),
+            stop=StopRequest(),
+            resources=Resources(1000, 100),
+            storage=Storage(place),
+        )
+
+    def ears(self, *names: str) -> None:
+        for name in names:
+            self.sim.system.spawn(Ear, name, self.told, name=name)
+
+    def heard(self, actor: str, method: str) -> list[tuple[Any, ...]]:
+        """The arguments of each message to the actor with that method."""
+        return [args for name, what, args in self.told if (name, what) == (actor, method)]

@@ -1,0 +1,70 @@
+"""The regular looks at the diversity of what is learned; liveness asks nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from judgement_stage import Stage
+
+from actors import Handle
+from actors.testing import Simulation
+from marianne.daemon.health import CHECK_EVERY, HealthChecker
+
+HOUR = 3600.0
+
+
+def checker(sim: Simulation, place: Path) -> tuple[Stage, Handle[HealthChecker]]:
+    stage = Stage(sim, place)
+    stage.ears("learning")
+    sim.system.spawn(HealthChecker, stage.context, name="health")
+    return stage, stage.context.health
+
+
+def checks(stage: Stage) -> int:
+    stage.sim.quiet()
+    return len(stage.heard("learning", "check_diversity"))
+
+
+def test_every_tenth_job_that_ends_has_the_diversity_checked(tmp_path: Path) -> None:
+    with Simulation() as sim:
+        stage, health = checker(sim, tmp_path)
+        for _ in range(CHECK_EVERY - 1):
+            health.ask(HealthChecker.on_job_completed)
+        assert checks(stage) == 0
+        health.ask(HealthChecker.on_job_completed)
+        assert checks(stage) == 1
+        for _ in range(2 * CHECK_EVERY):
+            health.ask(HealthChecker.on_job_completed)
+        assert checks(stage) == 3
+
+
+def test_it_is_checked_at_the_interval_until_that_is_stopped(tmp_path: Path) -> None:
+    with Simulation() as sim:
+        stage, health = checker(sim, tmp_path)
+        sim.sleep(3 * HOUR + 1)
+        assert checks(stage) == 3
+        health.ask(HealthChecker.stop_periodic_checks)
+        sim.sleep(3 * HOUR)
+        assert checks(stage) == 3
+        health.ask(HealthChecker.start_periodic_checks)
+        health.ask(HealthChecker.start_periodic_checks)
+        sim.sleep(HOUR + 1)
+        assert checks(stage) == 4, "started twice it checks once"
+
+
+def test_liveness_reads_nothing_and_asks_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reading(*_: object, **__: object) -> None:
+        raise AssertionError("liveness reads a file")
+
+    with Simulation() as sim:
+        stage, health = checker(sim, tmp_path)
+        monkeypatch.setattr("builtins.open", reading)
+        monkeypatch.setattr("os.open", reading)
+        alive = health.ask(HealthChecker.liveness)
+        assert set(alive) >= {"status", "pid", "uptime_seconds", "shutting_down"}
+        assert alive["status"] == "ok"
+        sim.quiet()
+        assert stage.told == []
