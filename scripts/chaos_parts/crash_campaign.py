@@ -103,6 +103,7 @@ class Campaign:
         self._until(lambda: not of_home(self._home, self.place), 15.0, "leftover processes", True)
         self._look("after the stop")
         report, ledger = self.report, self._ledger
+        report.wrong += self._witness.untold()
         report.wrong += ledger.wrong
         report.requests, report.acks, report.jobs = (
             ledger.requests,

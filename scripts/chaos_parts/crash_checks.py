@@ -25,6 +25,7 @@ class Witness:
         self._seq = 0
         self._last: dict[str, int] = {}
         self._started: set[tuple[str, int, int]] = set()
+        self._began: set[tuple[str, int, int]] = set()
         self.events: Counter[str] = Counter()
 
     def look(self) -> list[str]:
@@ -41,6 +42,14 @@ class Witness:
         finally:
             connection.close()
         return wrong + self._logs()
+
+    def untold(self) -> list[str]:
+        """When all jobs are over: attempts that ran, by the jobs' logs, and of which no event
+        tells."""
+        return [
+            f"{job}: attempt {attempt} of sheet {num} ran, no event tells of it"
+            for job, num, attempt in sorted(self._began - self._started)
+        ]
 
     def _jobs(self, connection: sqlite3.Connection) -> list[str]:
         wrong = []
@@ -133,6 +142,7 @@ class Witness:
                     elif attempt < newest.get(num, 0):
                         wrong.append(f"{job_id}: attempt {attempt} of sheet {num} ran too late")
                     newest[num] = attempt
+                    self._began.add((job_id, num, attempt))
                     early = [need for need in score.needs[num] if need not in ended]
                     if early:
                         wrong.append(f"{job_id}: sheet {num} ran before {early} had ended")
