@@ -15,6 +15,7 @@ from marianne.daemon.failures import FailureRate
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.score_cache import ScoreCache
+from marianne.daemon.spare import Spare, SpareKeeper
 from marianne.daemon.storage import Storage
 from marianne.learning.board import LearningBoard
 
@@ -83,7 +84,9 @@ class Context:
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
-    ``workers`` are the living worker processes by pid, which no sweep may touch.
+    ``workers`` are the living worker processes by pid, which no sweep may touch. ``affinity``
+    are the processors that sheets may use: the conductor keeps to one of them. ``swept``
+    are, by job, workers (pid and start time) that ended badly and left nothing any more.
     """
 
     system: System
@@ -107,6 +110,9 @@ class Context:
     workers: dict[int, Process] = field(default_factory=dict)
     undelivered: int = 0
     scores: ScoreCache = field(default_factory=ScoreCache)
+    spare: Spare = field(default_factory=Spare)
+    affinity: list[int] = field(default_factory=list)
+    swept: dict[str, tuple[int, int]] = field(default_factory=dict)
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:
@@ -188,6 +194,11 @@ class Context:
         from marianne.daemon.housekeeper import Housekeeper
 
         return self.system.handle(Housekeeper, "housekeeper")
+
+    @property
+    def spare_keeper(self) -> Handle[SpareKeeper]:
+        """Who keeps a worker process ready."""
+        return self.system.handle(SpareKeeper, "spare")
 
     @property
     def notices(self) -> Handle[Notices]:

@@ -21,6 +21,7 @@ from marianne.daemon.parser import Parser
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.server import Server
+from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.store import Store
 
 ROOT_INTENSITY = 10
@@ -40,6 +41,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="health", cls=HealthChecker, args=given),
         ChildSpec(id="notices", cls=Notices, args=given),
         ChildSpec(id="housekeeper", cls=Housekeeper, args=given),
+        ChildSpec(id="spare", cls=SpareKeeper, args=given),
     ]
 
 

@@ -26,10 +26,11 @@ from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Run
 from marianne.daemon.log import get_logger
+from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id
-from marianne.run.worker import worker_main
+from marianne.run.worker import EXIT_CLEAN, worker_main
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
@@ -77,6 +78,7 @@ class Worker(Actor):
         self._process: Process | None = None
         self._identity = b""
         self._recorded = False
+        self._taken_over = False
         self._asked = False
         self._heard = False
         self._hello: dict[str, Any] | None = None
@@ -130,10 +132,14 @@ class Worker(Actor):
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """The process is gone: what it left is ended, whoever waits is told, else we crash."""
         self._context.workers.pop(process.pid, None)
-        left = self._sweep()
-        if self._context.heart_pid == os.getppid():
-            # A worker that was taken over hangs below the heart, and so does what it left.
+        if self._taken_over and self._context.heart_pid == os.getppid():
+            # It hung below the heart, and so does what it left.
             os.kill(os.getppid(), signal.SIGUSR1)
+        if self._ending and ending.exit_code == EXIT_CLEAN:
+            left = []  # its own last look, at children that nobody could have taken, found none
+        else:
+            left = self._sweep(everywhere=self._taken_over)
+            self._context.swept[self._job_id] = process.pid, process.start_time
         if self._ending:
             for promise in self._ending:
                 promise.set(None)
@@ -276,7 +282,9 @@ class Worker(Actor):
     def _adopt(self, job: JobRow) -> Process | None:
         if job.worker_pid is None or job.worker_start_time is None:
             return None
-        if job.worker_boot_id != boot_id():
+        recorded = job.worker_pid, job.worker_start_time
+        known = self._context.swept.pop(self._job_id, None)
+        if job.worker_boot_id != boot_id() or known == recorded:
             return None
         process = self._context.system.processes.adopt(
             job.worker_pid, job.worker_start_time, f"{PROCESS_NAME}{self._job_id}"
@@ -284,7 +292,7 @@ class Worker(Actor):
         if process is None:
             self._sweep()
             return None
-        self._recorded = True
+        self._recorded = self._taken_over = True
         return process
 
     def _spawn(self, reader: Reader, job: JobRow) -> Process:
@@ -296,6 +304,7 @@ class Worker(Actor):
             "job_dir": str(directory),
             "socket": str(home.workers_sock),
             "owner": self._context.owner,
+            "affinity": self._context.affinity,
             "conductor_pid": os.getpid(),
             "conductor_start_time": self._context.start_time,
             "orphan_grace_seconds": config.orphan_grace_seconds,
@@ -303,9 +312,14 @@ class Worker(Actor):
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "fresh": bool(job.options.get("archives")),
         }
-        process = self._context.system.processes.start(
-            worker_main, (settings,), f"{PROCESS_NAME}{self._job_id}", die_with_parent=False
-        )
+        name = f"{PROCESS_NAME}{self._job_id}"
+        process = self._context.spare.take(settings, name)
+        if process is not None:
+            self._context.spare_keeper.tell(SpareKeeper.taken)
+        else:
+            process = self._context.system.processes.start(
+                worker_main, (settings,), name, die_with_parent=False
+            )
         record = {
             "worker_pid": process.pid,
             "worker_start_time": process.start_time,
@@ -329,9 +343,9 @@ class Worker(Actor):
 
         self._context.link.tell(Link.send, self._identity, message)
 
-    def _sweep(self) -> list[int]:
+    def _sweep(self, *, everywhere: bool = True) -> list[int]:
         spare = tuple(self._context.workers)
-        return sweep_orphans(self._context.owner, self._job_id, spare=spare)
+        return sweep_orphans(self._context.owner, self._job_id, spare=spare, everywhere=everywhere)
 
 
 _PAYLOAD = {"results": "results", "started": "sheets"}

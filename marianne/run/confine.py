@@ -235,8 +235,12 @@ def sweep_orphans(
     spare: Collection[int] = (),
     grace: float = 0.0,
     patience: float = 5.0,
+    everywhere: bool = True,
 ) -> list[int]:
     """Ends what a worker that died left behind; answers the pids that were found.
+
+    All that a worker leaves comes to the nearest subreaper above it. Where that is this process,
+    a look at its own children is enough, and hundreds of times cheaper: not ``everywhere``.
 
     Found are processes marked as sheets of this owner (and of this job, where one is named; else
     workers of this owner too), and
@@ -248,7 +252,10 @@ def sweep_orphans(
     found: dict[int, Stat] = {}
 
     def look() -> Iterator[Stat]:
-        for source in (adopted_trees(owner, spare), marked.left_behind(owner, job_id, spare=spare)):
+        sources = [adopted_trees(owner, spare)]
+        if everywhere:
+            sources.append(marked.left_behind(owner, job_id, spare=spare))
+        for source in sources:
             for one in source:
                 found[one.pid] = one
                 yield one

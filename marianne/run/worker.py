@@ -11,10 +11,11 @@ import os
 import signal
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
+from ipc.dealer import Dealer
 from marianne.environment import unpacked
 from marianne.run import confine, procfs
 from marianne.run.attempt import Attempt, State
@@ -30,6 +31,13 @@ from marianne.run.tools import Tools
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
 from marianne.score.pack import unpack_plan
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+DEFAULT_UMASK = 0o022
+EXIT_CLEAN, EXIT_LEFT = 0, 1
+"""Whether a last look found none of the sheets' processes. A crash exits with 1, too."""
 
 # How long the last words may take to leave.
 BYE_SECONDS = 1.0
@@ -90,14 +98,15 @@ class JobWorker:
         # The newest attempt of each sheet that we know of: an older grant is an echo.
         self._newest = {r["num"]: r["attempt"] for r in spool.unacked}
 
-    def run(self) -> None:
-        """Until stopped."""
+    def run(self) -> bool:
+        """Until stopped. Answers whether nothing of its sheets is left, which is the rule."""
         self._loop.add_reader(self._line.fileno(), self._heard)
         self._loop.add_reader(self._signals.fileno(), self._signalled)
         self._link.begin(*self._conductor)
         self._loop.run()
-        confine.sweep(confine.all_below)
+        left = confine.sweep(confine.all_below)
         self._link.bye()
+        return not left
 
     @property
     def loop(self) -> Loop:
@@ -240,6 +249,18 @@ def incarnation() -> str:
     return f"{os.getpid()}-{procfs.start_time(os.getpid())}"
 
 
+def spare_main(pipe: Connection) -> None:
+    """A worker that does not know its job yet: it waits for its settings, or for its end."""
+    become_worker(umask=DEFAULT_UMASK, affinity=None)
+    procfs.take_name("marianne-spare")
+    try:
+        settings = pipe.recv()
+    except EOFError:
+        return
+    pipe.close()
+    worker_main(settings)
+
+
 def worker_main(settings: dict[str, Any]) -> None:
     """The target of the conductor's forkserver.
 
@@ -248,11 +269,11 @@ def worker_main(settings: dict[str, Any]) -> None:
     output_limit_bytes, umask (default 0o022), affinity (list of CPUs), fresh (the job was submitted
     so: see Workshop.clear).
     """
-    from ipc.dealer import Dealer
-
-    become_worker(umask=settings.get("umask", 0o022), affinity=settings.get("affinity"))
+    become_worker(umask=settings.get("umask", DEFAULT_UMASK), affinity=settings.get("affinity"))
+    procfs.take_name("marianne-worker")
     line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
     worker = JobWorker(settings, line, Tools())
     gc.freeze()  # the plan stays; 10,000 sheets need not be looked at again and again
-    worker.run()
+    clean = worker.run()
     line.close(BYE_SECONDS if worker.heard else 0.0)
+    os._exit(EXIT_CLEAN if clean else EXIT_LEFT)

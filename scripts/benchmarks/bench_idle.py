@@ -17,7 +17,7 @@ def measure() -> list[Row]:
         full.submit(full.score("alive", 1, play="hold"))
         score = full.score("paused", 1)
         for number in range(JOBS):
-            full.request("job.pause", job_id=full.submit(score, id=f"p{number}"))
+            full.request("job.pause", ids=[full.submit(score, id=f"p{number}")])
         time.sleep(3.0)  # the log, the ticks and the probes of the start are over
         before = empty.cpu(), full.cpu()
         time.sleep(SECONDS)

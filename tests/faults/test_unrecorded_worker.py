@@ -11,8 +11,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 
 def workers(home: Home) -> list[int]:
-    """The home's processes that lead a session, the heart aside."""
-    return [p for p in home.ours() if field(p, 6) == str(p) and p != home.heart]
+    """The home's processes that lead a session, the heart and the spare worker aside."""
+    leaders = [p for p in home.ours() if field(p, 6) == str(p) and p != home.heart]
+    return [p for p in leaders if name_of(p) != "marianne-spare"]
+
+
+def name_of(pid: int) -> str:
+    """What ps calls it; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def test_a_worker_that_nobody_recorded_is_ended_at_the_next_start(tmp_path: Path) -> None:
