@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors import Actor, ActorRef, Down, DynamicSupervisor, ExitReason, Future, Outcome, Promise
+from actors.process import Process, ProcessExit
 from marianne.daemon import queries
 from marianne.daemon.context import Context
 from marianne.daemon.housekeeper import Housekeeper
@@ -19,7 +20,7 @@ from marianne.daemon.jobs import job_spec
 from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
 from marianne.daemon.memory_room import REASON, MemoryRoom
-from marianne.daemon.reaper import end_worker
+from marianne.daemon.reaper import kill_worker, sweep_job
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Requests
 from marianne.daemon.roster import Live, Roster
@@ -49,7 +50,9 @@ class Admission(Actor):
         self._context = context
         self._live = Roster()
         self._memory = MemoryRoom(context)
-        self._when_empty: list[Promise[None]] = []
+        self._winding_down = self._drained = False
+        self._when_wound_down: list[Promise[None]] = []
+        self._giving_up: dict[Process, tuple[str, str]] = {}
 
     def on_start(self) -> None:
         """Finds every job that is not over, and watches or starts what is admitted."""
@@ -172,12 +175,27 @@ class Admission(Actor):
             self._give_up(job_id, str(down.reason))
 
     def _give_up(self, job_id: str, cause: str) -> None:
-        """A job's actors cannot be kept alive: the job fails, alone."""
+        """A job's actors cannot be kept alive: the job fails, alone, when its worker is gone."""
         log.error("job_gave_up", job_id=job_id, cause=cause)
         self._context.failures.note(time.monotonic())
-        cause, now = f"supervisor gave up: {cause}", time.time()
         # From disk: the row in memory is older than the record of the worker.
-        end_worker(self._context, self._reader.job(job_id) or self._live[job_id].row)
+        row = self._reader.job(job_id) or self._live[job_id].row
+        process = kill_worker(self._context, row)
+        if process is None:
+            self._fail(job_id, cause)
+        else:
+            self._giving_up[process] = (job_id, cause)
+            self.watch(process)
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """The worker of a job that gives up is gone."""
+        given_up = self._giving_up.pop(process, None)
+        if given_up is not None:
+            self._fail(*given_up)
+
+    def _fail(self, job_id: str, cause: str) -> None:
+        sweep_job(self._context, job_id)
+        cause, now = f"supervisor gave up: {cause}", time.time()
         try:
             changes = self._machine(job_id).give_up(cause, now).changes
         except Refused:
@@ -196,7 +214,7 @@ class Admission(Actor):
 
     def _over(self, job_id: str) -> None:
         live = self._live.pop(job_id)
-        self._tell_empty()
+        self._tell_wound_down()
         self._context.housekeeper.tell(Housekeeper.job_ended)
         self._tell_of_an_end(job_id)
         if live.waiters or live.cancels:
@@ -217,11 +235,11 @@ class Admission(Actor):
             # What it used is free, and the last reading does not know it.
             self._context.monitor.tell(ResourceMonitor.check)
 
-    def _tell_empty(self) -> None:
-        if not self._live:
-            for promise in self._when_empty:
+    def _tell_wound_down(self) -> None:
+        if self._winding_down and (self._drained or not self._live):
+            for promise in self._when_wound_down:
                 promise.set(None)
-            self._when_empty.clear()
+            self._when_wound_down.clear()
 
     def _machine(self, job_id: str) -> JobMachine:
         job = self._reader.job(job_id)

@@ -29,6 +29,12 @@ def likely_cause(
             "this is a fault of Marianne: `marianne logs` has its traceback; `marianne retry "
             f"{job.job_id}` tries once more",
         )
+    if job.reason == "timeout":
+        return Cause(
+            f"it {job.error}",
+            f"raise that limit (`marianne reload`); `marianne resume {job.job_id}` gives it the "
+            "whole time again",
+        )
     failed = [row for row in rows.values() if row.status is SheetStatus.FAILED]
     if failed:
         first = min(failed, key=lambda row: row.finished_at or 0.0)

@@ -6,6 +6,7 @@ number of the first hook that has not ended, in the job's row; that one runs aga
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import time
@@ -19,7 +20,9 @@ from marianne.daemon.errands import Errand, Errands
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.log import get_logger
 from marianne.daemon.recovering import Recovering
+from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
+from marianne.daemon.wire import timestamp
 from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
@@ -27,7 +30,15 @@ from marianne.state.reader import JobFilter
 
 log = get_logger(__name__)
 
+REASON = "chain"
+"""Why a job is paused that is completed, and whose next job waits for a person."""
+
 MAX_CHAIN_DEPTH = 5
+LOG = "concert-log"
+LOG_SECONDS = 30.0
+APPEND = 'mkdir -p -- "$(dirname -- "$1")" && cat >> "$1"'
+"""A process of the job's appends to its log: the file is the user's, and may be slow."""
+
 LOOK_BACK = 200
 """Completed jobs, newest first, among which a start looks for hooks that have not run."""
 
@@ -67,6 +78,40 @@ class Chaining(Recovering):
         newest = self._reader.attempts(row.job_id, limit=50)
         return any(a.outcome == "completed" for a in newest)
 
+    def _resume(self, answer: Answer, job_id: str) -> None:
+        live = self._live.get(job_id)
+        if live is None or live.actor or live.row.reason != REASON:
+            super()._resume(answer, job_id)
+            return
+        row = live.row
+        row.options = {**row.options, "chain_agreed": row.options.get("hooks_done") or 0}
+        self._set(live, JobStatus.COMPLETED, None, "job.resumed", answer, options=row.options)
+
+    def was_set(
+        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+    ) -> None:
+        """A row's new status is on disk: one that is completed by it goes on with its chain."""
+        super().was_set(outcome, job_id, reply, answer)
+        live = self._live.get(job_id)
+        if live is not None and not live.actor and live.row.status is JobStatus.COMPLETED:
+            self._run_hook(live.row)
+
+    def _hold_chain(self, row: JobRow, hook: dict[str, Any]) -> None:
+        """The next job waits for a person; this one is paused until then."""
+        row.status, row.reason = JobStatus.PAUSED, REASON
+        fields = {"status": row.status, "reason": REASON}
+        data = {"reason": REASON, "next": hook["job_path"]}
+        changes: list[Change] = [
+            UpdateJob(row.job_id, fields, asked=True),
+            AddEvent(row.job_id, None, "job.paused", data, time.time()),
+        ]
+        self.pipe(self._write(changes), self.chain_held)
+
+    def chain_held(self, outcome: Outcome[Any]) -> None:
+        """The job is paused on disk."""
+        if outcome.error is not None:
+            raise outcome.error
+
     def _run_hook(self, row: JobRow) -> None:
         index = self._next_hook(row)
         if index is None:
@@ -88,6 +133,8 @@ class Chaining(Recovering):
             self._hook_ended(row.job_id, False, "concert.enabled is false: no job was started")
         elif depth > limit:
             self._hook_ended(row.job_id, False, f"the chain has {limit} jobs: max_chain_depth")
+        elif hook["pause_before_chain"] and row.options.get("chain_agreed") != index:
+            self._hold_chain(row, hook)
         else:
             pause = concert["cooldown_between_jobs_seconds"] if concert else 0.0
             self.send_after(pause, self.chain, row.job_id, hook, names, depth)
@@ -160,12 +207,18 @@ class Chaining(Recovering):
             self.watch(process)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
-        """A hook's command ended, or a look at failed sheets did."""
+        """A hook's command ended, or the writing of the chain's log did."""
         if process not in self._errands:
             super().on_process_exit(process, ending)
             return
         errand, outcome = self._errands.ended(process, ending)
-        self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
+        if errand.what is not LOG:
+            self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
+            return
+        if not outcome.ok:
+            log.warning("concert_log_not_written", job_id=errand.job_id, words=outcome.words)
+        if errand.job_id in self._live:
+            self._run_hook(self._live[errand.job_id].row)
 
     def _hook_ended(self, job_id: str, ok: bool, words: str, said: str = "") -> None:
         """Notes what became of a hook, in one transaction with what follows from it."""
@@ -194,13 +247,33 @@ class Chaining(Recovering):
             row.status = fields["status"] = JobStatus.FAILED
             changes.append(AddEvent(job_id, None, "job.failed", {"error": row.error}, now))
         changes.append(UpdateJob(job_id, fields, asked=True))
-        self.pipe(self._write(changes), self.hook_noted, job_id)
+        self.pipe(self._write(changes), self.hook_noted, job_id, told)
 
-    def hook_noted(self, outcome: Outcome[Any], job_id: str) -> None:
-        """It is on disk: the next hook, or the job is over."""
+    def hook_noted(self, outcome: Outcome[Any], job_id: str, told: dict[str, Any]) -> None:
+        """It is on disk: the chain's log if there is one, the next hook, or the job is over."""
         if outcome.error is not None:
             raise outcome.error
         row = self._reader.job(job_id)
         if row is not None and job_id in self._live:
             self._live[job_id].row = row
-            self._run_hook(row)
+            if not self._log_chain(row, told):
+                self._run_hook(row)
+
+    def _log_chain(self, row: JobRow, told: dict[str, Any]) -> bool:
+        """Has a line added to the concert's log; False if it keeps none."""
+        meta = JobMeta.of(row)
+        path = (meta.concert_config or {}).get("concert_log_path")
+        if not path:
+            return False
+        path = fill(path, {"workspace": row.workspace, "job_id": row.job_id})
+        depth = meta.chain_depth or 0
+        line = {"ts": timestamp(time.time()), "job_id": row.job_id, "chain_depth": depth, **told}
+        stdin = json.dumps(line).encode() + b"\n"
+        argv = ["bash", "-c", APPEND, LOG, path]
+        errand = Errand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
+        try:
+            self.watch(self._errands.start(errand, self._reader))
+        except OSError as error:
+            log.warning("concert_log_not_written", job_id=row.job_id, words=str(error))
+            return False
+        return True

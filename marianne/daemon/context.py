@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from actors import Handle, System
 from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.deaths import Deaths
-from marianne.daemon.failures import FailureRate
+from marianne.daemon.failures import Delivery, FailureRate
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.score_cache import ScoreCache
@@ -76,8 +76,8 @@ class Context:
 
     A configuration is replaced as a whole, by :meth:`JobManager.apply_config`: who needs several
     values that belong together takes ``config`` once. ``config_path`` is the file that was named
-    at the start, None if it is looked for. ``undelivered`` counts notices in a row that reached
-    nobody. ``serving`` is set when the heart knows that we are ready: nobody is answered before.
+    at the start, None if it is looked for. ``delivery`` counts notices that reach nobody.
+    ``serving`` is set when the heart knows that we are ready: nobody is answered before.
 
     What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``) has one
     writer each.
@@ -108,7 +108,7 @@ class Context:
     heart_lost: bool = False
     serving: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
-    undelivered: int = 0
+    delivery: Delivery = field(default_factory=Delivery)
     scores: ScoreCache = field(default_factory=ScoreCache)
     spare: Spare = field(default_factory=Spare)
     affinity: list[int] = field(default_factory=list)

@@ -9,6 +9,7 @@ on disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import Change
@@ -34,6 +35,20 @@ class Run:
     played: dict[int, int] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
+
+    def to_map(self) -> dict[str, Any]:
+        """As the worker takes it."""
+        return {
+            "num": self.num,
+            "attempt": self.attempt,
+            "fallback": self.fallback,
+            "completion": self.completion,
+            "outputs": self.outputs,
+            "skipped": list(self.skipped),
+            "played": self.played,
+            "failed": self.failed,
+            "states": self.states,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +113,11 @@ class Deregister:
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """An instrument refused work for ``seconds``; ``pool`` is its limit key."""
+    """An instrument refused a sheet's work for ``seconds``; ``pool`` is its limit key."""
 
     pool: str
     seconds: float
+    num: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""The rate of unexpected failures: crashes and timeouts of jobs, not their failing sheets."""
+"""What makes a conductor not ready though it runs: jobs that fail unexpectedly (crashes and
+timeouts, not their failing sheets), notices that reach nobody."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections import deque
 
 WINDOW = 60.0
 THRESHOLD = 3
+DEGRADED_AFTER = 3
+"""Notices in a row that reached nobody."""
 
 
 class FailureRate:
@@ -21,3 +24,15 @@ class FailureRate:
     def elevated(self, now: float) -> bool:
         """Whether more than three failures lie within the last 60 s."""
         return sum(now - when <= WINDOW for when in tuple(self._times)) > THRESHOLD
+
+
+class Delivery:
+    """Whether people can be told: ``undelivered`` counts notices in a row that reached nobody."""
+
+    def __init__(self) -> None:
+        self.undelivered = 0
+
+    @property
+    def degraded(self) -> bool:
+        """Whether there are three or more of them."""
+        return self.undelivered >= DEGRADED_AFTER

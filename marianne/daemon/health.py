@@ -13,7 +13,6 @@ from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
-from marianne.daemon.notices import DEGRADED_AFTER
 from marianne.daemon.resources import ResourceSnapshot
 from marianne.run.procfs import start_time
 
@@ -87,7 +86,7 @@ class HealthChecker(Actor):
         elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
         problem = self._context.storage.words()
-        silent = self._context.undelivered >= DEGRADED_AFTER
+        silent = self._context.delivery.degraded
         ready = outcome.ok and accepting and not (stopping or elevated or lost or problem or silent)
         promise.set(
             {

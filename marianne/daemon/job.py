@@ -1,8 +1,7 @@
-"""The actor around one admitted job's state machine.
+"""The actor that runs one admitted job in the conductor.
 
-It feeds the machine (:mod:`marianne.daemon.job_machine`) with grants, results and timers, and
-carries out its steps: what may be done at once at once, the rest after the commit. Steps that
-come together are committed together.
+The rules are :class:`~marianne.daemon.job_service.JobService`'s; here are its hands: the scheduler,
+the job's worker, the store, timers. Steps that come together are committed together.
 
 What a restart finds: every committed step. Results that were not committed are still in the
 worker's spool and are said again; grants that were not committed are asked from the scheduler
@@ -14,29 +13,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from actors import Actor, Future, Outcome, Promise
+from actors import Actor, Future, Outcome, Promise, Timer
 from ipc import codec
-from marianne.daemon import wire
 from marianne.daemon.context import Context
-from marianne.daemon.effects import (
-    Acknowledge,
-    Complete,
-    Deregister,
-    Effect,
-    EndSheets,
-    Finish,
-    RateLimited,
-    Register,
-    Release,
-    Requeue,
-    Run,
-    Step,
-    WakeAt,
-)
+from marianne.daemon.effects import Register, Run, Step
+from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.job_machine import JobMachine
+from marianne.daemon.job_service import JobService
+from marianne.daemon.log import get_logger
+from marianne.daemon.output import StructuredOutput
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler
@@ -44,11 +33,13 @@ from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
 from marianne.instruments.present import look_again
-from marianne.run.result import AttemptResult
+from marianne.schedule.entries import SheetInfo
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import RememberReply, SetMeta
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
+
+log = get_logger(__name__)
 
 
 class Job(Actor):
@@ -60,15 +51,12 @@ class Job(Actor):
         self._context = context
         self._job_id = job_id
         self._worker = context.worker(job_id)
-        self._scheduler = context.scheduler
-        self._step = Step()
-        self._runs: list[Run] = []
-        self._serials: list[int] = []
         self._answers: list[tuple[Promise[dict[str, Any]], dict[str, Any]]] = []
         self._heard: set[str] = set()
         self._writing = 0
         self._ended: JobStatus | None = None
         self._over = False
+        self._clock: Timer | None = None
 
     def on_start(self) -> None:
         """Reads the checkpoint; asks the worker what runs, or goes on ending a job that is over."""
@@ -81,8 +69,16 @@ class Job(Actor):
             path = search_path(codec.unpack(reader.environment(self._job_id)))
             rows = {row.num: row for row in reader.sheets(self._job_id)}
         self._machine = JobMachine(look_again(plan, path), job, rows, random.random)
+        self._hands = ConductorHands(self, self._context, self._job_id)
+        self._service = JobService(
+            self._machine,
+            self._hands,
+            output=StructuredOutput(),
+            rate_limit_callback=self._report_limit,
+            delivery=self._context.delivery,
+        )
         if job.status.terminal or job.status is JobStatus.PAUSED:
-            self._finish(job.status)
+            self.finish(job.status)
         else:
             self._worker.tell(Worker.report)
 
@@ -94,43 +90,49 @@ class Job(Actor):
 
     def worker_up(self, hello: dict[str, Any]) -> None:
         """The worker lives: take the results that were missed, then go on from what runs."""
-        self.results(hello["unacked"])
-        running = [(num, attempt) for num, attempt in (*hello["running"], *hello["queued"])]
-        ended = [(num, attempt) for num, attempt in hello.get("ended", ())]
-        self._take(self._machine.recover(running, time.time(), ended))
+        self._service.worker_up(hello)
+        self.look_at_clock()
 
     def results(self, results: Sequence[dict[str, Any]]) -> None:
         """Attempts ended. Idempotent: a result may come any number of times."""
-        now = time.time()
-        for result in results:
-            self._take(self._machine.result(AttemptResult.from_map(result), now))
+        self._service.results(results)
 
     def started(self, sheets: Sequence[Sequence[Any]]) -> None:
         """Attempts began in the worker: their true start times, shown until the result comes."""
-        for num, attempt, _pid, started_at in sheets:
-            self._machine.began(num, attempt, started_at)
+        self._service.started(sheets)
 
     # -- from the scheduler and timers ----------------------------------------------------------
 
     def granted(self, nums: Sequence[int]) -> None:
         """The scheduler gives these sheets a slot each."""
-        now = time.time()
-        for num in nums:
-            self._take(self._machine.grant(num, now))
+        self._service.granted(nums)
 
     def due(self, num: int) -> None:
         """A waiting sheet's time has come."""
-        self._take(self._machine.due(num, time.time()))
+        self._service.due(num)
+
+    def look_at_clock(self) -> None:
+        """Has the job run for too long? Its time is up, or this is asked again."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        went = self._machine.job.status in (JobStatus.RUNNING, JobStatus.PAUSING)
+        again = self._service.look_at_clock(self._context.config.job_timeout_seconds)
+        if again is not None:
+            self._clock = self.send_after(again, self.look_at_clock)
+        elif went:
+            log.error("job_timed_out", job_id=self._job_id, error=self._machine.job.error)
+            self._context.failures.note(time.monotonic())
 
     def press(self) -> None:
         """Pressure: running sheets finish, nothing new starts until :meth:`relieve`."""
-        self._take(self._machine.pause("pressure", time.time()))
+        self._service.take(self._machine.pause("pressure", time.time()))
 
     def relieve(self) -> None:
         """The pressure has ended: a pause for its sake that is not in force yet is taken back."""
         job = self._machine.job
         if job.status is JobStatus.PAUSING and job.reason == "pressure":
-            self._take(self._machine.resume(time.time()))
+            self._service.take(self._machine.resume(time.time()))
 
     def end_for_resources(self, num: int) -> None:
         """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
@@ -140,7 +142,7 @@ class Job(Actor):
         """A rate limit was lifted: what waits for it need not wait for its time."""
         now = time.time()
         for num in nums:
-            self._take(self._machine.limit_ended(num, now))
+            self._service.take(self._machine.limit_ended(num, now))
 
     # -- from the manager -----------------------------------------------------------------------
 
@@ -149,13 +151,15 @@ class Job(Actor):
     def pause(self, reason: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Running sheets finish, nothing new starts. Answers the id and the status then.
 
-        Refuses with ``conflict`` when the job is paused or over.
+        Refuses with ``conflict`` when the job is paused, over, or being cancelled.
         """
-        job = self._machine.job
-        if job.status is JobStatus.PAUSED or job.status.terminal:
-            raise Refused("conflict", f"job {self._job_id} is {job.status} already")
         self._hear(request_id)
-        return self._wish(self._machine.pause(reason, time.time()), request_id)
+        try:
+            self._service.pause_job(self._job_id, self._workspace, reason)
+        except JobSubmissionError as error:
+            self._heard.discard(request_id or "")
+            raise Refused("conflict", str(error)) from None
+        return self._wish(request_id)
 
     def resume(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Takes back a pause that has not come into force. Answers the id and the status then.
@@ -172,7 +176,8 @@ class Job(Actor):
                 "conflict", f"job {self._job_id} goes on by itself, with its new score, in a moment"
             )
         self._hear(request_id)
-        return self._wish(self._machine.resume(time.time()), request_id)
+        self._service.take(self._machine.resume(time.time()))
+        return self._wish(request_id)
 
     def modify(
         self, plan: SetMeta, reply: dict[str, Any], request_id: str | None = None
@@ -188,14 +193,15 @@ class Job(Actor):
         if status.terminal or status is JobStatus.CANCELLING:
             raise Refused("conflict", f"job {self._job_id} is {status}")
         self._hear(request_id)
-        step = self._machine.pause("modify", time.time())
-        step.changes.insert(0, plan)
-        return self._wish(step, request_id, reply)
+        self._service.add(plan)
+        self._service.take(self._machine.pause("modify", time.time()))
+        return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Ends running sheets. Answers the id and the status; the job's end comes by itself."""
         self._hear(request_id)
-        return self._wish(self._machine.cancel(time.time()), request_id)
+        self._service.take(self._machine.cancel(time.time()))
+        return self._wish(request_id)
 
     def _hear(self, request_id: str | None) -> None:
         """Refuses a request that came before: asked once more, it finds its reply."""
@@ -207,12 +213,11 @@ class Job(Actor):
         self._heard.add(request_id)
 
     def _wish(
-        self, step: Step, request_id: str | None, reply: dict[str, Any] | None = None
+        self, request_id: str | None, reply: dict[str, Any] | None = None
     ) -> Promise[dict[str, Any]]:
         reply = reply or {"job_id": self._job_id, "status": str(self._machine.job.status)}
         if request_id is not None:
-            step.changes.append(RememberReply(request_id, codec.pack(reply), time.time()))
-        self._take(step)
+            self._service.add(RememberReply(request_id, codec.pack(reply), time.time()))
         promise: Promise[dict[str, Any]] = self.promise()
         self._answers.append((promise, reply))
         return promise
@@ -232,42 +237,40 @@ class Job(Actor):
 
     def summary(self) -> dict[str, Any]:
         """The job without its sheets, as ``list`` shows it."""
-        return wire.job_map(self._machine.job, self._machine.progress())
+        return self._service.summary()
 
     def status(self, first: int, last: int) -> dict[str, Any]:
         """The job with sheets ``first`` to ``last`` (1-based, inclusive)."""
-        machine = self._machine
-        last = min(last, len(machine.plan.sheets))
-        sheets = wire.sheet_maps(machine.plan, machine.rows, range(max(1, first), last + 1))
-        return {**self.summary(), "sheets": sheets}
+        status = self._service.get_status(self._job_id, self._workspace, first, last)
+        assert status is not None, "it is this job"
+        return status
+
+    @property
+    def _workspace(self) -> Path:
+        return Path(self._machine.job.workspace)
 
     # -- carrying out ---------------------------------------------------------------------------
 
-    def _take(self, step: Step) -> None:
-        for effect in step.now:
-            self._do(effect)
-        step.now.clear()
-        self._step.extend(step)
-
     def _flush(self) -> None:
-        if self._runs:
-            self._worker.tell(Worker.run, self._runs)
-            self._runs = []
-        if self._step or self._answers:
-            step, self._step = self._step, Step()
+        hands = self._hands
+        if hands.runs:
+            self._worker.tell(Worker.run, hands.runs)
+            hands.runs = []
+        step = self._service.decided()
+        if step or self._answers:
             answers, self._answers = self._answers, []
             store = self._context.store.within(WRITE_DEADLINE)
             written = store.call(Store.write, step.changes, self.name)
             self._writing += 1
-            self.pipe(written, self.committed, step.after, answers)
-        if self._serials:
-            self._worker.tell(Worker.acknowledge, self._serials)
-            self._serials = []
+            self.pipe(written, self.committed, step, answers)
+        if hands.serials:
+            self._worker.tell(Worker.acknowledge, hands.serials)
+            hands.serials = []
 
     def committed(
         self,
         outcome: Outcome[Any],
-        after: Sequence[Effect],
+        step: Step,
         answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]],
     ) -> None:
         """A transaction is on disk: now its consequences. If it failed, start over from disk."""
@@ -275,54 +278,14 @@ class Job(Actor):
             raise outcome.error
         self._writing -= 1
         self._answer(answers)
-        for effect in after:
-            self._do(effect)
+        self._service.committed(step)
         self._stop_if_done()
 
-    def _do(self, effect: Effect) -> None:
-        job_id = self._job_id
-        match effect:
-            case Run():
-                self._runs.append(effect)
-            case Acknowledge(serial):
-                self._serials.append(serial)
-            case Release(num):
-                self._scheduler.tell(GlobalSheetScheduler.release, job_id, num)
-            case Complete(num, success):
-                self._scheduler.tell(GlobalSheetScheduler.mark_complete, job_id, num, success)
-            case Requeue(info):
-                self._scheduler.tell(GlobalSheetScheduler.requeue, info)
-            case WakeAt(num, due_at):
-                self.send_after(max(0.0, due_at - time.time()), self.due, num)
-            case Register(sheets, dependencies, running, waiting):
-                self._scheduler.tell(
-                    GlobalSheetScheduler.register_job,
-                    job_id,
-                    list(sheets),
-                    dependencies,
-                    running=running,
-                    waiting=waiting,
-                    max_concurrent=self._machine.plan.max_concurrent,
-                    pools=self._pools(),
-                )
-            case Deregister():
-                self._scheduler.tell(GlobalSheetScheduler.deregister_job, job_id)
-            case EndSheets(nums, category):
-                self._worker.tell(Worker.end_sheets, nums, category)
-            case RateLimited(pool, seconds):
-                self._context.rates.tell(RateLimitCoordinator.report, pool, seconds, job_id)
-            case Finish(status):
-                self._finish(status)
+    def _report_limit(self, pool: str, seconds: float, job_id: str, num: int) -> None:
+        self._context.rates.tell(RateLimitCoordinator.report, pool, seconds, job_id, num)
 
-    def _pools(self) -> dict[str, int]:
-        pools: dict[str, int] = {}
-        for sheet in self._machine.plan.sheets:
-            for instrument in (sheet.instrument, *sheet.fallbacks):
-                if instrument.max_concurrent is not None:
-                    pools[instrument.limit_key] = instrument.max_concurrent
-        return pools
-
-    def _finish(self, status: JobStatus) -> None:
+    def finish(self, status: JobStatus) -> None:
+        """The job is over, or paused: ends its worker, then itself."""
         if self._ended is None:
             self._ended = status
             ended: Future[Any] = self._worker.within(None).call(Worker.finish)
@@ -340,3 +303,67 @@ class Job(Actor):
         # Whoever watches us reads the job from disk when we end: it has to be there.
         if self._over and not self._writing:
             self.stop()
+
+
+class ConductorHands:
+    """The hands of a job in a conductor. ``runs`` and ``serials`` are for the worker, in one
+    message each when the actor is idle."""
+
+    def __init__(self, job: Job, context: Context, job_id: str) -> None:
+        self._job = job
+        self._job_id = job_id
+        self._scheduler = context.scheduler
+        self._worker = context.worker(job_id)
+        self.runs: list[Run] = []
+        self.serials: list[int] = []
+
+    def run(self, run: Run) -> None:
+        """With all others that are granted now."""
+        self.runs.append(run)
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """Through the worker's kill ladder."""
+        self._worker.tell(Worker.end_sheets, nums, category)
+
+    def acknowledge(self, serial: int) -> None:
+        """With all others that are on disk now."""
+        self.serials.append(serial)
+
+    def register(
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+    ) -> None:
+        """With the scheduler of all jobs."""
+        self._scheduler.tell(
+            GlobalSheetScheduler.register_job,
+            self._job_id,
+            list(work.sheets),
+            work.dependencies,
+            running=work.running,
+            waiting=work.waiting,
+            max_concurrent=max_concurrent,
+            pools=pools,
+        )
+
+    def deregister(self) -> None:
+        """With the scheduler."""
+        self._scheduler.tell(GlobalSheetScheduler.deregister_job, self._job_id)
+
+    def release(self, num: int) -> None:
+        """To the scheduler."""
+        self._scheduler.tell(GlobalSheetScheduler.release, self._job_id, num)
+
+    def complete(self, num: int, success: bool) -> None:
+        """To the scheduler."""
+        self._scheduler.tell(GlobalSheetScheduler.mark_complete, self._job_id, num, success)
+
+    def requeue(self, info: SheetInfo) -> None:
+        """With the scheduler."""
+        self._scheduler.tell(GlobalSheetScheduler.requeue, info)
+
+    def wake_at(self, num: int, due_at: float) -> None:
+        """By a timer of the actor."""
+        self._job.send_after(max(0.0, due_at - time.time()), self._job.due, num)
+
+    def finish(self, status: JobStatus) -> None:
+        """The actor ends its worker and itself."""
+        self._job.finish(status)

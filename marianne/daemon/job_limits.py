@@ -6,9 +6,10 @@ The middle of :mod:`marianne.daemon.job_machine`. Pure.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 
-from marianne.daemon.effects import Deregister, Finish, Register, Step, WakeAt
+from marianne.daemon.effects import Deregister, EndSheets, Finish, Register, Step, WakeAt
 from marianne.daemon.job_ledger import JobLedger
 from marianne.run.result import AttemptResult
 from marianne.schedule.account import Account, CostRules
@@ -19,6 +20,9 @@ from marianne.schedule.pace import Pace
 from marianne.score.plan import Plan
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+
+CLOCK_SECONDS = 600.0
+"""How often it is noted how long a job has run: so much of it the conductor's death may lose."""
 
 
 class JobLimits(JobLedger):
@@ -37,6 +41,8 @@ class JobLimits(JobLedger):
         self._costs = CostRules.read(plan.extras.get("cost_limits"))
         self._breakers = Breakers.read(job.options.get("breakers"))
         self._rates = RateLimits.read(plan.extras.get("rate_limit"))
+        self._ran = float(job.options.get("ran_seconds") or 0.0)
+        self._ran_at: float | None = None
         played = [row for row in self.rows.values() if row.attempt]
         ended = (row.finished_at or 0.0 for row in played if row.status is not SheetStatus.SKIPPED)
         self._paced = bool(plan.stagger_seconds or plan.pause_between_sheets_seconds)
@@ -152,8 +158,7 @@ class JobLimits(JobLedger):
         after = self._breakers.stored()
         if after == before:
             return
-        self.job.options = {**self.job.options, "breakers": after}
-        step.changes.append(UpdateJob(self.job.job_id, {"options": self.job.options}))
+        self._keep_option(step, "breakers", after)
         opened = self._breakers.known[instrument.profile]
         if (
             opened.until is not None
@@ -225,8 +230,50 @@ class JobLimits(JobLedger):
         return limit is not None and self._account.spent() > limit
 
     def _keep_account(self, step: Step) -> None:
-        self.job.options = {**self.job.options, "account": self._account.stored()}
+        self._keep_option(step, "account", self._account.stored())
+
+    def _keep_option(self, step: Step, name: str, value: object) -> None:
+        self.job.options = {**self.job.options, name: value}
         step.changes.append(UpdateJob(self.job.job_id, {"options": self.job.options}))
+
+    # -- the time of the whole job --------------------------------------------------------------
+
+    def tick(self, now: float, timeout: float) -> Step:
+        """Notes how long the job has run; one that has run for ``timeout`` seconds fails.
+
+        Time counts while a conductor has the job and it is not paused, also while its sheets wait.
+        """
+        step = Step()
+        if not self._goes():
+            return step
+        self._count_time(step, now)
+        if self._ran >= timeout:
+            error = f"ran for {self._ran:.0f} s: longer than job_timeout_seconds ({timeout:g})"
+            self._job(step, JobStatus.CANCELLING, reason="timeout", error=error)
+            step.now.append(Deregister())
+            running = tuple(self._running())
+            if running:
+                step.now.append(EndSheets(running, "job_timeout"))
+            self._settle(step, now)
+        return step
+
+    def next_tick(self, timeout: float) -> float | None:
+        """Seconds from one :meth:`tick` to the next; None for a job that does not run."""
+        return min(max(timeout - self._ran, 0.001), CLOCK_SECONDS) if self._goes() else None
+
+    def _goes(self) -> bool:
+        return self.job.status in (JobStatus.RUNNING, JobStatus.PAUSING)
+
+    def _count_time(self, step: Step, now: float) -> None:
+        if self._ran_at is not None:
+            # No tick is later than that: more is a clock that was set, or a machine that slept.
+            self._ran += min(max(0.0, now - self._ran_at), 2 * CLOCK_SECONDS)
+            self._keep_option(step, "ran_seconds", round(self._ran, 1))
+        self._ran_at = now
+
+    @abstractmethod
+    def _settle(self, step: Step, now: float) -> None:
+        """Ends, pauses or cancels the job when nothing of it is left to wait for."""
 
     # -- ends -----------------------------------------------------------------------------------
 

@@ -302,7 +302,7 @@ class JobMachine(JobLimits):
     ) -> None:
         if verdict.kind == "rate_limited":
             pool = self._instrument(row).limit_key
-            step.now.append(RateLimited(pool, verdict.delay))
+            step.now.append(RateLimited(pool, verdict.delay, row.num))
             self._event(
                 step, "sheet.rate_limited", row.num, {**data, "wait": verdict.delay}, now=now
             )
@@ -364,7 +364,10 @@ class JobMachine(JobLimits):
                     self._move(row, SheetStatus.CANCELLED)
                     row.due_at = None
                     self._save(step, row)
-            self._end(step, JobStatus.CANCELLED, "job.cancelled", now)
+            if self.job.reason == "timeout":
+                self._end(step, JobStatus.FAILED, "job.failed", now, self.job.error)
+            else:
+                self._end(step, JobStatus.CANCELLED, "job.cancelled", now)
             return
         ended = sum(self.counts[s] for s in SheetStatus if s.terminal)
         if ended == len(self.plan.sheets):
@@ -373,6 +376,7 @@ class JobMachine(JobLimits):
             else:
                 self._end(step, JobStatus.FAILED, "job.failed", now, self._what_failed())
         elif status is JobStatus.PAUSING:
+            self._count_time(step, now)
             self._job(step, JobStatus.PAUSED)
             self._event(step, "job.paused", data={"reason": self.job.reason}, now=now)
             step.after.append(Finish(JobStatus.PAUSED))

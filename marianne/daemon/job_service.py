@@ -1,21 +1,18 @@
-"""The execution of one job without a conductor, in this process, in the foreground.
+"""The execution of one job, whoever carries it: a conductor's job actor, or a process of its own.
 
-The same state machine decides (:mod:`marianne.daemon.job_machine`), the same queue grants, the same
-worker runs the sheets (:mod:`marianne.run.worker`); only what lies between them differs: no
-database, no socket, one loop. Ending this process ends the job.
+It feeds the job's state machine (:mod:`marianne.daemon.job_machine`) with what happens and has its
+steps carried out by *hands*: what may be done at once at once; the changes of all that came
+together in one go; what follows from them, and the telling of it, once the hands say that they are
+on disk. Single-threaded: nothing here may be called from within one of the hands' methods.
 """
 
 from __future__ import annotations
 
-import os
-import random
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ipc import codec
 from marianne.daemon import wire
 from marianne.daemon.effects import (
     Acknowledge,
@@ -32,227 +29,249 @@ from marianne.daemon.effects import (
     Step,
     WakeAt,
 )
+from marianne.daemon.exceptions import JobSubmissionError
+from marianne.daemon.failures import Delivery
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.output import NullOutput, OutputProtocol
-from marianne.run import procfs
-from marianne.run.confine import become_subreaper
-from marianne.run.loop import Loop
 from marianne.run.result import AttemptResult
-from marianne.run.tools import Tools
-from marianne.run.worker import JobWorker
-from marianne.schedule.queue import SheetQueue
-from marianne.score.pack import pack_plan
-from marianne.score.plan import Plan
-from marianne.state.changes import AddEvent
-from marianne.state.models import JobRow, JobStatus
+from marianne.schedule.entries import SheetInfo
+from marianne.state.changes import AddEvent, Change, UpdateJob
+from marianne.state.models import JobStatus
 
-SHEETS_AT_ONCE = 25
-GRACE = 10.0
+RateLimitCallback = Callable[[str, float, str, int], Any]
+"""Limit key, seconds, job, sheet: an instrument refused work for so long."""
+
+EventCallback = Callable[[str, int | None, str, Mapping[str, Any]], Any]
+"""Job, sheet (None: the job itself), name as ``sheet.completed``, data; on disk by then."""
+
+StatePublishCallback = Callable[[dict[str, Any]], Any]
+"""The job without its sheets, each time that its status has changed and is on disk."""
+
+LAST_SHEET = 1 << 30
+
+
+class Hands(Protocol):
+    """What carries out a job's effects. No method may wait."""
+
+    def run(self, run: Run) -> None:
+        """Start an attempt in the worker."""
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """End running attempts."""
+
+    def acknowledge(self, serial: int) -> None:
+        """Tell the worker that a result is kept."""
+
+    def register(
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+    ) -> None:
+        """Queue the job's sheets in place of what was queued of it."""
+
+    def deregister(self) -> None:
+        """Take the job's sheets out of the queue."""
+
+    def release(self, num: int) -> None:
+        """Give a slot back."""
+
+    def complete(self, num: int, success: bool) -> None:
+        """Note in the queue that a sheet is over."""
+
+    def requeue(self, info: SheetInfo) -> None:
+        """Queue a sheet again."""
+
+    def wake_at(self, num: int, due_at: float) -> None:
+        """Call ``due`` for the sheet at that time."""
+
+    def finish(self, status: JobStatus) -> None:
+        """The job needs no process any more."""
 
 
 class JobService:
-    """Runs jobs here and now. ``output`` is told what happens (default: nobody)."""
+    """One job's rules in force; see the head of this file.
 
-    def __init__(self, *, output: OutputProtocol | None = None) -> None:
-        self._output = output or NullOutput()
+    ``output`` is told what happens, and so are the callbacks. ``rate_limit_callback`` is how the
+    instrument's other sheets come to wait: without it a limit delays its own sheet alone.
+    """
 
-    def run_job(self, plan: Plan, job_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
-        """Runs every sheet and answers the job's status map, as ``job.status`` does.
-
-        For the main thread of a process that has no other children. A job that was interrupted
-        (SIGINT, SIGTERM) is answered as ``running``.
-        """
-        job = JobRow(
-            job_id=job_id,
-            name=plan.name,
-            status=JobStatus.RUNNING,
-            workspace=plan.workspace,
-            submitted_at=time.time(),
-            sheet_count=len(plan.sheets),
-            config_path=plan.score_path,
-            started_at=time.time(),
-            config_hash=plan.config_hash,
-        )
-        Path(plan.workspace).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="marianne-local-") as place:
-            Path(place, "plan").write_bytes(pack_plan(plan))
-            env = Path(place, "env")
-            env.touch(mode=0o600)
-            env.write_bytes(codec.pack(dict(environment)))
-            become_subreaper()
-            line = LocalLine(JobMachine(plan, job, {}, random.random), self._output)
-            settings = {
-                "job_id": job_id,
-                "job_dir": place,
-                "owner": os.urandom(16).hex(),
-                "conductor_pid": os.getpid(),
-                "conductor_start_time": procfs.start_time(os.getpid()) or 0,
-                "orphan_grace_seconds": GRACE,
-                "sheet_grace_seconds": GRACE,
-            }
-            worker = JobWorker(settings, line, Tools())
-            line.loop = worker.loop
-            self._output.job_event(job_id, "started", {"sheets": len(plan.sheets)})
-            worker.run()
-            line.close()
-        return line.status()
-
-
-class LocalLine:
-    """The worker's line to a conductor that is this object. Everything happens in ``drain``, so
-    that nothing of the worker is entered twice."""
-
-    loop: Loop
-
-    def __init__(self, machine: JobMachine, output: OutputProtocol) -> None:
+    def __init__(
+        self,
+        machine: JobMachine,
+        hands: Hands,
+        *,
+        output: OutputProtocol | None = None,
+        rate_limit_callback: RateLimitCallback | None = None,
+        event_callback: EventCallback | None = None,
+        state_publish_callback: StatePublishCallback | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
         self._machine = machine
-        self._output = output
-        self._queue = SheetQueue(SHEETS_AT_ONCE)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._said: list[dict[str, Any]] = []
-        self._due: list[int] = []
-        self._answers: list[dict[str, Any]] = []
+        self._hands = hands
+        self._output = output or NullOutput()
+        self._rate_limit_callback = rate_limit_callback
+        self._event_callback = event_callback
+        self._state_publish_callback = state_publish_callback
+        self._delivery = delivery or Delivery()
+        self._step = Step()
 
-    waiting = 0
+    # -- the documented face --------------------------------------------------------------------
 
-    def fileno(self) -> int:
-        """Readable when there is something to do."""
-        return self._wake
+    @property
+    def notifications_degraded(self) -> bool:
+        """Whether three notices in a row reached nobody."""
+        return self._delivery.degraded
 
-    def close(self) -> None:
-        """Nothing will be said any more."""
-        os.close(self._wake)
+    def pause_job(self, job_id: str, workspace: Path, reason: str = "person") -> bool:
+        """Starts no further sheet; the running ones finish, then the job is paused.
 
-    def send(self, message: dict[str, Any]) -> None:
-        """What the worker says; thought about at the next turn of the loop."""
-        self._said.append(message)
-        self._ring()
+        True when it pauses. Raises JobSubmissionError when this is another job, or when it is
+        paused, over, or being cancelled.
+        """
+        if not self._is(job_id, workspace):
+            raise JobSubmissionError(f"job {job_id} does not run here")
+        status = self._machine.job.status
+        if status is JobStatus.CANCELLING:
+            raise JobSubmissionError(f"job {job_id} is {status}")
+        if status is JobStatus.PAUSED or status.terminal:
+            raise JobSubmissionError(f"job {job_id} is {status} already")
+        self.take(self._machine.pause(reason, time.time()))
+        return True
 
-    def drain(self) -> list[dict[str, Any]]:
-        """Thinks about what was said, and answers what the worker is to do."""
-        try:
-            os.eventfd_read(self._wake)
-        except BlockingIOError:
-            pass
-        said, self._said = self._said, []
-        for message in said:
-            self._hear(message)
-        due, self._due = self._due, []
-        for num in due:
-            self._take(self._machine.due(num, time.time()))
-        while (entry := self._queue.grant(time.time())) is not None:
-            self._take(self._machine.grant(entry.info.sheet_num, time.time()))
-        answers, self._answers = self._answers, []
-        return answers
-
-    def status(self) -> dict[str, Any]:
-        """The job with all its sheets, as ``job.status`` answers it."""
+    def get_status(
+        self, job_id: str, workspace: Path, first: int = 1, last: int = LAST_SHEET
+    ) -> dict[str, Any] | None:
+        """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it; None when
+        this is another job."""
+        if not self._is(job_id, workspace):
+            return None
         machine = self._machine
-        nums = range(1, len(machine.plan.sheets) + 1)
-        sheets = wire.sheet_maps(machine.plan, machine.rows, nums)
-        return {**wire.job_map(machine.job, machine.progress()), "sheets": sheets}
+        nums = range(max(1, first), min(last, len(machine.plan.sheets)) + 1)
+        return {**self.summary(), "sheets": wire.sheet_maps(machine.plan, machine.rows, nums)}
 
-    # -- thinking -------------------------------------------------------------------------------
+    def summary(self) -> dict[str, Any]:
+        """The job without its sheets, as ``list`` shows it."""
+        return wire.job_map(self._machine.job, self._machine.progress())
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _is(self, job_id: str, workspace: Path) -> bool:
+        job = self._machine.job
+        return (job.job_id, Path(job.workspace)) == (job_id, workspace)
+
+    # -- what happens ---------------------------------------------------------------------------
+
+    def worker_up(self, hello: Mapping[str, Any]) -> None:
+        """The worker lives: take the results that were missed, then go on from what runs."""
+        self.results(hello["unacked"])
+        running = [(num, attempt) for num, attempt in (*hello["running"], *hello["queued"])]
+        ended = [(num, attempt) for num, attempt in hello.get("ended", ())]
+        self.take(self._machine.recover(running, time.time(), ended))
+
+    def results(self, results: Sequence[dict[str, Any]]) -> None:
+        """Attempts ended. Idempotent: a result may come any number of times."""
         now = time.time()
-        if message["kind"] == "hello":
-            pid = os.getpid()
-            welcome = {"kind": "welcome", "pid": pid, "start_time": procfs.start_time(pid)}
-            self._answers.append(welcome)
-            for result in message["unacked"]:
-                self._take(self._machine.result(AttemptResult.from_map(result), now))
-            running = [(num, attempt) for num, attempt in (*message["running"], *message["queued"])]
-            self._take(self._machine.recover(running, now))
-        elif message["kind"] == "results":
-            for result in message["results"]:
-                self._take(self._machine.result(AttemptResult.from_map(result), now))
-        elif message["kind"] == "started":
-            for num, attempt, _pid, started_at in message["sheets"]:
-                self._machine.began(num, attempt, started_at)
+        for result in results:
+            self.take(self._machine.result(AttemptResult.from_map(result), now))
 
-    def _take(self, step: Step) -> None:
-        for effect in (*step.now, *step.after):
+    def started(self, sheets: Sequence[Sequence[Any]]) -> None:
+        """Attempts began in the worker: their true start times, shown until the result comes."""
+        for num, attempt, _pid, started_at in sheets:
+            self._machine.began(num, attempt, started_at)
+
+    def granted(self, nums: Sequence[int]) -> None:
+        """These sheets have a slot each."""
+        now = time.time()
+        for num in nums:
+            self.take(self._machine.grant(num, now))
+
+    def due(self, num: int) -> None:
+        """A waiting sheet's time has come."""
+        self.take(self._machine.due(num, time.time()))
+
+    def look_at_clock(self, timeout: float) -> float | None:
+        """Ends the job if it has run for more than ``timeout`` seconds.
+
+        Answers the seconds until the next look; None when there is nothing more to look for.
+        """
+        now = time.time()
+        self.take(self._machine.tick(now, timeout))
+        return self._machine.next_tick(timeout)
+
+    # -- carrying out ---------------------------------------------------------------------------
+
+    def take(self, step: Step) -> None:
+        """Does at once what may be done at once; the rest waits for its commit."""
+        for effect in step.now:
+            self._do(effect)
+        step.now.clear()
+        self._step.extend(step)
+
+    def add(self, change: Change) -> None:
+        """A change of the carrier's own, for the transaction of what is decided now."""
+        self._step.changes.append(change)
+
+    def decided(self) -> Step:
+        """All that is to be committed together, and is then to be handed to ``committed``."""
+        step, self._step = self._step, Step()
+        return step
+
+    def committed(self, step: Step) -> None:
+        """A step's changes are on disk: now what follows from them."""
+        for effect in step.after:
             self._do(effect)
         for change in step.changes:
-            if isinstance(change, AddEvent):
+            if type(change) is AddEvent:
                 self._tell(change)
+            elif type(change) is UpdateJob and "status" in change.fields:
+                self._publish()
 
     def _tell(self, change: AddEvent) -> None:
         kind, _, event = change.event.partition(".")
-        job_id, data = self._machine.job.job_id, dict(change.data)
-        if kind == "sheet" and change.sheet_num is not None:
-            self._output.sheet_event(job_id, change.sheet_num, event, data)
+        job_id, num, data = self._machine.job.job_id, change.sheet_num, dict(change.data)
+        if self._event_callback is not None:
+            self._event_callback(job_id, num, change.event, data)
+        if kind == "sheet" and num is not None:
+            self._output.sheet_event(job_id, num, event, data)
             if event in ("completed", "failed", "skipped"):
                 progress = self._machine.progress()
                 self._output.progress(job_id, progress["completed"], progress["total"])
         else:
             self._output.job_event(job_id, event, data)
 
+    def _publish(self) -> None:
+        if self._state_publish_callback is not None:
+            self._state_publish_callback(self.summary())
+
     def _do(self, effect: Effect) -> None:
-        job_id, now = self._machine.job.job_id, time.time()
+        hands = self._hands
         match effect:
             case Run():
-                self._answers.append({"kind": "run", "slots": None, "sheets": [_grant(effect)]})
+                hands.run(effect)
             case Acknowledge(serial):
-                self._answers.append({"kind": "ack", "serials": [serial]})
+                hands.acknowledge(serial)
             case Release(num):
-                self._queue.release(job_id, num)
+                hands.release(num)
             case Complete(num, success):
-                self._queue.complete(job_id, num, success, now)
+                hands.complete(num, success)
             case Requeue(info):
-                self._queue.requeue(job_id, info.sheet_num, now=now, info=info)
+                hands.requeue(info)
             case WakeAt(num, due_at):
-                self._later(due_at - now, num)
-            case Register(sheets, dependencies, running, waiting):
-                self._queue.register(
-                    job_id,
-                    list(sheets),
-                    dependencies,
-                    now=now,
-                    running=running,
-                    waiting=waiting,
-                    max_concurrent=self._machine.plan.max_concurrent,
-                    pools=_pools(self._machine.plan),
-                )
+                hands.wake_at(num, due_at)
+            case Register():
+                hands.register(effect, self._machine.plan.max_concurrent, self._pools())
             case Deregister():
-                self._queue.deregister(job_id)
+                hands.deregister()
             case EndSheets(nums, category):
-                ended = {"kind": "cancel", "sheets": list(nums), "category": category}
-                self._answers.append({**ended, "grace": GRACE})
-            case RateLimited(pool, seconds):
-                self._queue.block(pool, now + seconds)
-                self.loop.call_later(seconds + 0.01, self._ring)
-            case Finish():
-                self._answers.append({"kind": "stop", "grace": GRACE, "category": "cancelled"})
+                hands.end_sheets(nums, category)
+            case RateLimited(pool, seconds, num):
+                if self._rate_limit_callback is not None:
+                    job_id = self._machine.job.job_id
+                    self._rate_limit_callback(pool, seconds, job_id, num)
+            case Finish(status):
+                hands.finish(status)
 
-    def _later(self, seconds: float, num: int) -> None:
-        def come_due() -> None:
-            self._due.append(num)
-            self._ring()
-
-        self.loop.call_later(max(0.0, seconds), come_due)
-
-    def _ring(self) -> None:
-        os.eventfd_write(self._wake, 1)
-
-
-def _grant(run: Run) -> dict[str, Any]:
-    return {
-        "num": run.num,
-        "attempt": run.attempt,
-        "fallback": run.fallback,
-        "completion": run.completion,
-        "outputs": run.outputs,
-        "skipped": list(run.skipped),
-        "delay": 0.0,
-    }
-
-
-def _pools(plan: Plan) -> dict[str, int | None]:
-    return {
-        instrument.limit_key: instrument.max_concurrent
-        for sheet in plan.sheets
-        for instrument in (sheet.instrument, *sheet.fallbacks)
-        if instrument.max_concurrent is not None
-    }
+    def _pools(self) -> dict[str, int]:
+        """The limits of the instruments that the job's sheets play, by limit key."""
+        return {
+            instrument.limit_key: instrument.max_concurrent
+            for sheet in self._machine.plan.sheets
+            for instrument in (sheet.instrument, *sheet.fallbacks)
+            if instrument.max_concurrent is not None
+        }

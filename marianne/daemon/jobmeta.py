@@ -62,11 +62,11 @@ class JobMeta:
             concert_config=after.get("concert"),
             completed_new_work=new_work,
             pending_modify=pending,
-            held_chain_hook=row.options.get("held_chain_hook"),
+            held_chain_hook=_held(row),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As clients see it; what is not set of the last three is left out."""
+        """As clients see it; what is not set of the last four is left out."""
         found: dict[str, Any] = {
             "job_id": self.job_id,
             "status": str(self.status),
@@ -75,7 +75,14 @@ class JobMeta:
             "submitted_at": self.submitted_at,
             "started_at": self.started_at,
         }
-        for name in ("error_message", "error_traceback", "chain_depth"):
+        for name in ("error_message", "error_traceback", "chain_depth", "held_chain_hook"):
             if getattr(self, name) is not None:
                 found[name] = getattr(self, name)
         return found
+
+
+def _held(row: JobRow) -> dict[str, Any] | None:
+    """The hook that a job paused before its next job is at."""
+    hooks = (row.options.get("after") or {}).get("on_success") or []
+    done = int(row.options.get("hooks_done") or 0)
+    return hooks[done] if row.reason == "chain" and done < len(hooks) else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from actors import ExitReason, Future, Handle, Outcome, Promise
+from actors import Future, Handle, Outcome, Promise
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
@@ -22,7 +22,6 @@ from marianne.daemon.job import Job
 from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
 from marianne.daemon.log import get_logger, set_level
 from marianne.daemon.memory_room import REASON
-from marianne.daemon.notices import DEGRADED_AFTER
 from marianne.daemon.parser import Parsed, Parser
 from marianne.daemon.pressing import Pressing
 from marianne.daemon.refusal import Refused
@@ -30,12 +29,10 @@ from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.schedule.room import admit
-from marianne.state.changes import AddEvent, UpdateJob
+from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.types import JobRequest
@@ -55,7 +52,6 @@ class JobManager(Chaining, Pressing, Explaining):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._naming: set[str] = set()
-        self._until_the_end: list[Promise[None]] = []
 
     # -- coming in ------------------------------------------------------------------------------
 
@@ -219,6 +215,9 @@ class JobManager(Chaining, Pressing, Explaining):
         self._context.scheduler.tell(
             GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets
         )
+        for job_id, live in self._live.items():
+            if live.actor:
+                self._context.job(job_id).tell(Job.look_at_clock)
         self._admit()
 
     @property
@@ -239,7 +238,7 @@ class JobManager(Chaining, Pressing, Explaining):
     @property
     def notifications_degraded(self) -> bool:
         """Whether three notices in a row reached nobody."""
-        return self._context.undelivered >= DEGRADED_AFTER
+        return self._context.delivery.degraded
 
     @property
     def shutting_down(self) -> bool:
@@ -261,43 +260,35 @@ class JobManager(Chaining, Pressing, Explaining):
         """Who grants sheets their turn."""
         return self._context.scheduler
 
-    def update_job_config_metadata(
-        self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
-    ) -> Promise[None]:
-        """Notes another score file or workspace of a job that has no actors; answers on disk."""
-        promise: Promise[None] = self.promise()
-        given = {"config_path": config_path, "workspace": workspace}
-        fields = {name: str(path) for name, path in given.items() if path is not None}
-        live = self._live.get(job_id)
-        if live is not None:
-            for name, value in fields.items():
-                setattr(live.row, name, value)
-        written = self._ask_to_write([UpdateJob(job_id, fields)])
-        self.pipe(written, self.metadata_updated, promise)
-        return promise
-
-    def metadata_updated(self, outcome: Outcome[Any], promise: Promise[None]) -> None:
-        """The other places are on disk."""
-        if outcome.error is not None:
-            promise.fail(outcome.error)
-        else:
-            promise.set(None)
-
     def shutdown(self, graceful: bool = True) -> None:
-        """Ends the conductor: running sheets finish (``graceful``), or end now and go on later."""
-        self._context.stop.ask("drain" if graceful else "stop")
+        """Winds the work down, for a conductor that is to end. :meth:`wait_for_shutdown` answers.
+
+        ``graceful``: running sheets finish, nothing more starts, the jobs go on at the next start.
+        Otherwise every job is cancelled.
+        """
+        self._winding_down = True
+        if graceful:
+            scheduler = self._context.scheduler.within(None)
+            drained: Future[Any] = scheduler.call(GlobalSheetScheduler.drain)
+            self.pipe(drained, self.drained)
+            return
+        for job_id, live in list(self._live.items()):
+            if live.actor:
+                self._ask_to_cancel(job_id, None)
+            else:
+                self._cancel_row(job_id, None)
+
+    def drained(self, outcome: Outcome[Any]) -> None:
+        """No sheet runs any more; without a scheduler there is nothing to wait for either."""
+        self._drained = True
+        self._tell_wound_down()
 
     def wait_for_shutdown(self) -> Promise[None]:
-        """Answers when this manager ends."""
+        """Answers when what :meth:`shutdown` began is done."""
         promise: Promise[None] = self.promise()
-        self._until_the_end.append(promise)
+        self._when_wound_down.append(promise)
+        self._tell_wound_down()
         return promise
-
-    def on_stop(self, reason: ExitReason) -> None:
-        """Tells who waits for the end."""
-        for promise in self._until_the_end:
-            promise.set(None)
-        super().on_stop(reason)
 
     def counts(self) -> dict[str, int]:
         """How many jobs are admitted and how many are not over at all."""
@@ -311,15 +302,3 @@ class JobManager(Chaining, Pressing, Explaining):
             "failure_rate_elevated": self.failure_rate_elevated,
             "notifications_degraded": self.notifications_degraded,
         }
-
-    def cancel_all(self) -> Promise[None]:
-        """Cancels every job that is not over; answers when the last one is."""
-        promise: Promise[None] = self.promise()
-        self._when_empty.append(promise)
-        for job_id, live in list(self._live.items()):
-            if live.actor:
-                self._ask_to_cancel(job_id, None)
-            else:
-                self._cancel_row(job_id, None)
-        self._tell_empty()
-        return promise

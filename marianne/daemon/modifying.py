@@ -147,10 +147,26 @@ class Modifying(Wishes):
             found = os.stat(row.config_path)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_SCORE_BYTES:
                 return False
-            text = Path(row.config_path).read_text(encoding="utf-8")
+            text = Path(row.config_path).read_bytes().decode("utf-8-sig")  # as it was read first
         except (OSError, UnicodeDecodeError):
             return False  # gone or unreadable: what is stored is what there is
         return text != self._reader.score(row.job_id)
+
+    def update_job_config_metadata(
+        self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
+    ) -> None:
+        """Puts another score file or workspace into what is known of a job that has no actors.
+
+        Only in memory: whoever changes the job has it written with the change.
+        """
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        if config_path is not None:
+            live.row.config_path = str(config_path)
+        if workspace is not None:
+            live.row.workspace = str(workspace)
+            self._live[job_id] = live  # by where it works, too, it is found
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -246,9 +262,9 @@ class Modifying(Wishes):
             asked: Future[Any] = job.call(Job.modify, meta, reply, answer.request_id)
             self.pipe(asked, self.answered, answer)
             return
-        changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
         self._live[job_id] = live or Live(row)
         self._live[job_id].row = row
+        changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
         self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
 
     # -- putting in force -----------------------------------------------------------------------
@@ -294,12 +310,22 @@ class Modifying(Wishes):
             changes.append(DropSheets(job_id, made.drop_from))
         changes.append(ReplacePlan(job_id, more["plan"], more["score"], len(new.sheets)))
         changes += [SaveSheet(job_id, sheet, asked=True) for sheet in made.saves]
+        path = more["config_path"]
+        self.update_job_config_metadata(
+            job_id, config_path=Path(path) if path else None, workspace=Path(new.workspace)
+        )
+        ran = 0.0 if row.status.terminal else row.options.get("ran_seconds", 0.0)
         row.status, row.sheet_count, row.crashes = status, len(new.sheets), 0
         row.reason = None if status is JobStatus.QUEUED else row.reason
         row.finished_at = row.error = None
-        row.name, row.workspace = new.name, new.workspace
-        row.config_hash, row.config_path = more["config_hash"], more["config_path"]
-        row.options = {**row.options, "after": more["after"], "hooks_done": 0}
+        row.name, row.config_hash = new.name, more["config_hash"]
+        row.options = {
+            **row.options,
+            "after": more["after"],
+            "hooks_done": 0,
+            "chain_agreed": None,
+            "ran_seconds": ran,
+        }
         names = (
             "options status reason crashes finished_at error name workspace config_hash config_path"
         )

@@ -28,7 +28,6 @@ from marianne.state.reader import Reader
 
 log = get_logger(__name__)
 
-DEGRADED_AFTER = 3
 TRIES = 3
 RETRY_SECONDS = 2.0
 SECONDS = 30.0
@@ -131,7 +130,7 @@ class Notices(Actor):
         """A delivery ended."""
         errand, outcome = self._errands.ended(process, ending)
         if outcome.ok:
-            self._context.undelivered = 0
+            self._context.delivery.undelivered = 0
             self._close(errand.what)
             self._mark()
         else:
@@ -151,7 +150,7 @@ class Notices(Actor):
             log.info("notice_retried", why=why, **known)
             self.send_after(RETRY_SECONDS * notice.tries, self.again, notice)
             return
-        self._context.undelivered += 1
+        self._context.delivery.undelivered += 1
         self._close(notice)
         log.error("notice_not_delivered", why=why, **known)
 

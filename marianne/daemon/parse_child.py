@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from marianne.daemon.parser import ParseRequest
 from marianne.instruments.registry import Registry
 from marianne.score.errors import ScoreError
-from marianne.score.load import load_plan
+from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Plan
 
@@ -18,10 +17,8 @@ AFTER = ("on_success", "concert", "notifications")
 def parse(request: ParseRequest) -> dict[str, Any]:
     """The fields of :class:`~marianne.daemon.parser.Parsed`, or ``problems`` and ``message``."""
     try:
-        text = request.text
-        if text is None:
-            assert request.path is not None
-            text = Path(request.path).read_text(encoding="utf-8")
+        # Kept as it was read: the plan and the stored score are of the same text.
+        text = read_score(request.path) if request.text is None else request.text
         plan = load_plan(
             request.path,
             text,
@@ -33,10 +30,6 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         )
     except ScoreError as error:
         return {"problems": [p.to_map() for p in error.problems], "message": error.render()}
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read {request.path}: {getattr(error, 'strerror', None) or error}"
-        problem = {"file": request.path, "line": None, "col": None, "path": "", "hint": None}
-        return {"problems": [{**problem, "message": message}], "message": message}
     sheets = []
     if request.prompts:
         sheets = [

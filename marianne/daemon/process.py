@@ -30,7 +30,6 @@ from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.reaper import recorded_workers, remove_stray_files
 from marianne.daemon.refusal import Refused
 from marianne.daemon.resources import Resources
-from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.server import Server
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
@@ -269,10 +268,9 @@ class DaemonProcess:
         limit = context.config.shutdown_timeout_seconds if seconds is None else seconds
         deadline = time.monotonic() + limit
         try:
-            if mode == "drain":
-                context.scheduler.within(limit).ask(GlobalSheetScheduler.drain)
-            else:
-                context.manager.within(limit).ask(JobManager.cancel_all)
+            manager = context.manager.within(limit)
+            manager.ask(JobManager.shutdown, mode == "drain")
+            manager.ask(JobManager.wait_for_shutdown)
         except (ActorDied, AskTimeout, NoSuchActor) as error:
             log.error("jobs_not_finished", mode=mode, error=repr(error))
         log.info("jobs_finished", seconds=round(limit - (deadline - time.monotonic()), 1))

@@ -52,7 +52,9 @@ class RateLimitCoordinator(Actor):
         for key, until in self._until.items():
             self._context.scheduler.tell(GlobalSheetScheduler.block, key, until)
 
-    def report(self, backend: str, wait_seconds: float, job_id: str) -> None:
+    def report(
+        self, backend: str, wait_seconds: float, job_id: str, sheet_num: int | None = None
+    ) -> None:
         """An instrument refused work for ``wait_seconds`` (0 to 3,600; nonsense counts as 0).
 
         A limit is never shortened by a later report.
@@ -63,7 +65,8 @@ class RateLimitCoordinator(Actor):
         if now + wait <= known:
             return
         if known <= now:
-            log.info("rate_limited", backend=backend, seconds=round(wait, 1), job_id=job_id)
+            who = {"job_id": job_id, "sheet": sheet_num}
+            log.info("rate_limited", backend=backend, seconds=round(wait, 1), **who)
         self._until = {key: end for key, end in self._until.items() if end > now}
         self._until[backend] = now + wait
         self._publish()

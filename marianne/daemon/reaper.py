@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from actors.process import Process
 from marianne.daemon.context import Context
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
@@ -15,14 +16,22 @@ from marianne.state.models import JobRow
 from marianne.state.reader import Reader
 
 
-def end_worker(context: Context, job: JobRow) -> None:
-    """Kills the recorded worker process of a job that no actor owns, and what ran below it."""
-    if job.worker_pid and job.worker_start_time and job.worker_boot_id == boot_id():
-        process = context.system.processes.adopt(job.worker_pid, job.worker_start_time)
-        if process is not None:
-            process.signal(signal.SIGKILL)
-            process.wait(5.0)
-    sweep_orphans(context.owner, job.job_id, spare=tuple(context.workers))
+def kill_worker(context: Context, job: JobRow) -> Process | None:
+    """Kills the recorded worker process of a job that no actor owns; None if there is none.
+
+    What ran below it is to be swept when it has ended: see :func:`sweep_job`.
+    """
+    if not job.worker_pid or not job.worker_start_time or job.worker_boot_id != boot_id():
+        return None
+    process = context.system.processes.adopt(job.worker_pid, job.worker_start_time)
+    if process is not None:
+        process.signal(signal.SIGKILL)
+    return process
+
+
+def sweep_job(context: Context, job_id: str) -> None:
+    """Ends what ran below a worker of this job that is no more."""
+    sweep_orphans(context.owner, job_id, spare=tuple(context.workers))
 
 
 def recorded_workers(home: Home) -> set[int]:

@@ -117,6 +117,9 @@ class Recovering(Modifying):
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """The looking is done, or its process was lost, with nothing left of it either way."""
+        if process not in self._looks:
+            super().on_process_exit(process, ending)
+            return
         self._context.workers.pop(process.pid, None)
         look = self._looks.pop(process)
         sweep_orphans(self._context.owner, look.job_id, spare=tuple(self._context.workers))

@@ -59,12 +59,7 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
     """
     path = config_path(request)
     if request.id is not None:
-        if not ids.is_legal(request.id):
-            raise Refused(
-                "invalid_params",
-                f"{request.id!r} cannot be a job id",
-                hint="use letters, digits, _ and -, at most 63, the first a letter or digit",
-            )
+        check_id(request.id)
         if request.id in naming or reader.taken(request.id):
             raise Refused(
                 "conflict",
@@ -86,6 +81,16 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
     return ids.next_free(
         ids.from_name(parsed.name), lambda name: name in naming or reader.taken(name)
     )
+
+
+def check_id(job_id: str) -> None:
+    """Refuses an id that no job can have."""
+    if not ids.is_legal(job_id):
+        raise Refused(
+            "invalid_params",
+            f"{job_id!r} cannot be a job id",
+            hint="use letters, digits, _ and -, at most 63, the first a letter or digit",
+        )
 
 
 def check_sheets(request: JobRequest, parsed: Parsed) -> None:

@@ -130,11 +130,17 @@ class Wishes(Admission):
             answer.set(outcome.value)
 
     def _set(
-        self, live: Live, status: JobStatus, reason: str | None, event: str, answer: Answer
+        self,
+        live: Live,
+        status: JobStatus,
+        reason: str | None,
+        event: str,
+        answer: Answer,
+        **fields: Any,
     ) -> None:
         job_id, reply = live.row.job_id, {"job_id": live.row.job_id, "status": str(status)}
         live.row.status, live.row.reason, live.row.crashes = status, reason, 0
-        fields = {"status": status, "reason": reason, "crashes": 0}
+        fields |= {"status": status, "reason": reason, "crashes": 0}
         changes: list[Change] = [
             UpdateJob(job_id, fields),
             AddEvent(job_id, None, event, {"reason": reason}, time.time()),
@@ -169,11 +175,12 @@ class Wishes(Admission):
             raise Refused("conflict", f"job {job_id} is completed: nothing to run again")
         step = machine.reset(sheets, time.time())
         job.status, job.finished_at, job.error, job.crashes = JobStatus.QUEUED, None, None, 0
+        job.options = {**job.options, "ran_seconds": 0.0}
         fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
         reply = {"job_id": job_id, "status": str(job.status)}
         changes: list[Change] = [
             *step.changes,
-            UpdateJob(job_id, {**fields, "crashes": 0}, asked=True),
+            UpdateJob(job_id, {**fields, "crashes": 0, "options": job.options}, asked=True),
             AddEvent(job_id, None, "job.resumed", {"reason": "retry"}, time.time()),
             *answer.remember(reply),
         ]

@@ -167,21 +167,7 @@ class Worker(Actor):
 
     def run(self, runs: Sequence[Run]) -> None:
         """Starts attempts, all at once."""
-        sheets = [
-            {
-                "num": r.num,
-                "attempt": r.attempt,
-                "fallback": r.fallback,
-                "completion": r.completion,
-                "outputs": r.outputs,
-                "skipped": list(r.skipped),
-                "played": r.played,
-                "failed": list(r.failed),
-                "states": r.states,
-            }
-            for r in runs
-        ]
-        self._send({"kind": "run", "slots": None, "sheets": sheets})
+        self._send({"kind": "run", "slots": None, "sheets": [run.to_map() for run in runs]})
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Ends running attempts through the kill ladder; their results come as interrupted."""

@@ -12,7 +12,7 @@ from marianne.score.expand import Expansion, make_cells
 from marianne.score.graph import Cell, Stage
 from marianne.score.models import InstrumentConfig
 from marianne.score.models_short import ShortScore, ShortSheet
-from marianne.score.plan import Prompt, SheetPlan, ValidationRule
+from marianne.score.plan import Instrument, Prompt, SheetPlan, ValidationRule
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 
@@ -102,56 +102,22 @@ class ShortExpander:
     def _sheets(
         self, own: ShortSheet, cells: list[Cell], total: int, stages: int
     ) -> list[SheetPlan]:
+        """The instances of one entry of the list; none if it has no instrument."""
         base: list[PathPart] = ["sheets", cells[0].stage - 1]
-        script = own.run is not None
         name = self._instrument_name(own, base)
         if name is None:
             return []
-        model = InstrumentConfig(model=own.model) if own.model else InstrumentConfig()
-        config = self._resolver.merge(
-            name,
-            () if script else (self._score.instrument_config,),
-            (own.instrument_config, model),
-        )
-        instrument = self._resolver.instrument(name, config, self._instrument_path(own, base))
-        fallbacks = own.fallbacks
-        fallback_path: list[PathPart] = [*base, "fallbacks"]
-        if fallbacks is None:
-            fallbacks = [] if script else self._score.instrument_fallbacks
-            fallback_path = ["instrument_fallbacks"]
+        config = self._config(own, name)
         variables = self._variables
         if own.variables:
             variables = {**self._score.variables, **own.variables, **self._overrides}
-        text = own.run if own.run is not None else own.prompt
-        if text is None:
-            text = self._read_file(own.prompt_file or "", [*base, "prompt_file"])
-        retry = (
-            parts.retry_policy(own.retry, script=script, raw=instrument.raw_prompt)
-            if own.retry
-            else self._policies[script, instrument.raw_prompt]
-        )
+        common = self._common(own, name, config, variables, base)
+        common |= {"stage": cells[0].stage, "fan_count": len(cells)}
         rules = (
             parts.RuleSet(own.rules, [*base, "validate"], self._report, variables, recheck=0)
             if own.rules
             else None
         )
-        common: dict[str, Any] = {
-            "stage": cells[0].stage,
-            "instrument": instrument,
-            "prompt": Prompt(text, script, variables),
-            "fan_count": len(cells),
-            "fallbacks": self._resolver.fallbacks(fallbacks, fallback_path) if fallbacks else (),
-            "retry": retry,
-            "idle_timeout_seconds": own.idle_timeout or self._idle,
-            "max_memory_mb": own.max_memory_mb,
-            "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
-            "injections": (
-                self._prelude + parts.injections(own.inject) if own.inject else self._prelude
-            ),
-            "skip_when": own.skip_when,
-            "skip_when_command": parts.skip_command(own.skip_when_command),
-            "description": own.description,
-        }
         made = []
         for cell in cells:
             timeout = own.timeout or self._resolver.timeout(
@@ -176,6 +142,58 @@ class ShortExpander:
                 )
             )
         return made
+
+    def _common(
+        self,
+        own: ShortSheet,
+        name: str,
+        config: dict[str, Any],
+        variables: dict[str, Any],
+        base: list[PathPart],
+    ) -> dict[str, Any]:
+        """What all instances of an entry have in common."""
+        instrument = self._resolver.instrument(name, config, self._instrument_path(own, base))
+        script = own.run is not None
+        return {
+            "instrument": instrument,
+            "prompt": Prompt(self._text(own, base), script, variables),
+            "fallbacks": self._fallbacks(own, base),
+            "retry": (
+                parts.retry_policy(own.retry, script=script, raw=instrument.raw_prompt)
+                if own.retry
+                else self._policies[script, instrument.raw_prompt]
+            ),
+            "idle_timeout_seconds": own.idle_timeout or self._idle,
+            "max_memory_mb": own.max_memory_mb,
+            "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
+            "injections": (
+                self._prelude + parts.injections(own.inject) if own.inject else self._prelude
+            ),
+            "skip_when": own.skip_when,
+            "skip_when_command": parts.skip_command(own.skip_when_command),
+            "description": own.description,
+        }
+
+    def _config(self, own: ShortSheet, name: str) -> dict[str, Any]:
+        """The settings of the entry's instrument; the score's are for those that get a prompt."""
+        model = InstrumentConfig(model=own.model) if own.model else InstrumentConfig()
+        above = () if own.run is not None else (self._score.instrument_config,)
+        return self._resolver.merge(name, above, (own.instrument_config, model))
+
+    def _text(self, own: ShortSheet, base: list[PathPart]) -> str:
+        text = own.run if own.run is not None else own.prompt
+        if text is None:
+            text = self._read_file(own.prompt_file or "", [*base, "prompt_file"])
+        return text
+
+    def _fallbacks(self, own: ShortSheet, base: list[PathPart]) -> tuple[Instrument, ...]:
+        """Those of the entry, else those of the score; a script has none but its own."""
+        fallbacks = own.fallbacks
+        path: list[PathPart] = [*base, "fallbacks"]
+        if fallbacks is None:
+            fallbacks = [] if own.run is not None else self._score.instrument_fallbacks
+            path = ["instrument_fallbacks"]
+        return self._resolver.fallbacks(fallbacks, path) if fallbacks else ()
 
     def _instrument_name(self, own: ShortSheet, base: list[PathPart]) -> str | None:
         if own.run is not None:

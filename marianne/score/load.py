@@ -62,7 +62,7 @@ def _load(
     search_path: str | None,
 ) -> Plan:
     file = path or "<stdin>"
-    document = Document(_read(path, file) if text is None else text, file)
+    document = Document(read_score(path) if text is None else text, file)
     score = _model(document)
     report = Report(document)
     registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
@@ -118,7 +118,9 @@ def _sorted(data: Any) -> Any:
     return [_sorted(item) for item in data] if isinstance(data, list) else data
 
 
-def _read(path: str | None, file: str) -> str:
+def read_score(path: str | None) -> str:
+    """The text of a score's file; ScoreError when there is none, or it cannot be one."""
+    file = path or "<stdin>"
     if path is None:
         raise ScoreError([Problem("neither a file nor a text was given", file=file)])
     try:

@@ -51,8 +51,9 @@ JOB: Mapping[JobStatus, frozenset[JobStatus]] = {
 }
 
 JOB_ASKED: Mapping[JobStatus, frozenset[JobStatus]] = {
-    # To failed: a hook of it failed, and its author wants that to count.
-    J.COMPLETED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.FAILED}),
+    # To failed: a hook of it failed, and its author wants that to count. To paused: the author
+    # wants a person to agree to the job that follows.
+    J.COMPLETED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED, J.FAILED}),
     # To completed: recover marked every failed sheet as done.
     J.FAILED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED, J.COMPLETED}),
     J.CANCELLED: frozenset({J.QUEUED, J.PENDING, J.RUNNING, J.PAUSED}),

@@ -170,17 +170,3 @@ def test_a_stop_leaves_no_process_and_the_job_goes_on_at_the_next_start(
         ("completed", 2),
         ("completed", 1),
     ]
-
-
-def test_a_paused_job_stays_paused_over_a_restart(marianne: Marianne) -> None:
-    _started(marianne)
-    marianne("pause", "count")
-    assert marianne.status("count")["status"] == "pausing"
-    (marianne.place / "count" / "go").touch()
-    until(lambda: marianne.status("count")["status"] == "paused")
-    marianne("restart")
-    status = marianne.status("count")
-    assert (status["status"], status["reason"]) == ("paused", "person")
-    assert status["progress"]["pending"] == 1
-    marianne("resume", "count")
-    assert [s["attempt"] for s in marianne.wait("count")["sheets"]] == [1, 1]

@@ -94,3 +94,20 @@ def most_at_once(sheets: list[dict[str, Any]]) -> int:
         running += change
         most = max(most, running)
     return most
+
+
+def test_one_jobs_failing_sheets_hold_no_other_job_back(marianne: Marianne) -> None:
+    failing = "".join(
+        f"  - {{name: s{n}, run: 'false', retry: {{max_retries: 9, base_delay_seconds: 600}}}}\n"
+        for n in range(8)
+    )
+    bad = marianne.submit("bad", f"sheets:\n{failing}")
+    until(lambda: {s["status"] for s in marianne.status(bad)["sheets"]} == {"waiting"})
+    # Eight failures of the same instrument in a row are this job's own business.
+    innocent = marianne.wait(marianne.submit("innocent", SMALL))
+    assert [s["attempt"] for s in innocent["sheets"]] == [1, 1, 1]
+    events = marianne.request("events.since", {"job_id": "innocent"})["events"]
+    assert {e["event"] for e in events} == {
+        *("job.submitted", "job.started", "job.completed", "sheet.started", "sheet.completed")
+    }
+    assert {s["status"] for s in marianne.status(bad)["sheets"]} == {"waiting"}

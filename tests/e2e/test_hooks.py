@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -65,6 +66,63 @@ on_success: [{type: run_job, job_path: loop.yaml, detached: true}]
     assert "max_chain_depth" in str(_events(marianne, "loop-3")[0]["detail"])
     assert len(marianne("list", "--all", "--json").json) == 3
     assert (marianne.place / "loop" / "ran").read_text() == "a\n" * 3
+
+
+def _next_job(marianne: Marianne) -> None:
+    path = marianne.place / "next.yaml"
+    path.write_text("name: next\nworkspace: ./next\nsheets:\n  - {name: b, run: touch b}\n")
+
+
+CHAIN = (
+    SHEET
+    + """concert:
+  {enabled: true, cooldown_between_jobs_seconds: 0, concert_log_path: log/chain}
+on_success:
+  - {type: run_command, command: echo hook >> ran}
+  - {type: run_job, job_path: next.yaml, job_workspace: ./next, pause_before_chain: true}
+  - {type: run_command, command: echo last >> ran}
+"""
+)
+
+
+def test_a_chain_that_waits_for_a_person_waits_over_a_death_and_goes_on_once(
+    marianne: Marianne,
+) -> None:
+    _next_job(marianne)
+    marianne.submit("chain", CHAIN)
+    until(lambda: marianne.status("chain")["status"] == "paused")
+    status = marianne.status("chain")
+    assert (status["reason"], status["sheets"][0]["status"]) == ("chain", "completed")
+    held = marianne("diagnose", "chain", "--json").json["meta"]
+    assert held["held_chain_hook"]["job_path"] == "next.yaml"
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    assert marianne.status("chain")["reason"] == "chain"
+    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["chain"]
+    marianne("resume", "chain")
+    status = marianne.wait("chain")
+    assert (status["status"], status["reason"], status["sheets"][0]["attempt"]) == (
+        "completed",
+        None,
+        1,
+    )
+    assert marianne.wait("next")["status"] == "completed"
+    place = marianne.place / "chain"
+    assert (place / "ran").read_text().split() == ["a", "hook", "last"]
+    lines = [json.loads(line) for line in (place / "log" / "chain").read_text().splitlines()]
+    assert [(line["hook"], line["ok"]) for line in lines] == [(1, True), (2, True), (3, True)]
+    assert lines[1]["detail"] == "started next"
+
+
+def test_a_chain_that_a_person_does_not_want_is_cancelled(marianne: Marianne) -> None:
+    _next_job(marianne)
+    marianne.submit("chain", CHAIN)
+    until(lambda: marianne.status("chain")["status"] == "paused")
+    marianne("cancel", "chain")
+    status = marianne.wait("chain", code=1)
+    assert (status["status"], status["progress"]["completed"]) == ("cancelled", 1)
+    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["chain"]
 
 
 def test_a_job_that_did_nothing_new_starts_no_other(marianne: Marianne) -> None:

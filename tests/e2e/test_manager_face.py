@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from e2e_marianne import Marianne, until
+import json
+import subprocess
+
+from e2e_marianne import PROGRAM, Marianne, until
 
 HELD = "sheets:\n" + "".join(
     f"  - {{name: s{n}, run: 'until test -e go; do sleep 0.02; done'}}\n" for n in range(3)
@@ -31,3 +34,35 @@ def test_the_documented_metadata_of_a_job_is_kept_over_a_restart(marianne: Maria
     assert "a" in before["error_message"]
     marianne("restart")
     assert marianne("diagnose", "one", "--json").json["meta"] == before
+
+
+def test_a_drain_lets_running_sheets_finish_and_the_job_goes_on_later(marianne: Marianne) -> None:
+    text = HELD + "  - {name: after, needs: [s0, s1, s2], run: touch after}\n"
+    marianne.submit("held", text)
+    until(lambda: marianne.request("daemon.status")["active_sheets"] == 3)
+    stop = subprocess.Popen([PROGRAM, "stop", "--drain"], env=marianne.env)
+    until(lambda: marianne.request("daemon.health")["shutting_down"])
+    (marianne.place / "held" / "go").touch()
+    assert stop.wait(20.0) == 0
+    assert not (marianne.place / "held" / "after").exists()
+    marianne("start")
+    assert [s["attempt"] for s in marianne.wait("held")["sheets"]] == [1, 1, 1, 1]
+
+
+def test_a_cancelling_stop_cancels_every_job(marianne: Marianne) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text("max_concurrent_jobs: 1\n")
+    marianne.submit("held", HELD)
+    marianne.submit("queued", HELD)
+    until(lambda: marianne.request("daemon.status")["active_sheets"] == 3)
+    marianne("stop", "--cancel", "--yes")
+    assert not marianne.processes()
+    marianne("start")
+    assert [marianne.status(job)["status"] for job in ("held", "queued")] == ["cancelled"] * 2
+
+
+def test_the_log_tells_the_life_of_a_job(marianne: Marianne) -> None:
+    marianne("run", marianne.score("one", "sheets:\n  - {name: a, run: 'true'}\n"), "--wait")
+    lines = (marianne.home / "logs" / "conductor.log").read_text().splitlines()
+    told = [json.loads(line) for line in lines if '"marianne.job"' in line]
+    assert ("job.completed", "one") in [(line["event"], line["job_id"]) for line in told]

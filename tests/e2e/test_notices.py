@@ -74,3 +74,17 @@ def test_what_happens_at_the_conductors_death_is_told_by_the_next(marianne: Mari
     gate.touch()
     until(lambda: _told(marianne))
     assert [body["event"] for body in _told(marianne)] == ["job_failed"]
+
+
+def test_the_desktop_is_told_by_notify_send(marianne: Marianne) -> None:
+    programs, told = marianne.place / "bin", marianne.place / "told"
+    programs.mkdir()
+    stub = programs / "notify-send"
+    stub.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {told}\n')
+    stub.chmod(0o755)
+    marianne.env["PATH"] = f"{programs}:{marianne.env['PATH']}"
+    text = SHEET + "notifications: [{type: desktop, on_events: [job_failed]}]\n"
+    marianne("run", marianne.score("bad", text), "--wait", code=1)
+    until(told.exists)
+    until(lambda: told.read_text().endswith("failed|"))
+    assert told.read_text() == "--app-name=marianne|--|bad: job failed|sheet 1 (a) failed|"

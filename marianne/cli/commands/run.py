@@ -77,7 +77,7 @@ def command(
         "self_healing_auto_confirm": False,
         "chain_depth": None,
     }
-    if local and not dry_run:
+    if local:
         return _run_local(session, params, as_json)
     response = submit(session, params, may_start=not no_start)
     if response["status"] not in ("accepted", "pending"):
@@ -99,11 +99,11 @@ def command(
 
 def _run_local(session: Session, params: dict[str, Any], as_json: bool) -> int:
     """In this process; hooks and notices are a conductor's business."""
-    from marianne.cli.local import run_local
+    from marianne.cli.local import plan_local, run_local
 
-    if params["fresh"] or params["start_sheet"] is not None:
-        raise CliError("usage", "--fresh and --start-sheet need a conductor, not --local")
-    status, code = run_local(params, str(session.home.instruments), quiet=as_json)
+    if params["dry_run"]:
+        return _show_plan(plan_local(params, session.home), as_json)
+    status, code = run_local(params, session.home, quiet=as_json)
     if as_json:
         print_json(status)
     return code

@@ -52,7 +52,7 @@ LEGAL = {
 }
 ASKED = {
     "job": """
-        completed > queued pending running failed
+        completed > queued pending running paused failed
         failed > queued pending running paused completed
         cancelled > queued pending running paused
     """,

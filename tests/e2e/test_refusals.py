@@ -1,0 +1,113 @@
+"""What does not fit a job's state is refused with its exit code, and changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+from e2e_marianne import Marianne, until
+
+HELD = """sheets:
+  - {name: a, run: 'echo a >> ran; until test -e go; do sleep 0.02; done'}
+  - {name: b, needs: [a], run: 'true'}
+"""
+
+ON_A_JOB = [
+    *(["status"], ["wait"], ["output"], ["events"], ["pause"], ["resume"], ["retry"]),
+    *(["modify", "--config", "held.yaml"], ["cancel"], ["clear"], ["errors"], ["diagnose"]),
+    *(["history"], ["recover"], ["explain"]),
+]
+
+
+def _running(marianne: Marianne, job: str = "held") -> None:
+    marianne.submit(job, HELD)
+    until((marianne.place / job / "ran").exists)
+
+
+def _go(marianne: Marianne, job: str = "held") -> None:
+    (marianne.place / job / "go").touch()
+
+
+def test_any_verb_on_an_unknown_job_is_exit_code_4(marianne: Marianne) -> None:
+    marianne.score("held", HELD)
+    marianne("start")
+    codes = {}
+    for verb, *options in ON_A_JOB:
+        done = marianne(verb, "nobody", *options, code=None)
+        codes[verb] = done.code
+        assert "nobody" in done.err, (verb, done)
+    assert set(codes.values()) == {4}, codes
+
+
+def test_three_files_with_the_same_stem_run_as_three_jobs(marianne: Marianne) -> None:
+    jobs = []
+    for folder in ("one", "two", "three"):
+        place = marianne.place / folder
+        place.mkdir()
+        score = place / "warm.yaml"
+        score.write_text(f"name: warm\nworkspace: ./work\n{HELD}")
+        jobs.append(marianne("run", str(score), "--json").json["job_id"])
+    assert jobs == ["warm", "warm-2", "warm-3"]
+    ran = [marianne.place / folder / "work" / "ran" for folder in ("one", "two", "three")]
+    until(lambda: all(path.exists() for path in ran))
+    assert {marianne.status(job)["status"] for job in jobs} == {"running"}
+    for path in ran:
+        path.with_name("go").touch()
+    for job in jobs:
+        assert marianne.wait(job)["status"] == "completed"
+
+
+@pytest.mark.parametrize("status", ["running", "paused", "queued"])
+def test_a_file_whose_job_is_not_over_is_not_submitted_again(
+    marianne: Marianne, status: str
+) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text("max_concurrent_jobs: 1\n")
+    _running(marianne, "first" if status == "queued" else "held")
+    if status == "queued":
+        marianne.submit("held", HELD)
+    elif status == "paused":
+        marianne("pause", "held")
+        _go(marianne)
+    until(lambda: marianne.status("held")["status"] == status)
+    before = marianne.status("held")
+    done = marianne("run", str(marianne.place / "held.yaml"), code=5)
+    assert f"held is {status}" in done.err
+    assert "--id" in done.err
+    after = marianne.status("held")
+    assert (after["sheets"], after["progress"]) == (before["sheets"], before["progress"])
+    assert not any(j["job_id"] == "held-2" for j in marianne("list", "--all", "--json").json)
+
+
+def test_what_a_job_is_already_it_is_not_made_again(marianne: Marianne) -> None:
+    _running(marianne)
+    marianne("resume", "held", code=5)
+    marianne("retry", "held", code=5)
+    marianne("clear", "held", "--yes", code=5)
+    marianne("pause", "held")
+    _go(marianne)
+    until(lambda: marianne.status("held")["status"] == "paused")
+    assert "paused already" in marianne("pause", "held", code=5).err
+    marianne("cancel", "held")
+    before = marianne.status("held")
+    assert "cancelled already" in marianne("cancel", "held", code=5).err
+    assert "cancelled already" in marianne("pause", "held", code=5).err
+    assert marianne.status("held") == before
+
+
+def test_a_dry_run_leaves_no_trace(marianne: Marianne) -> None:
+    path = marianne.score("held", HELD)
+    done = marianne("run", path, "--dry-run", "--json").json
+    assert done["plan"]["sheets"][0]["prompt"].startswith("echo a")
+    assert marianne("list", "--all", "--json").json == []
+    assert not (marianne.place / "held").exists()
+    assert list((marianne.home / "jobs").iterdir()) == []
+    events = marianne.request("events.since", {"seq": 0})["events"]
+    assert {e["event"] for e in events} == {"daemon.started"}
+    # Not even the name is taken.
+    assert marianne("run", path, "--json").json["job_id"] == "held"
+    _go_when_there(marianne)
+
+
+def _go_when_there(marianne: Marianne) -> None:
+    until((marianne.place / "held" / "ran").exists)
+    _go(marianne)
+    marianne.wait("held")
