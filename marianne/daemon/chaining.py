@@ -241,7 +241,10 @@ class Chaining(Recovering):
         changes: list[Change] = [AddEvent(job_id, None, "job.hook", told, now)]
         if not ok:
             log.warning("hook_failed", job_id=job_id, hook=index + 1, words=words)
-            row.error = f"hook {index + 1} ({hook['type']}) failed: {words}"
+            called = (
+                f"{hook['type']}: {hook['description']}" if hook["description"] else hook["type"]
+            )
+            row.error = f"hook {index + 1} ({called}) failed: {words}"
             fields["error"] = row.error
         if stops:
             row.status = fields["status"] = JobStatus.FAILED
