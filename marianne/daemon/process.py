@@ -320,7 +320,7 @@ def _heard(event: SystemEvent, context: Context) -> None:
     told = _TOLD.get(event.kind)
     if event.kind == "crashed":
         log.error("actor_crashed", name=event.name, error=event.error, traceback=event.traceback)
-        if DatabaseCorrupt.__name__ in event.error:
+        if DatabaseCorrupt.__name__ in event.error:  # a crash is told as text
             context.stop.ask("unusable", why=event.error)
             return
     elif told:
