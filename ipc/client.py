@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -24,11 +24,19 @@ class Client:
     """Asks the server at `path`. Not for use by two threads at once, nor across a fork.
 
     The connection is made by the first request and comes back by itself after a server's restart.
+    `alive` is asked now and then while there is none: if it says that no server will come, a
+    request ends with DeadlineExceeded before its time.
     """
 
-    def __init__(self, path: str | os.PathLike[str], timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        timeout: float = 5.0,
+        alive: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._endpoint = Endpoint(path)
         self._timeout = timeout
+        self._alive = alive
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._receive_timeout = -1
@@ -72,6 +80,8 @@ class Client:
         talk = Conversation(method, params, seconds, id, retry)
         while True:
             if not self._send(talk.frame(), talk.left()):
+                if not self._alive():
+                    raise talk.abandoned()
                 continue
             talk.reached = True
             reply = self._receive(talk.id, talk.patience())
@@ -101,13 +111,23 @@ class Client:
         try:
             socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:
-            if not socket.poll(int(seconds * 1000) + 1, zmq.POLLOUT):
+            if not self._reaches(socket, seconds):
                 return False
             try:
                 socket.send(frame, zmq.NOBLOCK)
             except zmq.Again:  # the connection went between the two calls
                 return False
         return True
+
+    def _reaches(self, socket: zmq.Socket[bytes], seconds: float) -> bool:
+        """Waits for a connection, as long as there may be one."""
+        until = time.monotonic() + seconds
+        while True:
+            left = max(0.0, until - time.monotonic())
+            if socket.poll(int(min(left, _LOOK_SECONDS) * 1000) + 1, zmq.POLLOUT):
+                return True
+            if left <= 0 or not self._alive():
+                return False
 
     def _receive(self, request_id: str, seconds: float) -> Reply | None:
         """The reply to this request; None after silence, or once the connection is gone."""

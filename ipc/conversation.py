@@ -38,6 +38,7 @@ class Conversation:
     """
 
     __slots__ = (
+        "_begun",
         "_clock",
         "_expires",
         "_last_refusal",
@@ -70,7 +71,8 @@ class Conversation:
         """Whether the request was ever handed to a living connection."""
         self._retry = retry
         self._clock = clock
-        self._expires = clock() + seconds
+        self._begun = clock()
+        self._expires = self._begun + seconds
         self._silence = RESEND_FIRST
         self._refusals = 0
         self._last_refusal: RemoteError | None = None
@@ -120,6 +122,10 @@ class Conversation:
             return float(asked)
         pause: float = min(BACKOFF_FIRST * 2.0 ** min(self._refusals, 10), BACKOFF_LAST)
         return pause * random.uniform(0.75, 1.25)
+
+    def abandoned(self) -> DeadlineExceeded:
+        """What a request ends with that nobody will answer, before its time is up."""
+        return DeadlineExceeded(self.method, self._clock() - self._begun, self.id, self.reached)
 
     def _given_up(self) -> Exception:
         if self._last_refusal is not None:

@@ -56,7 +56,7 @@ class Session:
         """A connection of its own, for another thread."""
         from ipc.client import Client
 
-        return Client(self.home.conductor_sock)
+        return Client(self.home.conductor_sock, alive=self.running)
 
     def close(self) -> None:
         """Ends the main thread's connection. A program that leaves by os._exit need not."""

@@ -46,6 +46,29 @@ def in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
     return thread, results
 
 
+def test_a_request_ends_before_its_time_if_no_server_will_come(
+    place: Path, spawn: Spawn, wait_until: Any
+) -> None:
+    journal, there = place / "journal", threading.Event()
+    journal.touch()
+    there.set()
+    server = spawn(SERVER, place / "s.sock", journal, "no")
+    with Client(place / "s.sock", alive=there.is_set) as client:
+
+        def ask() -> Any:
+            with pytest.raises(DeadlineExceeded) as raised:
+                client.request("job.submit", deadline=3600)
+            return raised.value
+
+        thread, results = in_thread(ask)
+        wait_until(journal.read_text)
+        server.kill()
+        server.wait()
+        there.clear()
+        thread.join()
+    assert results[0].reached
+
+
 def test_a_request_survives_the_kill_of_its_server_under_the_same_id(
     place: Path, spawn: Spawn, client: Client, wait_until: Any
 ) -> None:
