@@ -29,6 +29,7 @@ from marianne.daemon.output import StructuredOutput
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.shown import Packed
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
@@ -239,10 +240,10 @@ class Job(Actor):
         """The job without its sheets, as ``list`` shows it."""
         return self._service.summary()
 
-    def status(self, first: int, last: int) -> dict[str, Any]:
-        """The job with sheets ``first`` to ``last`` (1-based, inclusive)."""
-        status = self._service.get_status(self._job_id, self._workspace, first, last)
-        assert status is not None, "it is this job"
+    def status(self, first: int, last: int) -> Packed:
+        """The job with sheets ``first`` to ``last`` (1-based, inclusive), packed."""
+        status = self._service.get_status(self._job_id, self._workspace, first, last, packed=True)
+        assert isinstance(status, Packed), "it is this job"
         return status
 
     @property

@@ -36,6 +36,7 @@ class JobLedger:
         self.counts: Counter[SheetStatus] = Counter(row.status for row in self.rows.values())
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
         self._reported: set[int] = set()
+        self._changed: set[int] = set()
 
     def progress(self) -> dict[str, int]:
         """Counts of sheets by outcome; ready and waiting count as pending."""
@@ -51,6 +52,13 @@ class JobLedger:
             + counts[SheetStatus.WAITING],
             "total": len(self.plan.sheets),
         }
+
+    def take_changed(self) -> set[int]:
+        """The sheets that may look different since the last call: their row or a need's changed."""
+        changed, self._changed = self._changed, set()
+        for num in tuple(changed):
+            changed.update(self._dependents.get(num, ()))
+        return changed
 
     def is_satisfied(self, num: int) -> bool:
         """Whether dependents may count on the sheet: completed, or skipped by its condition."""
@@ -111,6 +119,7 @@ class JobLedger:
         step.changes.append(AddEvent(self.job.job_id, num, event, dict(data or {}), now))
 
     def _save(self, step: Step, row: SheetRow, *, asked: bool = False) -> None:
+        self._changed.add(row.num)
         # A copy: the store reads it later, in its own thread, while this row goes on changing.
         step.changes.append(SaveSheet(self.job.job_id, copy(row), asked))
 

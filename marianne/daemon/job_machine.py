@@ -226,6 +226,7 @@ class JobMachine(JobLimits):
         row = self.rows.get(num)
         if row is not None and row.status is SheetStatus.RUNNING and row.attempt == attempt:
             row.started_at = started_at
+            self._changed.add(num)
 
     def give_up(self, cause: str, now: float) -> Step:
         """The job's actors cannot be kept alive: it fails, and nothing of it is left open."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from marianne.daemon import wire
+from marianne.daemon import shown, wire
 from marianne.daemon.effects import (
     Acknowledge,
     Complete,
@@ -111,6 +111,7 @@ class JobService:
         self._event_callback = event_callback
         self._state_publish_callback = state_publish_callback
         self._delivery = delivery or Delivery()
+        self._sheets = shown.Sheets(machine)
         self._step = Step()
 
     # -- the documented face --------------------------------------------------------------------
@@ -137,14 +138,22 @@ class JobService:
         return True
 
     def get_status(
-        self, job_id: str, workspace: Path, first: int = 1, last: int = LAST_SHEET
-    ) -> dict[str, Any] | None:
+        self,
+        job_id: str,
+        workspace: Path,
+        first: int = 1,
+        last: int = LAST_SHEET,
+        *,
+        packed: bool = False,
+    ) -> Any:
         """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it; None when
-        this is another job."""
+        this is another job. A map; ``packed`` as msgpack, of which what did not change is kept."""
         if not self._is(job_id, workspace):
             return None
         machine = self._machine
         nums = range(max(1, first), min(last, len(machine.plan.sheets)) + 1)
+        if packed:
+            return shown.status(self.summary(), self._sheets.of(nums))
         return {**self.summary(), "sheets": wire.sheet_maps(machine.plan, machine.rows, nums)}
 
     def summary(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from actors import Future, Handle, Outcome, Promise
+from ipc import codec
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
@@ -28,6 +29,7 @@ from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.shown import Packed, Resting
 from marianne.schedule.room import admit
 from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
@@ -158,31 +160,40 @@ class JobManager(Chaining, Pressing, Explaining):
         return promise
 
     def get_job_status(
-        self, job_id: str, first: int = 1, last: int = 5_000
-    ) -> Promise[dict[str, Any]]:
-        """The job with its sheets ``first`` to ``last`` (1-based), live or from disk."""
-        promise: Promise[dict[str, Any]] = self.promise()
+        self, job_id: str, first: int = 1, last: int = 5_000, *, packed: bool = False
+    ) -> Promise[Any]:
+        """The job with its sheets ``first`` to ``last`` (1-based), live or from disk.
+
+        A map; ``packed`` as msgpack, for those who send it on.
+        """
+        promise: Promise[Any] = self.promise()
         live = self._live.get(job_id)
-        if live is not None and live.actor:
-            asked = self._context.job(job_id).call(Job.status, first, last)
-            self.pipe(asked, self.status_known, job_id, first, last, promise)
-        else:
-            promise.set(queries.status(self._reader, job_id, first, last))
+        if live is None or not live.actor:
+            self.status_from_disk(job_id, first, last, packed, promise)
+            return promise
+
+        def known(future: Future[Packed]) -> None:
+            # In the job actor's thread: a message to us would be one hand-over more.
+            status = future.outcome().value
+            if status is not None:
+                promise.set(status if packed else codec.unpack(status))
+            else:  # it is being restarted
+                me = self._context.manager
+                me.tell(JobManager.status_from_disk, job_id, first, last, packed, promise)
+
+        self._context.job(job_id).call(Job.status, first, last).on_done(known)
         return promise
 
-    def status_known(
-        self,
-        outcome: Outcome[dict[str, Any]],
-        job_id: str,
-        first: int,
-        last: int,
-        promise: Promise[dict[str, Any]],
+    def status_from_disk(
+        self, job_id: str, first: int, last: int, packed: bool, promise: Promise[Any]
     ) -> None:
-        """A job actor told its status; one that is being restarted is read from disk."""
-        if outcome.ok and outcome.value is not None:
-            promise.set(outcome.value)
+        """Answers by what is on disk."""
+        try:
+            status = self._resting.status(job_id, first, last)
+        except Refused as refusal:
+            promise.fail(refusal)
         else:
-            promise.set(queries.status(self._reader, job_id, first, last))
+            promise.set(status if packed else codec.unpack(status))
 
     def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""
@@ -289,6 +300,11 @@ class JobManager(Chaining, Pressing, Explaining):
         self._when_wound_down.append(promise)
         self._tell_wound_down()
         return promise
+
+    def on_start(self) -> None:
+        """Finds the jobs that are not over."""
+        super().on_start()
+        self._resting = Resting(self._reader)
 
     def counts(self) -> dict[str, int]:
         """How many jobs are admitted and how many are not over at all."""

@@ -23,6 +23,7 @@ from marianne.daemon import handlers
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
+from marianne.daemon.shown import Packed
 from marianne.state.reader import Reader
 
 log = get_logger(__name__)
@@ -90,7 +91,10 @@ def _answer(responder: Responder, future: Future[Any], call: Call) -> None:
         _refuse(responder, outcome.error, call)
     else:
         crash_point("reply.before-send")
-        responder.ok(outcome.value)
+        if isinstance(outcome.value, Packed):
+            responder.ok_packed(outcome.value)
+        else:
+            responder.ok(outcome.value)
         crash_point("reply.after-send")
 
 

@@ -15,7 +15,7 @@ def timestamp(seconds: float | None) -> str | None:
     """RFC 3339 in UTC with microseconds and Z, always 27 characters; None stays None."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def event_map(event: Event) -> dict[str, Any]:

@@ -26,4 +26,5 @@ def handle(call: Call, params: Params) -> Future[Any]:
     first, last = params.sheets or (1, PAGE)
     last = min(last, first + PAGE - 1)
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.get_job_status, call.resolve(params.job_id), first, last)
+    job_id = call.resolve(params.job_id)
+    return manager.call(JobManager.get_job_status, job_id, first, last, packed=True)
