@@ -95,7 +95,7 @@ class LocalJob:
             self._hands.loop = worker.loop
             worker.run()
             self._hands.close()
-        status = self.service.get_status(row.job_id, Path(row.workspace))
+        status: dict[str, Any] | None = self.service.get_status(row.job_id, Path(row.workspace))
         assert status is not None
         return status
 
