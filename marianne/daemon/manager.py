@@ -13,12 +13,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from actors import Future, Handle, Outcome, Promise
+from actors import Future, Outcome, Promise
 from ipc import codec
 from marianne.daemon import queries, reports, submission
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
 from marianne.daemon.explaining import Explaining
+from marianne.daemon.figures import Figures
 from marianne.daemon.job import Job
 from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
 from marianne.daemon.log import get_logger, set_level
@@ -36,7 +37,6 @@ from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
-    from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.types import JobRequest
 
 __all__ = ["DaemonJobStatus", "JobManager", "JobMeta"]
@@ -44,7 +44,7 @@ __all__ = ["DaemonJobStatus", "JobManager", "JobMeta"]
 log = get_logger(__name__)
 
 
-class JobManager(Chaining, Pressing, Explaining):
+class JobManager(Chaining, Pressing, Explaining, Figures):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -54,6 +54,11 @@ class JobManager(Chaining, Pressing, Explaining):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._naming: set[str] = set()
+
+    def on_start(self) -> None:
+        """Finds the jobs that are not over."""
+        super().on_start()
+        self._resting = Resting(self._reader)
 
     # -- coming in ------------------------------------------------------------------------------
 
@@ -69,10 +74,10 @@ class JobManager(Chaining, Pressing, Explaining):
         return self._once(request_id, self._submit, request)
 
     def _submit(self, answer: Answer, request: JobRequest) -> None:
-        if self._context.stop.mode is not None:
+        if self.shutting_down:
             raise Refused("shutting_down", "the conductor is shutting down")
         if not request.dry_run:
-            self._context.backpressure.check_admission()
+            self.backpressure.check_admission()
         wanted = submission.parse_request(request, self._context.home)
         scores = self._context.scores
         known = scores.find(scores.key(wanted), wanted.search_path)
@@ -223,53 +228,13 @@ class JobManager(Chaining, Pressing, Explaining):
         self._context.monitor.tell(ResourceMonitor.update_limits, new_config.resource_limits)
         self._context.health.tell(HealthChecker.start_periodic_checks)
         set_level(new_config.log_level)
-        self._context.scheduler.tell(
+        self.scheduler.tell(
             GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets
         )
         for job_id, live in self._live.items():
             if live.actor:
                 self._context.job(job_id).tell(Job.look_at_clock)
         self._admit()
-
-    @property
-    def running_count(self) -> int:
-        """Admitted jobs."""
-        return self._live.seated
-
-    @property
-    def active_job_count(self) -> int:
-        """Sheets of all jobs that run now, as committed: what fair share is measured by."""
-        return self._reader.running_sheets()
-
-    @property
-    def failure_rate_elevated(self) -> bool:
-        """Whether more than three jobs failed unexpectedly within the last 60 s."""
-        return self._context.failures.elevated(time.monotonic())
-
-    @property
-    def notifications_degraded(self) -> bool:
-        """Whether three notices in a row reached nobody."""
-        return self._context.delivery.degraded
-
-    @property
-    def shutting_down(self) -> bool:
-        """Whether the conductor was asked to end."""
-        return self._context.stop.mode is not None
-
-    @property
-    def uptime_seconds(self) -> float:
-        """Seconds since this conductor started."""
-        return time.time() - self._context.started_at
-
-    @property
-    def rate_coordinator(self) -> Handle[RateLimitCoordinator]:
-        """The rate limits in force, of all jobs."""
-        return self._context.rates
-
-    @property
-    def scheduler(self) -> Handle[GlobalSheetScheduler]:
-        """Who grants sheets their turn."""
-        return self._context.scheduler
 
     def shutdown(self, graceful: bool = True) -> None:
         """Winds the work down, for a conductor that is to end. :meth:`wait_for_shutdown` answers.
@@ -279,7 +244,7 @@ class JobManager(Chaining, Pressing, Explaining):
         """
         self._winding_down = True
         if graceful:
-            scheduler = self._context.scheduler.within(None)
+            scheduler = self.scheduler.within(None)
             drained: Future[Any] = scheduler.call(GlobalSheetScheduler.drain)
             self.pipe(drained, self.drained)
             return
@@ -300,21 +265,3 @@ class JobManager(Chaining, Pressing, Explaining):
         self._when_wound_down.append(promise)
         self._tell_wound_down()
         return promise
-
-    def on_start(self) -> None:
-        """Finds the jobs that are not over."""
-        super().on_start()
-        self._resting = Resting(self._reader)
-
-    def counts(self) -> dict[str, int]:
-        """How many jobs are admitted and how many are not over at all."""
-        return {"running_jobs": self.running_count, "total_jobs_active": len(self._live)}
-
-    def get_daemon_status(self) -> dict[str, Any]:
-        """DaemonStatus as a map, with heart_pid, ready, pressure, disk (bytes) and home."""
-        return {
-            **queries.daemon_status(self._context, self.counts()),
-            "active_sheets": self.active_job_count,
-            "failure_rate_elevated": self.failure_rate_elevated,
-            "notifications_degraded": self.notifications_degraded,
-        }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +50,20 @@ def status(reader: Reader, job_id: str, first: int, last: int) -> dict[str, Any]
     return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}
 
 
+def page(
+    reader: Reader, statuses: Collection[JobStatus] | None, limit: int, cursor: int | None
+) -> dict[str, Any]:
+    """Jobs at a glance, newest first: ``jobs``, ``cursor`` (None at the end) and ``total``."""
+    only = JobFilter(frozenset(statuses) if statuses is not None else None)
+    found = reader.jobs(only, limit=limit, cursor=cursor)
+    counted = reader.statuses()
+    return {
+        "jobs": [wire.job_map(view.row, view.counts.progress()) for view in found.jobs],
+        "cursor": found.cursor,
+        "total": sum(counted.get(status, 0) for status in only.statuses or counted),
+    }
+
+
 def every_job(reader: Reader, statuses: Iterable[JobStatus]) -> Iterator[JobView]:
     """All jobs in these statuses, newest first, page by page."""
     only = JobFilter(frozenset(statuses))
@@ -78,7 +91,6 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
     disk["free_bytes"] = there.f_bavail * there.f_frsize
     return {
         "pid": os.getpid(),
-        "uptime_seconds": round(time.time() - context.started_at, 1),
         **counts,
         "memory_usage_mb": round(resources.current_memory_mb() or 0.0, 1),
         "version": version(),

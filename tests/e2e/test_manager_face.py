@@ -66,3 +66,16 @@ def test_the_log_tells_the_life_of_a_job(marianne: Marianne) -> None:
     lines = (marianne.home / "logs" / "conductor.log").read_text().splitlines()
     told = [json.loads(line) for line in lines if '"marianne.job"' in line]
     assert ("job.completed", "one") in [(line["event"], line["job_id"]) for line in told]
+
+
+def test_finished_jobs_are_cleared_by_status_age_and_name(marianne: Marianne) -> None:
+    good, bad = (f"sheets:\n  - {{name: a, run: '{run}'}}\n" for run in ("true", "false"))
+    for name, text, code in (("one", good, 0), ("two", good, 0), ("bad", bad, 1)):
+        marianne("run", marianne.score(name, text), "--wait", code=code)
+    assert marianne("clear", "--older-than", "1h", "--yes", "--json").json["deleted"] == 0
+    assert marianne("clear", "--status", "failed", "--yes", "--json").json["jobs"] == ["bad"]
+    assert marianne("clear", "two", "--yes", "--json").json["jobs"] == ["two"]
+    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["one"]
+    until(lambda: [path.name for path in (marianne.home / "jobs").iterdir()] == ["one"])
+    assert (marianne.place / "two").is_dir(), "workspaces are left alone"
+    marianne("status", "two", code=4)

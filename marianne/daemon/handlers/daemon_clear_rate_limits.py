@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from actors import Future
 from marianne.daemon.call import Call
-from marianne.daemon.rates import RateLimitCoordinator
+from marianne.daemon.manager import JobManager
 
 MUTATING = True
 
@@ -21,5 +21,5 @@ class Params(BaseModel):
 
 def handle(call: Call, params: Params) -> Future[Any]:
     """``cleared`` (a number), ``instrument`` and ``keys``."""
-    rates = call.context.rates.within(call.deadline)
-    return rates.call(RateLimitCoordinator.clear_limits, params.instrument, call.request_id)
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.clear_rate_limits, params.instrument, call.request_id)

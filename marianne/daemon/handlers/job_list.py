@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from marianne.daemon import wire
+from actors import Future
 from marianne.daemon.call import Call
+from marianne.daemon.manager import JobManager
 from marianne.state.models import JobStatus
-from marianne.state.reader import JobFilter
 
 MUTATING = False
 
@@ -23,16 +23,10 @@ class Params(BaseModel):
     cursor: int | None = None
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> Future[dict[str, Any]]:
     """``jobs``, ``cursor`` (None at the end) and ``total``."""
     statuses = params.statuses
     if statuses is None and not params.all:
         statuses = [status for status in JobStatus if not status.terminal]
-    only = JobFilter(frozenset(statuses) if statuses is not None else None)
-    page = call.reader.jobs(only, limit=params.limit, cursor=params.cursor)
-    counted = call.reader.statuses()
-    return {
-        "jobs": [wire.job_map(view.row, view.counts.progress()) for view in page.jobs],
-        "cursor": page.cursor,
-        "total": sum(counted.get(status, 0) for status in only.statuses or counted),
-    }
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(JobManager.list_jobs, statuses, params.limit, params.cursor)
