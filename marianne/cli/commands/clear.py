@@ -14,7 +14,7 @@ from marianne.cli.session import Session
 @click.command("clear", cls=Verb)
 @selection_options
 @click.option(
-    "--older-than", type=Seconds(), metavar="TIME", help="Only jobs submitted longer ago, as 7d."
+    "--older-than", type=Seconds(), metavar="TIME", help="Only jobs that ended longer ago, as 7d."
 )
 @yes_option
 @json_option
