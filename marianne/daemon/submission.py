@@ -168,7 +168,7 @@ def changes(
 
 def response(row: JobRow, parsed: Parsed, waits: str | None = None) -> dict[str, Any]:
     """The JobResponse of a job that was taken in; ``waits`` says in words why it is pending."""
-    message = f"{row.sheet_count} sheets in {row.workspace}"
+    message = f"{_sheets(row.sheet_count)} in {row.workspace}"
     return {
         "job_id": row.job_id,
         "status": "pending" if waits else "accepted",
@@ -182,7 +182,11 @@ def dry_run_response(parsed: Parsed) -> dict[str, Any]:
     return {
         "job_id": "",
         "status": "accepted",
-        "message": f"dry run: {parsed.sheet_count} sheets would run in {parsed.workspace}",
+        "message": f"dry run: {_sheets(parsed.sheet_count)} would run in {parsed.workspace}",
         "warnings": parsed.warnings,
         "plan": {"name": parsed.name, "workspace": parsed.workspace, "sheets": parsed.sheets},
     }
+
+
+def _sheets(count: int) -> str:
+    return f"{count} sheet{'' if count == 1 else 's'}"

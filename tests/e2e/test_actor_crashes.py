@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 from e2e_marianne import Marianne, until
 
+from ipc.errors import RemoteError
+
 STATIC = ["store", "services", "scheduler", "jobs", "manager", "server"]
 SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "housekeeper"]
 JOB = ["job:busy/worker", "job:busy/job"]
@@ -71,3 +73,28 @@ def test_a_crash_restarts_what_the_strategy_says_and_the_job_goes_on(
     events = [e["event"] for e in marianne.request("events.since", {"job_id": "busy"})["events"]]
     assert events.count("sheet.started") == 2
     assert events.count("sheet.completed") == 2
+
+
+def test_a_job_whose_actors_keep_crashing_fails_alone_and_leaves_nothing(
+    marianne: Marianne,
+) -> None:
+    marianne.submit("busy", SCORE.replace("echo start", "setsid sleep 7764 & echo start"))
+    marianne.submit("beside", SCORE)
+    logs = [marianne.place / job / "log" for job in ("busy", "beside")]
+    until(lambda: all(log.exists() for log in logs))
+
+    def given_up() -> bool:
+        try:
+            marianne.request("daemon.fault", {"name": "job:busy/job", "now": True})
+        except RemoteError as error:
+            if error.code != "not_found":  # between two of its incarnations
+                raise
+        return bool(marianne.request("job.status", {"job_id": "busy"})["status"] == "failed")
+
+    until(given_up)
+    status = marianne.wait("busy", code=1)
+    assert "supervisor gave up" in status["error"]
+    assert {s["status"] for s in status["sheets"]} == {"cancelled"}
+    until(lambda: not any("7764" in line for line in marianne.processes().values()))
+    logs[1].with_name("go").touch()
+    assert [s["attempt"] for s in marianne.wait("beside")["sheets"]] == [1, 1]
