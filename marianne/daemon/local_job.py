@@ -30,6 +30,7 @@ from marianne.run.worker import JobWorker
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.queue import SheetQueue
 from marianne.score.pack import unpack_plan
+from marianne.state.changes import AddEvent
 from marianne.state.models import JobRow, JobStatus
 
 
@@ -93,6 +94,7 @@ class LocalJob:
             line = LocalLine(self.service, self._hands, config.job_timeout_seconds)
             worker = JobWorker(settings, line, Tools())
             self._hands.loop = worker.loop
+            self.service.add(AddEvent(row.job_id, None, "job.started", {}, time.time()))
             worker.run()
             self._hands.close()
         status: dict[str, Any] | None = self.service.get_status(row.job_id, Path(row.workspace))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
 from e2e_marianne import PROGRAM, Marianne, until
 
 HELD = "sheets:\n" + "".join(
@@ -79,3 +80,27 @@ def test_finished_jobs_are_cleared_by_status_age_and_name(marianne: Marianne) ->
     until(lambda: [path.name for path in (marianne.home / "jobs").iterdir()] == ["one"])
     assert (marianne.place / "two").is_dir(), "workspaces are left alone"
     marianne("status", "two", code=4)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_a_job_that_is_over_has_no_open_sheet_and_everybody_says_the_same(
+    marianne: Marianne, end: str
+) -> None:
+    bad = "  - {name: bad, run: 'until test -e go; do sleep 0.02; done; exit 1'}\n"
+    marianne.submit("held", HELD + bad + "  - {name: below, needs: [bad], run: 'true'}\n")
+    until(lambda: marianne.request("daemon.status")["active_sheets"] == 4)
+    if end == "cancelled":
+        marianne("cancel", "held")
+    else:
+        (marianne.place / "held" / "go").touch()
+    status = marianne.wait("held", code=1)
+    of_sheets = {
+        "cancelled": ["cancelled"] * 5,
+        "failed": ["completed"] * 3 + ["failed", "skipped"],
+    }
+    assert status["status"] == end
+    assert [s["status"] for s in status["sheets"]] == of_sheets[end]
+    (listed,) = marianne("list", "--all", "--json").json
+    assert listed == {name: value for name, value in status.items() if name != "sheets"}
+    marianne("restart")
+    assert marianne.status("held") == status

@@ -216,7 +216,10 @@ def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it(marianne:
         check=True,
     )
     assert json.loads(done.stdout) == {
-        "events": [[1, "sheet.started"], [1, "sheet.completed"], [None, "job.paused"]],
+        "events": [
+            *([None, "job.started"], [1, "sheet.started"], [1, "sheet.completed"]),
+            [None, "job.paused"],
+        ],
         "states": ["pausing", "paused"],
         "again": "job two is paused already",
         "other": "job other does not run here",
