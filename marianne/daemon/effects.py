@@ -98,12 +98,16 @@ class WakeAt:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Hand the job's unfinished sheets to the scheduler, replacing what it knew of the job."""
+    """Hand the job's unfinished sheets to the scheduler, replacing what it knew of the job.
+
+    ``agents`` are the limit keys of its instruments that are asked, not merely run.
+    """
 
     sheets: tuple[SheetInfo, ...]
     dependencies: dict[int, set[int]]
     running: frozenset[int]
     waiting: frozenset[int]
+    agents: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,6 +343,7 @@ class ConductorHands:
             waiting=work.waiting,
             max_concurrent=max_concurrent,
             pools=pools,
+            agents=work.agents,
         )
 
     def deregister(self) -> None:

@@ -111,7 +111,13 @@ class JobLimits(JobLedger):
                 waiting.add(sheet.num)
                 step.now.append(WakeAt(sheet.num, row.due_at or now))
         running = frozenset(self._running())
-        step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting)))
+        agents = frozenset(
+            instrument.limit_key
+            for sheet in self.plan.sheets
+            for instrument in (sheet.instrument, *sheet.fallbacks)
+            if not instrument.raw_prompt
+        )
+        step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting), agents))
 
     # -- before an attempt ----------------------------------------------------------------------
 

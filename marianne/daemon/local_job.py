@@ -112,6 +112,8 @@ class LocalHands:
         self._job_id = job_id
         self._grace = config.sheet_grace_seconds
         self._queue = SheetQueue(config.max_concurrent_sheets)
+        self._queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
+        self._rings_at = 0.0
         self._due: list[int] = []
         self.messages: list[dict[str, Any]] = []
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -127,7 +129,6 @@ class LocalHands:
     def limit(self, pool: str, seconds: float, _job_id: str, _num: int) -> None:
         """An instrument refused work: all its sheets wait."""
         self._queue.block(pool, time.time() + seconds)
-        self.loop.call_later(seconds + 0.01, self.ring)
 
     def take_due(self) -> list[int]:
         """The waiting sheets whose time has come."""
@@ -139,6 +140,11 @@ class LocalHands:
         granted = []
         while (entry := self._queue.grant(time.time())) is not None:
             granted.append(entry.info.sheet_num)
+        now = time.time()
+        until = self._queue.next_unblock(now)
+        if until is not None and not now < self._rings_at <= until:
+            self._rings_at = until
+            self.loop.call_later(until - now + 0.01, self.ring)
         return granted
 
     def run(self, run: Run) -> None:
@@ -167,6 +173,7 @@ class LocalHands:
             waiting=work.waiting,
             max_concurrent=max_concurrent,
             pools=pools,
+            agents=work.agents,
         )
 
     def deregister(self) -> None:

@@ -229,7 +229,9 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         self._context.health.tell(HealthChecker.start_periodic_checks)
         set_level(new_config.log_level)
         self.scheduler.tell(
-            GlobalSheetScheduler.set_max_concurrent, new_config.max_concurrent_sheets
+            GlobalSheetScheduler.set_limits,
+            new_config.max_concurrent_sheets,
+            new_config.resource_limits.max_api_calls_per_minute,
         )
         for job_id, live in self._live.items():
             if live.actor:

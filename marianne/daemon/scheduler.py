@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from actors import Actor, Promise, Timer
@@ -45,6 +45,7 @@ class GlobalSheetScheduler(Actor):
         super().__init__()
         self._context = context
         self._queue = SheetQueue(context.config.max_concurrent_sheets)
+        self._queue.limit_calls(context.config.resource_limits.max_api_calls_per_minute)
         self._backpressure: BackpressureChecker = context.backpressure
         self._dirty = False
         self._draining = False
@@ -81,12 +82,14 @@ class GlobalSheetScheduler(Actor):
         waiting: Iterable[int] = (),
         max_concurrent: int | None = None,
         pools: Mapping[str, int] | None = None,
+        agents: Collection[str] = (),
     ) -> None:
         """Takes a job's unfinished sheets, replacing what was known of the job.
 
         ``running`` hold slots already; ``waiting`` come by :meth:`requeue` when their time has
         come. ``max_concurrent`` bounds the job's running sheets, ``pools`` the running sheets of
-        each limit key over all jobs. Raises ValueError on a dependency cycle or a sheet number
+        each limit key over all jobs, ``agents`` names the keys whose grants count for
+        ``max_api_calls_per_minute``. Raises ValueError on a dependency cycle or a sheet number
         that occurs twice.
         """
         self._queue.register(
@@ -98,6 +101,7 @@ class GlobalSheetScheduler(Actor):
             waiting=frozenset(waiting),
             max_concurrent=max_concurrent,
             pools=dict(pools or {}),
+            agents=agents,
         )
         self._dirty = True
 
@@ -184,9 +188,10 @@ class GlobalSheetScheduler(Actor):
         self._drained.append(promise)
         return promise
 
-    def set_max_concurrent(self, limit: int) -> None:
-        """Changes the total limit at once; running sheets over it finish."""
-        self._queue.max_concurrent = limit
+    def set_limits(self, sheets: int, calls_per_minute: int) -> None:
+        """Changes the total limits at once; running sheets over them finish."""
+        self._queue.max_concurrent = sheets
+        self._queue.limit_calls(calls_per_minute)
         self._dirty = True
 
     def explain(self, job_id: str, sheet_num: int) -> Explanation:

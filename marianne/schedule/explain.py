@@ -14,7 +14,7 @@ class Explanation:
     """``code`` is for programs, ``text`` for people, ``data`` holds the figures in the text.
 
     Codes: unknown_job, unknown_sheet, running, ahead, needs, waiting, ended, held, rate_limited,
-    total_limit, pool_limit, job_limit, fair_share, next.
+    call_limit, total_limit, pool_limit, job_limit, fair_share, next.
     """
 
     code: str
@@ -23,9 +23,16 @@ class Explanation:
 
 
 def explain(
-    job: Job | None, num: int, *, active: int, max_concurrent: int, hard_cap: int
+    job: Job | None,
+    num: int,
+    *,
+    active: int,
+    max_concurrent: int,
+    hard_cap: int,
+    calls: tuple[int | None, float | None] = (None, None),
 ) -> Explanation:
-    """The first reason that applies, strongest first."""
+    """The first reason that applies, strongest first. ``calls`` are the limit of calls in a minute
+    and when the next one may be made, None if now."""
     if job is None or not (job.registered or num in job.holding or num in job.ahead):
         return Explanation("unknown_job", "the job is not being scheduled")
     if num in job.holding:
@@ -33,7 +40,7 @@ def explain(
     if num in job.ahead:
         return Explanation("ahead", "it is next in its job's worker")
     if num in job.queued:
-        return _explain_queued(job, num, active, max_concurrent, hard_cap)
+        return _explain_queued(job, num, active, max_concurrent, hard_cap, calls)
     if num not in job.info:
         return Explanation("unknown_sheet", "the sheet is finished, or the job has none such")
     if job.needs.get(num):
@@ -45,7 +52,12 @@ def explain(
 
 
 def _explain_queued(
-    job: Job, num: int, active: int, max_concurrent: int, hard_cap: int
+    job: Job,
+    num: int,
+    active: int,
+    max_concurrent: int,
+    hard_cap: int,
+    calls: tuple[int | None, float | None],
 ) -> Explanation:
     pool = job.lines[job.queued[num].info.pool].pool
     running = len(job.holding)
@@ -54,6 +66,9 @@ def _explain_queued(
     if pool.blocked_until is not None:
         text = f"{pool.name} is rate limited"
         return Explanation("rate_limited", text, {"pool": pool.name, "until": pool.blocked_until})
+    if pool.agent and calls[1] is not None:
+        text = f"{calls[0]} sheets of agents began within the last minute, as many as may"
+        return Explanation("call_limit", text, {"limit": calls[0], "until": calls[1]})
     if active >= max_concurrent:
         text = f"all {max_concurrent} slots are taken"
         return Explanation("total_limit", text, {"limit": max_concurrent})

@@ -41,10 +41,12 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Pool:
-    """The sheets of one instrument and model, of all jobs. ``limit`` None means no limit."""
+    """The sheets of one instrument and model, of all jobs. ``limit`` None means no limit;
+    ``agent`` says that its sheets count as calls of an API."""
 
     name: str
     limit: int | None = None
+    agent: bool = False
     running: int = 0
     blocked_until: float | None = None
     places: list[Place] = field(default_factory=list)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from marianne.schedule.calls import CallRate
 from marianne.schedule.entries import SheetEntry, SheetInfo, base_priority
 from marianne.schedule.lines import Job, Line, Pool
 
@@ -24,6 +25,8 @@ class Order:
         self.max_concurrent = max_concurrent
         self.active = 0
         self.pools: dict[str, Pool] = {}
+        self.calls = CallRate()
+        self.calls_free_at: float | None = None
         self._running: dict[str, Job] = {}
         self._competing = 0
         self._fair_for: tuple[int, int] = (0, max_concurrent)
@@ -53,7 +56,10 @@ class Order:
             return None
         self._share_out()
         best = None
+        no_calls = self.calls_free_at is not None
         for pool in self.pools.values():
+            if pool.agent and no_calls:
+                continue
             if pool.lines and pool.blocked_until is None and not pool.full:
                 place = pool.first()
                 if place is not None and (best is None or place[:3] < best[:3]):
@@ -189,7 +195,8 @@ class Order:
                 self.refresh(job)
 
     def unblock_due(self, now: float) -> None:
-        """Lifts the blocks whose time has passed."""
+        """Lifts the blocks whose time has passed, and looks whether agents may be called."""
+        self.calls_free_at = self.calls.free_at(now)
         for pool in self.pools.values():
             if pool.blocked_until is not None and pool.blocked_until <= now:
                 pool.blocked_until = None

@@ -61,12 +61,14 @@ class SheetQueue:
         waiting: Collection[int] = (),
         max_concurrent: int | None = None,
         pools: Mapping[str, int | None] | None = None,
+        agents: Collection[str] = (),
     ) -> None:
         """Takes a job's unfinished sheets, replacing all that was known of the job.
 
         ``dependencies`` maps a sheet to what it still needs; a number that is not among the
         sheets is never satisfied by itself. ``running`` hold slots already; ``waiting`` come by
-        ``requeue``. ``pools`` sets limits of pools. Raises ValueError for a cycle or a sheet
+        ``requeue``. ``pools`` sets limits of pools, ``agents`` names those that count as
+        calls. Raises ValueError for a cycle or a sheet
         that occurs twice, and then changes nothing.
         """
         info: dict[int, SheetInfo] = {}
@@ -82,6 +84,8 @@ class SheetQueue:
         self.forget(job_id)
         for name, limit in (pools or {}).items():
             self.limit_pool(name, limit)
+        for name in agents:
+            self._order.pool(name).agent = True
         job = Job(job_id, max_concurrent, info, needs, dependents(needs), set(waiting))
         self._jobs[job_id] = job
         for num in running:
@@ -132,7 +136,11 @@ class SheetQueue:
         """
         self._order.unblock_due(now)
         line = self._order.next_line()
-        return None if line is None else self._order.grant(line)
+        if line is None:
+            return None
+        if line.pool.agent:
+            self._order.calls.note(now)
+        return self._order.grant(line)
 
     def can_grant(self, now: float) -> bool:
         """Whether ``grant`` would give a slot to a sheet."""
@@ -226,6 +234,10 @@ class SheetQueue:
         """Bounds the running sheets of a pool; running ones over it finish."""
         self._order.pool(name).limit = limit
 
+    def limit_calls(self, per_minute: int | None) -> None:
+        """Bounds the sheets of agents that are granted within 60 s, over all jobs."""
+        self._order.calls.limit = per_minute
+
     def block(self, name: str, until: float) -> None:
         """Grants nothing of this pool before ``until`` (a rate limit)."""
         pool = self._order.pool(name)
@@ -242,9 +254,12 @@ class SheetQueue:
                 self._order.recount_pool(pool)
 
     def next_unblock(self, now: float) -> float | None:
-        """When the first block ends that keeps a sheet waiting; None when there is none."""
+        """When the first block, or the limit of calls, ends that keeps a sheet waiting; None when
+        there is none."""
         self._order.unblock_due(now)
         ends = [p.blocked_until for p in self._order.pools.values() if p.lines]
+        if any(p.agent and p.lines for p in self._order.pools.values()):
+            ends.append(self._order.calls_free_at)
         return min((end for end in ends if end is not None), default=None)
 
     def waiting_in(self, name: str) -> dict[str, list[int]]:
@@ -305,6 +320,7 @@ class SheetQueue:
             active=self._order.active,
             max_concurrent=self.max_concurrent,
             hard_cap=self.hard_cap,
+            calls=(self._order.calls.limit, self._order.calls_free_at),
         )
 
     # -- small parts ----------------------------------------------------------------------------

@@ -171,3 +171,18 @@ def test_explain_says_that_a_jobs_own_pace_keeps_a_sheet_back(marianne: Marianne
     until(lambda: marianne.sheet(job, 1)["status"] == "completed")
     until(lambda: marianne("explain", job, "2", "--json").json["sheets"][0]["code"] == "pacing")
     marianne("cancel", job, "--yes")
+
+
+def test_only_so_many_sheets_of_agents_begin_in_a_minute(marianne: Marianne) -> None:
+    instrument(marianne, "agent", 0)
+    config = marianne.home / "conductor.yaml"
+    config.write_text("resource_limits: {max_api_calls_per_minute: 2}\n")
+    job = marianne.submit("work", SIX.format(name="agent"))
+    until(lambda: marianne.status(job)["progress"]["completed"] == 2)
+    until(lambda: marianne("explain", job, "3", "--json").json["sheets"][0]["code"] == "call_limit")
+    other = marianne.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
+    assert marianne.wait(other)["status"] == "completed"
+    assert runs(marianne.place / "work") == 2
+    config.write_text("resource_limits: {max_api_calls_per_minute: 6}\n")
+    marianne("reload")
+    assert marianne.wait(job)["status"] == "completed"
