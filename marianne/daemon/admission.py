@@ -135,9 +135,9 @@ class Admission(Actor):
         """An admission is on disk: start the job's actors."""
         if outcome.error is not None:
             raise outcome.error
-        chosen = self._live[job_id].size.chosen
-        if chosen is not None:
-            self._context.learning.tell(LearningHub.used, chosen.config_hash, chosen.name)
+        size = self._live[job_id].size
+        if size.estimate is not None:
+            self._context.learning.tell(LearningHub.used, size.config_hash)
         self._start_actors(job_id)
 
     def _start_actors(self, job_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from actors import Future, Outcome, Promise
 from marianne.daemon.job import Job
 from marianne.daemon.refusal import Refused
-from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.scheduler import GlobalSheetScheduler, SchedulerStats
 from marianne.daemon.wishes import Wishes
 from marianne.state.models import JobRow, JobStatus
 
@@ -97,7 +97,7 @@ class Explaining(Wishes):
 
     def explained(
         self,
-        outcome: Outcome[dict[int, dict[str, Any]]],
+        outcome: Outcome[tuple[dict[int, dict[str, Any]], SchedulerStats]],
         job_id: str,
         status: dict[str, Any],
         open_: Sequence[dict[str, Any]],
@@ -105,13 +105,14 @@ class Explaining(Wishes):
         promise: Promise[dict[str, Any]],
     ) -> None:
         """All parts are there."""
-        reasons = {**(outcome.value or {}), **kept}
+        scheduled, stats = outcome.value or ({}, None)
+        reasons = {**scheduled, **kept}
         live = self._live.get(job_id)
         running = [other.row for other in self._live.values() if other.actor]
         queued = [other.row for other in self._live.values() if not other.actor]
         accepts = self._context.backpressure.should_accept_job()
         pressure = None if accepts else self._context.resources.in_words()
-        whole = job_reason(status, live.row if live else None, running, queued, pressure)
+        whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)
         if whole["code"] == "pending" and live is not None:
             why = self._memory.why(live.row, live.size, self._free(self._room()))
             whole = _reason("pending", why["text"], **why["data"])
@@ -135,10 +136,12 @@ def job_reason(
     running: Sequence[JobRow],
     queued: Sequence[JobRow],
     pressure: str | None = None,
+    stats: SchedulerStats | None = None,
 ) -> dict[str, Any]:
     """Why the job as a whole stands where it stands: ``code``, ``text`` and ``data``.
 
-    ``pressure`` is what there is too much of while no job is admitted for it.
+    ``pressure`` is what there is too much of while no job is admitted for it; ``stats`` are the
+    scheduler's figures of all jobs.
     """
     state, why = status["status"], status["reason"]
     if state in ENDED:
@@ -165,7 +168,17 @@ def job_reason(
         case _:
             counts = status["progress"]
             text = f"it runs: {counts['running']} sheets now, {counts['pending']} to come"
-            return _reason("running", text)
+            if stats is None:
+                return _reason("running", text)
+            data = {
+                "active": stats.active,
+                "queued": stats.queued,
+                "max_concurrent": stats.max_concurrent,
+                "slots": stats.per_job_running.get(status["job_id"], 0),
+                "ready": stats.per_job_queued.get(status["job_id"], 0),
+            }
+            text += f"; of all jobs {stats.active} of at most {stats.max_concurrent} sheets run"
+            return _reason("running", text, **data)
 
 
 PAUSES = {

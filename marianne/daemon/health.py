@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import Any
@@ -13,7 +14,6 @@ from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
-from marianne.daemon.resources import ResourceSnapshot
 from marianne.run.procfs import start_time
 
 log = get_logger(__name__)
@@ -67,21 +67,28 @@ class HealthChecker(Actor):
     def readiness(self) -> Promise[dict[str, Any]]:
         """Whether new jobs are taken: status ready or not_ready, and what it was judged by.
 
-        ``memory_mb`` is in MB (2**20 bytes), of the whole tree.
+        ``memory_mb`` is in MB (2**20 bytes), of the whole tree; ``seconds_since_last_check`` is the
+        age of the reading, None when there is none.
         """
         promise: Promise[dict[str, Any]] = self.promise()
-        looked = self._context.monitor.call(ResourceMonitor.check_now)
+        looked = self._context.monitor.call(ResourceMonitor.readings)
         self.pipe(looked, self.looked, promise)
         return promise
 
-    def looked(self, outcome: Outcome[ResourceSnapshot], promise: Promise[dict[str, Any]]) -> None:
-        """The monitor took a reading, or is being restarted: then the last one counts."""
-        self.pipe(self._context.manager.call(JobManager.counts), self.counted, promise)
+    def looked(self, outcome: Outcome[dict[str, Any]], promise: Promise[dict[str, Any]]) -> None:
+        """The monitor took a reading, or is being restarted: then nothing is accepted."""
+        readings = outcome.value or {}
+        self.pipe(self._context.manager.call(JobManager.counts), self.counted, readings, promise)
 
-    def counted(self, outcome: Outcome[dict[str, int]], promise: Promise[dict[str, Any]]) -> None:
+    def counted(
+        self,
+        outcome: Outcome[dict[str, int]],
+        readings: dict[str, Any],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
         """The manager answered, or is being restarted: then we are not ready."""
-        resources = self._context.resources
-        accepting = resources.is_accepting_work()
+        accepting = readings.get("accepting_work", False)
+        age = readings.get("seconds_since_last_check", math.inf)
         stopping = self._context.stop.mode is not None
         elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
@@ -92,8 +99,11 @@ class HealthChecker(Actor):
             {
                 "status": "ready" if ready else "not_ready",
                 "running_jobs": (outcome.value or {}).get("running_jobs", 0),
-                "memory_mb": round(resources.current_memory_mb() or 0.0, 1),
-                "child_processes": resources.child_processes,
+                "memory_mb": round(readings.get("memory_mb") or 0.0, 1),
+                "max_memory_mb": readings.get("max_memory_mb"),
+                "child_processes": readings.get("child_processes", 0),
+                "monitor_degraded": readings.get("degraded", False),
+                "seconds_since_last_check": round(age, 1) if age < math.inf else None,
                 "accepting_work": accepting,
                 "shutting_down": stopping,
                 "failure_rate_elevated": elevated,

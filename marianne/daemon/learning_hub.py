@@ -6,7 +6,6 @@ is not learned from; nothing else depends on it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from actors import Actor
@@ -69,15 +68,11 @@ class LearningHub(Actor):
         # A lesson that a failing disk does not take is known until the next restart.
         self._context.store.tell(Store.write, changes, kept=False)
 
-    def used(self, config_hash: str, name: str) -> None:
-        """A job was admitted by this estimator."""
-        lessons = self._context.learned.lessons(config_hash)
-        if lessons is None:
-            return
-        known = lessons.pattern(name)
-        pattern = replace(known, uses=known.uses + 1)
-        self._context.learned.note(pattern)
-        self._context.store.tell(Store.write, [SavePattern(pattern)], kept=False)
+    def used(self, config_hash: str) -> None:
+        """A job was admitted by what is known of its configuration."""
+        pattern = self._context.learned.use(config_hash)
+        if pattern is not None:
+            self._context.store.tell(Store.write, [SavePattern(pattern)], kept=False)
 
     def check_diversity(self) -> dict[str, Any]:
         """Raises the exploration budget when always the same pattern is used, else lets it fall.

@@ -14,7 +14,7 @@ from marianne.schedule.room import Candidate, Room, free_memory, needs
 
 if TYPE_CHECKING:
     from marianne.daemon.context import Context
-    from marianne.learning.estimate import Chosen
+    from marianne.schedule.pressure import ResourceEstimate
     from marianne.state.models import JobRow
 
 REASON = "estimate"
@@ -23,10 +23,11 @@ REASON = "estimate"
 
 @dataclass(slots=True)
 class Size:
-    """What a job is expected to need, by which estimator, and how often it was overtaken."""
+    """What a job of a configuration is expected to need, and how often it was overtaken."""
 
     candidate: Candidate = field(default_factory=lambda: Candidate(""))
-    chosen: Chosen | None = None
+    config_hash: str = ""
+    estimate: ResourceEstimate | None = None
 
 
 class MemoryRoom:
@@ -37,11 +38,11 @@ class MemoryRoom:
 
     def size(self, row: JobRow, size: Size) -> Candidate:
         """Brings a job's size up to date; an estimate that is there is kept while it waits."""
-        if size.chosen is None or size.chosen.config_hash != row.config_hash:
-            size.chosen = self._context.learned.choose(row.config_hash)
+        if size.estimate is None or size.config_hash != row.config_hash:
+            ask = self._context.backpressure.estimate_job_resource_needs
+            size.config_hash, size.estimate = row.config_hash, ask(row.config_hash)
             size.candidate.job_id = row.job_id
-        chosen = size.chosen
-        size.candidate.needs_mb = None if chosen is None else needs(chosen.estimate)
+        size.candidate.needs_mb = needs(size.estimate)
         return size.candidate
 
     def room(self, places: int, running: Iterable[tuple[JobRow, Size]]) -> Room:
@@ -57,9 +58,8 @@ class MemoryRoom:
     def why(self, row: JobRow, size: Size, room: Room) -> dict[str, Any]:
         """Why a job is held, for people and programs: ``text`` and ``data`` (MB)."""
         candidate, limit = self.size(row, size), self._context.resources.max_memory_mb
-        if candidate.needs_mb is None or size.chosen is None:
+        if candidate.needs_mb is None or size.estimate is None:
             return {"text": "it waits for room", "data": {}}
-        estimate = size.chosen.estimate
         free = max(0.0, room.free_mb)
         text = (
             f"it is expected to need {candidate.needs_mb:.0f} MB of memory, as it did before; the"
@@ -70,8 +70,7 @@ class MemoryRoom:
             "needs_mb": round(candidate.needs_mb, 1),
             "free_mb": round(free, 1),
             "limit_mb": limit,
-            "confidence": estimate.confidence,
-            "by": size.chosen.name,
+            "confidence": size.estimate.confidence,
             "running": room.running,
             "overtaken": candidate.overtaken,
         }

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Any
 
 from actors import Actor, Handle, Timer
 from marianne.daemon.config_sections import ResourceLimitConfig
@@ -47,7 +48,6 @@ class ResourceMonitor(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._manager: Handle[JobManager] = context.manager
         self._failures = 0
         self._over: dict[tuple[str, int], int] = {}
         self._zombies: set[int] = set()
@@ -56,6 +56,7 @@ class ResourceMonitor(Actor):
 
     def on_start(self) -> None:
         """Takes the first reading, so that there is one before the first request."""
+        self.set_manager(self._context.manager)
         again = self._context.resources.snapshot is not None
         self.check()
         if again:
@@ -101,7 +102,19 @@ class ResourceMonitor(Actor):
 
     def set_manager(self, manager: Handle[JobManager]) -> None:
         """Who pauses a job at the hard limit; by default the tree's own job manager."""
-        self._manager = manager
+        self._manager: Handle[JobManager] = manager
+
+    def readings(self) -> dict[str, Any]:
+        """A reading taken now, and how it is judged; memory in MB, age in seconds."""
+        seen = self.check_now()
+        return {
+            "memory_mb": self.current_memory_mb(),
+            "max_memory_mb": self.max_memory_mb,
+            "child_processes": seen.child_process_count,
+            "accepting_work": self.is_accepting_work(),
+            "degraded": self.is_degraded,
+            "seconds_since_last_check": self.seconds_since_last_check,
+        }
 
     # -- the loop -------------------------------------------------------------------------------
 

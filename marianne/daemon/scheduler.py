@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from actors import Actor, Promise, Timer
@@ -46,7 +47,6 @@ class GlobalSheetScheduler(Actor):
         self._context = context
         self._queue = SheetQueue(context.config.max_concurrent_sheets)
         self._queue.limit_calls(context.config.resource_limits.max_api_calls_per_minute)
-        self._backpressure: BackpressureChecker = context.backpressure
         self._dirty = False
         self._draining = False
         self._drained: list[Promise[None]] = []
@@ -57,6 +57,7 @@ class GlobalSheetScheduler(Actor):
     def on_start(self) -> None:
         """The limits in force outlive a crash of this actor, and the conductor itself."""
         self.set_rate_limiter(self._context.rate_limits)
+        self.set_backpressure(self._context.backpressure)
 
     # -- the documented face --------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ class GlobalSheetScheduler(Actor):
 
     def set_backpressure(self, backpressure: BackpressureChecker) -> None:
         """Replaces what slows dispatch under load. A delay is the earliest next grant."""
-        self._backpressure = backpressure
+        self._backpressure: BackpressureChecker = backpressure
         self._dirty = True
 
     def register_job(
@@ -139,7 +140,8 @@ class GlobalSheetScheduler(Actor):
 
     def get_stats(self) -> SchedulerStats:
         """How much is queued and running, in all and per job."""
-        return self._queue.stats()
+        stats = self._queue.stats()
+        return replace(stats, queued=self.queued_count, active=self.active_count)
 
     @property
     def active_count(self) -> int:
@@ -217,13 +219,16 @@ class GlobalSheetScheduler(Actor):
             return Explanation("pressure", text, {"level": str(level), "seconds": round(left, 1)})
         return found
 
-    def explain_sheets(self, job_id: str, nums: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Why each of these sheets does not run now: ``code``, ``text`` and ``data``."""
+    def explain_sheets(
+        self, job_id: str, nums: Sequence[int]
+    ) -> tuple[dict[int, dict[str, Any]], SchedulerStats]:
+        """Why each of these sheets does not run now (``code``, ``text`` and ``data``), and how
+        much is queued and running at that moment."""
         reasons = {num: self.explain(job_id, num) for num in nums}
         return {
             num: {"code": why.code, "text": why.text, "data": dict(why.data)}
             for num, why in reasons.items()
-        }
+        }, self.get_stats()
 
     # -- dispatch -------------------------------------------------------------------------------
 
@@ -232,8 +237,8 @@ class GlobalSheetScheduler(Actor):
         if self._dirty:
             self._dirty = False
             self.dispatch()
-            self._context.resources.active_sheets = self._queue.active
-            if self._drained and self._queue.active == 0:
+            self._context.resources.active_sheets = self.active_count
+            if self._drained and self.active_count == 0:
                 for promise in self._drained:
                     promise.set(None)
                 self._drained.clear()

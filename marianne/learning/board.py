@@ -6,14 +6,16 @@ every reader sees old or new ones whole.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from marianne.learning.diversity import entropy, explores
-from marianne.learning.estimate import ESTIMATORS, Chosen, Lessons, effectiveness
+from marianne.learning.estimate import ESTIMATORS, Lessons, effectiveness
 from marianne.schedule.pressure import ResourceEstimate
 from marianne.state.models import OutcomeRow, PatternRow
 
 
 class LearningBoard:
-    """Lessons by configuration. Safe to read from any thread; ``choose`` is for one."""
+    """Lessons by configuration. Safe to read from any thread."""
 
     def __init__(self) -> None:
         self.enabled = True
@@ -40,14 +42,24 @@ class LearningBoard:
         known = self._lessons.get(outcome.config_hash)
         outcomes = (outcome, *(known.outcomes if known else ()))[:keep]
         named = {pattern.name: pattern for pattern in patterns}
-        self._lessons[outcome.config_hash] = Lessons(outcomes, named)
+        explore = known is not None and known.explore
+        self._lessons[outcome.config_hash] = Lessons(outcomes, named, explore)
 
-    def note(self, pattern: PatternRow) -> None:
-        """Replaces how one estimator has done."""
-        known = self._lessons.get(pattern.config_hash)
-        if known is not None:
-            patterns = {**known.patterns, pattern.name: pattern}
-            self._lessons[pattern.config_hash] = Lessons(known.outcomes, patterns)
+    def use(self, config_hash: str) -> PatternRow | None:
+        """Counts that a job was admitted by the present estimate; the next one may explore.
+
+        Answers how its estimator has done by now, None where nothing is known.
+        """
+        known = self.lessons(config_hash)
+        if known is None:
+            return None
+        pattern = known.pattern(known.estimator)
+        pattern = replace(pattern, uses=pattern.uses + 1)
+        patterns = {**known.patterns, pattern.name: pattern}
+        self._decisions += 1
+        explore = explores(self._decisions, self.budget)
+        self._lessons[config_hash] = Lessons(known.outcomes, patterns, explore)
+        return pattern
 
     # -- for everybody --------------------------------------------------------------------------
 
@@ -58,16 +70,7 @@ class LearningBoard:
     def estimate(self, job_config_hash: str) -> ResourceEstimate | None:
         """What a job of this configuration will need; None when nothing was learned."""
         lessons = self.lessons(job_config_hash)
-        return None if lessons is None else lessons.choose().estimate
-
-    def choose(self, config_hash: str) -> Chosen | None:
-        """The estimate to decide by, now and then by the least used estimator."""
-        lessons = self.lessons(config_hash)
-        if lessons is None:
-            return None
-        explore = explores(self._decisions, self.budget)
-        self._decisions += 1
-        return lessons.choose(explore)
+        return None if lessons is None else lessons.estimate()
 
     def uses(self) -> list[int]:
         """The use counts of all patterns that can be used, unused ones too."""
@@ -81,16 +84,16 @@ class LearningBoard:
         """What people are shown: outcomes, estimate and patterns of one configuration, and the
         diversity and exploration of all. Memory in MB, times in seconds."""
         lessons = self.lessons(config_hash)
-        chosen = lessons.choose() if lessons else None
+        estimate = lessons.estimate() if lessons else None
         return {
             "outcomes": len(lessons.outcomes) if lessons else 0,
             "estimate": {
-                "peak_memory_mb": chosen.estimate.estimated_peak_memory_mb,
-                "cpu_seconds": chosen.estimate.estimated_cpu_seconds,
-                "confidence": chosen.estimate.confidence,
-                "by": chosen.name,
+                "peak_memory_mb": estimate.estimated_peak_memory_mb,
+                "cpu_seconds": estimate.estimated_cpu_seconds,
+                "confidence": estimate.confidence,
+                "by": lessons.estimator,
             }
-            if chosen
+            if lessons and estimate
             else None,
             "patterns": [
                 {

@@ -27,20 +27,15 @@ ESTIMATORS: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """An estimate and the estimator that it is by."""
-
-    config_hash: str
-    name: str
-    estimate: ResourceEstimate
-
-
-@dataclass(frozen=True, slots=True)
 class Lessons:
-    """All that is known of one configuration; ``outcomes`` are newest first and not empty."""
+    """All that is known of one configuration; ``outcomes`` are newest first and not empty.
+
+    ``explore`` says that the next estimate is by the least used estimator.
+    """
 
     outcomes: tuple[OutcomeRow, ...]
     patterns: Mapping[str, PatternRow]
+    explore: bool = False
 
     @property
     def config_hash(self) -> str:
@@ -60,18 +55,17 @@ class Lessons:
         way = ESTIMATORS[name]
         return way([o.peak_memory_mb for o in done]), way([o.cpu_seconds for o in done])
 
-    def choose(self, explore: bool = False) -> Chosen:
-        """The estimate by the most effective estimator, or by the least used one."""
-        if explore:
-            name = min(ESTIMATORS, key=lambda name: self.pattern(name).uses)
-        else:
-            name = max(ESTIMATORS, key=lambda name: effectiveness(self.pattern(name)))
-        memory, cpu = self.by(name)
-        return Chosen(
-            self.config_hash,
-            name,
-            ResourceEstimate(round(memory, 1), round(cpu, 3), round(self.confidence, 3)),
-        )
+    @property
+    def estimator(self) -> str:
+        """The most effective estimator, or the least used one when it is time to explore."""
+        if self.explore:
+            return min(ESTIMATORS, key=lambda name: self.pattern(name).uses)
+        return max(ESTIMATORS, key=lambda name: effectiveness(self.pattern(name)))
+
+    def estimate(self) -> ResourceEstimate:
+        """What the next job of this configuration will need."""
+        memory, cpu = self.by(self.estimator)
+        return ResourceEstimate(round(memory, 1), round(cpu, 3), round(self.confidence, 3))
 
     @property
     def confidence(self) -> float:

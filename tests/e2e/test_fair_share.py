@@ -84,6 +84,52 @@ def test_a_sheet_that_waits_for_its_retry_holds_no_slot(marianne: Marianne) -> N
     assert marianne.wait(waits, code=1)["sheets"][0]["attempt"] == 2
 
 
+WAIT_FOR_GO = "sheets:\n" + "".join(
+    f"  - {{name: s{n}, run: 'until test -e go; do sleep 0.02; done'}}\n" for n in range(5)
+)
+
+
+def go(marianne: Marianne, name: str) -> None:
+    (marianne.place / name).mkdir(exist_ok=True)
+    (marianne.place / name / "go").touch()
+
+
+def narrow(marianne: Marianne, slots: int) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text(f"max_concurrent_sheets: {slots}\n")
+
+
+def test_explain_counts_slots_and_what_waits_for_them(marianne: Marianne) -> None:
+    narrow(marianne, 2)
+    job = marianne.submit("many", WAIT_FOR_GO)
+    until(lambda: marianne.status(job)["progress"]["running"] == 2)
+    why = marianne("explain", job, "--json").json
+    figures = {"active": 2, "queued": 3, "max_concurrent": 2, "slots": 2, "ready": 3}
+    assert (why["code"], why["data"]) == ("running", figures)
+    assert {sheet["code"] for sheet in why["sheets"]} == {"total_limit"}
+    marianne("pause", job)
+    other = marianne.submit("other", WAIT_FOR_GO)
+    # What is paused is not in line any more.
+    until(lambda: marianne("explain", other, "--json").json["data"].get("queued") == 5)
+    for name in ("many", "other"):
+        go(marianne, name)
+    marianne.wait(other)
+
+
+def test_of_two_jobs_that_wait_the_one_of_higher_priority_goes_first(marianne: Marianne) -> None:
+    narrow(marianne, 1)
+    holder = marianne.submit("holder", WAIT_FOR_GO)
+    until(lambda: marianne.status(holder)["progress"]["running"] == 1)
+    jobs = {}
+    for name, priority in (("low", "9"), ("high", "1")):
+        path = marianne.score(name, SMALL)
+        jobs[name] = marianne("run", path, "--json", "--priority", priority).json["job_id"]
+        until(lambda job=jobs[name]: marianne("explain", job, "--json").json["data"].get("ready"))
+    go(marianne, "holder")
+    high, low = marianne.wait(jobs["high"]), marianne.wait(jobs["low"])
+    assert high["sheets"][-1]["finished_at"] <= low["sheets"][0]["started_at"]
+
+
 def most_at_once(sheets: list[dict[str, Any]]) -> int:
     """Sheets that ran at one time, by their own times."""
     changes = []

@@ -123,3 +123,38 @@ def test_a_job_whose_turn_comes_under_pressure_is_pending_until_it_ends(
     ]
     assert [data["level"] for data in pressure][:1] == ["critical"]
     assert pressure[-1]["level"] == "none"
+
+
+def test_ready_shows_what_the_monitor_reads(marianne: Marianne) -> None:
+    conductor(marianne, processes=200, memory=1000)
+    ready = marianne("ready", "--json").json
+    assert ready["status"] == "ready"
+    assert ready["accepting_work"] is True
+    assert (ready["max_memory_mb"], ready["monitor_degraded"]) == (1000, False)
+    assert 20.0 < ready["memory_mb"] < 500.0
+    assert 2 <= ready["child_processes"] < 20
+    assert 0.0 <= ready["seconds_since_last_check"] < 5.0
+    documented = {
+        "status", "running_jobs", "memory_mb", "child_processes", "accepting_work",
+        "shutting_down", "failure_rate_elevated", "notifications_degraded", "uptime_seconds",
+    }  # fmt: skip
+    assert documented <= set(ready)
+    alive = marianne("health", "--json").json
+    assert alive["status"] == "ok"
+    assert alive["pid"] == marianne.pids()["conductor"]
+    assert alive["uptime_seconds"] >= 0
+    assert alive["shutting_down"] is False
+
+
+def test_other_limits_are_in_force_at_once(marianne: Marianne) -> None:
+    conductor(marianne, processes=200)
+    text = CONFIG.format(processes=5, memory=600, jobs=15)
+    (marianne.home / "conductor.yaml").write_text(text)
+    marianne("ready")
+    marianne("reload")
+    ready = until(
+        lambda: (
+            (found := marianne("ready", "--json", code=None).json)["max_memory_mb"] == 600 and found
+        )
+    )
+    assert ready["accepting_work"] is (ready["child_processes"] < 4)

@@ -86,7 +86,13 @@ MEMBERS = {
         "pause_job": ["job_id", "workspace", "reason"],
         "get_status": ["job_id", "workspace", "first", "last"],
     },
-    "HealthChecker": {"liveness": [], "readiness": []},
+    "HealthChecker": {
+        "liveness": [],
+        "readiness": [],
+        "on_job_completed": [],
+        "start_periodic_checks": [],
+        "stop_periodic_checks": [],
+    },
     "ResourceMonitor": {
         "check_now": [],
         "seconds_since_last_check": None,

@@ -69,27 +69,28 @@ def test_a_cancelled_job_and_one_that_never_ran_teach_nothing() -> None:
 
 
 def test_one_run_is_believed_by_half() -> None:
-    chosen = taught(300).choose()
-    assert chosen.estimate.estimated_peak_memory_mb == 300
-    assert chosen.estimate.estimated_cpu_seconds == 3.0
-    assert (chosen.name, chosen.estimate.confidence) == ("most", 0.5)
+    lessons = taught(300)
+    estimate = lessons.estimate()
+    assert estimate.estimated_peak_memory_mb == 300
+    assert estimate.estimated_cpu_seconds == 3.0
+    assert (lessons.estimator, estimate.confidence) == ("most", 0.5)
 
 
 def test_confidence_grows_with_estimates_that_hold_and_falls_with_those_that_do_not() -> None:
-    assert taught(300, 300, 300, 300).choose().estimate.confidence == 0.875
-    assert taught(300, 3, 300, 3, 300, 3).choose().estimate.confidence < 0.35
+    assert taught(300, 300, 300, 300).estimate().confidence == 0.875
+    assert taught(300, 3, 300, 3, 300, 3).estimate().confidence < 0.35
 
 
 def test_the_estimator_that_came_nearest_is_used() -> None:
     once_large = taught(1000, 100, 100, 100, 100)
-    assert once_large.choose().estimate.estimated_peak_memory_mb == 100
+    assert once_large.estimate().estimated_peak_memory_mb == 100
     assert effectiveness(once_large.pattern("last")) > effectiveness(once_large.pattern("most"))
 
 
 def test_exploring_uses_the_least_used_estimator() -> None:
     lessons = taught(300, 300)
     patterns = {**lessons.patterns, "most": PatternRow("hash", "most", uses=3)}
-    assert Lessons(lessons.outcomes, patterns).choose(explore=True).name == "last"
+    assert Lessons(lessons.outcomes, patterns, explore=True).estimator == "last"
 
 
 def test_failed_jobs_count_only_where_none_was_completed() -> None:
@@ -128,3 +129,17 @@ def test_the_budget_rises_on_collapse_to_its_ceiling_and_falls_back_to_its_floor
 def test_the_budget_is_the_share_of_decisions_that_explore(budget: float) -> None:
     assert sum(explores(n, budget) for n in range(1000)) == pytest.approx(1000 * budget, abs=1)
     assert not explores(0, budget)
+
+
+def test_the_board_counts_uses_and_explores_as_often_as_its_budget_says() -> None:
+    board = LearningBoard()
+    board.budget = 0.25
+    board.learn(outcome(300), [], keep=20)
+    used = [board.use("hash") for _ in range(8)]
+    assert [pattern.name for pattern in used if pattern] == [
+        "most", "most", "most", "last", "most", "most", "most", "usual",
+    ]  # fmt: skip
+    assert board.uses() == [6, 1, 1]
+    assert board.use("unknown") is None
+    board.enabled = False
+    assert board.estimate("hash") is None
