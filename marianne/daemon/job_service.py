@@ -36,7 +36,7 @@ from marianne.daemon.output import NullOutput, OutputProtocol
 from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob
-from marianne.state.models import JobStatus
+from marianne.state.models import JobStatus, SheetStatus
 
 RateLimitCallback = Callable[[str, float, str, int], Any]
 """Limit key, seconds, job, sheet: an instrument refused work for so long."""
@@ -233,14 +233,15 @@ class JobService:
 
     def _tell(self, change: AddEvent) -> None:
         kind, _, event = change.event.partition(".")
-        job_id, num, data = self._machine.job.job_id, change.sheet_num, dict(change.data)
+        machine, num, data = self._machine, change.sheet_num, dict(change.data)
+        job_id = machine.job.job_id
         if self._event_callback is not None:
             self._event_callback(job_id, num, change.event, data)
         if kind == "sheet" and num is not None:
             self._output.sheet_event(job_id, num, event, data)
             if event in ("completed", "failed", "skipped"):
-                progress = self._machine.progress()
-                self._output.progress(job_id, progress["completed"], progress["total"])
+                done = machine.counts[SheetStatus.COMPLETED]
+                self._output.progress(job_id, done, len(machine.plan.sheets))
         else:
             self._output.job_event(job_id, event, data)
 

@@ -85,4 +85,5 @@ def _held(row: JobRow) -> dict[str, Any] | None:
     """The hook that a job paused before its next job is at."""
     hooks = (row.options.get("after") or {}).get("on_success") or []
     done = int(row.options.get("hooks_done") or 0)
-    return hooks[done] if row.reason == "chain" and done < len(hooks) else None
+    held = row.status is JobStatus.PAUSED and row.reason == "chain" and done < len(hooks)
+    return hooks[done] if held else None

@@ -78,6 +78,8 @@ def command(
         "chain_depth": None,
     }
     if local:
+        if timeout is not None:
+            raise click.UsageError("--timeout ends a wait; --local is the job itself")
         return _run_local(session, params, as_json)
     response = submit(session, params, may_start=not no_start)
     if response["status"] not in ("accepted", "pending"):
