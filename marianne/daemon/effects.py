@@ -23,7 +23,8 @@ class Run:
     ``outputs`` are completed sheets with their attempt, ``played`` those of them that a fallback
     instrument played (its index), ``skipped`` skipped ones. ``failed`` are the checks that the
     attempt before did not pass, ``states`` earlier sheets as ``skip_when`` sees them (status,
-    attempt, exit code); both only where the worker may not know them.
+    attempt, exit code); both only where the worker may not know them. ``ahead``: not at once, but
+    when another sheet of the job ends.
     """
 
     num: int
@@ -35,6 +36,7 @@ class Run:
     played: dict[int, int] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
+    ahead: bool = False
 
     def to_map(self) -> dict[str, Any]:
         """As the worker takes it."""
@@ -48,7 +50,13 @@ class Run:
             "played": self.played,
             "failed": self.failed,
             "states": self.states,
+            "ahead": self.ahead,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take back from the worker what it was granted ahead and has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,7 @@ class Finish:
 
 Effect = (
     Run
+    | Withdraw
     | EndSheets
     | Acknowledge
     | Release

@@ -13,28 +13,27 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from actors import Actor, Future, Outcome, Promise, Timer
 from ipc import codec
 from marianne.daemon.context import Context
-from marianne.daemon.effects import Register, Run, Step
+from marianne.daemon.effects import Step
 from marianne.daemon.exceptions import JobSubmissionError
+from marianne.daemon.job_hands import ConductorHands
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.job_service import JobService
 from marianne.daemon.log import get_logger
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
-from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.shown import Packed
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
 from marianne.instruments.present import look_again
-from marianne.schedule.entries import SheetInfo
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import RememberReply, SetMeta
 from marianne.state.models import JobStatus
@@ -104,9 +103,15 @@ class Job(Actor):
 
     # -- from the scheduler and timers ----------------------------------------------------------
 
-    def granted(self, nums: Sequence[int]) -> None:
-        """The scheduler gives these sheets a slot each."""
-        self._service.granted(nums)
+    def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
+        """The scheduler gives ``nums`` a slot each, so that the job holds ``slots``; those
+        ``ahead`` may begin as others of the job end."""
+        self._hands.granted(slots)
+        self._service.granted(nums, ahead)
+
+    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
+        """The worker gave back what it had been granted ahead and had not begun."""
+        self._service.withdrawn(sheets)
 
     def due(self, num: int) -> None:
         """A waiting sheet's time has come."""
@@ -253,10 +258,6 @@ class Job(Actor):
     # -- carrying out ---------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        hands = self._hands
-        if hands.runs:
-            self._worker.tell(Worker.run, hands.runs)
-            hands.runs = []
         step = self._service.decided()
         if step or self._answers:
             answers, self._answers = self._answers, []
@@ -264,9 +265,7 @@ class Job(Actor):
             written = store.call(Store.write, step.changes, self.name)
             self._writing += 1
             self.pipe(written, self.committed, step, answers)
-        if hands.serials:
-            self._worker.tell(Worker.acknowledge, hands.serials)
-            hands.serials = []
+        self._hands.flush(self._machine.lends())
 
     def committed(
         self,
@@ -304,68 +303,3 @@ class Job(Actor):
         # Whoever watches us reads the job from disk when we end: it has to be there.
         if self._over and not self._writing:
             self.stop()
-
-
-class ConductorHands:
-    """The hands of a job in a conductor. ``runs`` and ``serials`` are for the worker, in one
-    message each when the actor is idle."""
-
-    def __init__(self, job: Job, context: Context, job_id: str) -> None:
-        self._job = job
-        self._job_id = job_id
-        self._scheduler = context.scheduler
-        self._worker = context.worker(job_id)
-        self.runs: list[Run] = []
-        self.serials: list[int] = []
-
-    def run(self, run: Run) -> None:
-        """With all others that are granted now."""
-        self.runs.append(run)
-
-    def end_sheets(self, nums: Sequence[int], category: str) -> None:
-        """Through the worker's kill ladder."""
-        self._worker.tell(Worker.end_sheets, nums, category)
-
-    def acknowledge(self, serial: int) -> None:
-        """With all others that are on disk now."""
-        self.serials.append(serial)
-
-    def register(
-        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
-    ) -> None:
-        """With the scheduler of all jobs."""
-        self._scheduler.tell(
-            GlobalSheetScheduler.register_job,
-            self._job_id,
-            list(work.sheets),
-            work.dependencies,
-            running=work.running,
-            waiting=work.waiting,
-            max_concurrent=max_concurrent,
-            pools=pools,
-            agents=work.agents,
-        )
-
-    def deregister(self) -> None:
-        """With the scheduler."""
-        self._scheduler.tell(GlobalSheetScheduler.deregister_job, self._job_id)
-
-    def release(self, num: int) -> None:
-        """To the scheduler."""
-        self._scheduler.tell(GlobalSheetScheduler.release, self._job_id, num)
-
-    def complete(self, num: int, success: bool) -> None:
-        """To the scheduler."""
-        self._scheduler.tell(GlobalSheetScheduler.mark_complete, self._job_id, num, success)
-
-    def requeue(self, info: SheetInfo) -> None:
-        """With the scheduler."""
-        self._scheduler.tell(GlobalSheetScheduler.requeue, info)
-
-    def wake_at(self, num: int, due_at: float) -> None:
-        """By a timer of the actor."""
-        self._job.send_after(max(0.0, due_at - time.time()), self._job.due, num)
-
-    def finish(self, status: JobStatus) -> None:
-        """The actor ends its worker and itself."""
-        self._job.finish(status)

@@ -37,6 +37,7 @@ class JobLedger:
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
         self._reported: set[int] = set()
         self._changed: set[int] = set()
+        self._ahead: set[int] = set()  # granted to the worker, not begun as far as we know
 
     def progress(self) -> dict[str, int]:
         """Counts of sheets by outcome; ready and waiting count as pending."""

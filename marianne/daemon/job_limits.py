@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 
-from marianne.daemon.effects import Deregister, EndSheets, Finish, Register, Step, WakeAt
+from marianne.daemon.effects import Deregister, EndSheets, Finish, Register, Step, WakeAt, Withdraw
 from marianne.daemon.job_ledger import JobLedger
 from marianne.run.result import AttemptResult
 from marianne.schedule.account import Account, CostRules
@@ -177,6 +177,12 @@ class JobLimits(JobLedger):
             }
             self._event(step, "job.breaker", row.num, data, now=now)
 
+    def _deregister(self, step: Step) -> None:
+        """Nothing more begins: what waits in the queue or in the worker is taken back."""
+        step.now.append(Deregister())
+        if self._ahead:
+            step.now.append(Withdraw())
+
     # -- after an attempt -----------------------------------------------------------------------
 
     def _verdict(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> Verdict:
@@ -256,7 +262,7 @@ class JobLimits(JobLedger):
         if self._ran >= timeout:
             error = f"ran for {self._ran:.0f} s: longer than job_timeout_seconds ({timeout:g})"
             self._job(step, JobStatus.CANCELLING, reason="timeout", error=error)
-            step.now.append(Deregister())
+            self._deregister(step)
             running = tuple(self._running())
             if running:
                 step.now.append(EndSheets(running, "job_timeout"))

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from marianne.daemon.effects import (
     Acknowledge,
     Complete,
-    Deregister,
     EndSheets,
     Finish,
     RateLimited,
@@ -24,8 +23,8 @@ from marianne.daemon.effects import (
     Step,
     WakeAt,
 )
+from marianne.daemon.job_ahead import JobAhead
 from marianne.daemon.job_ledger import lost, told
-from marianne.daemon.job_limits import JobLimits
 from marianne.run.result import AttemptResult
 from marianne.schedule.outcome import Verdict
 from marianne.state.changes import AddAttempt
@@ -35,7 +34,7 @@ SPACE_DELAY = 2.0
 """Seconds until a sheet that found the disk full is tried again."""
 
 
-class JobMachine(JobLimits):
+class JobMachine(JobAhead):
     """Decides what happens to one job's sheets.
 
     ``rows`` holds a row for each sheet that was ever touched. ``random`` gives a number from 0 to
@@ -49,14 +48,17 @@ class JobMachine(JobLimits):
         running: Iterable[tuple[int, int]],
         now: float,
         ended: Iterable[tuple[int, int]] = (),
+        queued: Iterable[tuple[int, int]] = (),
     ) -> Step:
         """Brings the job to where it goes on, after a start or a restart of its actor.
 
         ``running`` names the (sheet, attempt) pairs that the worker says are alive, ``ended``
-        those whose results are still on their way. An attempt that we believed to run and that is
+        those whose results are still on their way, ``queued`` those that were granted ahead and
+        have not begun. An attempt that we believed to run and that is
         among neither was interrupted: it uses up no retry.
         """
         step = Step()
+        self._find_ahead(queued, step)
         alive = set(running)
         for num, attempt in sorted(alive):
             row = self._row(num)
@@ -134,6 +136,7 @@ class JobMachine(JobLimits):
         self._reported.add(row.num)
         if result.outcome != "skipped":
             self._pace.ended(result.finished_at)
+            self._took(result.finished_at - result.started_at)
         if self._budget_spent() and self.job.status is JobStatus.RUNNING:
             step.extend(self.pause("cost", now))
         self._settle(step, now)
@@ -169,7 +172,7 @@ class JobMachine(JobLimits):
         step = Step()
         if self.job.status is JobStatus.RUNNING:
             self._job(step, JobStatus.PAUSING, reason=reason)
-            step.now.append(Deregister())
+            self._deregister(step)
             self._settle(step, now)
         elif self.job.status is JobStatus.PAUSING and self.job.reason != reason:
             self._job(step, JobStatus.PAUSING, reason=reason)
@@ -193,7 +196,7 @@ class JobMachine(JobLimits):
             self.job.status = JobStatus.CANCELLING  # straight to its end: nothing of it runs
         else:
             self._job(step, JobStatus.CANCELLING)
-        step.now.append(Deregister())
+        self._deregister(step)
         running = tuple(self._running())
         if running:
             step.now.append(EndSheets(running, "cancelled"))
@@ -220,13 +223,6 @@ class JobMachine(JobLimits):
                 row.category = row.code = row.message = row.due_at = None
                 self._save(step, row, asked=True)
         return step
-
-    def began(self, num: int, attempt: int, started_at: float) -> None:
-        """The worker says when an attempt really began; shown until its result comes."""
-        row = self.rows.get(num)
-        if row is not None and row.status is SheetStatus.RUNNING and row.attempt == attempt:
-            row.started_at = started_at
-            self._changed.add(num)
 
     def give_up(self, cause: str, now: float) -> Step:
         """The job's actors cannot be kept alive: it fails, and nothing of it is left open."""
@@ -356,7 +352,7 @@ class JobMachine(JobLimits):
         """Ends, pauses or cancels the job when nothing of it is left to wait for."""
         status = self.job.status
         running = self.counts[SheetStatus.RUNNING]
-        if running or status.terminal or status is JobStatus.PAUSED:
+        if running or self._ahead or status.terminal or status is JobStatus.PAUSED:
             return
         if status is JobStatus.CANCELLING:
             for sheet in self.plan.sheets:

@@ -28,6 +28,7 @@ from marianne.daemon.effects import (
     Run,
     Step,
     WakeAt,
+    Withdraw,
 )
 from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.failures import Delivery
@@ -55,6 +56,9 @@ class Hands(Protocol):
 
     def run(self, run: Run) -> None:
         """Start an attempt in the worker."""
+
+    def withdraw(self) -> None:
+        """Takes back what was granted ahead and has not begun."""
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """End running attempts."""
@@ -169,9 +173,11 @@ class JobService:
     def worker_up(self, hello: Mapping[str, Any]) -> None:
         """The worker lives: take the results that were missed, then go on from what runs."""
         self.results(hello["unacked"])
-        running = [(num, attempt) for num, attempt in (*hello["running"], *hello["queued"])]
-        ended = [(num, attempt) for num, attempt in hello.get("ended", ())]
-        self.take(self._machine.recover(running, time.time(), ended))
+        running, queued, ended = (
+            [(num, attempt) for num, attempt in hello.get(name, ())]
+            for name in ("running", "queued", "ended")
+        )
+        self.take(self._machine.recover(running, time.time(), ended, queued))
 
     def results(self, results: Sequence[dict[str, Any]]) -> None:
         """Attempts ended. Idempotent: a result may come any number of times."""
@@ -182,13 +188,19 @@ class JobService:
     def started(self, sheets: Sequence[Sequence[Any]]) -> None:
         """Attempts began in the worker: their true start times, shown until the result comes."""
         for num, attempt, _pid, started_at in sheets:
-            self._machine.began(num, attempt, started_at)
+            self.take(self._machine.began(num, attempt, started_at))
 
-    def granted(self, nums: Sequence[int]) -> None:
-        """These sheets have a slot each."""
+    def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:
+        """``nums`` have a slot each; those ``ahead`` may begin when others of the job end."""
         now = time.time()
         for num in nums:
             self.take(self._machine.grant(num, now))
+        for num in ahead:
+            self.take(self._machine.grant_ahead(num, now))
+
+    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
+        """The worker gave these back (sheet and attempt) that were granted ahead."""
+        self.take(self._machine.withdrawn([num for num, _ in sheets], time.time()))
 
     def due(self, num: int) -> None:
         """A waiting sheet's time has come."""
@@ -268,6 +280,8 @@ class JobService:
                 hands.register(effect, self._machine.plan.max_concurrent, self._pools())
             case Deregister():
                 hands.deregister()
+            case Withdraw():
+                hands.withdraw()
             case EndSheets(nums, category):
                 hands.end_sheets(nums, category)
             case RateLimited(pool, seconds, num):

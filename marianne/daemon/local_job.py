@@ -151,6 +151,9 @@ class LocalHands:
         """To the worker."""
         self.messages.append({"kind": "run", "slots": None, "sheets": [run.to_map()]})
 
+    def withdraw(self) -> None:
+        """Nothing is granted ahead here: the way from an end to a grant is short."""
+
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """By the worker."""
         ended = {"kind": "cancel", "sheets": list(nums), "category": category}

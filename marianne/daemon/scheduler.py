@@ -160,6 +160,23 @@ class GlobalSheetScheduler(Actor):
         self._queue.release(job_id, sheet_num)
         self._dirty = True
 
+    def ended(
+        self,
+        job_id: str,
+        released: Sequence[int],
+        completed: Sequence[tuple[int, bool]],
+        lends: int,
+    ) -> None:
+        """What became of a job's sheets since it last said; ``lends`` is how many sheets each of
+        its slots may be lent."""
+        queue, now = self._queue, time.time()
+        for num in released:
+            queue.release(job_id, num)
+        for num, success in completed:
+            queue.complete(job_id, num, success, now)
+        queue.lend(job_id, lends)
+        self._dirty = True
+
     def forget_job(self, job_id: str) -> None:
         """A job's actors are gone for good: its queued sheets and its slots are free."""
         self._queue.forget(job_id)
@@ -250,12 +267,23 @@ class GlobalSheetScheduler(Actor):
         granted: dict[str, list[int]] = {}
         while (entry := self.next_sheet()) is not None:
             granted.setdefault(entry.info.job_id, []).append(entry.info.sheet_num)
-        for job_id, nums in granted.items():
-            self._context.job(job_id).tell(Job.granted, nums)
+        ahead = self._ahead(granted)
+        for job_id in granted | ahead:
+            nums, more = granted.get(job_id, []), ahead.get(job_id, [])
+            self._context.job(job_id).tell(Job.granted, nums, more, self._queue.slots(job_id))
         now = time.time()
         until = self._queue.next_unblock(now)
         if until is not None:
             self._wake_in(until - now)
+
+    def _ahead(self, granted: Collection[str]) -> dict[str, list[int]]:
+        """What jobs are lent, as long as nothing holds grants back."""
+        if self._draining or self._context.storage.problem is not None:
+            return {}
+        if self._backpressure.can_start_sheet() != (True, 0.0):
+            return {}
+        lent = self._queue.grants_ahead(granted)
+        return {job_id: [entry.info.sheet_num for entry in some] for job_id, some in lent.items()}
 
     def woken(self) -> None:
         """The timer of what comes next."""

@@ -165,14 +165,18 @@ class Worker(Actor):
             self._send({"kind": "report"})
         self._tell_up()
 
-    def run(self, runs: Sequence[Run]) -> None:
-        """Starts attempts, all at once."""
-        self._send({"kind": "run", "slots": None, "sheets": [run.to_map() for run in runs]})
+    def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
+        """Starts attempts at once, those that are ahead when others end: at most ``slots`` run."""
+        self._send({"kind": "run", "slots": slots, "sheets": [run.to_map() for run in runs]})
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Ends running attempts through the kill ladder; their results come as interrupted."""
         message = {"kind": "cancel", "sheets": list(nums), "category": category}
         self._send({**message, "grace": self._grace})
+
+    def withdraw(self) -> None:
+        """Takes back what was granted ahead and has not begun; Job.withdrawn tells what that is."""
+        self._send({"kind": "withdraw"})
 
     def acknowledge(self, serials: Sequence[int]) -> None:
         """Those results are committed."""
@@ -204,11 +208,16 @@ class Worker(Actor):
             self._heard = True
             self._hello = message
             self._tell_up()
-        elif kind in ("results", "started"):
+        else:
             from marianne.daemon.job import Job
 
-            handler = Job.results if kind == "results" else Job.started
-            self._context.job(self._job_id).tell(handler, message[_PAYLOAD[kind]])
+            job = self._context.job(self._job_id)
+            if kind == "results":
+                job.tell(Job.results, message["results"])
+            elif kind == "started":
+                job.tell(Job.started, message["sheets"])
+            elif kind == "withdrawn":
+                job.tell(Job.withdrawn, message["sheets"])
 
     def recorded(self, outcome: Outcome[Any]) -> None:
         """The record of the process is on disk (or the store failed: then we start over)."""
@@ -332,9 +341,6 @@ class Worker(Actor):
     def _sweep(self, *, everywhere: bool = True) -> list[int]:
         spare = tuple(self._context.workers)
         return sweep_orphans(self._context.owner, self._job_id, spare=spare, everywhere=everywhere)
-
-
-_PAYLOAD = {"results": "results", "started": "sheets"}
 
 
 def lay_out(directory: Path, reader: Reader, job_id: str) -> None:

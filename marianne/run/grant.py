@@ -9,6 +9,7 @@ class Grant:
     """The conductor's leave to run one attempt, as it came over the link."""
 
     __slots__ = (
+        "ahead",
         "attempt",
         "completion",
         "delay",
@@ -32,3 +33,4 @@ class Grant:
         self.failed = [str(text) for text in data.get("failed") or ()]
         self.states = {int(n): list(state) for n, state in (data.get("states") or {}).items()}
         self.delay = float(data.get("delay") or 0.0)
+        self.ahead = bool(data.get("ahead", False))

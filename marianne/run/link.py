@@ -47,7 +47,8 @@ class Line(Protocol):
 
 
 class Link:
-    """See the head of this file. ``state`` answers the running and the queued for a hello."""
+    """See the head of this file. ``state`` answers for a hello the running, and the queued: those
+    that were granted ahead and have not begun."""
 
     def __init__(
         self,
@@ -132,6 +133,11 @@ class Link:
         again = [r for r in self._spool.unacked if (r["num"], r["attempt"]) == (num, attempt)]
         self._send_results(again)
         return bool(again)
+
+    def withdrawn(self, sheets: list[list[int]]) -> None:
+        """Says which grants were given back; what began before is told first."""
+        self.flush()
+        self._line.send({"kind": "withdrawn", "sheets": sheets})
 
     def bye(self) -> None:
         """The last word: everything is ended and nothing was left."""

@@ -142,6 +142,8 @@ class JobWorker:
             self._link.ack(message["serials"])
         elif kind == "cancel":
             self._cancel(message)
+        elif kind == "withdraw":
+            self._link.withdrawn(self._give_back())
         elif kind == "welcome":
             self._link.welcome(message["pid"], message["start_time"])
         elif kind == "report":
@@ -157,6 +159,7 @@ class JobWorker:
     def _grant(self, message: Message) -> None:
         if "slots" in message:
             self._slots = message["slots"]
+        granted: list[Attempt] = []
         for data in message["sheets"]:
             grant = Grant(data)
             if grant.attempt <= self._newest.get(grant.num, 0) or self._stopping:
@@ -172,9 +175,23 @@ class JobWorker:
             self._live[grant.num] = attempt
             if grant.delay > 0:
                 self._loop.call_later(grant.delay, lambda a=attempt: self._enqueue(a))  # type: ignore[misc]
-            else:
+            elif grant.ahead:
                 self._queue.append(attempt)
+            else:
+                granted.append(attempt)
+        self._queue.extendleft(
+            reversed(granted)
+        )  # they have a slot: before those that wait for one
         self._pump()
+
+    def _give_back(self) -> list[list[int]]:
+        """Forgets what was granted ahead and has not begun; answers which."""
+        back = [attempt for attempt in self._queue if attempt.grant.ahead]
+        for attempt in back:
+            self._queue.remove(attempt)
+            del self._live[attempt.num]
+            self._newest[attempt.num] = attempt.attempt - 1
+        return [[attempt.num, attempt.attempt] for attempt in back]
 
     def _enqueue(self, attempt: Attempt) -> None:
         if attempt.state is State.QUEUED:
@@ -210,7 +227,7 @@ class JobWorker:
         running: list[list[int]] = []
         queued: list[list[int]] = []
         for attempt in self._live.values():
-            where = running if attempt.begun else queued
+            where = queued if attempt.grant.ahead and not attempt.begun else running
             where.append([attempt.num, attempt.attempt])
         return running, queued
 
@@ -233,6 +250,7 @@ class JobWorker:
 
     def _stop(self, grace: float, category: str) -> None:
         self._stopping = True
+        self._give_back()
         self._queue.clear()
         for attempt in list(self._live.values()):
             attempt.end(category, grace)

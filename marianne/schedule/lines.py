@@ -34,6 +34,7 @@ class Job:
     queued: dict[int, SheetEntry] = field(default_factory=dict)
     holding: dict[int, Pool] = field(default_factory=dict)
     ahead: dict[int, Pool] = field(default_factory=dict)
+    lends: int = 0
     registered: bool = True
     held: bool = False
     competes: bool = False

@@ -50,6 +50,15 @@ class Order:
             pool = self.pools[name] = Pool(name)
         return pool
 
+    def others_wait(self, job: Job) -> bool:
+        """Whether a sheet of another job would take a slot if there were one."""
+        return any(
+            line.job is not job and self._may_run(line.job)
+            for pool in self.pools.values()
+            if pool.blocked_until is None and not pool.full
+            for line in pool.lines
+        )
+
     def next_line(self) -> Line | None:
         """The line whose first sheet may run and is the most urgent."""
         if self.active >= self.max_concurrent:

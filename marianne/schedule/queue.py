@@ -38,6 +38,7 @@ class SheetQueue:
     def __init__(self, max_concurrent: int) -> None:
         self._jobs: dict[str, Job] = {}
         self._order = Order(max_concurrent)
+        self._lending: dict[str, None] = {}
 
     @property
     def max_concurrent(self) -> int:
@@ -169,6 +170,42 @@ class SheetQueue:
         if entries:
             self._order.refresh(job)
         return entries
+
+    def lend(self, job_id: str, each: int) -> None:
+        """How many sheets ahead each slot of a job may have; 0 is none."""
+        job = self._jobs.get(job_id)
+        if job is not None:
+            job.lends = each
+            if each:
+                self._lending[job_id] = None
+            else:
+                self._lending.pop(job_id, None)
+
+    def slots(self, job_id: str) -> int:
+        """How many slots a job holds."""
+        job = self._jobs.get(job_id)
+        return len(job.holding) if job is not None else 0
+
+    def grants_ahead(self, fresh: Collection[str]) -> dict[str, list[SheetEntry]]:
+        """Sheets ahead for all jobs that are lent some. ``fresh`` names jobs with a new slot.
+
+        While others wait for a slot only those get any: a job that is lent more while it works
+        off what it has would never give its slots to the others.
+        """
+        lent = {}
+        for job_id in self._lending:
+            job = self._jobs.get(job_id)
+            pools = list(dict.fromkeys(job.holding.values())) if job is not None else []
+            # Of two pools the worker would not know whose slot is free; agents are counted.
+            if job is None or len(pools) != 1 or pools[0].agent:
+                continue
+            most = job.lends * len(job.holding)
+            if 2 * len(job.ahead) > most or (job_id not in fresh and self._order.others_wait(job)):
+                continue
+            entries = self.grant_ahead(job_id, most - len(job.ahead))
+            if entries:
+                lent[job_id] = entries
+        return lent
 
     def release(self, job_id: str, num: int) -> None:
         """The sheet's attempt is over: its slot is free, or its sheet ahead takes it."""
@@ -328,6 +365,7 @@ class SheetQueue:
     def _drop_if_over(self, job: Job) -> None:
         if not job.registered and not job.holding and not job.ahead:
             self._jobs.pop(job.job_id, None)
+            self._lending.pop(job.job_id, None)
 
     def _satisfy(self, job: Job, upper: int, num: int) -> bool:
         """Notes that ``upper`` has one need less; True when that makes it ready."""

@@ -197,12 +197,45 @@ def test_what_a_dead_worker_began_comes_from_the_next_as_interrupted(conductor: 
 def test_report_says_what_runs_and_what_waits(conductor: Conductor) -> None:
     conductor.start("sleep 60", "true")
     conductor.hello()
-    conductor.run(1, 2, slots=1)
+    conductor.run(1, slots=1)
+    conductor.run(2, slots=1, ahead=True)
     conductor.started(1)
     conductor.messages.clear()
     conductor.send(kind="report")
     hello = conductor.hello()
     assert (hello["running"], hello["queued"]) == ([[1, 1]], [[2, 1]])
+
+
+def test_what_was_granted_ahead_begins_when_another_ends(conductor: Conductor) -> None:
+    conductor.start("until [ -e go ]; do sleep 0.01; done", "true")
+    conductor.hello()
+    conductor.run(1, slots=1)
+    conductor.run(2, slots=1, ahead=True)
+    conductor.started(1)
+    (conductor.workspace / "go").touch()
+    assert conductor.result(2)["outcome"] == "completed"
+    assert conductor.result(1)["finished_at"] <= conductor.result(2)["started_at"]
+
+
+def test_what_has_a_slot_goes_before_what_was_granted_ahead(conductor: Conductor) -> None:
+    conductor.start("sleep 60", "true", "true")
+    conductor.hello()
+    conductor.run(1, slots=1)
+    conductor.run(2, slots=1, ahead=True)
+    conductor.run(3, slots=2)
+    assert conductor.result(2)["started_at"] >= conductor.result(3)["finished_at"]
+
+
+def test_what_was_granted_ahead_is_given_back_and_may_come_again(conductor: Conductor) -> None:
+    conductor.start("sleep 60", "true")
+    conductor.hello()
+    conductor.run(1, slots=1)
+    conductor.run(2, slots=1, ahead=True)
+    conductor.started(1)
+    conductor.send(kind="withdraw")
+    conductor.until(lambda: [m for m in conductor.of("withdrawn") if m["sheets"] == [[2, 1]]])
+    conductor.run(2, slots=2)
+    assert conductor.result(2)["attempt"] == 1
 
 
 def test_nonsense_on_the_line_is_survived(conductor: Conductor) -> None:
@@ -220,7 +253,7 @@ def test_a_grant_with_a_delay_starts_later(conductor: Conductor) -> None:
     conductor.hello()
     conductor.run(1, delay=0.3)
     conductor.send(kind="report")
-    conductor.until(lambda: [m for m in conductor.of("hello") if m["queued"] == [[1, 1]]])
+    conductor.until(lambda: [m for m in conductor.of("hello") if m["running"] == [[1, 1]]])
     assert conductor.result()["outcome"] == "completed"
 
 

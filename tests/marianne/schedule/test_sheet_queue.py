@@ -333,6 +333,33 @@ def test_only_a_job_that_runs_is_granted_ahead() -> None:
     assert queue.grant_ahead("nobody", 5) == []
 
 
+def test_a_job_alone_is_lent_more_while_it_works_off_what_it_has() -> None:
+    queue = queue_of(2, {"a": 30})
+    drain(queue)
+    queue.lend("a", 4)
+    assert [e.info.sheet_num for e in queue.grants_ahead(())["a"]] == list(range(3, 11))
+    assert queue.grants_ahead(()) == {}
+    for num in range(1, 6):
+        queue.release("a", num)
+    assert len(queue.grants_ahead(())["a"]) == 5
+
+
+def test_while_others_wait_only_a_new_slot_is_lent_any() -> None:
+    queue = queue_of(2, {"a": 30, "b": 30, "c": 30})
+    drain(queue)
+    queue.lend("a", 4)
+    assert queue.grants_ahead(("b",)) == {}
+    assert len(queue.grants_ahead(("a",))["a"]) == 4
+
+
+def test_a_job_in_two_pools_is_lent_nothing() -> None:
+    queue = SheetQueue(4)
+    queue.register("a", [SheetInfo("a", n, backend_type=f"i{n % 2}") for n in range(1, 9)])
+    drain(queue)
+    queue.lend("a", 4)
+    assert queue.grants_ahead(("a",)) == {}
+
+
 def test_the_figures_tell_what_is_queued_and_running() -> None:
     queue = queue_of(2, {"a": 3, "b": 1})
     drain(queue)
