@@ -112,7 +112,9 @@ class LearningConfig(Section):
         min_length=1,
         description="The outcomes that are analysed, each named once.",
     )
-    max_concurrent_analyses: int = Field(3, ge=1, le=20, description="Analyses at one time.")
+    max_concurrent_analyses: int = Field(
+        3, ge=1, le=20, description="Analyses at one time, at most; there is one."
+    )
     entropy_threshold: float = Field(
         0.1, ge=0, le=1, description="Diversity of patterns below which exploration rises, 0 to 1."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import Actor
+from actors import Actor, ExitReason
 from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
@@ -36,12 +36,16 @@ class LearningHub(Actor):
     def on_start(self) -> None:
         """Takes up what is on disk."""
         board, config = self._context.learned, self._context.config.learning
-        with Reader(self._context.home.db) as reader:
-            board.fill(reader.outcomes(), reader.patterns())
-            kept = reader.meta(META)
+        self._reader = Reader(self._context.home.db)
+        board.fill(self._reader.outcomes(), self._reader.patterns())
+        kept = self._reader.meta(META)
         budget = float(codec.unpack(kept)) if kept else config.exploration_budget
         board.enabled = config.enabled
         board.budget = min(CEILING, max(FLOOR, budget))
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the reader: the last connection to go folds the log into the database."""
+        self._reader.close()
 
     def job_ended(self, job_id: str) -> None:
         """A job is over, on disk: what it used becomes an outcome of its configuration.
@@ -50,16 +54,13 @@ class LearningHub(Actor):
         """
         config = self._context.config.learning
         seen = self._context.resources.peak_by_job.pop(job_id, 0.0)
-        if not config.enabled:
+        job = self._reader.job(job_id) if config.enabled else None
+        if job is None:
             return
-        with Reader(self._context.home.db) as reader:
-            job = reader.job(job_id)
-            if job is None:
-                return
-            outcome = outcome_of(job, reader.attempts(job_id, limit=ATTEMPTS_READ), seen)
-        if outcome is None or ("failure" if outcome.category else "success") not in (
-            config.analyze_on
-        ):
+        outcome = outcome_of(job, self._reader.attempts(job_id, limit=ATTEMPTS_READ), seen)
+        if outcome is None:
+            return
+        if ("failure" if outcome.category else "success") not in config.analyze_on:
             return
         lessons = self._context.learned.lessons(outcome.config_hash)
         patterns = lessons.tested(outcome) if lessons is not None else []

@@ -83,28 +83,20 @@ class LearningBoard:
     def report(self, config_hash: str) -> dict[str, object]:
         """What people are shown: outcomes, estimate and patterns of one configuration, and the
         diversity and exploration of all. Memory in MB, times in seconds."""
+        shown: dict[str, object] = {"outcomes": 0, "estimate": None, "patterns": []}
         lessons = self.lessons(config_hash)
-        estimate = lessons.estimate() if lessons else None
-        return {
-            "outcomes": len(lessons.outcomes) if lessons else 0,
-            "estimate": {
-                "peak_memory_mb": estimate.estimated_peak_memory_mb,
-                "cpu_seconds": estimate.estimated_cpu_seconds,
-                "confidence": estimate.confidence,
+        if lessons is not None:
+            needs = lessons.estimate()
+            estimate = {
+                "peak_memory_mb": needs.estimated_peak_memory_mb,
+                "cpu_seconds": needs.estimated_cpu_seconds,
+                "confidence": needs.confidence,
                 "by": lessons.estimator,
             }
-            if lessons and estimate
-            else None,
-            "patterns": [
-                {
-                    "name": name,
-                    "uses": lessons.pattern(name).uses,
-                    "effectiveness": round(effectiveness(lessons.pattern(name)), 3),
-                }
-                for name in ESTIMATORS
+            patterns = [
+                {"name": p.name, "uses": p.uses, "effectiveness": round(effectiveness(p), 3)}
+                for p in map(lessons.pattern, ESTIMATORS)
             ]
-            if lessons
-            else [],
-            "entropy": round(entropy(self.uses()), 3),
-            "exploration_budget": round(self.budget, 3),
-        }
+            shown = {"outcomes": len(lessons.outcomes), "estimate": estimate, "patterns": patterns}
+        diversity = round(entropy(self.uses()), 3)
+        return {**shown, "entropy": diversity, "exploration_budget": round(self.budget, 3)}
