@@ -142,12 +142,13 @@ class ResourceMonitor(Actor):
             roots = {os.getpid(), *workers, *filter(None, (self._context.heart_pid,))}
             found = look(roots, workers)
             self._failures = 0
-            resources.saw_jobs(self._used_by_jobs(found))
+            used = self._used_by_jobs(found)
+            resources.saw_jobs(used)
             snapshot = ResourceSnapshot(
                 time.monotonic(),
                 found.total.memory_mb,
                 found.total.processes,
-                len(workers),
+                len(used),
                 resources.active_sheets,
                 found.zombies,
             )
