@@ -6,6 +6,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from dataclasses import fields
 from importlib.util import find_spec
 
 import pytest
@@ -105,6 +106,16 @@ MEMBERS = {
     },
 }
 
+# Documented fields of the plain data among them, in order.
+FIELDS = {
+    "ResourceSnapshot": "timestamp memory_usage_mb child_process_count running_jobs active_sheets"
+    " zombie_pids probe_failed",
+    "SheetInfo": "job_id sheet_num backend_type model estimated_cost dag_depth job_priority"
+    " retries_so_far",
+    "SheetEntry": "priority submitted_at info rate_limit_skip_count",
+    "SchedulerStats": "queued active max_concurrent per_job_running per_job_queued",
+}
+
 
 def test_all_names_are_the_documented_ones() -> None:
     assert sorted(DOCUMENTED) == daemon.__all__ == sorted(daemon.__all__)
@@ -134,6 +145,17 @@ def test_each_member_has_its_parameters_and_a_docstring(owner: str, member: str)
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "self"
         ]
         assert positional == wanted
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_plain_data_has_the_documented_fields_in_order(name: str) -> None:
+    assert [field.name for field in fields(getattr(daemon, name))] == FIELDS[name].split()
+
+
+def test_a_star_import_gives_exactly_the_names() -> None:
+    seen: dict[str, object] = {}
+    exec("from marianne.daemon import *", seen)
+    assert sorted(seen.keys() - {"__builtins__"}) == sorted(DOCUMENTED)
 
 
 def test_another_name_is_no_attribute() -> None:
