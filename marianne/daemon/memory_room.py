@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from marianne.schedule.room import Candidate, Room, free_memory, needs
+from marianne.schedule.room import ROOM_SHARE, Candidate, Room, free_memory, needs
 
 if TYPE_CHECKING:
     from marianne.daemon.context import Context
@@ -62,9 +62,9 @@ class MemoryRoom:
             return {"text": "it waits for room", "data": {}}
         free = max(0.0, room.free_mb)
         text = (
-            f"it is expected to need {candidate.needs_mb:.0f} MB of memory, as it did before; the"
-            f" limit of {limit} MB leaves {free:.0f} MB beside what runs. It starts when there is"
-            " room, at the latest when no other job runs"
+            f"it is expected to need {candidate.needs_mb:.0f} MB of memory, as it did before;"
+            f" {ROOM_SHARE:.0%} of the limit of {limit} MB leave {free:.0f} MB beside what runs. It"
+            " starts when there is room, at the latest when no other job runs"
         )
         data = {
             "needs_mb": round(candidate.needs_mb, 1),
