@@ -14,7 +14,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marianne.instruments.present import why_missing
@@ -104,9 +103,10 @@ def _listing(directory: str) -> tuple[tuple[str, int, int, int], ...]:
     """The files of a directory as they are now; nothing for one that is not there."""
     found = []
     try:
-        for entry in sorted(Path(directory).iterdir()):
-            about = entry.stat()
-            found.append((entry.name, about.st_mtime_ns, about.st_size, about.st_ino))
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                about = entry.stat()
+                found.append((entry.name, about.st_mtime_ns, about.st_size, about.st_ino))
     except OSError:
         pass
-    return tuple(found)
+    return tuple(sorted(found))

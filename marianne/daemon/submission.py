@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipc import codec
@@ -29,13 +28,13 @@ NAMED_NEIGHBOURS = 5
 
 def parse_request(request: JobRequest, home: Home) -> ParseRequest:
     """What the parser has to read; relative paths are the client's."""
-    cwd = Path(request.client_cwd or Path.cwd())
-    path = str(cwd / request.config_path) if request.config_path else None
-    workspace = str(cwd / request.workspace) if request.workspace else None
+    cwd = os.fspath(request.client_cwd or os.getcwd())
+    path = os.path.join(cwd, request.config_path) if request.config_path else None
+    workspace = os.path.join(cwd, request.workspace) if request.workspace else None
     return ParseRequest(
         path=os.path.normpath(path) if path else None,
         text=request.score,
-        base_dir=str(Path(path).parent if path else cwd),
+        base_dir=os.path.dirname(path) if path else cwd,
         workspace=os.path.normpath(workspace) if workspace else None,
         variables=dict(request.variables),
         instruments=str(home.instruments),
@@ -48,7 +47,7 @@ def config_path(request: JobRequest) -> str | None:
     """The absolute path of the score's file, or None for one that came as text alone."""
     if request.config_path is None:
         return None
-    return os.path.normpath(Path(request.client_cwd or Path.cwd()) / request.config_path)
+    return os.path.normpath(os.path.join(request.client_cwd or os.getcwd(), request.config_path))
 
 
 def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Collection[str]) -> str:

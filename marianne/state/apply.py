@@ -76,6 +76,8 @@ class Batch:
 
     def __init__(self, connection: sqlite3.Connection, seq: int) -> None:
         self._execute = connection.execute
+        self._executemany = connection.executemany
+        self._rows: list[tuple[object, ...]] = []
         self.seq = seq
         self.events: list[Event] = []
         self._jobs: dict[str, _Job] = {}
@@ -85,6 +87,8 @@ class Batch:
         try:
             for change in batch:
                 _HANDLERS[type(change)](self, change)
+            if self._rows:  # together: nothing in a batch reads events
+                self._executemany(_ADD_EVENT, self._rows)
             for job in self._jobs.values():
                 self._write_back(job)
         except _UNFIT as error:
@@ -190,9 +194,7 @@ class Batch:
             job.last_event, job.told = seq, True
         data = dict(change.data)
         packed = pack(data) if data else None
-        self._execute(
-            _ADD_EVENT, (seq, prev, change.ts, key, change.sheet_num, change.event, packed)
-        )
+        self._rows.append((seq, prev, change.ts, key, change.sheet_num, change.event, packed))
         self.seq = seq
         self.events.append(
             Event(seq, prev, change.ts, change.job_id, change.sheet_num, change.event, data)

@@ -9,11 +9,11 @@ python bare.py tail SOCK N        reads N events in order; prints ready, then se
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 
 def spawn(count: int) -> None:
@@ -98,8 +98,13 @@ def shell_loop(count: int) -> float:
 def start(*argv: object) -> subprocess.Popen[bytes]:
     """Starts one of the above, with pipes to its input and output."""
     command = [sys.executable, __file__, *map(str, argv)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def readable(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has printed something, within 20 ms."""
+    assert process.stdout is not None
+    return bool(select.select([process.stdout], [], [], 0.02)[0])
 
 
 if __name__ == "__main__":

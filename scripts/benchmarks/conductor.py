@@ -35,8 +35,9 @@ class Conductor:
         self.pipe = self.place / "pipe"
         (self.home / "instruments").mkdir(mode=0o700, parents=True)
         os.mkfifo(self.pipe)
-        lines = [f"{name}: {value}\n" for name, value in settings.items()]
-        (self.home / "conductor.yaml").write_text("".join(lines))
+        if settings:
+            lines = [f"{name}: {value}\n" for name, value in settings.items()]
+            (self.home / "conductor.yaml").write_text("".join(lines))
         self.instrument("true", "/bin/true")
         self.instrument("tell", "/bin/sh", "-c", f"echo $PPID > {self.pipe}")
         hold = f"echo $PPID > {self.pipe}; exec sleep 1000"
