@@ -31,6 +31,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 # Between two looks at processes that should be dying: short at first, then longer.
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.1
+# For who has nothing else to do than to wait: a killed process is gone within a millisecond.
+SWEEP_PAUSE = 0.0005
 
 
 # Children that this process had before it became a subreaper: they belong to whoever ran here and
@@ -94,10 +96,10 @@ class Ladder:
 
     __slots__ = ("_pause", "_told", "kill_at")
 
-    def __init__(self, now: float, grace: float) -> None:
+    def __init__(self, now: float, grace: float, first_pause: float = FIRST_PAUSE) -> None:
         self.kill_at = now + grace
         self._told: set[tuple[int, int]] = set()
-        self._pause = FIRST_PAUSE
+        self._pause = first_pause
 
     def shorten(self, now: float, grace: float) -> None:
         """Brings the SIGKILL forward; a ladder never gets longer."""
@@ -154,7 +156,7 @@ def sweep(
     time is somebody else before a look at all processes is over.
     """
     begin = time.monotonic()
-    ladder = Ladder(begin, grace)
+    ladder = Ladder(begin, grace, SWEEP_PAUSE)
     empty = 0
     while True:
         killing = time.monotonic() >= ladder.kill_at
