@@ -1,0 +1,42 @@
+"""The conductor keeps to one processor and a worker ready; sheets notice neither."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from e2e_marianne import Marianne, until
+
+
+def named(marianne: Marianne, name: str) -> list[int]:
+    """The home's processes that ps calls by this name."""
+    found = []
+    for pid in marianne.processes():
+        try:
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def test_sheets_may_use_every_processor(marianne: Marianne) -> None:
+    job = marianne.submit("cpus", "sheets:\n  - {name: count, run: nproc}\n")
+    marianne.wait(job)
+    assert len(os.sched_getaffinity(marianne.pids()["conductor"])) == 1
+    assert int(marianne("output", job, "1").out.split()[-1]) == len(os.sched_getaffinity(0))
+
+
+def test_the_spare_takes_the_next_job_and_another_takes_its_place(marianne: Marianne) -> None:
+    marianne("start")
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    marianne.submit("long", "sheets:\n  - {name: long, run: sleep 60}\n")
+    until(lambda: named(marianne, "marianne-worker") == [spare])
+    assert until(lambda: named(marianne, "marianne-spare")) != [spare]
+
+
+def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
+    marianne("start")
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    os.kill(marianne.pids()["conductor"], 9)
+    until(lambda: spare not in marianne.processes())
