@@ -7,9 +7,11 @@ keeps its value; a configuration that does not fit changes nothing and is one cl
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from marianne.daemon.config import RESTART_ONLY, ConfigError, changed, load_config
+from actors import Future
+from marianne.daemon.config import RESTART_ONLY, ConfigError, Loaded, changed, load_config
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
@@ -22,6 +24,20 @@ APPLY_SECONDS = 5.0
 _one_at_a_time = threading.Lock()
 
 
+def aside(context: Context, work: Callable[[Context], dict[str, Any]]) -> Future[dict[str, Any]]:
+    """The answer of ``work``, which reads files and so has a thread of its own."""
+    answer: Future[dict[str, Any]] = Future(context.system, "configuration", None, None)
+
+    def run() -> None:
+        try:
+            answer.answer(work(context))
+        except Exception as error:  # noqa: BLE001 - answered with its code, logged if unforeseen
+            answer.refuse(error)
+
+    threading.Thread(target=run, name="configuration", daemon=True).start()
+    return answer
+
+
 def reload(context: Context) -> dict[str, Any]:
     """Applies the configuration as it is now; not to be called from an actor's thread.
 
@@ -29,11 +45,7 @@ def reload(context: Context) -> dict[str, Any]:
     ``invalid_params`` and the problems.
     """
     with _one_at_a_time:
-        try:
-            loaded = load_config(context.home, path=context.config_path)
-        except ConfigError as error:
-            log.error("reload_refused", error=str(error))
-            raise _refused(error) from None
+        loaded = read(context)
         applied, later = changed(context.config, loaded.config)
         kept = {name: getattr(context.config, name) for name in RESTART_ONLY}
         new = loaded.config.model_copy(update=kept)
@@ -47,6 +59,15 @@ def reload(context: Context) -> dict[str, Any]:
     if later:
         log.warning("restart_needed", names=later)
     return {"applied": applied, "restart_needed": later, "warnings": list(loaded.notes)}
+
+
+def read(context: Context) -> Loaded:
+    """The configuration as it is on disk now. Refuses with ``invalid_params`` and the problems."""
+    try:
+        return load_config(context.home, path=context.config_path)
+    except ConfigError as error:
+        log.error("configuration_refused", error=str(error))
+        raise _refused(error) from None
 
 
 def _refused(error: ConfigError) -> Refused:

@@ -12,7 +12,7 @@ from e2e_marianne import Marianne, until
 STEPS = "sheets:\n" + "".join(
     f"  - name: s{n}\n"
     + (f"    needs: [s{n - 1}]\n" if n > 1 else "")
-    + f"    run: 'until test -e go.{n}; do sleep 0.02; done'\n"
+    + f"    run: 'touch up.{n}; until test -e go.{n}; do sleep 0.02; done'\n"
     for n in range(1, 6)
 )
 
@@ -47,7 +47,9 @@ def test_the_third_death_without_progress_pauses_the_job(marianne: Marianne) -> 
 def test_kills_with_progress_never_hold_a_job(marianne: Marianne) -> None:
     marianne.submit("slow", STEPS)
     for n in range(1, 6):
-        until(lambda n=n: _job(marianne, "slow")["sheets"][n - 1]["status"] == "running")
+        # Not by its status: it is running on disk a moment before the worker hears of it, and a
+        # kill in between would interrupt what has not begun.
+        until((marianne.place / "slow" / f"up.{n}").exists)
         _kill(marianne)
         assert _job(marianne, "slow")["status"] == "running"
         (marianne.place / "slow" / f"go.{n}").touch()

@@ -316,7 +316,7 @@ def test_an_attempt_that_began_keeps_its_number_though_all_die_before_it_is_on_d
     other = sqlite3.connect(marianne.home / "state.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # nothing can be committed now
     (marianne.place / "it" / "go").touch()
-    until(log.exists)
+    until(lambda: log.exists() and log.read_text())
     os.kill(conductor, signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     other.close()

@@ -64,8 +64,13 @@ def test_a_broken_file_changes_nothing_and_is_one_clear_error(marianne: Marianne
     assert "max_concurent_jobs" in done.err
     assert "did you mean" in done.err.lower()
     os.kill(marianne.pids()["conductor"], signal.SIGHUP)
-    until(lambda: len(_lines(marianne, "reload_refused")) == 2)
+    until(lambda: len(_lines(marianne, "configuration_refused")) == 2)
     assert marianne("config", "show", "--json").json["max_concurrent_sheets"] == 2
+    assert marianne("conductor-status", "--json").json["ready"]
+    # Nor is a conductor ended that no other could follow.
+    before = marianne.pids()
+    assert "max_concurent_jobs" in marianne("restart", code=2).err
+    assert marianne.pids() == before
     assert marianne("conductor-status", "--json").json["ready"]
 
 
