@@ -84,8 +84,7 @@ class Context:
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
-    ``workers`` are the living worker processes by pid, which no sweep may touch. ``affinity``
-    are the processors that sheets may use: the conductor keeps to one of them. ``swept``
+    ``workers`` are the living worker processes by pid, which no sweep may touch.  ``swept``
     are, by job, workers (pid and start time) that ended badly and left nothing any more.
     """
 
@@ -111,7 +110,6 @@ class Context:
     delivery: Delivery = field(default_factory=Delivery)
     scores: ScoreCache = field(default_factory=ScoreCache)
     spare: Spare = field(default_factory=Spare)
-    affinity: list[int] = field(default_factory=list)
     swept: dict[str, tuple[int, int]] = field(default_factory=dict)
     backpressure: BackpressureController = field(init=False)
 

@@ -135,10 +135,8 @@ class DaemonProcess:
         )
         self._group.setup()
         system.processes.prepare(preload=PRELOAD, check=False)
-        affinity = keep_to_one_processor()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         context = self._context(system, workers, storage)
-        context.affinity = affinity
         system.on_event(lambda event: _heard(event, context))
         tree.start(context)
         self._tell(context, "daemon.started", SERVES)
@@ -293,18 +291,6 @@ def _unusable(error: BaseException | None) -> bool:
     while isinstance(error, StartError):
         error = error.reason.error
     return isinstance(error, (DatabaseCorrupt, DatabaseTooNew))
-
-
-def keep_to_one_processor() -> list[int]:
-    """Keeps this process and the threads that it starts to one processor; answers those it had.
-
-    Only one of our threads runs Python at a time. Handing over to another is ten times quicker on
-    the same processor: a request takes 40 % less, and sheets find the others free. Which one is
-    left to chance, since there may be several conductors.
-    """
-    given = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {given[os.getpid() % len(given)]})
-    return given
 
 
 def probe_preload(modules: Sequence[str]) -> None:

@@ -299,7 +299,6 @@ class Worker(Actor):
             "job_dir": str(directory),
             "socket": str(home.workers_sock),
             "owner": self._context.owner,
-            "affinity": self._context.affinity,
             "conductor_pid": os.getpid(),
             "conductor_start_time": self._context.start_time,
             "orphan_grace_seconds": config.orphan_grace_seconds,
