@@ -315,7 +315,7 @@ def _heard(event: SystemEvent, context: Context) -> None:
         data = {"name": event.name, "error": event.error or event.detail}
         event_row = AddEvent(None, None, told, data, time.time())
         context.store.tell(Store.write, [event_row], kept=False)
-    if event.kind == "gave_up" and event.name == "root":
+    if event.name == "root" and event.kind in ("gave_up", "crashed"):
         context.stop.ask("failed")
 
 

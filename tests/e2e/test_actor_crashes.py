@@ -9,7 +9,8 @@ from e2e_marianne import Marianne, until
 from ipc.errors import RemoteError
 
 STATIC = ["store", "services", "scheduler", "jobs", "manager", "server"]
-SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "housekeeper"]
+SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "notices"]
+SERVICES += ["housekeeper", "spare"]
 JOB = ["job:busy/worker", "job:busy/job"]
 
 # Who has another incarnation afterwards. Jobs' supervisors are new ones when `jobs` is: their
@@ -98,3 +99,24 @@ def test_a_job_whose_actors_keep_crashing_fails_alone_and_leaves_nothing(
     until(lambda: not any("7764" in line for line in marianne.processes().values()))
     logs[1].with_name("go").touch()
     assert [s["attempt"] for s in marianne.wait("beside")["sheets"]] == [1, 1]
+
+
+def test_a_crash_of_the_root_is_the_end_of_the_conductor_and_another_goes_on(
+    marianne: Marianne,
+) -> None:
+    marianne.submit("busy", SCORE)
+    until((marianne.place / "busy" / "log").exists)
+    before = marianne.pids()
+    marianne.request("daemon.fault", {"name": "root", "now": True})
+    until(lambda: marianne.pids()["conductor"] != before["conductor"] and marianne.serves())
+    assert marianne.pids()["heart"] == before["heart"]
+    (marianne.place / "busy" / "go").touch()
+    assert [s["attempt"] for s in marianne.wait("busy")["sheets"]] == [1, 1]
+
+
+def test_a_crash_of_a_jobs_own_supervisor_leaves_its_sheets_running(marianne: Marianne) -> None:
+    marianne.submit("busy", SCORE)
+    until((marianne.place / "busy" / "log").exists)
+    marianne.request("daemon.fault", {"name": "job:busy", "now": True})
+    (marianne.place / "busy" / "go").touch()
+    assert [s["attempt"] for s in marianne.wait("busy")["sheets"]] == [1, 1]
