@@ -49,7 +49,8 @@ class HomeLock:
 
 
 class Home:
-    """Where a conductor keeps its files. Only ``prepare``, ``owner`` and ``lock`` touch the disk.
+    """Where a conductor keeps its files. Only ``prepare``, ``owner``, ``disown`` and ``lock``
+    change the disk.
 
     ``path`` is the directory; without it ``MARIANNE_HOME``, else platformdirs' user state
     directory for ``marianne``. The keyword arguments move single files elsewhere, as the
@@ -110,29 +111,60 @@ class Home:
                     raise HomeError(f"cannot make {place.parent}: {error.strerror}") from error
 
     def owner(self) -> str:
-        """The marker of this home: 128 random bits as 32 hex digits, made once, never changed.
+        """The marker of this home: 128 random bits as 32 hex digits, made once.
 
-        Processes that carry it in their environment were started for this home.
+        Processes that carry it in their environment were started for this home. The file says
+        beside it which directory it was made for; one without that (of an earlier version) is
+        taken for ours, and says it from now on. Ask ``copied`` first.
         """
         try:
-            return self._read_owner()
+            owner, place = self._read_owner()
         except FileNotFoundError:
-            pass
+            fresh = self._write_owner(os.urandom(OWNER_BYTES).hex())
+            try:
+                # link, not rename: of two that come at once the first one's marker stays.
+                os.link(fresh, self.owner_file)
+            except FileExistsError:
+                pass
+            finally:
+                os.unlink(fresh)
+            return self._read_owner()[0]
+        if not place:
+            os.replace(self._write_owner(owner), self.owner_file)
+        return owner
+
+    def copied(self) -> bool:
+        """Whether the marker was made for another directory: this one is a copy of it.
+
+        The processes that carry the marker are then the other's, and so is every process that the
+        copied database names. A directory that was moved within its file system is no copy; one
+        that was moved to another counts as one, which costs nothing while nothing of it runs.
+        """
+        try:
+            place = self._read_owner()[1]
+        except FileNotFoundError:
+            return False
+        return place not in ("", self._place())
+
+    def disown(self) -> None:
+        """Removes the marker; the next ``owner`` makes another. Only for the lock's holder."""
+        self.owner_file.unlink()
+
+    def _write_owner(self, owner: str) -> Path:
+        """A new file beside the owner file with this marker and our place."""
         fresh = self.owner_file.with_name(f"owner.{os.getpid()}.{os.urandom(4).hex()}")
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
         try:
-            os.write(fd, os.urandom(OWNER_BYTES).hex().encode() + b"\n")
+            os.write(fd, f"{owner}\n{self._place()}\n".encode())
             os.fsync(fd)
         finally:
             os.close(fd)
-        try:
-            # link, not rename: of two that come at once the first one's marker stays.
-            os.link(fresh, self.owner_file)
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(fresh)
-        return self._read_owner()
+        return fresh
+
+    def _place(self) -> str:
+        """Which directory this is, whatever its name: its device and inode."""
+        info = self.path.stat()
+        return f"{info.st_dev} {info.st_ino}"
 
     def lock(self) -> HomeLock | None:
         """Takes the lock that a conductor holds while it lives; None when another holds it.
@@ -209,14 +241,16 @@ class Home:
             raise HomeError(f"{self.pid_file} belongs to user {owner}, not to you")
         return fd
 
-    def _read_owner(self) -> str:
-        text = self.owner_file.read_text(encoding="ascii", errors="replace").strip()
+    def _read_owner(self) -> tuple[str, str]:
+        """The marker and the place it was made for ("" in a file of an earlier version)."""
+        lines = self.owner_file.read_text(encoding="ascii", errors="replace").split("\n")
+        text, place = lines[0].strip(), "".join(lines[1:2]).strip()
         if len(text) != 2 * OWNER_BYTES or not all(c in "0123456789abcdef" for c in text):
             raise HomeError(
                 f"{self.owner_file} does not hold {2 * OWNER_BYTES} hex digits; "
                 "remove it when no conductor and no job of this home runs"
             )
-        return text
+        return text, place
 
 
 def default_home() -> str:

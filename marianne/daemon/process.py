@@ -27,7 +27,7 @@ from marianne.daemon.deathwatch import SERVES, STOPS, count_death
 from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.manager import JobManager
 from marianne.daemon.pgroup import ProcessGroupManager
-from marianne.daemon.reaper import recorded_workers, remove_stray_files
+from marianne.daemon.reaper import leave_to_original, recorded_workers, remove_stray_files
 from marianne.daemon.refusal import Refused
 from marianne.daemon.resources import Resources
 from marianne.daemon.server import Server
@@ -122,6 +122,8 @@ class DaemonProcess:
         lock.write(os.getpid(), self._heart_pid)
         set_level(self._config.log_level)
         become_subreaper()
+        if leave_to_original(self._home):
+            log.warning("home_was_copied", home=str(self._home.path))
         watermark.take(self._home.owner())
         system = System("conductor")
         workers: dict[int, Process] = {}

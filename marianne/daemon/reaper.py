@@ -12,6 +12,7 @@ from marianne.daemon.context import Context
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id, start_time
+from marianne.state.database import Database
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
 
@@ -49,6 +50,22 @@ def recorded_workers(home: Home) -> set[int]:
             and job.worker_boot_id == boot_id()
             and start_time(job.worker_pid) == job.worker_start_time
         }
+
+
+def leave_to_original(home: Home) -> bool:
+    """Makes a copied home one of its own; answers whether it was one. For the lock's holder.
+
+    What carries the copied marker, and the workers that the copied database names, may live: they
+    are the original's, not to be adopted, swept or killed. The marker goes last: a start that was
+    interrupted here is begun again.
+    """
+    if not home.copied():
+        return False
+    if home.db.exists():
+        with Database(home.db) as database:
+            database.forget_workers()
+    home.disown()
+    return True
 
 
 def remove_stray_files(home: Home) -> None:

@@ -247,7 +247,8 @@ class Keeper:
 
     def _sweep(self) -> None:
         """Ends what dead workers left to us."""
-        self._owner = self._owner or _read_owner(self._options.home)
+        # Again each time: the conductor of a copied home makes a marker of its own.
+        self._owner = _read_owner(self._options.home) or self._owner
         if not self._owner:
             return
         spare = {pid for pid, start in self._workers if procfs.start_time(pid) == start}
@@ -280,7 +281,7 @@ def _noted(_signum: int, _frame: object) -> None:
 def _read_owner(home: str) -> str:
     try:
         with open(os.path.join(home, "owner"), encoding="ascii") as file:
-            return file.read().strip()
+            return file.readline().strip()
     except (OSError, ValueError):
         return ""
 

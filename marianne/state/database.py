@@ -111,6 +111,12 @@ class Database:
                 raise
         return kept
 
+    def forget_workers(self) -> None:
+        """Forgets which process runs each job: they are another home's."""
+        nothing = "worker_pid = NULL, worker_start_time = NULL, worker_boot_id = NULL"
+        with named_errors(self.path):
+            self._execute(f"UPDATE jobs SET {nothing} WHERE worker_pid IS NOT NULL")
+
     def close(self) -> None:
         """Closes; the write-ahead log is folded into the database if nobody reads it."""
         self._connection.close()

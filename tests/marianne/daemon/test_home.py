@@ -1,6 +1,7 @@
 """A home is private, has one owner marker for ever, and one lock that tells the truth."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -204,3 +205,35 @@ def test_the_home_is_cheap_to_import() -> None:
     code = "import sys, marianne.home; marianne.home.Home('/x'); print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(out.stdout.split())
+
+
+def test_a_copy_of_a_home_is_known_and_gets_a_marker_of_its_own(home: Home) -> None:
+    owner = home.owner()
+    assert not home.copied()
+    copy = Home(home.path.with_name("copy"))
+    shutil.copytree(home.path, copy.path)
+    assert copy.copied()
+    copy.disown()
+    assert not copy.copied()
+    assert copy.owner() != owner == home.owner()
+    assert not copy.copied()
+    assert not home.copied()
+
+
+def test_a_moved_home_keeps_its_marker(home: Home) -> None:
+    owner = home.owner()
+    moved = Home(home.path.rename(home.path.with_name("moved")))
+    assert not moved.copied()
+    assert moved.owner() == owner
+
+
+def test_a_marker_of_an_earlier_version_is_adopted(home: Home) -> None:
+    owner = "0123456789abcdef" * 2
+    home.owner_file.write_text(owner + "\n")
+    assert not home.copied()
+    assert home.owner() == owner
+    assert mode(home.owner_file) == 0o600
+    assert [p.name for p in home.path.glob("owner*")] == ["owner"]
+    copy = Home(home.path.with_name("copy"))
+    shutil.copytree(home.path, copy.path)
+    assert copy.copied()
