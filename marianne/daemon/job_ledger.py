@@ -7,7 +7,7 @@ through here into a step, so that memory and disk cannot come apart. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any
 
@@ -68,6 +68,18 @@ class JobLedger:
             row.status is SheetStatus.COMPLETED
             or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
         )
+
+    def unmet(self, nums: Iterable[int]) -> set[int]:
+        """What these sheets need, directly or not, and nobody can count on; not they themselves."""
+        named = set(nums)
+        found: set[int] = set()
+        todo = list(named)
+        while todo:
+            for need in self.plan.sheets[todo.pop() - 1].needs:
+                if need not in found and need not in named and not self.is_satisfied(need):
+                    found.add(need)
+                    todo.append(need)
+        return found
 
     def _start(self, row: SheetRow, now: float, step: Step) -> None:
         self._move(row, SheetStatus.RUNNING)

@@ -24,6 +24,8 @@ from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 CLOCK_SECONDS = 600.0
 """How often it is noted how long a job has run: so much of it the conductor's death may lose."""
 
+_HOW_ENDED = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
+
 
 class JobLimits(JobLedger):
     """See the head of this file."""
@@ -289,14 +291,29 @@ class JobLimits(JobLedger):
 
     # -- ends -----------------------------------------------------------------------------------
 
+    def _skip_hopeless(self, step: Step, now: float) -> None:
+        """Skips what waits for a sheet that ended otherwise: nothing would ever wake it.
+
+        A retry leaves such sheets: a dependent of the retried one that needs another failed one.
+        """
+        ended = [row for row in self.rows.values() if row.status.terminal]
+        # First what failed: its number is the one that the skipped ones should name.
+        for row in sorted(ended, key=lambda row: (row.status is SheetStatus.SKIPPED, row.num)):
+            below = self._dependents.get(row.num, ())
+            if any(not self._fresh(n).status.terminal for n in below) and not self.is_satisfied(
+                row.num
+            ):
+                self._skip_dependents(row.num, now, step)
+
     def _skip_dependents(self, num: int, now: float, step: Step) -> None:
+        how = _HOW_ENDED.get(self._row(num).status, "did not run")
         for below in sorted(self._below(num)):
             row = self._row(below)
             if row.status.terminal or row.status is SheetStatus.RUNNING:
                 continue
             self._move(row, SheetStatus.SKIPPED)
             row.category = "dependency"
-            row.message = f"sheet {num} failed"
+            row.message = f"sheet {num} {how}"
             row.finished_at = now
             self._save(step, row)
             self._event(

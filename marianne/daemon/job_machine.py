@@ -76,6 +76,7 @@ class JobMachine(JobAhead):
         if self.job.status is JobStatus.RUNNING:
             self._begin(step, now)
         if self.job.status is JobStatus.RUNNING:
+            self._skip_hopeless(step, now)
             self._register(step, now)
         elif self.job.status is JobStatus.CANCELLING:
             step.now.append(EndSheets(tuple(self._running()), "cancelled"))
@@ -206,11 +207,13 @@ class JobMachine(JobAhead):
     def reset(self, nums: Iterable[int] | None, now: float) -> Step:
         """Makes failed, cancelled and skipped sheets pending again, for ``retry`` and ``resume``.
 
-        ``nums`` None means every one of them; else those and the sheets that depend on them.
-        Completed sheets stay unless they are named.
+        ``nums`` None means every one of them; else those, what they need that did not complete
+        (:meth:`unmet`), and the sheets that depend on any of these. Completed sheets stay unless
+        they are named or depend on one that is.
         """
         step = Step()
-        chosen = set(nums) if nums is not None else set()
+        nums = None if nums is None else set(nums)
+        chosen = set() if nums is None else nums | self.unmet(nums)
         for num in tuple(chosen):
             chosen |= self._below(num)
         for num, row in sorted(self.rows.items()):

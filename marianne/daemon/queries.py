@@ -12,7 +12,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.refusal import Refused, not_found
 from marianne.score.pack import PlanFormatError, unpack_plan
 from marianne.score.plan import Plan
-from marianne.state.models import TERMINAL_JOB, JobStatus
+from marianne.state.models import TERMINAL_JOB, JobStatus, SheetStatus
 from marianne.state.reader import JobFilter, Reader
 from marianne.state.rows import JobView
 from marianne.version import version
@@ -130,10 +130,12 @@ def output(
     stream: str,
     offset: int,
     limit: int,
+    follow: bool = False,
 ) -> dict[str, Any]:
     """A piece of what a sheet printed (``out``, ``err``) or was given (``prompt``).
 
-    ``sheet`` None is the last one that printed something; ``attempt`` None is its latest.
+    ``sheet`` None is the last started one that printed something (with ``follow`` also one that
+    runs: it may yet), else the last that started; ``attempt`` None is its latest.
     """
     view = reader.view(job_id)
     if view is None:
@@ -143,7 +145,14 @@ def output(
         begun = [row for row in rows.values() if row.attempt > 0]
         if not begun:
             raise Refused("not_found", f"no sheet of {job_id} has started yet")
-        sheet = max(begun, key=lambda row: row.started_at or 0.0).num
+        begun.sort(key=lambda row: row.started_at or 0.0, reverse=True)
+        told = (
+            row
+            for row in begun
+            if (follow and row.status is SheetStatus.RUNNING)
+            or _size(directory / "sheets" / f"{row.num}.{attempt or row.attempt}.{stream}")
+        )
+        sheet = next(told, begun[0]).num
     if not 1 <= sheet <= view.row.sheet_count:
         raise Refused(
             "not_found", f"job {job_id} has sheets 1 to {view.row.sheet_count}, not {sheet}"
@@ -173,6 +182,13 @@ def output(
         "data": data,
         "ended": not running,
     }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _piece(path: Path, offset: int, limit: int) -> tuple[bytes, int]:

@@ -43,9 +43,11 @@ class Wishes(Admission):
     def retry_job(
         self, job_id: str, sheets: Sequence[int] | None = None, request_id: str | None = None
     ) -> Promise[dict[str, Any]]:
-        """Runs failed sheets of a finished job again, with what depends on them.
+        """Runs sheets of a finished job again, with what depends on them.
 
-        ``sheets`` None means all that did not complete. Refuses with ``conflict`` while it lives.
+        ``sheets`` None means all that did not complete. What a named one needs and did not
+        complete runs again too: ``also`` in the answer, and ``message`` says so. Refuses with
+        ``conflict`` while the job lives, ``not_found`` for a sheet that it does not have.
         """
         return self._once(request_id, self._retry, job_id, sheets)
 
@@ -173,11 +175,20 @@ class Wishes(Admission):
         job = machine.job
         if job.status is JobStatus.COMPLETED and sheets is None:
             raise Refused("conflict", f"job {job_id} is completed: nothing to run again")
+        count = len(machine.plan.sheets)
+        for num in sheets or ():
+            if not 1 <= num <= count:
+                raise Refused("not_found", f"job {job_id} has sheets 1 to {count}, not {num}")
+        also = sorted(machine.unmet(sheets or ()))
         step = machine.reset(sheets, time.time())
         job.status, job.finished_at, job.error, job.crashes = JobStatus.QUEUED, None, None, 0
         job.options = {**job.options, "ran_seconds": 0.0}
         fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
-        reply = {"job_id": job_id, "status": str(job.status)}
+        reply: dict[str, Any] = {"job_id": job_id, "status": str(job.status)}
+        if also:
+            named = ", ".join(f"{num} ({machine.plan.sheets[num - 1].name})" for num in also[:5])
+            more = f" and {len(also) - 5} more" if len(also) > 5 else ""
+            reply |= {"also": also, "message": f"goes on; needed, so run again too: {named}{more}"}
         changes: list[Change] = [
             *step.changes,
             UpdateJob(job_id, {**fields, "crashes": 0, "options": job.options}, asked=True),

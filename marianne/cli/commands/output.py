@@ -42,8 +42,9 @@ def command(
 ) -> None:
     """Print what a sheet wrote.
 
-    A SHEET is a number or a name; without one it is the last that has output. The bytes come out
-    as they are. With --json: one object with the text and where it lies.
+    A SHEET is a number or a name; without one it is the last that has output (with
+    --follow: or runs). The bytes come out as they are. With --json: one object
+    with the text and where it lies.
     """
     if follow and as_json:
         raise click.UsageError("--follow prints bytes, --json one object: choose one")
@@ -54,6 +55,7 @@ def command(
         "stream": stream or "out",
         "offset": 0,
         "limit": PAGE,
+        **({"follow": True} if follow else {}),
     }
     if as_json:
         _print_object(session, params)

@@ -19,7 +19,8 @@ from marianne.cli.sheets import sheet_number
 def command(session: Session, job: str, sheets: tuple[str, ...], as_json: bool) -> None:
     """Run failed sheets, and what depends on them, again.
 
-    Without SHEET: all that failed. A SHEET is a number or a name.
+    Without SHEET: all that failed. A SHEET is a number or a name; what it needs and did not
+    complete runs again too.
     """
     numbers = [sheet_number(session, job, sheet) for sheet in sheets] or None
     answer = session.request("job.retry", {"job_id": job, "sheets": numbers}, deadline=30.0)

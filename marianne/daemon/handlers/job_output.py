@@ -13,7 +13,9 @@ MUTATING = False
 
 
 class Params(BaseModel):
-    """``offset`` and ``limit`` are bytes; ``sheet`` None is the last one that started."""
+    """``offset`` and ``limit`` are bytes; ``sheet`` None is the last one that has output,
+    with ``follow`` also one that runs: it may yet have some.
+    """
 
     job_id: str
     sheet: int | None = None
@@ -21,6 +23,7 @@ class Params(BaseModel):
     stream: Literal["out", "err", "prompt"] = "out"
     offset: int = Field(0, ge=0)
     limit: int = Field(queries.OUTPUT_LIMIT, ge=1)
+    follow: bool = False
 
 
 def handle(call: Call, params: Params) -> dict[str, Any]:
@@ -35,4 +38,5 @@ def handle(call: Call, params: Params) -> dict[str, Any]:
         params.stream,
         params.offset,
         params.limit,
+        params.follow,
     )

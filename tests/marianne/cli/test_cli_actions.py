@@ -93,6 +93,9 @@ def test_retry_takes_sheets_by_number_and_by_name(marianne, conductor) -> None:
     told = marianne("retry", "wc", "1", "count")
     assert told.code == 0
     assert conductor.params("job.retry") == {"job_id": "wc", "sheets": [1, 2]}
+    assert told.out == "wc: goes on\n"
+    conductor.answers["job.retry"] |= {"also": [1], "message": "goes on; needed too: 1 (fetch)"}
+    assert marianne("retry", "wc", "count").out == "wc: goes on; needed too: 1 (fetch)\n"
     assert marianne("retry", "wc", "nope").code == 4
 
 

@@ -178,6 +178,56 @@ def test_reset_runs_the_failed_ones_and_their_dependents_again() -> None:
     assert _statuses(play) == ["pending", "pending", "completed"]
 
 
+TWO_NEEDS = {1: (), 2: (), 3: (1,), 4: (2, 3), 5: (1,)}
+
+
+def _failed(play: Play, *nums: int) -> Play:
+    play.run_out(lambda num: "failed" if num in nums else "completed")
+    return play
+
+
+def _retried(play: Play, *nums: int) -> list[int]:
+    """Retries the sheets in a job that starts again; which ran then."""
+    play.take(play.machine.reset(nums, play.now))
+    play.disk_job.status, play.finished, before = JobStatus.RUNNING, None, len(play.runs)
+    play.restart(worker=False)
+    play.run_out()
+    assert play.finished is not None, "the job came to no end"
+    return sorted(run.num for run in play.runs[before:])
+
+
+def test_a_retried_sheet_brings_what_it_needs_and_that_its_dependents() -> None:
+    play = _failed(Play(plan_of(TWO_NEEDS)), 1)
+    assert _statuses(play) == ["failed", "completed", "skipped", "skipped", "skipped"]
+    assert play.machine.unmet([4]) == {1, 3}
+    assert _retried(play, 4) == [1, 3, 4, 5]
+    assert play.finished is JobStatus.COMPLETED
+
+
+def test_a_retry_after_a_cancel_brings_what_was_cancelled() -> None:
+    play = Play(plan_of(CHAIN))
+    play.take(play.machine.cancel(play.now))
+    assert _retried(play, 3) == [1, 2, 3]
+    assert play.finished is JobStatus.COMPLETED
+
+
+def test_a_dependent_that_needs_another_failed_one_is_skipped_again() -> None:
+    play = _failed(Play(plan_of(TWO_NEEDS)), 1, 2)
+    assert _retried(play, 1) == [1, 3, 5]
+    assert play.finished is JobStatus.FAILED
+    assert _statuses(play) == ["completed", "failed", "completed", "skipped", "completed"]
+    assert play.disk[4].message == "sheet 2 failed"
+
+
+def test_what_can_never_run_is_skipped_and_the_job_ends() -> None:
+    play = _failed(Play(plan_of(CHAIN)), 1)
+    play.disk[2].status = play.disk[3].status = SheetStatus.PENDING
+    play.disk_job.status, play.finished = JobStatus.RUNNING, None
+    play.restart(worker=False)
+    assert play.finished is JobStatus.FAILED
+    assert _statuses(play) == ["failed", "skipped", "skipped"]
+
+
 def test_giving_up_leaves_no_sheet_open() -> None:
     play = Play(plan_of(CHAIN))
     play.grant()

@@ -1,0 +1,36 @@
+"""Running part of a job again, and which sheet's output is shown when none is named."""
+
+from __future__ import annotations
+
+from e2e_marianne import Marianne
+
+NEEDS = """sheets:
+  - {name: a, run: 'test -e ok'}
+  - {name: c, needs: [a], run: 'echo c'}
+"""
+
+QUIET_END = """sheets:
+  - {name: a, run: 'echo hi'}
+  - {name: b, needs: [a], run: 'true'}
+"""
+
+
+def test_a_retried_sheet_runs_what_it_needs_too_and_the_job_ends(marianne: Marianne) -> None:
+    marianne("run", marianne.score("rf", NEEDS), "--wait", code=1)
+    marianne("retry", "rf", "3", code=4)
+    told = marianne("retry", "rf", "c").out
+    assert told == "rf: goes on; needed, so run again too: 1 (a)\n"
+    failed = marianne.wait("rf", code=1)
+    assert [s["status"] for s in failed["sheets"]] == ["failed", "skipped"]
+    (marianne.place / "rf" / "ok").touch()
+    assert marianne("retry", "rf", "c", "--json").json["also"] == [1]
+    assert marianne.wait("rf")["progress"]["completed"] == 2
+
+
+def test_the_output_of_a_job_is_that_of_the_last_sheet_that_has_some(marianne: Marianne) -> None:
+    marianne("run", marianne.score("ol", QUIET_END), "--wait")
+    assert marianne("output", "ol").out == "hi\n"
+    shown = marianne("output", "ol", "--json").json
+    assert (shown["sheet"], shown["text"]) == (1, "hi\n")
+    assert marianne("output", "ol", "--follow").out == "hi\n"
+    assert marianne("output", "ol", "b").out == ""
