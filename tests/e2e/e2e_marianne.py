@@ -76,7 +76,8 @@ class Marianne:
         return str(path)
 
     def submit(self, name: str, text: str) -> str:
-        """Submits a score; the job's id."""
+        """Submits a score; the job's id. Its workspace is there: tests put files into it."""
+        (self.place / name).mkdir(exist_ok=True)
         return str(self("run", self.score(name, text), "--json").json["job_id"])
 
     def status(self, job: str) -> dict[str, Any]:

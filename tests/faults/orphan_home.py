@@ -24,10 +24,12 @@ T = TypeVar("T")
 MARIANNE = Path(sys.executable).with_name("marianne")
 GRACE = 0.5
 
-# Forks, ends, and goes on in the child, in a new session each time: no look sees it twice.
+# Forks, ends, and goes on in the child, in a new session each time: no look sees it twice. For ten
+# minutes, as the sleeps: where a test is killed, nobody else would ever end it.
 WANDERER = (
-    """python3 -c 'while not __import__("os").fork(): """
-    """__import__("os").setsid(); __import__("time").sleep(0.01)' 600.TOKEN &"""
+    """python3 -c 'import os, time; end = time.monotonic() + 600; """
+    """any(os.fork() or time.monotonic() > end or os.setsid() or time.sleep(0.01) """
+    """for _ in iter(int, 1))' 600.TOKEN &"""
 )
 
 # What a sheet may leave behind: a line of bash, and how many processes stay. TOKEN stands in the

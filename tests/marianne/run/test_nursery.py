@@ -140,8 +140,9 @@ def test_a_child_of_a_running_sheet_is_left_alone_when_another_sheet_ends(stage:
 def test_a_fork_bomb_of_sessions_is_outrun(stage: Stage) -> None:
     hop = Path(stage.folder / "hop.py")
     hop.write_text(
-        "import os\nopen('up', 'w')\n"
-        "while True:\n    if os.fork():\n        os._exit(0)\n    os.setsid()\n"
+        # Bounded: where this test is killed, nobody else would ever end it.
+        "import os, time\nopen('up', 'w')\nend = time.monotonic() + 60\n"
+        "while time.monotonic() < end:\n    if os.fork():\n        os._exit(0)\n    os.setsid()\n"
     )
     child, done = start(stage, f"python3 -I -S hop.py {stage.tag} & sleep 60")
     # It hops faster than a look through /proc: whether it is seen now is luck.
