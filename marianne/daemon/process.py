@@ -221,6 +221,7 @@ class DaemonProcess:
         mode = context.stop.mode
         log.info("stopping", mode=mode)
         self._service.stopping()
+        context.spare.close()  # while its end can still be heard of
         # A tree that gave up counts as a death: a job may have been the cause.
         died = mode in ("failed", "unusable")
         self._tell(context, "daemon.stopping", SERVES if died else STOPS)
@@ -241,7 +242,6 @@ class DaemonProcess:
             left = self._group.reap_orphaned_backends()
             if left:
                 log.warning("swept_at_stop", pids=left)
-        context.spare.close()
         context.system.processes.end_helpers()
         self._group.end_all_children()
         if context.stop.mode == "unusable":
