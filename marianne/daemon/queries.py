@@ -12,7 +12,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.refusal import Refused, not_found
 from marianne.score.pack import PlanFormatError, unpack_plan
 from marianne.score.plan import Plan
-from marianne.state.models import TERMINAL_JOB, JobStatus, SheetStatus
+from marianne.state.models import TERMINAL_JOB, JobStatus, SheetRow, SheetStatus
 from marianne.state.reader import JobFilter, Reader
 from marianne.state.rows import JobView
 from marianne.version import version
@@ -145,14 +145,7 @@ def output(
         begun = [row for row in rows.values() if row.attempt > 0]
         if not begun:
             raise Refused("not_found", f"no sheet of {job_id} has started yet")
-        begun.sort(key=lambda row: row.started_at or 0.0, reverse=True)
-        told = (
-            row
-            for row in begun
-            if (follow and row.status is SheetStatus.RUNNING)
-            or _size(directory / "sheets" / f"{row.num}.{attempt or row.attempt}.{stream}")
-        )
-        sheet = next(told, begun[0]).num
+        sheet = _last_to_tell(begun, directory, attempt, stream, follow)
     if not 1 <= sheet <= view.row.sheet_count:
         raise Refused(
             "not_found", f"job {job_id} has sheets 1 to {view.row.sheet_count}, not {sheet}"
@@ -182,6 +175,20 @@ def output(
         "data": data,
         "ended": not running,
     }
+
+
+def _last_to_tell(
+    begun: list[SheetRow], directory: Path, attempt: int | None, stream: str, follow: bool
+) -> int:
+    """The number of the sheet that :func:`output` shows when none is named."""
+    begun.sort(key=lambda row: row.started_at or 0.0, reverse=True)
+    told = (
+        row
+        for row in begun
+        if (follow and row.status is SheetStatus.RUNNING)
+        or _size(directory / "sheets" / f"{row.num}.{attempt or row.attempt}.{stream}")
+    )
+    return next(told, begun[0]).num
 
 
 def _size(path: Path) -> int:
