@@ -93,13 +93,13 @@ class Job(Actor):
         self._service.worker_up(hello)
         self.look_at_clock()
 
-    def results(self, results: Sequence[dict[str, Any]]) -> None:
-        """Attempts ended. Idempotent: a result may come any number of times."""
+    def results(
+        self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
+    ) -> None:
+        """Attempts ended, and others (sheet, attempt, pid, time) began. Idempotent: a result may
+        come any number of times."""
         self._service.results(results)
-
-    def started(self, sheets: Sequence[Sequence[Any]]) -> None:
-        """Attempts began in the worker: their true start times, shown until the result comes."""
-        self._service.started(sheets)
+        self._service.started(started)
 
     # -- from the scheduler and timers ----------------------------------------------------------
 

@@ -260,8 +260,7 @@ class LocalLine:
             self._look_at_clock()
         elif message["kind"] == "results":
             self._service.results(message["results"])
-        elif message["kind"] == "started":
-            self._service.started(message["sheets"])
+            self._service.started(message["started"])
 
     def _look_at_clock(self) -> None:
         again = self._service.look_at_clock(self._timeout)

@@ -213,9 +213,7 @@ class Worker(Actor):
 
             job = self._context.job(self._job_id)
             if kind == "results":
-                job.tell(Job.results, message["results"])
-            elif kind == "started":
-                job.tell(Job.started, message["sheets"])
+                job.tell(Job.results, message["results"], message["started"])
             elif kind == "withdrawn":
                 job.tell(Job.withdrawn, message["sheets"])
 

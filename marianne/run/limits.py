@@ -10,6 +10,9 @@ from marianne.run import procfs
 from marianne.run.loop import Loop, Timer
 from marianne.run.nursery import Child, Nursery
 
+# What ends sooner than this after its start is not looked at: most sheets that come in thousands
+# do, and theirs is one timer instead of one for each bound.
+UNWATCHED = 0.25
 OUTPUT_INTERVAL = 0.5
 MEMORY_INTERVAL = 2.0
 
@@ -49,7 +52,8 @@ def output_size(paths: tuple[str, ...]) -> tuple[int, float]:
 
 
 class Watch:
-    """Looks after one running child. Costs one timer for each bound that is set, else nothing."""
+    """Looks after one running child. Costs one timer for each bound that is set, else nothing, and
+    a single one while the child is younger than ``UNWATCHED``."""
 
     def __init__(
         self,
@@ -68,14 +72,21 @@ class Watch:
         self._exceeded = exceeded
         self._timers: dict[str, Timer] = {}
         self._size = 0
+        bounds = (limits.timeout, limits.idle, limits.output, limits.memory_mb)
+        if bounds != (None, None, None, None):
+            first = min(limits.timeout or UNWATCHED, limits.idle or UNWATCHED, UNWATCHED)
+            self._later("first", first, lambda: self._begin(first))
+
+    def _begin(self, passed: float) -> None:
+        limits = self._limits
         if limits.timeout is not None:
-            self._later("timeout", limits.timeout, self._timed_out)
+            self._later("timeout", limits.timeout - passed, self._timed_out)
         if limits.idle is not None:
-            self._later("idle", limits.idle, self._idle)
+            self._later("idle", limits.idle - passed, self._idle)
         if limits.output is not None:
-            self._later("output", OUTPUT_INTERVAL, self._output)
+            self._later("output", OUTPUT_INTERVAL - passed, self._output)
         if limits.memory_mb is not None:
-            self._later("memory", MEMORY_INTERVAL, self._memory)
+            self._later("memory", MEMORY_INTERVAL - passed, self._memory)
 
     def stop(self) -> None:
         """Looks no more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import select
 import time
 from collections.abc import Callable
@@ -33,9 +34,6 @@ class Timer:
         if call is not None:
             call()
 
-    def __lt__(self, other: Timer) -> bool:
-        return self.due < other.due
-
 
 class Loop:
     """Calls readers when their descriptor can be read, and timers when they are due."""
@@ -43,7 +41,9 @@ class Loop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._readers: dict[int, Callable[[], Any]] = {}
-        self._timers: list[Timer] = []
+        # Tuples, which compare in C; the numbers keep them from comparing further.
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._numbers = itertools.count()
         self._running = False
         self._kept = 256  # timers after the last clean-up
 
@@ -62,7 +62,7 @@ class Loop:
         timer = Timer(time.monotonic() + seconds, call)
         if len(self._timers) > 2 * self._kept:
             self._drop_cancelled()
-        heapq.heappush(self._timers, timer)
+        heapq.heappush(self._timers, (timer.due, next(self._numbers), timer))
         return timer
 
     def stop(self) -> None:
@@ -90,22 +90,22 @@ class Loop:
 
     def _fire_due(self) -> None:
         now = time.monotonic()
-        while self._timers and self._timers[0].due <= now:
-            heapq.heappop(self._timers).fire()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2].fire()
 
     def _drop_cancelled(self) -> None:
         # 100,000 sheets that end long before their time limit would leave as many timers.
-        self._timers = [timer for timer in self._timers if timer.wanted]
+        self._timers = [entry for entry in self._timers if entry[2].wanted]
         heapq.heapify(self._timers)
         self._kept = max(256, len(self._timers))
 
     def _until_next(self) -> float:
         # A cancelled timer at the top would wake us for nothing.
-        while self._timers and not self._timers[0].wanted:
+        while self._timers and not self._timers[0][2].wanted:
             heapq.heappop(self._timers)
         if not self._timers:
             return -1.0
-        return max(0.0, self._timers[0].due - time.monotonic())
+        return max(0.0, self._timers[0][0] - time.monotonic())
 
     def close(self) -> None:
         """Releases the selector."""

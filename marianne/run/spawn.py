@@ -11,8 +11,8 @@ import errno
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-_ALL_SIGNALS = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """Not the score's fault, and it passes: spawn raises these as they are."""
 
@@ -90,7 +90,7 @@ def spawn(command: Command, program: str | None = None) -> int:
             file_actions=actions,
             setpgroup=0,
             setsigmask=(),
-            setsigdef=_ALL_SIGNALS,
+            setsigdef=ignored_signals(),
         )
     except OSError as error:
         if error.errno in NO_SPACE:
@@ -98,6 +98,13 @@ def spawn(command: Command, program: str | None = None) -> int:
         raise _explain(error, command, path) from error
     except ValueError as error:  # a NUL byte in an argument or in the environment
         raise SpawnError("internal", f"Cannot start {command.argv[0]}: {error}") from error
+
+
+@cache
+def ignored_signals() -> tuple[int, ...]:
+    """What a child would go on ignoring; exec resets a handled signal by itself (execve(2)), and
+    each one named here is a system call more in the child. Ours do not change once we spawn."""
+    return tuple(s for s in signal.valid_signals() if signal.getsignal(s) is signal.SIG_IGN)
 
 
 def enter(folder: str) -> None:

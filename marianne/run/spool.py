@@ -59,8 +59,12 @@ def read_spool(path: str) -> list[dict[str, Any]]:
         return []
 
 
+# One for all: making a packer costs more than packing.
+_packer = msgpack.Packer(use_bin_type=True)
+
+
 def _record(content: dict[str, Any]) -> bytes:
-    payload: bytes = msgpack.packb(content, use_bin_type=True)
+    payload: bytes = _packer.pack(content)
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
 
 

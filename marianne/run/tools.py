@@ -73,8 +73,8 @@ class Tools:
     def prompt(self, plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str) -> str:
         """The text for the instrument; TemplateError when it cannot be rendered."""
         text = sheet.prompt.template
-        if sheet.prompt.script and "{" not in text:
-            return render(text, {}, script=True)  # the common case, at a tenth of the cost
+        if "{" not in text and _nothing_else(sheet, grant):
+            return render(text, {}, script=sheet.prompt.script)  # at a tenth of the cost
         before = self._seen.get(sheet.num)
         failed = grant.failed
         if before is not None:
@@ -151,6 +151,14 @@ class Tools:
             name = _signal_name(ended.signal)
             return Reading(False, "signal", message=f"Killed by {name}{rest}", usage=usage)
         return Reading(False, "exit", message=f"Exit code {ended.exit_code}{rest}", usage=usage)
+
+
+def _nothing_else(sheet: SheetPlan, grant: Grant) -> bool:
+    """Whether the instrument gets the rendered template alone, and nothing need be read for it."""
+    if sheet.prompt.script:
+        return True
+    instrument = sheet.instrument_at(grant.fallback) or sheet.instrument
+    return instrument.raw_prompt and not sheet.injections
 
 
 def _previous_outputs(plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str) -> dict[int, str]:

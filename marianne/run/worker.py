@@ -39,6 +39,9 @@ DEFAULT_UMASK = 0o022
 EXIT_CLEAN, EXIT_LEFT = 0, 1
 """Whether a last look found none of the sheets' processes. A crash exits with 1, too."""
 
+# Allocations between two collections of garbage: an attempt makes some 50 objects that last.
+COLLECT_EVERY = 20_000
+
 # How long the last words may take to leave.
 BYE_SECONDS = 1.0
 
@@ -292,6 +295,7 @@ def worker_main(settings: dict[str, Any]) -> None:
     line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
     worker = JobWorker(settings, line, Tools())
     gc.freeze()  # the plan stays; 10,000 sheets need not be looked at again and again
+    gc.set_threshold(COLLECT_EVERY)
     clean = worker.run()
     line.close(BYE_SECONDS if worker.heard else 0.0)
     os._exit(EXIT_CLEAN if clean else EXIT_LEFT)

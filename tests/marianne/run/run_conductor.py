@@ -211,7 +211,7 @@ class Conductor:
         """Waits for the report that a sheet runs; answers its pid."""
 
         def found() -> list[int]:
-            sheets = [s for m in self.of("started") for s in m["sheets"]]
+            sheets = [s for m in self.of("results") for s in m["started"]]
             return [pid for n, _, pid, _ in sheets if n == num]
 
         return self.until(found)[-1]  # type: ignore[no-any-return]

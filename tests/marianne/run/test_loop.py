@@ -40,7 +40,7 @@ def test_cancelled_timers_do_not_pile_up(loop: Loop) -> None:
     for _ in range(10_000):
         loop.call_later(1000, loop.stop).cancel()
     assert len(loop._timers) < 1000
-    assert all(timer in loop._timers for timer in kept)
+    assert {timer for _, _, timer in loop._timers} >= set(kept)
 
 
 def test_a_timer_may_set_another_that_is_due_at_once(loop: Loop) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marianne.run.spawn import Command, SpawnError, spawn
+from marianne.run.spawn import Command, SpawnError, ignored_signals, spawn
 
 PATH = os.environ["PATH"]
 
@@ -63,11 +63,13 @@ def test_the_childs_path_counts_not_ours(tmp_path: Path) -> None:
 def test_ignored_and_blocked_signals_are_not_inherited(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    ignored_signals.cache_clear()
     try:
         assert run(command(tmp_path, "grep", "-E", "Sig(Blk|Ign)", "/proc/self/status")) == 0
     finally:
         signal.signal(signal.SIGHUP, before)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        ignored_signals.cache_clear()
     values = [line.split()[1] for line in (tmp_path / "out").read_text().splitlines()]
     assert [int(v, 16) for v in values] == [0, 0]
 
