@@ -131,13 +131,14 @@ class Future(Latch[T]):
                 me.awaits = before
         return self.value()
 
-    def on_done(self, callback: Callable[[Future[T]], object]) -> None:
+    def on_done(self, callback: Callable[[Future[T]], object], *, timed: bool = True) -> None:
         """Calls back once, when it is done: in the answering thread, or here if it is done.
 
-        The callback must be short and must not raise.
+        The callback must be short and must not raise. Who watches the deadline himself says that
+        it need not be `timed`: then nobody calls at the deadline, and it costs no timer.
         """
         timer = None
-        if self.deadline is not None and not self._done:
+        if timed and self.deadline is not None and not self._done:
             timer = self._system.timers.at(self.deadline, self.expire)
 
         def wake() -> None:

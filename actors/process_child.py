@@ -16,11 +16,20 @@ PARENT_DIED = 71
 
 def run(
     parent: tuple[int, int] | None,
+    cores: frozenset[int] | None,
     setup: Callable[[], object] | None,
     target: Callable[..., object],
     args: tuple[Any, ...],
 ) -> None:
-    """Watches the parent if there is one to watch, sets up, then runs the target."""
+    """Watches the parent if there is one to watch, sets up, then runs the target.
+
+    It runs on `cores`; None: on those of whoever started the forkserver.
+    """
+    if cores is not None:
+        try:
+            os.sched_setaffinity(0, cores)
+        except OSError:  # none of them is left to us (cpuset(7)): then where we are
+            pass
     if parent is not None:
         die_with(*parent)
     if setup is not None:

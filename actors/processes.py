@@ -34,6 +34,8 @@ class Processes:
     def __init__(self, system: System) -> None:
         self._system = system
         self._runtime = system.runtime
+        self.cores: frozenset[int] | None = None
+        """Where children run, for a parent that has bound itself to less; None: as inherited."""
         self._context = multiprocessing.get_context("forkserver")
         self._lock = self._runtime.lock()
         self._watched: dict[int, Process] = {}  # by pidfd
@@ -69,7 +71,7 @@ class Processes:
         if die_with_parent:
             parent = (os.getpid(), start_time_of(os.getpid()) or 0)
         child = self._context.Process(
-            target=process_child.run, args=(parent, setup, target, args), name=name
+            target=process_child.run, args=(parent, self.cores, setup, target, args), name=name
         )
         child.start()
         # multiprocessing would join it at the interpreter's exit; ending it is our decision.

@@ -21,7 +21,7 @@ from marianne.state.reader import Reader
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What a handler is given beside its parameters. ``deadline`` is in seconds from now."""
 

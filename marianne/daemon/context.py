@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors import Handle, System
 from marianne.daemon.backpressure import BackpressureController
@@ -15,7 +15,8 @@ from marianne.daemon.failures import Delivery, FailureRate
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.score_cache import ScoreCache
-from marianne.daemon.spare import Spare, SpareKeeper
+from marianne.daemon.shelf import Shelf
+from marianne.daemon.spare import Spare
 from marianne.daemon.storage import Storage
 from marianne.learning.board import LearningBoard
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.scheduler import GlobalSheetScheduler
     from marianne.daemon.server import Server
+    from marianne.daemon.spare import SpareKeeper
     from marianne.daemon.store import Store
     from marianne.daemon.worker import Worker
     from marianne.home import Home
@@ -109,6 +111,7 @@ class Context:
     workers: dict[int, Process] = field(default_factory=dict)
     delivery: Delivery = field(default_factory=Delivery)
     scores: ScoreCache = field(default_factory=ScoreCache)
+    shelf: Shelf = field(default_factory=Shelf)
     spare: Spare = field(default_factory=Spare)
     swept: dict[str, tuple[int, int]] = field(default_factory=dict)
     backpressure: BackpressureController = field(init=False)
@@ -116,117 +119,90 @@ class Context:
     def __post_init__(self) -> None:
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
+    def _named(self, name: str) -> Handle[Any]:
+        # Not by ``system.handle``, which wants the class: importing it here takes longer than to
+        # send a message, and these are asked for with each.
+        return Handle(self.system, name)
+
     @property
     def store(self) -> Handle[Store]:
         """The sole writer of the database."""
-        from marianne.daemon.store import Store
-
-        return self.system.handle(Store, "store")
+        return self._named("store")
 
     @property
     def events(self) -> Handle[Events]:
         """The publisher of committed events."""
-        from marianne.daemon.events import Events
-
-        return self.system.handle(Events, "events")
+        return self._named("events")
 
     @property
     def link(self) -> Handle[Link]:
         """The socket that all workers talk to."""
-        from marianne.daemon.link import Link
-
-        return self.system.handle(Link, "link")
+        return self._named("link")
 
     @property
     def monitor(self) -> Handle[ResourceMonitor]:
         """The resource monitor."""
-        from marianne.daemon.monitor import ResourceMonitor
-
-        return self.system.handle(ResourceMonitor, "monitor")
+        return self._named("monitor")
 
     @property
     def rates(self) -> Handle[RateLimitCoordinator]:
         """The rate limits in force."""
-        from marianne.daemon.rates import RateLimitCoordinator
-
-        return self.system.handle(RateLimitCoordinator, "rates")
+        return self._named("rates")
 
     @property
     def learning(self) -> Handle[LearningHub]:
         """Who learns from how jobs end."""
-        from marianne.daemon.learning_hub import LearningHub
-
-        return self.system.handle(LearningHub, "learning")
+        return self._named("learning")
 
     @property
     def parser(self) -> Handle[Parser]:
         """The reader of scores."""
-        from marianne.daemon.parser import Parser
-
-        return self.system.handle(Parser, "parser")
+        return self._named("parser")
 
     @property
     def scheduler(self) -> Handle[GlobalSheetScheduler]:
         """The scheduler that grants sheets."""
-        from marianne.daemon.scheduler import GlobalSheetScheduler
-
-        return self.system.handle(GlobalSheetScheduler, "scheduler")
+        return self._named("scheduler")
 
     @property
     def jobs(self) -> Handle[Jobs]:
         """The supervisor of the admitted jobs."""
-        from marianne.daemon.jobs import Jobs
-
-        return self.system.handle(Jobs, "jobs")
+        return self._named("jobs")
 
     @property
     def health(self) -> Handle[HealthChecker]:
         """The liveness and readiness probes."""
-        from marianne.daemon.health import HealthChecker
-
-        return self.system.handle(HealthChecker, "health")
+        return self._named("health")
 
     @property
     def housekeeper(self) -> Handle[Housekeeper]:
         """Who forgets the past."""
-        from marianne.daemon.housekeeper import Housekeeper
-
-        return self.system.handle(Housekeeper, "housekeeper")
+        return self._named("housekeeper")
 
     @property
     def spare_keeper(self) -> Handle[SpareKeeper]:
         """Who keeps a worker process ready."""
-        return self.system.handle(SpareKeeper, "spare")
+        return self._named("spare")
 
     @property
     def notices(self) -> Handle[Notices]:
         """Who tells people."""
-        from marianne.daemon.notices import Notices
-
-        return self.system.handle(Notices, "notices")
+        return self._named("notices")
 
     @property
     def manager(self) -> Handle[JobManager]:
         """The job manager."""
-        from marianne.daemon.manager import JobManager
-
-        return self.system.handle(JobManager, "manager")
+        return self._named("manager")
 
     @property
     def server(self) -> Handle[Server]:
         """Who answers clients."""
-        from marianne.daemon.server import Server
-
-        return self.system.handle(Server, "server")
+        return self._named("server")
 
     def job(self, job_id: str) -> Handle[Job]:
         """The state machine of an admitted job."""
-        from marianne.daemon.job import Job
-
-        return self.system.handle(Job, f"job:{job_id}/job")
+        return self._named(f"job:{job_id}/job")
 
     def worker(self, job_id: str) -> Handle[Worker]:
         """The owner of an admitted job's worker process."""
-        from marianne.daemon.worker import Worker
-
-        return self.system.handle(Worker, f"job:{job_id}/worker")
+        return self._named(f"job:{job_id}/worker")

@@ -23,6 +23,17 @@ CHECK_EVERY = 10
 """Jobs that come to an end between two checks of the diversity of patterns."""
 
 
+def liveness(context: Context) -> dict[str, Any]:
+    """As :meth:`HealthChecker.liveness` says; from any thread."""
+    return {
+        "status": "ok",
+        "pid": os.getpid(),
+        "uptime_seconds": round(time.time() - context.started_at, 1),
+        "shutting_down": context.stop.mode is not None,
+        "storage": context.storage.words() or "ok",
+    }
+
+
 class HealthChecker(Actor):
     """Liveness and readiness probes, and regular checks that what is learned stays diverse.
 
@@ -56,13 +67,7 @@ class HealthChecker(Actor):
 
         ``storage`` is ok, or why the state cannot be written at the moment.
         """
-        return {
-            "status": "ok",
-            "pid": os.getpid(),
-            "uptime_seconds": round(time.time() - self._context.started_at, 1),
-            "shutting_down": self._context.stop.mode is not None,
-            "storage": self._context.storage.words() or "ok",
-        }
+        return liveness(self._context)
 
     def readiness(self) -> Promise[dict[str, Any]]:
         """Whether new jobs are taken: status ready or not_ready, and what it was judged by.

@@ -29,7 +29,7 @@ from marianne.daemon.log import get_logger
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
-from marianne.daemon.shown import Packed
+from marianne.daemon.shelf import Packed
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
@@ -61,6 +61,7 @@ class Job(Actor):
     def on_start(self) -> None:
         """Reads the checkpoint; asks the worker what runs, or goes on ending a job that is over."""
         self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
+        self._context.shelf.drop(self._job_id)  # an earlier incarnation may have told more
         with Reader(self._context.home.db) as reader:
             job = reader.job(self._job_id)
             if job is None:
@@ -76,6 +77,7 @@ class Job(Actor):
             output=StructuredOutput(),
             rate_limit_callback=self._report_limit,
             delivery=self._context.delivery,
+            shelf=self._context.shelf,
         )
         if job.status.terminal or job.status is JobStatus.PAUSED:
             self.finish(job.status)

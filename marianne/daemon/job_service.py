@@ -34,6 +34,7 @@ from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.failures import Delivery
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.output import NullOutput, OutputProtocol
+from marianne.daemon.shelf import Shelf
 from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -107,6 +108,7 @@ class JobService:
         event_callback: EventCallback | None = None,
         state_publish_callback: StatePublishCallback | None = None,
         delivery: Delivery | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._machine = machine
         self._hands = hands
@@ -116,6 +118,7 @@ class JobService:
         self._state_publish_callback = state_publish_callback
         self._delivery = delivery or Delivery()
         self._sheets = shown.Sheets(machine)
+        self._shelf = shelf or Shelf()
         self._step = Step()
 
     # -- the documented face --------------------------------------------------------------------
@@ -157,7 +160,10 @@ class JobService:
         machine = self._machine
         nums = range(max(1, first), min(last, len(machine.plan.sheets)) + 1)
         if packed:
-            return shown.status(self.summary(), self._sheets.of(nums))
+            mark = self._shelf.mark()
+            status = shown.status(self.summary(), self._sheets.of(nums))
+            self._shelf.keep(mark, job_id, first, last, status)
+            return status
         return {**self.summary(), "sheets": wire.sheet_maps(machine.plan, machine.rows, nums)}
 
     def summary(self) -> dict[str, Any]:
@@ -219,6 +225,7 @@ class JobService:
 
     def take(self, step: Step) -> None:
         """Does at once what may be done at once; the rest waits for its commit."""
+        self._shelf.drop(self._machine.job.job_id)
         for effect in step.now:
             self._do(effect)
         step.now.clear()

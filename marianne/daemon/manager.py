@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome, Promise
 from ipc import codec
-from marianne.daemon import queries, reports, submission
+from marianne.daemon import queries, reports, shown, submission
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
 from marianne.daemon.explaining import Explaining
@@ -30,7 +30,7 @@ from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
 from marianne.daemon.scheduler import GlobalSheetScheduler
-from marianne.daemon.shown import Packed, Resting
+from marianne.daemon.shelf import Packed
 from marianne.schedule.room import admit
 from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
@@ -54,11 +54,6 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._naming: set[str] = set()
-
-    def on_start(self) -> None:
-        """Finds the jobs that are not over."""
-        super().on_start()
-        self._resting = Resting(self._reader)
 
     # -- coming in ------------------------------------------------------------------------------
 
@@ -101,7 +96,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             if request.dry_run:
                 answer.set(submission.dry_run_response(parsed))
                 return
-            parsed.warnings.extend(submission.check_workspace(request, parsed, self._live))
+            shared = submission.check_workspace(request, parsed, self._live)
             job_id = submission.choose_id(request, parsed, self._reader, self._naming)
         except Refused as refusal:
             answer.fail(refusal)
@@ -111,14 +106,18 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         live = Live(row)
         words = self._place(live, now)
         admitted = row.status is JobStatus.RUNNING
-        reply = submission.response(row, parsed, words)
+        reply = submission.response(row, [*parsed.warnings, *shared], words)
         changes = [*submission.changes(row, request, parsed, now), *answer.remember(reply)]
         if admitted:
             changes.append(AddEvent(job_id, None, "job.started", {}, now))
         self._naming.add(job_id)
         live.actor = admitted
         self._live[job_id] = live
-        self.pipe(self._ask_to_write(changes), self.submitted, job_id, reply, answer)
+        written = self._ask_to_write(changes)
+        # The client is answered in the store's thread, a hand-over sooner; but not before we are
+        # told (what was added last is called first), so that what it asks next comes later.
+        written.on_done(lambda done: None if done.outcome().error else answer.tell(reply))
+        self.pipe(written, self.submitted, job_id, reply, answer)
 
     def _place(self, live: Live, now: float) -> str | None:
         """Lets a new job run at once, or says in words why it has to wait for memory.
@@ -193,12 +192,17 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         self, job_id: str, first: int, last: int, packed: bool, promise: Promise[Any]
     ) -> None:
         """Answers by what is on disk."""
+        shelf = self._context.shelf
+        mark = shelf.mark()
         try:
-            status = self._resting.status(job_id, first, last)
+            status = shown.at_rest(self._reader, job_id, first, last)
         except Refused as refusal:
             promise.fail(refusal)
-        else:
-            promise.set(status if packed else codec.unpack(status))
+            return
+        live = self._live.get(job_id)
+        if live is None or not live.actor:  # what an actor is about to change is its own to keep
+            shelf.keep(mark, job_id, first, last, status)
+        promise.set(status if packed else codec.unpack(status))
 
     def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""

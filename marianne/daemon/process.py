@@ -26,6 +26,7 @@ from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
 from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.manager import JobManager
+from marianne.daemon.one_core import stay_on_one_core
 from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.reaper import leave_to_original, recorded_workers, remove_stray_files
 from marianne.daemon.refusal import Refused
@@ -137,6 +138,7 @@ class DaemonProcess:
         )
         self._group.setup()
         system.processes.prepare(preload=PRELOAD, check=False)
+        system.processes.cores = stay_on_one_core()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         context = self._context(system, workers, storage)
         system.on_event(lambda event: _heard(event, context))

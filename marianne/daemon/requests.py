@@ -34,7 +34,16 @@ class Answer:
     def set(self, reply: Any) -> None:
         """The change is on disk."""
         self._requests.close(self)
-        for promise in self.promises:
+        self.tell(reply)
+
+    def tell(self, reply: Any) -> None:
+        """The change is on disk: for whoever learns it first, in any thread. ``set`` follows, and
+        answers those who have come since."""
+        while True:
+            try:
+                promise = self.promises.pop()
+            except IndexError:
+                return
             promise.set(reply)
 
     def fail(self, error: BaseException) -> None:

@@ -13,7 +13,6 @@ import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marianne.instruments.present import why_missing
@@ -68,7 +67,7 @@ class ScoreCache:
         for program, there in parsed.programs:
             if (why_missing(program, search_path) is None) is not there:
                 return None
-        return replace(parsed, warnings=list(parsed.warnings))
+        return parsed
 
     def keep(self, key: Hashable | None, parsed: Parsed) -> None:
         """Keeps it, and of the others those used last, as far as there is space."""
@@ -76,7 +75,7 @@ class ScoreCache:
             return
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = replace(parsed, warnings=list(parsed.warnings))
+                self._kept[key] = parsed
                 self._bytes += _weight(parsed)
             while self._bytes > KEPT_BYTES:
                 self._bytes -= _weight(self._kept.popitem(last=False)[1])
@@ -90,11 +89,15 @@ def _read(path: str | None) -> str | None:
     """The text of a regular file of ordinary size; whatever else it is, the child says."""
     try:
         descriptor = os.open(path or "", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:
+        try:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode) or about.st_size > TEXT_LIMIT:
                 return None
-            return stream.read(TEXT_LIMIT + 1).decode("utf-8")
+            # One byte more tells whether it has grown since: then it is being written.
+            text = os.read(descriptor, about.st_size + 1)
+            return text.decode("utf-8") if len(text) == about.st_size else None
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):
         return None
 

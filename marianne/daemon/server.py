@@ -1,10 +1,11 @@
 """The socket that clients talk to: one handler a verb, and no handler ever waits.
 
 A request is decoded and counted in the I/O thread (:mod:`ipc.server`, which also joins a resent
-request to the one under way and answers what is overdue) and handled here. A handler answers at
-once or returns a future, whose answer goes out whenever it comes. Nothing that a client sends
-reaches an actor unvalidated, and no request, however wrong, ends this actor: a failing handler is
-answered with a coded error and logged.
+request to the one under way and answers what is overdue). A quick handler runs right there; what
+may take longer (a page of a list, a piece of output) is handed to this actor, so that others are
+read and answered meanwhile. A handler answers at once or returns a future, whose answer goes out
+whenever it comes. Nothing that a client sends reaches an actor unvalidated, and no request, however
+wrong, ends this actor: a failing handler is answered with a coded error and logged.
 
 What comes before the conductor is ready waits here: who has an answer may count on it that the
 heart knows this conductor as one that served.
@@ -23,7 +24,7 @@ from marianne.daemon import handlers
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
-from marianne.daemon.shown import Packed
+from marianne.daemon.shelf import Packed
 from marianne.state.reader import Reader
 
 log = get_logger(__name__)
@@ -40,6 +41,7 @@ class Server(Actor):
     def on_start(self) -> None:
         """Binds the socket; the conductor's lock makes us its only owner."""
         self._reader = Reader(self._context.home.db)
+        self._quick_reader = Reader(self._context.home.db, any_thread=True)
         self._socket = Socket(self._context.home.conductor_sock, self._arrived)
         self._socket.start()
         for note in self._socket.notes:
@@ -48,11 +50,16 @@ class Server(Actor):
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket; what was answered is sent, who still waits asks again elsewhere."""
         self._socket.stop()
+        self._quick_reader.close()
         self._reader.close()
 
     def _arrived(self, request: Request, responder: Responder) -> None:
         # In the I/O thread.
-        self.ref.tell(Server.request, request, responder)
+        handler = handlers.quick(request.method) if self._context.serving else None
+        if handler is None:
+            self.ref.tell(Server.request, request, responder)
+        else:
+            self._handle(handler, request, responder, self._quick_reader)
 
     def open(self) -> None:
         """The conductor is ready: whoever came before is answered."""
@@ -65,24 +72,31 @@ class Server(Actor):
         if not self._context.serving:
             self._early.append((request, responder))
             return
-        remaining = max(0.001, responder.remaining())
-        call = Call(self._context, self._reader, request.id, remaining)
+        self._handle(None, request, responder, self._reader)
+
+    def _handle(
+        self, handler: Any | None, request: Request, responder: Responder, reader: Reader
+    ) -> None:
+        """``handler`` None is not known yet."""
+        call = Call(self._context, reader, request.id, max(0.001, responder.remaining()))
         try:
-            handler = handlers.find(request.method)
-            if handler.MUTATING:
-                packed = self._reader.reply(request.id)
-                if packed is not None:
-                    responder.ok_packed(packed)
-                    return
+            if handler is None:
+                handler = handlers.find(request.method)
+                if handler.MUTATING:
+                    packed = reader.reply(request.id)
+                    if packed is not None:
+                        responder.ok_packed(packed)
+                        return
             params = handlers.validate(handler, request.params)
             value = handler.handle(call, params)
         except Exception as error:  # noqa: BLE001 - answered with its code, logged if unforeseen
             _refuse(responder, error, call)
             return
         if isinstance(value, Future):
-            value.on_done(lambda future: _answer(responder, future, call))
+            # The socket answers what is overdue.
+            value.on_done(lambda future: _answer(responder, future, call), timed=False)
         else:
-            responder.ok(value)
+            _send(responder, value)
 
 
 def _answer(responder: Responder, future: Future[Any], call: Call) -> None:
@@ -91,11 +105,15 @@ def _answer(responder: Responder, future: Future[Any], call: Call) -> None:
         _refuse(responder, outcome.error, call)
     else:
         crash_point("reply.before-send")
-        if isinstance(outcome.value, Packed):
-            responder.ok_packed(outcome.value)
-        else:
-            responder.ok(outcome.value)
+        _send(responder, outcome.value)
         crash_point("reply.after-send")
+
+
+def _send(responder: Responder, value: Any) -> None:
+    if isinstance(value, Packed):
+        responder.ok_packed(value)
+    else:
+        responder.ok(value)
 
 
 def _refuse(responder: Responder, error: BaseException, call: Call) -> None:

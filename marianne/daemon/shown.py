@@ -1,12 +1,11 @@
 """Statuses as bytes: what clients ask for again and again is packed once.
 
 A status of 200 sheets is 3,000 values. For a job that runs, each sheet is kept packed until its row
-or one of its needs changes; for one that does not, its sheets are kept until its next event.
+or one of its needs changes; a whole answer is kept until anything does (:mod:`.shelf`).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,14 +14,8 @@ import msgpack
 from ipc import codec
 from marianne.daemon import queries, wire
 from marianne.daemon.job_machine import JobMachine
+from marianne.daemon.shelf import Packed
 from marianne.state.reader import Reader
-
-KEPT_BYTES = 2 * 2**20
-"""Of sheets of jobs that do not run, in all."""
-
-
-class Packed(bytes):
-    """An answer that is msgpack already."""
 
 
 def status(top: Mapping[str, Any], sheets: Sequence[bytes]) -> Packed:
@@ -59,28 +52,6 @@ class Sheets:
         return found
 
 
-class Resting:
-    """The packed sheets of jobs that do not run, those asked for last. For one thread."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._kept: OrderedDict[tuple[str, int, int], tuple[int, list[bytes]]] = OrderedDict()
-        self._bytes = 0
-
-    def status(self, job_id: str, first: int, last: int) -> Packed:
-        """The job from disk with sheets ``first`` to ``last``; refuses with ``not_found``."""
-        key = (job_id, first, last)
-        mark = self._reader.last_event(job_id)  # first: what changes after it is read again
-        top = queries.summary(self._reader, job_id)
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._bytes -= sum(map(len, kept[1]))
-        if kept is None or kept[0] != mark:
-            whole = queries.status(self._reader, job_id, first, last)
-            kept = mark, [codec.pack(sheet) for sheet in whole["sheets"]]
-        self._kept[key] = kept
-        self._bytes += sum(map(len, kept[1]))
-        while self._bytes > KEPT_BYTES:
-            _, (_, sheets) = self._kept.popitem(last=False)
-            self._bytes -= sum(map(len, sheets))
-        return status(top, kept[1])
+def at_rest(reader: Reader, job_id: str, first: int, last: int) -> Packed:
+    """The job from disk with sheets ``first`` to ``last``; refuses with ``not_found``."""
+    return Packed(codec.pack(queries.status(reader, job_id, first, last)))

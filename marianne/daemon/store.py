@@ -171,6 +171,7 @@ class Store(Actor):
             return error
         crash_point("store.after-commit")
         decided, self._waiting = self._waiting, []
+        self._forget_answers(decided)
         published: list[Event] = []
         for waiting, result in zip(decided, results, strict=True):
             if isinstance(result, Exception):
@@ -183,10 +184,17 @@ class Store(Actor):
             self._notice([event for event in published if event.event in NOTICED])
         return None
 
-    def _notice(self, events: list[Event]) -> None:
-        from marianne.daemon.notices import Notices
+    def _forget_answers(self, decided: Sequence[_Waiting]) -> None:
+        # Before anybody hears of a change.
+        changed = {getattr(change, "job_id", None) for one in decided for change in one.changes}
+        for job_id in changed:
+            if job_id is not None:
+                self._context.shelf.drop(job_id)
 
+    def _notice(self, events: list[Event]) -> None:
         if events:
+            from marianne.daemon.notices import Notices
+
             self._context.notices.tell(Notices.happened, events)
 
     def _fail_others(self, error: StoreError | None) -> None:

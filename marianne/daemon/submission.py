@@ -56,7 +56,6 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
     Refuses with ``conflict`` when the same file's last job is not over (unless another id was
     asked for), or when the id asked for is or was in use.
     """
-    path = config_path(request)
     if request.id is not None:
         check_id(request.id)
         if request.id in naming or reader.taken(request.id):
@@ -66,6 +65,7 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
                 hint="choose another one, or leave --id away",
             )
         return request.id
+    path = config_path(request)
     if path is not None:
         page = reader.jobs(JobFilter(config_path=path), limit=1)
         last = page.jobs[0].row if page.jobs else None
@@ -165,14 +165,14 @@ def changes(
     ]
 
 
-def response(row: JobRow, parsed: Parsed, waits: str | None = None) -> dict[str, Any]:
+def response(row: JobRow, warnings: list[str], waits: str | None = None) -> dict[str, Any]:
     """The JobResponse of a job that was taken in; ``waits`` says in words why it is pending."""
     message = f"{_sheets(row.sheet_count)} in {row.workspace}"
     return {
         "job_id": row.job_id,
         "status": "pending" if waits else "accepted",
         "message": f"{message}; {waits}" if waits else message,
-        "warnings": parsed.warnings,
+        "warnings": warnings,
     }
 
 

@@ -33,9 +33,9 @@ class JobRequest(BaseModel):
     client_cwd: Path | None = None
     score: str | None = Field(None, repr=False)
     id: str | None = None
-    variables: dict[str, str] = {}
+    variables: dict[str, str] = Field(default_factory=dict)
     priority: int = Field(5, ge=1, le=10)
-    environment: Environment = {}
+    environment: Environment = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _something_to_run(self) -> JobRequest:

@@ -85,7 +85,8 @@ class Database:
             with named_errors(self.path):
                 self._execute("BEGIN IMMEDIATE")
                 results = self._apply(batches)
-                self._execute("COMMIT")
+                if self._connection.in_transaction:
+                    self._execute("COMMIT")
         except BaseException:
             self._seq = seq
             self._undo()
@@ -126,18 +127,21 @@ class Database:
 
     def _apply(self, batches: Sequence[Sequence[Change]]) -> list[list[Event] | Exception]:
         results: list[list[Event] | Exception] = []
+        alone = len(batches) == 1  # then it is undone with the transaction
         for changes in batches:
-            self._execute("SAVEPOINT batch")
+            if not alone:
+                self._execute("SAVEPOINT batch")
             try:
                 batch = Batch(self._connection, self._seq)
                 batch.run(changes)
             except Refused as error:
-                self._execute("ROLLBACK TO batch")
+                self._execute("ROLLBACK" if alone else "ROLLBACK TO batch")
                 results.append(error)
             else:
                 self._seq = batch.seq
                 results.append(batch.events)
-            self._execute("RELEASE batch")
+            if not alone:
+                self._execute("RELEASE batch")
         return results
 
     def _undo(self) -> None:

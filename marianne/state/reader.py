@@ -52,12 +52,15 @@ class Page:
 
 
 class Reader:
-    """Reads the database at ``path``; for one thread. The file must exist (Database makes it)."""
+    """Reads the database at ``path``. The file must exist (Database makes it).
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    For one thread; with ``any_thread`` for any, but never for two at once.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, any_thread: bool = False) -> None:
         self.path = Path(path)
         with named_errors(self.path):
-            self._connection = connect_reader(self.path)
+            self._connection = connect_reader(self.path, any_thread=any_thread)
 
     def __enter__(self) -> Reader:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgpack
@@ -85,6 +86,10 @@ def unpack(data: bytes) -> Any:
     return msgpack.unpackb(data, strict_map_key=False)
 
 
+_job_values = attrgetter(*JOB_FIELDS)
+_OPTIONS = JOB_FIELDS.index("options")
+
+
 def job_value(name: str, value: Any) -> Any:
     """The stored form of one field of a JobRow."""
     return pack(value) if name == "options" else value
@@ -92,14 +97,16 @@ def job_value(name: str, value: Any) -> Any:
 
 def job_values(row: JobRow) -> list[Any]:
     """The values of JOB_FIELDS."""
-    return [job_value(name, getattr(row, name)) for name in JOB_FIELDS]
+    values = list(_job_values(row))
+    values[_OPTIONS] = pack(row.options)
+    return values
 
 
 def read_job(values: Values) -> JobRow:
     """Reads JOB_COLUMNS."""
     row = JobRow(**dict(zip(("job_id", *JOB_FIELDS), values, strict=True)))
     row.status = JobStatus(row.status)
-    row.options = unpack(values[JOB_FIELDS.index("options") + 1])
+    row.options = unpack(values[_OPTIONS + 1])
     return row
 
 

@@ -192,6 +192,20 @@ def test_calls_that_were_answered_leave_no_timers(system: System) -> None:
     assert len(system.timers) < 200
 
 
+def test_who_watches_the_deadline_himself_costs_no_timer_and_hears_the_answer(
+    system: System,
+) -> None:
+    ref = system.spawn(Server)
+    future = ref.call(Server.later)
+    called: list[int] = []
+    future.on_done(lambda done: called.append(done.value()), timed=False)
+    assert len(system.timers) == 0
+    ref.tell(Server.fulfil, 7)
+    assert future.get() == 7
+    until = ref.ask(Server.serve, 1)  # the callbacks of the message before have run
+    assert (until, called) == (1, [7])
+
+
 def test_a_self_ask_raises_at_once(system: System) -> None:
     class Selfish(Actor):
         def ask_self(self) -> None:

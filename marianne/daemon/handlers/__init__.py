@@ -1,8 +1,10 @@
 """One module a verb. Each has ``Params`` (a pydantic model, or None for no parameters),
 ``MUTATING`` (whether a resent request must not act twice) and ``handle(call, params)``.
 
-``handle`` never waits: it answers at once or returns a future. Modules are imported at their first
-request, so that a conductor starts without pydantic.
+``handle`` never waits: it answers at once or returns a future. One that is ``QUICK`` takes about as
+long as to hand the request to another thread, whatever there is of jobs and sheets; so it runs
+where the request was read. If it is mutating, whoever it hands the request to looks for an earlier
+reply. Modules are imported at their first request, so that a conductor starts without pydantic.
 """
 
 from __future__ import annotations
@@ -61,6 +63,12 @@ def find(method: str) -> Any:
         module = importlib.import_module(f"{__name__}.{method.replace('.', '_')}")
         _found[method] = module
     return module
+
+
+def quick(method: str) -> Any | None:
+    """The handler module of a method if it is quick, and was asked for before."""
+    module = _found.get(method)
+    return module if module is not None and getattr(module, "QUICK", False) else None
 
 
 def validate(handler: Any, params: dict[str, Any]) -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import Future
 from marianne.daemon.call import Call
-from marianne.daemon.health import HealthChecker
+from marianne.daemon.health import liveness
 
 Params = None
 MUTATING = False
+QUICK = True
 
 
-def handle(call: Call, params: None) -> Future[dict[str, Any]]:
-    """The liveness map, from the health checker."""
-    return call.context.health.within(call.deadline).call(HealthChecker.liveness)
+def handle(call: Call, params: None) -> dict[str, Any]:
+    """The liveness map."""
+    return liveness(call.context)

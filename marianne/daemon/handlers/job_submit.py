@@ -10,6 +10,7 @@ from marianne.daemon.manager import JobManager
 from marianne.daemon.types import JobRequest
 
 MUTATING = True
+QUICK = True
 Params = JobRequest
 
 

@@ -9,6 +9,7 @@ from statekit import NOW, event, job
 from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.state.changes import (
     AddAttempt,
+    AddEvent,
     DeleteJob,
     DropSheets,
     RememberReply,
@@ -121,6 +122,14 @@ def test_a_refused_batch_leaves_nothing_behind(database: Database, reader: Reade
         database.write([job("a"), event("a"), UpdateJob("nobody", {"reason": "x"})])
     assert reader.job("a") is None
     assert [e.seq for e in database.write([job("a"), event("a")])] == [1]
+
+
+def test_after_a_refused_batch_the_next_one_is_numbered_on(database: Database) -> None:
+    before = database.last_seq
+    with pytest.raises(NoSuchJob):
+        database.write([AddEvent(None, None, "daemon.tick", {}, NOW), SaveSheet("no", SheetRow(1))])
+    (told,) = database.write([AddEvent(None, None, "daemon.tick", {}, NOW)])
+    assert told.seq == before + 1
 
 
 def test_in_a_group_a_refused_batch_is_undone_alone(database: Database, reader: Reader) -> None:
