@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from marianne.daemon.parser import ParseRequest
-from marianne.instruments.registry import Registry
+from marianne.instruments.registry import Registry, builtins
 from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Plan
+
+builtins()  # read where the forkserver loads this module, once for all the children
 
 AFTER = ("on_success", "concert", "notifications")
 

@@ -7,6 +7,7 @@ into a file and ends; nothing waits for it, its end is a message.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import resource
 import signal
@@ -155,6 +156,7 @@ def parse_main(request: dict[str, Any], answer: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from marianne.daemon.parse_child import parse
 
+    gc.disable()  # it ends in a moment, and its memory is bounded
     part = Path(answer + ".part")
     found = msgpack.packb(parse(ParseRequest(**request)))
     try:

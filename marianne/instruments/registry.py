@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from marianne.instruments.present import why_missing
@@ -42,10 +43,7 @@ class Registry:
     @classmethod
     def load(cls, *directories: str | os.PathLike[str], builtin: bool = True) -> Registry:
         """The built-in profiles, then those of each directory in turn; absent ones are empty."""
-        registry = cls()
-        for directory in ([BUILTIN] if builtin else []) + [Path(each) for each in directories]:
-            registry._read(directory)
-        return registry
+        return (builtins() if builtin else cls()).extended(*directories)
 
     def extended(self, *directories: str | os.PathLike[str]) -> Registry:
         """A copy with the profiles of these directories too."""
@@ -84,6 +82,14 @@ class Registry:
                 self.problems.append(Problem(f"cannot be read: {error}", file=str(path)))
             else:
                 self.entries[profile.name] = Entry(profile, str(path))
+
+
+@cache
+def builtins() -> Registry:
+    """The built-in profiles, read once; extend it, do not change it."""
+    registry = Registry()
+    registry._read(BUILTIN)
+    return registry
 
 
 def _profile_files(directory: Path) -> Iterable[Path]:

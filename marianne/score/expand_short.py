@@ -44,6 +44,8 @@ class ShortExpander:
             for script in (True, False)
             for raw in (True, False)
         }
+        # The settings of entries that have none of their own.
+        self._configs: dict[tuple[str, bool], dict[str, Any]] = {}
         idle = score.stale_detection
         self._idle = idle.idle_timeout_seconds if idle.enabled else None
 
@@ -176,6 +178,14 @@ class ShortExpander:
 
     def _config(self, own: ShortSheet, name: str) -> dict[str, Any]:
         """The settings of the entry's instrument; the score's are for those that get a prompt."""
+        if own.model or own.instrument_config.model_fields_set:
+            return self._own_config(own, name)
+        kind = name, own.run is not None
+        if kind not in self._configs:
+            self._configs[kind] = self._own_config(own, name)
+        return self._configs[kind]
+
+    def _own_config(self, own: ShortSheet, name: str) -> dict[str, Any]:
         model = InstrumentConfig(model=own.model) if own.model else InstrumentConfig()
         above = () if own.run is not None else (self._score.instrument_config,)
         return self._resolver.merge(name, above, (own.instrument_config, model))

@@ -36,8 +36,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 class ShortSheet(Section):
     """One entry of ``sheets``. With ``fan_out`` or ``each`` it becomes that many sheets."""
 
+    # Factories: a default list would be deep-copied for each of 10,000 sheets.
     name: str
-    needs: list[str] = []
+    needs: list[str] = Field(default_factory=list)
     run: str | None = None
     prompt: str | None = None
     prompt_file: str | None = None
@@ -45,16 +46,16 @@ class ShortSheet(Section):
     model: str | None = None
     instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
     fallbacks: list[str] | None = None
-    variables: dict[str, Any] = {}
+    variables: dict[str, Any] = Field(default_factory=dict)
     fan_out: int | None = Field(default=None, ge=1, le=100_000)
     each: list[Item] | None = Field(default=None, min_length=1)
     retry: Retry | None = None
     timeout: Timeout | None = None
     idle_timeout: Timeout | None = None
     max_memory_mb: int | None = Field(default=None, ge=1)
-    rules: list[Rule] = Field(default=[], alias="validate")
+    rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
-    inject: list[Injection] = []
+    inject: list[Injection] = Field(default_factory=list)
     skip_when: str | None = None
     skip_when_command: SkipCommand | None = None
     description: str | None = None

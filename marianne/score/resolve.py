@@ -68,7 +68,7 @@ class Resolver:
     def instrument(self, name: str, config: dict[str, Any], path: Sequence[PathPart]) -> Instrument:
         """The instrument of that name. An unknown name is reported, and stands as unavailable."""
         settings = {k: v for k, v in config.items() if k not in _OF_THE_SHEET}
-        key = json.dumps([name, settings], sort_keys=True, default=str)
+        key = json.dumps([name, settings], sort_keys=True, default=str) if settings else name
         if key not in self._made:
             self._made[key] = self._make(name, settings, path)
         return self._made[key]
