@@ -292,10 +292,12 @@ def worker_main(settings: dict[str, Any]) -> None:
     """
     become_worker(umask=settings.get("umask", DEFAULT_UMASK), affinity=settings.get("affinity"))
     procfs.take_name("marianne-worker")
+    gc.disable()  # a plan of 10,000 sheets is all objects that stay: looking at them doubles its time
     line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
     worker = JobWorker(settings, line, Tools())
-    gc.freeze()  # the plan stays; 10,000 sheets need not be looked at again and again
+    gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
+    gc.enable()
     clean = worker.run()
     line.close(BYE_SECONDS if worker.heard else 0.0)
     os._exit(EXIT_CLEAN if clean else EXIT_LEFT)
