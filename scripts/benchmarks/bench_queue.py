@@ -34,7 +34,11 @@ def measure() -> list[Row]:
             clients.append(client)
         begun = time.perf_counter()
         for client in clients:
-            client.communicate(b"go\n")
+            assert client.stdin is not None
+            client.stdin.write(b"go\n")
+            client.stdin.flush()
+        for client in clients:
+            client.communicate()
         seconds = time.perf_counter() - begun
         if any(client.returncode for client in clients):
             raise RuntimeError("a client failed")
