@@ -10,8 +10,8 @@ that have gone their own way.
 
 from __future__ import annotations
 
-import importlib
 import gc
+import importlib
 import os
 import signal
 import sys

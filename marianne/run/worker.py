@@ -292,7 +292,7 @@ def worker_main(settings: dict[str, Any]) -> None:
     """
     become_worker(umask=settings.get("umask", DEFAULT_UMASK), affinity=settings.get("affinity"))
     procfs.take_name("marianne-worker")
-    gc.disable()  # a plan of 10,000 sheets is all objects that stay: looking at them doubles its time
+    gc.disable()  # all objects of a plan stay: looking at those of 10,000 sheets doubles its time
     line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
     worker = JobWorker(settings, line, Tools())
     gc.freeze()
