@@ -9,32 +9,28 @@ in the user's configuration directory; it is read and never written.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, Field
 
 from marianne.daemon.config_sections import (
     KeyringConfig,
     LearningConfig,
     McpPoolConfig,
     ObserverConfig,
-    Place,
     PreflightConfig,
     ProfilerConfig,
     ResourceLimitConfig,
     RetentionConfig,
-    Seconds,
-    Section,
     SocketConfig,
-    section,
 )
+from marianne.daemon.config_setting import Section, section, setting
 from marianne.daemon.exceptions import ConfigError
 from marianne.daemon.profiles import PROFILES
 
 if TYPE_CHECKING:
+    from marianne.daemon.config_sections import Place, Seconds
     from marianne.home import Home
 
 __all__ = ["ConfigError", "DaemonConfig", "Loaded", "ResourceLimitConfig", "load_config"]
@@ -56,38 +52,42 @@ class DaemonConfig(Section):
 
     resource_limits: ResourceLimitConfig = section(ResourceLimitConfig)
     socket: SocketConfig = section(SocketConfig)
-    pid_file: Place | None = Field(None, description="The lock and the pids; default: in the home.")
-    max_concurrent_jobs: int = Field(15, ge=1, le=50, description="Jobs that run at one time.")
-    max_concurrent_sheets: int = Field(
+    pid_file: Place | None = setting(
+        None, description="The lock and the pids; default: in the home."
+    )
+    max_concurrent_jobs: int = setting(15, ge=1, le=50, description="Jobs that run at one time.")
+    max_concurrent_sheets: int = setting(
         25, ge=1, le=100, description="Sheets of all jobs that run at one time."
     )
-    state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
-    state_db_path: Place | None = Field(None, description="The database; default: in the home.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    state_backend_type: Literal["sqlite"] = setting("sqlite", description="There is only this one.")
+    state_db_path: Place | None = setting(None, description="The database; default: in the home.")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", description="The least that is logged."
     )
-    log_file: Place | None = Field(None, description="The log; default: in the home.")
-    job_timeout_seconds: Seconds = Field(
+    log_file: Place | None = setting(None, description="The log; default: in the home.")
+    job_timeout_seconds: Seconds = setting(
         86_400.0, ge=60, description="A job that runs longer fails, seconds."
     )
-    shutdown_timeout_seconds: Seconds = Field(
+    shutdown_timeout_seconds: Seconds = setting(
         300.0, ge=10, description="The longest drain at a stop, seconds."
     )
-    monitor_interval_seconds: Seconds = Field(
+    monitor_interval_seconds: Seconds = setting(
         15.0, ge=5, description="Between two looks at the resources in use, seconds."
     )
-    max_job_history: int = Field(1000, ge=10, description="Ended jobs that are kept.")
-    default_thinking_method: str | None = Field(
+    max_job_history: int = setting(1000, ge=10, description="Ended jobs that are kept.")
+    default_thinking_method: str | None = setting(
         None, description="Accepted for compatibility; without effect."
     )
-    config_file: Place | None = Field(None, description="The file that was read.")
-    sheet_grace_seconds: Seconds = Field(
+    config_file: Place | None = setting(None, description="The file that was read.")
+    sheet_grace_seconds: Seconds = setting(
         10.0, ge=0, description="From a sheet's TERM to its KILL, seconds."
     )
-    orphan_grace_seconds: Seconds = Field(
+    orphan_grace_seconds: Seconds = setting(
         30.0, ge=0, description="A worker goes on so long without a conductor, seconds."
     )
-    output_limit_mb: int = Field(1024, ge=1, description="Output that is kept of an attempt, MiB.")
+    output_limit_mb: int = setting(
+        1024, ge=1, description="Output that is kept of an attempt, MiB."
+    )
     observer: ObserverConfig = section(ObserverConfig)
     learning: LearningConfig = section(LearningConfig)
     profiler: ProfilerConfig = section(ProfilerConfig)
@@ -138,9 +138,8 @@ def load_config(
     file, found_by = _find(home, path)
     variables = _variables()
     if file is None and profile is None and not variables and not given:
-        # What DaemonConfig() gives, without building its validator: a third of a start's time here.
-        config = _placed(DaemonConfig.model_construct(), home)
-        return Loaded(config, dict.fromkeys(_names(config), "default"))
+        config = _placed(DaemonConfig(), home)
+        return Loaded(config, dict.fromkeys(DaemonConfig.names(), "default"))
     from marianne.daemon import config_file
 
     layers: list[config_file.Layer] = []
@@ -155,14 +154,14 @@ def load_config(
     config = _placed(merged, home)
     return Loaded(
         config,
-        {name: config_file.origin(name, set_by) for name in _names(config)},
+        {name: config_file.origin(name, set_by) for name in DaemonConfig.names()},
         config_file.notes(set_by, WITHOUT_EFFECT),
     )
 
 
 def changed(old: DaemonConfig, new: DaemonConfig) -> tuple[list[str], list[str]]:
     """The dotted names that differ: those a reload can apply, and those that need a restart."""
-    before, after = dict(_values(old)), dict(_values(new))
+    before, after = dict(old.values()), dict(new.values())
     differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     differ = [name for name in differ if name != "config_file"]
     later = [name for name in differ if name.split(".")[0] in RESTART_ONLY]
@@ -176,14 +175,11 @@ def variable_of(name: str) -> str:
 
 def _placed(config: DaemonConfig, home: Home) -> DaemonConfig:
     places = config.at(home)
-    socket = config.socket.model_copy(update={"path": places.conductor_sock})
-    return config.model_copy(
-        update={
-            "socket": socket,
-            "pid_file": places.pid_file,
-            "state_db_path": places.db,
-            "log_file": places.log,
-        }
+    return config.replace(
+        socket=config.socket.replace(path=places.conductor_sock),
+        pid_file=places.pid_file,
+        state_db_path=places.db,
+        log_file=places.log,
     )
 
 
@@ -204,28 +200,5 @@ def _variables() -> dict[str, str]:
     """Fields by dotted name that the environment sets. Other variables may begin alike."""
     if not any(name.startswith(VARIABLE_PREFIX) for name in os.environ):
         return {}
-    known = {variable_of(name): name for name in _fields(DaemonConfig) if name != "config_file"}
+    known = {variable_of(name): name for name in DaemonConfig.names() if name != "config_file"}
     return {known[name]: value for name, value in os.environ.items() if name in known}
-
-
-def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """The dotted names of all fields that hold a value and no section."""
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, Section):
-            yield from _fields(inner, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
-def _values(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Section):
-            yield from _values(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def _names(section: BaseModel) -> Iterator[str]:
-    return (name for name, _ in _values(section))

@@ -184,7 +184,7 @@ def test_a_kill_between_commit_and_reply_and_the_resend(
         assert not _rows(marianne, "SELECT * FROM jobs")
         return
     if verb == "pause":
-        until(lambda: marianne.status("it")["status"] in ("paused", "completed"))
+        marianne.wait("it")
         event = "job.completed"  # its one sheet ended in the pause
     told = Counter(e["event"] for e in marianne.request("events.since", {"job_id": "it"})["events"])
     assert told[event] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marianne.daemon.call import Call
+from marianne.daemon.config_models import to_json
 
 Params = None
 MUTATING = False
@@ -13,6 +14,6 @@ MUTATING = False
 def handle(call: Call, params: None) -> dict[str, Any]:
     """``config`` as nested maps, ``origin`` by dotted name."""
     return {
-        "config": call.context.config.model_dump(mode="json"),
+        "config": to_json(call.context.config),
         "origin": dict(call.context.origins),
     }

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from marianne.daemon.config import RESTART_ONLY, WITHOUT_EFFECT, DaemonConfig, changed
+from marianne.daemon.config_models import checked, model_of, to_json
 from marianne.daemon.profiles import PROFILES
 from marianne.home import Home
 
@@ -118,12 +119,12 @@ def test_a_field_takes_its_bounds_and_nothing_beyond(
 ) -> None:
     for fits in (least, greatest):
         if fits is not None:
-            assert value_of(DaemonConfig.model_validate(nested(name, fits)), name) == fits
+            assert value_of(DaemonConfig(**nested(name, fits)), name) == fits
     with pytest.raises(ValidationError):
-        DaemonConfig.model_validate(nested(name, least - step))
+        DaemonConfig(**nested(name, least - step))
     if greatest is not None:
         with pytest.raises(ValidationError):
-            DaemonConfig.model_validate(nested(name, greatest + step))
+            DaemonConfig(**nested(name, greatest + step))
 
 
 @pytest.mark.parametrize(
@@ -152,32 +153,32 @@ def test_a_field_takes_its_bounds_and_nothing_beyond(
 )
 def test_what_does_not_fit_is_refused(name: str, wrong: Any) -> None:
     with pytest.raises(ValidationError):
-        DaemonConfig.model_validate(nested(name, wrong))
+        DaemonConfig(**nested(name, wrong))
 
 
 def test_a_zero_threshold_disables_its_side() -> None:
     for thresholds in ((0, 5), (9, 0), (0, 0)):
         names = ("token_warning_threshold", "token_error_threshold")
         given = dict(zip(names, thresholds, strict=True))
-        DaemonConfig.model_validate({"preflight": given})
+        DaemonConfig(preflight=given)
 
 
 def test_octal_text_is_a_mode() -> None:
-    found = DaemonConfig.model_validate({"socket": {"permissions": "0o640"}})
+    found = DaemonConfig(socket={"permissions": "0o640"})
     assert found.socket.permissions == 0o640
-    assert found.model_dump(mode="json")["socket"]["permissions"] == "0o640"
+    assert to_json(found)["socket"]["permissions"] == "0o640"
 
 
 def test_a_path_may_begin_with_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    found = DaemonConfig.model_validate({"log_file": "~/c.log"})
+    found = DaemonConfig(log_file="~/c.log")
     assert str(found.log_file) == "/home/me/c.log"
 
 
 def test_the_defaults_made_without_a_validator_are_the_same() -> None:
-    assert DaemonConfig.model_construct() == DaemonConfig()
-    assert DaemonConfig.model_validate(DaemonConfig().model_dump()) == DaemonConfig()
-    assert DaemonConfig.model_validate_json(DaemonConfig().model_dump_json()) == DaemonConfig()
+    assert DaemonConfig.of(checked(DaemonConfig, {})) == DaemonConfig()
+    assert DaemonConfig(**vars(DaemonConfig())) == DaemonConfig()
+    assert DaemonConfig(**to_json(DaemonConfig())) == DaemonConfig()
 
 
 def test_two_configurations_share_no_list() -> None:
@@ -187,12 +188,12 @@ def test_two_configurations_share_no_list() -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_fits(name: str) -> None:
-    DaemonConfig.model_validate(PROFILES[name])
+    DaemonConfig(**PROFILES[name])
 
 
 def test_the_profiles_are_the_documented_ones() -> None:
     dev, intensive, minimal = (
-        DaemonConfig.model_validate(PROFILES[name]) for name in ("dev", "intensive", "minimal")
+        DaemonConfig(**PROFILES[name]) for name in ("dev", "intensive", "minimal")
     )
     assert (dev.log_level, dev.max_concurrent_jobs) == ("debug", 2)
     assert (dev.profiler.strace_enabled, dev.profiler.interval_seconds) == (True, 2.0)
@@ -207,7 +208,7 @@ def test_the_profiles_are_the_documented_ones() -> None:
 
 
 def test_every_field_is_described_in_the_schema() -> None:
-    schema = DaemonConfig.model_json_schema()
+    schema = model_of(DaemonConfig).model_json_schema()
     models = [schema, *schema["$defs"].values()]
     bare = [
         f"{model['title']}.{name}"
@@ -220,14 +221,12 @@ def test_every_field_is_described_in_the_schema() -> None:
 
 def test_a_reload_applies_what_it_can_and_names_the_rest() -> None:
     old = DaemonConfig()
-    new = DaemonConfig.model_validate(
-        {
-            "max_concurrent_sheets": 7,
-            "resource_limits": {"max_processes": 9},
-            "socket": {"backlog": 9},
-            "pid_file": "/run/c.pid",
-            "config_file": "/etc/c.yaml",
-        }
+    new = DaemonConfig(
+        max_concurrent_sheets=7,
+        resource_limits={"max_processes": 9},
+        socket={"backlog": 9},
+        pid_file="/run/c.pid",
+        config_file="/etc/c.yaml",
     )
     hot, later = changed(old, new)
     assert sorted(hot) == ["max_concurrent_sheets", "resource_limits.max_processes"]
@@ -236,19 +235,17 @@ def test_a_reload_applies_what_it_can_and_names_the_rest() -> None:
 
 
 def test_the_tables_of_names_hold_real_names() -> None:
-    assert set(DaemonConfig.model_fields) >= RESTART_ONLY | WITHOUT_EFFECT
+    assert set(DaemonConfig.settings) >= RESTART_ONLY | WITHOUT_EFFECT
 
 
 def test_files_are_at_the_places_that_are_set() -> None:
     home = Home("/var/m")
     assert DaemonConfig().at(home).db == home.db
-    moved = DaemonConfig.model_validate(
-        {
-            "state_db_path": "/data/s.db",
-            "socket": {"path": "/run/m/c.sock"},
-            "pid_file": "/run/m/c.pid",
-            "log_file": "/var/log/m.log",
-        }
+    moved = DaemonConfig(
+        state_db_path="/data/s.db",
+        socket={"path": "/run/m/c.sock"},
+        pid_file="/run/m/c.pid",
+        log_file="/var/log/m.log",
     ).at(home)
     assert str(moved.path) == "/var/m"
     assert str(moved.db) == "/data/s.db"
