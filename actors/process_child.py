@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def run(
     parent: tuple[int, int] | None,
     cores: frozenset[int] | None,
     setup: Callable[[], object] | None,
-    target: Callable[..., object],
+    target: Callable[..., object] | str,
     args: tuple[Any, ...],
 ) -> None:
     """Watches the parent if there is one to watch, sets up, then runs the target.
@@ -34,6 +35,10 @@ def run(
         die_with(*parent)
     if setup is not None:
         setup()
+    if isinstance(target, str):
+        module, _, name = target.partition(":")
+        target = getattr(import_module(module), name)
+        assert callable(target)
     target(*args)
 
 

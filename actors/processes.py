@@ -54,7 +54,7 @@ class Processes:
 
     def start(
         self,
-        target: Callable[..., object],
+        target: Callable[..., object] | str,
         args: tuple[Any, ...] = (),
         name: str = "process",
         *,
@@ -62,6 +62,9 @@ class Processes:
         die_with_parent: bool = True,
     ) -> Process:
         """Runs `target(*args)` in a new process; both must be importable and picklable.
+
+        A target named "module:function" is imported in the child alone: what a parent only ever
+        has children run costs it neither time nor memory.
 
         `setup` runs before it in the child (session, limits, confinement). With `die_with_parent`
         the child ends when this process does, even by SIGKILL; without, it may outlive it and be

@@ -13,7 +13,6 @@ from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.worker import lay_out
 from marianne.run.confine import sweep_orphans
-from marianne.run.errand import errand_main
 from marianne.state.reader import Reader
 
 
@@ -73,7 +72,9 @@ class Errands:
             "grace": context.config.sheet_grace_seconds,
         }
         process = context.system.processes.start(
-            errand_main, (settings, str(answer)), f"marianne-{self._name} {errand.job_id}"
+            "marianne.run.errand:errand_main",
+            (settings, str(answer)),
+            f"marianne-{self._name} {errand.job_id}",
         )
         context.workers[process.pid] = process
         self._running[process] = (errand, answer)

@@ -55,10 +55,6 @@ PRELOAD = ["marianne.run.worker", "marianne.daemon.parse_child", "marianne.score
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
 
-COLLECT_EVERY = 20_000
-"""Allocations between two collections of garbage. A job of 1,000 sheets is some 20,000 objects that
-stay for its life, and a collection that meets them costs as much as starting the job."""
-
 EXIT_FAILED = 1
 EXIT_RUNNING = 6
 """Another conductor holds the lock of this home."""
@@ -127,7 +123,6 @@ class DaemonProcess:
     def _serve(self, lock: HomeLock, ready_fd: int | None) -> int:
         lock.write(os.getpid(), self._heart_pid)
         set_level(self._config.log_level)
-        gc.set_threshold(COLLECT_EVERY)
         become_subreaper()
         if leave_to_original(self._home):
             log.warning("home_was_copied", home=str(self._home.path))

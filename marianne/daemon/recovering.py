@@ -22,7 +22,6 @@ from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
 from marianne.daemon.worker import lay_out
 from marianne.run.confine import sweep_orphans
-from marianne.run.recheck import recheck_main
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Plan
 from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
@@ -103,7 +102,7 @@ class Recovering(Modifying):
         path = directory / "recheck"
         path.unlink(missing_ok=True)
         process = self._context.system.processes.start(
-            recheck_main, (settings, str(path)), f"marianne-recheck {job_id}"
+            "marianne.run.recheck:recheck_main", (settings, str(path)), f"marianne-recheck {job_id}"
         )
         self._context.workers[process.pid] = process
         self._looks[process] = _Look(job_id, failed, dry_run, answer, path)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from actors import Actor
 from actors.process import Process
 from marianne.daemon.log import get_logger
-from marianne.run.worker import spare_main
 
 if TYPE_CHECKING:
     from actors.processes import Processes
@@ -46,7 +45,10 @@ class Spare:
             theirs, ours = multiprocessing.Pipe(duplex=False)
             with theirs:
                 process = processes.start(
-                    spare_main, (theirs,), "marianne-spare", die_with_parent=False
+                    "marianne.run.worker:spare_main",
+                    (theirs,),
+                    "marianne-spare",
+                    die_with_parent=False,
                 )
             self._waiting = process, ours
 

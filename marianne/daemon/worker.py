@@ -30,7 +30,7 @@ from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id
-from marianne.run.worker import EXIT_CLEAN, worker_main
+from marianne.run.setup import EXIT_CLEAN
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
@@ -310,7 +310,7 @@ class Worker(Actor):
             self._context.spare_keeper.tell(SpareKeeper.taken)
         else:
             process = self._context.system.processes.start(
-                worker_main, (settings,), name, die_with_parent=False
+                "marianne.run.worker:worker_main", (settings,), name, die_with_parent=False
             )
         record = {
             "worker_pid": process.pid,

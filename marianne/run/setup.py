@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 from marianne.run.confine import become_subreaper
 
+EXIT_CLEAN, EXIT_LEFT = 0, 1
+"""How a worker ends: whether a last look found none of the sheets' processes. A crash exits with 1,
+too."""
+
 
 def become_worker(*, umask: int, affinity: Sequence[int] | None) -> None:
     """A session of its own, the adopter of all orphans below, and nothing odd left to inherit."""

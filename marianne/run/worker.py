@@ -25,7 +25,7 @@ from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.result import AttemptResult, lost
-from marianne.run.setup import Signals, become_worker
+from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools
 from marianne.run.watermark import Watermark
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 DEFAULT_UMASK = 0o022
-EXIT_CLEAN, EXIT_LEFT = 0, 1
-"""Whether a last look found none of the sheets' processes. A crash exits with 1, too."""
-
 # Allocations between two collections of garbage: an attempt makes some 50 objects that last.
 COLLECT_EVERY = 20_000
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,15 @@ class Owner(Actor):
 
 def test_the_exit_code_of_a_started_process_is_known(processes: Processes) -> None:
     assert processes.start(os._exit, (7,)).wait(5) == ProcessExit(exit_code=7)
+
+
+def test_a_target_named_by_its_module_is_imported_in_the_child_alone(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "childs_own.py").write_text("import os\ndef leave(code):\n    os._exit(code)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert processes.start("childs_own:leave", (7,)).wait(5) == ProcessExit(exit_code=7)
+    assert "childs_own" not in sys.modules
 
 
 def test_the_signal_that_ended_a_process_is_known(processes: Processes) -> None:
