@@ -121,6 +121,7 @@ class SupervisorBase(Actor):
         nodes = self._cell.children
         name = _name(child)
         node = nodes.get(name) or Node(name)
+        node.restarts += restart  # before anybody can see the new incarnation
         try:
             ref = self.system.start(
                 spec.cls,
@@ -132,11 +133,12 @@ class SupervisorBase(Actor):
                 node=node,
             )
         except StartIgnored:
+            node.restarts -= restart
             return Outcome()
         except StartError as error:
+            node.restarts -= restart
             return Outcome(reason=error.reason)
         if restart:
-            node.restarts += 1
             self.system.events.tell("restarted", name, ref.incarnation)
         Monitor(self._cell, name, ref.cell()).begin()
         return Outcome(ref)
