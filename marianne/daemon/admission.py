@@ -14,6 +14,7 @@ from actors import Actor, ActorRef, Down, DynamicSupervisor, ExitReason, Future,
 from actors.process import Process, ProcessExit
 from marianne.daemon import queries
 from marianne.daemon.context import Context
+from marianne.daemon.entry import enter
 from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
@@ -25,6 +26,7 @@ from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Requests
 from marianne.daemon.roster import Live, Roster
 from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.schedule.room import Room, admit
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -68,6 +70,8 @@ class Admission(Actor):
                     self.monitor(ref)
                 else:
                     self._start_actors(row.job_id)
+        for job_id in set(self._context.entries) - set(self._live):
+            self._drop_entry(job_id)
         self._admit()
 
     def on_stop(self, reason: ExitReason) -> None:
@@ -140,6 +144,17 @@ class Admission(Actor):
             self._context.learning.tell(LearningHub.used, size.config_hash)
         self._start_actors(job_id)
 
+    def _enter(self, row: JobRow, plan: bytes, environment: bytes) -> None:
+        """Leaves what the first actors of a new job need; its worker goes into the row."""
+        spare = self._context.spare.take()
+        self._context.spare_keeper.tell(SpareKeeper.taken)
+        self._context.entries[row.job_id] = enter(row, plan, environment, spare)
+
+    def _drop_entry(self, job_id: str) -> None:
+        entry = self._context.entries.pop(job_id, None)
+        if entry is not None:
+            entry.dismiss()
+
     def _start_actors(self, job_id: str) -> None:
         started: Future[Any] = self._context.jobs.within(60.0).call(
             DynamicSupervisor.start_child, job_spec(self._context, job_id)
@@ -149,6 +164,7 @@ class Admission(Actor):
     def supervised(self, outcome: Outcome[ActorRef[Any]], job_id: str) -> None:
         """A job's supervisor runs: watch it. One that cannot start ends the job as failed."""
         if outcome.error is not None:
+            self._drop_entry(job_id)
             self._give_up(job_id, str(outcome.error))
         elif outcome.value is not None:
             self.monitor(outcome.value)

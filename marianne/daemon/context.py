@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from actors import Handle, System
 from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.deaths import Deaths
+from marianne.daemon.entry import Entry
 from marianne.daemon.failures import Delivery, FailureRate
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
@@ -88,6 +89,10 @@ class Context:
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
     ``workers`` are the living worker processes by pid, which no sweep may touch.  ``swept``
     are, by job, workers (pid and start time) that ended badly and left nothing any more.
+    ``post`` sends a message to the worker process of that name; to one that is gone, or while the
+    link is being restarted, it is lost, which the worker's actor notices. ``reached`` are the names
+    of worker processes that have been connected. ``entries`` are, by job, for the first actors of
+    those just let in.
     """
 
     system: System
@@ -114,6 +119,9 @@ class Context:
     shelf: Shelf = field(default_factory=Shelf)
     spare: Spare = field(default_factory=Spare)
     swept: dict[str, tuple[int, int]] = field(default_factory=dict)
+    reached: set[bytes] = field(default_factory=set)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:

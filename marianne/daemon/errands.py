@@ -11,7 +11,7 @@ from typing import Any
 from actors.process import Process, ProcessExit
 from ipc import codec
 from marianne.daemon.context import Context
-from marianne.daemon.worker import lay_out
+from marianne.daemon.layout import lay_out
 from marianne.run.confine import sweep_orphans
 from marianne.state.reader import Reader
 
@@ -57,7 +57,7 @@ class Errands:
         """Starts it; its end comes to the actor that watches the process."""
         context = self._context
         directory = context.home.job_dir(errand.job_id)
-        lay_out(directory, reader, errand.job_id)
+        lay_out(directory, reader.plan(errand.job_id), reader.environment(errand.job_id))
         answer = directory / f"{self._name}.{next(self._numbers)}"
         answer.unlink(missing_ok=True)
         settings = {

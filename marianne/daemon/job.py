@@ -36,7 +36,7 @@ from marianne.environment import search_path
 from marianne.instruments.present import look_again
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import RememberReply, SetMeta
-from marianne.state.models import JobStatus
+from marianne.state.models import JobRow, JobStatus, SheetRow
 from marianne.state.reader import Reader
 
 log = get_logger(__name__)
@@ -60,16 +60,14 @@ class Job(Actor):
 
     def on_start(self) -> None:
         """Reads the checkpoint; asks the worker what runs, or goes on ending a job that is over."""
-        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
-        self._context.shelf.drop(self._job_id)  # an earlier incarnation may have told more
-        with Reader(self._context.home.db) as reader:
-            job = reader.job(self._job_id)
-            if job is None:
-                raise LookupError(f"no job {self._job_id} in the database")
-            plan = unpack_plan(reader.plan(self._job_id))
-            path = search_path(codec.unpack(reader.environment(self._job_id)))
-            rows = {row.num: row for row in reader.sheets(self._job_id)}
-        self._machine = JobMachine(look_again(plan, path), job, rows, random.random)
+        entry = self._context.entries.pop(self._job_id, None)
+        rows: dict[int, SheetRow] = {}
+        if entry is not None:
+            job, plan, environment = entry.row, entry.plan, entry.environment
+        else:
+            job, rows, plan, environment = self._from_disk()
+        path = search_path(codec.unpack(environment))
+        self._machine = JobMachine(look_again(unpack_plan(plan), path), job, rows, random.random)
         self._hands = ConductorHands(self, self._context, self._job_id)
         self._service = JobService(
             self._machine,
@@ -81,8 +79,20 @@ class Job(Actor):
         )
         if job.status.terminal or job.status is JobStatus.PAUSED:
             self.finish(job.status)
+        elif entry is not None and entry.blank:
+            self.worker_up({"unacked": ()})
         else:
             self._worker.tell(Worker.report)
+
+    def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:
+        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
+        self._context.shelf.drop(self._job_id)  # an earlier incarnation may have told more
+        with Reader(self._context.home.db) as reader:
+            job = reader.job(self._job_id)
+            if job is None:
+                raise LookupError(f"no job {self._job_id} in the database")
+            rows = {row.num: row for row in reader.sheets(self._job_id)}
+            return job, rows, reader.plan(self._job_id), reader.environment(self._job_id)
 
     def on_idle(self) -> None:
         """Everything that waited is decided: send and commit it in one go."""
@@ -260,6 +270,8 @@ class Job(Actor):
     # -- carrying out ---------------------------------------------------------------------------
 
     def _flush(self) -> None:
+        # First the hands: what is to run need not wait until the store has taken its turn.
+        self._hands.flush(self._machine.lends())
         step = self._service.decided()
         if step or self._answers:
             answers, self._answers = self._answers, []
@@ -267,7 +279,6 @@ class Job(Actor):
             written = store.call(Store.write, step.changes, self.name)
             self._writing += 1
             self.pipe(written, self.committed, step, answers)
-        self._hands.flush(self._machine.lends())
 
     def committed(
         self,

@@ -70,10 +70,8 @@ class LearningHub(Actor):
         self._context.store.tell(Store.write, changes, kept=False)
 
     def used(self, config_hash: str) -> None:
-        """A job was admitted by what is known of its configuration."""
-        pattern = self._context.learned.use(config_hash)
-        if pattern is not None:
-            self._context.store.tell(Store.write, [SavePattern(pattern)], kept=False)
+        """A job was admitted by what is known of its configuration; kept with its outcome."""
+        self._context.learned.use(config_hash)
 
     def check_diversity(self) -> dict[str, Any]:
         """Raises the exploration budget when always the same pattern is used, else lets it fall.

@@ -106,8 +106,11 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         live = Live(row)
         words = self._place(live, now)
         admitted = row.status is JobStatus.RUNNING
+        environment = codec.pack(request.environment)
+        if admitted:
+            self._enter(row, parsed.plan, environment)
         reply = submission.response(row, [*parsed.warnings, *shared], words)
-        changes = [*submission.changes(row, request, parsed, now), *answer.remember(reply)]
+        changes = [*submission.changes(row, parsed, environment, now), *answer.remember(reply)]
         if admitted:
             changes.append(AddEvent(job_id, None, "job.started", {}, now))
         self._naming.add(job_id)
@@ -143,6 +146,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         self._naming.discard(job_id)
         if outcome.error is not None:
             del self._live[job_id]
+            self._drop_entry(job_id)
             answer.fail(outcome.error)
             return
         answer.set(reply)

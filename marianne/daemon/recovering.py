@@ -16,11 +16,11 @@ from actors import Outcome, Promise
 from actors.process import Process, ProcessExit
 from ipc import codec
 from marianne.daemon import queries
+from marianne.daemon.layout import lay_out
 from marianne.daemon.log import get_logger
 from marianne.daemon.modifying import Modifying
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
-from marianne.daemon.worker import lay_out
 from marianne.run.confine import sweep_orphans
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Plan
@@ -87,7 +87,7 @@ class Recovering(Modifying):
             what = f"sheet {sheet_num} of {job_id}" if sheet_num else f"of {job_id} no sheet"
             raise Refused("conflict", f"{what} has {'not ' if sheet_num else ''}failed")
         directory = self._context.home.job_dir(job_id)
-        lay_out(directory, self._reader, job_id)
+        lay_out(directory, self._reader.plan(job_id), self._reader.environment(job_id))
         config = self._context.config
         settings = {
             "job_id": job_id,

@@ -1,79 +1,101 @@
 """A worker process that is there before its job: preloaded, set up, waiting to be told what it is.
 
-To start one takes longer than a short sheet. The spare waits at a pipe; what comes through it are
-the settings of :func:`marianne.run.worker.worker_main`, and its end (the conductor closed it, or
-died) ends the spare. It belongs to nobody until a worker actor takes it and records it like any
-other process.
+To start one takes longer than a short sheet. The spare is connected to ``workers.sock`` and waits
+at a pipe; what comes through that are the settings of :func:`marianne.run.worker.worker_main`, and
+its end (the conductor closed it, or died) ends the spare. It belongs to nobody until it is taken
+and recorded like any other worker.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import threading
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from actors import Actor
 from actors.process import Process
 from marianne.daemon.log import get_logger
+from marianne.run.setup import incarnation_of
 
 if TYPE_CHECKING:
+    import os
+
     from actors.processes import Processes
     from marianne.daemon.context import Context
 
 log = get_logger(__name__)
 
-FIRST_FILL, FILL_AFTER = 0.5, 0.02
+FIRST_FILL, FILL_AFTER = 0.1, 0.005
 """Seconds after a start, and after the spare was taken: whoever took it goes first."""
 
 END_SECONDS = 2.0
 
 
+@dataclass(slots=True, eq=False)
+class SpareWorker:
+    """One process that waits."""
+
+    process: Process
+    pipe: Connection
+
+    def employ(self, settings: dict[str, Any], name: str) -> bool:
+        """Has it work by these settings from now on; False if it is no more."""
+        with self.pipe:
+            try:
+                self.pipe.send(settings)
+            except OSError:
+                return False
+        self.process.name = name
+        return True
+
+    def dismiss(self) -> None:
+        """It ends."""
+        self.pipe.close()
+
+
 class Spare:
-    """At most one process. Filled by its keeper, taken by worker actors; from any thread."""
+    """At most one process. Filled by its keeper, taken by whoever lets a job in; any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: tuple[Process, Connection] | None = None
+        self._waiting: SpareWorker | None = None
         self._closed = False
 
-    def fill(self, processes: Processes) -> None:
+    def fill(self, processes: Processes, socket: os.PathLike[str]) -> None:
         """Starts one if none waits. Raises OSError."""
         with self._lock:
-            if self._closed or (self._waiting is not None and self._waiting[0].alive()):
+            if self._closed or (self._waiting is not None and self._waiting.process.alive()):
                 return
             theirs, ours = multiprocessing.Pipe(duplex=False)
             with theirs:
                 process = processes.start(
                     "marianne.run.worker:spare_main",
-                    (theirs,),
+                    (theirs, str(socket)),
                     "marianne-spare",
                     die_with_parent=False,
                 )
-            self._waiting = process, ours
+            self._waiting = SpareWorker(process, ours)
 
-    def take(self, settings: dict[str, Any], name: str) -> Process | None:
-        """The process, which works by these settings from now on; None if none waits."""
+    def take(self) -> SpareWorker | None:
+        """The process that waits, if there is one and it is not dead."""
         with self._lock:
             waiting, self._waiting = self._waiting, None
-        if waiting is None:
-            return None
-        process, pipe = waiting
-        with pipe:
-            try:
-                pipe.send(settings)
-            except OSError:  # it died
-                return None
-        process.name = name
-        return process
+        return waiting if waiting is not None and waiting.process.alive() else None
 
     def close(self) -> None:
         """Ends it, and keeps another from being started."""
         with self._lock:
             waiting, self._waiting, self._closed = self._waiting, None, True
         if waiting is not None:
-            waiting[1].close()
-            waiting[0].wait(END_SECONDS)
+            waiting.dismiss()
+            waiting.process.wait(END_SECONDS)
+
+
+def peer_of(process: Process) -> bytes:
+    """What a worker process is called on the link."""
+    return incarnation_of(process.pid, process.start_time).encode()
 
 
 class SpareKeeper(Actor):
@@ -94,6 +116,7 @@ class SpareKeeper(Actor):
     def fill(self) -> None:
         """Starts another; one that cannot be started is not missed."""
         try:
-            self._context.spare.fill(self._context.system.processes)
+            context = self._context
+            context.spare.fill(context.system.processes, context.home.workers_sock)
         except (OSError, EOFError) as error:
             log.warning("no_spare_worker", error=repr(error))

@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from ipc import codec
 from marianne.daemon.parser import Parsed, ParseRequest
 from marianne.daemon.refusal import Refused
 from marianne.daemon.roster import Roster
@@ -146,15 +145,10 @@ def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> Job
     )
 
 
-def changes(
-    row: JobRow,
-    request: JobRequest,
-    parsed: Parsed,
-    now: float,
-) -> list[Change]:
+def changes(row: JobRow, parsed: Parsed, environment: bytes, now: float) -> list[Change]:
     """The new job and the event that says so."""
     return [
-        InsertJob(row, parsed.plan, parsed.score, codec.pack(request.environment)),
+        InsertJob(row, parsed.plan, parsed.score, environment),
         AddEvent(
             row.job_id,
             None,

@@ -25,8 +25,10 @@ from actors.process import Process, ProcessExit
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Run
+from marianne.daemon.entry import Entry
+from marianne.daemon.layout import lay_out
 from marianne.daemon.log import get_logger
-from marianne.daemon.spare import SpareKeeper
+from marianne.daemon.spare import SpareKeeper, peer_of
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id
@@ -81,36 +83,36 @@ class Worker(Actor):
         self._taken_over = False
         self._asked = False
         self._heard = False
+        self._ran = False
+        self._round = 0
         self._hello: dict[str, Any] | None = None
         self._ending: list[Promise[None]] = []
 
     # -- life -----------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Adopts the recorded process if it lives, else starts one."""
-        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
+        """Takes the process that waits for the job, adopts the recorded one if it lives, or starts
+        one."""
+        entry = self._context.entries.get(self._job_id)
+        if entry is None or entry.spare is None:
+            self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
         self.begin()
 
     def begin(self) -> None:
         """As on_start says; with the disk full it waits for space, and the job with it."""
-        with Reader(self._context.home.db) as reader:
-            job = reader.job(self._job_id)
-            if job is None:
-                raise LookupError(f"no job {self._job_id} in the database")
-            adopted = self._adopt(job)
-            try:
-                process = adopted or self._spawn(reader, job)
-            except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                log.warning("worker_waits_for_space", job_id=self._job_id, error=str(error))
-                self.send_after(SPACE_PAUSE, self.begin)
-                return
+        try:
+            process = self._employ(self._context.entries.get(self._job_id)) or self._by_record()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.warning("worker_waits_for_space", job_id=self._job_id, error=str(error))
+            self.send_after(SPACE_PAUSE, self.begin)
+            return
         self._process = self._context.workers[process.pid] = process
-        self._identity = f"{self._job_id}/{process.pid}-{process.start_time}".encode()
+        self._identity = peer_of(process)
         self.watch(process)
         patience = HELLO_DEADLINE
-        if adopted:
+        if self._taken_over:
             alone = max(self._context.config.orphan_grace_seconds, ADOPTED_HELLO)
             patience = min(alone, HELLO_DEADLINE)
             self.ask_hello()
@@ -132,6 +134,7 @@ class Worker(Actor):
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """The process is gone: what it left is ended, whoever waits is told, else we crash."""
         self._context.workers.pop(process.pid, None)
+        self._context.reached.discard(peer_of(process))
         if self._taken_over and self._context.heart_pid == os.getppid():
             # It hung below the heart, and so does what it left.
             os.kill(os.getppid(), signal.SIGUSR1)
@@ -159,14 +162,19 @@ class Worker(Actor):
     def report(self) -> None:
         """The job actor (re)started and wants to hear ``worker_up`` with what is running."""
         self._asked = True
-        if self._hello is not None:
+        if self._heard or self._ran:
             # What was said at the time of the hello may be old by now.
             self._hello = None
-            self._send({"kind": "report"})
+            self._round += 1
+            self._ask()
         self._tell_up()
+
+    def _ask(self) -> None:
+        self._send({"kind": "report", "round": self._round})
 
     def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
         """Starts attempts at once, those that are ahead when others end: at most ``slots`` run."""
+        self._ran = True
         self._send({"kind": "run", "slots": slots, "sheets": [run.to_map() for run in runs]})
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
@@ -206,8 +214,12 @@ class Worker(Actor):
             welcome = {"kind": "welcome", "pid": os.getpid()}
             self._send({**welcome, "start_time": self._context.start_time})
             self._heard = True
-            self._hello = message
-            self._tell_up()
+            if message.get("round", self._round) == self._round:
+                self._hello = message
+                self._tell_up()
+            elif self._asked:
+                # It was said before we asked, or our question was lost.
+                self._ask()
         else:
             from marianne.daemon.job import Job
 
@@ -280,7 +292,7 @@ class Worker(Actor):
         if job.worker_boot_id != boot_id() or known == recorded:
             return None
         process = self._context.system.processes.adopt(
-            job.worker_pid, job.worker_start_time, f"{PROCESS_NAME}{self._job_id}"
+            job.worker_pid, job.worker_start_time, self._process_name
         )
         if process is None:
             self._sweep()
@@ -288,14 +300,46 @@ class Worker(Actor):
         self._recorded = self._taken_over = True
         return process
 
-    def _spawn(self, reader: Reader, job: JobRow) -> Process:
-        home, config = self._context.home, self._context.config
-        directory = home.job_dir(self._job_id)
-        lay_out(directory, reader, self._job_id)
-        settings = {
+    def _employ(self, entry: Entry | None) -> Process | None:
+        """The process that was recorded with the job's admission, as long as it waits."""
+        if entry is None or entry.spare is None:
+            return None
+        # Whoever worked for the job before has left its directory, and perhaps results in there.
+        new = not self._directory.exists()
+        settings = self._settings(entry.row)
+        if entry.small:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            settings["given"] = {"plan": entry.plan, "env": entry.environment}
+        else:
+            lay_out(self._directory, entry.plan, entry.environment)
+        spare, entry.spare = entry.spare, None
+        if not spare.employ(settings, self._process_name):
+            return None
+        self._recorded = True
+        entry.blank = new and peer_of(spare.process) in self._context.reached
+        return spare.process
+
+    def _by_record(self) -> Process:
+        with Reader(self._context.home.db) as reader:
+            job = reader.job(self._job_id)
+            if job is None:
+                raise LookupError(f"no job {self._job_id} in the database")
+            return self._adopt(job) or self._spawn(reader, job)
+
+    @property
+    def _directory(self) -> Path:
+        return self._context.home.job_dir(self._job_id)
+
+    @property
+    def _process_name(self) -> str:
+        return f"{PROCESS_NAME}{self._job_id}"
+
+    def _settings(self, job: JobRow) -> dict[str, Any]:
+        config = self._context.config
+        return {
             "job_id": self._job_id,
-            "job_dir": str(directory),
-            "socket": str(home.workers_sock),
+            "job_dir": str(self._directory),
+            "socket": str(self._context.home.workers_sock),
             "owner": self._context.owner,
             "conductor_pid": os.getpid(),
             "conductor_start_time": self._context.start_time,
@@ -304,13 +348,21 @@ class Worker(Actor):
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "fresh": bool(job.options.get("archives")),
         }
-        name = f"{PROCESS_NAME}{self._job_id}"
-        process = self._context.spare.take(settings, name)
-        if process is not None:
+
+    def _spawn(self, reader: Reader, job: JobRow) -> Process:
+        lay_out(self._directory, reader.plan(self._job_id), reader.environment(self._job_id))
+        settings = self._settings(job)
+        spare = self._context.spare.take()
+        if spare is not None:
             self._context.spare_keeper.tell(SpareKeeper.taken)
+        if spare is not None and spare.employ(settings, self._process_name):
+            process = spare.process
         else:
             process = self._context.system.processes.start(
-                "marianne.run.worker:worker_main", (settings,), name, die_with_parent=False
+                "marianne.run.worker:worker_main",
+                (settings,),
+                self._process_name,
+                die_with_parent=False,
             )
         record = {
             "worker_pid": process.pid,
@@ -331,21 +383,8 @@ class Worker(Actor):
             self._context.job(self._job_id).tell(Job.worker_up, self._hello)
 
     def _send(self, message: dict[str, Any]) -> None:
-        from marianne.daemon.link import Link
-
-        self._context.link.tell(Link.send, self._identity, message)
+        self._context.post(self._identity, message)
 
     def _sweep(self, *, everywhere: bool = True) -> list[int]:
         spare = tuple(self._context.workers)
         return sweep_orphans(self._context.owner, self._job_id, spare=spare, everywhere=everywhere)
-
-
-def lay_out(directory: Path, reader: Reader, job_id: str) -> None:
-    """Writes what the worker reads: the plan and the environment (0600), each atomically."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, content in (("plan", reader.plan(job_id)), ("env", reader.environment(job_id))):
-        part = directory / f"{name}.part"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        part.rename(directory / name)

@@ -94,8 +94,10 @@ class Link:
         self._watch(pid, start_time)
         self._alone()
 
-    def hello(self) -> None:
+    def hello(self, answers: int = 0) -> None:
         """Says who we are, what runs, and everything that nobody acknowledged.
+
+        ``answers`` is the number of the report that was asked for, 0 when none was.
 
         What does not fit is sent after it, and named in it as ``ended``: it runs no more, and
         nobody may take it for lost meanwhile.
@@ -108,6 +110,7 @@ class Link:
         first, rest = unacked[:CHUNK], unacked[CHUNK:]
         ended = [[result["num"], result["attempt"]] for result in rest]
         says = {"running": running, "queued": queued, "unacked": first, "ended": ended}
+        says["round"] = answers
         self._line.send(self._head | says)
         self._send_results(rest)
 

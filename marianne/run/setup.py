@@ -13,6 +13,11 @@ EXIT_CLEAN, EXIT_LEFT = 0, 1
 too."""
 
 
+def incarnation_of(pid: int, start_time: int | None) -> str:
+    """Names a worker process among all of this boot: on the link, and in its hello."""
+    return f"{pid}-{start_time}"
+
+
 def become_worker(*, umask: int, affinity: Sequence[int] | None) -> None:
     """A session of its own, the adopter of all orphans below, and nothing odd left to inherit."""
     if os.getsid(0) != os.getpid():

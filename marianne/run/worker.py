@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import time
 from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -25,7 +27,7 @@ from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.result import AttemptResult, lost
-from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker
+from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker, incarnation_of
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools
 from marianne.run.watermark import Watermark
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 DEFAULT_UMASK = 0o022
+GIVEN = ("plan", "env")
+
 # Allocations between two collections of garbage: an attempt makes some 50 objects that last.
 COLLECT_EVERY = 20_000
 
@@ -54,10 +58,8 @@ class JobWorker:
         self._conductor = (settings["conductor_pid"], settings["conductor_start_time"])
         job_dir, job_id, owner = settings["job_dir"], settings["job_id"], settings["owner"]
         os.makedirs(f"{job_dir}/sheets", mode=0o700, exist_ok=True)
-        with open(f"{job_dir}/plan", "rb") as file:
-            plan = unpack_plan(file.read())
-        with open(f"{job_dir}/env", "rb") as file:
-            env = unpacked(msgpack.unpackb(file.read()))
+        given = settings.get("given") or {name: _read(f"{job_dir}/{name}") for name in GIVEN}
+        plan, env = unpack_plan(given["plan"]), unpacked(msgpack.unpackb(given["env"]))
         self._loop = Loop()
         self._signals = Signals()
         self._nursery = Nursery(self._loop, owner, Watermark(owner, job_id, claim=True))
@@ -98,10 +100,15 @@ class JobWorker:
         # The newest attempt of each sheet that we know of: an older grant is an echo.
         self._newest = {r["num"]: r["attempt"] for r in spool.unacked}
 
-    def run(self) -> bool:
-        """Until stopped. Answers whether nothing of its sheets is left, which is the rule."""
+    def run(self, early: Sequence[Message] = ()) -> bool:
+        """Until stopped. Answers whether nothing of its sheets is left, which is the rule.
+
+        ``early`` is what came before; what waits besides is done before we introduce ourselves.
+        """
         self._loop.add_reader(self._line.fileno(), self._heard)
         self._loop.add_reader(self._signals.fileno(), self._signalled)
+        self._hear(early)
+        self._heard()
         self._link.begin(*self._conductor)
         self._loop.run()
         left = confine.sweep(confine.all_below)
@@ -121,7 +128,10 @@ class JobWorker:
     # -- what wakes us
 
     def _heard(self) -> None:
-        for message in self._line.drain():
+        self._hear(self._line.drain())
+
+    def _hear(self, messages: Iterable[Message]) -> None:
+        for message in messages:
             try:
                 self._handle(message)
             except (KeyError, TypeError, ValueError) as error:
@@ -147,7 +157,7 @@ class JobWorker:
         elif kind == "welcome":
             self._link.welcome(message["pid"], message["start_time"])
         elif kind == "report":
-            self._link.hello()
+            self._link.hello(message.get("round", 0))
         elif kind == "stop":
             grace = message.get("grace")
             self._stop(
@@ -262,21 +272,33 @@ class JobWorker:
             self._loop.stop()
 
 
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def incarnation() -> str:
-    """Names this process among all that ever worked for a job."""
-    return f"{os.getpid()}-{procfs.start_time(os.getpid())}"
+    """This process's name."""
+    return incarnation_of(os.getpid(), procfs.start_time(os.getpid()))
 
 
-def spare_main(pipe: Connection) -> None:
-    """A worker that does not know its job yet: it waits for its settings, or for its end."""
+def spare_main(pipe: Connection, socket: str) -> None:
+    """A worker that does not know its job yet: connected, it waits for its settings, or its end."""
     become_worker(umask=DEFAULT_UMASK, affinity=None)
     procfs.take_name("marianne-spare")
+    line = Dealer(socket, incarnation())
+    early: list[Message] = []
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(line, select.POLLIN)
+    while pipe.fileno() not in dict(poll.poll()):
+        early += line.drain()  # which is what lets the connection come about
     try:
         settings = pipe.recv()
     except EOFError:
-        return
+        os._exit(EXIT_CLEAN)
     pipe.close()
-    worker_main(settings)
+    _work(settings, line, early)
 
 
 def worker_main(settings: dict[str, Any]) -> None:
@@ -285,16 +307,19 @@ def worker_main(settings: dict[str, Any]) -> None:
     ``settings``: job_id, job_dir, socket (path of workers.sock), owner (the marker),
     conductor_pid, conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional
     output_limit_bytes, umask (default 0o022), affinity (list of CPUs), fresh (the job was submitted
-    so: see Workshop.clear).
+    so: see Workshop.clear), given (``plan`` and ``env`` packed, else they are files in job_dir).
     """
     become_worker(umask=settings.get("umask", DEFAULT_UMASK), affinity=settings.get("affinity"))
+    _work(settings, Dealer(settings["socket"], incarnation()))
+
+
+def _work(settings: dict[str, Any], line: Dealer, early: Sequence[Message] = ()) -> None:
     procfs.take_name("marianne-worker")
     gc.disable()  # all objects of a plan stay: looking at those of 10,000 sheets doubles its time
-    line = Dealer(settings["socket"], f"{settings['job_id']}/{incarnation()}")
     worker = JobWorker(settings, line, Tools())
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
     gc.enable()
-    clean = worker.run()
+    clean = worker.run(early)
     line.close(BYE_SECONDS if worker.heard else 0.0)
     os._exit(EXIT_CLEAN if clean else EXIT_LEFT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ def workers(home: Home) -> list[int]:
     """The home's processes that lead a session, the heart and the spare worker aside."""
     leaders = [p for p in home.ours() if field(p, 6) == str(p) and p != home.heart]
     return [p for p in leaders if name_of(p) != "marianne-spare"]
+
+
+def kill_spare(home: Home) -> None:
+    """A job that finds one has it recorded with its admission."""
+    (spare,) = wait_for(lambda: [p for p in home.ours() if name_of(p) == "marianne-spare"])
+    os.kill(spare, 9)
 
 
 def name_of(pid: int) -> str:
@@ -31,6 +38,8 @@ def test_a_worker_that_nobody_recorded_is_ended_at_the_next_start(tmp_path: Path
     (orders / "worker.before-record").touch()
     home.env["MARIANNE_CRASH_POINTS"] = str(orders)
     try:
+        home.must("start")
+        kill_spare(home)
         home.run(["plain child"])
         assert (orders / "worker.before-record.hit").exists()
         assert home.sheet()["attempt"] == 1

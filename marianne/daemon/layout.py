@@ -1,0 +1,17 @@
+"""The files that a worker process, or another process beside a job, reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def lay_out(directory: Path, plan: bytes, environment: bytes) -> None:
+    """Writes the plan and the environment (0600), each atomically."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content in (("plan", plan), ("env", environment)):
+        part = directory / f"{name}.part"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        part.rename(directory / name)
