@@ -16,6 +16,7 @@ from functools import cache
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """Not the score's fault, and it passes: spawn raises these as they are."""
 
+OUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -72,22 +73,23 @@ def spawn(command: Command, program: str | None = None) -> int:
     opens /dev/stderr anew cannot make another writer overwrite.
     """
     path = program or find_program(command.argv[0], command.env, command.cwd)
-    out = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_OPEN, 0, command.stdin or os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, command.stdout, out, 0o600),
-    ]
-    if command.stderr is None:
-        actions.append((os.POSIX_SPAWN_DUP2, 1, 2))
-    else:
-        actions.append((os.POSIX_SPAWN_OPEN, 2, command.stderr, out, 0o600))
+    opened: list[int] = []
     try:
         enter(command.cwd)
+        # Here and not in the child: we wait for its exec, and it for a processor that a sheet uses.
+        opened.append(os.open(command.stdin or os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        opened.append(os.open(command.stdout, OUT, 0o600))
+        if command.stderr is not None:
+            opened.append(os.open(command.stderr, OUT, 0o600))
         return os.posix_spawn(
             path,
             list(command.argv),
             command.env,
-            file_actions=actions,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, opened[0], 0),
+                (os.POSIX_SPAWN_DUP2, opened[1], 1),
+                (os.POSIX_SPAWN_DUP2, opened[-1], 2),
+            ],
             setpgroup=0,
             setsigmask=(),
             setsigdef=ignored_signals(),
@@ -98,6 +100,9 @@ def spawn(command: Command, program: str | None = None) -> int:
         raise _explain(error, command, path) from error
     except ValueError as error:  # a NUL byte in an argument or in the environment
         raise SpawnError("internal", f"Cannot start {command.argv[0]}: {error}") from error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 @cache
@@ -127,6 +132,8 @@ def _explain(error: OSError, command: Command, path: str) -> SpawnError:
         return SpawnError(
             "not_found", f"Cannot start {name}: the interpreter that it names does not exist"
         )
+    if error.filename in (command.stdin, command.stdout, command.stderr):
+        return SpawnError("internal", f"Cannot start {name}: {error.filename}: {error.strerror}")
     if error.errno == errno.ENOEXEC:
         return SpawnError(
             "not_found",

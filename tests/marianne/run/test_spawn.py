@@ -107,6 +107,14 @@ def test_a_missing_stdin_file_is_not_blamed_on_the_program(tmp_path: Path) -> No
     assert "none is gone" in raised.value.message
 
 
+def test_an_output_that_cannot_be_written_is_not_blamed_on_the_program(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(SpawnError) as raised:
+        spawn(command(tmp_path, "true"))
+    assert raised.value.category == "internal"
+    assert f"{tmp_path}/out: Is a directory" in raised.value.message
+
+
 def test_a_nul_byte_is_an_error_not_a_crash(tmp_path: Path) -> None:
     with pytest.raises(SpawnError, match="null"):
         spawn(command(tmp_path, "true", "a\0b"))
