@@ -48,8 +48,8 @@ cli.params.append(home_option())
 def run(argv: Sequence[str], session: Session | None = None) -> int:
     """Runs the program with these arguments and returns its exit code; never raises.
 
-    With ``--json`` among the arguments an error is one JSON object on standard output, else a
-    message on standard error. ``session`` stays open, for whoever gives one to close.
+    With ``--json`` among the arguments an error is one JSON object on standard output, else (and
+    when it was Ctrl-C) a message on standard error. ``session`` stays open, for whoever gives one to close.
     """
     as_json = "--json" in argv
     try:
@@ -101,7 +101,7 @@ def _fail(error: CliError, as_json: bool) -> int:
     from marianne.cli.render.problems import print_error
 
     try:
-        if as_json:
+        if as_json and error.code != "interrupted":  # who pressed Ctrl-C knows, who reads on does not
             print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
         else:
             print_error(error)

@@ -31,7 +31,7 @@ class Seconds(_FloatType):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", str(value).strip())
         if match is None:
-            self.fail(f"{value!r} is not a duration such as 30, 10s, 5m or 2h", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 30, 10s, 5m, 2h or 7d", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
 
 

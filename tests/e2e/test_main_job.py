@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -135,6 +136,7 @@ def test_events_are_seen_as_they_happen_numbered_without_a_gap(marianne: Mariann
         [PROGRAM, "events", "--follow", "--json"],
         env=marianne.env,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     events: list[dict[str, object]] = []
@@ -153,8 +155,10 @@ def test_events_are_seen_as_they_happen_numbered_without_a_gap(marianne: Mariann
         until(lambda: any(e["event"] == "sheet.completed" and e["sheet_num"] == 2 for e in events))
         assert not any(e["event"] == "job.completed" for e in events), "told only afterwards"
         until(lambda: any(e["event"] == "job.completed" for e in events))
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait() == 130
     finally:
-        tail.terminate()
+        tail.kill()
         reader.join()
         tail.wait()
         assert tail.stdout is not None
