@@ -78,6 +78,7 @@ class Home:
         self.logs = self.path / "logs"
         self.log = _place(log, self.logs / "conductor.log")
         self.jobs = self.path / "jobs"
+        self.rehearsal = self.path / "rehearsal"
 
     def __repr__(self) -> str:
         return f"Home({str(self.path)!r})"

@@ -139,10 +139,10 @@ class Admission(Actor):
         """An admission is on disk: start the job's actors."""
         if outcome.error is not None:
             raise outcome.error
+        self._start_actors(job_id)
         size = self._live[job_id].size
         if size.estimate is not None:
             self._context.learning.tell(LearningHub.used, size.config_hash)
-        self._start_actors(job_id)
 
     def _enter(self, row: JobRow, plan: bytes, environment: bytes) -> None:
         """Leaves what the first actors of a new job need; its worker goes into the row."""

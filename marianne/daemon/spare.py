@@ -20,10 +20,9 @@ from marianne.daemon.log import get_logger
 from marianne.run.setup import incarnation_of
 
 if TYPE_CHECKING:
-    import os
-
     from actors.processes import Processes
     from marianne.daemon.context import Context
+    from marianne.home import Home
 
 log = get_logger(__name__)
 
@@ -63,7 +62,7 @@ class Spare:
         self._waiting: SpareWorker | None = None
         self._closed = False
 
-    def fill(self, processes: Processes, socket: os.PathLike[str]) -> None:
+    def fill(self, processes: Processes, home: Home, owner: str) -> None:
         """Starts one if none waits. Raises OSError."""
         with self._lock:
             if self._closed or (self._waiting is not None and self._waiting.process.alive()):
@@ -72,7 +71,7 @@ class Spare:
             with theirs:
                 process = processes.start(
                     "marianne.run.worker:spare_main",
-                    (theirs, str(socket)),
+                    (theirs, str(home.workers_sock), str(home.rehearsal), owner),
                     "marianne-spare",
                     die_with_parent=False,
                 )
@@ -117,6 +116,6 @@ class SpareKeeper(Actor):
         """Starts another; one that cannot be started is not missed."""
         try:
             context = self._context
-            context.spare.fill(context.system.processes, context.home.workers_sock)
+            context.spare.fill(context.system.processes, context.home, context.owner)
         except (OSError, EOFError) as error:
             log.warning("no_spare_worker", error=repr(error))

@@ -147,6 +147,10 @@ class Link:
         self.flush()
         self._line.send({"kind": "bye"})
 
+    def close(self) -> None:
+        """Watches nobody any more."""
+        self._unwatch()
+
     def _due(self, more: bool) -> None:
         if not more:
             self._drop_flush_timer()

@@ -49,14 +49,20 @@ class Signals:
     """SIGCHLD and SIGTERM as bytes on a descriptor that a selector can wait for."""
 
     def __init__(self) -> None:
-        self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, _noted)
 
     def fileno(self) -> int:
         """What to wait for."""
         return self._read
+
+    def close(self) -> None:
+        """They are noted no more; the handlers stay."""
+        signal.set_wakeup_fd(-1)
+        os.close(self._read)
+        os.close(self._write)
 
     def take(self) -> set[int]:
         """The signals since the last call."""

@@ -26,6 +26,7 @@ from marianne.run.grant import Grant
 from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
+from marianne.run.rehearsal import rehearse
 from marianne.run.result import AttemptResult, lost
 from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker, incarnation_of
 from marianne.run.spool import Spool
@@ -45,6 +46,9 @@ COLLECT_EVERY = 20_000
 
 # How long the last words may take to leave.
 BYE_SECONDS = 1.0
+
+# Where one job follows the other a spare is wanted before, and its time is somebody else's.
+REHEARSE_AFTER_MS = 20
 
 
 class JobWorker:
@@ -99,6 +103,13 @@ class JobWorker:
             self._link.result(lost(num, attempt, began_at, time.time()).to_map(), more=True)
         # The newest attempt of each sheet that we know of: an older grant is an echo.
         self._newest = {r["num"]: r["attempt"] for r in spool.unacked}
+
+    def close(self) -> None:
+        """Gives back what a process that goes on would keep open. Not before ``run`` is over."""
+        self._link.close()
+        self._spool.close()
+        self._signals.close()
+        self._loop.close()
 
     def run(self, early: Sequence[Message] = ()) -> bool:
         """Until stopped. Answers whether nothing of its sheets is left, which is the rule.
@@ -282,8 +293,11 @@ def incarnation() -> str:
     return incarnation_of(os.getpid(), procfs.start_time(os.getpid()))
 
 
-def spare_main(pipe: Connection, socket: str) -> None:
-    """A worker that does not know its job yet: connected, it waits for its settings, or its end."""
+def spare_main(pipe: Connection, socket: str, place: str, owner: str) -> None:
+    """A worker that does not know its job yet: connected, it waits for its settings, or its end.
+
+    If they do not come at once, it has the time to rehearse, in the directory ``place``.
+    """
     become_worker(umask=DEFAULT_UMASK, affinity=None)
     procfs.take_name("marianne-spare")
     line = Dealer(socket, incarnation())
@@ -291,8 +305,13 @@ def spare_main(pipe: Connection, socket: str) -> None:
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     poll.register(line, select.POLLIN)
-    while pipe.fileno() not in dict(poll.poll()):
-        early += line.drain()  # which is what lets the connection come about
+    patience: float | None = REHEARSE_AFTER_MS
+    while pipe.fileno() not in (ready := dict(poll.poll(patience))):
+        if ready:
+            early += line.drain()  # which is what lets the connection come about
+        else:
+            patience = None
+            rehearse(lambda settings, line: JobWorker(settings, line, Tools()), place, owner)
     try:
         settings = pipe.recv()
     except EOFError:
