@@ -49,7 +49,8 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
     """Runs the program with these arguments and returns its exit code; never raises.
 
     With ``--json`` among the arguments an error is one JSON object on standard output, else (and
-    when it was Ctrl-C) a message on standard error. ``session`` stays open, for whoever gives one to close.
+    when it was Ctrl-C) a message on standard error. ``session`` stays open, for whoever gives one
+    to close.
     """
     as_json = "--json" in argv
     try:
@@ -101,7 +102,8 @@ def _fail(error: CliError, as_json: bool) -> int:
     from marianne.cli.render.problems import print_error
 
     try:
-        if as_json and error.code != "interrupted":  # who pressed Ctrl-C knows, who reads on does not
+        # Who pressed Ctrl-C knows, who reads on does not.
+        if as_json and error.code != "interrupted":
             print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
         else:
             print_error(error)
