@@ -25,6 +25,10 @@ _LOCK_LOOKS = 5
 _LOCK_PAUSE = 0.002
 
 
+STOPPING = "stopping"
+"""What stands below the pids in the lock's file when the conductor stops for good."""
+
+
 class HomeError(Exception):
     """The home cannot be used as it is; the message says what is wrong and what to do."""
 
@@ -42,6 +46,10 @@ class HomeLock:
         # Over the old text first, cut afterwards: a reader never sees an empty file.
         os.pwrite(self.fd, data, 0)
         os.ftruncate(self.fd, len(data))
+
+    def stopping(self) -> None:
+        """Says that the holder is on its way to its end, for those who wait to be the next."""
+        os.pwrite(self.fd, f"{STOPPING}\n".encode(), os.fstat(self.fd).st_size)
 
     def release(self) -> None:
         """Lets the lock go here. The file stays: unlinking it would allow two locks at once."""
@@ -217,18 +225,25 @@ class Home:
 
         return all(map(ending, self._pids()))
 
+    def stopping(self) -> bool:
+        """Whether the holder has said that it stops, and that nobody replaces it."""
+        return STOPPING in self._words()
+
     def heart(self) -> int | None:
         """The pid of the conductor's heart by the lock; None when nobody holds it or none."""
         pids = self._pids() if self.running() else []
         return pids[1] if len(pids) > 1 else None
 
     def _pids(self) -> list[int]:
+        # Never 0 or negative: as targets of a signal these are whole groups of processes.
+        numbers = [int(word) for word in self._words() if word.isascii() and word.isdigit()]
+        return [number for number in numbers if number > 1]
+
+    def _words(self) -> list[str]:
         try:
-            words = self.pid_file.read_text().split()
+            return self.pid_file.read_text().split()
         except OSError:
             return []
-        # Never 0 or negative: as targets of a signal these are whole groups of processes.
-        return [int(word) for word in words if word.isascii() and word.isdigit() and int(word) > 1]
 
     def _open_pid_file(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -14,6 +14,7 @@ from marianne.cli.errors import CliError
 from marianne.cli.group import LazyGroup, ReaderLeft
 from marianne.cli.options import home_option
 from marianne.cli.session import Session
+from marianne.streams import open_standard_streams
 
 COMPLETION_VARIABLE = "_MARIANNE_COMPLETE"
 
@@ -102,8 +103,9 @@ def _fail(error: CliError, as_json: bool) -> int:
     from marianne.cli.render.problems import print_error
 
     try:
-        # Who pressed Ctrl-C knows, who reads on does not.
-        if as_json and error.code != "interrupted":
+        if (
+            as_json and error.code != "interrupted"
+        ):  # who pressed Ctrl-C knows, who reads on does not
             print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
         else:
             print_error(error)
@@ -120,6 +122,7 @@ def main() -> NoReturn:
     Leaves by os._exit once everything is written: nothing here needs the interpreter's own
     clean-up, which takes as long as a fifth of the whole program (and would wait for threads).
     """
+    open_standard_streams()
     leave(run(sys.argv[1:]))
 
 

@@ -10,6 +10,8 @@ import gc
 import sys
 from pathlib import Path
 
+from marianne.streams import open_standard_streams
+
 COLLECT_EVERY = 20_000
 """Allocations between two collections of garbage. A job of 1,000 sheets is some 20,000 objects that
 stay for its life, and a collection that meets them costs as much as starting the job; so do modules
@@ -18,6 +20,7 @@ while they are imported."""
 
 def main() -> None:
     """Reads the arguments and the configuration, and runs the conductor."""
+    open_standard_streams()
     gc.set_threshold(COLLECT_EVERY)
     parser = argparse.ArgumentParser(
         prog="python -m marianne.daemon", description="A conductor in the foreground."

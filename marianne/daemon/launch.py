@@ -157,7 +157,7 @@ def _exit_code(process: subprocess.Popen[bytes], deadline: float) -> int | None:
 def _holder(home: Home, deadline: float) -> int | None:
     """The pid of the conductor that holds the lock, also in the instant in which it takes it.
 
-    One that was killed together with its heart holds it for some milliseconds more: waits for that.
+    Waits for one that stops, or that was killed together with its heart, to let it go.
     """
     while True:
         try:
@@ -166,8 +166,12 @@ def _holder(home: Home, deadline: float) -> int | None:
             if time.monotonic() >= deadline:
                 raise
         else:
-            if pid is None or not home.dying() or time.monotonic() >= deadline:
+            if pid is None or not (home.dying() or home.stopping()):
                 return pid
+            if time.monotonic() >= deadline:
+                raise LaunchError(
+                    f"the conductor that runs (pid {pid}) is still stopping; try later"
+                )
         time.sleep(0.005)
 
 

@@ -153,7 +153,7 @@ class DaemonProcess:
         self._service.ready(context)
         threading.Thread(target=self._settle_in, args=(system,), daemon=True).start()
         self._wait(context)
-        return self._stop(context)
+        return self._stop(context, lock)
 
     def _settle_in(self, system: System) -> None:
         """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
@@ -221,8 +221,10 @@ class DaemonProcess:
 
     # -- stop -----------------------------------------------------------------------------------
 
-    def _stop(self, context: Context) -> int:
+    def _stop(self, context: Context, lock: HomeLock) -> int:
         mode = context.stop.mode
+        if mode in ("stop", "drain", "cancel", "force"):
+            lock.stopping()
         log.info("stopping", mode=mode)
         self._service.stopping()
         context.spare.close()  # while its end can still be heard of
