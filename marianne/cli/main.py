@@ -103,9 +103,8 @@ def _fail(error: CliError, as_json: bool) -> int:
     from marianne.cli.render.problems import print_error
 
     try:
-        if (
-            as_json and error.code != "interrupted"
-        ):  # who pressed Ctrl-C knows, who reads on does not
+        # Who pressed Ctrl-C knows, who reads on does not.
+        if as_json and error.code != "interrupted":
             print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
         else:
             print_error(error)
