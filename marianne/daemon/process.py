@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import multiprocessing.util
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -249,6 +251,8 @@ class DaemonProcess:
             if left:
                 log.warning("swept_at_stop", pids=left)
         context.system.processes.end_helpers()
+        # Where the forkserver's socket was: what os._exit does not do.
+        shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
         self._group.end_all_children()
         if context.stop.mode == "unusable":
             print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from e2e_marianne import Marianne
+import subprocess
+
+from e2e_marianne import PROGRAM, Marianne
 
 NEEDS = """sheets:
   - {name: a, run: 'test -e ok'}
@@ -34,3 +36,31 @@ def test_the_output_of_a_job_is_that_of_the_last_sheet_that_has_some(marianne: M
     assert (shown["sheet"], shown["text"]) == (1, "hi\n")
     assert marianne("output", "ol", "--follow").out == "hi\n"
     assert marianne("output", "ol", "b").out == ""
+
+
+def test_a_followed_output_waits_for_the_sheet_and_goes_on_over_its_retries(
+    marianne: Marianne,
+) -> None:
+    marianne.submit(
+        "of",
+        "sheets:\n"
+        "  - name: a\n"
+        "    run: 'echo try; test -e go && exit; until test -e go; do sleep 0.02; done; false'\n"
+        "    retry: {max_retries: 1, base_delay_seconds: 0.1}\n"
+        "  - {name: b, needs: [a], run: echo b}\n"
+        "  - {name: c, needs: [a], run: 'false', retry: {max_retries: 0}}\n"
+        "  - {name: d, needs: [c], run: echo never}\n",
+    )
+    line = [PROGRAM, "output", "of", "--follow"]
+    with (
+        subprocess.Popen([*line, "a"], env=marianne.env, stdout=subprocess.PIPE) as first,
+        subprocess.Popen([*line, "b"], env=marianne.env, stdout=subprocess.PIPE) as second,
+    ):
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"try\n"
+        (marianne.place / "of" / "go").touch()
+        assert first.communicate() == (b"try\n", None)
+        assert second.communicate() == (b"b\n", None)
+    marianne.wait("of", code=1)
+    assert marianne("output", "of", "d", "--follow", code=4).out == ""
+    assert marianne("output", "of", "9", "--follow", code=4).out == ""

@@ -20,10 +20,19 @@ QUICK, SLOW = 0.05, 1.0
 """Seconds between two looks at a growing output: quick while it grows, slower while it does not."""
 
 
+OVER = frozenset({"completed", "failed", "skipped", "cancelled"})
+"""Of a sheet or its job: nothing more comes."""
+
+
 @click.command("output", cls=Verb)
 @job_argument
 @click.argument("sheet", required=False)
-@click.option("--follow", "-f", is_flag=True, help="Go on printing until the sheet has ended.")
+@click.option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Go on printing until the sheet has ended, over its retries.",
+)
 @click.option("--stderr", "stream", flag_value="err", help="What it wrote to standard error.")
 @click.option("--prompt", "stream", flag_value="prompt", help="What it was given: the prompt.")
 @click.option(
@@ -61,15 +70,44 @@ def command(
         _print_object(session, params)
         return
     with detaching(job):
-        _copy(session, params, follow)
+        if not follow or attempt is not None:
+            _copy(session, params, follow)
+            return
+        if params["sheet"] is not None:
+            _next_attempt(session, params, 0)
+        while True:
+            part = _copy(session, params, follow)
+            number = _next_attempt(session, params, part["attempt"])
+            if number is None:
+                return
+            params |= {"attempt": number, "offset": 0}
+            note(f"(attempt {number})")
 
 
-def _copy(session: Session, params: dict[str, Any], follow: bool) -> None:
-    """Copies the output to standard output; with ``follow`` until the attempt has ended."""
+def _next_attempt(session: Session, params: dict[str, Any], last: int) -> int | None:
+    """The sheet's attempt after ``last``, as soon as it has begun; None if there will be none."""
+    num = params["sheet"]
+    while True:
+        status = session.request("job.status", {"job_id": params["job_id"], "sheets": [num, num]})
+        if not status["sheets"]:
+            return None  # there is no such sheet
+        sheet = status["sheets"][0]
+        if sheet["attempt"] > last:
+            return int(sheet["attempt"])
+        if {sheet["status"], status["status"]} & OVER:
+            return None
+        time.sleep(SLOW)
+
+
+def _copy(session: Session, params: dict[str, Any], follow: bool) -> dict[str, Any]:
+    """Copies the output to standard output; with ``follow`` until the attempt has ended.
+
+    Answers its last piece, and has set ``params`` to its sheet and attempt.
+    """
     pause = QUICK
     first = True
     while True:
-        part = session.request("job.output", params)
+        part: dict[str, Any] = session.request("job.output", params)
         if first and params["sheet"] is None:
             _say_which(part)
         first = False
@@ -86,7 +124,7 @@ def _copy(session: Session, params: dict[str, Any], follow: bool) -> None:
         if part["next_offset"] < part["size"]:
             continue
         if not follow or part["ended"]:
-            return
+            return part
         time.sleep(pause)
         pause = min(SLOW, pause * 1.5)
 

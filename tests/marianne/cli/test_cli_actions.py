@@ -147,6 +147,8 @@ def test_output_follow_goes_on_until_the_attempt_has_ended(marianne, conductor) 
         }
 
     conductor.answers["job.output"] = answer
+    over = {"status": "completed", "attempt": 2}
+    conductor.answers["job.status"] = {"status": "running", "sheets": [over]}
     told = marianne("output", "wc", "--follow")
     assert (told.code, told.out) == (0, "ab")
     assert conductor.params("job.output")["attempt"] == 2
