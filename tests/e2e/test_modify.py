@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 import pytest
-from e2e_marianne import Marianne, until
+from e2e_marianne import PROGRAM, Marianne, until
 
 GATED = """sheets:
   - {name: one, run: echo 1 >> ran}
@@ -156,3 +157,26 @@ def test_a_completed_job_is_not_modified(marianne: Marianne) -> None:
     marianne("run", path, "--wait")
     marianne("modify", "done", "--config", path, code=5)
     marianne("modify", "nobody", "--config", path, code=4)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["run - < piped.yaml", "run /dev/stdin < piped.yaml", "run <(cat piped.yaml)"],
+)
+def test_a_score_may_come_through_a_pipe_and_so_may_the_next_one(
+    marianne: Marianne, words: str
+) -> None:
+    def shell(line: str) -> int:
+        line = f"{PROGRAM} {line}"
+        done = subprocess.run(
+            ["bash", "-c", line], env=marianne.env, cwd=marianne.place, check=False
+        )
+        return done.returncode
+
+    marianne.score("piped", FAILING)
+    assert shell(f"{words.replace('run', 'run --wait')}") == 1
+    better = FAILING.replace("'false'", "'true'")
+    marianne.score("better", better)
+    assert shell("modify piped --config - < better.yaml") == 0
+    marianne.wait("piped")
+    assert _ran(marianne, "piped") == ["1", "3"]

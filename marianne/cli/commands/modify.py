@@ -12,11 +12,19 @@ from marianne.cli.render.changes import print_changes
 from marianne.cli.render.out import print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
+from marianne.cli.source import source
 
 
 @click.command("modify", cls=Verb)
 @job_argument
-@click.option("--config", "-c", "file", required=True, metavar="FILE", help="The new score.")
+@click.option(
+    "--config",
+    "-c",
+    "file",
+    required=True,
+    metavar="FILE",
+    help="The new score; - is standard input.",
+)
 @click.option("--workspace", metavar="DIR", help="Where the sheets work from now on.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @json_option
@@ -30,7 +38,7 @@ def command(
     """
     params = {
         "job_id": job,
-        "config_path": os.path.abspath(file),
+        **source(file),
         "workspace": workspace,
         "client_cwd": os.getcwd(),
         "dry_run": dry_run,

@@ -17,6 +17,7 @@ from marianne.cli.options import Verb, json_option, timeout_option
 from marianne.cli.render.out import note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
+from marianne.cli.source import source
 from marianne.cli.submitting import submit
 from marianne.cli.variables import parse_variables, var_option
 
@@ -63,7 +64,7 @@ def command(
     """
     until = None if timeout is None else time.monotonic() + timeout
     params: dict[str, Any] = {
-        **_source(score),
+        **source(score),
         "workspace": workspace,
         "client_cwd": os.getcwd(),
         "id": job_id,
@@ -130,21 +131,6 @@ def _to_the_end(
 
             print_summary(session, status)
     return BY_JOB_STATUS.get(status["status"], FAILED)
-
-
-def _source(score: str) -> dict[str, Any]:
-    """The score as the conductor takes it: a path that it reads itself, or the text."""
-    if score == "-":
-        try:
-            return {"config_path": None, "score": sys.stdin.buffer.read().decode("utf-8")}
-        except UnicodeDecodeError as error:
-            raise CliError("invalid_score", f"standard input is not UTF-8: {error}") from None
-    path = os.path.abspath(score)
-    if not os.path.exists(path):
-        raise CliError("usage", f"there is no score {score!r}", "write one with: marianne init")
-    if os.path.isdir(path):
-        raise CliError("usage", f"{score!r} is a directory, not a score")
-    return {"config_path": path, "score": None}
 
 
 def _environment() -> dict[str | bytes, str | bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion
 from marianne.cli.render.problems import print_warnings, problem_line
 from marianne.cli.session import Session
+from marianne.cli.source import standard_input
 from marianne.cli.variables import parse_variables, var_option
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _check(
     try:
         plan = load_plan(
             None if stdin else score,
-            sys.stdin.buffer.read().decode("utf-8", "replace") if stdin else None,
+            standard_input() if stdin else None,
             base_dir=os.getcwd() if stdin else os.path.dirname(os.path.abspath(score)),
             workspace=None,
             variables=variables,
