@@ -6,7 +6,8 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def _load(
     search_path: str | None,
 ) -> Plan:
     file = path or "<stdin>"
-    document = Document(read_score(path) if text is None else text, file)
+    content = read_score(path) if text is None else text
+    document = Document(content, file)
     score = _model(document)
     report = Report(document)
     registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
@@ -80,6 +82,7 @@ def _load(
         assert isinstance(score, ReferenceScore)
         expansion = ReferenceExpander(score, report, resolver, overrides, reader.read).expand()
         own_variables = {**score.prompt.variables, **overrides}
+    _warn_of_unused(variables, [content, *reader.texts], report)
     warn_of_inert(score, report)
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
     check_plan(plan, expansion, report)
@@ -169,6 +172,12 @@ def _check_variables(variables: Mapping[str, str]) -> None:
             problems.append(Problem(f"the value of '{name}' is no valid text", file="--var"))
     if problems:
         raise ScoreError(problems)
+
+
+def _warn_of_unused(variables: Mapping[str, str], texts: Sequence[str], report: Report) -> None:
+    for name in variables:
+        if not any(re.search(rf"\b{name}\b", text) for text in texts):
+            report.warn(f"--var {name}: nothing in the score is called so")
 
 
 class _TemplateReader:

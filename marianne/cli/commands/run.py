@@ -33,7 +33,7 @@ from marianne.cli.variables import parse_variables, var_option
 @click.option(
     "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
 )
-@click.option("--fresh", is_flag=True, help="Archive the workspace first.")
+@click.option("--fresh", is_flag=True, help="Archive the workspace first, if the score wants it.")
 @click.option("--start-sheet", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N.")
 @click.option("--dry-run", is_flag=True, help="Show the sheets and their prompts; run nothing.")
 @click.option("--local", is_flag=True, help="Run it in this process, without a conductor.")

@@ -20,10 +20,10 @@ def status_cell(status: str, reason: str | None = None) -> Cell:
 
 
 def progress_text(progress: Map) -> str:
-    """``5/7``: how many sheets are over, of how many; with the failed ones named."""
-    over = sum(progress.get(key, 0) for key in ("completed", "failed", "skipped", "cancelled"))
+    """``5/7``: how many sheets are completed, of how many; with the failed ones named."""
+    completed = progress.get("completed", 0)
     failed = progress.get("failed", 0)
-    return f"{over}/{progress.get('total', 0)}" + (f", {failed} failed" if failed else "")
+    return f"{completed}/{progress.get('total', 0)}" + (f", {failed} failed" if failed else "")
 
 
 def print_job(status: Map) -> None:

@@ -62,6 +62,14 @@ def test_a_variable_from_outside_wins_over_the_scores() -> None:
     text = "name: x\nvariables: {n: 1}\nsheets: [{name: a, run: 'echo {{ n }} {{ m }}'}]"
     plan = load(text, variables={"n": "7", "m": "8"})
     assert plan.sheets[0].prompt.variables == {"n": "7", "m": "8"}
+    assert plan.warnings == ()
+
+
+def test_a_variable_from_outside_that_nothing_uses_is_warned_of() -> None:
+    plan = load(
+        "name: x\nsheets: [{name: a, run: 'echo {{ who }}'}]", variables={"who": "w", "wo": ""}
+    )
+    assert plan.warnings == ("--var wo: nothing in the score is called so",)
 
 
 def test_everything_wrong_is_told_at_once_with_its_place() -> None:
