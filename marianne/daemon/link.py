@@ -29,6 +29,7 @@ class Link(Actor):
 
     def on_start(self) -> None:
         """Binds the socket; workers reconnect by themselves."""
+        self._context.reached.clear()
         self._router = Router(
             self._context.home.workers_sock, self._received, on_connect=self._connected
         )
