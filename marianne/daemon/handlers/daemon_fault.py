@@ -6,6 +6,7 @@ Known only to a conductor that was started with ``MARIANNE_FAULTS=1`` in its env
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +16,9 @@ from marianne.daemon.call import Call
 from marianne.daemon.refusal import Refused
 
 MUTATING = False
+
+ANSWER_FIRST = 0.02
+"""Seconds that the answer has to leave before ``now``."""
 
 _done: set[str] = set()
 
@@ -42,5 +46,7 @@ def handle(call: Call, params: Params) -> dict[str, Any]:
     except NoSuchActor:
         raise Refused("not_found", f"no actor {params.name!r}") from None
     if params.now:
-        call.context.system.handle(Actor, params.name).tell(Actor.on_idle)
+        actor = call.context.system.handle(Actor, params.name)
+        # Where the conductor dies of it, the next one does not know that it was asked before.
+        threading.Timer(ANSWER_FIRST, actor.tell, (Actor.on_idle,)).start()
     return {}
