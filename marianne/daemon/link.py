@@ -16,6 +16,7 @@ from ipc.router import Router
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
+from marianne.daemon.peers import job_of
 
 log = get_logger(__name__)
 
@@ -72,8 +73,6 @@ class Link(Actor):
 
     def _job_of(self, identity: bytes) -> str | None:
         """The job that this process works for, if its actor has it."""
-        from marianne.daemon.worker import job_of
-
         pid = identity.partition(b"-")[0]
         process = self._context.workers.get(int(pid)) if pid.isdigit() else None
         return None if process is None else job_of(process)

@@ -20,11 +20,11 @@ from marianne.daemon.config_sections import ResourceLimitConfig
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
+from marianne.daemon.peers import job_of
 from marianne.daemon.resources import HARD_PERCENT, ResourceSnapshot
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import Store
 from marianne.daemon.treelook import TreeLook, Usage, look, sheets_below
-from marianne.daemon.worker import job_of
 from marianne.schedule.pressure import PressureLevel
 from marianne.state.changes import AddEvent
 

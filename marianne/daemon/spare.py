@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from actors import Actor
 from actors.process import Process
 from marianne.daemon.log import get_logger
-from marianne.run.setup import incarnation_of
 
 if TYPE_CHECKING:
     from actors.processes import Processes
@@ -90,11 +89,6 @@ class Spare:
         if waiting is not None:
             waiting.dismiss()
             waiting.process.wait(END_SECONDS)
-
-
-def peer_of(process: Process) -> bytes:
-    """What a worker process is called on the link."""
-    return incarnation_of(process.pid, process.start_time).encode()
 
 
 class SpareKeeper(Actor):

@@ -28,8 +28,10 @@ from marianne.daemon.effects import Run
 from marianne.daemon.entry import Entry
 from marianne.daemon.layout import lay_out
 from marianne.daemon.log import get_logger
-from marianne.daemon.spare import SpareKeeper, peer_of
+from marianne.daemon.peers import PROCESS_NAME, peer_of
+from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
+from marianne.daemon.untaken import Untaken
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id
 from marianne.run.setup import EXIT_CLEAN
@@ -57,15 +59,6 @@ SPACE_PAUSE = 1.0
 """Seconds between tries to start a process while the disk is full."""
 
 
-PROCESS_NAME = "marianne-worker "
-
-
-def job_of(process: Process) -> str | None:
-    """The id of the job that a worker process works for; None for another process."""
-    name = process.name
-    return name.removeprefix(PROCESS_NAME) if name.startswith(PROCESS_NAME) else None
-
-
 class WorkerLost(Exception):  # noqa: N818 - it says what happened
     """The worker process ended by itself or was killed; its job goes on from the checkpoint."""
 
@@ -85,6 +78,7 @@ class Worker(Actor):
         self._heard = False
         self._ran = False
         self._round = 0
+        self._untaken = Untaken()
         self._hello: dict[str, Any] | None = None
         self._ending: list[Promise[None]] = []
 
@@ -175,15 +169,20 @@ class Worker(Actor):
     def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
         """Starts attempts at once, those that are ahead when others end: at most ``slots`` run."""
         self._ran = True
-        self._send({"kind": "run", "slots": slots, "sheets": [run.to_map() for run in runs]})
+        message = {"kind": "run", "slots": slots, "sheets": [run.to_map() for run in runs]}
+        self._untaken.run(message)
+        self._send(message)
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Ends running attempts through the kill ladder; their results come as interrupted."""
-        message = {"kind": "cancel", "sheets": list(nums), "category": category}
-        self._send({**message, "grace": self._grace})
+        cancel = {"kind": "cancel", "sheets": list(nums), "category": category}
+        message = {**cancel, "grace": self._grace}
+        self._untaken.cancel(message)
+        self._send(message)
 
     def withdraw(self) -> None:
         """Takes back what was granted ahead and has not begun; Job.withdrawn tells what that is."""
+        self._untaken.withdraw()
         self._send({"kind": "withdraw"})
 
     def acknowledge(self, serials: Sequence[int]) -> None:
@@ -214,17 +213,22 @@ class Worker(Actor):
             welcome = {"kind": "welcome", "pid": os.getpid()}
             self._send({**welcome, "start_time": self._context.start_time})
             self._heard = True
+            asked = self._asked
             if message.get("round", self._round) == self._round:
                 self._hello = message
                 self._tell_up()
-            elif self._asked:
+            elif asked:
                 # It was said before we asked, or our question was lost.
                 self._ask()
+            if not asked:
+                for lost in self._untaken.again(message):
+                    self._send(lost)
         else:
             from marianne.daemon.job import Job
 
             job = self._context.job(self._job_id)
             if kind == "results":
+                self._untaken.heard(message["results"], message["started"])
                 job.tell(Job.results, message["results"], message["started"])
             elif kind == "withdrawn":
                 job.tell(Job.withdrawn, message["sheets"])
@@ -380,6 +384,7 @@ class Worker(Actor):
             from marianne.daemon.job import Job
 
             self._asked = False
+            self._untaken.clear()
             self._context.job(self._job_id).tell(Job.worker_up, self._hello)
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -120,3 +120,13 @@ def test_a_crash_of_a_jobs_own_supervisor_leaves_its_sheets_running(marianne: Ma
     marianne.request("daemon.fault", {"name": "job:busy", "now": True})
     (marianne.place / "busy" / "go").touch()
     assert [s["attempt"] for s in marianne.wait("busy")["sheets"]] == [1, 1]
+
+
+def test_a_grant_that_the_link_loses_is_told_again(marianne: Marianne) -> None:
+    steps = [f"  - {{name: s{i}, run: 'true', needs: [s{i - 1}]}}" for i in range(1, 150)]
+    marianne.submit("chain", "\n".join(["sheets:", "  - {name: s0, run: 'true'}", *steps]))
+    for done in (3, 30, 60):
+        until(lambda done=done: marianne.status("chain")["progress"]["completed"] >= done)
+        marianne.request("daemon.fault", {"name": "link", "now": True})
+    sheets = marianne.wait("chain")["sheets"]
+    assert {sheet["attempt"] for sheet in sheets} == {1}

@@ -1,0 +1,63 @@
+"""What a worker process was told and has not been heard to have taken.
+
+The link may lose a message: its actor crashed, or the connection was cut. The process then says
+hello on the next connection, and what it does not know is told again. It takes a grant that it
+knows already for an echo, so that nothing runs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Message = dict[str, Any]
+
+
+class Untaken:
+    """Grants until their attempt begins or ends, and what was to be ended until it has."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[int, int], Message] = {}
+        self._cancels: dict[int, Message] = {}
+        self._slots: int | None = None
+
+    def run(self, message: Message) -> None:
+        """A ``run`` is sent."""
+        self._slots = message["slots"]
+        for run in message["sheets"]:
+            self._runs[run["num"], run["attempt"]] = run
+
+    def cancel(self, message: Message) -> None:
+        """A ``cancel`` is sent."""
+        for num in message["sheets"]:
+            self._cancels[num] = message
+
+    def withdraw(self) -> None:
+        """What was granted ahead is asked back: whatever of it is not known need not be."""
+        self._runs = {key: run for key, run in self._runs.items() if not run.get("ahead")}
+
+    def heard(self, results: Iterable[Message], started: Iterable[Sequence[Any]] = ()) -> None:
+        """Attempts ended, others began."""
+        for result in results:
+            self._runs.pop((result["num"], result["attempt"]), None)
+            self._cancels.pop(result["num"], None)
+        for num, attempt, *_ in started:
+            self._runs.pop((num, attempt), None)
+
+    def clear(self) -> None:
+        """The job actor has started anew, and goes by what the process says."""
+        self._runs.clear()
+        self._cancels.clear()
+
+    def again(self, hello: Mapping[str, Any]) -> list[Message]:
+        """What has to be told again to a process that says this."""
+        known = (sheet for name in ("running", "queued", "ended") for sheet in hello.get(name, ()))
+        self.heard(hello["unacked"], known)
+        messages: list[Message] = []
+        if self._runs:
+            sheets = list(self._runs.values())
+            messages.append({"kind": "run", "slots": self._slots, "sheets": sheets})
+        for num, _ in hello["running"]:
+            if num in self._cancels:
+                messages.append({**self._cancels[num], "sheets": [num]})
+        return messages

@@ -1,0 +1,53 @@
+"""What a worker is told again when the link was cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marianne.daemon.untaken import Untaken
+
+
+def run(*nums: int, ahead: bool = False) -> dict[str, Any]:
+    sheets = [{"num": num, "attempt": 1, "ahead": ahead} for num in nums]
+    return {"kind": "run", "slots": 2, "sheets": sheets}
+
+
+def hello(**says: Any) -> dict[str, Any]:
+    return {"running": [], "queued": [], "ended": [], "unacked": []} | says
+
+
+def nums(messages: list[dict[str, Any]]) -> list[int]:
+    return [sheet["num"] for message in messages for sheet in message["sheets"]]
+
+
+def test_a_grant_that_the_process_does_not_know_is_told_again() -> None:
+    untaken = Untaken()
+    untaken.run(run(1, 2, 3, 4, 5))
+    untaken.heard([], [[1, 1, 4711, 0.0]])
+    untaken.heard([{"num": 2, "attempt": 1}])
+    (again,) = untaken.again(hello(running=[[3, 1]], unacked=[{"num": 4, "attempt": 1}]))
+    assert again == run(5)
+    assert untaken.again(hello(running=[[5, 1]])) == []
+
+
+def test_what_was_asked_back_is_not_told_again() -> None:
+    untaken = Untaken()
+    untaken.run(run(1))
+    untaken.run(run(2, ahead=True))
+    untaken.withdraw()
+    assert nums(untaken.again(hello())) == [1]
+
+
+def test_a_sheet_that_goes_on_is_ended_again() -> None:
+    untaken = Untaken()
+    cancel = {"kind": "cancel", "sheets": [1, 2], "category": "cancelled", "grace": 1.0}
+    untaken.cancel(cancel)
+    untaken.heard([{"num": 1, "attempt": 1}])
+    assert untaken.again(hello(running=[[1, 2], [2, 1]])) == [{**cancel, "sheets": [2]}]
+
+
+def test_a_job_that_starts_anew_goes_by_what_the_process_says() -> None:
+    untaken = Untaken()
+    untaken.run(run(1))
+    untaken.clear()
+    assert untaken.again(hello()) == []
