@@ -12,6 +12,9 @@ EXIT_CLEAN, EXIT_LEFT = 0, 1
 """How a worker ends: whether a last look found none of the sheets' processes. A crash exits with 1,
 too."""
 
+NOTED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+"""What a worker hears of through a descriptor."""
+
 
 def incarnation_of(pid: int, start_time: int | None) -> str:
     """Names a worker process among all of this boot: on the link, and in its hello."""
@@ -51,7 +54,7 @@ class Signals:
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        for signum in NOTED:
             signal.signal(signum, _noted)
 
     def fileno(self) -> int:
@@ -59,7 +62,9 @@ class Signals:
         return self._read
 
     def close(self) -> None:
-        """They are noted no more; the handlers stay."""
+        """They do again what they do by default: noted by nobody, SIGTERM would be lost."""
+        for signum in NOTED:
+            signal.signal(signum, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         os.close(self._read)
         os.close(self._write)
