@@ -66,15 +66,21 @@ class Spare:
         with self._lock:
             if self._closed or (self._waiting is not None and self._waiting.process.alive()):
                 return
-            theirs, ours = multiprocessing.Pipe(duplex=False)
-            with theirs:
-                process = processes.start(
-                    "marianne.run.worker:spare_main",
-                    (theirs, str(home.workers_sock), str(home.rehearsal), owner),
-                    "marianne-spare",
-                    die_with_parent=False,
-                )
-            self._waiting = SpareWorker(process, ours)
+        # Not under the lock: a start may take long, and nobody who lets a job in waits for it.
+        theirs, ours = multiprocessing.Pipe(duplex=False)
+        with theirs:
+            process = processes.start(
+                "marianne.run.worker:spare_main",
+                (theirs, str(home.workers_sock), str(home.rehearsal), owner),
+                "marianne-spare",
+                die_with_parent=False,
+            )
+        unwanted: SpareWorker | None = SpareWorker(process, ours)
+        with self._lock:
+            if not self._closed:
+                unwanted, self._waiting = self._waiting, unwanted
+        if unwanted is not None:
+            unwanted.dismiss()
 
     def take(self) -> SpareWorker | None:
         """The process that waits, if there is one and it is not dead."""

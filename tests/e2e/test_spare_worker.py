@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 
 from e2e_marianne import Marianne, until
@@ -33,3 +35,22 @@ def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     os.kill(marianne.pids()["conductor"], 9)
     until(lambda: spare not in marianne.processes())
+
+
+def test_while_no_process_can_be_started_clients_are_answered(marianne: Marianne) -> None:
+    marianne("start")
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    forkserver = int(Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[1])
+    text = "sheets:\n  - {name: short, run: echo done}\n"
+    marianne.submit("warm", text)  # its score needs no process when it comes again
+    until(lambda: named(marianne, "marianne-spare") not in ([], [spare]))
+    os.kill(forkserver, signal.SIGSTOP)
+    try:
+        for job in ("one", "two", "three"):
+            marianne("run", str(marianne.place / "warm.yaml"), "--id", job)
+            until(lambda job=job: job in marianne("list", "--all").out)
+        until(lambda: marianne.status("one")["status"] == "completed")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(forkserver, signal.SIGCONT)
+    assert [marianne.wait(job)["status"] for job in ("two", "three")] == ["completed"] * 2
