@@ -100,11 +100,10 @@ class Link:
         ``answers`` is the number of the report that was asked for, 0 when none was.
 
         What does not fit is sent after it, and named in it as ``ended``: it runs no more, and
-        nobody may take it for lost meanwhile.
+        nobody may take it for lost meanwhile. What waits goes first: only a hello that was asked
+        for is read as a report.
         """
-        self._drop_flush_timer()
-        self._started.clear()
-        self._results.clear()
+        self.flush()
         running, queued = self._state()
         unacked = self._spool.unacked
         first, rest = unacked[:CHUNK], unacked[CHUNK:]

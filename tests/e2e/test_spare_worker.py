@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 
 from e2e_marianne import Marianne, until
@@ -35,6 +36,19 @@ def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     os.kill(marianne.pids()["conductor"], 9)
     until(lambda: spare not in marianne.processes())
+
+
+def test_a_sheet_that_ends_before_its_worker_says_hello_ends_its_job_at_once(
+    marianne: Marianne,
+) -> None:
+    marianne("start")
+    until(lambda: named(marianne, "marianne-spare"))
+    job = marianne.submit("skip", "sheets:\n  - {name: never, run: exit 1, skip_when: 1 == 1}\n")
+    done = marianne.wait(job)
+    sheet_end, end = (
+        datetime.fromisoformat(one["finished_at"]) for one in (done["sheets"][0], done)
+    )
+    assert (end - sheet_end).total_seconds() < 2.0  # later it would be said again
 
 
 def test_while_no_process_can_be_started_clients_are_answered(marianne: Marianne) -> None:
