@@ -55,7 +55,7 @@ class Job(Actor):
         self._heard: set[str] = set()
         self._writing = 0
         self._ended: JobStatus | None = None
-        self._over = False
+        self._over = self._up = False
         self._clock: Timer | None = None
 
     def on_start(self) -> None:
@@ -102,6 +102,7 @@ class Job(Actor):
 
     def worker_up(self, hello: dict[str, Any]) -> None:
         """The worker lives: take the results that were missed, then go on from what runs."""
+        self._up = True
         self._service.worker_up(hello)
         self.look_at_clock()
 
@@ -117,7 +118,10 @@ class Job(Actor):
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
         """The scheduler gives ``nums`` a slot each, so that the job holds ``slots``; those
-        ``ahead`` may begin as others of the job end."""
+        ``ahead`` may begin as others of the job end. Before the worker is up they mean an earlier
+        incarnation: the scheduler is about to be told what runs."""
+        if not self._up:
+            return
         self._hands.granted(slots)
         self._service.granted(nums, ahead)
 

@@ -34,8 +34,8 @@ class Link(Actor):
         self._router = Router(
             self._context.home.workers_sock, self._received, on_connect=self._connected
         )
+        self._context.post = self._post  # before anybody can be connected
         self._router.start()
-        self._context.post = self._post
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket and ends its thread."""

@@ -3,6 +3,11 @@ says is restarted."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from pathlib import Path
+
 import pytest
 from e2e_marianne import Marianne, until
 
@@ -130,3 +135,47 @@ def test_a_grant_that_the_link_loses_is_told_again(marianne: Marianne) -> None:
         marianne.request("daemon.fault", {"name": "link", "now": True})
     sheets = marianne.wait("chain")["sheets"]
     assert {sheet["attempt"] for sheet in sheets} == {1}
+
+
+AGAIN = """
+sheets:
+  - name: again
+    run: "test -e again || { touch again; exit 1; }"
+    retry: {max_retries: 1, base_delay_seconds: 1.5, jitter: false}
+"""
+
+
+def worker_of(marianne: Marianne) -> int:
+    """The pid of the only worker process."""
+    (worker,) = [
+        pid
+        for pid in marianne.processes()
+        if Path(f"/proc/{pid}/comm").read_text().strip() == "marianne-worker"
+    ]
+    return worker
+
+
+def test_a_grant_that_was_lost_with_the_link_is_given_again(marianne: Marianne) -> None:
+    job = marianne.submit("lost", AGAIN)
+    until(lambda: marianne.sheet(job, 1)["status"] == "waiting")
+    worker = worker_of(marianne)
+    os.kill(worker, signal.SIGSTOP)  # it cannot connect again before the grant
+    marianne.request("daemon.fault", {"name": "link", "now": True})
+    until(lambda: marianne.sheet(job, 1)["attempt"] == 2)
+    os.kill(worker, signal.SIGCONT)
+    assert marianne.wait(job)["status"] == "completed"
+
+
+def test_a_cancellation_that_was_lost_with_the_link_is_given_again(marianne: Marianne) -> None:
+    job = marianne.submit("lost", "sheets:\n  - {name: long, run: sleep 60}\n")
+    until(lambda: marianne.sheet(job, 1)["status"] == "running")
+    worker = worker_of(marianne)
+    os.kill(worker, signal.SIGSTOP)
+    marianne.request("daemon.fault", {"name": "link", "now": True})
+    until(lambda: marianne.tree()["link"]["restarts"] == 1)
+    cancel = threading.Thread(target=marianne, args=("cancel", job, "--yes"))
+    cancel.start()
+    until(lambda: marianne.status(job)["status"] == "cancelling")
+    os.kill(worker, signal.SIGCONT)
+    assert until(lambda: marianne.status(job)["status"] == "cancelled")
+    cancel.join()
