@@ -14,12 +14,14 @@ Message = dict[str, Any]
 
 
 class Untaken:
-    """Grants until their attempt begins or ends, and what was to be ended until it has."""
+    """Grants until their attempt begins or ends, what was to be ended until it has, and whether
+    something is asked back."""
 
     def __init__(self) -> None:
         self._runs: dict[tuple[int, int], Message] = {}
         self._cancels: dict[int, Message] = {}
         self._slots: int | None = None
+        self._withdrawing = False
 
     def run(self, message: Message) -> None:
         """A ``run`` is sent."""
@@ -35,6 +37,11 @@ class Untaken:
     def withdraw(self) -> None:
         """What was granted ahead is asked back: whatever of it is not known need not be."""
         self._runs = {key: run for key, run in self._runs.items() if not run.get("ahead")}
+        self._withdrawing = True
+
+    def withdrawn(self) -> None:
+        """The process has given it back."""
+        self._withdrawing = False
 
     def heard(self, results: Iterable[Message], started: Iterable[Sequence[Any]] = ()) -> None:
         """Attempts ended, others began."""
@@ -48,6 +55,7 @@ class Untaken:
         """The job actor has started anew, and goes by what the process says."""
         self._runs.clear()
         self._cancels.clear()
+        self._withdrawing = False
 
     def again(self, hello: Mapping[str, Any]) -> list[Message]:
         """What has to be told again to a process that says this."""
@@ -57,6 +65,8 @@ class Untaken:
         if self._runs:
             sheets = list(self._runs.values())
             messages.append({"kind": "run", "slots": self._slots, "sheets": sheets})
+        if self._withdrawing:
+            messages.append({"kind": "withdraw"})
         for num, _ in hello["running"]:
             if num in self._cancels:
                 messages.append({**self._cancels[num], "sheets": [num]})

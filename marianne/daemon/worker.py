@@ -231,6 +231,7 @@ class Worker(Actor):
                 self._untaken.heard(message["results"], message["started"])
                 job.tell(Job.results, message["results"], message["started"])
             elif kind == "withdrawn":
+                self._untaken.withdrawn()
                 job.tell(Job.withdrawn, message["sheets"])
 
     def recorded(self, outcome: Outcome[Any]) -> None:

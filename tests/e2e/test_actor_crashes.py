@@ -179,3 +179,19 @@ def test_a_cancellation_that_was_lost_with_the_link_is_given_again(marianne: Mar
     os.kill(worker, signal.SIGCONT)
     assert until(lambda: marianne.status(job)["status"] == "cancelled")
     cancel.join()
+
+
+def test_a_pause_that_was_lost_with_the_link_starts_nothing_more(marianne: Marianne) -> None:
+    short = [f"  - {{name: short-{i}, run: 'true'}}" for i in range(80)]
+    long = [f"  - {{name: long-{i}, run: 'echo {i} >> log; sleep 2'}}" for i in range(4)]
+    head = ["parallel: {max_concurrent: 1}", "sheets:"]
+    job = marianne.submit("lent", "\n".join([*head, *short, *long, ""]))
+    until(lambda: marianne.sheet(job, 81)["status"] == "running")
+    worker = worker_of(marianne)  # it has some of the long ones ahead
+    os.kill(worker, signal.SIGSTOP)
+    marianne.request("daemon.fault", {"name": "link", "now": True})
+    until(lambda: marianne.tree()["link"]["restarts"] == 1)
+    marianne("pause", job)
+    os.kill(worker, signal.SIGCONT)
+    until(lambda: marianne.status(job)["status"] == "paused")
+    assert (marianne.place / "lent" / "log").read_text() == "0\n"

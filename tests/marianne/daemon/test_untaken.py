@@ -35,7 +35,10 @@ def test_what_was_asked_back_is_not_told_again() -> None:
     untaken.run(run(1))
     untaken.run(run(2, ahead=True))
     untaken.withdraw()
-    assert nums(untaken.again(hello())) == [1]
+    (one, withdraw) = untaken.again(hello())
+    assert (nums([one]), withdraw) == ([1], {"kind": "withdraw"})
+    untaken.withdrawn()
+    assert untaken.again(hello(running=[[1, 1]])) == []
 
 
 def test_a_sheet_that_goes_on_is_ended_again() -> None:
