@@ -3,6 +3,7 @@ says is restarted."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -147,11 +148,12 @@ sheets:
 
 def worker_of(marianne: Marianne) -> int:
     """The pid of the only worker process."""
-    (worker,) = [
-        pid
-        for pid in marianne.processes()
-        if Path(f"/proc/{pid}/comm").read_text().strip() == "marianne-worker"
-    ]
+    found = []
+    for pid in marianne.processes():
+        with contextlib.suppress(OSError):  # one that ends meanwhile is none
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "marianne-worker":
+                found.append(pid)
+    (worker,) = found
     return worker
 
 
