@@ -67,7 +67,7 @@ class Untaken:
             messages.append({"kind": "run", "slots": self._slots, "sheets": sheets})
         if self._withdrawing:
             messages.append({"kind": "withdraw"})
-        for num, _ in hello["running"]:
+        for num, _ in (*hello["running"], *self._runs):
             if num in self._cancels:
                 messages.append({**self._cancels[num], "sheets": [num]})
         return messages

@@ -49,6 +49,13 @@ def test_a_sheet_that_goes_on_is_ended_again() -> None:
     assert untaken.again(hello(running=[[1, 2], [2, 1]])) == [{**cancel, "sheets": [2]}]
 
 
+def test_a_grant_and_its_end_that_are_both_lost_are_both_told_again() -> None:
+    untaken = Untaken()
+    untaken.run(run(1))
+    untaken.cancel({"kind": "cancel", "sheets": [1], "category": "cancelled", "grace": 1.0})
+    assert [message["kind"] for message in untaken.again(hello())] == ["run", "cancel"]
+
+
 def test_a_job_that_starts_anew_goes_by_what_the_process_says() -> None:
     untaken = Untaken()
     untaken.run(run(1))
