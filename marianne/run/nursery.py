@@ -106,11 +106,16 @@ class Nursery:
         self._loop = loop
         self._owner = owner
         self._watermark = mark
+        self._own = procfs.MainThreadsChildren()
         self._leaders: dict[int, Child] = {}  # by pid, until the leader is reaped
         self._alive: dict[int, Child] = {}  # by pid of the leader, until the whole tree is gone
         self._by_mark: dict[int, Child] = {}
         self._origin: dict[int, Child | None] = {}  # of adopted orphans
         self._timer: Timer | None = None
+
+    def close(self) -> None:
+        """Gives back what it has open; nothing is left to look after."""
+        self._own.close()
 
     def __len__(self) -> int:
         return len(self._alive)
@@ -208,7 +213,7 @@ class Nursery:
                 os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return []
-        return procfs.own_children(main_thread=True)
+        return self._own.look()
 
     def _trace(self, orphan: Stat) -> Child | None:
         """Which child an orphan descends from, by what it carries."""

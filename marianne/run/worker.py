@@ -107,6 +107,7 @@ class JobWorker:
     def close(self) -> None:
         """Gives back what a process that goes on would keep open. Not before ``run`` is over."""
         self._link.close()
+        self._nursery.close()
         self._spool.close()
         self._signals.close()
         self._loop.close()
