@@ -19,6 +19,9 @@ from marianne.state.models import JobRow, JobStatus
 SHEETS_EXPLAINED = 100
 """Sheets in one answer at most; ``more`` counts the rest."""
 
+PAGE = 5_000
+"""Sheets that are looked at together: of 100,000 a status is more than a message holds."""
+
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
@@ -32,21 +35,33 @@ class Explaining(Wishes):
         text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
         Refuses with ``not_found``.
         """
+        promise: Promise[dict[str, Any]] = self.promise()
+        self._look(job_id, sheet, 1, [], promise)
+        return promise
+
+    def _look(
+        self,
+        job_id: str,
+        sheet: int | None,
+        page: int,
+        found: Sequence[dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
         from marianne.daemon.manager import JobManager
 
-        promise: Promise[dict[str, Any]] = self.promise()
-        first, last = (1, 1 << 31) if sheet is None else (sheet, sheet)
+        first, last = (page, page + PAGE - 1) if sheet is None else (sheet, sheet)
         known: Future[Any] = self._context.manager.call(
             JobManager.get_job_status, job_id, first, last
         )
-        self.pipe(known, self.sheets_known, job_id, sheet, promise)
-        return promise
+        self.pipe(known, self.sheets_known, job_id, sheet, last + 1, found, promise)
 
     def sheets_known(
         self,
         outcome: Outcome[dict[str, Any]],
         job_id: str,
         sheet: int | None,
+        after: int,
+        found: Sequence[dict[str, Any]],
         promise: Promise[dict[str, Any]],
     ) -> None:
         """The job's part is there; what is ready is the scheduler's to explain."""
@@ -59,10 +74,17 @@ class Explaining(Wishes):
             promise.fail(Refused("not_found", f"job {job_id} has sheets 1 to {total}, not {sheet}"))
             return
         open_ = [
-            row
-            for row in status["sheets"]
-            if sheet is not None or row["status"] not in (*ENDED, "running")
+            *found,
+            *(
+                row
+                for row in status["sheets"]
+                if sheet is not None or row["status"] not in (*ENDED, "running")
+            ),
         ]
+        more = sheet is None and after <= status["progress"]["total"]
+        if more and len(open_) < SHEETS_EXPLAINED:
+            self._look(job_id, sheet, after, open_, promise)
+            return
         if status["status"] == "running":
             kept: Future[Any] = self._context.job(job_id).call(Job.kept_back)
             self.pipe(kept, self.kept_back_known, job_id, status, open_, promise)
@@ -116,6 +138,7 @@ class Explaining(Wishes):
         if whole["code"] == "pending" and live is not None:
             why = self._memory.why(live.row, live.size, self._free(self._room()))
             whole = _reason("pending", why["text"], **why["data"])
+        open_count = status["progress"]["pending"] if len(open_) >= SHEETS_EXPLAINED else 0
         promise.set(
             {
                 "job_id": job_id,
@@ -125,7 +148,7 @@ class Explaining(Wishes):
                     sheet_reason(row, status["status"], whole, reasons.get(row["num"]))
                     for row in open_[:SHEETS_EXPLAINED]
                 ],
-                "more": max(0, len(open_) - SHEETS_EXPLAINED),
+                "more": max(0, open_count - SHEETS_EXPLAINED),
             }
         )
 

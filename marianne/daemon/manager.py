@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome, Promise
 from ipc import codec
+from ipc.errors import CodecError
 from marianne.daemon import queries, reports, shown, submission
 from marianne.daemon.chaining import Chaining
 from marianne.daemon.context import Context
@@ -184,7 +185,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             # In the job actor's thread: a message to us would be one hand-over more.
             status = future.outcome().value
             if status is not None:
-                promise.set(status if packed else codec.unpack(status))
+                _give(promise, status, packed)
             else:  # it is being restarted
                 me = self._context.manager
                 me.tell(JobManager.status_from_disk, job_id, first, last, packed, promise)
@@ -206,7 +207,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         live = self._live.get(job_id)
         if live is None or not live.actor:  # what an actor is about to change is its own to keep
             shelf.keep(mark, job_id, first, last, status)
-        promise.set(status if packed else codec.unpack(status))
+        _give(promise, status, packed)
 
     def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""
@@ -275,3 +276,11 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         self._when_wound_down.append(promise)
         self._tell_wound_down()
         return promise
+
+
+def _give(promise: Promise[Any], status: Packed, packed: bool) -> None:
+    """Answers with the status; fails where it is more than a message holds."""
+    try:
+        promise.set(status if packed else codec.unpack(status))
+    except CodecError as error:
+        promise.fail(error)
