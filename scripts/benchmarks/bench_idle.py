@@ -7,7 +7,9 @@ import time
 from conductor import Conductor
 from table import Row
 
-SECONDS = 10.0
+SECONDS = 31.0
+"""Two looks of the monitor are in it, whenever it begins."""
+
 JOBS = 100
 
 
