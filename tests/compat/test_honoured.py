@@ -34,7 +34,8 @@ def test_a_stagger_keeps_starts_apart(score: Score) -> None:
         sheets: [{name: a, fan_out: 4, run: "true"}]
         """
     )
-    assert all(second - first >= 0.29 for first, second in pairwise(_starts(found)))
+    # 0.3 between two grants; a start may be late, and the next one is not later for it.
+    assert all(second - first >= 0.2 for first, second in pairwise(_starts(found)))
 
 
 def test_a_pause_comes_between_sheets(score: Score) -> None:

@@ -107,7 +107,7 @@ def main(place: Path) -> None:
         play(marianne, fill, zeros.unlink, kill=True)
     finally:
         marianne("stop", "--force", code=None)
-    print("all as it should be")
+    print("all as it should be", flush=True)
 
 
 if __name__ == "__main__":

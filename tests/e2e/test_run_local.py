@@ -127,7 +127,7 @@ def _seconds(text: str) -> float:
 def test_starts_are_kept_apart_as_the_score_says(marianne: Marianne, text: str) -> None:
     sheets = marianne("run", marianne.score("paced", text), "--local", "--json").json["sheets"]
     first, second = sorted(_seconds(sheet["started_at"]) for sheet in sheets)
-    assert second - first >= 0.29
+    assert second - first >= 0.2  # a start may be late, and the next one is not later for it
 
 
 COSTLY = """instrument: costly
