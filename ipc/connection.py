@@ -31,7 +31,8 @@ def connect(
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_FIRST_MS)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_LAST_MS)
     # Nothing is queued for a server that is not there: sending fails instead, which is how a
-    # lost connection is noticed, and a new server gets no stale copies of one request.
+    # lost connection is noticed, and a new server gets no stale copies of one request. What came
+    # in the instant before the connection went may go with it: it is asked for again.
     socket.setsockopt(zmq.IMMEDIATE, 1)
     if identity is not None:
         socket.setsockopt(zmq.ROUTING_ID, identity)
