@@ -1,7 +1,7 @@
 """Which instruments refuse work for now, and until when.
 
-A restart finds the limits in force: they are kept in the database, and a crash of this actor loses
-nothing that was reported and committed.
+A restart finds the limits in force: they are kept in the database, and on the board where all read
+them, so that a crash of this actor loses none that it has published.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class RateLimitCoordinator(Actor):
         with Reader(self._context.home.db) as reader:
             kept = reader.meta(META)
         now = time.time()
-        if kept:
-            found: dict[str, float] = codec.unpack(kept)
-            # A clock that was set back must not make a limit longer than any can be.
-            self._until = {
-                key: min(until, now + LONGEST_WAIT) for key, until in found.items() if until > now
-            }
+        # What was published outlives us, and may not be on disk yet.
+        found = {**(codec.unpack(kept) if kept else {}), **self._context.rate_limits.until}
+        # A clock that was set back must not make a limit longer than any can be.
+        self._until = {
+            key: min(until, now + LONGEST_WAIT) for key, until in found.items() if until > now
+        }
         self._publish()
         for key, until in self._until.items():
             self._context.scheduler.tell(GlobalSheetScheduler.block, key, until)

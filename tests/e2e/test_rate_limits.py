@@ -48,6 +48,7 @@ def limited(marianne: Marianne, seconds: float) -> str:
     (workspace / "closed").touch()
     job = marianne.submit("work", SHEETS.format(name="busy"))
     until(lambda: marianne.sheet(job, 1)["status"] == "waiting")
+    until(lambda: marianne.request("daemon.rate_limits")["limits"])
     (workspace / "closed").unlink()
     return job
 
