@@ -6,8 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import threading
-from pathlib import Path
 
 import pytest
 from e2e_marianne import Marianne, until
@@ -147,14 +147,9 @@ sheets:
 
 
 def worker_of(marianne: Marianne) -> int:
-    """The pid of the only worker process."""
-    found = []
-    for pid in marianne.processes():
-        with contextlib.suppress(OSError):  # one that ends meanwhile is none
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "marianne-worker":
-                found.append(pid)
-    (worker,) = found
-    return worker
+    """The pid of the only job's worker, by the record of it."""
+    with contextlib.closing(sqlite3.connect(marianne.home / "state.db")) as db:
+        return int(until(lambda: db.execute("SELECT worker_pid FROM jobs").fetchone()[0]))
 
 
 def test_a_grant_that_was_lost_with_the_link_is_given_again(marianne: Marianne) -> None:

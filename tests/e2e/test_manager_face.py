@@ -43,6 +43,8 @@ def test_a_drain_lets_running_sheets_finish_and_the_job_goes_on_later(marianne: 
     until(lambda: marianne.request("daemon.status")["active_sheets"] == 3)
     stop = subprocess.Popen([PROGRAM, "stop", "--drain"], env=marianne.env)
     until(lambda: marianne.request("daemon.health")["shutting_down"])
+    until(lambda: "daemon.stopping" in marianne("events", "--json").out)
+    marianne("explain", "held")  # which asks the scheduler: by then it knows
     (marianne.place / "held" / "go").touch()
     assert stop.wait(20.0) == 0
     assert not (marianne.place / "held" / "after").exists()
