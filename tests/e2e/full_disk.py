@@ -15,11 +15,12 @@ from typing import Any
 
 from e2e_marianne import Marianne, until
 
-SCORE = """
+HELD = "touch begun.$MARIANNE_SHEET; until test -e go; do sleep 0.02; done"
+SCORE = f"""
 sheets:
-  - {name: first, run: 'until test -e go; do sleep 0.02; done; echo first >> log'}
-  - {name: second, needs: [first], run: echo second >> log}
-  - {name: beside, run: 'until test -e go; do sleep 0.02; done; echo beside >> log'}
+  - {{name: first, run: '{HELD}; echo first >> log'}}
+  - {{name: second, needs: [first], run: echo second >> log}}
+  - {{name: beside, run: '{HELD}; echo beside >> log'}}
 """
 SMALL = "sheets: [{name: a, run: 'true'}]"
 
@@ -37,7 +38,7 @@ def play(
     With ``kill`` the conductor is killed while the disk is full.
     """
     marianne.submit("main", SCORE)
-    until(lambda: marianne.status("main")["progress"]["running"] == 2)
+    until(lambda: len(list((marianne.place / "main").glob("begun.*"))) == 2)
     before, pids = _restarts(marianne), marianne.pids()
     fill()
     accepted: list[str] = []
