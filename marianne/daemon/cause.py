@@ -56,7 +56,7 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
                 "`marianne list` shows them; max_concurrent_jobs is the limit",
             )
         case JobStatus.PAUSED | JobStatus.PAUSING:
-            return _paused(job)
+            return paused(job.job_id, job.reason, job.error)
     running = [row for row in rows.values() if row.status is SheetStatus.RUNNING]
     waiting = [row for row in rows.values() if row.status is SheetStatus.WAITING]
     if waiting and not running:
@@ -72,21 +72,23 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
     return Cause("nothing is wrong: its next sheets wait for a slot")
 
 
-_PAUSES = {
+PAUSES = {
     "person": "a person paused it",
     "pressure": "the machine was short of memory or processes; it goes on by itself",
     "cost": "it reached its cost limit",
     "crashes": "the conductor died three times in a row while this job ran and made no progress",
-    "modify": "it is about to go on with its new score",
-    "chain": "it waits before the next job of its chain",
+    "modify": "it goes on by itself, with its new score, in a moment",
+    "chain": "it is done, and the next job of its chain waits for a person",
 }
+"""What each reason of a pause means."""
 
 
-def _paused(job: JobRow) -> Cause:
-    cause = _PAUSES.get(job.reason or "", "it is paused")
-    error = f" ({job.error})" if job.error else ""
-    goes_on = job.reason in ("pressure", "modify")
-    return Cause(cause + error, None if goes_on else f"`marianne resume {job.job_id}` goes on")
+def paused(job_id: str, reason: str | None, error: str | None = None) -> Cause:
+    """Why a job is paused, and what lets it go on if it does not by itself."""
+    cause = PAUSES.get(reason or "", "it is not known why")
+    said = f" ({error})" if error else ""
+    goes_on = reason in ("pressure", "modify")
+    return Cause(cause + said, None if goes_on else f"`marianne resume {job_id}` lets it go on")
 
 
 def _of_sheet(

@@ -18,6 +18,7 @@ from marianne.daemon.resources import Resources
 from marianne.daemon.score_cache import ScoreCache
 from marianne.daemon.shelf import Shelf
 from marianne.daemon.spare import Spare
+from marianne.daemon.start_delays import StartDelays
 from marianne.daemon.storage import Storage
 from marianne.learning.board import LearningBoard
 
@@ -82,8 +83,8 @@ class Context:
     at the start, None if it is looked for. ``delivery`` counts notices that reach nobody.
     ``serving`` is set when the heart knows that we are ready: nobody is answered before.
 
-    What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``) has one
-    writer each.
+    What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``,
+    ``start_delays``) has one writer each, the last one a writer for each job.
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
@@ -119,6 +120,7 @@ class Context:
     shelf: Shelf = field(default_factory=Shelf)
     spare: Spare = field(default_factory=Spare)
     swept: dict[str, tuple[int, int]] = field(default_factory=dict)
+    start_delays: StartDelays = field(default_factory=StartDelays)
     reached: set[bytes] = field(default_factory=set)
     entries: dict[str, Entry] = field(default_factory=dict)
     post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None

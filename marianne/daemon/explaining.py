@@ -6,13 +6,16 @@ scheduler what stands between a ready sheet and its slot. Here the parts become 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors import Future, Outcome, Promise
+from marianne.daemon.cause import paused
 from marianne.daemon.job import Job
 from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler, SchedulerStats
+from marianne.daemon.start_delays import in_words
 from marianne.daemon.wishes import Wishes
 from marianne.state.models import JobRow, JobStatus
 
@@ -138,6 +141,10 @@ class Explaining(Wishes):
         if whole["code"] == "pending" and live is not None:
             why = self._memory.why(live.row, live.size, self._free(self._room()))
             whole = _reason("pending", why["text"], **why["data"])
+        delay = self._context.start_delays.of(job_id)
+        if delay is not None and status["status"] not in ENDED:
+            tries = {"tries": delay.tries, "why": delay.why}
+            whole = _reason("start_delayed", in_words(delay, time.monotonic()), **tries)
         open_count = status["progress"]["pending"] if len(open_) >= SHEETS_EXPLAINED else 0
         promise.set(
             {
@@ -171,7 +178,9 @@ def job_reason(
         return _reason("ended", f"it is over: {state}")
     match state:
         case "paused":
-            return _reason("paused", f"it is paused: {PAUSES.get(why, why)}", reason=why)
+            known = paused(status["job_id"], why)
+            told = "; ".join(part for part in (known.cause, known.next) if part)
+            return _reason("paused", f"it is paused: {told}", reason=why)
         case "pausing":
             return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
         case "cancelling":
@@ -204,14 +213,6 @@ def job_reason(
             return _reason("running", text, **data)
 
 
-PAUSES = {
-    "person": "somebody asked for it; `marianne resume` lets it go on",
-    "pressure": "it used most when memory or processes ran out; it goes on by itself",
-    "crashes": "the conductor died three times while it ran; `marianne resume` tries again",
-    "cost": "it reached its cost limit; `marianne resume` lets it go on",
-}
-
-
 def sheet_reason(
     row: Mapping[str, Any],
     job_status: str,
@@ -232,7 +233,7 @@ def sheet_reason(
         why = f"{row['instrument']} is rate limited" if limited else "a retry delay passes"
         code = "rate_limited" if limited else "retry_delay"
         return {**top, **_reason(code, f"{why}; due {row['due_at']}", until=row["due_at"])}
-    if job_status != "running":
+    if job_status != "running" or job.get("code") == "start_delayed":
         return {**top, **_reason(f"job_{job_status}", f"its job does not run: {job['text']}")}
     if scheduled is None:
         return {**top, **_reason("starting", "the scheduler has not heard of it yet")}

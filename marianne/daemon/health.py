@@ -31,6 +31,7 @@ def liveness(context: Context) -> dict[str, Any]:
         "uptime_seconds": round(time.time() - context.started_at, 1),
         "shutting_down": context.stop.mode is not None,
         "storage": context.storage.words() or "ok",
+        "starts": context.start_delays.words() or "ok",
     }
 
 
@@ -63,9 +64,10 @@ class HealthChecker(Actor):
         self._context.heart_lost = True
 
     def liveness(self) -> dict[str, Any]:
-        """status, pid, uptime_seconds, shutting_down, storage. Asks nobody.
+        """status, pid, uptime_seconds, shutting_down, storage, starts. Asks nobody.
 
-        ``storage`` is ok, or why the state cannot be written at the moment.
+        ``storage`` is ok, or why the state cannot be written at the moment; ``starts`` is ok, or
+        why a job cannot be started, which is tried again.
         """
         return liveness(self._context)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from marianne.daemon import chaining, deathwatch, modifying, pressing
+from marianne.daemon.cause import PAUSES
 from marianne.daemon.explaining import job_reason, sheet_reason
 from marianne.state.models import JobRow, JobStatus
 
@@ -15,7 +17,12 @@ def row(job_id: str, status: JobStatus = JobStatus.QUEUED, *, priority: int = 5)
 
 
 def job(status: str, reason: str | None = None) -> dict[str, Any]:
-    return {"status": status, "reason": reason, "progress": {"running": 2, "pending": 1}}
+    return {
+        "job_id": "mine",
+        "status": status,
+        "reason": reason,
+        "progress": {"running": 2, "pending": 1},
+    }
 
 
 def sheet(status: str, **error: str) -> dict[str, Any]:
@@ -28,11 +35,23 @@ def test_a_job_that_is_over_says_how_it_ended(status: str) -> None:
     assert job_reason(job(status), None, [], [])["text"] == f"it is over: {status}"
 
 
-@pytest.mark.parametrize("reason", ["person", "pressure", "crashes", "cost"])
+@pytest.mark.parametrize("reason", PAUSES)
 def test_a_paused_job_says_who_paused_it_and_what_lets_it_go_on(reason: str) -> None:
     told = job_reason(job("paused", reason), None, [], [])
     assert told["data"] == {"reason": reason}
-    assert "itself" in told["text"] or "resume" in told["text"]
+    assert PAUSES[reason] in told["text"]
+    assert "itself" in told["text"] or "`marianne resume mine`" in told["text"]
+
+
+def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
+    reasons = {chaining.REASON, deathwatch.REASON, modifying.REASON, pressing.REASON}
+    assert reasons <= PAUSES.keys()
+
+
+def test_a_sheet_of_a_job_that_cannot_be_started_says_so() -> None:
+    whole = {"code": "start_delayed", "text": "no thread"}
+    told = sheet_reason(sheet("ready"), "running", whole, {"code": "next"})
+    assert "no thread" in told["text"]
 
 
 def test_a_queued_job_counts_those_before_it() -> None:
