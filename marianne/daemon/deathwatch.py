@@ -38,8 +38,6 @@ _ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING})
 
 def count_death(home: Home) -> None:
     """Before anything is started: if the last conductor died, counts that and holds jobs."""
-    if not home.db.exists():
-        return
     with Reader(home.db) as reader:
         if reader.meta(ALIVE) is None:
             return

@@ -27,6 +27,7 @@ from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, Syste
 from marianne.daemon import tree
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
+from marianne.daemon.first_start import settle_state
 from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.manager import JobManager
 from marianne.daemon.one_core import stay_on_one_core
@@ -126,13 +127,15 @@ class DaemonProcess:
         lock.write(os.getpid(), self._heart_pid)
         set_level(self._config.log_level)
         become_subreaper()
+        storage = Storage(self._home.path)
+        storage.drop_ballast()
+        for place in settle_state(self._home):
+            log.warning("set_aside", place=place, why="there was no whole database")
         if leave_to_original(self._home):
             log.warning("home_was_copied", home=str(self._home.path))
         watermark.take(self._home.owner())
         system = System("conductor")
         workers: dict[int, Process] = {}
-        storage = Storage(self._home.path)
-        storage.drop_ballast()
         count_death(self._home)
         self._recorded = recorded_workers(self._home)
         self._group = ProcessGroupManager(

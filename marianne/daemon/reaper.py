@@ -40,8 +40,6 @@ def recorded_workers(home: Home) -> set[int]:
 
     For a conductor that has not started anything yet: their sheets are to go on.
     """
-    if not home.db.exists():
-        return set()
     with Reader(home.db) as reader:
         return {
             job.worker_pid
@@ -61,9 +59,8 @@ def leave_to_original(home: Home) -> bool:
     """
     if not home.copied():
         return False
-    if home.db.exists():
-        with Database(home.db) as database:
-            database.forget_workers()
+    with Database(home.db) as database:
+        database.forget_workers()
     home.disown()
     return True
 

@@ -17,6 +17,7 @@ from marianne.state.apply import Batch
 from marianne.state.changes import Change
 from marianne.state.connection import connect_writer, named_errors, what_to_do
 from marianne.state.errors import DatabaseCorrupt, Refused, StoreError
+from marianne.state.making import settle
 from marianne.state.migrations import migrate
 from marianne.state.models import Event
 from marianne.state.retention import Retained, RetentionPolicy, retain
@@ -33,6 +34,7 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        settle(self.path)
         try:
             with named_errors(self.path):
                 self._connection = connect_writer(self.path)

@@ -48,8 +48,11 @@ class House:
 
 
 def test_the_first_start_of_all_finds_nothing_to_count(tmp_path: Path) -> None:
-    count_death(Home(tmp_path))
-    assert not list(tmp_path.iterdir())
+    home = Home(tmp_path)
+    Database(home.db).close()
+    count_death(home)
+    with Reader(home.db) as reader:
+        assert not list(reader.live_jobs())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+"""What a boot finds when there is no database: nothing of other jobs gets into the new one."""
+
+from pathlib import Path
+
+from marianne.daemon.first_start import settle_state
+from marianne.home import Home
+
+
+def test_files_of_jobs_without_a_database_are_kept_beside(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    home.job_dir("a").mkdir()
+    (home.job_dir("a") / "spool").write_text("what sheet 1 ended with")
+    (aside,) = settle_state(home)
+    assert (Path(aside) / "a" / "spool").read_text() == "what sheet 1 ended with"
+    assert list(home.jobs.iterdir()) == []
+
+
+def test_a_whole_database_keeps_its_jobs_files(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    assert settle_state(home) == []
+    home.job_dir("a").mkdir()
+    assert settle_state(home) == []
+    assert home.job_dir("a").is_dir()
