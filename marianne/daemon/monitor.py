@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from actors import Actor, Handle, Timer
-from marianne.daemon.config_sections import ResourceLimitConfig
+from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager

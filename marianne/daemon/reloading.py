@@ -48,7 +48,7 @@ def reload(context: Context) -> dict[str, Any]:
         loaded = read(context)
         applied, later = changed(context.config, loaded.config)
         kept = {name: getattr(context.config, name) for name in RESTART_ONLY}
-        new = loaded.config.replace(**kept)
+        new = loaded.config.model_copy(update=kept)
         origins = {
             name: context.origins.get(name, origin) if name.split(".")[0] in kept else origin
             for name, origin in loaded.origins.items()

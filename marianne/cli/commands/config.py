@@ -68,10 +68,8 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
 
 
 def _would_be(session: Session) -> dict[str, Any]:
-    from marianne.daemon.config_models import to_json
-
     loaded = _load(session, None)
-    return {"config": to_json(loaded.config), "origin": dict(loaded.origins)}
+    return {"config": loaded.config.model_dump(mode="json"), "origin": dict(loaded.origins)}
 
 
 def _load(session: Session, file: Path | None) -> Loaded:

@@ -29,6 +29,5 @@ def _schema(what: str) -> dict[str, Any]:
     if what == "instrument":
         return schema.instrument_schema()
     from marianne.daemon.config import DaemonConfig
-    from marianne.daemon.config_models import model_of
 
-    return {"$schema": schema.DIALECT, **model_of(DaemonConfig).model_json_schema()}
+    return {"$schema": schema.DIALECT, **DaemonConfig.model_json_schema()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from marianne.daemon.call import Call
-from marianne.daemon.config_models import to_json
 
 Params = None
 MUTATING = False
@@ -14,6 +13,6 @@ MUTATING = False
 def handle(call: Call, params: None) -> dict[str, Any]:
     """``config`` as nested maps, ``origin`` by dotted name."""
     return {
-        "config": to_json(call.context.config),
+        "config": call.context.config.model_dump(mode="json"),
         "origin": dict(call.context.origins),
     }

@@ -6,8 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from marianne.daemon.config import RESTART_ONLY, WITHOUT_EFFECT, DaemonConfig, changed
-from marianne.daemon.config_models import checked, model_of, to_json
-from marianne.daemon.profiles import PROFILES
+from marianne.daemon.config.profiles import PROFILES
 from marianne.home import Home
 
 
@@ -166,7 +165,7 @@ def test_a_zero_threshold_disables_its_side() -> None:
 def test_octal_text_is_a_mode() -> None:
     found = DaemonConfig(socket={"permissions": "0o640"})
     assert found.socket.permissions == 0o640
-    assert to_json(found)["socket"]["permissions"] == "0o640"
+    assert found.model_dump(mode="json")["socket"]["permissions"] == "0o640"
 
 
 def test_a_path_may_begin_with_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +175,9 @@ def test_a_path_may_begin_with_the_users_home(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_defaults_made_without_a_validator_are_the_same() -> None:
-    assert DaemonConfig.of(checked(DaemonConfig, {})) == DaemonConfig()
-    assert DaemonConfig(**vars(DaemonConfig())) == DaemonConfig()
-    assert DaemonConfig(**to_json(DaemonConfig())) == DaemonConfig()
+    assert DaemonConfig.model_construct() == DaemonConfig()
+    assert DaemonConfig(**vars(DaemonConfig.model_construct())) == DaemonConfig()
+    assert DaemonConfig(**DaemonConfig().model_dump(mode="json")) == DaemonConfig()
 
 
 def test_two_configurations_share_no_list() -> None:
@@ -208,7 +207,7 @@ def test_the_profiles_are_the_documented_ones() -> None:
 
 
 def test_every_field_is_described_in_the_schema() -> None:
-    schema = model_of(DaemonConfig).model_json_schema()
+    schema = DaemonConfig.model_json_schema()
     models = [schema, *schema["$defs"].values()]
     bare = [
         f"{model['title']}.{name}"
@@ -235,7 +234,7 @@ def test_a_reload_applies_what_it_can_and_names_the_rest() -> None:
 
 
 def test_the_tables_of_names_hold_real_names() -> None:
-    assert set(DaemonConfig.settings) >= RESTART_ONLY | WITHOUT_EFFECT
+    assert set(DaemonConfig.model_fields) >= RESTART_ONLY | WITHOUT_EFFECT
 
 
 def test_files_are_at_the_places_that_are_set() -> None:

@@ -13,7 +13,7 @@ from judgement_stage import Stage
 from actors import Handle
 from actors.testing import Simulation
 from marianne.daemon import monitor as module
-from marianne.daemon.config_sections import ResourceLimitConfig
+from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.treelook import TreeLook, Usage
 

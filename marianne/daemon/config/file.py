@@ -17,14 +17,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from marianne.daemon.config import DaemonConfig, variable_of
-from marianne.daemon.config_models import checked, model_of
 from marianne.daemon.exceptions import ConfigError, ConfigProblem
 from marianne.score.document import Document, render_path
 from marianne.score.errors import ScoreError, did_you_mean
 from marianne.score.problems import known_keys, model_at
 
 MAX_BYTES = 2**20
-MODEL = model_of(DaemonConfig)
 
 _Path = tuple[str | int, ...]
 
@@ -127,7 +125,7 @@ def merge(layers: Sequence[Layer]) -> tuple[DaemonConfig, Setters]:
                 setters.by_path.pop(path, None)
                 setters.by_path[path] = layer
     try:
-        return DaemonConfig.of(checked(DaemonConfig, merged)), setters
+        return DaemonConfig.model_validate(merged), setters
     except ValidationError as error:
         found = [_problem(item, setters) for item in error.errors(include_url=False)]
         raise ConfigError(sorted(found, key=lambda p: (p.source, p.line, p.column))) from None
@@ -172,7 +170,7 @@ def _paths(layer: Layer) -> Iterator[tuple[_Path, Any]]:
 def _leaves(values: Mapping[Any, Any], prefix: _Path) -> Iterator[tuple[_Path, Any]]:
     for key, value in values.items():
         path = (*prefix, key)
-        if value is None and model_at(MODEL, path) is not None:
+        if value is None and model_at(DaemonConfig, path) is not None:
             continue  # a section whose settings are all commented out
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, path)
@@ -214,7 +212,7 @@ def _takes_text(annotation: Any) -> bool:
 
 
 def _field(path: _Path) -> FieldInfo | None:
-    model = model_at(MODEL, path[:-1])
+    model = model_at(DaemonConfig, path[:-1])
     return model.model_fields.get(str(path[-1])) if model and path else None
 
 
@@ -291,9 +289,9 @@ def _hint(path: _Path, item: ErrorDetails) -> str | None:
 
 def _near(path: _Path) -> str | None:
     """A known key for an unknown one: beside it, else in another section."""
-    hint = did_you_mean(path[-1], known_keys(MODEL, path[:-1]))
+    hint = did_you_mean(path[-1], known_keys(DaemonConfig, path[:-1]))
     if hint is None:
-        for name, section in _sections(MODEL, ""):
+        for name, section in _sections(DaemonConfig, ""):
             if path[-1] in section.model_fields:
                 where = f"in '{name}'" if name else "at the top, in no section"
                 return f"'{path[-1]}' belongs {where}"

@@ -14,23 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from marianne.daemon.config_sections import (
+from pydantic import Field
+
+from marianne.daemon.config.profiles import PROFILES
+from marianne.daemon.config.sections import (
     KeyringConfig,
     LearningConfig,
     McpPoolConfig,
     ObserverConfig,
+    Place,
     PreflightConfig,
     ProfilerConfig,
     ResourceLimitConfig,
     RetentionConfig,
+    Seconds,
+    Section,
     SocketConfig,
 )
-from marianne.daemon.config_setting import Section, section, setting
 from marianne.daemon.exceptions import ConfigError
-from marianne.daemon.profiles import PROFILES
 
 if TYPE_CHECKING:
-    from marianne.daemon.config_sections import Place, Seconds
     from marianne.home import Home
 
 __all__ = ["ConfigError", "DaemonConfig", "Loaded", "ResourceLimitConfig", "load_config"]
@@ -50,51 +53,49 @@ WITHOUT_EFFECT = frozenset(
 class DaemonConfig(Section):
     """Everything that can be set on a conductor. A place that is None is in its home."""
 
-    resource_limits: ResourceLimitConfig = section(ResourceLimitConfig)
-    socket: SocketConfig = section(SocketConfig)
-    pid_file: Place | None = setting(
-        None, description="The lock and the pids; default: in the home."
+    resource_limits: ResourceLimitConfig = Field(
+        default_factory=ResourceLimitConfig.model_construct
     )
-    max_concurrent_jobs: int = setting(15, ge=1, le=50, description="Jobs that run at one time.")
-    max_concurrent_sheets: int = setting(
+    socket: SocketConfig = Field(default_factory=SocketConfig.model_construct)
+    pid_file: Place | None = Field(None, description="The lock and the pids; default: in the home.")
+    max_concurrent_jobs: int = Field(15, ge=1, le=50, description="Jobs that run at one time.")
+    max_concurrent_sheets: int = Field(
         25, ge=1, le=100, description="Sheets of all jobs that run at one time."
     )
-    state_backend_type: Literal["sqlite"] = setting("sqlite", description="There is only this one.")
-    state_db_path: Place | None = setting(None, description="The database; default: in the home.")
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
+    state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
+    state_db_path: Place | None = Field(None, description="The database; default: in the home.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
     )
-    log_file: Place | None = setting(None, description="The log; default: in the home.")
-    job_timeout_seconds: Seconds = setting(
+    log_file: Place | None = Field(None, description="The log; default: in the home.")
+    job_timeout_seconds: Seconds = Field(
         86_400.0, ge=60, description="A job that runs longer fails, seconds."
     )
-    shutdown_timeout_seconds: Seconds = setting(
+    shutdown_timeout_seconds: Seconds = Field(
         300.0, ge=10, description="The longest drain at a stop, seconds."
     )
-    monitor_interval_seconds: Seconds = setting(
+    monitor_interval_seconds: Seconds = Field(
         15.0, ge=5, description="Between two looks at the resources in use, seconds."
     )
-    max_job_history: int = setting(1000, ge=10, description="Ended jobs that are kept.")
-    default_thinking_method: str | None = setting(
+    max_job_history: int = Field(1000, ge=10, description="Ended jobs that are kept.")
+    default_thinking_method: str | None = Field(
         None, description="Accepted for compatibility; without effect."
     )
-    config_file: Place | None = setting(None, description="The file that was read.")
-    sheet_grace_seconds: Seconds = setting(
+    config_file: Place | None = Field(None, description="The file that was read.")
+    sheet_grace_seconds: Seconds = Field(
         10.0, ge=0, description="From a sheet's TERM to its KILL, seconds."
     )
-    orphan_grace_seconds: Seconds = setting(
+    orphan_grace_seconds: Seconds = Field(
         30.0, ge=0, description="A worker goes on so long without a conductor, seconds."
     )
-    output_limit_mb: int = setting(
-        1024, ge=1, description="Output that is kept of an attempt, MiB."
-    )
-    observer: ObserverConfig = section(ObserverConfig)
-    learning: LearningConfig = section(LearningConfig)
-    profiler: ProfilerConfig = section(ProfilerConfig)
-    preflight: PreflightConfig = section(PreflightConfig)
-    mcp_pool: McpPoolConfig = section(McpPoolConfig)
-    keyring: KeyringConfig = section(KeyringConfig)
-    retention: RetentionConfig = section(RetentionConfig)
+    output_limit_mb: int = Field(1024, ge=1, description="Output that is kept of an attempt, MiB.")
+    observer: ObserverConfig = Field(default_factory=ObserverConfig.model_construct)
+    learning: LearningConfig = Field(default_factory=LearningConfig.model_construct)
+    profiler: ProfilerConfig = Field(default_factory=ProfilerConfig.model_construct)
+    preflight: PreflightConfig = Field(default_factory=PreflightConfig.model_construct)
+    mcp_pool: McpPoolConfig = Field(default_factory=McpPoolConfig.model_construct)
+    keyring: KeyringConfig = Field(default_factory=KeyringConfig.model_construct)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
     def at(self, home: Home) -> Home:
         """The home with its files at the places that are set here."""
@@ -138,9 +139,9 @@ def load_config(
     file, found_by = _find(home, path)
     variables = _variables()
     if file is None and profile is None and not variables and not given:
-        config = _placed(DaemonConfig(), home)
+        config = _placed(DaemonConfig.model_construct(), home)
         return Loaded(config, dict.fromkeys(DaemonConfig.names(), "default"))
-    from marianne.daemon import config_file
+    from marianne.daemon.config import file as config_file
 
     layers: list[config_file.Layer] = []
     if file is not None:
@@ -175,11 +176,13 @@ def variable_of(name: str) -> str:
 
 def _placed(config: DaemonConfig, home: Home) -> DaemonConfig:
     places = config.at(home)
-    return config.replace(
-        socket=config.socket.replace(path=places.conductor_sock),
-        pid_file=places.pid_file,
-        state_db_path=places.db,
-        log_file=places.log,
+    return config.model_copy(
+        update={
+            "socket": config.socket.model_copy(update={"path": places.conductor_sock}),
+            "pid_file": places.pid_file,
+            "state_db_path": places.db,
+            "log_file": places.log,
+        }
     )
 
 

@@ -1,0 +1,257 @@
+"""The sections of a conductor's configuration.
+
+Every field says its unit and meaning in its description, which is also what ``marianne schema
+config`` prints. Values are strict: ``yes`` is no number and ``"15"`` is none either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+
+
+def _expanded(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path, or begin with '~/'")
+    return path
+
+
+def _octal(value: Any) -> Any:
+    """``0o600`` is text in YAML 1.1, where only ``0600`` is octal."""
+    if isinstance(value, str):
+        try:
+            return int(value, 8)
+        except ValueError:
+            raise ValueError("must be an octal number such as 0o600") from None
+    return value
+
+
+Place = Annotated[Path, Field(strict=False), AfterValidator(_expanded)]
+"""An absolute path; ``~/`` is the user's home directory."""
+
+Mode = Annotated[
+    int,
+    BeforeValidator(_octal),
+    # Written as it is read: nobody knows 384.
+    PlainSerializer(oct, when_used="json"),
+    Field(json_schema_extra={"type": ["integer", "string"]}),
+]
+"""The mode of a file: a number, or octal text."""
+
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+"""A time that passes at some time."""
+
+Outcome = Literal["success", "failure"]
+
+
+class Section(BaseModel):
+    """Settings that belong together; nothing changes after loading.
+
+    ``model_construct()`` holds the defaults without building a validator: a conductor on its
+    defaults starts quicker by the time that takes. Everything else is checked.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    def values(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Every value by its dotted name, those of inner sections in their place."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield from value.values(f"{prefix}{name}.")
+            else:
+                yield prefix + name, value
+
+    @classmethod
+    def names(cls, prefix: str = "") -> Iterator[str]:
+        """The dotted names of all fields that hold a value and no section."""
+        for name, field in cls.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield from kind.names(f"{prefix}{name}.")
+            else:
+                yield prefix + name
+
+
+class ResourceLimitConfig(Section):
+    """What the conductor and everything below it may use together."""
+
+    max_memory_mb: int = Field(8192, ge=512, description="Memory of the whole tree, in MiB.")
+    max_processes: int = Field(1000, ge=5, description="Processes of the whole tree.")
+    max_api_calls_per_minute: int = Field(
+        60, ge=1, description="Sheets of agent instruments granted in a minute."
+    )
+
+
+class SocketConfig(Section):
+    """Where clients reach the conductor."""
+
+    path: Place | None = Field(
+        None, description="The request socket; default: conductor.sock in the home."
+    )
+    permissions: Mode = Field(0o600, ge=0, le=0o777, description="Mode of the sockets, octal.")
+    backlog: int = Field(
+        5, ge=1, description="Connections that wait to be accepted; at least what ZeroMQ needs."
+    )
+
+
+class ObserverConfig(Section):
+    """The watch over a job's workspace. Accepted for compatibility; without effect."""
+
+    enabled: bool = Field(True, description="Whether workspaces are watched.")
+    watch_interval_seconds: Seconds = Field(2.0, ge=0.5, description="Between two looks, seconds.")
+    snapshot_ttl_hours: int = Field(168, ge=1, description="Age at which snapshots go, hours.")
+    max_queue_size: int = Field(1000, ge=100, description="Observations that may wait.")
+    persist_events: bool = Field(True, description="Whether observations are kept on disk.")
+    coalesce_window_seconds: Seconds = Field(
+        2.0, ge=0, description="Changes of one file within it are one observation, seconds."
+    )
+    max_timeline_bytes: int = Field(10_485_760, ge=4096, description="Size of a timeline, bytes.")
+    exclude_patterns: list[str] = Field(
+        default_factory=lambda: [".git/", "__pycache__/", "node_modules/", ".venv/", "*.pyc"],
+        description="What is never watched.",
+    )
+
+
+class LearningConfig(Section):
+    """What is learned from how jobs end."""
+
+    enabled: bool = Field(True, description="Whether outcomes are recorded and used.")
+    analyze_on: list[Outcome] = Field(
+        default_factory=lambda: list[Outcome](("success", "failure")),
+        min_length=1,
+        description="The outcomes that are analysed, each named once.",
+    )
+    max_concurrent_analyses: int = Field(
+        3, ge=1, le=20, description="Analyses at one time, at most; there is one."
+    )
+    entropy_threshold: float = Field(
+        0.1, ge=0, le=1, description="Diversity of patterns below which exploration rises, 0 to 1."
+    )
+    exploration_budget: float = Field(
+        0.15, ge=0.05, le=0.5, description="Share of decisions that explore, 0.05 to 0.5."
+    )
+    entropy_check_interval_seconds: Seconds = Field(
+        3600.0, ge=60, description="Between two checks of the diversity, seconds."
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> LearningConfig:
+        if len(set(self.analyze_on)) != len(self.analyze_on):
+            raise ValueError("analyze_on names an outcome twice; name each once")
+        return self
+
+
+class AnomalyConfig(Section):
+    """What the profiler calls an anomaly."""
+
+    memory_spike_threshold: float = Field(1.5, gt=1, description="Growth of memory, as a factor.")
+    memory_spike_window_seconds: Seconds = Field(30.0, gt=0, description="Within it, seconds.")
+    runaway_cpu_threshold: float = Field(90.0, gt=0, le=100, description="CPU use, percent.")
+    runaway_cpu_duration_seconds: Seconds = Field(60.0, gt=0, description="For so long, seconds.")
+
+
+class ProfileRetentionConfig(Section):
+    """How long the profiler's records are kept."""
+
+    full_resolution_hours: int = Field(24, ge=1, description="Every record, hours.")
+    downsampled_days: int = Field(7, ge=1, description="One record a minute, days.")
+    events_days: int = Field(30, ge=1, description="Events, days.")
+
+
+class CorrelationConfig(Section):
+    """How the profiler relates resources to outcomes."""
+
+    interval_minutes: int = Field(30, ge=1, description="Between two analyses, minutes.")
+    min_sample_size: int = Field(5, ge=1, description="Jobs below which nothing is concluded.")
+
+
+class ProfilerConfig(Section):
+    """Records of what sheets use. Accepted for compatibility; without effect."""
+
+    enabled: bool = Field(True, description="Whether records are taken.")
+    interval_seconds: Seconds = Field(5.0, ge=1, description="Between two records, seconds.")
+    gpu_enabled: bool = Field(False, description="Whether GPUs are read.")
+    strace_enabled: bool = Field(False, description="Whether system calls are counted.")
+    jsonl_max_bytes: int = Field(52_428_800, ge=4096, description="Size of the log, bytes.")
+    anomaly: AnomalyConfig = Field(default_factory=AnomalyConfig.model_construct)
+    retention: ProfileRetentionConfig = Field(
+        default_factory=ProfileRetentionConfig.model_construct
+    )
+    correlation: CorrelationConfig = Field(default_factory=CorrelationConfig.model_construct)
+
+
+class PreflightConfig(Section):
+    """What is said about long prompts before a sheet starts; 0 disables."""
+
+    token_warning_threshold: int = Field(50_000, ge=0, description="Warn from here, tokens.")
+    token_error_threshold: int = Field(150_000, ge=0, description="Refuse from here, tokens.")
+
+    @model_validator(mode="after")
+    def _warns_first(self) -> PreflightConfig:
+        warning, error = self.token_warning_threshold, self.token_error_threshold
+        if warning and error and warning >= error:
+            raise ValueError("token_warning_threshold must be below token_error_threshold")
+        return self
+
+
+class McpServerConfig(Section):
+    """A tool server shared by sheets."""
+
+    command: str = Field(min_length=1, description="Its command line.")
+    transport: Literal["stdio", "unix", "tcp"] = Field("stdio", description="How it is reached.")
+    socket: Place | None = Field(None, description="Its socket.")
+    restart_policy: Literal["on-failure", "always", "never"] = Field(
+        "on-failure", description="When it is started again."
+    )
+
+
+class McpPoolConfig(Section):
+    """Tool servers. Accepted for compatibility; without effect."""
+
+    servers: dict[str, McpServerConfig] = Field(default_factory=dict, description="By name.")
+
+
+class KeyConfig(Section):
+    """Where a key lies; never the key itself."""
+
+    path: Place = Field(description="The file that holds it.")
+    label: str | None = Field(None, description="What people call it.")
+
+
+class InstrumentKeysConfig(Section):
+    """The keys of one instrument."""
+
+    keys: list[KeyConfig] = Field(min_length=1, description="At least one.")
+    rotation: str = Field("round_robin", description="How the next one is chosen.")
+
+
+class KeyringConfig(Section):
+    """Keys by instrument. Accepted for compatibility; without effect."""
+
+    instruments: dict[str, InstrumentKeysConfig] = Field(default_factory=dict)
+
+
+class RetentionConfig(Section):
+    """What of the past stays in the home, beside ``max_job_history``. Live jobs keep all."""
+
+    event_days: float = Field(30.0, gt=0, allow_inf_nan=False, description="Events, days.")
+    event_mb: int = Field(256, ge=1, description="Events together, MiB; the oldest go first.")
+    output_days: float = Field(
+        30.0, gt=0, allow_inf_nan=False, description="Files of ended jobs, days."
+    )
+    output_mb: int = Field(
+        10_240, ge=1, description="Files of ended jobs together, MiB; the oldest go first."
+    )
