@@ -43,6 +43,17 @@ def pids() -> list[int]:
     return [pid for pid in (_server._forkserver_pid, _tracker._pid) if pid is not None]
 
 
+def renew() -> None:
+    """Ends a forkserver that answers nobody; the next start makes a new one.
+
+    Whoever waits for its answer gets EOFError. Its living children go on.
+    """
+    with _server._lock:  # a dead one is reaped under it: while we hold it the pid is its own
+        pid = _server._forkserver_pid
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+
 def end() -> None:
     """Ends both, by SIGKILL: they stay as long as any started process lives, and ignore SIGTERM."""
     helpers = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -83,12 +84,13 @@ class Process:
 def start_time_of(pid: int) -> int | None:
     """Field 22 of /proc/PID/stat, in clock ticks since boot; None if there is no such process.
 
-    Together with the pid it names a process for as long as the machine runs.
+    Together with the pid it names a process for as long as the machine runs. OSError when it
+    cannot be read for want of descriptors.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             text = stat.read()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     # The second field is the command in parentheses and may hold anything, also ")".
     return int(text[text.rindex(b")") + 2 :].split()[19])
@@ -98,12 +100,21 @@ def open_pidfd(pid: int, start_time: int | None = None) -> tuple[int, int] | Non
     """A pidfd and the start time of the process; None if it is gone or started at another time.
 
     The start time is read after the pidfd is open: the pid cannot change hands in between.
+    OSError when this process or the machine has no descriptor left: then nobody knows.
     """
     try:
         pidfd = os.pidfd_open(pid)
-    except OSError:
+    except (ProcessLookupError, ValueError):
         return None
-    found = start_time_of(pid)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # no number of a process, or one of a thread
+            return None
+        raise
+    try:
+        found = start_time_of(pid)
+    except OSError:
+        os.close(pidfd)
+        raise
     if found is None or (start_time is not None and found != start_time):
         os.close(pidfd)
         return None

@@ -7,6 +7,7 @@ dies, while the processes live.
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import select
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 STATUS_GRACE = 2.0
 """Seconds the forkserver has, after a child's end, to write down its exit code."""
+
+STALL_SECONDS = 15.0
+"""Seconds in which the forkserver has to answer; one that does not is replaced."""
 
 _STATUS = struct.Struct("q")  # what multiprocessing.forkserver writes into the sentinel pipe
 
@@ -69,6 +73,10 @@ class Processes:
         `setup` runs before it in the child (session, limits, confinement). With `die_with_parent`
         the child ends when this process does, even by SIGKILL; without, it may outlive it and be
         adopted by the next one.
+
+        Raises OSError or EOFError when the machine or the forkserver cannot do it now: another try
+        may succeed. A child that was born in spite of that is killed. Blocks while the forkserver
+        is stopped or stuck, for `STALL_SECONDS` at most.
         """
         parent = None
         if die_with_parent:
@@ -76,17 +84,27 @@ class Processes:
         child = self._context.Process(
             target=process_child.run, args=(parent, self.cores, setup, target, args), name=name
         )
-        child.start()
+        stall = self._system.timers.after(STALL_SECONDS, forkserver.renew)
+        try:
+            child.start()
+        finally:
+            stall.cancel()
         # multiprocessing would join it at the interpreter's exit; ending it is our decision.
         forkserver.disown(child)
         assert child.pid is not None
-        opened = open_pidfd(child.pid)
-        if opened is None:  # it ran and was reaped before we looked: the pipe knows how
-            process = Process(self._runtime, child.pid, 0, -1, name, child)
-            self._settle(process, _read_status(child.sentinel))
-            return process
-        process = Process(self._runtime, child.pid, opened[1], opened[0], name, child)
-        self._begin(process)
+        try:
+            opened = open_pidfd(child.pid)
+            if opened is None:  # it ran and was reaped before we looked: the pipe knows how
+                process = Process(self._runtime, child.pid, 0, -1, name, child)
+                self._settle(process, _read_status(child.sentinel))
+                return process
+            process = Process(self._runtime, child.pid, opened[1], opened[0], name, child)
+            self._begin(process)
+        except OSError:
+            # Nobody would know of it. The forkserver has just named it and waits for it by its
+            # pipe, which has said nothing: the number is still its own.
+            child.kill()
+            raise
         return process
 
     def adopt(self, pid: int, start_time: int, name: str = "adopted") -> Process | None:
@@ -131,16 +149,33 @@ class Processes:
 
     def _begin(self, process: Process) -> None:
         with self._lock:
-            starting = self._epoll is None
-            if starting:
-                self._epoll = select.epoll()
-                self._wake = os.eventfd(0, os.EFD_CLOEXEC)
-                self._epoll.register(self._wake, select.EPOLLIN)
-            self._watched[process.pidfd] = process
+            if self._epoll is None:
+                self._start_watcher()
             assert self._epoll is not None
-            self._epoll.register(process.pidfd, select.EPOLLIN)
-        if starting:
+            self._watched[process.pidfd] = process  # first: it may end at once
+            try:
+                self._epoll.register(process.pidfd, select.EPOLLIN)
+            except OSError:
+                del self._watched[process.pidfd]
+                raise
+
+    def _start_watcher(self) -> None:
+        """Raises OSError, and leaves nothing behind, when there is no room for it."""
+        wake = os.eventfd(0, os.EFD_CLOEXEC)
+        try:
+            epoll = select.epoll()
+        except OSError:
+            os.close(wake)
+            raise
+        epoll.register(wake, select.EPOLLIN)
+        self._epoll, self._wake = epoll, wake
+        try:
             self._runtime.start_thread(self._run, f"{self._system.name}:processes")
+        except RuntimeError as error:  # "can't start new thread": pthread_create(3) said EAGAIN
+            self._epoll, self._wake = None, -1
+            epoll.close()
+            os.close(wake)
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def _run(self) -> None:
         epoll = self._epoll

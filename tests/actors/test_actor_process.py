@@ -106,6 +106,51 @@ def test_death_of_the_forkserver_is_no_death_of_its_children(processes: Processe
     assert process.wait(5) == ProcessExit()  # nobody was left who could know how it ended
 
 
+def test_a_forkserver_that_stalls_is_replaced(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.start(os._exit, (0,)).wait(5)
+    os.kill(processes.forkserver_pids()[0], signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr("actors.processes.STALL_SECONDS", 0.3)
+        with pytest.raises((OSError, EOFError)):
+            processes.start(os._exit, (0,))
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert processes.start(os._exit, (7,)).wait(5) == ProcessExit(exit_code=7)
+            return
+        except OSError:  # the killed one is not gone yet
+            assert time.monotonic() < deadline
+
+
+def test_a_process_that_cannot_be_watched_is_not_left_running(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    processes.start(os._exit, (0,)).wait(5)
+
+    def none_left(pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pidfd_open", none_left)
+        with pytest.raises(OSError, match="Too many"):
+            processes.start(_leave_number_and_sleep, (str(tmp_path / "pid"),))
+        with pytest.raises(OSError, match="Too many"):
+            processes.adopt(os.getpid(), start_time_of(os.getpid()) or 0)
+    born = tmp_path / "pid"
+    deadline = time.monotonic() + 10
+    while born.exists() and not ended(int(born.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _leave_number_and_sleep(path: str) -> None:
+    Path(path + ".part").write_text(str(os.getpid()))
+    Path(path + ".part").rename(path)
+    time.sleep(60)
+
+
 def test_a_process_is_adopted_by_pid_and_start_time(processes: Processes) -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         start_time = start_time_of(child.pid)
