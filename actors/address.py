@@ -78,9 +78,12 @@ class Address(Generic[A]):
             cell.request_stop(reason)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Waits until the present incarnation has ended; True if it has (or there is none)."""
+        """Waits until the present incarnation has ended; True if it has (or there is none).
+
+        Raises `AskCycle` in an actor that it waits for, such as itself.
+        """
         cell = self.cell()
-        return cell is None or cell.ended.wait(timeout)
+        return cell is None or cell.join(timeout)
 
     @property
     def alive(self) -> bool:

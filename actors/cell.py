@@ -103,7 +103,8 @@ class Cell:
         self.injected: deque[BaseException] | None = None
         self.trace: deque[tuple[float, str]] | None = None
         self.asked: Future[Any] | None = None  # the ask that is being served
-        self.awaits: Cell | None = None  # whom this actor's thread waits for
+        # Whom this actor's thread waits for, and until when.
+        self.awaits: tuple[Cell, Latch[Any]] | None = None
         # Sets, but ordered ones: a replay must not depend on addresses in memory.
         self.promises: dict[Promise[Any], None] = {}
         self.timers: dict[Timer, None] = {}
@@ -135,13 +136,8 @@ class Cell:
     def call(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
     ) -> Future[Any]:
-        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
-        future: Future[Any] = Future(self.system, self.name, self, deadline)
-        result = self.mailbox.put((name, args, kwargs, future), deadline)
-        if result == "closed":
-            future.died(self.dying or NORMAL)
-        elif result == "full":
-            future.settle(None, MailboxFull(self.name))
+        future = self._future(timeout)
+        self._send(name, args, kwargs, future)
         return future
 
     def ask(
@@ -150,33 +146,63 @@ class Cell:
         me = current.cell
         if me is None:
             return self.call(name, args, kwargs, timeout).get()
-        before = me.block_on(self)
+        future = self._future(timeout)
+        before = me.block_on(self, future)
         try:
-            future = self.call(name, args, kwargs, timeout)
+            self._send(name, args, kwargs, future)
             future.await_answer()
             return future.value()
         finally:
             me.awaits = before
 
-    def block_on(self, other: Cell) -> Cell | None:
-        """This actor's thread is about to wait for `other`; raises AskCycle if that never ends.
+    def _future(self, timeout: float | None) -> Future[Any]:
+        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
+        return Future(self.system, self.name, self, deadline)
 
-        Returns what `awaits` was: the caller puts it back when it has waited.
+    def _send(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], future: Future[Any]
+    ) -> None:
+        result = self.mailbox.put((name, args, kwargs, future), future.deadline)
+        if result == "closed":
+            future.died(self.dying or NORMAL)
+        elif result == "full":
+            future.settle(None, MailboxFull(self.name))
+
+    def block_on(self, other: Cell, until: Latch[Any]) -> tuple[Cell, Latch[Any]] | None:
+        """This actor's thread is about to wait for `other` to settle `until`.
+
+        Raises AskCycle if that never ends. Returns what `awaits` was: the caller puts it back when
+        it has waited.
         """
         self.check_fence()
         before = self.awaits
         # The own edge is drawn before the walk, so of two actors that close a cycle at the same
         # moment at least one sees it.
-        self.awaits = other
-        step: Cell | None = other
+        edge: tuple[Cell, Latch[Any]] | None
+        edge = self.awaits = (other, until)
         path = [self.name]
-        while step is not None and len(path) < 1000:
-            path.append(step.name)
-            if step is self:
+        while edge is not None and len(path) < 1000:
+            waited_for, latch = edge
+            # Who has its answer only has to wake up; what is owed, any thread may give.
+            if latch.done or getattr(latch, "owed", False):
+                break
+            path.append(waited_for.name)
+            if waited_for is self:
                 self.awaits = before
                 raise AskCycle(path)
-            step = step.awaits
+            edge = waited_for.awaits
         return before
+
+    def join(self, timeout: float | None) -> bool:
+        """Waits until its end is published."""
+        me = current.cell
+        if me is None:
+            return self.ended.wait(timeout)
+        before = me.block_on(self, self.ended)
+        try:
+            return self.ended.wait(timeout)
+        finally:
+            me.awaits = before
 
     def check_fence(self) -> None:
         """Ends the calling thread if it belongs to an incarnation that was killed."""
@@ -191,6 +217,8 @@ class Cell:
         """Takes over the answer of the message in hand. For the actor itself."""
         self.check_fence()
         self.promised = True
+        if self.asked is not None:
+            self.asked.owed = True
         return Promise(self.asked, self.promises)
 
     # -- the end -----------------------------------------------------------------------------

@@ -103,7 +103,9 @@ class Latch(Generic[T]):
 class Future(Latch[T]):
     """What `call` returns. Its deadline runs from the call, whether anybody waits or not."""
 
-    __slots__ = ("_cell", "_name", "_system", "deadline")
+    __slots__ = ("_cell", "_name", "_system", "deadline", "owed")
+    owed: bool
+    """Set, and true, once a Promise of it exists: not only the asked actor's thread answers."""
 
     def __init__(
         self, system: System, name: str, cell: Cell | None, deadline: float | None
@@ -124,7 +126,7 @@ class Future(Latch[T]):
         if self._done or me is None or self._cell is None:
             self.await_answer(timeout)
         else:
-            before = me.block_on(self._cell)
+            before = me.block_on(self._cell, self)
             try:
                 self.await_answer(timeout)
             finally:

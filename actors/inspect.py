@@ -74,7 +74,7 @@ class Inspector:
             "promises": len(cell.promises),
             "timers": len(cell.timers),
             "watchers": len(cell.monitors),
-            "waits_for": None if cell.awaits is None else cell.awaits.name,
+            "waits_for": None if cell.awaits is None else cell.awaits[0].name,
         }
 
     def _ask(self, look: Callable[[Cell], Any]) -> Any:

@@ -180,7 +180,7 @@ class SupervisorBase(Actor):
         me.check_fence()
         # A child that asks us from now on fails at once. One that asks already is no reason for us
         # to fail: its grace ends the wait.
-        before, me.awaits = me.awaits, cell
+        before, me.awaits = me.awaits, (cell, cell.ended)
         try:
             grace = spec.shutdown
             if grace is BRUTAL_KILL or grace == math.inf:

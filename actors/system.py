@@ -128,7 +128,7 @@ class System:
                 cell.kill()
 
     def _acknowledge(self, cell: Cell, me: Cell | None, timeout: float | None) -> Started:
-        before = None if me is None else me.block_on(cell)
+        before = None if me is None else me.block_on(cell, cell.started)
         try:
             cell.thread_ended = False
             self.runtime.start_thread(lambda: run(cell), cell.name)
@@ -195,12 +195,15 @@ class System:
             cell.kill()
 
     def stop(self, address: Address[Any], timeout: float | None = 5.0) -> bool:
-        """Stops the present incarnation; kills it after `timeout`. True if it ended by itself."""
+        """Stops the present incarnation; kills it after `timeout`. True if it ended by itself.
+
+        An actor that stops itself, or one above it, has not to wait for that: it is told, True.
+        """
         cell = address.cell()
         if cell is None:
             return True
         cell.request_stop(SHUTDOWN)
-        if cell.ended.wait(timeout):
+        if cell in _path(current.cell) or cell.join(timeout):
             return True
         cell.kill()
         return False
@@ -208,24 +211,31 @@ class System:
     def shutdown(self, timeout: float = 10.0) -> list[str]:
         """Stops all roots, the last started first, within `timeout` seconds in all.
 
-        What has not ended by then is killed. Returns the names whose threads still run: they are
-        daemon threads and do not keep the process alive. Nothing can be spawned afterwards.
+        What has not ended by then is killed; so that one stuck root does not use up the time of
+        the others, these are told together when a fifth of it is left. An actor that shuts down its
+        own system ends after its present message. Returns the names whose threads still run: they
+        are daemon threads and do not keep the process alive. Nothing can be spawned afterwards.
         """
         deadline = self.runtime.monotonic() + timeout
         with self._lock:
             self._closing = True
-            roots = list(self._roots.values())
-        for node in reversed(roots):
-            cell = node.cell
-            if cell is None:
-                continue
+            roots = [node.cell for node in self._roots.values() if node.cell is not None]
+        own = _path(current.cell)
+        waiting = []
+        for cell in reversed(roots):
             cell.request_stop(SHUTDOWN)
-            if not cell.ended.wait(max(0.0, deadline - self.runtime.monotonic())):
+            if cell not in own and not self._ends_by(cell, deadline - timeout / 5):
+                waiting.append(cell)
+        for cell in waiting:
+            if not self._ends_by(cell, deadline):
                 cell.kill()
         self.timers.close()
         if self._processes is not None:
             self._processes.close()
         return self.zombies
+
+    def _ends_by(self, cell: Cell, deadline: float) -> bool:
+        return cell.ended.wait(max(0.0, deadline - self.runtime.monotonic()))
 
     # -- for cells ---------------------------------------------------------------------------
 
@@ -258,6 +268,15 @@ class System:
         if self._zombies:
             with self._lock:
                 self._zombies.discard(cell)
+
+
+def _path(cell: Cell | None) -> list[Cell]:
+    """The actor and all above it."""
+    path = []
+    while cell is not None:
+        path.append(cell)
+        cell = cell.parent
+    return path
 
 
 def default_start_timeout(cls: object) -> float | None:

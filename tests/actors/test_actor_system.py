@@ -96,6 +96,25 @@ def test_shutdown_is_bounded_in_time_and_names_who_is_stuck(eventually: Eventual
     gate.set()
 
 
+def test_one_stuck_root_leaves_the_others_the_time_to_stop(eventually: Eventually) -> None:
+    gate = threading.Event()
+    stopped: list[str] = []
+
+    class Orderly(Actor):
+        def on_stop(self, reason: ExitReason) -> None:
+            time.sleep(0.05)
+            stopped.append(self.name)
+
+    system = System("test")
+    system.spawn(Orderly, name="a")
+    system.spawn(Stuck, gate, [], name="stuck").tell(Stuck.hold)
+    system.spawn(Orderly, name="b")
+    eventually(lambda: system.inspect(system.handle(Stuck, "stuck")).statistics()["handled"])
+    assert system.shutdown(timeout=2.0) == ["stuck"]
+    assert stopped == ["b", "a"]
+    gate.set()
+
+
 def test_nothing_is_started_after_a_shutdown() -> None:
     system = System("test")
     system.shutdown()
