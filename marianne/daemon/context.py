@@ -82,6 +82,7 @@ class Context:
     values that belong together takes ``config`` once. ``config_path`` is the file that was named
     at the start, None if it is looked for. ``delivery`` counts notices that reach nobody.
     ``serving`` is set when the heart knows that we are ready: nobody is answered before.
+    ``unreadable`` is why scores cannot be read at the moment, by the parser; None: they can.
 
     What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``,
     ``start_delays``) has one writer each, the last one a writer for each job.
@@ -114,6 +115,7 @@ class Context:
     heart_pid: int | None = None
     heart_lost: bool = False
     serving: bool = False
+    unreadable: str | None = None
     workers: dict[int, Process] = field(default_factory=dict)
     delivery: Delivery = field(default_factory=Delivery)
     scores: ScoreCache = field(default_factory=ScoreCache)

@@ -101,7 +101,9 @@ class HealthChecker(Actor):
         lost = self._context.heart_lost
         problem = self._context.storage.words()
         silent = self._context.delivery.degraded
-        ready = outcome.ok and accepting and not (stopping or elevated or lost or problem or silent)
+        unreadable = self._context.unreadable
+        wrong = stopping or elevated or lost or problem or silent or unreadable
+        ready = outcome.ok and accepting and not wrong
         promise.set(
             {
                 "status": "ready" if ready else "not_ready",
@@ -117,6 +119,7 @@ class HealthChecker(Actor):
                 "notifications_degraded": silent,
                 "heart_lost": lost,
                 "storage": problem or "ok",
+                "scores": unreadable or "ok",
                 "uptime_seconds": round(time.time() - self._context.started_at, 1),
             }
         )

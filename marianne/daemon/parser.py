@@ -1,35 +1,66 @@
 """Reads scores in short-lived child processes with limits.
 
 A score is a stranger's text: parsing and expanding it happens in a child of the forkserver with
-bounds on memory and CPU time, so that no score can hurt the conductor. The child writes the plan
-into a file and ends; nothing waits for it, its end is a message.
+bounds on memory and CPU time (:mod:`marianne.score.limits`), so that no score can hurt the
+conductor. The child writes the plan into a file and ends; nothing waits for it, its end is a
+message.
+
+At most two children read at a time, the other requests wait in line. Only a child that ended by its
+own limits says something about its score. One that was killed, or that gets no time to run, is
+replaced, a few times; then the asker is told to come again.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
-import resource
-import signal
 import sys
+import traceback
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 
-from actors import Actor, Promise
+from actors import Actor, Backoff, ExitReason, Promise
 from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
 from marianne.daemon.refusal import Refused
 from marianne.daemon.storage import refused
+from marianne.regular_file import NotRegularError, check_regular
+from marianne.run import procfs
+from marianne.score import limits
 
-MEMORY_LIMIT = 1 << 30
-CPU_SECONDS = 30
-WALL_SECONDS = 60.0
+log = get_logger(__name__)
+
+CHILDREN = 2
+"""Scores that are read at the same time."""
+
+WAITING = 1_000
+"""Requests that wait for a child at most; the next ones are told to come again."""
+
+TRIES = 3
+LOOK_SECONDS = 3.0
+"""Between two looks at a child. One that used no CPU time in between is stopped, starved, or waits
+for a file system that does not answer: another one may fare better."""
+
+WALL_SECONDS = 120.0
+"""A child is killed after so long, however it goes on."""
+
+PATIENCE_SECONDS = 90.0
+"""How long the asker waits; what waited longer in line is not begun."""
+
+TROUBLE_SECONDS = 30.0
+"""How long the conductor says that it is not ready after a request that no child could serve."""
+
 EXIT_NO_SPACE = 74
 """The child could not write what it found (EX_IOERR)."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +101,27 @@ class Parsed:
     programs: list[tuple[str, bool]] = field(default_factory=list)
 
 
-class _Reading(NamedTuple):
-    """A child at work. ``key`` is what the score was known by when it began."""
+@dataclass(slots=True)
+class _Reading:
+    """A request on its way. ``key`` is what the score was known by when it came; ``until`` is on
+    the monotonic clock."""
 
     promise: Promise[Parsed]
-    path: Path
     request: ParseRequest
     key: Hashable | None
+    until: float
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class _Child:
+    """A reading at work: where its answer will lie, and the CPU ticks it had used at a look."""
+
+    reading: _Reading
+    answer: Path
+    began: float
+    ticks: int | None = None
+    killed: str | None = None
 
 
 class Parser(Actor):
@@ -86,82 +131,184 @@ class Parser(Actor):
         super().__init__()
         self._context = context
         self._numbers = itertools.count(1)
-        self._running: dict[Process, _Reading] = {}
+        self._line: deque[_Reading] = deque()
+        self._children: dict[Process, _Child] = {}
+        self._backoff = Backoff(min=0.1, max=2.0)
+        self._trouble = 0
 
     def on_start(self) -> None:
         """Clears what a crash left; the directory is only ours."""
         self._directory = self._context.home.path / "parse"
         self._directory.mkdir(mode=0o700, exist_ok=True)
         for left in self._directory.iterdir():
-            left.unlink()
+            try:
+                left.unlink()
+            except OSError as error:
+                log.warning("parse_file_left", path=str(left), error=str(error))
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Ends the children: nobody would take their answers, and the next parser has its own."""
+        for process in self._children:
+            process.kill()
 
     def load(self, request: ParseRequest) -> Promise[Parsed]:
-        """Answers the plan, or fails with :class:`Refused` ``invalid_score`` and its problems."""
+        """Answers the plan, or fails with :class:`Refused`: ``invalid_score`` with its problems,
+        or ``unavailable`` where no child could read it."""
         promise: Promise[Parsed] = self.promise()
+        if request.text is None and request.path is not None:
+            _refuse_irregular(request.path)
+        if len(self._line) >= WAITING:
+            raise Refused("unavailable", f"{WAITING:,} scores wait to be read already")
         key = self._context.scores.key(request)
-        answer = self._directory / f"{next(self._numbers)}"
-        process = self._context.system.processes.start(
-            parse_main, (asdict(request), str(answer)), name="marianne-parse"
-        )
-        self._running[process] = _Reading(promise, answer, request, key)
-        self.watch(process)
-        self.send_after(WALL_SECONDS, self.overdue, process)
+        until = self.system.runtime.monotonic() + PATIENCE_SECONDS
+        self._line.append(_Reading(promise, request, key, until))
+        self._begin_next()
         return promise
 
-    def overdue(self, process: Process) -> None:
-        """A child that takes too long is killed; its end answers the asker."""
-        if process in self._running and process.alive():
-            process.signal(signal.SIGKILL)
+    def again(self, reading: _Reading) -> None:
+        """The pause before another try is over."""
+        self._line.appendleft(reading)
+        self._begin_next()
+
+    def look(self, process: Process) -> None:
+        """Kills a child that stands still, or takes too long; its end decides what comes next."""
+        child = self._children.get(process)
+        if child is None:
+            return
+        ticks = procfs.cpu_ticks(process.pid)
+        if ticks is not None and ticks == child.ticks:
+            child.killed = f"it got no time to run for {LOOK_SECONDS:g} s"
+        elif self.system.runtime.monotonic() - child.began > WALL_SECONDS:
+            child.killed = f"it took longer than {WALL_SECONDS:g} s"
+        if child.killed:
+            process.kill()
+        else:
+            child.ticks = ticks
+            self.send_after(LOOK_SECONDS, self.look, process)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
-        """The child's file says what it found; without one it died of its limits."""
-        promise, path, request, key = self._running.pop(process)
+        """The child's file says what it found; without one its end says whose fault that is."""
+        child = self._children.pop(process)
+        reading = child.reading
         try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            if ending.exit_code == EXIT_NO_SPACE:
-                promise.fail(refused(f"no space in {self._directory}"))
-                return
-            promise.fail(
-                Refused(
-                    "invalid_score",
-                    "the score needs too much memory or time to read"
-                    f" (limits: {MEMORY_LIMIT >> 20} MB, {CPU_SECONDS} s of CPU)",
-                    hint="make it smaller; `marianne validate` shows where it grows",
-                )
+            answer = msgpack.unpackb(child.answer.read_bytes())
+            child.answer.unlink(missing_ok=True)
+        except (OSError, ValueError):
+            self._without_answer(reading, child, ending)
+        else:
+            self._answered(reading, answer)
+        self._begin_next()
+
+    def forget_trouble(self, number: int) -> None:
+        """Nothing of the kind since: scores can be read, as far as is known."""
+        if number == self._trouble:
+            self._context.unreadable = None
+
+    # -- one reading ----------------------------------------------------------------------------
+
+    def _begin_next(self) -> None:
+        while self._line and len(self._children) < CHILDREN:
+            reading = self._line.popleft()
+            if self.system.runtime.monotonic() < reading.until:
+                self._begin(reading)
+            else:
+                self._give_up(reading, "it waited too long for its turn")
+
+    def _begin(self, reading: _Reading) -> None:
+        answer = self._directory / f"{next(self._numbers)}"
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            process = self._context.system.processes.start(
+                parse_main, (asdict(reading.request), str(answer)), name="marianne-parse"
             )
+        except (OSError, EOFError) as error:  # no room for a process, or the forkserver is ending
+            self._try_again(reading, f"it could not start: {error!r}")
             return
-        path.unlink()
-        answer = msgpack.unpackb(content)
-        if "problems" in answer:
-            promise.fail(
-                Refused(
-                    "invalid_score",
-                    answer["message"],
-                    hint="run `marianne validate` on the file",
-                    data={"problems": answer["problems"]},
-                )
-            )
+        self._children[process] = _Child(reading, answer, self.system.runtime.monotonic())
+        self.watch(process)
+        self.send_after(LOOK_SECONDS, self.look, process)
+
+    def _without_answer(self, reading: _Reading, child: _Child, ending: ProcessExit) -> None:
+        if limits.ended_by_limit(ending.exit_code, ending.signal):
+            reading.promise.fail(Refused("invalid_score", limits.WORDS, hint=limits.HINT))
+        elif ending.exit_code == EXIT_NO_SPACE:
+            reading.promise.fail(refused(f"no space in {self._directory}"))
+        else:
+            self._try_again(reading, child.killed or _words(ending))
+
+    def _answered(self, reading: _Reading, answer: dict[str, Any]) -> None:
+        self._context.unreadable = None
+        if "fault" in answer:
+            log.error("parse_failed", error=answer["fault"])
+            text = f"the conductor failed on this score: {answer['fault'].splitlines()[-1]}"
+            hint = "its log says more: `marianne logs`"
+            reading.promise.fail(Refused("internal", text, hint=hint))
+        elif "problems" in answer:
+            reading.promise.fail(_invalid(answer["message"], answer["problems"]))
         else:
             parsed = Parsed(**answer)
-            if parsed.repeatable and key == self._context.scores.key(request):
-                self._context.scores.keep(key, parsed)
-            promise.set(parsed)
+            scores = self._context.scores
+            if parsed.repeatable and reading.key == scores.key(reading.request):
+                scores.keep(reading.key, parsed)
+            reading.promise.set(parsed)
+
+    def _try_again(self, reading: _Reading, why: str) -> None:
+        reading.tries += 1
+        log.warning("parse_child_lost", why=why, tries=reading.tries)
+        if reading.tries < TRIES:
+            delay = self._backoff.delay(reading.tries - 1, str(self._directory))
+            self.send_after(delay, self.again, reading)
+        else:
+            self._give_up(reading, why)
+
+    def _give_up(self, reading: _Reading, why: str) -> None:
+        text = f"the process that reads scores could not do its work: {why}"
+        self._trouble += 1
+        self._context.unreadable = text
+        self.send_after(TROUBLE_SECONDS, self.forget_trouble, self._trouble)
+        reading.promise.fail(Refused("unavailable", text, hint="nothing was done; try again"))
+
+
+def _refuse_irregular(path: str) -> None:
+    """Refuses what it is no use to open; anything else that is wrong the child says."""
+    try:
+        check_regular(path)
+    except NotRegularError as error:
+        text = f"{path}: {error.strerror}"
+        raise _invalid(text, [{"file": path, "message": str(error.strerror)}]) from None
+    except (OSError, ValueError):
+        pass
+
+
+def _invalid(message: str, problems: list[dict[str, Any]]) -> Refused:
+    hint = "run `marianne validate` on the file"
+    return Refused("invalid_score", message, hint=hint, data={"problems": problems})
+
+
+def _words(ending: ProcessExit) -> str:
+    if ending.signal is not None:
+        return f"it was ended by signal {ending.signal}"
+    return "it ended without an answer" + (
+        "" if ending.exit_code is None else f", exit code {ending.exit_code}"
+    )
 
 
 def parse_main(request: dict[str, Any], answer: str) -> None:
     """The child: reads the score, writes the plan or the problems to ``answer`` atomically."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits.confine()
     from marianne.daemon.parse_child import parse
 
     gc.disable()  # it ends in a moment, and its memory is bounded
+    try:
+        found = msgpack.packb(parse(ParseRequest(**request)))
+    except MemoryError:
+        limits.out_of_memory()
+    except Exception:  # noqa: BLE001 - a fault of ours, told by the parser
+        found = msgpack.packb({"fault": traceback.format_exc()})
     part = Path(answer + ".part")
-    found = msgpack.packb(parse(ParseRequest(**request)))
     try:
         part.write_bytes(found)
         part.rename(answer)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        sys.exit(EXIT_NO_SPACE)
+        sys.exit(EXIT_NO_SPACE if error.errno in _FULL else 1)

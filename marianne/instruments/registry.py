@@ -10,6 +10,7 @@ from pathlib import Path
 
 from marianne.instruments.present import why_missing
 from marianne.instruments.profile import Profile
+from marianne.regular_file import read_regular
 from marianne.score.document import Document
 from marianne.score.errors import Problem, ScoreError
 from marianne.score.problems import validate
@@ -72,9 +73,10 @@ class Registry:
     def _read(self, directory: Path) -> None:
         for path in _profile_files(directory):
             try:
-                if path.stat().st_size > MAX_PROFILE_BYTES:
+                raw = read_regular(str(path), MAX_PROFILE_BYTES + 1)
+                if len(raw) > MAX_PROFILE_BYTES:
                     raise ScoreError([Problem("the file is too large", file=str(path))])
-                document = Document(path.read_text("utf-8"), str(path))
+                document = Document(raw.decode("utf-8"), str(path))
                 profile = validate(Profile, document)
             except ScoreError as error:
                 self.problems.extend(error.problems)

@@ -108,6 +108,15 @@ def start_time(pid: int) -> int | None:
     return found.start_time if found else None
 
 
+def cpu_ticks(pid: int) -> int | None:
+    """The CPU time that ``pid`` has used, in clock ticks; None when it is gone."""
+    data = _read(f"/proc/{pid}/stat")
+    if not data:
+        return None
+    fields = data[data.rindex(b")") + 2 :].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def boot_id() -> str:
     """The id of this boot: recorded pids and start times mean something only under the same one."""
     return (_read("/proc/sys/kernel/random/boot_id") or b"").decode().strip()

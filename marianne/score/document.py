@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from marianne.score.errors import Problem, ScoreError
+from marianne.score.limits import MAX_BYTES
 
-MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 100
 # What libyaml may recurse to on its own: 300 bytes of an 8 MB stack a level, measured.
 HARMLESS_DEPTH = 5_000

@@ -9,17 +9,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from marianne.instruments.registry import Registry
+from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
-from marianne.score.document import MAX_BYTES, Document, PathPart
+from marianne.score.document import Document, PathPart
 from marianne.score.errors import Problem, ScoreError, did_you_mean
 from marianne.score.expand import Expansion
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
+from marianne.score.limits import MAX_BYTES
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.places import OWN_INSTRUMENTS, project_root
@@ -127,10 +128,10 @@ def read_score(path: str | None) -> str:
     if path is None:
         raise ScoreError([Problem("neither a file nor a text was given", file=file)])
     try:
-        with open(path, "rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ScoreError([Problem(f"cannot be read: {error.strerror}", file=file)]) from None
+        raw = read_regular(path, MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # a NUL in the name is no OSError
+        why = getattr(error, "strerror", None) or error
+        raise ScoreError([Problem(f"cannot be read: {why}", file=file)]) from None
     if len(raw) > MAX_BYTES:
         raise ScoreError([Problem(f"is larger than {MAX_BYTES // 2**20} MiB", file=file)])
     try:
@@ -189,18 +190,19 @@ class _TemplateReader:
         self.texts: list[str] = []
 
     def read(self, name: str, path: list[PathPart]) -> str:
-        full = Path(self._base, os.path.expanduser(name))
+        full = os.path.join(self._base, os.path.expanduser(name))
         try:
-            raw = full.read_bytes()
+            raw = read_regular(full, MAX_TEMPLATE_BYTES + 1)
             if len(raw) > MAX_TEMPLATE_BYTES:
                 self._report.error(path, f"'{name}' is larger than 1 MiB")
                 return ""
             text = raw.decode("utf-8")
-        except OSError as error:
-            self._report.error(path, f"'{name}' cannot be read: {error.strerror}")
-            return ""
         except UnicodeDecodeError:
             self._report.error(path, f"'{name}' is not UTF-8")
+            return ""
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            self._report.error(path, f"'{name}' cannot be read: {why}")
             return ""
         self.texts.append(text)
         return text

@@ -148,6 +148,8 @@ def _explain(error: Exception) -> TemplateError:
         return TemplateError(f"template syntax: {error.message}", error.lineno)
     if isinstance(error, SecurityError):
         return TemplateError(f"not allowed in a template: {text}", line)
+    if isinstance(error, MemoryError):
+        return TemplateError("the template needs more memory than there is", line)
     if isinstance(error, RecursionError):
         return TemplateError("the template nests too deeply", line)
     if "no loader" in text:

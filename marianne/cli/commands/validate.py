@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marianne.cli.bounded import bounded
+from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion
 from marianne.cli.render.problems import print_warnings, problem_line
 from marianne.cli.session import Session
-from marianne.cli.source import standard_input
+from marianne.cli.source import piped, standard_input
 from marianne.cli.variables import parse_variables, var_option
 
 if TYPE_CHECKING:
-    from marianne.instruments.registry import Registry
+    from pathlib import Path
 
 
 @click.command("validate", cls=Verb)
@@ -38,11 +40,9 @@ def command(
     Expands each to its sheets and renders every prompt, as a run would; - is standard input. Says
     what is wrong with file, line and column. No conductor is needed. Exit code 2 if one is invalid.
     """
-    from marianne.instruments.registry import Registry
-
-    registry = Registry.load(session.home.instruments)
+    instruments = session.home.instruments
     given = parse_variables(variables)
-    reports = [_check(score, registry, given, expand) for score in scores]
+    reports = [_report(score, instruments, given, expand) for score in scores]
     if as_json:
         print_json(reports)
     else:
@@ -51,22 +51,39 @@ def command(
     return OK if all(report["valid"] for report in reports) else USAGE
 
 
-def _check(
-    score: str, registry: Registry, variables: dict[str, str], expand: bool
+def _report(
+    score: str, instruments: Path, variables: dict[str, str], expand: bool
 ) -> dict[str, Any]:
+    """What is found in one score, by a process with the limits of the conductor's readers."""
+    stdin = score == "-"
+    file = "<stdin>" if stdin else score
+    try:
+        text = standard_input() if stdin else piped(score)
+        return bounded(lambda: _check(file, text, instruments, variables, expand))
+    except CliError as error:
+        if error.code != "invalid_score":
+            raise
+        problem = {"file": file, "message": error.message, "hint": error.hint}
+        return {"file": file, "valid": False, "problems": [problem], "warnings": []}
+
+
+def _check(
+    file: str, text: str | None, instruments: Path, variables: dict[str, str], expand: bool
+) -> dict[str, Any]:
+    from marianne.instruments.registry import Registry
     from marianne.score.errors import ScoreError
     from marianne.score.load import load_plan
 
-    stdin = score == "-"
-    report: dict[str, Any] = {"file": "<stdin>" if stdin else score}
+    stdin = file == "<stdin>"
+    report: dict[str, Any] = {"file": file}
     try:
         plan = load_plan(
-            None if stdin else score,
-            standard_input() if stdin else None,
-            base_dir=os.getcwd() if stdin else os.path.dirname(os.path.abspath(score)),
+            None if stdin else file,
+            text,
+            base_dir=os.getcwd() if stdin else os.path.dirname(os.path.abspath(file)),
             workspace=None,
             variables=variables,
-            instruments=registry,
+            instruments=Registry.load(instruments),
         )
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]

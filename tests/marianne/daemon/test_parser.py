@@ -1,0 +1,177 @@
+"""Only the limits of its own child say that a score is too much; every other end is our trouble."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from actors import Future, Handle, System
+from marianne.daemon import parser as parser_module
+from marianne.daemon.context import Context
+from marianne.daemon.parser import CHILDREN, Parser, ParseRequest
+from marianne.daemon.refusal import Refused
+from marianne.daemon.score_cache import ScoreCache
+
+SMALL = "name: small\nworkspace: ./w\nsheets:\n  - {name: a, run: 'true'}\n"
+LOOP = """name: loop
+workspace: ./w
+sheets:
+  - {name: a, run: "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"}
+"""
+
+
+class Stage:
+    """A parser whose children can be caught as they start."""
+
+    def __init__(self, place: Path, system: System, name: str) -> None:
+        self.place = place
+        self.caught: list[Any] = []
+        self.most = 0
+        self.on_child: Callable[[Any], object] = lambda child: None
+        self.context = SimpleNamespace(
+            home=SimpleNamespace(path=place, instruments=place / "instruments"),
+            system=SimpleNamespace(processes=self),
+            scores=ScoreCache(),
+            unreadable=None,
+        )
+        self.processes = system.processes
+        system.spawn(Parser, cast("Context", self.context), name=name)
+        self.parser: Handle[Parser] = system.handle(Parser, name)
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
+        """In the place of the system's processes."""
+        child = self.processes.start(*args, **kwargs)
+        self.caught.append(child)
+        self.most = max(self.most, sum(each.alive() for each in self.caught))
+        self.on_child(child)
+        return child
+
+    def load(self, text: str | None = SMALL, path: str | None = None) -> Future[Any]:
+        wanted = ParseRequest(
+            path=path,
+            text=text,
+            base_dir=str(self.place),
+            workspace=None,
+            variables={},
+            instruments=str(self.place / "instruments"),
+            search_path=os.environ["PATH"],
+        )
+        return cast("Future[Any]", self.parser.within(60.0).call(Parser.load, wanted))
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    system = System("test")
+    system.processes.prepare(["marianne.daemon.parse_child"])
+    yield system
+    system.shutdown(timeout=5.0)
+    system.processes.end_helpers()
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, system: System, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    monkeypatch.setattr(parser_module, "LOOK_SECONDS", 0.5)
+    made = Stage(tmp_path, system, request.node.name)
+    yield made
+    system.handle(Parser, request.node.name).stop()
+    for child in made.caught:
+        assert child.wait(10.0) is not None
+
+
+def test_a_child_that_somebody_kills_is_replaced(stage: Stage) -> None:
+    stage.on_child = lambda child: child.kill() if len(stage.caught) == 1 else None
+    assert stage.load().get().name == "small"
+    assert len(stage.caught) == 2
+
+
+def test_a_child_that_gets_no_time_to_run_is_replaced(stage: Stage) -> None:
+    stage.on_child = lambda child: child.signal(signal.SIGSTOP) if len(stage.caught) == 1 else None
+    assert stage.load().get().name == "small"
+    assert stage.caught[0].wait(5.0).signal == signal.SIGKILL
+
+
+def test_children_that_are_always_killed_are_unavailable_and_not_ready(stage: Stage) -> None:
+    stage.on_child = lambda child: child.kill()
+    with pytest.raises(Refused) as refusal:
+        stage.load().get()
+    assert refusal.value.code == "unavailable"
+    assert "signal 9" in str(stage.context.unreadable)
+    stage.on_child = lambda child: None
+    assert stage.load().get().name == "small"
+    assert stage.context.unreadable is None
+
+
+def test_a_start_that_fails_is_tried_again(stage: Stage) -> None:
+    failures = [OSError(11, "no process"), EOFError(), None]
+
+    def fail(child: Any) -> None:
+        error = failures.pop(0)
+        if error is not None:
+            child.kill()
+            raise error
+
+    stage.on_child = fail
+    assert stage.load().get().name == "small"
+
+
+def test_a_child_that_reaches_its_own_limit_blames_the_score(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parser_module, "LOOK_SECONDS", 60.0)
+    # The limit is the child's own module's: its first second of CPU is its last.
+    stage.on_child = lambda child: child.signal(signal.SIGXCPU)
+    with pytest.raises(Refused) as refusal:
+        stage.load(LOOP).get()
+    assert refusal.value.code == "invalid_score"
+    assert len(stage.caught) == 1
+
+
+def test_two_children_read_at_a_time_and_the_rest_waits(stage: Stage) -> None:
+    waiting = [stage.load(SMALL.replace("small", f"small{n}")) for n in range(12)]
+    assert [future.get().name for future in waiting] == [f"small{n}" for n in range(12)]
+    assert stage.most <= CHILDREN
+
+
+def test_what_is_no_regular_file_is_refused_without_a_child(stage: Stage, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path / "pipe"), "/dev/zero", str(tmp_path)):
+        with pytest.raises(Refused) as refusal:
+            stage.load(None, path).get()
+        assert refusal.value.code == "invalid_score"
+        assert "no regular file" in refusal.value.message
+    assert stage.caught == []
+
+
+def test_a_pipe_as_template_or_profile_is_a_problem_not_a_wait(
+    stage: Stage, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "instruments").mkdir()
+    os.mkfifo(tmp_path / "instruments" / "pipe.yaml")
+    text = (
+        "name: t\nworkspace: ./w\nsheet: {size: 1, total_items: 1}\n"
+        "prompt: {template_file: pipe}\ninstrument: shell\n"
+    )
+    with pytest.raises(Refused) as refusal:
+        stage.load(text).get()
+    assert "no regular file" in refusal.value.message
+
+
+def test_the_children_of_a_parser_end_with_it(stage: Stage) -> None:
+    stage.on_child = lambda child: child.signal(signal.SIGSTOP)
+    stage.load()
+    deadline = time.monotonic() + 20
+    while not stage.caught and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    stage.parser.tell(Parser.on_process_exit, None, None)  # what it cannot know ends it
+    assert stage.caught[0].wait(10.0).signal == signal.SIGKILL
