@@ -63,7 +63,7 @@ def _child(read: Callable[[], dict[str, Any]], writing: int) -> None:
 
 def _all_of(reading: int, until: float) -> tuple[bytes, bool]:
     """Everything up to the other end's close, and whether that did not come in time."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         left = until - time.monotonic()
         if left <= 0 or not select.select([reading], [], [], left)[0]:
