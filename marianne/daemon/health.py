@@ -94,15 +94,15 @@ class HealthChecker(Actor):
         promise: Promise[dict[str, Any]],
     ) -> None:
         """The manager answered, or is being restarted: then we are not ready."""
-        accepting = readings.get("accepting_work", False)
+        elevated = self._context.failures.elevated(time.monotonic())
+        accepting = readings.get("accepting_work", False) and not elevated
         age = readings.get("seconds_since_last_check", math.inf)
         stopping = self._context.stop.mode is not None
-        elevated = self._context.failures.elevated(time.monotonic())
         lost = self._context.heart_lost
         problem = self._context.storage.words()
         silent = self._context.delivery.degraded
         unreadable = self._context.unreadable
-        wrong = stopping or elevated or lost or problem or silent or unreadable
+        wrong = stopping or lost or problem or silent or unreadable
         ready = outcome.ok and accepting and not wrong
         promise.set(
             {

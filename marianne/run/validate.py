@@ -125,7 +125,7 @@ class Checks:
         delay = max(self._rules[i].retry_delay_ms for i in again) / 1000
         self._timer = self._loop.call_later(delay, lambda: self._go_on(again))
 
-    # -- the five kinds
+    # -- the six kinds
 
     def _check_command(self, i: int, rest: list[int]) -> None:
         rule = self._rules[i]
@@ -145,8 +145,8 @@ class Checks:
     def _check_file(self, i: int, rule: ValidationRule) -> tuple[bool, str]:
         path = self._path(rule)
         shown = os.path.relpath(path, self._workspace) if _below(path, self._workspace) else path
-        if rule.type == "file_exists":
-            return (True, shown) if os.path.exists(path) else (False, f"{shown} does not exist")
+        if rule.type in ("file_exists", "dir_exists"):
+            return _exists(path, shown, directory=rule.type == "dir_exists")
         if rule.type == "file_modified":
             now = _fingerprint(path)
             if now is None:
@@ -167,6 +167,15 @@ class Checks:
 
     def _path(self, rule: ValidationRule) -> str:
         return os.path.join(self._workspace, fill(rule.path or "", self._names))
+
+
+def _exists(path: str, shown: str, *, directory: bool) -> tuple[bool, str]:
+    """Whether there is a directory, or a file of any kind that is none."""
+    if not os.path.exists(path):
+        return False, f"{shown} does not exist"
+    if os.path.isdir(path) == directory:
+        return True, shown
+    return False, f"{shown} is no directory" if directory else f"{shown} is a directory"
 
 
 def _below(path: str, folder: str) -> bool:

@@ -10,11 +10,17 @@ from pydantic import AliasChoices, Field, model_validator
 from marianne.score.models import Section, Timeout
 
 RuleType = Literal[
-    "file_exists", "file_modified", "content_contains", "content_regex", "command_succeeds"
+    "file_exists",
+    "dir_exists",
+    "file_modified",
+    "content_contains",
+    "content_regex",
+    "command_succeeds",
 ]
 RULE_TYPES: tuple[str, ...] = get_args(RuleType)
 _NEEDS = {
     "file_exists": ("path",),
+    "dir_exists": ("path",),
     "file_modified": ("path",),
     "content_contains": ("path", "pattern"),
     "content_regex": ("path", "pattern"),

@@ -35,7 +35,7 @@ class RetryPolicy:
 class ValidationRule:
     """One check that a sheet's work must pass.
 
-    ``type`` is one of file_exists, file_modified, content_contains, content_regex,
+    ``type`` is one of file_exists, dir_exists, file_modified, content_contains, content_regex,
     command_succeeds. ``stage`` orders the checks (lower first; a failing stage stops the later
     ones). ``timeout_seconds`` bounds a command. ``retry_count`` is how often a failing check is
     looked at again. A sheet holds only the rules whose condition it meets: ``condition`` stays

@@ -177,6 +177,7 @@ def describe(rule: ValidationRule, names: Mapping[str, Any]) -> str:
     path, pattern = fill(rule.path or "", names), fill(rule.pattern or "", names)
     what = {
         "file_exists": f"the file {path} exists",
+        "dir_exists": f"the directory {path} exists",
         "file_modified": f"the file {path} is changed",
         "content_contains": f"the file {path} contains: {pattern}",
         "content_regex": f"the file {path} matches: {pattern}",

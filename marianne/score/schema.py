@@ -52,6 +52,7 @@ def _either_rule(full: dict[str, Any]) -> dict[str, Any]:
         }
         for kind, value in (
             ("file_exists", text),
+            ("dir_exists", text),
             ("file_modified", text),
             ("content_contains", content),
             ("content_regex", content),

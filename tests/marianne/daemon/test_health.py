@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from judgement_stage import Stage
 
-from actors import Handle
+from actors import Actor, Handle
 from actors.testing import Simulation
 from marianne.daemon.health import CHECK_EVERY, HealthChecker
 
@@ -68,3 +69,29 @@ def test_liveness_reads_nothing_and_asks_nobody(
         assert alive["status"] == "ok"
         sim.quiet()
         assert stage.told == []
+
+
+class Answers(Actor):
+    """In the place of the monitor and of the manager: all is well."""
+
+    def readings(self) -> dict[str, object]:
+        return {"accepting_work": True, "memory_mb": 1.0, "seconds_since_last_check": 0.5}
+
+    def counts(self) -> dict[str, int]:
+        return {"running_jobs": 2}
+
+
+def test_jobs_that_fail_unexpectedly_make_it_take_no_work(tmp_path: Path) -> None:
+    with Simulation() as sim:
+        stage, health = checker(sim, tmp_path)
+        for name in ("monitor", "manager"):
+            sim.system.spawn(Answers, name=name)
+        failures = stage.context.failures
+        for _ in range(3):
+            failures.note(time.monotonic())
+        told = health.ask(HealthChecker.readiness)
+        assert (told["status"], told["accepting_work"]) == ("ready", True)
+        failures.note(time.monotonic())
+        told = health.ask(HealthChecker.readiness)
+        assert (told["status"], told["accepting_work"]) == ("not_ready", False)
+        assert told["failure_rate_elevated"]

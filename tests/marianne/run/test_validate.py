@@ -55,6 +55,22 @@ def exists(path: str, **more: int) -> ValidationRule:
     return ValidationRule("file_exists", path=path, **more)  # type: ignore[arg-type]
 
 
+def test_a_directory_is_no_file_and_a_file_is_no_directory(bench: Bench) -> None:
+    (bench.folder / "folder").mkdir()
+    (bench.folder / "file").touch()
+    (bench.folder / "link").symlink_to("folder")
+    rules = [
+        ValidationRule(kind, path=path)
+        for kind in ("file_exists", "dir_exists")
+        for path in ("file", "folder", "link", "nothing")
+    ]
+    assert bench.run(bench.checks(*rules)) == [True, *[False] * 4, True, True, False]
+    details = [outcome.detail for outcome in bench.outcomes]
+    assert details[1] == "folder is a directory"
+    assert details[4] == "file is no directory"
+    assert details[7] == "nothing does not exist"
+
+
 def test_no_rules_pass(bench: Bench) -> None:
     assert bench.run(bench.checks()) == []
 
