@@ -16,6 +16,7 @@ from marianne.daemon import queries
 from marianne.daemon.context import Context
 from marianne.daemon.entry import enter
 from marianne.daemon.housekeeper import Housekeeper
+from marianne.daemon.job_life import Happens, Life
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
 from marianne.daemon.learning_hub import LearningHub
@@ -27,6 +28,7 @@ from marianne.daemon.requests import Requests
 from marianne.daemon.roster import Live, Roster
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.spare import SpareKeeper
+from marianne.daemon.start_delays import passing, passing_reason
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.schedule.room import Room, admit
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -37,6 +39,9 @@ log = get_logger(__name__)
 
 SUPERVISOR_RESTARTS = 3
 """How often a job's supervisor that failed itself is started again."""
+
+LOOK_AGAIN = 0.1
+"""Seconds until another look at what is about to be decided."""
 
 ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
@@ -54,7 +59,7 @@ class Admission(Actor):
         self._memory = MemoryRoom(context)
         self._winding_down = self._drained = False
         self._when_wound_down: list[Promise[None]] = []
-        self._giving_up: dict[Process, tuple[str, str]] = {}
+        self._giving_up: dict[Process, tuple[str, str | None]] = {}
 
     def on_start(self) -> None:
         """Finds every job that is not over, and watches or starts what is admitted."""
@@ -64,11 +69,12 @@ class Admission(Actor):
         for row in self._reader.live_jobs():
             self._live[row.job_id] = live = Live(row)
             if row.status in ADMITTED:
-                self._live.seat(live)
                 ref = self._context.system.whereis(f"job:{row.job_id}")
                 if ref is not None:
+                    self._live.move(live, Happens.FOUND_UP)
                     self.monitor(ref)
                 else:
+                    self._live.move(live, Happens.FOUND)
                     self._start_actors(row.job_id)
         for job_id in set(self._context.entries) - set(self._live):
             self._drop_entry(job_id)
@@ -79,7 +85,7 @@ class Admission(Actor):
         self._reader.close()
 
     def _room(self) -> int:
-        return self._context.config.max_concurrent_jobs - self._live.seated
+        return self._context.config.max_concurrent_jobs - self._live.admitted
 
     def _admit(self, *, lined_up: bool = False) -> None:
         """Lets those begin for whom there is room. ``lined_up`` says that no row's status was set
@@ -98,7 +104,7 @@ class Admission(Actor):
         now = time.time()
         for one in admitted:
             live = self._live[one.job_id]
-            self._live.seat(live)
+            self._live.move(live, Happens.ADMIT)
             changes: list[Change] = [
                 *self._started(live.row, now),
                 AddEvent(one.job_id, None, "job.started", {}, now),
@@ -139,8 +145,10 @@ class Admission(Actor):
         """An admission is on disk: start the job's actors."""
         if outcome.error is not None:
             raise outcome.error
-        self._start_actors(job_id)
-        size = self._live[job_id].size
+        live = self._live[job_id]
+        if self._live.move(live, Happens.COMMITTED):
+            self._start_actors(job_id)
+        size = live.size
         if size.estimate is not None:
             self._context.learning.tell(LearningHub.used, size.config_hash)
 
@@ -162,43 +170,87 @@ class Admission(Actor):
         self.pipe(started, self.supervised, job_id)
 
     def supervised(self, outcome: Outcome[ActorRef[Any]], job_id: str) -> None:
-        """A job's supervisor runs: watch it. One that cannot start ends the job as failed."""
-        if outcome.error is not None:
+        """A job's supervisor runs: watch it. What keeps it from starting in passing is waited for;
+        a job whose actors cannot start by its own fault fails."""
+        live, error = self._live[job_id], outcome.error
+        if live.life is not Life.STARTING:
+            return
+        # One that is there already is this job's: an earlier call was answered too late, or not.
+        there = self._context.system.whereis(f"job:{job_id}") if error is not None else None
+        ref = outcome.value or there
+        if ref is not None and self._live.move(live, Happens.STARTED):
+            self._context.start_delays.over(job_id)
+            self.monitor(ref)
+        elif passing(error):
+            self._put_off(live, str(error))
+        else:
             self._drop_entry(job_id)
-            self._give_up(job_id, str(outcome.error))
-        elif outcome.value is not None:
-            self.monitor(outcome.value)
+            self._give_up(job_id, str(error))
+
+    def _put_off(self, live: Live, why: str) -> None:
+        """The job's actors are started a little later; until then its row is ours."""
+        job_id = live.row.job_id
+        if self._live.move(live, Happens.PUT_OFF):
+            seconds = self._context.start_delays.note(job_id, why)
+            log.warning("job_start_delayed", job_id=job_id, seconds=round(seconds, 1), why=why)
+            self.send_after(seconds, self.start_again, job_id)
+
+    def start_again(self, job_id: str) -> None:
+        """A job that could not be started may be now, unless somebody is just changing it."""
+        live = self._live.get(job_id)
+        if live is None or live.life is not Life.DELAYED:
+            return
+        if live.unsure:
+            self.send_after(LOOK_AGAIN, self.start_again, job_id)
+        elif self._context.stop.mode is None and self._live.move(live, Happens.TRY):
+            self._start_actors(job_id)
 
     def on_down(self, down: Down) -> None:
         """A job's actors are gone, and no process of it is left (or it gave up)."""
         job_id = down.name.removeprefix("job:")
         live = self._live.get(job_id)
-        if live is None:
+        if live is None or live.life is not Life.UP:
             return
         row = self._reader.job(job_id)
         if row is None:
             raise LookupError(f"job {job_id} is not in the database")
         if row.status.terminal or row.status is JobStatus.PAUSED:
-            self._live.unseat(live, row)
+            self._live.leave(live, row)
             if row.status.terminal:
                 self._over(job_id)
             self._admit(lined_up=row.status.terminal)
-        elif down.reason.kind == "error" and live.restarts < SUPERVISOR_RESTARTS:
+        else:
+            self._went_down(live, down.reason)
+
+    def _went_down(self, live: Live, reason: ExitReason) -> None:
+        """A job's actors are gone though it is not over."""
+        job_id = live.row.job_id
+        if not reason.abnormal or passing_reason(reason):
+            self._put_off(live, str(reason))
+        elif reason.kind != "shutdown" and live.restarts < SUPERVISOR_RESTARTS:
             # The supervisor itself failed, not its children too often.
             live.restarts += 1
+            self._live.move(live, Happens.DOWN)
             self._start_actors(job_id)
-        elif down.reason.abnormal:
-            self._give_up(job_id, str(down.reason))
+        else:
+            self._give_up(job_id, str(reason))
 
     def _give_up(self, job_id: str, cause: str) -> None:
         """A job's actors cannot be kept alive: the job fails, alone, when its worker is gone."""
         log.error("job_gave_up", job_id=job_id, cause=cause)
         self._context.failures.note(time.monotonic())
+        self._end_without_actors(job_id, f"supervisor gave up: {cause}")
+
+    def _end_without_actors(self, job_id: str, cause: str | None) -> None:
+        """Ends what a job without actors left; then it has failed for ``cause``, or, without one,
+        is cancelled."""
+        self._live.move(self._live[job_id], Happens.GIVE_UP)
+        self._context.start_delays.over(job_id)
         # From disk: the row in memory is older than the record of the worker.
         row = self._reader.job(job_id) or self._live[job_id].row
         process = kill_worker(self._context, row)
         if process is None:
-            self._fail(job_id, cause)
+            self._close(job_id, cause)
         else:
             self._giving_up[process] = (job_id, cause)
             self.watch(process)
@@ -207,22 +259,27 @@ class Admission(Actor):
         """The worker of a job that gives up is gone."""
         given_up = self._giving_up.pop(process, None)
         if given_up is not None:
-            self._fail(*given_up)
+            self._close(*given_up)
 
-    def _fail(self, job_id: str, cause: str) -> None:
+    def _close(self, job_id: str, cause: str | None) -> None:
         sweep_job(self._context, job_id)
-        cause, now = f"supervisor gave up: {cause}", time.time()
+        now = time.time()
         try:
-            changes = self._machine(job_id).give_up(cause, now).changes
+            machine = self._machine(job_id)
+            changes = (machine.give_up(cause, now) if cause else machine.abandon(now)).changes
         except Refused:
             # Not even its plan can be read: the job's own row is all that there is to close.
-            fields = {"status": JobStatus.FAILED, "finished_at": now, "error": cause}
-            changes = [UpdateJob(job_id, fields)]
+            status = JobStatus.FAILED if cause else JobStatus.CANCELLED
+            changes = [
+                UpdateJob(
+                    job_id, {"status": status, "finished_at": now, "error": cause}, asked=True
+                )
+            ]
         self._context.scheduler.tell(GlobalSheetScheduler.forget_job, job_id)
         self.pipe(self._write(changes), self.gave_up, job_id)
 
     def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
-        """The failure of a job that gave up is on disk."""
+        """The end of a job that was ended without its actors is on disk."""
         if outcome.error is not None:
             raise outcome.error
         self._over(job_id)

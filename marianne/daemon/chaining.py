@@ -62,7 +62,7 @@ class Chaining(Recovering):
             super()._over(job_id)
             return
         live = self._live[job_id]
-        self._live.unseat(live, row)
+        self._live.leave(live, row)
         self._run_hook(row)
 
     def _next_hook(self, row: JobRow) -> int | None:
@@ -80,7 +80,7 @@ class Chaining(Recovering):
 
     def _resume(self, answer: Answer, job_id: str) -> None:
         live = self._live.get(job_id)
-        if live is None or live.actor or live.row.reason != REASON:
+        if live is None or live.admitted or live.row.reason != REASON:
             super()._resume(answer, job_id)
             return
         row = live.row
@@ -93,7 +93,7 @@ class Chaining(Recovering):
         """A row's new status is on disk: one that is completed by it goes on with its chain."""
         super().was_set(outcome, job_id, reply, answer)
         live = self._live.get(job_id)
-        if live is not None and not live.actor and live.row.status is JobStatus.COMPLETED:
+        if live is not None and not live.admitted and live.row.status is JobStatus.COMPLETED:
             self._run_hook(live.row)
 
     def _hold_chain(self, row: JobRow, hook: dict[str, Any]) -> None:

@@ -133,8 +133,8 @@ class Explaining(Wishes):
         scheduled, stats = outcome.value or ({}, None)
         reasons = {**scheduled, **kept}
         live = self._live.get(job_id)
-        running = [other.row for other in self._live.values() if other.actor]
-        queued = [other.row for other in self._live.values() if not other.actor]
+        running = [other.row for other in self._live.values() if other.admitted]
+        queued = [other.row for other in self._live.values() if not other.admitted]
         accepts = self._context.backpressure.should_accept_job()
         pressure = None if accepts else self._context.resources.in_words()
         whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)

@@ -77,7 +77,7 @@ class Figures(Admission):
     @property
     def running_count(self) -> int:
         """Admitted jobs."""
-        return self._live.seated
+        return self._live.admitted
 
     @property
     def active_job_count(self) -> int:

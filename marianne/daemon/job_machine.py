@@ -227,6 +227,12 @@ class JobMachine(JobAhead):
                 self._save(step, row, asked=True)
         return step
 
+    def abandon(self, now: float) -> Step:
+        """Cancels a job that has neither actors nor a worker: what ran is lost."""
+        step = self.cancel(now)
+        step.extend(self.recover((), now))
+        return step
+
     def give_up(self, cause: str, now: float) -> Step:
         """The job's actors cannot be kept alive: it fails, and nothing of it is left open."""
         step = Step()

@@ -22,6 +22,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.explaining import Explaining
 from marianne.daemon.figures import Figures
 from marianne.daemon.job import Job
+from marianne.daemon.job_life import Happens
 from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
 from marianne.daemon.log import get_logger, set_level
 from marianne.daemon.memory_room import REASON
@@ -93,6 +94,8 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
     def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
         """Names the job of a score that was read, and commits it."""
         try:
+            if self.shutting_down:
+                raise Refused("shutting_down", "the conductor is shutting down")
             submission.check_sheets(request, parsed)
             if request.dry_run:
                 answer.set(submission.dry_run_response(parsed))
@@ -104,7 +107,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             return
         now = time.time()
         row = submission.new_row(job_id, request, parsed, now)
-        live = Live(row)
+        live = Live(row, unsure=True)
         words = self._place(live, now)
         admitted = row.status is JobStatus.RUNNING
         environment = codec.pack(request.environment)
@@ -115,8 +118,9 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         if admitted:
             changes.append(AddEvent(job_id, None, "job.started", {}, now))
         self._naming.add(job_id)
-        live.actor = admitted
         self._live[job_id] = live
+        if admitted:
+            self._live.move(live, Happens.ADMIT)
         written = self._ask_to_write(changes)
         # The client is answered in the store's thread, a hand-over sooner; but not before we are
         # told (what was added last is called first), so that what it asks next comes later.
@@ -129,7 +133,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         Where others wait already it gets in line behind them, and is looked at once on disk.
         """
         places = self._room()
-        if places <= 0 or next(self._live.in_line(), None) is not None:
+        if places <= 0 or self._live.comes or next(self._live.in_line(), None) is not None:
             return None
         room = self._free(places)
         admitted, _ = admit([self._memory.size(live.row, live.size)], room)
@@ -146,15 +150,16 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         """A new job is on disk: acknowledge it and let it go."""
         self._naming.discard(job_id)
         if outcome.error is not None:
-            del self._live[job_id]
             self._drop_entry(job_id)
+            del self._live[job_id]
             answer.fail(outcome.error)
-            return
-        answer.set(reply)
-        if self._live[job_id].actor:
-            self.admitted(outcome, job_id)
-        elif self._room() > 0:
-            self._admit()
+        else:
+            answer.set(reply)
+            live = self._live.decided(job_id)
+            if live is not None and live.admitted:
+                self.admitted(outcome, job_id)
+        if self._room() > 0:
+            self._admit(lined_up=True)
 
     # -- questions ------------------------------------------------------------------------------
 
@@ -177,7 +182,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         """
         promise: Promise[Any] = self.promise()
         live = self._live.get(job_id)
-        if live is None or not live.actor:
+        if live is None or not live.admitted:
             self.status_from_disk(job_id, first, last, packed, promise)
             return promise
 
@@ -205,7 +210,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             promise.fail(refusal)
             return
         live = self._live.get(job_id)
-        if live is None or not live.actor:  # what an actor is about to change is its own to keep
+        if live is None or not live.admitted:  # what an actor is about to change is its own to keep
             shelf.keep(mark, job_id, first, last, status)
         _give(promise, status, packed)
 
@@ -243,7 +248,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             new_config.resource_limits.max_api_calls_per_minute,
         )
         for job_id, live in self._live.items():
-            if live.actor:
+            if live.admitted:
                 self._context.job(job_id).tell(Job.look_at_clock)
         self._admit()
 
@@ -259,11 +264,9 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             drained: Future[Any] = scheduler.call(GlobalSheetScheduler.drain)
             self.pipe(drained, self.drained)
             return
-        for job_id, live in list(self._live.items()):
-            if live.actor:
-                self._ask_to_cancel(job_id, None)
-            else:
-                self._cancel_row(job_id, None)
+        for live in list(self._live.values()):
+            self._cancel_live(live, None)
+        self._tell_wound_down()
 
     def drained(self, outcome: Outcome[Any]) -> None:
         """No sheet runs any more; without a scheduler there is nothing to wait for either."""

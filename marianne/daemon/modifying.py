@@ -17,13 +17,14 @@ from actors import Down, Future, Outcome, Promise
 from ipc import codec
 from marianne.daemon import queries
 from marianne.daemon.job import Job
+from marianne.daemon.job_life import Life
 from marianne.daemon.log import get_logger
 from marianne.daemon.parser import Parsed, Parser, ParseRequest
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.replan import changes_of, check_kept, replan, text_diff
 from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
-from marianne.daemon.wishes import Wishes
+from marianne.daemon.wishes import Wishes, check_sure
 from marianne.environment import search_path
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import (
@@ -58,7 +59,7 @@ class Modifying(Wishes):
             job_id = name.removeprefix(PENDING)
             live = self._live.get(job_id)
             row = live.row if live is not None else self._reader.job(job_id)
-            if (live is None or not live.actor) and row is not None:
+            if (live is None or not live.admitted) and row is not None:
                 self._live[job_id] = live or Live(row)
                 self._put_in_force(job_id, pending)
 
@@ -68,13 +69,13 @@ class Modifying(Wishes):
         live = self._live.get(job_id)
         pending = self._reader.meta(PENDING + job_id) if live is not None else None
         row = self._reader.job(job_id) if pending is not None else None
-        if live is None or pending is None or row is None:
+        if live is None or live.life is not Life.UP or pending is None or row is None:
             super().on_down(down)
         elif row.status is JobStatus.CANCELLED:
             self._write([SetMeta(PENDING + job_id, None)])
             super().on_down(down)
         elif row.status.terminal or row.status is JobStatus.PAUSED:
-            self._live.unseat(live, row)
+            self._live.leave(live, row)
             self._put_in_force(job_id, pending)
         else:
             super().on_down(down)
@@ -130,11 +131,13 @@ class Modifying(Wishes):
         row = live.row if live is not None else self._reader.job(job_id)
         if row is None:
             raise not_found(job_id)
-        still = live is None or (not live.actor and row.status is JobStatus.PAUSED)
+        if live is not None:
+            check_sure(live)
+        still = live is None or (not live.admitted and row.status is JobStatus.PAUSED)
         changed = config_path is None and not no_reload and still and self._has_changed(row)
         if config_path is None and workspace is None and not changed:
             self._resume(answer, job_id)
-        elif live is not None and not live.actor and row.status is not JobStatus.PAUSED:
+        elif live is not None and not live.admitted and row.status is not JobStatus.PAUSED:
             raise Refused("conflict", f"job {job_id} is {row.status}: nothing to resume")
         else:
             path = config_path or row.config_path
@@ -241,7 +244,9 @@ class Modifying(Wishes):
         rows = {sheet.num: sheet for sheet in self._reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
         live = self._live.get(job_id)
-        runs = live is not None and live.actor
+        if live is not None:
+            check_sure(live)
+        runs = live is not None and live.admitted
         status = JobStatus.PAUSING if runs else JobStatus.QUEUED
         changed = changes_of(old, new, rows)
         reply = {
@@ -262,9 +267,11 @@ class Modifying(Wishes):
             asked: Future[Any] = job.call(Job.modify, meta, reply, answer.request_id)
             self.pipe(asked, self.answered, answer)
             return
-        self._live[job_id] = live or Live(row)
-        self._live[job_id].row = row
+        if live is None:
+            live = self._live[job_id] = Live(row)
+        live.row = row
         changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
+        self._live.change(live)
         self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
 
     # -- putting in force -----------------------------------------------------------------------
@@ -284,12 +291,14 @@ class Modifying(Wishes):
                 row.reason = "person"
                 fields = {"reason": row.reason, "error": refusal.message}
                 changes.append(UpdateJob(job_id, fields))
+        self._live.change(self._live[job_id])
         self.pipe(self._write(changes), self.in_force, job_id)
 
     def in_force(self, outcome: Outcome[Any], job_id: str) -> None:
         """The new plan is on disk: the job goes on, or is over if nothing of it was left."""
         if outcome.error is not None:
             raise outcome.error
+        self._live.decided(job_id)
         row = self._reader.job(job_id)
         if row is not None and row.status.terminal:
             self._over(job_id)

@@ -28,7 +28,7 @@ class Pressing(Wishes):
     def pause_for_pressure(self, job_id: str) -> None:
         """This job uses most: its running sheets finish, nothing of it starts for now."""
         live = self._live.get(job_id)
-        if live is not None and live.actor:
+        if live is not None and live.admitted:
             self._context.job(job_id).tell(Job.press)
 
     def pressure_fell(self) -> None:
@@ -49,9 +49,13 @@ class Pressing(Wishes):
 
     def _let_go_on(self) -> None:
         for job_id, live in self._live.items():
-            if live.actor:
+            if live.admitted:
                 self._context.job(job_id).tell(Job.relieve)
-            elif live.row.status is JobStatus.PAUSED and live.row.reason == REASON:
+            elif (live.row.status, live.row.reason, live.unsure) == (
+                JobStatus.PAUSED,
+                REASON,
+                False,
+            ):
                 live.row.status, live.row.reason = JobStatus.QUEUED, None
                 changes: list[Change] = [
                     UpdateJob(job_id, {"status": JobStatus.QUEUED, "reason": None}),

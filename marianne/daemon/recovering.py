@@ -21,6 +21,7 @@ from marianne.daemon.log import get_logger
 from marianne.daemon.modifying import Modifying
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
+from marianne.daemon.wishes import check_sure
 from marianne.run.confine import sweep_orphans
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Plan
@@ -72,7 +73,9 @@ class Recovering(Modifying):
         if row is None:
             raise not_found(job_id)
         looked_at = any(look.job_id == job_id for look in self._looks.values())
-        if looked_at or (live is not None and live.actor):
+        if live is not None:
+            check_sure(live)
+        if looked_at or (live is not None and live.admitted):
             raise Refused("conflict", f"job {job_id} is not at rest", hint="pause or cancel it")
         rows = {r.num: r for r in self._reader.sheets(job_id)}
         plan = queries.plan_of(self._reader, job_id)
@@ -140,7 +143,9 @@ class Recovering(Modifying):
             raise not_found(job_id)
         rows = {r.num: r for r in self._reader.sheets(job_id)}
         moved = any(rows.get(num) != old for num, old in look.rows.items())
-        if moved or (live is not None and live.actor):
+        if live is not None:
+            check_sure(live)
+        if moved or (live is not None and live.admitted):
             raise Refused("conflict", f"job {job_id} went on meanwhile")
         plan = queries.plan_of(self._reader, job_id)
         good = [result for result in results if result.outcome == "completed"]
@@ -158,6 +163,8 @@ class Recovering(Modifying):
             look.answer.set(reply)
             return
         changes += look.answer.remember(reply)
+        if live is not None:
+            self._live.change(live)
         self.pipe(self._ask_to_write(changes), self.recovered, job_id, reply, look.answer)
 
     def _reader_status(self, job_id: str) -> JobStatus:
@@ -170,6 +177,7 @@ class Recovering(Modifying):
         self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
     ) -> None:
         """It is on disk; a paused job that is completed by it is over."""
+        self._live.decided(job_id)
         if outcome.error is not None:
             answer.fail(outcome.error)
             return

@@ -3,12 +3,13 @@ admitted, who is next, and who works where. For one thread."""
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from actors import Promise
+from marianne.daemon.job_life import Happens, Life, after
 from marianne.daemon.memory_room import Size
 from marianne.daemon.requests import Answer
 from marianne.state.models import JobRow, JobStatus
@@ -22,27 +23,39 @@ Place = tuple[int, float, str]
 
 @dataclass(slots=True)
 class Live:
-    """A job that is not over. ``row`` is exact only while no actor has the job."""
+    """A job that is not over. ``row`` is exact only while the job is at rest.
+
+    ``life`` is the roster's to change. ``unsure`` says that a change of the row is on its way to
+    the disk, and may yet fail or must not be come between: until it is decided the job is neither
+    let in nor changed by anybody else.
+    """
 
     row: JobRow
-    actor: bool = False
+    life: Life = Life.AT_REST
+    unsure: bool = False
     restarts: int = 0
     waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
     cancels: list[Answer] = field(default_factory=list)
     size: Size = field(default_factory=Size)
 
     @property
+    def admitted(self) -> bool:
+        """Whether it holds a place: it has actors, or is about to, or they are being ended."""
+        return self.life is not Life.AT_REST
+
+    @property
     def waits(self) -> bool:
         """Whether it is in line for admission."""
-        return not self.actor and self.row.status in WAITS
+        return not self.admitted and not self.unsure and self.row.status in WAITS
 
 
 class Roster(dict[str, Live]):
-    """See the head of this file. ``Live.actor`` is set by ``seat`` and ``unseat`` alone."""
+    """See the head of this file."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._seated: set[str] = set()
+        self._admitted: set[str] = set()
+        self._unsure: set[str] = set()
         self._line: list[Place] = []
         self._places: dict[str, dict[str, None]] = {}
         self._place_of: dict[str, str] = {}
@@ -55,10 +68,11 @@ class Roster(dict[str, Live]):
         self._places.setdefault(live.row.workspace, {})[job_id] = None
         if live.row.options.get("archives"):
             self._archiving[job_id] = None
-        if live.actor:
-            self._seated.add(job_id)
-        else:
-            self._stand_in_line(live)
+        if live.admitted:
+            self._admitted.add(job_id)
+        if live.unsure:
+            self._unsure.add(job_id)
+        self._stand_in_line(live)
 
     def __delitem__(self, job_id: str) -> None:
         self.pop(job_id)
@@ -70,7 +84,8 @@ class Roster(dict[str, Live]):
             if default:
                 return default[0]
             raise KeyError(job_id)
-        self._seated.discard(job_id)
+        self._admitted.discard(job_id)
+        self._unsure.discard(job_id)
         self._archiving.pop(job_id, None)
         place = self._place_of.pop(job_id)
         there = self._places[place]
@@ -82,25 +97,56 @@ class Roster(dict[str, Live]):
     # -- admission ------------------------------------------------------------------------------
 
     @property
-    def seated(self) -> int:
-        """How many have actors."""
-        return len(self._seated)
+    def admitted(self) -> int:
+        """How many places are taken."""
+        return len(self._admitted)
 
     def running(self) -> Iterator[Live]:
-        """Those that have actors."""
-        for job_id in self._seated:
+        """Those that hold a place."""
+        for job_id in self._admitted:
             yield self[job_id]
 
-    def seat(self, live: Live) -> None:
-        """The job gets actors."""
-        live.actor = True
-        self._seated.add(live.row.job_id)
+    def move(self, live: Live, what: Happens) -> bool:
+        """Whether this means something for a job, which has moved then."""
+        life = after(live.life, what)
+        if life is None:
+            return False
+        live.life = life
+        if live.admitted:
+            self._admitted.add(live.row.job_id)
+        else:
+            self._admitted.discard(live.row.job_id)
+        return True
 
-    def unseat(self, live: Live, row: JobRow) -> None:
-        """The job has no actors any more; ``row`` is how they left it."""
-        live.row, live.actor = row, False
-        self._seated.discard(row.job_id)
+    def leave(self, live: Live, row: JobRow) -> None:
+        """The job has no actors any more, and its place is free; ``row`` is how they left it."""
+        self.move(live, Happens.LEAVE)
+        live.row = row
         self._stand_in_line(live)
+
+    # -- what is not decided --------------------------------------------------------------------
+
+    def change(self, live: Live) -> None:
+        """A change of the row is on its way."""
+        live.unsure = True
+        self._unsure.add(live.row.job_id)
+
+    def decided(self, job_id: str) -> Live | None:
+        """That change is on disk, or nothing of it is. None if the job is none any more."""
+        live = self.get(job_id)
+        if live is not None:
+            live.unsure = False
+            self._unsure.discard(job_id)
+            self._stand_in_line(live)
+        return live
+
+    @property
+    def comes(self) -> bool:
+        """Whether a job will stand in line as soon as it is on disk: nobody goes before it."""
+        return any(
+            not self[job_id].admitted and self[job_id].row.status in WAITS
+            for job_id in self._unsure
+        )
 
     def line_up(self) -> None:
         """Has to be called when the status of a row was set in place."""
@@ -123,7 +169,10 @@ class Roster(dict[str, Live]):
     def _stand_in_line(self, live: Live) -> None:
         if live.waits:
             row = live.row
-            insort(self._line, (row.priority, row.submitted_at, row.job_id))
+            place = (row.priority, row.submitted_at, row.job_id)
+            where = bisect_left(self._line, place)
+            if self._line[where : where + 1] != [place]:
+                self._line.insert(where, place)
 
     # -- workspaces -----------------------------------------------------------------------------
 

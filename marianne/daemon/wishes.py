@@ -13,8 +13,9 @@ from typing import Any, Concatenate, ParamSpec
 
 from actors import Future, Outcome, Promise
 from marianne.daemon import queries
-from marianne.daemon.admission import Admission
+from marianne.daemon.admission import LOOK_AGAIN, Admission
 from marianne.daemon.job import Job
+from marianne.daemon.job_life import Life
 from marianne.daemon.log import get_logger
 from marianne.daemon.reaper import remove_files
 from marianne.daemon.refusal import Refused, not_found
@@ -102,7 +103,9 @@ class Wishes(Admission):
 
     def _pause(self, answer: Answer, job_id: str) -> None:
         live = self._live_job(job_id)
-        if live.actor:
+        if live.life is Life.DELAYED:
+            self._set_delayed(live, JobStatus.PAUSING, "person", answer)
+        elif live.admitted:
             job = self._context.job(job_id).within(None)
             asked: Future[Any] = job.call(Job.pause, "person", answer.request_id)
             self.pipe(asked, self.answered, answer)
@@ -115,7 +118,11 @@ class Wishes(Admission):
         live = self._live.get(job_id)
         if live is None:
             self._again(answer, job_id, None)
-        elif live.actor:
+            return
+        check_sure(live)
+        if live.life is Life.DELAYED:
+            self._set_delayed(live, JobStatus.RUNNING, None, answer)
+        elif live.admitted:
             job = self._context.job(job_id).within(None)
             asked: Future[Any] = job.call(Job.resume, answer.request_id)
             self.pipe(asked, self.answered, answer)
@@ -140,6 +147,7 @@ class Wishes(Admission):
         answer: Answer,
         **fields: Any,
     ) -> None:
+        check_sure(live)
         job_id, reply = live.row.job_id, {"job_id": live.row.job_id, "status": str(status)}
         live.row.status, live.row.reason, live.row.crashes = status, reason, 0
         fields |= {"status": status, "reason": reason, "crashes": 0}
@@ -148,12 +156,33 @@ class Wishes(Admission):
             AddEvent(job_id, None, event, {"reason": reason}, time.time()),
             *answer.remember(reply),
         ]
+        self._live.change(live)
+        self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
+
+    def _set_delayed(
+        self, live: Live, status: JobStatus, reason: str | None, answer: Answer
+    ) -> None:
+        """Changes the row of a job whose actors cannot be started yet: they will find it."""
+        job_id = live.row.job_id
+        row = self._reader.job(job_id) or live.row
+        if row.status not in (JobStatus.RUNNING, JobStatus.PAUSING):
+            raise Refused("conflict", f"job {job_id} is {row.status}")
+        if row.status is status:
+            raise Refused("conflict", f"job {job_id} is {row.status} already")
+        self._drop_entry(job_id)  # it holds the row as it was
+        fields = {"status": status, "reason": reason, "crashes": 0}
+        reply = {"job_id": job_id, "status": str(status)}
+        changes: list[Change] = [UpdateJob(job_id, fields), *answer.remember(reply)]
+        if status is JobStatus.RUNNING:
+            changes.append(AddEvent(job_id, None, "job.resumed", {"reason": None}, time.time()))
+        self._live.change(live)
         self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
 
     def was_set(
         self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
     ) -> None:
         """A row's new status is on disk."""
+        self._live.decided(job_id)
         if outcome.error is not None:
             self._back_to_disk(job_id)
             answer.fail(outcome.error)
@@ -195,21 +224,41 @@ class Wishes(Admission):
             AddEvent(job_id, None, "job.resumed", {"reason": "retry"}, time.time()),
             *answer.remember(reply),
         ]
-        self._live[job_id] = Live(job)
+        self._live[job_id] = Live(job, unsure=True)
         self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
 
     # -- cancel ---------------------------------------------------------------------------------
 
     def _cancel(self, answer: Answer, job_id: str) -> None:
-        live = self._live_job(job_id)
-        if live.actor:
+        self._cancel_live(self._live_job(job_id), answer)
+
+    def _cancel_live(self, live: Live, answer: Answer | None) -> None:
+        job_id = live.row.job_id
+        if live.unsure:
+            self.send_after(LOOK_AGAIN, self.cancel_again, job_id, answer)
+        elif live.life is Life.DELAYED:
+            self._drop_entry(job_id)
+            self._end_without_actors(job_id, None)
+            if answer is not None:
+                live.cancels.append(answer)
+        elif live.admitted:
             self._ask_to_cancel(job_id, answer)
         else:
             self._cancel_row(job_id, answer)
 
+    def cancel_again(self, job_id: str, answer: Answer | None) -> None:
+        """What kept a job from being cancelled may be decided by now."""
+        live = self._live.get(job_id)
+        if live is not None:
+            self._cancel_live(live, answer)
+        elif answer is not None:
+            answer.set(queries.summary(self._reader, job_id))
+
     def _cancel_row(self, job_id: str, answer: Answer | None) -> None:
         changes = list(self._machine(job_id).cancel(time.time()).changes)
-        self._live[job_id].row.status = JobStatus.CANCELLED  # so that it is not admitted now
+        live = self._live[job_id]
+        live.row.status = JobStatus.CANCELLED
+        self._live.change(live)
         if answer is not None:
             reply = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
             changes += answer.remember(reply)
@@ -235,13 +284,14 @@ class Wishes(Admission):
                 answer.set(queries.summary(self._reader, job_id))
         elif isinstance(outcome.error, Refused) and answer is not None:
             answer.fail(outcome.error)
-        elif live is not None and live.actor:
-            self.send_after(0.1, self._ask_to_cancel, job_id, answer)
+        elif live is not None and live.admitted:
+            self.send_after(LOOK_AGAIN, self.cancel_again, job_id, answer)
         elif answer is not None:
             answer.fail(outcome.error)
 
     def cancelled(self, outcome: Outcome[Any], job_id: str, answer: Answer | None) -> None:
         """The cancelling of a job without actors is on disk."""
+        self._live.decided(job_id)
         if outcome.error is not None:
             self._back_to_disk(job_id)
             if answer is not None:
@@ -298,7 +348,9 @@ class Wishes(Admission):
 
     def _live_job(self, job_id: str) -> Live:
         live = self._live.get(job_id)
-        if live is not None and (live.actor or not live.row.status.terminal):
+        if live is not None:
+            check_sure(live)
+        if live is not None and (live.admitted or not live.row.status.terminal):
             return live
         row = live.row if live is not None else self._reader.job(job_id)
         if row is None:
@@ -312,3 +364,10 @@ class Wishes(Admission):
             self._live.pop(job_id, None)
         elif job_id in self._live:
             self._live[job_id].row = row
+
+
+def check_sure(live: Live) -> None:
+    """Refuses what is asked of a job whose last change is still on its way to the disk: asked
+    again (as clients do by themselves) it finds it decided."""
+    if live.unsure:
+        raise Refused("unavailable", f"another change of job {live.row.job_id} is being written")
