@@ -13,6 +13,7 @@ from typing import Any
 from actors import Future, Outcome, Promise
 from marianne.daemon.cause import paused
 from marianne.daemon.job import Job
+from marianne.daemon.job_machine import CANNOT_BEGIN
 from marianne.daemon.refusal import Refused
 from marianne.daemon.scheduler import GlobalSheetScheduler, SchedulerStats
 from marianne.daemon.start_delays import in_words
@@ -228,6 +229,9 @@ def sheet_reason(
         return {**top, **_reason("ended", text)}
     if row["status"] == "running":
         return {**top, **_reason("running", "it runs")}
+    if row["status"] == "waiting" and (row["error"] or {}).get("category") in CANNOT_BEGIN:
+        text = f"the machine could not begin it ({row['error']['message']}); again {row['due_at']}"
+        return {**top, **_reason("start_delayed", text, until=row["due_at"])}
     if row["status"] == "waiting":
         limited = (row["error"] or {}).get("category") == "rate_limit"
         why = f"{row['instrument']} is rate limited" if limited else "a retry delay passes"

@@ -24,6 +24,9 @@ from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 CLOCK_SECONDS = 600.0
 """How often it is noted how long a job has run: so much of it the conductor's death may lose."""
 
+BEGIN_AGAIN = (2.0, 60.0)
+"""Seconds until a sheet that could not begin is tried again: doubled each time, up to a bound."""
+
 _HOW_ENDED = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
 
 
@@ -45,6 +48,7 @@ class JobLimits(JobLedger):
         self._rates = RateLimits.read(plan.extras.get("rate_limit"))
         self._ran = float(job.options.get("ran_seconds") or 0.0)
         self._ran_at: float | None = None
+        self._not_begun: dict[int, int] = {}  # tries in a row, by sheet; a restart begins anew
         played = [row for row in self.rows.values() if row.attempt]
         ended = (row.finished_at or 0.0 for row in played if row.status is not SheetStatus.SKIPPED)
         self._paced = bool(plan.stagger_seconds or plan.pause_between_sheets_seconds)
@@ -136,6 +140,13 @@ class JobLimits(JobLedger):
             self._breakers.started(row.num, instrument.profile)
         return when
 
+    def _begin_again_after(self, num: int) -> float:
+        """Seconds until a sheet that the machine could not begin is tried again."""
+        tries = self._not_begun.get(num, 0)
+        self._not_begun[num] = tries + 1
+        first, longest = BEGIN_AGAIN
+        return min(first * 2.0 ** min(tries, 16), longest)
+
     def _is_kept_back(self, num: int) -> bool:
         return self._pace.promised(num) is not None or num in self._breakers.held
 
@@ -189,6 +200,7 @@ class JobLimits(JobLedger):
 
     def _verdict(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> Verdict:
         """What becomes of the sheet, by its retries and by what it has used."""
+        self._not_begun.pop(row.num, None)
         sheet, account = self.plan.sheets[row.num - 1], self._account
         quota = is_quota(result)
         verdict = judge(

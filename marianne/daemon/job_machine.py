@@ -30,8 +30,8 @@ from marianne.schedule.outcome import Verdict
 from marianne.state.changes import AddAttempt
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
-SPACE_DELAY = 2.0
-"""Seconds until a sheet that found the disk full is tried again."""
+CANNOT_BEGIN = frozenset({"disk_full", "machine"})
+"""Why an attempt did not begin: the machine could not do it just then."""
 
 
 class JobMachine(JobAhead):
@@ -344,11 +344,11 @@ class JobMachine(JobAhead):
         )
         if self.job.status is JobStatus.CANCELLING:
             self._move(row, SheetStatus.CANCELLED)
-        elif result.category == "disk_full":
-            # It did not begin: again a little later, until there is space.
+        elif result.category in CANNOT_BEGIN:
+            # Again a little later, until the machine can.
             self._move(row, SheetStatus.WAITING)
             row.category, row.message = result.category, result.message
-            row.due_at = now + SPACE_DELAY
+            row.due_at = now + self._begin_again_after(row.num)
             step.now.append(WakeAt(row.num, row.due_at))
         else:
             self._move(row, SheetStatus.PENDING)

@@ -15,16 +15,19 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 
+from marianne.run.acceptable import tidy
 from marianne.run.archive import ArchiveError
-from marianne.run.complain import complain_of_error
+from marianne.run.complain import complain, complain_of_error
 from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch, output_size
 from marianne.run.nursery import Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.result import AttemptResult, ValidationOutcome
-from marianne.run.spawn import NO_SPACE, Command, SpawnError
+from marianne.run.spawn import NO_SPACE, PASSING, Command, SpawnError
 from marianne.run.tools import Reading
 from marianne.run.validate import Answer, Checks
 from marianne.run.workshop import Workshop
@@ -48,6 +51,10 @@ OnBegin = Callable[[int, int, float], None]
 OnStarted = Callable[["Attempt", int, float], None]
 OnResult = Callable[["Attempt", AttemptResult], None]
 
+
+LOOK_AGAIN_SECONDS = 1.0
+"""Until what the machine could not do beside a sheet (start a check, read an output) is tried
+again."""
 
 TOO_MUCH = "Used alone over twice the memory or processes that all jobs together may use"
 
@@ -160,9 +167,11 @@ class Attempt:
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             words = f"{error.strerror or error}{where}"
-            if error.errno in NO_SPACE:
-                # Our files found no room, so it has not begun: that uses up none of its retries.
-                self._give("interrupted", Reading(False, category="disk_full", message=words))
+            if error.errno in PASSING:
+                # Our files or its process could not be made just now, so it has not begun: that
+                # uses up none of its retries.
+                category = "disk_full" if error.errno in NO_SPACE else "machine"
+                self._give("interrupted", Reading(False, category=category, message=words))
             else:
                 self._fail("internal", words)
         except Exception as error:  # noqa: BLE001 - our fault, but this sheet's alone
@@ -236,8 +245,19 @@ class Attempt:
         if self._cause is not None:
             self._fail(*self._cause)
             return
+        self._judge(ended)
+
+    def _judge(self, ended: Ended) -> None:
         assert self._instrument is not None
-        reading = self._shop.tools.read(self._instrument, ended, self._files)
+        if self.state is State.DONE:
+            return
+        try:
+            reading = self._shop.tools.read(self._instrument, ended, self._files)
+        except OSError as error:
+            # Its work is done; only we cannot look at it just now.
+            complain(f"sheet {self._label}: {error}; looked at again")
+            self._shop.loop.call_later(LOOK_AGAIN_SECONDS, lambda: self._judge(ended))
+            return
         if not reading.ok:
             self._give("failed", reading)
         elif self._checks is None:
@@ -275,11 +295,10 @@ class Attempt:
         def ended(result: Ended) -> None:
             self._child = None
             watch.stop()
-            said = tail(path, 500).strip()
-            try:
+            said = ""
+            with suppress(OSError):
+                said = tail(path, 500).strip()
                 os.unlink(path)
-            except OSError:
-                pass
             if self.state is State.ENDING:
                 self._interrupted()
             elif over:
@@ -294,10 +313,17 @@ class Attempt:
             shop.nursery.end(child)
 
         over: list[str] = []
+        if self.state is State.DONE:
+            return
         try:
             child = shop.nursery.start(command, ended, self._label, shop.grace)
-        except (SpawnError, OSError) as error:
-            answer(False, error.message if isinstance(error, SpawnError) else str(error))
+        except SpawnError as error:
+            answer(False, error.message)
+            return
+        except OSError as error:
+            complain(f"sheet {self._label}: {line:.100}: {error}; tried again")
+            again = partial(self._shell, line, folder, timeout, answer)
+            shop.loop.call_later(LOOK_AGAIN_SECONDS, again)
             return
         self._child = child
         limits = Limits(timeout=timeout, output=shop.output_limit)
@@ -335,8 +361,8 @@ class Attempt:
             exit_code=ended.exit_code if ended else None,
             signal=ended.signal if ended else None,
             category=reading.category,
-            code=reading.code,
-            message=reading.message,
+            code=tidy(reading.code),
+            message=tidy(reading.message),
             validations=validations,
             left_running=ended.left_running if ended else (),
             retry_after=reading.retry_after,

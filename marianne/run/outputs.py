@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from marianne.run.spawn import PASSING
+
 
 class Files:
     """``sheets/<num>.<attempt>.{prompt,out,err,check}`` of a job: flat, a directory each costs."""
@@ -19,13 +21,18 @@ class Files:
 
 
 def tail(path: str, chars: int) -> str:
-    """The last ``chars`` characters of a file; empty if there is none. Never reads all of it."""
+    """The last ``chars`` characters of a file; empty if there is none. Never reads all of it.
+
+    Raises OSError when it cannot be read just now.
+    """
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 4 * chars))
             data = file.read(4 * chars)
-    except OSError:
+    except OSError as error:
+        if error.errno in PASSING:
+            raise
         return ""
     return data.decode("utf-8", "replace")[-chars:] if chars > 0 else ""
 

@@ -16,6 +16,11 @@ NOTED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 """What a worker hears of through a descriptor."""
 
 
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
+"""Ours alone: a write to a peer that is gone, or to a file that may not grow, is an error and not
+our end. Spawning resets them."""
+
+
 def incarnation_of(pid: int, start_time: int | None) -> str:
     """Names a worker process among all of this boot: on the link, and in its hello."""
     return f"{pid}-{start_time}"
@@ -30,10 +35,10 @@ def become_worker(*, umask: int, affinity: Sequence[int] | None) -> None:
     if affinity:
         os.sched_setaffinity(0, affinity)
     for signum in signal.valid_signals():
-        if signum not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE):
+        if signum not in (signal.SIGKILL, signal.SIGSTOP, *IGNORED):
             signal.signal(signum, signal.SIG_DFL)
-    # Ours alone: a write to a peer that is gone is an error, not our end. Spawning resets it.
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for signum in IGNORED:
+        signal.signal(signum, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _close_on_exec()
 

@@ -13,8 +13,18 @@ import signal
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-"""Not the score's fault, and it passes: spawn raises these as they are."""
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+PASSING = NO_SPACE | {
+    errno.EAGAIN,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EROFS,
+}
+"""What the machine has no more of, or its disk cannot do, just now: not the score's fault, and it
+passes. ``spawn`` raises these as they are."""
 
 OUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -95,7 +105,7 @@ def spawn(command: Command, program: str | None = None) -> int:
             setsigdef=ignored_signals(),
         )
     except OSError as error:
-        if error.errno in NO_SPACE:
+        if error.errno in PASSING:
             raise
         raise _explain(error, command, path) from error
     except ValueError as error:  # a NUL byte in an argument or in the environment

@@ -6,25 +6,37 @@ anything of the attempt runs, so that its number is used even if worker and cond
 the conductor has it on disk; waiting for that commit instead would put an fsync before every sheet.
 A result is appended before it is sent. Each is one write without fsync: it survives the death of
 every process, and a power loss takes the running sheets anyway. A record that is cut off or damaged
-ends the file: what a dying machine wrote last.
+ends the file: what a dying machine wrote last. What is no file of ours at all (a directory, a fifo,
+a link, records that we would not write) is set aside under another name, and work goes on from what
+the conductor knows.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
+import time
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgpack
 
 from marianne.crashpoints import crash_point
+from marianne.run.acceptable import UnacceptableError, check, count, moment
+from marianne.run.complain import complain
 
 _HEAD = struct.Struct(">II")
 _BEGUN = "begun"
 # Rewriting costs a file; below this many confirmed bytes it is not worth it.
 _COMPACT_BYTES = 256 * 1024
+
+
+# Far above what any job leaves unconfirmed; a larger file is somebody else's.
+_MOST_BYTES = 2**30
+_NOT_OURS = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR)
 
 
 def _parse(data: bytes) -> tuple[list[dict[str, Any]], int]:
@@ -53,10 +65,73 @@ def read_spool(path: str) -> list[dict[str, Any]]:
     are idempotent.
     """
     try:
-        with open(path, "rb") as file:
-            return [record for record in _parse(file.read())[0] if _BEGUN not in record]
+        data = _read(path)
     except FileNotFoundError:
         return []
+    records = _parse(data or b"")[0]
+    return [record for record in records if _BEGUN not in record and _is_ours(record)]
+
+
+def _read(path: str) -> bytes | None:
+    """The content of a regular file that we may have written; None for anything else."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NOT_OURS:
+            return None
+        raise
+    look = os.fstat(fd)
+    good = stat.S_ISREG(look.st_mode) and look.st_size <= _MOST_BYTES
+    if not good or look.st_uid != os.geteuid():
+        os.close(fd)
+        return None
+    with open(fd, "rb") as file:
+        return file.read()
+
+
+def _is_ours(record: dict[str, Any]) -> bool:
+    if _BEGUN not in record:
+        try:
+            check(record)
+        except UnacceptableError:
+            return False
+        return True
+    begun = record[_BEGUN]
+    if type(begun) is not list or len(begun) != 3:
+        return False
+    return count(begun[0]) and count(begun[1]) and moment(begun[2])
+
+
+def _set_aside(path: str, why: str) -> None:
+    aside = f"{path}.aside-{time.time_ns()}"
+    os.rename(path, aside)
+    complain(f"{path} is not what was written there ({why}): set aside as {aside}")
+
+
+def _keep_only(path: str, records: Iterable[dict[str, Any]], why: str) -> int:
+    """Replaces the file by one of these records, and sets it aside; returns the new size."""
+    aside = f"{path}.aside-{time.time_ns()}"
+    os.link(path, aside)
+    fd, size = _write_anew(path, records)
+    os.close(fd)
+    complain(f"{path} is not all what was written there ({why}): kept as {aside}")
+    return size
+
+
+def _write_anew(path: str, records: Iterable[dict[str, Any]]) -> tuple[int, int]:
+    """Puts a file of these records in the place of the old one; its descriptor and its size."""
+    fresh = path + ".new"
+    data = b"".join(map(_record, records))
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(fresh, flags, 0o600)
+    try:
+        if os.write(fd, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), fresh)
+        os.replace(fresh, path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd, len(data)
 
 
 # One for all: making a packer costs more than packing.
@@ -78,11 +153,7 @@ class Spool:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with open(path, "rb") as file:
-            found, end = _parse(file.read())
-        os.ftruncate(self._fd, end)  # a torn tail would hide what is appended behind it
-        self._size = end
+        found = self._open_file()
         self._unacked: dict[int, dict[str, Any]] = {}
         self._open: dict[tuple[int, int], dict[str, Any]] = {}
         for record in found:
@@ -90,9 +161,33 @@ class Spool:
                 num, attempt, _ = record[_BEGUN]
                 self._open[num, attempt] = record
             else:
-                self._unacked[int(record["serial"])] = record
+                self._unacked[record["serial"]] = record
                 self._open.pop((record["num"], record["attempt"]), None)
         self._last = max(self._unacked, default=0)
+
+    def _open_file(self) -> list[dict[str, Any]]:
+        """Opens the file for appending behind its last whole record; returns what is in it."""
+        path = self._path
+        strange: list[dict[str, Any]] = []
+        found: list[dict[str, Any]] = []
+        end = 0
+        try:
+            data = _read(path)
+        except FileNotFoundError:
+            data = b""
+        if data is None:
+            _set_aside(path, "no regular file of ours")
+        else:
+            found, end = _parse(data)
+            strange = [record for record in found if not _is_ours(record)]
+        if strange:
+            found = [record for record in found if record not in strange]
+            end = _keep_only(path, found, f"{len(strange)} of its records are strange")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        self._fd = os.open(path, flags, 0o600)
+        os.ftruncate(self._fd, end)  # a torn tail would hide what is appended behind it
+        self._size = end
+        return found
 
     def begin(self, num: int, attempt: int, at: float) -> None:
         """Notes that an attempt begins. A full disk raises OSError; then it must not."""
@@ -142,15 +237,14 @@ class Spool:
 
     def _compact(self) -> None:
         kept = (*self._open.values(), *self._unacked.values())
-        data = b"".join(map(_record, kept))
-        if len(data) * 2 > self._size:
+        if sum(len(_record(record)) for record in kept) * 2 > self._size:
             return
-        fresh = self._path + ".new"
-        fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(fd, data)
-        os.replace(fresh, self._path)
+        try:
+            fd, size = _write_anew(self._path, kept)
+        except OSError:
+            return  # a disk that is full or fails: the long file does as well
         os.close(self._fd)
-        self._fd, self._size = fd, len(data)
+        self._fd, self._size = fd, size
 
     @property
     def unacked(self) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
+from marianne.run.acceptable import tidy
 from marianne.run.loop import Loop, Timer
 from marianne.run.result import ValidationOutcome
 from marianne.score.condition import applies
@@ -113,7 +114,8 @@ class Checks:
         self._look_again()
 
     def _note(self, i: int, passed: bool, detail: str) -> None:
-        self._outcomes[i] = ValidationOutcome(self._rules[i].type, passed, detail[:DETAIL_CHARS])
+        said = tidy(detail[:DETAIL_CHARS]) or ""
+        self._outcomes[i] = ValidationOutcome(self._rules[i].type, passed, said)
 
     def _look_again(self) -> None:
         again = [i for i, o in self._outcomes.items() if o.passed is False and self._looks[i] > 0]

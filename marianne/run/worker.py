@@ -20,6 +20,7 @@ import msgpack
 from ipc.dealer import Dealer
 from marianne.environment import unpacked
 from marianne.run import confine, procfs
+from marianne.run.acceptable import acceptable
 from marianne.run.attempt import Attempt, State
 from marianne.run.complain import complain
 from marianne.run.grant import Grant
@@ -241,7 +242,7 @@ class JobWorker:
             self._running -= 1
         self._tools.note(result)
         # On disk first. One of the queued starts now; the others make waiting worth it.
-        self._link.result(result.to_map(), more=len(self._queue) > 1)
+        self._link.result(acceptable(result.to_map()), more=len(self._queue) > 1)
         self._pump()
         self._stop_if_done()
 

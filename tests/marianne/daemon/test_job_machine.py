@@ -118,14 +118,20 @@ def test_a_lost_worker_costs_an_attempt_but_no_retry() -> None:
     assert play.disk[1].attempt == 2
 
 
-def test_a_sheet_that_found_the_disk_full_comes_again_and_uses_no_retry() -> None:
+@pytest.mark.parametrize("category", ["disk_full", "machine"])
+def test_a_sheet_that_the_machine_could_not_begin_comes_again_and_uses_no_retry(
+    category: str,
+) -> None:
     play = Play(plan_of({1: ()}))
+    delays = []
     for _ in range(3):
         play.grant()
-        play.end(1, "interrupted", "disk_full")
+        play.end(1, "interrupted", category)
         assert _statuses(play) == ["waiting"]
-        assert play.disk[1].category == "disk_full"
+        assert play.disk[1].category == category
+        delays.append((play.disk[1].due_at or 0.0) - play.now)
         play.wake(1)
+    assert delays[0] < delays[1] < delays[2]
     play.run_out()
     assert play.finished is JobStatus.COMPLETED
     assert (play.disk[1].attempt, play.disk[1].failures) == (4, 0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,3 +216,46 @@ def test_a_removed_workspace_is_made_again(conductor: Conductor) -> None:
     conductor.result(1)
     conductor.run(2)
     assert conductor.result(2)["outcome"] == "completed"
+
+
+def limit(worker: subprocess.Popen[bytes], which: int, soft: int) -> None:
+    resource.prlimit(worker.pid, which, (soft, resource.getrlimit(which)[1]))
+
+
+@pytest.mark.parametrize(
+    ("which", "soft", "category"),
+    [(resource.RLIMIT_NOFILE, 3, "machine"), (resource.RLIMIT_FSIZE, 0, "disk_full")],
+    ids=["no descriptor left", "no file may grow"],
+)
+def test_a_sheet_that_the_machine_cannot_begin_has_not_failed(
+    conductor: Conductor, which: int, soft: int, category: str
+) -> None:
+    worker = conductor.start("echo done")
+    conductor.hello()
+    limit(worker, which, soft)
+    conductor.run(1)
+    first = conductor.result()
+    assert (first["outcome"], first["category"]) == ("interrupted", category)
+    assert first["message"]
+    limit(worker, which, resource.getrlimit(which)[0])
+    conductor.run(1, attempt=2)
+    assert conductor.result(1, 2)["outcome"] == "completed"
+
+
+def test_a_check_that_cannot_be_started_just_now_is_made_later(conductor: Conductor) -> None:
+    script = "touch begun; until test -e go; do sleep 0.02; done"
+    checks = (rule("command_succeeds", command="test -e go"),)
+    worker = conductor.start(conductor.sheet(1, script, validations=checks))
+    conductor.hello()
+    conductor.run(1)
+    conductor.until((conductor.workspace / "begun").exists)
+    (program,) = {int(pid) for pid in children(worker.pid)}
+    limit(worker, resource.RLIMIT_NOFILE, 3)
+    (conductor.workspace / "go").touch()
+    conductor.until(lambda: not Path(f"/proc/{program}").exists())
+    limit(worker, resource.RLIMIT_NOFILE, 1024)
+    assert conductor.result()["outcome"] == "completed"
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
