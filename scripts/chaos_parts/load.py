@@ -48,7 +48,10 @@ def run(place: Path, load: Load) -> list[str]:
             raise NoCompiler("--fsync-ms needs a C compiler (cc)")
         env |= {"LD_PRELOAD": str(shim), "CHAOS_FSYNC_MS": str(load.fsync_ms)}
     tally = Tally()
-    subprocess.run([PROGRAM, "start"], env=env, check=True, capture_output=True, timeout=120)
+    words = [PROGRAM, "start"]
+    start = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    if start.returncode != 0:
+        return [f"start ended with {start.returncode}: {start.stderr}"]
     try:
         _work(place, home / "conductor.sock", load, tally)
         with Client(home / "conductor.sock") as client:

@@ -1,0 +1,118 @@
+"""A start that this machine refuses in passing is no job's failure: it is tried again, and said."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from admission_stage import Stage, Supervised, until
+
+from actors import ChildError, StartError
+from actors.reasons import crash
+from marianne.daemon import start_delays
+from marianne.daemon.admission import Admission
+from marianne.daemon.manager import JobManager
+from marianne.state.models import JobStatus
+
+NO_THREAD = StartError("job:a", crash(RuntimeError("can't start new thread")))
+NO_FILE = StartError("job:a", crash(OSError(errno.EMFILE, "too many open files")))
+TAKEN = ChildError("already_started", "job:a")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path, max_concurrent_jobs=1)
+    yield stage
+    stage.close()
+
+
+def delayed(stage: Stage, monkeypatch: pytest.MonkeyPatch, *job_ids: str) -> None:
+    """The first job is let in and cannot be started, and the next try is far away."""
+    monkeypatch.setattr(start_delays, "BACKOFF", start_delays.Backoff(min=600.0, max=900.0))
+    stage.insert(*job_ids)
+    stage.answers.append(NO_THREAD)
+    stage.begin()
+    until(lambda: stage.context.start_delays.of("a"))
+
+
+@pytest.mark.parametrize("error", [NO_THREAD, NO_FILE, TAKEN], ids=repr)
+def test_a_start_that_is_refused_in_passing_is_tried_until_it_succeeds(
+    stage: Stage, error: Exception
+) -> None:
+    stage.insert("a")
+    stage.answers += [error, error]
+    stage.begin()
+    until(lambda: stage.is_up("a"))
+    assert stage.asked == ["job:a"] * 3
+    until(lambda: stage.context.start_delays.words() is None)
+    assert stage.job("a").status is JobStatus.RUNNING
+
+
+def test_a_supervisor_that_is_there_already_is_the_jobs(stage: Stage) -> None:
+    def starts_and_says_no(spec: Any) -> Exception:
+        stage.system.spawn(Supervised, name=spec.id)
+        return TAKEN
+
+    stage.insert("a", "b")
+    stage.answers.append(starts_and_says_no)
+    stage.begin()
+    until(lambda: stage.is_up("a"))
+    until(lambda: stage.manager.ask(JobManager.counts)["running_jobs"] == 1)
+    stage.leave("a", status=JobStatus.COMPLETED)  # it is watched: the next one is let in
+    until(lambda: stage.is_up("b"))
+    assert stage.asked == ["job:a", "job:b"]
+
+
+def test_a_job_that_cannot_start_by_its_own_fault_fails(stage: Stage) -> None:
+    stage.insert("a", "b")
+    stage.answers.append(StartError("job:a", crash(LookupError("no plan"))))
+    stage.begin()
+    until(lambda: stage.is_up("b"))
+    assert stage.job("a").status is JobStatus.FAILED
+    assert "no plan" in str(stage.job("a").error)
+
+
+def test_a_job_that_waits_for_its_start_says_why_and_keeps_its_place(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delayed(stage, monkeypatch, "a", "b")
+    told = stage.manager.ask(JobManager.explain_job, "a")
+    assert told["code"] == "start_delayed"
+    assert "can't start new thread" in told["text"]
+    assert stage.asked == ["job:a"]
+    assert stage.job("b").status is JobStatus.QUEUED
+
+
+def test_a_job_that_waits_for_its_start_can_be_paused_and_resumed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delayed(stage, monkeypatch, "a")
+    assert stage.manager.ask(JobManager.pause_job, "a")["status"] == "pausing"
+    assert stage.job("a").status is JobStatus.PAUSING
+    assert stage.manager.ask(JobManager.resume_job, "a")["status"] == "running"
+    stage.manager.tell(Admission.start_again, "a")
+    until(lambda: stage.is_up("a"))
+
+
+def test_a_job_that_waits_for_its_start_can_be_cancelled_and_gives_its_place_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delayed(stage, monkeypatch, "a", "b")
+    assert stage.manager.ask(JobManager.cancel_job, "a")["status"] == "cancelled"
+    until(lambda: stage.is_up("b"))
+    assert stage.context.start_delays.of("a") is None
+
+
+def test_actors_that_keep_meeting_the_machines_limits_are_no_failure_of_the_job(
+    stage: Stage,
+) -> None:
+    stage.insert("a")
+    stage.begin()
+    ref = until(lambda: stage.system.whereis("job:a"))
+    stage.system.inject("job:a", OSError(errno.EAGAIN, "fork"))
+    ref.tell(Supervised.on_idle)
+    until(lambda: stage.asked == ["job:a"] * 2 and stage.is_up("a"))
+    assert stage.job("a").status is JobStatus.RUNNING
