@@ -119,8 +119,8 @@ class Actor(_Base):
 
     def stop(self, reason: ExitReason = NORMAL) -> None:
         """Ends this actor after the present message."""
+        self._cell.request_stop(reason)
         self._cell.leaving = reason
-        self._cell.request_stop(reason)  # wakes the loop if another thread calls
 
     def send_after(
         self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs

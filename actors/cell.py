@@ -13,6 +13,7 @@ from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
 from actors.mailbox import Mailbox, Message
+from actors.outside import shown
 from actors.reasons import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
 from actors.started import Started
 
@@ -211,6 +212,8 @@ class Cell:
 
     def request_stop(self, reason: ExitReason = SHUTDOWN) -> None:
         """Asks it to end after the message it is in. Goes before all user messages."""
+        if not isinstance(reason, ExitReason):
+            raise TypeError(f"an actor ends for an ExitReason, not for {shown(reason)}")
         self.mailbox.put_system((_stop, reason))
 
     def promise(self) -> Promise[Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from actors.outside import raised_by, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,9 @@ EventKind = Literal[
 ]
 
 
+Listeners = list["Callable[..., object]"]
+
+
 class SystemEvent(NamedTuple):
     """One thing that happened to the actor `name`.
 
@@ -47,16 +52,17 @@ class Events:
 
     def __init__(self, runtime: Runtime) -> None:
         self._lock = runtime.lock()
-        self._listeners: list[Callable[[SystemEvent], object]] = []
+        self._listeners: Listeners = []
         self.counts: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
 
-    def subscribe(self, listener: Callable[[SystemEvent], object]) -> None:
-        """Calls `listener` for each event, in the thread where it happened.
+    def subscribe(self, listener: Callable[[SystemEvent], object]) -> Callable[[], None]:
+        """Calls `listener` for each event, in the thread where it happened, until removed.
 
         It must be cheap and must not raise; one that raises is counted and otherwise ignored.
+        Returns what removes it.
         """
-        self._listeners.append(listener)
+        return listen(self._listeners, listener)
 
     def tell(
         self, kind: EventKind, name: str, incarnation: int = 0, detail: str = "", error: str = ""
@@ -78,10 +84,12 @@ class Events:
             self._send(SystemEvent(kind, name, incarnation, detail, text, stack))
 
     def _send(self, event: SystemEvent) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:  # noqa: BLE001  # a broken listener must not kill a bystander
+        self.call_all(self._listeners, event)
+
+    def call_all(self, listeners: Listeners, *args: Any) -> None:
+        """Calls each; counts those that raise."""
+        for listener in tuple(listeners):
+            if raised_by(listener, *args) is not None:
                 with self._lock:
                     self.counts["listener_failed"] += 1
 
@@ -93,4 +101,15 @@ class Events:
 
     def callback_failed(self, name: str, error: BaseException) -> None:
         """An `on_done` callback raised."""
-        self.tell("warning", name, detail="on_done callback raised", error=repr(error))
+        self.tell("warning", name, detail="on_done callback raised", error=shown(error))
+
+
+def listen(listeners: Listeners, listener: Callable[..., object]) -> Callable[[], None]:
+    """Adds a listener; returns what removes it."""
+    listeners.append(listener)
+
+    def remove() -> None:
+        if listener in listeners:
+            listeners.remove(listener)
+
+    return remove

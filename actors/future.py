@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from actors.current import current
 from actors.errors import ActorDied, AskTimeout
+from actors.outside import raised_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -146,9 +147,8 @@ class Future(Latch[T]):
         def wake() -> None:
             if timer is not None:
                 timer.cancel()
-            try:
-                callback(self)
-            except Exception as error:  # noqa: BLE001  # the answering actor is not at fault
+            error = raised_by(callback, self)
+            if error is not None:  # the answering actor is not at fault
                 self._system.events.callback_failed(self._name, error)
 
         self._waiters.append(wake)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.current import current
 from actors.errors import Fenced, Refusal
+from actors.outside import shown
 from actors.reasons import KILLED, NORMAL, ExitReason, crash
 from actors.started import Ignore, Info, Started
 
@@ -63,7 +64,8 @@ def _start(cell: Cell) -> tuple[Actor | None, Started]:
         return actor, Started("ok", NORMAL)
     if isinstance(answer, Info):
         return actor, Started("ok", NORMAL, answer.value)
-    return None, Started("error", ExitReason("error", f"bad return of on_start: {answer!r}"))
+    bad = f"bad return of on_start: {shown(answer)}"
+    return None, Started("error", ExitReason("error", bad))
 
 
 def _loop(cell: Cell, actor: Actor) -> ExitReason:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from actors.outside import raised_by, shown
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -55,7 +57,8 @@ class ExitReason:
         if self.error is not None:
             where = "" if self.detail == type(self.error).__name__ else f"({self.detail})"
             return f"{self.kind}{where}: {_describe(self.error)}"
-        return f"{self.kind}({self.detail})" if self.detail else self.kind
+        detail = shown(self.detail, str)
+        return f"{self.kind}({detail})" if detail else self.kind
 
 
 NORMAL = ExitReason("normal")
@@ -76,13 +79,17 @@ def crash(error: BaseException) -> ExitReason:
     local variable of the dead handler alive for as long as anybody holds the reason.
     """
     frames = _frames(error.__traceback__)
+    raised_by(_cut, error)  # one that does not let us stays as it is
+    return ExitReason("error", type(error).__name__, error, frames)
+
+
+def _cut(error: BaseException) -> None:
     seen: BaseException | None = error
     for _ in range(20):
         if seen is None:
             break
         seen.__traceback__ = None
-        seen = seen.__cause__ or seen.__context__
-    return ExitReason("error", type(error).__name__, error, frames)
+        seen = seen.__context__ if seen.__cause__ is None else seen.__cause__
 
 
 def _frames(traceback: TracebackType | None) -> tuple[tuple[str, int, str], ...]:
@@ -95,7 +102,7 @@ def _frames(traceback: TracebackType | None) -> tuple[tuple[str, int, str], ...]
 
 
 def _describe(error: BaseException | None) -> str:
-    text = str(error)
+    text = shown(error, str)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

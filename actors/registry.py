@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors.errors import Fenced
+from actors.events import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.cell import Cell
+    from actors.events import Events, Listeners
     from actors.runtime import Runtime
 
 
@@ -19,10 +21,11 @@ class Registry:
     Looking up takes no lock: reading one dict entry is atomic.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, events: Events) -> None:
+        self._events = events
         self._lock = runtime.lock()
         self._cells: dict[str, Cell] = {}
-        self._listeners: list[Callable[[str, str, int], object]] = []
+        self._listeners: Listeners = []
         self.find = self._cells.get
 
     def register(self, name: str, cell: Cell) -> Cell | None:
@@ -64,10 +67,13 @@ class Registry:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def subscribe(self, listener: Callable[[str, str, int], object]) -> None:
-        """Calls `listener("register" | "unregister", name, incarnation)` after each change."""
-        self._listeners.append(listener)
+    def subscribe(self, listener: Callable[[str, str, int], object]) -> Callable[[], None]:
+        """Calls `listener("register" | "unregister", name, incarnation)` after each change.
+
+        Returns what removes it.
+        """
+        return listen(self._listeners, listener)
 
     def _tell(self, change: str, name: str, cell: Cell) -> None:
-        for listener in self._listeners:
-            listener(change, name, cell.incarnation)
+        if self._listeners:
+            self._events.call_all(self._listeners, change, name, cell.incarnation)

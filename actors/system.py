@@ -38,8 +38,8 @@ class System:
     def __init__(self, name: str = "system", *, runtime: Runtime | None = None) -> None:
         self.name = name
         self.runtime: Runtime = runtime if runtime is not None else RealRuntime()
-        self.registry = Registry(self.runtime)
         self.events = Events(self.runtime)
+        self.registry = Registry(self.runtime, self.events)
         self.timers = Timers(self.runtime, name)
         self._lock = self.runtime.lock()
         self._serial = count(1)
@@ -174,9 +174,12 @@ class System:
             raise NoSuchActor(name)
         cell.mailbox.put_system((_inject, error))
 
-    def on_event(self, callback: Callable[[SystemEvent], object]) -> None:
-        """Calls back for each event, in the thread where it happened: be quick, do not raise."""
-        self.events.subscribe(callback)
+    def on_event(self, callback: Callable[[SystemEvent], object]) -> Callable[[], None]:
+        """Calls back for each event, in the thread where it happened: be quick, do not raise.
+
+        Returns what removes the callback.
+        """
+        return self.events.subscribe(callback)
 
     @property
     def dead_letters(self) -> dict[str, int]:
