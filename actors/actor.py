@@ -200,11 +200,10 @@ class Actor(_Base):
             if not cell.mailbox.put_system(message):
                 timer.cancel()
 
-        timers = self.system.timers
-        timer = timers.every(seconds, fire) if repeat else timers.after(seconds, fire)
+        timer = self.system.timers.set(seconds, fire, repeat=repeat)
         timer.on_end = lambda ended: cell.timers.pop(ended, None)
         cell.timers[timer] = None
-        return timer
+        return self.system.timers.arm(timer)  # now: it may fire before this returns
 
     # -- pykka's loop, replaced --------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from actors.errors import NoSuchActor
 from actors.future import Future
 from actors.reasons import SHUTDOWN, ExitReason
+from actors.runtime import check_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,7 @@ class ActorRef(Address[A]):
         return self._cell.call(method.__name__, args, kwargs, self._timeout)
 
     def within(self, seconds: float | None) -> ActorRef[A]:
+        check_time(seconds)
         return ActorRef(self._cell, self.info, seconds)
 
     def __eq__(self, other: object) -> bool:
@@ -191,6 +193,7 @@ class Handle(Address[A]):
         return cell.call(method.__name__, args, kwargs, self._timeout)
 
     def within(self, seconds: float | None) -> Handle[A]:
+        check_time(seconds)
         return Handle(self._system, self._name, seconds)
 
     def __eq__(self, other: object) -> bool:

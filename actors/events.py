@@ -99,9 +99,11 @@ class Events:
             self.dead_letters[kind] += 1
         self.tell("dead_letter", name, detail=kind)
 
-    def callback_failed(self, name: str, error: BaseException) -> None:
-        """An `on_done` callback raised."""
-        self.tell("warning", name, detail="on_done callback raised", error=shown(error))
+    def callback_failed(
+        self, name: str, error: BaseException, what: str = "on_done callback raised"
+    ) -> None:
+        """An `on_done` callback or a timer's action raised."""
+        self.tell("warning", name, detail=what, error=shown(error))
 
 
 def listen(listeners: Listeners, listener: Callable[..., object]) -> Callable[[], None]:

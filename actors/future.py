@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from actors.current import current
 from actors.errors import ActorDied, AskTimeout
 from actors.outside import raised_by
+from actors.runtime import acquire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -72,9 +73,7 @@ class Latch(Generic[T]):
         self._waiters.append(wake)
         if self._done:
             self._wake_all()
-        if timeout is None:
-            return lock.acquire()
-        if lock.acquire(True, max(0.0, timeout)):
+        if acquire(lock, timeout):
             return True
         try:
             self._waiters.remove(wake)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from actors.runtime import acquire
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -195,8 +197,7 @@ class Mailbox:
                 return "full"
 
     def _wait_for_room(self, waiter: Lock, deadline: float) -> bool:
-        remaining = max(0.0, deadline - self._runtime.monotonic())
-        if waiter.acquire(True, remaining):
+        if acquire(waiter, deadline - self._runtime.monotonic()):
             return True
         with self._lock:
             if self.blocked and waiter in self.blocked:

@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from actors.outside import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -42,6 +44,28 @@ class Runtime(Protocol):
 
     def start_thread(self, target: Callable[[], None], name: str) -> None:
         """Runs `target` in a new thread that does not keep the process alive."""
+
+
+LONGEST = 1e9
+"""Seconds, about 30 years, from which a wait has no end: locks overflow at some centuries."""
+
+
+def acquire(lock: Lock, seconds: float | None) -> bool:
+    """Takes the lock; False after `seconds`, of which there may be any number."""
+    if seconds is None or seconds > LONGEST:
+        return lock.acquire()
+    return lock.acquire(True, max(0.0, seconds))
+
+
+def is_time(value: object) -> bool:
+    """Whether it is a number of seconds; not a nan, which comes neither sooner nor later."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def check_time(value: float | None, what: str = "seconds") -> None:
+    """Raises TypeError for what is neither None nor a number of seconds."""
+    if value is not None and not is_time(value):
+        raise TypeError(f"{what} is a number of seconds or None, not {shown(value)}")
 
 
 class _Unawaited(threading.Event):

@@ -40,7 +40,7 @@ class System:
         self.runtime: Runtime = runtime if runtime is not None else RealRuntime()
         self.events = Events(self.runtime)
         self.registry = Registry(self.runtime, self.events)
-        self.timers = Timers(self.runtime, name)
+        self.timers = Timers(self.runtime, name, self.events)
         self._lock = self.runtime.lock()
         self._serial = count(1)
         self._roots: dict[str, Node] = {}

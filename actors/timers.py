@@ -10,9 +10,13 @@ import heapq
 from itertools import count
 from typing import TYPE_CHECKING
 
+from actors.outside import raised_by, shown
+from actors.runtime import acquire, is_time
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.events import Events
     from actors.runtime import Runtime
 
 
@@ -68,8 +72,9 @@ class Timer:
 class Timers:
     """The heap and its thread."""
 
-    def __init__(self, runtime: Runtime, name: str) -> None:
+    def __init__(self, runtime: Runtime, name: str, events: Events) -> None:
         self._runtime = runtime
+        self._events = events
         self._name = name
         self._lock = runtime.lock()
         self._wake = runtime.lock()
@@ -83,17 +88,24 @@ class Timers:
 
     def after(self, seconds: float, action: Callable[[], object]) -> Timer:
         """Runs `action`, which must be short, once in `seconds`."""
-        return self.at(self._runtime.monotonic() + seconds, action)
+        return self.arm(self.set(seconds, action))
 
     def at(self, due: float, action: Callable[[], object]) -> Timer:
         """Runs `action` once at `due` on the system's clock."""
-        return self._add(Timer(self, due, action, None))
+        return self.arm(Timer(self, due, action, None))
 
     def every(self, seconds: float, action: Callable[[], object]) -> Timer:
         """Runs `action` each `seconds` from now; a late firing does not move the next one."""
-        if seconds <= 0:
+        return self.arm(self.set(seconds, action, repeat=True))
+
+    def set(self, seconds: float, action: Callable[[], object], *, repeat: bool = False) -> Timer:
+        """A timer that waits for `arm`. Raises ValueError for what is no time."""
+        if not is_time(seconds):
+            raise ValueError(f"a timer is set to a number of seconds, not to {shown(seconds)}")
+        if repeat and seconds <= 0:
             raise ValueError("an interval is longer than nothing")
-        return self._add(Timer(self, self._runtime.monotonic() + seconds, action, seconds))
+        due = self._runtime.monotonic() + seconds
+        return Timer(self, due, action, seconds if repeat else None)
 
     def close(self) -> None:
         """Ends the thread; what is in the heap never fires."""
@@ -114,19 +126,22 @@ class Timers:
                 heapq.heapify(self._heap)
                 self._cancelled = 0
 
-    def _add(self, timer: Timer) -> Timer:
-        start = False
+    def arm(self, timer: Timer) -> Timer:
+        """Lets it run. Raises RuntimeError if the machine has no thread for the timers now."""
         with self._lock:
             if self._closed:
                 timer.end()
                 return timer
-            heapq.heappush(self._heap, (timer.due, next(self._order), timer))
             if not self._started:
-                self._started = start = True
-            elif self._heap[0][2] is timer:
+                try:
+                    self._runtime.start_thread(self._run, f"{self._name}:timers")
+                except RuntimeError:
+                    timer.end()
+                    raise
+                self._started = True
+            heapq.heappush(self._heap, (timer.due, next(self._order), timer))
+            if self._heap[0][2] is timer:
                 self._rouse()
-        if start:
-            self._runtime.start_thread(self._run, f"{self._name}:timers")
         return timer
 
     def _rouse(self) -> None:
@@ -151,14 +166,14 @@ class Timers:
                 if not due:
                     self._sleeping = True
             for timer in due:
-                timer.fire()
+                error = raised_by(timer.fire)
+                if error is not None:  # the other timers are not at fault
+                    self._events.callback_failed(self._name, error, "a timer's action raised")
             if not due:
                 self._sleep(pause)
 
     def _sleep(self, pause: float | None) -> None:
-        if pause is None:
-            self._wake.acquire()
-        elif not self._wake.acquire(True, pause):
+        if not acquire(self._wake, pause):
             with self._lock:
                 if self._sleeping:
                     self._sleeping = False
