@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, NoReturn, ParamSpe
 import pykka
 
 from actors.address import ActorRef
-from actors.errors import NameTaken
+from actors.errors import NameTaken, SpecError
 from actors.loop import run
+from actors.mailbox import POLICIES
 from actors.monitor import Monitor
+from actors.outside import shown
 from actors.reasons import NORMAL
+from actors.runtime import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +73,13 @@ class Actor(_Base):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.has_idle_hook = cls.on_idle is not Actor.on_idle
+        for field, legal in (
+            ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),
+            ("mailbox_policy", cls.mailbox_policy in POLICIES),
+            ("mailbox_high", is_time(cls.mailbox_high)),
+        ):
+            if not legal:
+                raise SpecError(f"{cls.__name__}: {field} is not {shown(getattr(cls, field))}")
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Does nothing: pykka's constructor would make a urn, a queue and an event for each."""

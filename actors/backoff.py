@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
 from actors.errors import SpecError
+from actors.outside import shown
+from actors.runtime import is_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,12 @@ class Backoff:
     reset_after: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.min <= self.max:
-            raise SpecError(f"backoff: 0 < min <= max, not {self.min} and {self.max}")
+        for name in ("min", "max", "jitter", "reset_after"):
+            value = getattr(self, name)
+            if not (is_time(value) or (name == "reset_after" and value is None)):
+                raise SpecError(f"backoff: {name} is a number, not {shown(value)}")
+        if not 0 < self.min <= self.max < math.inf:
+            raise SpecError(f"backoff: 0 < min <= max < inf, not {self.min} and {self.max}")
         if not 0 <= self.jitter <= 1:
             raise SpecError(f"backoff: jitter is a fraction from 0 to 1, not {self.jitter}")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from actors.address import ActorRef, Address
+from actors.address import ActorRef, Address, Handle
 from actors.dynamic_strategy import DynamicChildren
-from actors.spec import ChildSpec
+from actors.errors import SpecError
+from actors.outside import shown
+from actors.spec import ChildSpec, check_spec
 from actors.supervisor import SupervisorBase
 
 
@@ -28,10 +30,13 @@ class DynamicSupervisor(SupervisorBase):
         extra_args: tuple[Any, ...] = (),
     ) -> None:
         self.machine = DynamicChildren(max_children, intensity, period)
+        if not isinstance(extra_args, tuple):
+            raise SpecError(f"extra_args is a tuple, not {shown(extra_args)}")
         self._extra_args = extra_args
 
     def start_child(self, spec: ChildSpec) -> ActorRef[Any] | None:
         """Starts a child; None if it ignored. Raises ChildError or StartError."""
+        check_spec(spec, "never")
         if self._extra_args:
             spec = replace(spec, args=(*self._extra_args, *spec.args))
         ref: ActorRef[Any] | None = self._perform(self.machine.start_child(spec, self._now()))
@@ -47,4 +52,4 @@ class DynamicSupervisor(SupervisorBase):
 
 
 def _key(child: Address[Any] | str) -> Any:
-    return child if isinstance(child, str | ActorRef) else child.name
+    return child.name if isinstance(child, Handle) else child

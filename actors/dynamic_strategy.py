@@ -6,11 +6,13 @@ restarted, or by its name.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from actors.effects import Child, Exit, Forget, Report, Retry, Start, Stop, failed, ignored
 from actors.errors import ChildError, SpecError, StartError
 from actors.intensity import Intensity
+from actors.outside import shown
 from actors.reasons import SHUTDOWN, ExitReason, gave_up
 from actors.spec import ChildSpec, check_spec
 from actors.strategy import Steps, unexpected
@@ -25,7 +27,8 @@ class DynamicChildren:
         if max_children is not None and (
             isinstance(max_children, bool) or not isinstance(max_children, int) or max_children < 0
         ):
-            raise SpecError(f"max_children is a whole number from 0, or None, not {max_children!r}")
+            wrong = shown(max_children)
+            raise SpecError(f"max_children is a whole number from 0, or None, not {wrong}")
         self._max_children = max_children
         self._intensity = Intensity(intensity, period)
         self.children: dict[str, Child] = {}
@@ -88,9 +91,10 @@ class DynamicChildren:
 
     def find(self, key: Any) -> Child:
         """The child with this ref or name."""
-        child = self._by_ref.get(key) or (self.children.get(key) if isinstance(key, str) else None)
+        known = isinstance(key, Hashable)
+        child = self._by_ref.get(key) or self.children.get(key) if known else None
         if child is None:
-            raise ChildError("not_found", str(getattr(key, "name", key)))
+            raise ChildError("not_found", shown(getattr(key, "name", key), str))
         return child
 
     def _restart(self, child: Child, reason: ExitReason, now: float) -> Steps:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from actors.errors import SpecError
+from actors.outside import shown
+from actors.runtime import is_time
 
 
 class Intensity:
@@ -18,9 +20,9 @@ class Intensity:
 
     def __init__(self, limit: int, period: float) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise SpecError(f"intensity is a whole number from 0, not {limit!r}")
-        if not period > 0:
-            raise SpecError(f"period is a number of seconds above 0, not {period!r}")
+            raise SpecError(f"intensity is a whole number from 0, not {shown(limit)}")
+        if not is_time(period) or period <= 0:
+            raise SpecError(f"period is a number of seconds above 0, not {shown(period)}")
         self.limit = limit
         self.period = period
         self._times: deque[float] = deque()

@@ -8,7 +8,7 @@ drained, or its sender learns at once that nobody will read it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from actors.runtime import acquire
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actors.runtime import Lock, Runtime
 
 Policy = Literal["fail", "drop_new", "drop_old", "block"]
+POLICIES: Final = ("fail", "drop_new", "drop_old", "block")
 Result = Literal["ok", "closed", "full"]
 Message = tuple[str, tuple[Any, ...], dict[str, Any], "Future[Any] | None"]
 SystemMessage = tuple["Callable[[Any, Any], None]", Any]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import threading
 import time
+from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.outside import shown
@@ -59,7 +60,7 @@ def acquire(lock: Lock, seconds: float | None) -> bool:
 
 def is_time(value: object) -> bool:
     """Whether it is a number of seconds; not a nan, which comes neither sooner nor later."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return isinstance(value, int | float) and not isinstance(value, bool) and not isnan(value)
 
 
 def check_time(value: float | None, what: str = "seconds") -> None:

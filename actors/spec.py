@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from inspect import isclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
+from actors.actor import Actor
+from actors.backoff import Backoff
 from actors.errors import SpecError
-
-if TYPE_CHECKING:
-    from actors.actor import Actor
-    from actors.backoff import Backoff
+from actors.outside import shown
+from actors.runtime import is_time
 
 Restart = Literal["permanent", "transient", "temporary"]
 ChildType = Literal["worker", "supervisor"]
@@ -60,10 +60,8 @@ class ChildSpec:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.id, str) or not self.id:
-            raise SpecError(f"id is a text that is not empty, not {self.id!r}")
-        if not isclass(self.cls):
-            raise SpecError(f"{self.id}: cls is an actor class, not {self.cls!r}")
+        _require(isinstance(self.id, str) and self.id, "id is a text that is not empty", self.id)
+        self._require("cls", isclass(self.cls) and issubclass(self.cls, Actor), "an actor class")
         is_supervisor = bool(getattr(self.cls, "is_supervisor", False))
         self._default("type", None, "supervisor" if is_supervisor else "worker")
         self._default("shutdown", -1.0, math.inf if self.type == "supervisor" else 5.0)
@@ -76,33 +74,37 @@ class ChildSpec:
             object.__setattr__(self, field_name, value)
 
     def _check(self) -> None:
-        if self.restart not in RESTARTS:
-            raise SpecError(f"{self.id}: restart is one of {RESTARTS}, not {self.restart!r}")
-        if self.type not in {"worker", "supervisor"}:
-            raise SpecError(f"{self.id}: type is worker or supervisor, not {self.type!r}")
-        if not isinstance(self.args, tuple):
-            raise SpecError(f"{self.id}: args is a tuple, not {self.args!r}")
-        if not isinstance(self.kwargs, Mapping):
-            raise SpecError(f"{self.id}: kwargs is a mapping, not {self.kwargs!r}")
-        if not isinstance(self.significant, bool):
-            raise SpecError(f"{self.id}: significant is True or False, not {self.significant!r}")
-        shutdown = self.shutdown
-        if shutdown is not BRUTAL_KILL and (
-            isinstance(shutdown, bool) or not isinstance(shutdown, int | float) or not shutdown >= 0
-        ):
-            raise SpecError(
-                f"{self.id}: shutdown is seconds from 0, math.inf or BRUTAL_KILL, not {shutdown!r}"
-            )
+        kwargs, shutdown, limit = self.kwargs, self.shutdown, self.start_timeout
+        texts = isinstance(kwargs, Mapping) and all(isinstance(key, str) for key in kwargs)
+        self._require("args", isinstance(self.args, tuple), "a tuple")
+        self._require("kwargs", texts, "a mapping of texts to values")
+        self._require("restart", self.restart in RESTARTS, f"one of {RESTARTS}")
+        self._require("type", self.type in ("worker", "supervisor"), "worker or supervisor")
+        self._require("significant", isinstance(self.significant, bool), "True or False")
+        ends = shutdown is BRUTAL_KILL or (is_time(shutdown) and shutdown >= 0)
+        self._require("shutdown", ends, "seconds from 0, math.inf or BRUTAL_KILL")
+        starts = limit is None or (is_time(limit) and limit >= 0)
+        self._require("start_timeout", starts, "seconds from 0, or None")
+        self._require("backoff", isinstance(self.backoff, Backoff | None), "a Backoff or None")
+        self._require("name", isinstance(self.name, str) and self.name, "a text that is not empty")
         if self.significant and self.restart == "permanent":
             raise SpecError(f"{self.id}: a significant child is transient or temporary")
+
+    def _require(self, field_name: str, condition: object, what: str) -> None:
+        _require(condition, f"{self.id}: {field_name} is {what}", getattr(self, field_name))
+
+
+def _require(condition: object, what: str, value: object) -> None:
+    if not condition:
+        raise SpecError(f"{what}, not {shown(value)}")
 
 
 def check_child_specs(specs: object, auto_shutdown: AutoShutdown = "never") -> None:
     """Raises SpecError for what a supervisor with these children would refuse."""
-    if auto_shutdown not in AUTO_SHUTDOWNS:
-        raise SpecError(f"auto_shutdown is one of {AUTO_SHUTDOWNS}, not {auto_shutdown!r}")
-    if not isinstance(specs, list | tuple):
-        raise SpecError(f"children is a list of ChildSpec, not {specs!r}")
+    known = auto_shutdown in AUTO_SHUTDOWNS
+    _require(known, f"auto_shutdown is one of {AUTO_SHUTDOWNS}", auto_shutdown)
+    _require(isinstance(specs, list | tuple), "children is a list of ChildSpec", specs)
+    assert isinstance(specs, list | tuple)
     seen: set[str] = set()
     for spec in specs:
         check_spec(spec, auto_shutdown)
@@ -113,7 +115,7 @@ def check_child_specs(specs: object, auto_shutdown: AutoShutdown = "never") -> N
 
 def check_spec(spec: object, auto_shutdown: AutoShutdown) -> None:
     """Raises SpecError for one child spec that does not fit its supervisor."""
-    if not isinstance(spec, ChildSpec):
-        raise SpecError(f"a child is a ChildSpec, not {spec!r}")
+    _require(isinstance(spec, ChildSpec), "a child is a ChildSpec", spec)
+    assert isinstance(spec, ChildSpec)
     if spec.significant and auto_shutdown == "never":
         raise SpecError(f"{spec.id}: significant needs a supervisor with auto_shutdown")

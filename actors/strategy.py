@@ -24,6 +24,7 @@ from actors.effects import (
 )
 from actors.errors import ChildError, SpecError, StartError
 from actors.intensity import Intensity
+from actors.outside import shown
 from actors.reasons import SHUTDOWN, ExitReason, gave_up
 from actors.spec import (
     STRATEGIES,
@@ -49,8 +50,8 @@ class StaticChildren:
         auto_shutdown: AutoShutdown = "never",
     ) -> None:
         if strategy not in STRATEGIES:
-            raise SpecError(f"strategy is one of {STRATEGIES}, not {strategy!r}")
-        specs = list(specs)
+            raise SpecError(f"strategy is one of {STRATEGIES}, not {shown(strategy)}")
+        specs = list(specs) if isinstance(specs, Iterable) else specs
         check_child_specs(specs, auto_shutdown)
         self._strategy = strategy
         self._auto_shutdown = auto_shutdown
@@ -126,11 +127,11 @@ class StaticChildren:
 
     def terminate_child(self, id: str) -> Steps:  # noqa: A002
         """Stops a child and keeps its spec, unless it is temporary. Idempotent."""
-        yield from self._stop(self._find(id))
+        yield from self._stop(self.find(id))
 
     def restart_child(self, id: str, now: float) -> Steps:  # noqa: A002
         """Starts a child that is down. Returns its ref, None if it ignored."""
-        child = self._find(id)
+        child = self.find(id)
         self._refuse_unless_down(child)
         outcome = yield from self._start(child, now)
         if failed(outcome):
@@ -140,7 +141,7 @@ class StaticChildren:
 
     def delete_child(self, id: str) -> Steps:  # noqa: A002
         """Forgets a child that is down."""
-        child = self._find(id)
+        child = self.find(id)
         self._refuse_unless_down(child)
         yield from self._forget(child)
 
@@ -224,11 +225,12 @@ class StaticChildren:
             other.spec.significant and other.state != "down" for other in self.children.values()
         )
 
-    def _find(self, id: str) -> Child:  # noqa: A002
-        try:
-            return self.children[id]
-        except KeyError:
-            raise ChildError("not_found", id) from None
+    def find(self, id: str) -> Child:  # noqa: A002
+        """The child with this id; raises ChildError."""
+        child = self.children.get(id) if isinstance(id, str) else None
+        if child is None:
+            raise ChildError("not_found", shown(id, str))
+        return child
 
     def _refuse_unless_down(self, child: Child) -> None:
         if child.state == "up":

@@ -19,7 +19,7 @@ from actors.effects import (
     Start,
     Stop,
 )
-from actors.errors import ChildError, StartError, StartIgnored
+from actors.errors import StartError, StartIgnored
 from actors.monitor import Monitor
 from actors.node import Node
 from actors.reasons import SHUTDOWN, Down, ExitReason
@@ -250,10 +250,7 @@ class Supervisor(SupervisorBase):
 
     def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
         """The spec with its defaults filled in."""
-        child = self.machine.children.get(id)
-        if child is None:
-            raise ChildError("not_found", id)
-        return child.spec
+        return self.machine.find(id).spec
 
 
 def _name(child: Child) -> str:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from inspect import isclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from actors.actor import Actor
 from actors.address import ActorRef, Address, Handle
 from actors.cell import Cell
 from actors.current import current
-from actors.errors import NameTaken, NoSuchActor, StartError, StartIgnored
+from actors.errors import NameTaken, NoSuchActor, SpecError, StartError, StartIgnored
 from actors.events import Events, SystemEvent
 from actors.inspect import Inspector
 from actors.loop import run
 from actors.node import Node, draw
+from actors.outside import shown
 from actors.reasons import SHUTDOWN, ExitReason
 from actors.registry import Registry
-from actors.runtime import RealRuntime
+from actors.runtime import RealRuntime, check_time
 from actors.started import Started
 from actors.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.actor import Actor
     from actors.processes import Processes
     from actors.runtime import Runtime
 
@@ -91,6 +93,11 @@ class System:
         me = current.cell
         if me is not None:
             me.check_fence()
+        if not (isclass(cls) and issubclass(cls, Actor)):
+            raise SpecError(f"cls is an actor class, not {shown(cls)}")
+        if not isinstance(name, str | None):
+            raise SpecError(f"name is a text or None, not {shown(name)}")
+        check_time(timeout, "start_timeout")
         serial = next(self._serial)
         name = name or f"{cls.__name__}-{serial}"
         cell = Cell(self, cls, args, kwargs or {}, name, serial, parent)

@@ -70,9 +70,7 @@ def test_a_child_may_have_an_age_to_start_and_to_stop(system: System) -> None:
 
 
 @pytest.mark.parametrize("seconds", [math.nan, "5", None])
-def test_a_time_that_is_none_is_refused_to_whoever_gives_it(
-    system: System, seconds: float
-) -> None:
+def test_a_time_that_is_none_is_refused_to_whoever_gives_it(system: System, seconds: float) -> None:
     class Muddled(Clock):
         def on_start(self) -> None:
             for give in (self.send_after, self.send_interval):
