@@ -13,6 +13,7 @@ from typing import Any
 from actors import Actor, ActorRef, Down, DynamicSupervisor, ExitReason, Future, Outcome, Promise
 from actors.process import Process, ProcessExit
 from marianne.daemon import queries
+from marianne.daemon.catch_up import catch_up
 from marianne.daemon.context import Context
 from marianne.daemon.entry import enter
 from marianne.daemon.housekeeper import Housekeeper
@@ -42,6 +43,9 @@ SUPERVISOR_RESTARTS = 3
 
 LOOK_AGAIN = 0.1
 """Seconds until another look at what is about to be decided."""
+
+SPOOL_AGAIN = 2.0
+"""Seconds until a spool that could not be read is read again."""
 
 ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
@@ -263,10 +267,26 @@ class Admission(Actor):
 
     def _close(self, job_id: str, cause: str | None) -> None:
         sweep_job(self._context, job_id)
+        # What the job's last actor still wanted must not come after what is decided here.
+        store = self._context.store.within(FORGET_DEADLINE)
+        forgotten: Future[Any] = store.call(Store.forget, self._context.job(job_id).name)
+        self.pipe(forgotten, self.last_written, job_id, cause)
+
+    def last_written(self, outcome: Outcome[Any], job_id: str, cause: str | None) -> None:
+        """The job's row stays as it is now: decide about it, finished work first."""
+        if outcome.error is not None:
+            raise outcome.error
         now = time.time()
         try:
             machine = self._machine(job_id)
-            changes = (machine.give_up(cause, now) if cause else machine.abandon(now)).changes
+            changes = catch_up(machine, self._context.home.job_dir(job_id), now).changes
+            if not machine.job.status.terminal:
+                end = machine.give_up(cause, now) if cause else machine.abandon(now)
+                changes += end.changes
+        except OSError as error:
+            log.warning("spool_not_read", job_id=job_id, error=repr(error))
+            self.send_after(SPOOL_AGAIN, self.last_written, outcome, job_id, cause)
+            return
         except Refused:
             # Not even its plan can be read: the job's own row is all that there is to close.
             status = JobStatus.FAILED if cause else JobStatus.CANCELLED

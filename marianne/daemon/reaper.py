@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from actors.process import Process
@@ -15,6 +16,9 @@ from marianne.run.procfs import boot_id, start_time
 from marianne.state.database import Database
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
+
+KILLED_WITHIN = 5.0
+"""Seconds that a killed process has: one that hangs in its disk may take longer, or for ever."""
 
 
 def kill_worker(context: Context, job: JobRow) -> Process | None:
@@ -28,6 +32,34 @@ def kill_worker(context: Context, job: JobRow) -> Process | None:
     if process is not None:
         process.signal(signal.SIGKILL)
     return process
+
+
+def end_worker(job: JobRow, owner: str, spare: Collection[int]) -> bool:
+    """Kills the recorded worker of a job and all that ran below it, and waits for that; False if
+    it does not end. For a conductor that has not started anything yet; ``spare`` are the pids of
+    workers whose sheets are to go on.
+    """
+    pid = job.worker_pid
+    if not pid or job.worker_boot_id != boot_id():
+        return True
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        # Only now: the pidfd is of whoever had the pid when it was opened.
+        if start_time(pid) == job.worker_start_time:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            if not poll.poll(KILLED_WITHIN * 1000):
+                return False
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(pidfd)
+    sweep_orphans(owner, job.job_id, spare=[other for other in spare if other != pid])
+    return True
 
 
 def sweep_job(context: Context, job_id: str) -> None:

@@ -17,6 +17,8 @@ from marianne.daemon.resources import Resources, ResourceSnapshot
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.home import Home
+from marianne.run.result import AttemptResult
+from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import Change, InsertJob
@@ -86,6 +88,14 @@ class Stage:
     def write(self, *changes: Change) -> None:
         with Database(self.home.db) as database:
             database.write(changes)
+
+    def spool(self, job_id: str, result: AttemptResult) -> None:
+        """An attempt ended, and only its worker's spool knows."""
+        directory = self.home.job_dir(job_id)
+        directory.mkdir(parents=True)
+        spool = Spool(str(directory / "spool"))
+        spool.append(result.to_map())
+        spool.close()
 
     def begin(self) -> None:
         """Store, starter and manager, in this order."""

@@ -15,7 +15,9 @@ from actors.reasons import crash
 from marianne.daemon import start_delays
 from marianne.daemon.admission import Admission
 from marianne.daemon.manager import JobManager
-from marianne.state.models import JobStatus
+from marianne.run.result import AttemptResult
+from marianne.state.changes import SaveSheet
+from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
 NO_THREAD = StartError("job:a", crash(RuntimeError("can't start new thread")))
 NO_FILE = StartError("job:a", crash(OSError(errno.EMFILE, "too many open files")))
@@ -116,3 +118,21 @@ def test_actors_that_keep_meeting_the_machines_limits_are_no_failure_of_the_job(
     ref.tell(Supervised.on_idle)
     until(lambda: stage.asked == ["job:a"] * 2 and stage.is_up("a"))
     assert stage.job("a").status is JobStatus.RUNNING
+
+
+def test_a_job_that_is_given_up_keeps_what_its_worker_had_finished(stage: Stage) -> None:
+    stage.insert("a")
+    stage.write(SaveSheet("a", SheetRow(1, SheetStatus.RUNNING, attempt=1, started_at=1.0)))
+    stage.spool("a", AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0))
+    stage.answers.append(StartError("job:a", crash(LookupError("no plan"))))
+    stage.begin()
+    until(lambda: stage.job("a").status.terminal)
+    assert stage.job("a").status is JobStatus.COMPLETED
+
+
+def test_a_job_that_is_cancelled_without_actors_keeps_what_its_worker_had_finished(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delayed(stage, monkeypatch, "a")
+    stage.spool("a", AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0))
+    assert stage.manager.ask(JobManager.cancel_job, "a")["status"] == "completed"

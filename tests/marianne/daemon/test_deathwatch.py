@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from marianne.daemon import catch_up
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
 from marianne.home import Home
+from marianne.run.procfs import boot_id, start_time
+from marianne.run.result import AttemptResult
+from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import InsertJob, SaveSheet, UpdateJob
@@ -35,9 +42,23 @@ class House:
         with Database(self.home.db) as database:
             database.write(changes)
 
+    def finish(self, outcome: str = "completed") -> None:
+        """The sheet's attempt has ended, and only its worker's spool knows."""
+        directory = self.home.job_dir("job")
+        directory.mkdir(parents=True, exist_ok=True)
+        spool = Spool(str(directory / "spool"))
+        spool.append(AttemptResult(1, 1, outcome, 1.0, 2.0, exit_code=0).to_map())
+        spool.close()
+
     def die(self, times: int = 1) -> None:
         for _ in range(times):
             count_death(self.home)
+
+    @property
+    def sheet(self) -> tuple[str, list[str]]:
+        with Reader(self.home.db) as reader:
+            (sheet,) = reader.sheets("job")
+            return str(sheet.status), [a.outcome for a in reader.attempts("job")]
 
     @property
     def job(self) -> tuple[str, str | None, int]:
@@ -104,3 +125,69 @@ def test_a_job_whose_plan_nobody_can_read_does_not_keep_the_conductor_from_start
     house = House(tmp_path, plan=b"\xc1")
     house.die(6)
     assert house.job == ("paused", "crashes", 6)
+
+
+@pytest.mark.parametrize("deaths", [3, 6])
+def test_a_result_in_the_spool_is_progress_and_is_not_run_again(
+    tmp_path: Path, deaths: int
+) -> None:
+    house = House(tmp_path)
+    house.die(deaths - 1)
+    house.finish()
+    house.die()
+    assert house.sheet == ("completed", ["completed"])
+    assert house.job[2] == 0
+    assert house.job[0] == "completed"
+
+
+def test_what_was_interrupted_is_no_progress(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.die(5)
+    house.finish("interrupted")
+    house.die()
+    assert house.job == ("paused", "crashes", 6)
+    assert house.sheet == ("pending", ["interrupted"])
+
+
+def test_the_worker_of_a_job_that_is_put_away_is_ended_first(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    worker = subprocess.Popen(["sleep", "60"])
+    try:
+        record = {"worker_pid": worker.pid, "worker_start_time": start_time(worker.pid)}
+        house.write(UpdateJob("job", {**record, "worker_boot_id": boot_id()}))
+        house.die(5)
+        assert worker.poll() is None
+        house.die()
+        assert worker.wait(5.0) == -signal.SIGKILL
+    finally:
+        worker.kill()
+        worker.wait()
+    assert house.job == ("paused", "crashes", 6)
+
+
+def test_a_stranger_with_the_workers_pid_is_left_alone(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        record = {"worker_pid": stranger.pid, "worker_start_time": 1}
+        house.write(UpdateJob("job", {**record, "worker_boot_id": boot_id()}))
+        house.die(6)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+    assert house.job == ("paused", "crashes", 6)
+
+
+def test_a_spool_that_cannot_be_read_just_now_keeps_the_job_from_being_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    house.die(5)
+
+    def cannot(path: str) -> Any:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(catch_up, "read_spool", cannot)
+    house.die()
+    assert house.job == ("pausing", "crashes", 6)
