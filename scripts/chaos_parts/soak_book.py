@@ -1,0 +1,134 @@
+"""What customers, operator and striker write down while a soak runs. For many threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from soak_ledger import Attempt, Violation
+from soak_orders import MAYBE, NO, OVER, Order
+
+SLACK = 3_000_000_000
+"""Nanoseconds within which a worker that can run writes down what a sheet ended with."""
+
+
+@dataclass
+class Strike:
+    """A fault that struck, or a command that ran: from ``begin`` to ``end`` (monotonic ns)."""
+
+    begin: int
+    kind: str
+    text: str
+    pid: int = 0
+    end: int = 0
+
+    def touches(self, begin: int, end: int) -> bool:
+        """Whether it was at work at some moment between the two."""
+        return self.begin <= end and (self.end or time.monotonic_ns()) >= begin
+
+
+@dataclass
+class Book:
+    """The campaign's memory. ``over``: the last end that was seen of a job; ``clients``: pids of
+    customers' own processes; ``seen``: the home's processes, by pid their start time; ``told``: the
+    last event of a job."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    strikes: list[Strike] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    over: dict[str, str] = field(default_factory=dict)
+    clients: set[int] = field(default_factory=set)
+    seen: dict[int, int] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def count(self, what: str, more: int = 1) -> None:
+        with self.lock:
+            self.counts[what] += more
+
+    def order(self, order: Order) -> Order:
+        with self.lock:
+            self.orders[order.job] = order
+            return order
+
+    def struck(self, kind: str, text: str, pid: int = 0, seconds: float = 0.0) -> Strike:
+        """Notes a strike that begins now; without ``seconds`` it is over at once."""
+        now = time.monotonic_ns()
+        strike = Strike(now, kind, text, pid, now + int(seconds * 1e9))
+        with self.lock:
+            self.strikes.append(strike)
+        return strike
+
+    def wrong(self, *violations: Violation) -> None:
+        now = time.monotonic_ns()
+        with self.lock:
+            for found in violations:
+                at = found.at or now
+                self.violations.append(
+                    Violation(
+                        found.rule, found.text, found.job, found.sheet, at,
+                        (*found.evidence, *self.before(at)),
+                    )
+                )  # fmt: skip
+
+    def before(self, at: int, most: int = 8) -> list[str]:
+        """The last strikes before a moment, as lines of evidence."""
+        with self.lock:
+            some = [strike for strike in self.strikes if strike.begin <= at][-most:]
+        return [
+            f"{(strike.begin - at) / 1e9:+.2f} s: {strike.kind} {strike.text}"
+            + (f" pid {strike.pid}" if strike.pid else "")
+            for strike in some
+        ]
+
+    def quiet(self, begin: int, end: int) -> bool:
+        """Whether nothing was at work between the two, nor shortly before."""
+        with self.lock:
+            return not any(strike.touches(begin - SLACK, end) for strike in self.strikes)
+
+    def open_orders(self) -> list[Order]:
+        with self.lock:
+            return [
+                order
+                for order in self.orders.values()
+                if order.job not in self.over and not order.cleared
+            ]
+
+    def cancel_all(self) -> list[Order]:
+        """Somebody cancels all jobs: what is open may end so. The orders that were open."""
+        with self.lock:
+            found = self.open_orders()
+            for order in found:
+                order.cancel = MAYBE if order.cancel == NO else order.cancel
+                order.said.append("operator: stop --cancel")
+            return found
+
+    def ended(self, job: str, status: str) -> bool:
+        """Notes the end of a job; whether it is news."""
+        with self.lock:
+            news = self.over.get(job) != status
+            if status in OVER:
+                self.over[job] = status
+            return news
+
+    def reopened(self, job: str) -> None:
+        with self.lock:
+            self.over.pop(job, None)
+
+    def excused(self, attempt: Attempt, until: int) -> bool:
+        """Whether the result of an attempt that worked may have been lost before it was written:
+        its worker died, stood still, or could not write, right after the attempt's end."""
+        assert attempt.end is not None
+        begin, end = attempt.end.at, attempt.end.at + SLACK
+        with self.lock:
+            for strike in self.strikes:
+                if not strike.touches(begin, min(end, until)):
+                    continue
+                if strike.pid == attempt.start.worker:
+                    return True
+                if strike.kind in ("disk", "limit", "kill all", "spool"):
+                    return True
+        return False

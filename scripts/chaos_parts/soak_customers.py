@@ -1,0 +1,269 @@
+"""Customers: each asks for all kinds of things, knows what it asked for, and judges the ends."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from soak_book import Book
+from soak_ledger import Violation
+from soak_orders import CANCELLED, MAYBE, NO, OVER, YES, Order, judge, refusal
+from soak_scores import Place, Score, Sheet, random_score, text
+
+from ipc.client import Client
+from ipc.errors import DeadlineExceeded, IpcError, RemoteError
+
+PATIENCE = 180.0
+"""Seconds within which each request must be answered: longer than any outage of the plan."""
+
+
+class Refused(Exception):  # noqa: N818 - what happened, not an error
+    """The conductor said no, as it may."""
+
+
+class Customer(threading.Thread):
+    """One client of the library. Keeps ``live`` jobs open, and at times more."""
+
+    def __init__(
+        self, book: Book, place: Place, socket: Path, seed: int, shape: tuple[int, int, float]
+    ) -> None:
+        super().__init__(name=f"customer {seed}")
+        self._book, self._place, self._socket = book, place, socket
+        self._random, self._seed, self._shape = Random(seed), seed, shape
+        self._folder = Path(place.folder)
+        self._mine: list[Order] = []
+        self._number = 0
+        self.enough = threading.Event()
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "SOAK_TOKEN": place.token,
+            "WITNESS_LEDGER": str(self._folder / "ledger"),
+        }
+
+    def run(self) -> None:
+        with Client(self._socket) as client:
+            while not self.enough.wait(self._random.uniform(0.05, 0.4)):
+                try:
+                    self._act(client)
+                except Refused:
+                    pass
+                except Exception as error:  # noqa: BLE001 - a dead customer would prove nothing
+                    self._book.wrong(Violation("the soak itself", f"{self.name}: {error!r}"))
+
+    # -- what it does
+
+    def _act(self, client: Client) -> None:
+        roll, live = self._random.random(), self._shape[0]
+        if len(self._mine) < live or (roll < 0.2 and len(self._mine) < live * 3):
+            self._submit(client)
+        elif roll < 0.25:
+            self._nonsense(client)
+        else:
+            self._care(client, self._random.choice(self._mine), self._random.random())
+
+    def new_score(self) -> Score:
+        """The next job, its file and that of its follower written."""
+        self._number += 1
+        name = f"j{self._seed}-{self._number}"
+        score = random_score(self._random, name, *self._shape[1:])
+        if self._random.random() < 0.08:
+            score = replace(score, follower=f"{name}f")
+            self._write(follower(score))
+        self._write(score)
+        return score
+
+    def _write(self, score: Score, suffix: str = "") -> Path:
+        path = self._folder / f"{score.name}{suffix}.yaml"
+        path.write_text(text(score, self._place))
+        return path
+
+    def _submit(self, client: Client) -> None:
+        score = self.new_score()
+        order = self._book.order(Order(score.name, score))
+        if score.follower is not None:
+            self._book.order(Order(score.follower, follower(score), parent=score.name))
+        params = {
+            "config_path": str(self._folder / f"{score.name}.yaml"),
+            "client_cwd": str(self._folder),
+            "id": score.name,
+            "priority": self._random.randint(1, 10),
+            "environment": self.env,
+        }
+        request = f"{score.name}-{self._random.getrandbits(64):x}"
+        answer = self._ask(client, "submit", params, order, request)
+        order.submitted = YES
+        self._mine.append(order)
+        self._book.count("jobs")
+        if self._random.random() < 0.2:
+            again = self._ask(client, "submit", params, order, request)
+            if again != answer:
+                said = f"asked again under the same id: {again}, before {answer}"
+                self._book.wrong(Violation("one reply", said, order.job))
+
+    def _care(self, client: Client, order: Order, roll: float) -> None:
+        if roll < 0.35:
+            self._wait(client, order)
+        view = self.look(client, order)
+        status = view["status"]
+        if status in OVER:
+            self._after(client, order, status, roll)
+        elif status == "paused" or (status == "pausing" and roll < 0.5):
+            if status == "paused" and order.score.breakable and roll > 0.8:
+                self._modify(client, order)
+            else:
+                self._wish(client, "resume", order)
+        elif roll < 0.5:
+            self._wish(client, "pause", order)
+        elif roll < 0.56:
+            self._cancel(client, order)
+        elif roll < 0.62 and order.score.breakable and not order.score.repaired:
+            self._modify(client, order)
+        elif roll < 0.75:
+            method = self._random.choice(("explain", "history", "errors", "diagnose", "output"))
+            self._ask(client, method, {"job_id": order.job}, order)
+
+    def _after(self, client: Client, order: Order, status: str, roll: float) -> None:
+        """A job that is over: repaired and tried again, cleared, or left alone."""
+        if status == "failed" and order.score.breakable and not order.score.repaired:
+            workspace = self._folder / "work" / order.score.name
+            workspace.mkdir(parents=True, exist_ok=True)
+            (workspace / "repaired").touch()
+            order.score = order.score.repair()
+            self._again(client, order, "retry" if roll < 0.5 else "resume")
+        elif status == CANCELLED and order.cancel != NO and roll < 0.3:
+            order.cancel = NO
+            self._again(client, order, "resume")
+        else:
+            self._mine.remove(order)
+            # A tail that has not yet heard the end could never ask for it afterwards.
+            heard = self._book.told.get(order.job) == f"job.{status}"
+            if roll < 0.15 and heard and order.score.follower is None:
+                self._ask(client, "clear", {"ids": [order.job]}, order)
+                order.cleared = True
+
+    def _again(self, client: Client, order: Order, verb: str) -> None:
+        order.acts += 1
+        self._book.reopened(order.job)
+        params = {"job_id": order.job} if verb == "retry" else {"ids": [order.job]}
+        answer = self._ask(client, verb, params, order)
+        entry = answer["jobs"][0] if "jobs" in answer else {"ok": True}
+        if not entry["ok"]:
+            said = f"{verb} of a job that is over was refused: {entry['error']}"
+            self._book.wrong(Violation("refusals as asked", said, order.job))
+
+    def _modify(self, client: Client, order: Order) -> None:
+        healed = tuple(
+            replace(sheet, behaviour="works") if sheet.behaviour == "broken" else sheet
+            for sheet in order.score.sheets
+        )
+        better = replace(order.score, sheets=healed)
+        path = self._write(better, ".m")
+        params = {
+            "job_id": order.job,
+            "config_path": str(path),
+            "client_cwd": str(self._folder),
+        }
+        order.acts += 1
+        self._ask(client, "modify", params, order)
+        order.score = better
+        self._book.reopened(order.job)
+
+    def _cancel(self, client: Client, order: Order) -> None:
+        order.cancel = MAYBE
+        if self._wish(client, "cancel", order):
+            order.cancel = YES
+
+    def _wish(self, client: Client, verb: str, order: Order) -> bool:
+        order.acts += 1
+        answer = self._ask(client, verb, {"ids": [order.job]}, order)
+        (entry,) = answer["jobs"]
+        if entry["ok"]:
+            return True
+        code = entry["error"]["code"]
+        if not refusal(verb, code, order):
+            self._book.wrong(Violation("refusals as asked", f"{verb}: {entry}", order.job))
+        return False
+
+    def _wait(self, client: Client, order: Order) -> None:
+        """Waits for a while; a job that is over must be answered at once."""
+        self._book.count("requests")
+        try:
+            client.request("job.wait", {"job_id": order.job}, self._random.uniform(0.5, 6.0))
+        except DeadlineExceeded:
+            pass
+        except RemoteError as error:
+            if error.code not in ("deadline", "unavailable", "shutting_down", "pressure"):
+                self._book.wrong(Violation("refusals as asked", f"wait: {error}", order.job))
+
+    def _nonsense(self, client: Client) -> None:
+        """Bad input: one clear error, and nothing else."""
+        method, params, code = self._random.choice(
+            (
+                ("status", {"job_id": "nobody-knows-it"}, "not_found"),
+                ("pause", {"ids": 7}, "invalid_params"),
+                ("submit", {"score": "name: [", "client_cwd": "/"}, "invalid_score"),
+                ("frobnicate", {}, "unknown_method"),
+            )
+        )
+        try:
+            self._book.count("requests")
+            answer = client.request(f"job.{method}", params, PATIENCE)
+            said = f"{method} with {params} was answered {answer}"
+            self._book.wrong(Violation("refusals as asked", said))
+        except RemoteError as error:
+            if error.code != code:
+                said = f"{method} with {params}: {error}, should be {code}"
+                self._book.wrong(Violation("refusals as asked", said))
+        except IpcError as error:
+            self._book.wrong(Violation("requests answered", f"{method} with {params}: {error}"))
+
+    # -- asking
+
+    def look(self, client: Client, order: Order) -> dict[str, Any]:
+        """The job's status; judged when it is over and that is news."""
+        acts = order.acts
+        view: dict[str, Any] = self._ask(client, "status", {"job_id": order.job}, order)
+        over = view["status"] in OVER and acts == order.acts
+        if over and self._book.ended(order.job, view["status"]):
+            order.said.append(f"told: {view['status']}")
+            self._book.wrong(*judge(order, view))
+            self._book.count(f"jobs {view['status']}")
+        return view
+
+    def _ask(
+        self,
+        client: Client,
+        verb: str,
+        params: dict[str, Any],
+        order: Order,
+        request: str | None = None,
+    ) -> Any:
+        """The answer. Refused when the refusal is fair; anything else is a violation too."""
+        self._book.count("requests")
+        begun = time.monotonic()
+        try:
+            answer = client.request(f"job.{verb}", params, PATIENCE, request)
+        except RemoteError as error:
+            order.said.append(f"{verb}: {error.code}")
+            if not refusal(verb, error.code, order):
+                said = f"{verb}: {error} after {time.monotonic() - begun:.1f} s"
+                self._book.wrong(Violation("refusals as asked", said, order.job))
+            raise Refused from error
+        except IpcError as error:
+            order.said.append(f"{verb}: no answer")
+            self._book.wrong(Violation("requests answered", f"{verb}: {error}", order.job))
+            raise Refused from error
+        if verb not in ("status", "explain", "history", "errors", "diagnose", "output"):
+            order.said.append(verb)
+        return answer
+
+
+def follower(score: Score) -> Score:
+    """What comes after a job that says so: a single sheet."""
+    assert score.follower is not None
+    return Score(score.follower, (Sheet(1, "works", seconds=0.1),))

@@ -1,0 +1,80 @@
+"""The processes of one home, by the look of /proc, and what they are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HEART, CONDUCTOR, FORKSERVER, TRACKER = "heart", "conductor", "forkserver", "tracker"
+WORKER, SPARE, PARSER, CLIENT, SHEET = "worker", "spare", "parser", "client", "sheet"
+ROLES = (HEART, CONDUCTOR, FORKSERVER, TRACKER, WORKER, SPARE, PARSER, CLIENT, SHEET)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A living process; ``start`` is field 22 of its stat, which tells it from a later one."""
+
+    pid: int
+    parent: int
+    start: int
+    state: str
+    role: str
+    line: str
+
+
+def look(token: str) -> dict[int, Process]:
+    """Every living process that carries the token in its environment or its command line."""
+    mark, found = token.encode(), {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            folder = f"/proc/{name}"
+            line = Path(f"{folder}/cmdline").read_bytes()
+            environ = Path(f"{folder}/environ").read_bytes()
+            if mark not in line and mark not in environ:
+                continue
+            head, _, tail = Path(f"{folder}/stat").read_text().rpartition(")")
+        except OSError:
+            continue
+        fields = tail.split()
+        if fields[0] in "ZX":
+            continue
+        words = line.replace(b"\0", b" ").decode(errors="replace").strip()
+        role = role_of(head.partition("(")[2], words, b"MARIANNE_SHEET=" in environ)
+        pid = int(name)
+        found[pid] = Process(pid, int(fields[1]), int(fields[19]), fields[0], role, words)
+    return found
+
+
+def role_of(comm: str, line: str, has_sheet: bool) -> str:
+    """What a process of a home is, by its name and its command line."""
+    if has_sheet:
+        return SHEET
+    for prefix, role in (("marianne-worker", WORKER), ("marianne-spare", SPARE)):
+        if comm.startswith(prefix):
+            return role
+    if "marianne/heart.py" in line:
+        return HEART
+    if "-m marianne.daemon" in line:
+        return CONDUCTOR
+    if "multiprocessing.resource_tracker" in line:
+        return TRACKER
+    if "multiprocessing.forkserver" in line:
+        # The server itself has the name of the program; who it made has another, or is new.
+        return FORKSERVER
+    if "bin/marianne" in line:
+        return CLIENT
+    return SHEET
+
+
+def refine(found: dict[int, Process]) -> dict[int, Process]:
+    """Tells the forkserver's children from itself: a new one is a parser, or not yet a worker."""
+    out = {}
+    for pid, process in found.items():
+        parent = found.get(process.parent)
+        child = parent is not None and parent.role == FORKSERVER
+        role = PARSER if process.role == FORKSERVER and child else process.role
+        out[pid] = Process(pid, process.parent, process.start, process.state, role, process.line)
+    return out

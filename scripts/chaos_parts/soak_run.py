@@ -1,0 +1,322 @@
+"""A whole soak: a home, its customers, its operator, the faults, and what is checked at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import fault_shim
+import soak_ledger
+from soak_book import Book
+from soak_clients import Caller
+from soak_customers import Customer
+from soak_ledger import Ledger, Violation
+from soak_operator import Operator
+from soak_orders import NO, OVER, YES, Order, judge
+from soak_places import CLIENT, look, refine
+from soak_plan import Fault, plan
+from soak_scores import COMPLETED, Place
+from soak_side import FirstStart
+from soak_strike import Shim, Striker
+from soak_tail import Tail
+
+from ipc.client import Client
+from ipc.errors import IpcError, RemoteError
+
+PROGRAM = Path(sys.executable).with_name("marianne")
+HERE = Path(__file__).parent
+JOBS, SHEETS = 3, 6
+CONFIG = (
+    f"max_concurrent_jobs: {JOBS}\nmax_concurrent_sheets: {SHEETS}\n"
+    "sheet_grace_seconds: 1\norphan_grace_seconds: 6\n"
+)
+SETTLES = 240.0
+"""Seconds within which every job must be over once the faults have stopped."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a soak is: ``rate`` seconds between faults, ``live`` jobs open of each client."""
+
+    seed: int
+    seconds: float
+    rate: float = 5.0
+    customers: int = 4
+    callers: int = 2
+    live: int = 3
+    sheets: int = 6
+    longest: float = 1.5
+    faults: tuple[Fault, ...] | None = None
+
+
+@dataclass
+class Report:
+    """What happened."""
+
+    book: Book
+    planned: int
+    ledger: Ledger
+    events: int
+    seconds: float
+    excused: int
+    struck: int
+
+    @property
+    def violations(self) -> list[Violation]:
+        return self.book.violations
+
+
+class Soak:
+    """One campaign below ``folder``, which must be empty. Leaves no process."""
+
+    def __init__(self, folder: Path, shape: Shape, say: Callable[[str], object]) -> None:
+        self._folder, self._shape, self._say = folder, shape, say
+        self._home = folder / "home"
+        self._token = f"{Random().getrandbits(63):020}"
+        self._book = Book()
+        self._sides: list[threading.Thread] = []
+        self._build()
+        self._operator = Operator(self._book, PROGRAM, self._home, self._token, self._env)
+        self._tail = Tail(self._book, self._home)
+        faults = shape.faults
+        self._faults = plan(shape.seed, shape.seconds, shape.rate) if faults is None else faults
+
+    def _build(self) -> None:
+        for name in ("home", "locks", "work", "side"):
+            (self._folder / name).mkdir(mode=0o700)
+        (self._home / "conductor.yaml").write_text(CONFIG)
+        self._env = {k: v for k, v in os.environ.items() if not k.startswith("MARIANNE")}
+        self._env |= {"MARIANNE_HOME": str(self._home), "SOAK_TOKEN": self._token}
+        library = fault_shim.build(self._folder)
+        if library is None:
+            raise SystemExit("the witness and the shim need a C compiler: install cc")
+        control = self._folder / "shim.control"
+        self._shim = Shim(control)
+        self._env |= {
+            "LD_PRELOAD": str(library),
+            "FAULT_SHIM_CONTROL": str(control),
+            "FAULT_SHIM_PLACE": str(self._home),
+        }
+        witness = fault_shim.build_program(HERE / "witness.c", self._folder)
+        self._place = Place(str(self._folder), str(witness), self._token)
+
+    def run(self) -> Report:
+        begun = time.monotonic()
+        striker = Striker(
+            self._book, self._operator, self._home, self._token, self._shim,
+            list(self._faults), self._first_start,
+        )  # fmt: skip
+        customers = self._customers()
+        watch = threading.Thread(target=self._remember, daemon=True)
+        try:
+            self._operator.start_first()
+            for thread in (self._tail, self._operator, *customers, striker, watch):
+                thread.start()
+            self._pass_time(striker, begun)
+            self._end_faults(striker, customers)
+            self._settle(customers)
+            self._judge_all()
+        finally:
+            self._close(striker, customers)
+        ledger, excused = self._check_ledger()
+        struck = self._shim.struck
+        events = self._tail.count.events.total()
+        took = time.monotonic() - begun
+        return Report(self._book, len(self._faults), ledger, events, took, excused, struck)
+
+    def _customers(self) -> list[Customer]:
+        shape, base = self._shape, self._shape.seed * 100
+        sizes = (shape.live, shape.sheets, shape.longest)
+        socket = self._home / "conductor.sock"
+        people: list[Customer] = [
+            Customer(self._book, self._place, socket, base + n, sizes)
+            for n in range(shape.customers)
+        ]
+        people += [
+            Caller(self._book, self._place, self._home, base + 50 + n, sizes, PROGRAM)
+            for n in range(shape.callers)
+        ]
+        return people
+
+    def _pass_time(self, striker: Striker, begun: float) -> None:
+        said = 0
+        while striker.is_alive():
+            striker.join(1.0)
+            with self._book.lock:
+                new = self._book.violations[said:]
+                said = len(self._book.violations)
+            for violation in new:
+                self._say(f"{time.monotonic() - begun:.0f} s: {one_line(violation)}")
+
+    def _first_start(self, fault: Fault) -> None:
+        number = len(self._sides) + 1
+        folder = self._folder / "side" / str(number)
+        side = FirstStart(self._book, PROGRAM, folder, self._token, self._env, number)
+        thread = threading.Thread(target=side.run, args=(fault, self._shape.seed * 1000 + number))
+        self._sides.append(thread)
+        thread.start()
+
+    def _remember(self) -> None:
+        """Notes every process that is ever seen, so that the end can look for each."""
+        while not self._operator.enough.wait(0.5):
+            for process in look(self._token).values():
+                self._book.seen[process.pid] = process.start
+
+    # -- the end
+
+    def _end_faults(self, striker: Striker, customers: list[Customer]) -> None:
+        self._say("faults are over")
+        for customer in customers:
+            customer.enough.set()
+        for process in look(self._token).values():
+            if process.state == "T":
+                os.kill(process.pid, signal.SIGCONT)
+        (self._home / "conductor.yaml").write_text(CONFIG)
+        deadline = time.monotonic() + 200.0
+        for thread in (*customers, *self._sides):
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                self._book.wrong(Violation("requests answered", f"{thread.name} still waits"))
+        self._operator.idle.wait(200.0)
+
+    def _settle(self, customers: list[Customer]) -> None:
+        """Resumes what is paused, until every job is over."""
+        deadline = time.monotonic() + SETTLES
+        left: list[dict[str, Any]] = []
+        while time.monotonic() < deadline:
+            listed = self._ask("job.list", {"limit": 500})
+            if listed is not None:
+                left = listed["jobs"]
+                paused = [job["job_id"] for job in left if job["status"] == "paused"]
+                if paused:
+                    self._ask("job.resume", {"ids": paused, "no_reload": True})
+                if not left:
+                    return
+            time.sleep(0.5)
+        for job in left or [{"job_id": "?", "status": "nobody answers"}]:
+            why = self._ask("job.explain", {"job_id": job["job_id"]})
+            said = f"{job['status']} {SETTLES:g} s after the last fault"
+            self._book.wrong(
+                Violation("everything settles", said, job["job_id"], evidence=(str(why),))
+            )
+
+    def _judge_all(self) -> None:
+        """The state of every order; and the attempt with which each sheet completed."""
+        self._completed: dict[tuple[str, int], int] = {}
+        for order in list(self._book.orders.values()):
+            view = self._view(order)
+            if view is None:
+                continue
+            if view["status"] in OVER:
+                before = self._book.over.get(order.job)
+                self._book.ended(order.job, view["status"])
+                if before is None:
+                    self._book.count(f"jobs {view['status']}")
+                elif before != view["status"]:
+                    said = f"was {before}, is {view['status']} at the end"
+                    self._book.wrong(Violation("states right", said, order.job))
+                self._book.wrong(*judge(order, view))
+            for sheet in view["sheets"]:
+                if sheet["status"] == COMPLETED:
+                    self._completed[order.job, sheet["num"]] = sheet["attempt"]
+        deadline = time.monotonic() + 20
+        while not self._tail.caught_up() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if not self._tail.caught_up():
+            self._book.wrong(Violation("events without a gap", "the tail never caught up"))
+
+    def _view(self, order: Order) -> dict[str, Any] | None:
+        """The job's status; None where it is right that there is none."""
+        try:
+            with Client(self._home / "conductor.sock") as client:
+                return dict(client.request("job.status", {"job_id": order.job}, 20.0))
+        except RemoteError as error:
+            expected = order.submitted == YES and not order.cleared
+            if order.parent is not None:
+                parent = self._book.orders[order.parent]
+                expected = self._book.over.get(order.parent) == COMPLETED and parent.cancel == NO
+            if expected or error.code != "not_found":
+                self._book.wrong(Violation("no job is lost", str(error), order.job))
+        except IpcError as error:
+            self._book.wrong(Violation("requests answered", str(error), order.job))
+        return None
+
+    def _close(self, striker: Striker, customers: list[Customer]) -> None:
+        """Stops everything; then no process may be left."""
+        for thread in (striker, self._operator, self._tail, *customers):
+            thread.enough.set()
+        if self._operator.is_alive():
+            self._operator.join(200.0)
+        if striker.is_alive():
+            striker.join(20.0)
+        self._operator.bring_down()
+        for process in self._all_left():
+            shown = (process.line[:200], process.role, process.state)
+            said = f"process {process.pid} is left after the end"
+            self._book.wrong(Violation("no process left", said, evidence=shown))
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if self._tail.is_alive():
+            self._tail.join(10.0)
+        self._check_database()
+
+    def _all_left(self) -> list[Any]:
+        found = {p.pid: p for p in refine(look(self._token)).values() if p.role != CLIENT}
+        return list(found.values())
+
+    def _check_database(self) -> None:
+        try:
+            with sqlite3.connect(f"file:{self._home / 'state.db'}?mode=ro", uri=True) as db:
+                found = db.execute("PRAGMA integrity_check").fetchall()
+        except sqlite3.Error as error:
+            found = [(repr(error),)]
+        if found != [("ok",)]:
+            self._book.wrong(Violation("integrity_check", str(found[:5])))
+
+    def _check_ledger(self) -> tuple[Ledger, int]:
+        path = self._folder / "ledger"
+        ledger = soak_ledger.parse(path.read_text() if path.exists() else "")
+        scores = {job: order.score for job, order in self._book.orders.items()}
+        names = set(scores)
+        for job, _ in list(ledger.attempts):
+            stem = re.sub(r"-\d+$", "", job)
+            if job not in names and stem in names and self._book.orders[stem].parent:
+                self._book.count("chains told twice")
+                names.add(job)
+        completed = getattr(self, "_completed", {})
+        wrong, excused = soak_ledger.once(ledger, completed, self._book.excused)
+        wrong += ledger.wrong + soak_ledger.ascending(ledger)
+        wrong += soak_ledger.needs_first(ledger, scores)
+        wrong += soak_ledger.within_limits(ledger, JOBS, SHEETS, scores)
+        wrong += soak_ledger.only_asked(ledger, names)
+        self._book.wrong(*wrong)
+        return ledger, excused
+
+    def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            with Client(self._home / "conductor.sock") as client:
+                return dict(client.request(method, params, 10.0))
+        except IpcError:
+            return None
+
+
+def one_line(violation: Violation) -> str:
+    where = f" {violation.job}" + (f" sheet {violation.sheet}" if violation.sheet else "")
+    return f"{violation.rule}:{where if violation.job else ''} {violation.text}"
+
+
+def as_json(violation: Violation) -> str:
+    return json.dumps(violation.__dict__)
