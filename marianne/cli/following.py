@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,23 +54,28 @@ def detaching(job: str) -> Iterator[None]:
 
 
 def follow(
-    session: Session, job: str, *, until: float | None = None, as_json: bool = False
+    session: Session,
+    job: str,
+    *,
+    until: float | None = None,
+    as_json: bool = False,
+    over: Callable[[dict[str, Any]], bool] | None = None,
 ) -> dict[str, Any]:
     """Shows a job's progress until it has ended; returns its status, with sheets.
 
     On a terminal a live picture, else a line an event; with ``as_json`` an object an event and
-    the status last.
+    the status last. ``over`` says of which event the end is, where a job has only one.
     """
     last = jobs.events_page(session, None, 0, limit=1)["last"]
     status = jobs.job_status(session, job)
-    if status["status"] not in jobs.TERMINAL:
+    if over or status["status"] not in jobs.TERMINAL:
         events = jobs.tail(
             session,
             status["job_id"],
             0,
             until=until,
             tick=REDRAW if _live(as_json) else None,
-            stop=lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last,
+            stop=over or (lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last),
         )
         _show(status, events, as_json)
         status = jobs.job_status(session, status["job_id"])

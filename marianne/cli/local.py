@@ -1,94 +1,193 @@
-"""Running a score in this process: ``marianne run --local``."""
+"""``marianne run --local``: a job in the foreground, by a conductor that is this run's alone.
+
+Its home is a temporary one, and it ends with this process, however that ends; see
+:mod:`marianne.daemon.private`. The user's own conductor is neither needed nor started nor asked.
+"""
 
 from __future__ import annotations
 
-import time
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from marianne.cli import jobs
 from marianne.cli.errors import CliError
-from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, INTERRUPTED
+from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED
+from marianne.cli.render.out import note, print_json
+from marianne.cli.session import Session
 
 if TYPE_CHECKING:
-    from marianne.daemon.config import DaemonConfig
-    from marianne.daemon.local_job import LocalJob
-    from marianne.daemon.parser import Parsed
-    from marianne.daemon.types import JobRequest
+    import socket
+
+    from marianne.daemon.output import OutputProtocol
     from marianne.home import Home
 
+Map = dict[str, Any]
 
-def plan_local(params: dict[str, Any], home: Home) -> dict[str, Any]:
-    """The answer to a dry run of a ``job.submit``."""
-    from marianne.daemon.submission import dry_run_response
-
-    return dry_run_response(_read(_request(params), home))
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+GRACE = 10.0
 
 
-def run_local(params: dict[str, Any], home: Home, *, quiet: bool) -> tuple[dict[str, Any], int]:
-    """Runs the score of a ``job.submit``; the job's status map and its exit code.
-
-    The conductor's settings apply, as far as they are of one job alone.
-    """
-    from marianne.cli.render.problems import print_warnings
-    from marianne.daemon.output import ConsoleOutput, NullOutput
-
-    request = _request(params)
-    parsed = _read(request, home)
-    print_warnings([*parsed.warnings, *_left_out(parsed)])
-    output = NullOutput() if quiet else ConsoleOutput()
-    status = local_job(request, parsed, _config(home), output=output).run()
-    if status["status"] == "paused":  # without a conductor nobody lets it go on
-        return status, FAILED
-    return status, BY_JOB_STATUS.get(status["status"], INTERRUPTED)
-
-
-def local_job(request: JobRequest, parsed: Parsed, config: DaemonConfig, **told: Any) -> LocalJob:
-    """The job of a request whose score was read, for :meth:`LocalJob.run`; ``told`` are its output
-    and callbacks. Raises CliError for what a conductor would refuse."""
-    from marianne.daemon import submission
-    from marianne.daemon.local_job import LocalJob
-    from marianne.daemon.refusal import Refused
-    from marianne.state import ids
-
-    try:
-        job_id = request.id or ids.from_name(parsed.name)
-        submission.check_id(job_id)
-        submission.check_sheets(request, parsed)
-    except Refused as refusal:
-        raise CliError(refusal.code, refusal.message, refusal.hint) from None
-    row = submission.new_row(job_id, request, parsed, time.time())
-    return LocalJob(row, parsed.plan, request.environment, config, **told)
-
-
-def _request(params: dict[str, Any]) -> JobRequest:
-    from marianne.daemon.types import JobRequest
-
-    return JobRequest.model_validate(params)
-
-
-def _read(request: JobRequest, home: Home) -> Parsed:
+def plan_local(params: Map, home: Home) -> Map:
+    """The answer to a dry run of a ``job.submit``; read in this process, nothing is kept."""
     from marianne.daemon.parse_child import parse
     from marianne.daemon.parser import Parsed
-    from marianne.daemon.submission import parse_request
+    from marianne.daemon.submission import dry_run_response, parse_request
+    from marianne.daemon.types import JobRequest
 
-    found = parse(parse_request(request, home))
+    found = parse(parse_request(JobRequest.model_validate(params), home))
     if "problems" in found:
         raise CliError("invalid_score", found["message"], data={"problems": found["problems"]})
-    return Parsed(**found)
+    return dry_run_response(Parsed(**found))
 
 
-def _config(home: Home) -> DaemonConfig:
-    from marianne.daemon.config import ConfigError, load_config
+def run_local(
+    session: Session, params: Map, *, wait: bool = False, follow_it: bool = False, as_json: bool
+) -> int:
+    """Runs the score of a ``job.submit`` to its end and shows it; the exit code.
 
+    Like ``run --wait`` or ``run --follow`` under a conductor where one of them is asked for; else
+    a line an event on standard error, or the status as JSON.
+    """
+    from marianne.cli.claim import claim_score
+
+    with _interruptible():
+        claim = claim_score(params, GRACE)
+        with _own_conductor(session.home, claim) as own:
+            return _run(own, {**params, "hooks": False}, wait, follow_it, as_json)
+
+
+def _run(own: Session, params: Map, wait: bool, follow_it: bool, as_json: bool) -> int:
+    from marianne.cli.claim import claim_workspace
+    from marianne.cli.render.problems import print_warnings
+    from marianne.cli.submitting import submit
+
+    if params["fresh"]:
+        plan = submit(own, {**params, "dry_run": True}, may_start=False)["plan"]
+        claim_workspace(plan["workspace"], alone=True)
+    response = submit(own, params, may_start=False)
+    if response["status"] not in ("accepted", "pending"):
+        raise CliError("conflict", response.get("message") or "the job was not accepted")
+    job_id = str(response["job_id"])
+    workspace = own.request("job.status", {"job_id": job_id, "sheets": [1, 1]})["workspace"]
+    _kept, warning = claim_workspace(workspace, alone=False)
+    print_warnings([*(response.get("warnings") or ()), *filter(None, (warning,))])
+    if follow_it:
+        from marianne.cli.following import follow
+
+        if as_json:
+            print_json(response, stream=True)
+        status = follow(own, job_id, as_json=as_json, over=_over)
+    else:
+        status = _to_the_end(own, job_id, quiet=as_json)
+        if as_json:
+            print_json({**response, "job": status} if wait else status)
+    if not as_json:
+        from marianne.cli.render.summary import print_summary
+
+        print_summary(own, status, kept=False)
+        sys.stdout.flush()
+    # A job that is paused stays so: nobody lets it go on.
+    return BY_JOB_STATUS.get(status["status"], FAILED)
+
+
+def _to_the_end(own: Session, job_id: str, *, quiet: bool) -> Map:
+    """The job's status when it is over; what happens until then on standard error."""
+    from marianne.daemon.output import ConsoleOutput, NullOutput
+
+    tell = _teller(NullOutput() if quiet else ConsoleOutput(), jobs.job_status(own, job_id))
+    for event in jobs.tail(own, job_id, 0, stop=_over):
+        if event is not None:
+            tell(event)
+    return jobs.job_status(own, job_id)
+
+
+def _teller(output: OutputProtocol, status: Map) -> Callable[[Map], None]:
+    """What tells an output of an event and, after the end of a sheet, of the progress."""
+    done, total = 0, int(status["progress"]["total"])
+
+    def tell(event: Map) -> None:
+        nonlocal done
+        job_id, num, data = event["job_id"], event["sheet_num"], event["data"]
+        kind, _, name = event["event"].partition(".")
+        if kind != "sheet":
+            output.job_event(job_id, name, data)
+            return
+        output.sheet_event(job_id, num, name, data)
+        done += name == "completed"
+        if name in ("completed", "failed", "skipped"):
+            output.progress(job_id, done, total)
+
+    return tell
+
+
+def _over(event: Map) -> bool:
+    """Whether this event is the end of a job that nobody will resume; pressure ends by itself."""
+    if event["event"] == "job.paused":
+        return bool(event["data"].get("reason") != "pressure")
+    return event["event"] in jobs.ENDINGS
+
+
+@contextmanager
+def _own_conductor(user: Home, claim: socket.socket | None) -> Iterator[Session]:
+    """A session with a private conductor, which ends with the block."""
+    from marianne.daemon.config import ConfigError
+    from marianne.daemon.launch import LaunchError, start
+    from marianne.daemon.private import make_home, sweep_stale
+
+    sweep_stale()
     try:
-        return load_config(home).config
+        home, tether = make_home(user)
     except ConfigError as error:
         raise CliError("invalid_config", str(error), "marianne config check") from None
+    if claim is not None:
+        tether = replace(tether, fds=(claim.fileno(),))
+    own = Session.at(home)
+    try:
+        start(home, tether=tether)
+        yield own
+    except LaunchError as error:
+        raise CliError("start_failed", str(error)) from None
+    except KeyboardInterrupt:
+        raise CliError("interrupted", "interrupted; the job ends with this run") from None
+    finally:
+        _end(own)
 
 
-def _left_out(parsed: Parsed) -> list[str]:
-    """What only a conductor does."""
-    return [
-        f"{name}: only a conductor does this, not --local"
-        for name in ("on_success", "notifications")
-        if parsed.after.get(name)
-    ]
+def _end(own: Session) -> None:
+    """Ends the private conductor and all that it runs; a signal meanwhile hurries."""
+    from marianne.cli.leaving import end_conductor, wait_for_exit
+    from marianne.daemon.private import remove_home
+
+    heart = own.home.heart()
+    try:
+        end_conductor(own, "stop", None, None)
+    except KeyboardInterrupt:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        end_conductor(own, "force", None, None)
+    if heart is not None:
+        wait_for_exit(heart, None)
+    own.close()
+    if not remove_home(own.home):
+        note(f"{own.home.path} could not be removed; it holds the environment of this run")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Makes a Ctrl-C of what would end this process at once; what is ignored (nohup) stays so."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    ours = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -31,6 +31,13 @@ class Session:
         self._home: Home | None = None
         self._client: Client | None = None
 
+    @classmethod
+    def at(cls, home: Home) -> Session:
+        """A session with the conductor of this home, wherever a configuration puts another's."""
+        session = cls(str(home.path))
+        session._home = home
+        return session
+
     def use_home(self, path: str) -> None:
         """``--home`` was given."""
         self._home_path = path

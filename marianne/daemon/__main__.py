@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--ready-fd", type=int, help="gets a byte when clients are served")
     parser.add_argument("--lock-fd", type=int, help="holds the lock of the home already")
     parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
+    parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
     arguments = parser.parse_args()
 
     from marianne.daemon.config import ConfigError, load_config
@@ -46,7 +47,12 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     process = DaemonProcess(loaded.config, home, loaded, arguments.config)
-    process.run(arguments.ready_fd, arguments.lock_fd, arguments.heart_pid)
+    process.run(arguments.ready_fd, arguments.lock_fd, arguments.heart_pid, arguments.client)
+
+
+def _client(text: str) -> tuple[int, int]:
+    pid, _, start_time = text.partition(":")
+    return int(pid), int(start_time)
 
 
 if __name__ == "__main__":

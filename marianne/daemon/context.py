@@ -83,6 +83,7 @@ class Context:
     at the start, None if it is looked for. ``delivery`` counts notices that reach nobody.
     ``serving`` is set when the heart knows that we are ready: nobody is answered before.
     ``unreadable`` is why scores cannot be read at the moment, by the parser; None: they can.
+    ``client`` is the process, by pid and start time, that a private conductor must not outlive.
 
     What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``,
     ``start_delays``) has one writer each, the last one a writer for each job.
@@ -114,6 +115,7 @@ class Context:
     config_path: Path | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
+    client: tuple[int, int] | None = None
     serving: bool = False
     unreadable: str | None = None
     workers: dict[int, Process] = field(default_factory=dict)

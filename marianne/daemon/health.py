@@ -55,13 +55,31 @@ class HealthChecker(Actor):
             heart = self._context.system.processes.adopt(pid, start_time(pid) or 0)
             if heart is not None:
                 self.watch(heart)
+        if self._context.heart_lost:
+            self._watch_client()
         self.start_periodic_checks()
 
     def on_process_exit(self, process: Process, exit: ProcessExit) -> None:  # noqa: A002
-        """The heart died. The conductor goes on, says so, and is not ready any more."""
+        """The heart died. The conductor goes on, says so, and is not ready any more.
+
+        Or the client of a private conductor did, which only the heart watches while it lives.
+        """
+        if self._context.heart_lost:
+            self._context.stop.ask("stop")
+            return
         log.error("heart_lost", pid=process.pid)
         self._context.heart_pid = None
         self._context.heart_lost = True
+        self._watch_client()
+
+    def _watch_client(self) -> None:
+        if self._context.client is None:
+            return
+        client = self._context.system.processes.adopt(*self._context.client)
+        if client is None:
+            self._context.stop.ask("stop")
+        else:
+            self.watch(client)
 
     def liveness(self) -> dict[str, Any]:
         """status, pid, uptime_seconds, shutting_down, storage, starts. Asks nobody.

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from marianne.environment import clean_environment
@@ -39,6 +39,24 @@ class LaunchResult:
     already_running: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Tether:
+    """What binds a private conductor to its client: it ends when the client does.
+
+    ``environment`` is the conductor's; ``fds`` are descriptors that its heart keeps open.
+    """
+
+    pid: int
+    start_time: int
+    environment: dict[str, str] = field(repr=False)
+    fds: tuple[int, ...] = ()
+
+    @property
+    def options(self) -> list[str]:
+        """What the heart's and the conductor's command lines say of it."""
+        return ["--client", f"{self.pid}:{self.start_time}"]
+
+
 class LaunchError(Exception):
     """The conductor did not come up; the message ends with its own last words.
 
@@ -51,11 +69,12 @@ class LaunchError(Exception):
         self.exit_code = exit_code
 
 
-def start(home: Home, *, wait: float = READY_SECONDS) -> LaunchResult:
+def start(home: Home, *, wait: float = READY_SECONDS, tether: Tether | None = None) -> LaunchResult:
     """Returns when a conductor of this home serves; starts one if none runs.
 
-    ``wait`` bounds the whole in seconds. Raises LaunchError, or HomeError for a home that must
-    not be used. Started conductors outlive the caller: a session of their own, no terminal.
+    ``wait`` bounds the whole in seconds. With a ``tether`` it does not outlive that client. Raises
+    LaunchError, or HomeError for a home that must not be used. Other conductors outlive the caller:
+    a session of their own, no terminal.
     """
     deadline = time.monotonic() + wait
     if (pid := _holder(home, deadline)) is not None:
@@ -68,7 +87,7 @@ def start(home: Home, *, wait: float = READY_SECONDS) -> LaunchResult:
             return LaunchResult(pid, already_running=True)
         raise LaunchError("another start of this home has just failed; try again")
     try:
-        process, ready, said = _spawn(home, lock)
+        process, ready, said = _spawn(home, lock, tether)
     finally:
         lock.release()
     try:
@@ -92,13 +111,16 @@ def command(home: Home) -> list[str]:
     return [sys.executable, "-P", "-m", "marianne.daemon", "--home", str(home.path)]
 
 
-def heart_command(home: Home, lock: HomeLock, ready: int) -> list[str]:
+def heart_command(
+    home: Home, lock: HomeLock, ready: int, tether: Tether | None = None
+) -> list[str]:
     """The command line of the heart, which runs the conductor and replaces one that died."""
     from marianne import heart
 
+    options = tether.options if tether else []
     return [
-        *(sys.executable, "-I", "-S", heart.__file__, "--home", str(home.path)),
-        *("--lock-fd", str(lock.fd), "--ready-fd", str(ready), "--", *command(home)),
+        *(sys.executable, "-I", "-S", heart.__file__, "--home", str(home.path), *options),
+        *("--lock-fd", str(lock.fd), "--ready-fd", str(ready), "--", *command(home), *options),
     ]
 
 
@@ -107,7 +129,9 @@ def error_file(home: Home) -> Path:
     return home.logs / "conductor.err"
 
 
-def _spawn(home: Home, lock: HomeLock) -> tuple[subprocess.Popen[bytes], int, int]:
+def _spawn(
+    home: Home, lock: HomeLock, tether: Tether | None
+) -> tuple[subprocess.Popen[bytes], int, int]:
     """The heart's process, the reading end of its ready pipe, and where its words begin."""
     ready, theirs = os.pipe2(os.O_CLOEXEC)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -119,13 +143,13 @@ def _spawn(home: Home, lock: HomeLock) -> tuple[subprocess.Popen[bytes], int, in
             os.ftruncate(errors, 0)
             said = 0
         process = subprocess.Popen(
-            heart_command(home, lock, theirs),
+            heart_command(home, lock, theirs, tether),
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
-            pass_fds=(theirs, lock.fd),
+            pass_fds=(theirs, lock.fd, *(tether.fds if tether else ())),
             cwd=home.path,
-            env=clean_environment(),
+            env=tether.environment if tether else clean_environment(),
             start_new_session=True,
         )
     except BaseException:

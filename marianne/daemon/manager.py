@@ -93,6 +93,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
 
     def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
         """Names the job of a score that was read, and commits it."""
+        parsed = submission.as_asked(request, parsed)
         try:
             if self.shutting_down:
                 raise Refused("shutting_down", "the conductor is shutting down")

@@ -93,6 +93,7 @@ class DaemonProcess:
         ready_fd: int | None = None,
         lock_fd: int | None = None,
         heart_pid: int | None = None,
+        client: tuple[int, int] | None = None,
     ) -> None:
         """Boots, serves until asked to stop, stops.
 
@@ -100,8 +101,10 @@ class DaemonProcess:
         ``EXIT_UNUSABLE`` if the database is damaged or of a newer version. ``ready_fd``
         gets one byte when clients are served, and is closed; it is closed without a byte when the
         boot fails, and stderr then says why. ``lock_fd`` is the home's lock if the heart holds it.
+        ``client`` (pid and start time) is whom a private conductor must not outlive.
         """
         code = EXIT_FAILED
+        self._client = client
         self._heart_pid = heart_pid
         try:
             if lock_fd is not None:
@@ -200,6 +203,7 @@ class DaemonProcess:
             origins=self._loaded.origins if self._loaded else {},
             config_path=self._config_path,
             heart_pid=self._heart_pid,
+            client=self._client,
             workers=workers,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.parser import Parsed, ParseRequest
@@ -89,6 +90,18 @@ def check_id(job_id: str) -> None:
             f"{job_id!r} cannot be a job id",
             hint="use letters, digits, _ and -, at most 63, the first a letter or digit",
         )
+
+
+def as_asked(request: JobRequest, parsed: Parsed) -> Parsed:
+    """The score without what the request leaves out, which a warning names."""
+    if request.hooks or not parsed.after:
+        return parsed
+    left_out = [
+        f"{name}: only a conductor does this, not --local"
+        for name in ("on_success", "notifications")
+        if name in parsed.after
+    ]
+    return replace(parsed, after={}, warnings=[*parsed.warnings, *left_out])
 
 
 def check_sheets(request: JobRequest, parsed: Parsed) -> None:

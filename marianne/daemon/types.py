@@ -17,7 +17,7 @@ class JobRequest(BaseModel):
     client that has read it or got it from standard input. ``workspace`` replaces the score's.
     ``start_sheet`` (1-based) counts earlier sheets as done. ``dry_run`` plans and keeps nothing.
     ``environment`` is what the sheets get; it holds secrets and is in no repr. What is not UTF-8
-    in it comes as bytes.
+    in it comes as bytes. Without ``hooks`` what the score wants done afterwards is left out.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -35,6 +35,7 @@ class JobRequest(BaseModel):
     id: str | None = None
     variables: dict[str, str] = Field(default_factory=dict)
     priority: int = Field(5, ge=1, le=10)
+    hooks: bool = True
     environment: Environment = Field(default_factory=dict)
 
     @model_validator(mode="after")

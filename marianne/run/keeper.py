@@ -34,6 +34,7 @@ class Options:
     def __init__(self, argv: list[str]) -> None:
         self.home = self.log = ""
         self.lock_fd = self.ready_fd = -1
+        self.client: tuple[int, int] | None = None
         self.conductor: list[str] = []
         words = iter(argv)
         for word in words:
@@ -47,6 +48,9 @@ class Options:
                 self.lock_fd = int(next(words, "-1"))
             elif word == "--ready-fd":
                 self.ready_fd = int(next(words, "-1"))
+            elif word == "--client":
+                pid, _, start = next(words, "").partition(":")
+                self.client = int(pid), int(start)
             else:
                 raise ValueError(f"unknown option {word}")
         if not self.home or self.lock_fd < 0 or not self.conductor:
@@ -73,13 +77,23 @@ class Keeper:
             signal.signal(signum, _noted)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.set_inheritable(options.lock_fd, True)
-        if options.ready_fd >= 0:
-            os.set_inheritable(options.ready_fd, False)
+        _keep_to_ourselves(options.lock_fd)
+        self._client_fd = _watched(options.client)
 
     def run(self) -> int:
-        """Until a conductor exits 0, or we give up."""
+        """Until a conductor exits 0, or we give up; of a private home nothing is left then."""
+        code = self._beat()
+        if self._options.client is not None:
+            confine.sweep(confine.all_below)
+            if code == 0 or self._client_gone():
+                _remove_tree(self._options.home)
+        return code
+
+    def _beat(self) -> int:
         confine.become_subreaper()
         while True:
+            if self._client_gone():
+                return 0
             code = self._attend() if self._start() else EXIT_NOT_STARTED
             lived = time.monotonic() - self._ready_at if self._ready_at is not None else None
             if code == 0:
@@ -162,12 +176,17 @@ class Keeper:
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
         poller.register(self._ready_pipe, select.POLLIN)
+        if self._client_fd >= 0:
+            poller.register(self._client_fd, select.POLLIN)
         ended: int | None = None
         while ended is None:
             ready = {fd for fd, _ in poller.poll()}
             if self._ready_pipe in ready:
                 poller.unregister(self._ready_pipe)
                 self._hear_ready()
+            if self._client_fd in ready:
+                poller.unregister(self._client_fd)
+                self._lose_client()
             if self._wake in ready:
                 ended = self._take_signals()
         if self._ready_pipe >= 0:
@@ -190,6 +209,17 @@ class Keeper:
             self._sweep()
         os.close(self._ready_pipe)
         self._ready_pipe = -1
+
+    def _client_gone(self) -> bool:
+        """Whether the client of a private conductor has ended."""
+        client = self._options.client
+        return client is not None and not procfs.lives(*client)
+
+    def _lose_client(self) -> None:
+        """The client ended: a conductor that was not told to stop is told, once."""
+        if not self._stopping:
+            self._stopping = True
+            os.kill(self._conductor, signal.SIGTERM)  # our unreaped child
 
     def _take_signals(self) -> int | None:
         """Passes signals on, reaps; answers the conductor's ending if it has ended."""
@@ -272,6 +302,32 @@ class Keeper:
                 os.write(2, line)
         except OSError:
             pass  # a full disk is no reason to stop beating
+
+
+def _keep_to_ourselves(passed_on: int) -> None:
+    """Of what we inherited, a conductor gets standard streams and ``passed_on`` alone."""
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd > 2 and fd != passed_on:
+            try:
+                os.set_inheritable(fd, False)
+            except OSError:
+                pass  # the listing's own, which is closed
+
+
+def _watched(client: tuple[int, int] | None) -> int:
+    """A pidfd of the client; -1 when there is none, or none any more."""
+    if client is None:
+        return -1
+    try:
+        return os.pidfd_open(client[0])
+    except OSError:
+        return -1
+
+
+def _remove_tree(path: str) -> None:
+    import shutil  # only at the end of a private home: it costs memory
+
+    shutil.rmtree(path, ignore_errors=True)  # what stays, the next private run finds
 
 
 def _noted(_signum: int, _frame: object) -> None:

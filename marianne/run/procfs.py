@@ -117,6 +117,12 @@ def cpu_ticks(pid: int) -> int | None:
     return int(fields[11]) + int(fields[12])
 
 
+def lives(pid: int, start: int) -> bool:
+    """Whether the process that started as ``pid`` at that time has not ended."""
+    found = stat(pid)
+    return found is not None and found.start_time == start and not found.dead
+
+
 def boot_id() -> str:
     """The id of this boot: recorded pids and start times mean something only under the same one."""
     return (_read("/proc/sys/kernel/random/boot_id") or b"").decode().strip()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -164,69 +162,6 @@ def test_what_needs_a_conductor_is_named_and_a_dry_run_starts_none(marianne: Mar
     assert "on_success" in marianne("run", path, "--local").err
     assert sorted(os.listdir(marianne.place / "one")) == ["a"]
     assert not marianne.home.exists()
-
-
-EMBEDDED = """
-import json, os, sys
-from pathlib import Path
-from marianne.cli.local import local_job
-from marianne.daemon.config import DaemonConfig
-from marianne.daemon.exceptions import JobSubmissionError
-from marianne.daemon.parse_child import parse
-from marianne.daemon.parser import Parsed
-from marianne.daemon.submission import parse_request
-from marianne.daemon.types import JobRequest
-from marianne.home import Home
-
-request = JobRequest(config_path=sys.argv[1], environment={"PATH": os.environ["PATH"]})
-parsed = Parsed(**parse(parse_request(request, Home(os.environ["MARIANNE_HOME"]))))
-workspace, events, states = Path(parsed.workspace), [], []
-
-def happened(job_id, sheet_num, event, data):
-    events.append([sheet_num, event])
-    if event == "sheet.started":
-        assert job.service.pause_job(job_id, workspace)
-
-def refused(*args):
-    try:
-        return job.service.pause_job(*args)
-    except JobSubmissionError as error:
-        return str(error)
-
-job = local_job(request, parsed, DaemonConfig(), event_callback=happened,
-                state_publish_callback=lambda state: states.append(state["status"]))
-job.run()
-print(json.dumps({
-    "events": events, "states": states, "again": refused("two", workspace),
-    "other": refused("other", workspace), "unknown": job.service.get_status("other", workspace),
-    "known": job.service.get_status("two", workspace)["status"],
-    "degraded": job.service.notifications_degraded,
-}))
-"""
-
-
-def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it(marianne: Marianne) -> None:
-    text = "sheets:\n  - {name: a, run: 'true'}\n  - {name: b, needs: [a], run: 'true'}\n"
-    path = marianne.score("two", text)
-    done = subprocess.run(
-        [sys.executable, "-c", EMBEDDED, path],
-        env=marianne.env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == {
-        "events": [
-            *([None, "job.started"], [1, "sheet.started"], [1, "sheet.completed"]),
-            [None, "job.paused"],
-        ],
-        "states": ["pausing", "paused"],
-        "again": "job two is paused already",
-        "other": "job other does not run here",
-        "unknown": None,
-        "known": "paused",
-        "degraded": False,
-    }
 
 
 def test_a_wrong_score_is_exit_code_2(marianne: Marianne) -> None:

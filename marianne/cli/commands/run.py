@@ -36,7 +36,7 @@ from marianne.cli.variables import parse_variables, var_option
 @click.option("--fresh", is_flag=True, help="Archive the workspace first, if the score wants it.")
 @click.option("--start-sheet", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N.")
 @click.option("--dry-run", is_flag=True, help="Show the sheets and their prompts; run nothing.")
-@click.option("--local", is_flag=True, help="Run it in this process, without a conductor.")
+@click.option("--local", is_flag=True, help="Run it in the foreground, by a conductor of its own.")
 @click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
 @json_option
 @click.pass_obj
@@ -81,7 +81,13 @@ def command(
     if local:
         if timeout is not None:
             raise click.UsageError("--timeout ends a wait; --local is the job itself")
-        return _run_local(session, params, as_json)
+        if dry_run:
+            from marianne.cli.local import plan_local
+
+            return _show_plan(plan_local(params, session.home), as_json)
+        from marianne.cli.local import run_local
+
+        return run_local(session, params, wait=wait, follow_it=follow_it, as_json=as_json)
     response = submit(session, params, may_start=not no_start)
     if response["status"] not in ("accepted", "pending"):
         raise CliError("conflict", response.get("message") or "the job was not accepted")
@@ -98,18 +104,6 @@ def command(
                 note(f"follow it with: marianne wait {job_id} --follow")
         return OK
     return _to_the_end(session, response, follow_it, until, as_json)
-
-
-def _run_local(session: Session, params: dict[str, Any], as_json: bool) -> int:
-    """In this process; hooks and notices are a conductor's business."""
-    from marianne.cli.local import plan_local, run_local
-
-    if params["dry_run"]:
-        return _show_plan(plan_local(params, session.home), as_json)
-    status, code = run_local(params, session.home, quiet=as_json)
-    if as_json:
-        print_json(status)
-    return code
 
 
 def _to_the_end(

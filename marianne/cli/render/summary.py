@@ -16,8 +16,11 @@ TAIL_LINES = 5
 TAIL_BYTES = 4_000
 
 
-def print_summary(session: Session, status: Mapping[str, Any]) -> None:
-    """One line; for a failed job also its failed sheets, with the end of what they wrote."""
+def print_summary(session: Session, status: Mapping[str, Any], *, kept: bool = True) -> None:
+    """One line; for a failed job also its failed sheets, with the end of what they wrote.
+
+    ``kept`` says that there will be more to ask for.
+    """
     state = str(status["status"])
     progress = status.get("progress") or {}
     took = duration(span(status.get("started_at"), status.get("finished_at")))
@@ -29,10 +32,10 @@ def print_summary(session: Session, status: Mapping[str, Any]) -> None:
         + (f": {', '.join(counts)} of {progress.get('total')} sheets" if counts else "")
     )
     if state == "failed":
-        _print_failures(session, status)
+        _print_failures(session, status, kept)
 
 
-def _print_failures(session: Session, status: Mapping[str, Any]) -> None:
+def _print_failures(session: Session, status: Mapping[str, Any], kept: bool) -> None:
     from marianne.cli.jobs import job_status
 
     job_id = status["job_id"]
@@ -49,8 +52,9 @@ def _print_failures(session: Session, status: Mapping[str, Any]) -> None:
         for line in _tail(session, job_id, row["num"]):
             say(f"    {paint('│ ' + clean(line), 'dim')}")
     if len(failed) > FAILED_SHOWN:
-        say(f"  and {len(failed) - FAILED_SHOWN} more: marianne status {job_id}")
-    if failed:
+        where = f": marianne status {job_id}" if kept else ""
+        say(f"  and {len(failed) - FAILED_SHOWN} more{where}")
+    if failed and kept:
         say(f"  its output: marianne output {job_id} {failed[0]['num']} (errors: --stderr)")
 
 
