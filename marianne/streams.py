@@ -1,4 +1,4 @@
-"""Standard streams that were closed by whoever started the program (``marianne start >&-``)."""
+"""Standard streams: those that were closed by whoever started us, and what may go to them."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def open_standard_streams() -> None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
             os.set_inheritable(opened, True)
             setattr(sys, name, open(opened, mode, closefd=False))  # noqa: SIM115 - for good
+
+
+def clean(text: str) -> str:
+    """Text from elsewhere without control characters, which could drive a terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)

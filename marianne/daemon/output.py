@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from marianne.daemon.log import get_logger
+from marianne.streams import clean
 
 STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
 
@@ -127,6 +128,7 @@ class ConsoleOutput(OutputProtocol):
         self._print(f"{job_id}: {event}{_why(data)}", style)
 
     def _print(self, text: str, style: str | None) -> None:
+        text = clean(text.replace("\n", " "))  # programs have a say in it
         if self._console is not None:
             self._console.print(text, style=style, markup=False, highlight=False)
         else:

@@ -14,7 +14,7 @@ from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
 from marianne.cli.following import detaching, follow
 from marianne.cli.options import Verb, json_option, timeout_option
-from marianne.cli.render.out import note, print_json, say
+from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
 from marianne.cli.source import source
@@ -99,7 +99,7 @@ def command(
         if as_json:
             print_json(response)
         else:
-            say(f"{job_id}: {response.get('message') or response['status']}")
+            say(clean(f"{job_id}: {response.get('message') or response['status']}"))
             if sys.stdout.isatty():
                 note(f"follow it with: marianne wait {job_id} --follow")
         return OK

@@ -6,6 +6,10 @@ import os
 import sys
 from typing import Any, TextIO
 
+from marianne.streams import clean
+
+__all__ = ["clean", "note", "paint", "print_json", "say", "wants_colour"]
+
 _CODES = {
     "bold": "1",
     "dim": "2",
@@ -32,11 +36,6 @@ def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
     if not styles or not text or not wants_colour(stream or sys.stdout):
         return text
     return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
-
-
-def clean(text: str) -> str:
-    """Text from elsewhere without control characters, which could drive a terminal."""
-    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say(text: str = "") -> None:

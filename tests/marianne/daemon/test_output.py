@@ -40,3 +40,19 @@ def test_each_output_tells_the_same_in_its_own_way(capsys: pytest.CaptureFixture
         "j: 1 of 2 sheets, 4 s left",
         "j: completed",
     ]
+
+
+def test_what_a_program_wrote_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    printed: list[str] = []
+
+    class Console:
+        def print(self, text: str, **_more: Any) -> None:
+            printed.append(text)
+
+    for output in (ConsoleOutput(), ConsoleOutput(Console())):
+        output.sheet_event("j", 1, "failed", {"message": "\x1b]0;owned\x07a\r\nb\x9b2J"})
+        output.log("info", "\x1b[2J", where="\x1bc")
+    lines = [*capsys.readouterr().err.split("\n")[:-1], *printed]
+    assert len(lines) == 4
+    assert all(line.isprintable() for line in lines)
+    assert lines[0] == lines[2] == "j: sheet 1 failed: \ufffd]0;owned\ufffda\ufffd b\ufffd2J"
