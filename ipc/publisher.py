@@ -9,6 +9,7 @@ from typing import Any, Final
 import zmq
 
 from ipc.codec import pack
+from ipc.connections import Connections
 from ipc.endpoint import Endpoint
 
 # Messages that wait for each listener that reads too slowly; what goes beyond is dropped for that
@@ -16,6 +17,13 @@ from ipc.endpoint import Endpoint
 HIGH_WATER: Final = 20_000
 
 TICK: Final = "daemon.tick"
+
+# What listeners send are subscriptions: a prefix of a topic, which has at most some 100 bytes.
+# ZeroMQ keeps about fifty bytes for each of a prefix.
+MAX_MESSAGE: Final = 512
+MAX_WAITING: Final = 1_000
+MAX_SUBSCRIPTIONS: Final = 10_000
+MAX_SUBSCRIPTIONS_PER_PEER: Final = 1_000
 
 
 def topic_of(job_id: str | None, event: str) -> str:
@@ -31,15 +39,25 @@ def topic_of(job_id: str | None, event: str) -> str:
 class Publisher:
     """An XPUB socket at a path. Owned by the thread that starts it; nothing here ever blocks.
 
-    While nobody listens, publishing costs a look at the socket and packs nothing.
+    While nobody listens, publishing costs a look at the socket and packs nothing. A listener that
+    subscribes to more than 1,000 topics, or to one that makes them more than 10,000 in all, is cut
+    off, and over `max_connections` the one that was silent longest.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, high_water: int = HIGH_WATER) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        high_water: int = HIGH_WATER,
+        max_connections: int | None = None,
+    ) -> None:
         self.endpoint = Endpoint(path)
+        self.connections = Connections(max_connections)
         self.notes: list[str] = []
         self.published = 0
         self._high_water = high_water
         self._topics: set[bytes] = set()
+        self._subscribed: dict[int, int] = {}  # by the serial of the connection
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
 
@@ -50,7 +68,11 @@ class Publisher:
         try:
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.SNDHWM, self._high_water)
+            socket.setsockopt(zmq.RCVHWM, MAX_WAITING)
+            socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+            self.connections.watch(context, socket)
             self.notes = self.endpoint.bind(socket.bind)
+            self.connections.bound(self.endpoint.address)
         except BaseException:
             socket.close(0)
             context.term()
@@ -105,9 +127,27 @@ class Publisher:
         if socket is None:
             return
         while int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            notice = socket.recv(zmq.NOBLOCK)
+            frame = socket.recv(zmq.NOBLOCK, copy=False)
+            notice = frame.bytes
             # The first byte says which; XPUB reports the first to come and the last to go.
             if notice[:1] == b"\x01":
                 self._topics.add(notice[1:])
+                self._count(frame)
             elif notice[:1] == b"\x00":
                 self._topics.discard(notice[1:])
+
+    def _count(self, frame: zmq.Frame) -> None:
+        """Cuts the listener off whose subscription this is, if it is one too many."""
+        try:
+            descriptor = int(frame.get(zmq.SRCFD))
+        except zmq.ZMQError:
+            return  # it has gone
+        serial = self.connections.serial(descriptor)
+        if serial is None:
+            return
+        count = self._subscribed[serial] = self._subscribed.get(serial, 0) + 1
+        if count > MAX_SUBSCRIPTIONS_PER_PEER or len(self._topics) > MAX_SUBSCRIPTIONS:
+            self.connections.cut(descriptor)
+        if len(self._subscribed) > 2 * self.connections.limit:
+            living = self.connections.serials()
+            self._subscribed = {key: n for key, n in self._subscribed.items() if key in living}

@@ -16,6 +16,7 @@ from typing import Final
 import zmq
 
 from ipc.codec import CUT_OFF
+from ipc.connections import Connections
 from ipc.endpoint import Endpoint
 
 # Messages read in a row before replies are sent and timers looked at.
@@ -44,7 +45,8 @@ class Router:
 
     A peer that comes back under an identity in use takes it over (ROUTER_HANDOVER). `high_water`
     bounds the messages that wait in each direction for each peer; to a peer that does not read,
-    further messages are dropped and counted.
+    further messages are dropped and counted. Over `max_connections` (default: a share of the
+    descriptors of this process) the one that was silent longest is cut off.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class Router:
         on_connect: OnConnect | None = None,
         timer: Timer | None = None,
         high_water: int = 1000,
+        max_connections: int | None = None,
         name: str = "ipc-router",
     ) -> None:
         self.endpoint = Endpoint(path)
+        self.connections = Connections(max_connections)
         self.name = name
         self.notes: list[str] = []
         self.last_error: BaseException | None = None
@@ -87,7 +91,9 @@ class Router:
             socket.setsockopt(zmq.MAXMSGSIZE, CUT_OFF)
             socket.setsockopt(zmq.SNDHWM, self._high_water)
             socket.setsockopt(zmq.RCVHWM, self._high_water)
+            self.connections.watch(context, socket)
             self.notes = self.endpoint.bind(socket.bind)
+            self.connections.bound(self.endpoint.address)
         except BaseException:
             socket.close(0)
             context.term()
@@ -171,7 +177,7 @@ class Router:
                 identity = socket.recv(_NOBLOCK)
             except zmq.Again:
                 return False
-            payload = socket.recv(_NOBLOCK)
+            payload = self._payload(socket)
             if socket.getsockopt(zmq.RCVMORE):
                 while socket.getsockopt(zmq.RCVMORE):
                     socket.recv(_NOBLOCK)
@@ -188,6 +194,14 @@ class Router:
             if self._outbox:
                 self._flush(socket)
         return True
+
+    def _payload(self, socket: zmq.Socket[bytes]) -> bytes:
+        if not self.connections.crowded:
+            return socket.recv(_NOBLOCK)
+        # As a frame, which costs more and knows which connection it came by.
+        frame = socket.recv(_NOBLOCK, copy=False)
+        self.connections.heard(int(frame.get(zmq.SRCFD)))
+        return frame.bytes
 
     def _flush(self, socket: zmq.Socket[bytes]) -> None:
         outbox = self._outbox

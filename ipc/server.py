@@ -109,12 +109,19 @@ class Server:
         *,
         max_open: int = 4096,
         max_open_per_client: int = 256,
+        max_connections: int | None = None,
         name: str = "ipc-server",
     ) -> None:
         self._dispatch = dispatch
         self._max_open = max_open
         self._max_open_per_client = max_open_per_client
-        self._router = Router(path, self._on_message, timer=self._expire, name=name)
+        self._router = Router(
+            path,
+            self._on_message,
+            timer=self._expire,
+            max_connections=max_connections,
+            name=name,
+        )
         self._lock = threading.Lock()
         self._open: dict[str, Responder] = {}
         self._per_client: dict[bytes, int] = {}
@@ -157,6 +164,8 @@ class Server:
         counts["open"] = len(self._open)
         counts["dropped_absent"] = router.dropped_absent
         counts["dropped_slow"] = router.dropped_slow
+        counts["connections"] = len(router.connections)
+        counts["cut_off"] = router.connections.cut_off
         return counts
 
     def is_open(self, responder: Responder) -> bool:
