@@ -14,7 +14,7 @@ from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
 from actors.mailbox import Mailbox, Message
 from actors.outside import shown
-from actors.reasons import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
+from actors.reasons import KILLED, NORMAL, SHUTDOWN, Down, ExitReason, crash
 from actors.started import Started
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Cell:
         for message in left:
             if message[3] is not None:
                 message[3].died(reason)
-            else:
+            elif not (message[1] and isinstance(message[1][0], Down)):  # nobody misses a notice
                 self.system.events.dead_letter("tell_dead", self.name)
 
     def _publish(self, reason: ExitReason) -> bool:

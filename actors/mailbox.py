@@ -28,6 +28,10 @@ BLOCK_TIMEOUT = 5.0
 """Seconds that the sender of a tell waits under the policy `block`."""
 
 
+class Kept(dict[str, Any]):
+    """The keyword arguments of a message that no policy drops."""
+
+
 class Owner(Protocol):
     """Who is told what happens to a mailbox."""
 
@@ -96,11 +100,15 @@ class Mailbox:
         return self._put_slowly(message, deadline)
 
     def force(self, message: Message) -> Result:
-        """Appends to the user lane past its limit: for answers, which were asked for."""
+        """Appends to the user lane past its limit, never to be dropped.
+
+        For DOWNs and answers, which were asked for: who waits for one has nothing else to wait for.
+        """
+        name, args, kwargs, future = message
         with self._lock:
             if self._closed:
                 return "closed"
-            self._append(message)
+            self._append((name, args, Kept(kwargs), future))
             return "ok"
 
     def put_system(self, message: SystemMessage) -> bool:
@@ -154,6 +162,22 @@ class Mailbox:
             self.waiting = False
             self._wake.release()
 
+    def _drop_oldest(self) -> Message | None:
+        """Takes the oldest message that may be dropped; None if there is none (any more)."""
+        kept: list[Message] = []
+        dropped: Message | None = None
+        while dropped is None:
+            try:
+                message = self.user.popleft()
+            except IndexError:  # the owner, who needs no lock, took the last one
+                break
+            if isinstance(message[2], Kept):
+                kept.append(message)
+            else:
+                dropped = message
+        self.user.extendleft(reversed(kept))
+        return dropped
+
     def _put_slowly(self, message: Message, deadline: float | None) -> Result:
         runtime = self._runtime
         if deadline is None:
@@ -169,10 +193,8 @@ class Mailbox:
                 count = len(self.user)
                 full = self._limit is not None and count >= self._limit
                 if full and self._policy == "drop_old":
-                    try:
-                        dropped = self.user.popleft()
-                    except IndexError:  # the owner, who needs no lock, took the last one
-                        full = False
+                    dropped = self._drop_oldest()
+                    full = dropped is not None
                 if not full or dropped is not None:
                     self._append(message)
                     if count + 1 >= self._high and not self._told_high:

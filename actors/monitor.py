@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Monitor:
-    """Delivers one DOWN of `target` to `watcher`, in the watcher's system lane."""
+    """Delivers one DOWN of `target` to `watcher`, behind all that was sent to it before."""
 
     __slots__ = ("_name", "_target", "_watcher")
 
@@ -41,9 +41,4 @@ class Monitor:
         """For the end of the target."""
         self._watcher.watching.pop(self, None)
         ref: ActorRef[Any] | None = None if self._target is None else ActorRef(self._target)
-        self._watcher.mailbox.put_system((_down, Down(self._name, ref, reason)))
-
-
-def _down(cell: Cell, down: Down) -> None:
-    if cell.actor is not None:
-        cell.actor.on_down(down)
+        self._watcher.mailbox.force(("on_down", (Down(self._name, ref, reason),), {}, None))

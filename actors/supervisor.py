@@ -72,7 +72,7 @@ class SupervisorBase(Actor):
         supervisors = sum(child.spec.type == "supervisor" for child in children)
         return {
             "specs": len(children),
-            "active": sum(child.state == "up" for child in children),
+            "active": sum(child.ref is not None and child.ref.alive for child in children),
             "supervisors": supervisors,
             "workers": len(children) - supervisors,
         }
