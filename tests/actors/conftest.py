@@ -8,10 +8,15 @@ import pytest
 from stage import Stage
 
 from actors import System
-from actors.testing import Simulation
-from actors.testing.plugin import pytest_addoption, seeds
+from actors.testing import Simulation, plugin
+from actors.testing.plugin import seeds
 
-__all__ = ["pytest_addoption", "seeds"]
+__all__ = ["seeds"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    plugin.pytest_addoption(parser)
+    parser.addoption("--histories", type=int, default=60, help="how many are compared with OTP")
 
 
 @pytest.fixture
