@@ -86,5 +86,6 @@ def in_order(history: History, step: list[str]) -> list[str]:
 
     found = []
     for name, lines in groupby(others, pool):
-        found += sorted(lines) if name else list(lines)
+        run = list(lines)
+        found += sorted(run) if name else run
     return found + downs

@@ -75,8 +75,9 @@ class Ours:
             return [*self.lines, "boot failed"]
         self._settle()
         self._snapshot()
-        for self.step, step in enumerate(self.history.steps, 1):
-            self.lines.append(f"step {self.step}")
+        for number, step in enumerate(self.history.steps, 1):
+            self.step = number
+            self.lines.append(f"step {number}")
             asked = self._step(step)
             self._settle()
             for name, verb, future in asked:
