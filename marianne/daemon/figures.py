@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from actors import Future, Handle, Outcome, Promise
+from marianne.clock import steady
 from marianne.daemon import queries
 from marianne.daemon.admission import Admission
 from marianne.state.models import JobStatus
@@ -102,7 +103,7 @@ class Figures(Admission):
     @property
     def uptime_seconds(self) -> float:
         """Seconds since this conductor started."""
-        return time.time() - self._context.started_at
+        return steady() - self._context.started_at
 
     @property
     def rate_coordinator(self) -> Handle[RateLimitCoordinator]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from actors import Actor, Outcome, Promise, Timer
 from actors.process import Process, ProcessExit
+from marianne.clock import steady
 from marianne.daemon.context import Context
 from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
@@ -28,7 +29,7 @@ def liveness(context: Context) -> dict[str, Any]:
     return {
         "status": "ok",
         "pid": os.getpid(),
-        "uptime_seconds": round(time.time() - context.started_at, 1),
+        "uptime_seconds": round(steady() - context.started_at, 1),
         "shutting_down": context.stop.mode is not None,
         "storage": context.storage.words() or "ok",
         "starts": context.start_delays.words() or "ok",
@@ -138,7 +139,7 @@ class HealthChecker(Actor):
                 "heart_lost": lost,
                 "storage": problem or "ok",
                 "scores": unreadable or "ok",
-                "uptime_seconds": round(time.time() - self._context.started_at, 1),
+                "uptime_seconds": round(steady() - self._context.started_at, 1),
             }
         )
 

@@ -8,10 +8,10 @@ jobs, because only it knows which are not over. What it finds out about disk use
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from actors import Actor, Timer
+from marianne.clock import earliest
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.store import Store
@@ -86,7 +86,7 @@ class Housekeeper(Actor):
         with Reader(self._context.home.db) as reader:
             page = reader.jobs(JobFilter(TERMINAL_JOB), limit=self._context.config.max_job_history)
         ended = [view.row for view in page.jobs if view.row.job_id in sizes]
-        gone = too_much(ended, sizes, time.time() - kept.output_days * DAY, kept.output_mb * 2**20)
+        gone = too_much(ended, sizes, earliest() - kept.output_days * DAY, kept.output_mb * 2**20)
         if gone:
             log.info("files_forgotten", jobs=len(gone))
             self._context.manager.tell(JobManager.forget_files, gone)

@@ -148,13 +148,13 @@ class Job(Actor):
 
     def press(self) -> None:
         """Pressure: running sheets finish, nothing new starts until :meth:`relieve`."""
-        self._service.take(self._machine.pause("pressure", time.time()))
+        self._service.take(self._machine.pause("pressure", self._service.now()))
 
     def relieve(self) -> None:
         """The pressure has ended: a pause for its sake that is not in force yet is taken back."""
         job = self._machine.job
         if job.status is JobStatus.PAUSING and job.reason == "pressure":
-            self._service.take(self._machine.resume(time.time()))
+            self._service.take(self._machine.resume(self._service.now()))
 
     def end_for_resources(self, num: int) -> None:
         """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
@@ -162,7 +162,7 @@ class Job(Actor):
 
     def limit_ended(self, nums: Sequence[int]) -> None:
         """A rate limit was lifted: what waits for it need not wait for its time."""
-        now = time.time()
+        now = self._service.now()
         for num in nums:
             self._service.take(self._machine.limit_ended(num, now))
 
@@ -198,7 +198,7 @@ class Job(Actor):
                 "conflict", f"job {self._job_id} goes on by itself, with its new score, in a moment"
             )
         self._hear(request_id)
-        self._service.take(self._machine.resume(time.time()))
+        self._service.take(self._machine.resume(self._service.now()))
         return self._wish(request_id)
 
     def modify(
@@ -216,13 +216,13 @@ class Job(Actor):
             raise Refused("conflict", f"job {self._job_id} is {status}")
         self._hear(request_id)
         self._service.add(plan)
-        self._service.take(self._machine.pause("modify", time.time()))
+        self._service.take(self._machine.pause("modify", self._service.now()))
         return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Ends running sheets. Answers the id and the status; the job's end comes by itself."""
         self._hear(request_id)
-        self._service.take(self._machine.cancel(time.time()))
+        self._service.take(self._machine.cancel(self._service.now()))
         return self._wish(request_id)
 
     def _hear(self, request_id: str | None) -> None:

@@ -18,6 +18,7 @@ from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
+    from actors import Timer
     from marianne.daemon.job import Job
 
 
@@ -34,6 +35,7 @@ class ConductorHands:
         self._released: list[int] = []
         self._completed: list[tuple[int, bool]] = []
         self._slots: int | None = None
+        self._timers: dict[int, Timer] = {}
 
     def flush(self, lends: int) -> None:
         """Sends it. ``lends`` is how many sheets a slot of the job may be lent."""
@@ -108,8 +110,12 @@ class ConductorHands:
         self._scheduler.tell(GlobalSheetScheduler.requeue, info)
 
     def wake_at(self, num: int, due_at: float) -> None:
-        """By a timer of the actor."""
-        self._job.send_after(max(0.0, due_at - time.time()), self._job.due, num)
+        """By a timer of the actor, which replaces an earlier one of the sheet."""
+        earlier = self._timers.get(num)
+        if earlier is not None:
+            earlier.cancel()
+        seconds = max(0.0, due_at - time.time())
+        self._timers[num] = self._job.send_after(seconds, self._job.due, num)
 
     def finish(self, status: JobStatus) -> None:
         """The actor ends its worker and itself."""

@@ -115,7 +115,11 @@ class JobLimits(JobLedger):
             needs[sheet.num] = {n for n in sheet.needs if not self.is_satisfied(n)}
             if row.status is SheetStatus.WAITING:
                 waiting.add(sheet.num)
-                step.now.append(WakeAt(sheet.num, row.due_at or now))
+                due_at = self._due_again(row, now)
+                if due_at != row.due_at:
+                    row.due_at = due_at
+                    self._save(step, row)
+                step.now.append(WakeAt(sheet.num, due_at))
         running = frozenset(self._running())
         agents = frozenset(
             instrument.limit_key
@@ -124,6 +128,14 @@ class JobLimits(JobLedger):
             if not instrument.raw_prompt
         )
         step.now.insert(0, Register(tuple(sheets), needs, running, frozenset(waiting), agents))
+
+    @staticmethod
+    def _due_again(row: SheetRow, now: float) -> float:
+        """When a sheet is due whose wait goes on: no later than after the whole of it, whatever the
+        clock said when it began."""
+        due_at = row.due_at or now
+        whole = due_at - (row.finished_at or due_at)
+        return min(due_at, now + max(0.0, whole))
 
     # -- before an attempt ----------------------------------------------------------------------
 
@@ -286,6 +298,21 @@ class JobLimits(JobLedger):
     def next_tick(self, timeout: float) -> float | None:
         """Seconds from one :meth:`tick` to the next; None for a job that does not run."""
         return min(max(timeout - self._ran, 0.001), CLOCK_SECONDS) if self._goes() else None
+
+    def clock_set(self, by: float) -> Step:
+        """The wall clock was set by so many seconds: what waits is due at another time of it, and
+        as soon as before."""
+        step = Step()
+        for row in self.rows.values():
+            if row.status is SheetStatus.WAITING and row.due_at is not None:
+                row.due_at += by
+                self._save(step, row)
+        self._pace.moved(by)
+        if self._ran_at is not None:
+            self._ran_at += by
+        if self._breakers.moved(by):
+            self._keep_option(step, "breakers", self._breakers.stored())
+        return step
 
     def _goes(self) -> bool:
         return self.job.status in (JobStatus.RUNNING, JobStatus.PAUSING)

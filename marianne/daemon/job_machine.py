@@ -153,6 +153,9 @@ class JobMachine(JobAhead):
             self._save(step, row)
             if self.job.status is JobStatus.RUNNING:
                 step.now.append(Requeue(self._info(row)))
+        elif row.status is SheetStatus.WAITING and row.due_at is not None:
+            # A timer that came early, or one of an earlier wait: nothing else would come again.
+            step.now.append(WakeAt(num, row.due_at))
         elif (
             row.status is SheetStatus.PENDING
             and self.job.status is JobStatus.RUNNING

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from marianne.clock import Watch
 from marianne.daemon import shown, wire
 from marianne.daemon.effects import (
     Acknowledge,
@@ -120,6 +121,7 @@ class JobService:
         self._sheets = shown.Sheets(machine)
         self._shelf = shelf or Shelf()
         self._step = Step()
+        self._clock = Watch()
 
     # -- the documented face --------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ class JobService:
             raise JobSubmissionError(f"job {job_id} is {status}")
         if status is JobStatus.PAUSED or status.terminal:
             raise JobSubmissionError(f"job {job_id} is {status} already")
-        self.take(self._machine.pause(reason, time.time()))
+        self.take(self._machine.pause(reason, self.now()))
         return True
 
     def get_status(
@@ -183,11 +185,11 @@ class JobService:
             [(num, attempt) for num, attempt in hello.get(name, ())]
             for name in ("running", "queued", "ended")
         )
-        self.take(self._machine.recover(running, time.time(), ended, queued))
+        self.take(self._machine.recover(running, self.now(), ended, queued))
 
     def results(self, results: Sequence[dict[str, Any]]) -> None:
         """Attempts ended. Idempotent: a result may come any number of times."""
-        now = time.time()
+        now = self.now()
         for result in results:
             self.take(self._machine.result(AttemptResult.from_map(result), now))
 
@@ -198,7 +200,7 @@ class JobService:
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:
         """``nums`` have a slot each; those ``ahead`` may begin when others of the job end."""
-        now = time.time()
+        now = self.now()
         for num in nums:
             self.take(self._machine.grant(num, now))
         for num in ahead:
@@ -206,20 +208,28 @@ class JobService:
 
     def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
         """The worker gave these back (sheet and attempt) that were granted ahead."""
-        self.take(self._machine.withdrawn([num for num, _ in sheets], time.time()))
+        self.take(self._machine.withdrawn([num for num, _ in sheets], self.now()))
 
     def due(self, num: int) -> None:
         """A waiting sheet's time has come."""
-        self.take(self._machine.due(num, time.time()))
+        self.take(self._machine.due(num, self.now()))
 
     def look_at_clock(self, timeout: float) -> float | None:
         """Ends the job if it has run for more than ``timeout`` seconds.
 
         Answers the seconds until the next look; None when there is nothing more to look for.
         """
-        now = time.time()
+        now = self.now()
         self.take(self._machine.tick(now, timeout))
         return self._machine.next_tick(timeout)
+
+    def now(self) -> float:
+        """The wall clock's time, by which everything in here is kept. If it was set meanwhile, what
+        waits has moved along."""
+        by = self._clock.moved()
+        if by:
+            self.take(self._machine.clock_set(by))
+        return time.time()
 
     # -- carrying out ---------------------------------------------------------------------------
 

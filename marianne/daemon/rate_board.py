@@ -6,8 +6,9 @@ or the other.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+
+from marianne.clock import steady
 
 
 class RateBoard:
@@ -15,11 +16,11 @@ class RateBoard:
 
     def __init__(self) -> None:
         self.until: Mapping[str, float] = {}
-        """When each limit ends, in seconds since the epoch; ended ones may still be there."""
+        """When each limit ends, by :func:`marianne.clock.steady`; ended ones may still be there."""
 
     def active_limits(self) -> dict[str, float]:
         """Seconds left by limit key; only limits that are in force."""
-        now = time.time()
+        now = steady()
         return {key: until - now for key, until in self.until.items() if until > now}
 
     def is_rate_limited(self, backend_type: str, model: str | None = None) -> tuple[bool, float]:

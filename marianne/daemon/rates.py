@@ -12,6 +12,7 @@ from typing import Any
 
 from actors import Actor, Future, Outcome, Promise
 from ipc import codec
+from marianne.clock import steady, to_wall
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.scheduler import GlobalSheetScheduler
@@ -41,13 +42,13 @@ class RateLimitCoordinator(Actor):
         """Takes up the limits that are still in force."""
         with Reader(self._context.home.db) as reader:
             kept = reader.meta(META)
-        now = time.time()
-        # What was published outlives us, and may not be on disk yet.
-        found = {**(codec.unpack(kept) if kept else {}), **self._context.rate_limits.until}
-        # A clock that was set back must not make a limit longer than any can be.
-        self._until = {
-            key: min(until, now + LONGEST_WAIT) for key, until in found.items() if until > now
-        }
+        now, wall = steady(), time.time()
+        # On disk they are in wall time, of a clock that may have been set since: none is longer
+        # than any can be. What was published outlives us, and may not be on disk yet.
+        kept_until = codec.unpack(kept) if kept else {}
+        found = {key: now + min(until - wall, LONGEST_WAIT) for key, until in kept_until.items()}
+        found |= self._context.rate_limits.until
+        self._until = {key: until for key, until in found.items() if until > now}
         self._publish()
         for key, until in self._until.items():
             self._context.scheduler.tell(GlobalSheetScheduler.block, key, until)
@@ -59,7 +60,7 @@ class RateLimitCoordinator(Actor):
 
         A limit is never shortened by a later report.
         """
-        now = time.time()
+        now = steady()
         wait = min(max(0.0, wait_seconds), LONGEST_WAIT) if math.isfinite(wait_seconds) else 0.0
         known = self._until.get(backend, 0.0)
         if now + wait <= known:
@@ -124,4 +125,5 @@ class RateLimitCoordinator(Actor):
         self._context.rate_limits.until = dict(self._until)
 
     def _kept(self) -> SetMeta:
-        return SetMeta(META, codec.pack(self._until) if self._until else None)
+        until = {key: to_wall(end) for key, end in self._until.items()}
+        return SetMeta(META, codec.pack(until) if until else None)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from actors import Actor, Promise, Timer
+from marianne import clock
 from marianne.daemon.context import Context
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation
@@ -63,7 +64,7 @@ class GlobalSheetScheduler(Actor):
 
     def set_rate_limiter(self, rate_limiter: RateLimitChecker) -> None:
         """Takes over the limits that are in force now; later ones come by :meth:`block`."""
-        now = time.time()
+        now = clock.steady()
         for key, seconds in rate_limiter.active_limits().items():
             self._queue.block(key, now + seconds)
         self._dirty = True
@@ -97,7 +98,7 @@ class GlobalSheetScheduler(Actor):
             job_id,
             sheets,
             dependencies or {},
-            now=time.time(),
+            now=clock.steady(),
             running=frozenset(running),
             waiting=frozenset(waiting),
             max_concurrent=max_concurrent,
@@ -119,7 +120,7 @@ class GlobalSheetScheduler(Actor):
         """
         if self._draining or self._context.storage.problem is not None:
             return None
-        now = time.time()
+        now = clock.steady()
         # First whether anything can run: who has nothing to grant neither asks nor waits.
         if not self._queue.can_grant(now):
             return None
@@ -135,7 +136,7 @@ class GlobalSheetScheduler(Actor):
 
     def mark_complete(self, job_id: str, sheet_num: int, success: bool) -> None:
         """A sheet is over: on success its dependents may run; its slot is free if it held one."""
-        self._queue.complete(job_id, sheet_num, success, time.time())
+        self._queue.complete(job_id, sheet_num, success, clock.steady())
         self._dirty = True
 
     def get_stats(self) -> SchedulerStats:
@@ -169,7 +170,7 @@ class GlobalSheetScheduler(Actor):
     ) -> None:
         """What became of a job's sheets since it last said; ``lends`` is how many sheets each of
         its slots may be lent."""
-        queue, now = self._queue, time.time()
+        queue, now = self._queue, clock.steady()
         for num in released:
             queue.release(job_id, num)
         for num, success in completed:
@@ -184,12 +185,12 @@ class GlobalSheetScheduler(Actor):
 
     def requeue(self, info: SheetInfo) -> None:
         """A sheet that waited or was interrupted stands in line again, as ``info`` says."""
-        self._queue.requeue(info.job_id, info.sheet_num, info=info, now=time.time())
+        self._queue.requeue(info.job_id, info.sheet_num, info=info, now=clock.steady())
         self._dirty = True
 
     def block(self, key: str, until: float) -> None:
-        """A limit key's sheets wait until a time (seconds since the epoch); 0 ends the wait."""
-        if until > time.time():
+        """A limit key's sheets wait until a time of :func:`clock.steady`; 0 ends the wait."""
+        if until > clock.steady():
             self._queue.block(key, until)
         else:
             from marianne.daemon.job import Job
@@ -215,7 +216,9 @@ class GlobalSheetScheduler(Actor):
 
     def explain(self, job_id: str, sheet_num: int) -> Explanation:
         """Why a sheet does not run now, as data and in words."""
-        found = self._queue.explain(job_id, sheet_num, now=time.time())
+        found = self._queue.explain(job_id, sheet_num, now=clock.steady())
+        if "until" in found.data:
+            return replace(found, data={**found.data, "until": clock.to_wall(found.data["until"])})
         if found.code != "next":
             return found
         problem = self._context.storage.problem
@@ -271,7 +274,7 @@ class GlobalSheetScheduler(Actor):
         for job_id in granted | ahead:
             nums, more = granted.get(job_id, []), ahead.get(job_id, [])
             self._context.job(job_id).tell(Job.granted, nums, more, self._queue.slots(job_id))
-        now = time.time()
+        now = clock.steady()
         until = self._queue.next_unblock(now)
         if until is not None:
             self._wake_in(until - now)

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actors import Actor, ExitReason, Promise, Timer
+from marianne.clock import earliest
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.events import NOTICED, Events
@@ -112,7 +113,7 @@ class Store(Actor):
         if self._failing:
             return
         try:
-            more = self._database.retain(policy, time.time()).more
+            more = self._database.retain(policy, earliest()).more
         except StoreError as error:
             log.warning("retention_failed", error=str(error))
             return

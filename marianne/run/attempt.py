@@ -83,7 +83,7 @@ class Attempt:
         self._on_begin = on_begin
         self._on_started = on_started
         self._on_result = on_result
-        self._started_at = 0.0
+        self._started_at = self._began = 0.0
         self._child: Child | None = None
         self._checks: Checks | None = None
         self._watch: Watch | None = None
@@ -96,7 +96,7 @@ class Attempt:
     def begin(self) -> None:
         """Takes the attempt from queued to its first process, or straight to its result."""
         self.begun = True
-        self._started_at = time.time()
+        self._started_at, self._began = time.time(), time.monotonic()
         try:
             sheet = self._shop.plan.sheet(self.num)
         except KeyError:
@@ -346,7 +346,8 @@ class Attempt:
         message: str | None = None,
     ) -> None:
         self.state = State.DONE
-        now = time.time()
+        # A clock that was set meanwhile makes no attempt longer or shorter.
+        now = self._started_at + time.monotonic() - self._began if self.begun else time.time()
         reading = reading or Reading(True, message=message)
         ended = self._ended
         if ended is not None and ended.survivors:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
+from marianne import clock
 from marianne.run import procfs
 from marianne.run.loop import Loop, Timer
 from marianne.run.nursery import Child, Nursery
@@ -72,6 +73,7 @@ class Watch:
         self._exceeded = exceeded
         self._timers: dict[str, Timer] = {}
         self._size = 0
+        self._clock = clock.Watch()
         bounds = (limits.timeout, limits.idle, limits.output, limits.memory_mb)
         if bounds != (None, None, None, None):
             first = min(limits.timeout or UNWATCHED, limits.idle or UNWATCHED, UNWATCHED)
@@ -110,8 +112,8 @@ class Watch:
             self._exceed("idle", f"Wrote nothing for {idle:g} s")
             return
         self._size = size
-        # From the last write on; the clock of the files may have been set, hence the bounds.
-        rest = idle - (time.time() - last)
+        # From the last write on, unless the clock was set since: then from now on.
+        rest = idle if self._clock.moved() else idle - (time.time() - last)
         self._later("idle", min(max(rest, 0.05), idle), self._idle)
 
     def _output(self) -> None:

@@ -56,6 +56,8 @@ class Breaker:
         one tries."""
         if self.until is None:
             return None
+        # It was kept by a clock that has been set since.
+        self.until = min(self.until, now + LONGEST_WAIT)
         if self.until > now + TOLERANCE:
             return self.until
         return None if self.probe is None else math.inf
@@ -109,6 +111,13 @@ class Breakers:
         else:
             self.held[num] = instrument
         return when
+
+    def moved(self, by: float) -> bool:
+        """The clock was set by so many seconds; whether anything of that is to be kept."""
+        opened = [breaker for breaker in self.known.values() if breaker.until is not None]
+        for breaker in opened:
+            breaker.until = (breaker.until or 0.0) + by
+        return bool(opened)
 
     def started(self, num: int, instrument: str) -> None:
         """A sheet begins; on a half-open breaker it is the one that tries."""

@@ -35,6 +35,8 @@ class Pace:
         if not self._stagger and not self._pause:
             return None
         when = now
+        # Nothing has happened later than now: a clock was set between two lives of the job.
+        self._last_start, self._last_end = min(self._last_start, now), min(self._last_end, now)
         if self._stagger:
             before = self._last_start
             if num not in self._promised:
@@ -53,6 +55,13 @@ class Pace:
     def promised(self, num: int) -> float | None:
         """The time that was promised to the sheet, if it has not started since."""
         return self._promised.get(num)
+
+    def moved(self, by: float) -> None:
+        """The clock by which all times are given was set by so many seconds."""
+        self._last_start += by
+        self._last_end += by
+        self._latest += by
+        self._promised = {num: when + by for num, when in self._promised.items()}
 
     def ended(self, now: float) -> None:
         """A sheet that ran has ended."""
