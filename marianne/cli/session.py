@@ -11,6 +11,7 @@ from marianne.cli.errors import CliError, no_conductor
 
 if TYPE_CHECKING:
     from ipc.client import Client
+    from marianne.daemon.launch import Launch
     from marianne.home import Home
 
 REQUEST_SECONDS = 10.0
@@ -24,7 +25,12 @@ HOLDER_PAUSE = 0.01
 
 
 class Session:
-    """What the verbs share. Nothing is imported or opened before a verb needs it."""
+    """What the verbs share. Nothing is imported or opened before a verb needs it.
+
+    ``begun`` is a conductor that is on its way up already.
+    """
+
+    begun: Launch | None = None
 
     def __init__(self, home: str | None = None) -> None:
         self._home_path = home

@@ -21,7 +21,7 @@ def start_conductor(session: Session, wait: float = START_SECONDS) -> LaunchResu
     from marianne.home import HomeError
 
     try:
-        result = start(session.home, wait=wait)
+        result = start(session.home, wait=wait, begun=session.begun)
     except LaunchError as error:
         code = "invalid_config" if error.exit_code == 2 else "start_failed"
         raise CliError(code, str(error), f"its log: {session.home.log}") from None

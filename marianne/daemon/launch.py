@@ -69,39 +69,72 @@ class LaunchError(Exception):
         self.exit_code = exit_code
 
 
-def start(home: Home, *, wait: float = READY_SECONDS, tether: Tether | None = None) -> LaunchResult:
+@dataclass(slots=True)
+class Launch:
+    """A conductor on its way up: its heart, the pipe that says when it serves (``ready``), and
+    where in the file of last words its own begin (``said``)."""
+
+    process: subprocess.Popen[bytes]
+    ready: int
+    said: int
+
+
+def start(
+    home: Home,
+    *,
+    wait: float = READY_SECONDS,
+    tether: Tether | None = None,
+    begun: Launch | None = None,
+) -> LaunchResult:
     """Returns when a conductor of this home serves; starts one if none runs.
 
-    ``wait`` bounds the whole in seconds. With a ``tether`` it does not outlive that client. Raises
-    LaunchError, or HomeError for a home that must not be used. Other conductors outlive the caller:
-    a session of their own, no terminal.
+    ``wait`` bounds the whole in seconds. With a ``tether`` it does not outlive that client.
+    ``begun`` is one that :func:`begin` started. Raises LaunchError, or HomeError for a home that
+    must not be used. Other conductors outlive the caller: a session of their own, no terminal.
     """
     deadline = time.monotonic() + wait
-    if (pid := _holder(home, deadline)) is not None:
-        return LaunchResult(pid, already_running=True)
-    home.prepare()
-    lock = home.lock()
-    if lock is None:
+    if begun is None:
+        if (pid := _holder(home, deadline)) is not None:
+            return LaunchResult(pid, already_running=True)
+        begun = begin(home, tether)
+    if begun is None:
         # Another start was quicker; its heart is about to write who it is.
         if (pid := _holder(home, deadline)) is not None:
             return LaunchResult(pid, already_running=True)
         raise LaunchError("another start of this home has just failed; try again")
+    return _finish(begun, home, wait, deadline)
+
+
+def begin(home: Home, tether: Tether | None = None) -> Launch | None:
+    """Starts a conductor and does not wait for it; None where another start was quicker.
+
+    Raises HomeError for a home that must not be used, OSError when nothing can be started.
+    """
+    home.prepare()
+    lock = home.lock()
+    if lock is None:
+        return None
     try:
-        process, ready, said = _spawn(home, lock, tether)
+        return _spawn(home, lock, tether)
     finally:
         lock.release()
+
+
+def _finish(begun: Launch, home: Home, wait: float, deadline: float) -> LaunchResult:
+    process = begun.process
     try:
-        answer = _first_byte(ready, deadline)
+        answer = _first_byte(begun.ready, deadline)
     finally:
-        os.close(ready)
+        os.close(begun.ready)
         # The child is reaped when it ends, also in a program that lives longer than it does.
         threading.Thread(target=process.wait, name="reap-conductor", daemon=True).start()
     if answer is None:
-        raise LaunchError(f"the conductor was not ready within {wait:g} s{_words(home, said)}")
+        said = _words(home, begun.said)
+        raise LaunchError(f"the conductor was not ready within {wait:g} s{said}")
     code = None if answer else _exit_code(process, deadline)
     if (pid := _holder(home, deadline)) is not None:
         return LaunchResult(pid, already_running=not answer)
-    raise LaunchError(f"the conductor ended at its start{_words(home, said)}", code)
+    raise LaunchError(f"the conductor ended at its start{_words(home, begun.said)}", code)
 
 
 def command(home: Home) -> list[str]:
@@ -129,10 +162,7 @@ def error_file(home: Home) -> Path:
     return home.logs / "conductor.err"
 
 
-def _spawn(
-    home: Home, lock: HomeLock, tether: Tether | None
-) -> tuple[subprocess.Popen[bytes], int, int]:
-    """The heart's process, the reading end of its ready pipe, and where its words begin."""
+def _spawn(home: Home, lock: HomeLock, tether: Tether | None) -> Launch:
     ready, theirs = os.pipe2(os.O_CLOEXEC)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     errors = -1
@@ -159,7 +189,7 @@ def _spawn(
         os.close(theirs)
         if errors >= 0:
             os.close(errors)
-    return process, ready, said
+    return Launch(process, ready, said)
 
 
 def _first_byte(ready: int, deadline: float) -> bytes | None:

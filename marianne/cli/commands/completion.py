@@ -18,7 +18,7 @@ def command(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from marianne.cli.main import COMPLETION_VARIABLE, cli
+    from marianne.cli.program import COMPLETION_VARIABLE, cli
 
     complete = get_completion_class(shell)
     assert complete is not None

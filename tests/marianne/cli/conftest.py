@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cli_fake import FakeConductor
 
-from marianne.cli import main
+from marianne.cli import program
 from marianne.cli.session import Session
 from marianne.home import Home
 
@@ -59,7 +59,7 @@ def marianne(home: Home, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable
     def call(*argv: str) -> Done:
         sessions.append(Session())
         capfd.readouterr()
-        code = main.run(argv, sessions[-1])
+        code = program.run(argv, sessions[-1])
         out, err = capfd.readouterr()
         return Done(code, out, err)
 

@@ -174,3 +174,17 @@ def test_restart_ends_with_another_process_that_serves(standin: Home, marianne) 
 def test_restart_starts_one_when_none_runs(standin: Home, marianne) -> None:
     told = marianne("restart", "--json")
     assert told.json == {"pid": standin.holder(), "old_pid": None}
+
+
+def test_a_start_begins_before_the_rest_of_the_program_is_imported(home: Home) -> None:
+    code = (
+        "import sys\n"
+        "from marianne.cli import main\n"
+        "from marianne.daemon import launch\n"
+        "launch.begin = lambda *_: print('click' in sys.modules)\n"
+        "sys.argv = ['marianne', 'start']\n"
+        "main.main()\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.stdout.splitlines()[0] == "False"
+    assert not home.running()

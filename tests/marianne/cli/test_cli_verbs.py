@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from marianne.cli.main import cli
+from marianne.cli.program import cli
 from marianne.cli.verbs import VERBS
 
 EARLY = {"click", "msgpack", "zmq", "marianne", "ipc"}
@@ -54,8 +54,8 @@ def test_status_imports_only_what_a_question_needs() -> None:
             sys.executable,
             "-c",
             "import sys; before = set(sys.modules)\n"
-            "from marianne.cli import main\n"
-            "main.run(['status', '--home', '/nonexistent/home'])\n"
+            "from marianne.cli import program\n"
+            "program.run(['status', '--home', '/nonexistent/home'])\n"
             "print(*{m.partition('.')[0] for m in set(sys.modules) - before})",
         ],
         capture_output=True,

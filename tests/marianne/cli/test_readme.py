@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from marianne.cli.main import cli
+from marianne.cli.program import cli
 from marianne.cli.session import Session
 from marianne.instruments.registry import Registry
 from marianne.score import load_plan

@@ -1,0 +1,112 @@
+"""What ``marianne`` does: parses, runs one verb, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from marianne.cli import exit_codes
+from marianne.cli.errors import CliError
+from marianne.cli.group import LazyGroup, ReaderLeft
+from marianne.cli.options import home_option
+from marianne.cli.session import Session
+
+COMPLETION_VARIABLE = "_MARIANNE_COMPLETE"
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from marianne.version import version
+
+        click.echo(f"marianne {version()}")
+        ctx.exit()
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
+)
+def cli() -> None:
+    """Runs jobs made of command-line steps: scores of sheets, played under a conductor.
+
+    Begin with: marianne init, then: marianne run hello.yaml --follow
+    """
+
+
+cli.params.append(home_option())
+
+
+def run(argv: Sequence[str], session: Session | None = None) -> int:
+    """Runs the program with these arguments and returns its exit code; never raises.
+
+    With ``--json`` among the arguments an error is one JSON object on standard output, else (and
+    when it was Ctrl-C) a message on standard error. ``session`` stays open, for whoever gives one
+    to close.
+    """
+    as_json = "--json" in argv
+    try:
+        # Outside standalone mode click gives ctx.exit()'s code, else what the verb returned.
+        result = cli.main(
+            list(argv),
+            prog_name="marianne",
+            complete_var=COMPLETION_VARIABLE,
+            standalone_mode=False,
+            obj=session or Session(),
+        )
+    except CliError as error:
+        return _fail(error, as_json)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "marianne"
+        return _fail(CliError("usage", error.format_message(), f"{where} --help"), as_json)
+    except click.ClickException as error:
+        return _fail(CliError("usage", error.format_message()), as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail(CliError("interrupted", "interrupted"), as_json)
+    except (ReaderLeft, BrokenPipeError):
+        return exit_codes.BROKEN_PIPE
+    except SystemExit as leaving:  # click's shell completion
+        return leaving.code if isinstance(leaving.code, int) else exit_codes.OK
+    except Exception as error:  # noqa: BLE001 - a user never sees a traceback
+        return _fail(_unexpected(error), as_json)
+    return result if isinstance(result, int) else exit_codes.OK
+
+
+def _unexpected(error: Exception) -> CliError:
+    """A fault that no verb foresaw. MARIANNE_TRACEBACK=1 shows where, for a bug report."""
+    if os.environ.get("MARIANNE_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
+    from marianne.home import HomeError
+
+    if isinstance(error, HomeError):
+        return CliError("bad_home", str(error))
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return CliError("os_error", f"{error.strerror or error}{where}")
+    hint = "this is a fault of marianne; MARIANNE_TRACEBACK=1 shows where"
+    return CliError("internal", f"{type(error).__name__}: {error}", hint)
+
+
+def _fail(error: CliError, as_json: bool) -> int:
+    from marianne.cli.render.out import print_json
+    from marianne.cli.render.problems import print_error
+
+    try:
+        # Who pressed Ctrl-C knows, who reads on does not.
+        if as_json and error.code != "interrupted":
+            print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
+        else:
+            print_error(error)
+    except BrokenPipeError:
+        return exit_codes.BROKEN_PIPE
+    except OSError as full:
+        os.write(2, f"error: the output could not be written: {full}\n".encode())
+    return error.exit_code
