@@ -185,6 +185,7 @@ def test_a_start_begins_before_the_rest_of_the_program_is_imported(home: Home) -
         "sys.argv = ['marianne', 'start']\n"
         "main.main()\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
     assert told.stdout.splitlines()[0] == "False"
     assert not home.running()
