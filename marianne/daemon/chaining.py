@@ -16,12 +16,14 @@ from typing import Any
 from actors import Outcome
 from actors.process import Process, ProcessExit
 from ipc import codec
+from ipc.errors import RETRYABLE
 from marianne.daemon.errands import Errand, Errands
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.log import get_logger
 from marianne.daemon.recovering import Recovering
 from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
+from marianne.daemon.start_delays import passing
 from marianne.daemon.wire import timestamp
 from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -175,11 +177,26 @@ class Chaining(Recovering):
 
     def chained(self, outcome: Outcome[dict[str, Any]], job_id: str) -> None:
         """The job that follows was taken in, or refused."""
-        if outcome.error is None:
+        error = outcome.error
+        if error is None:
             self._hook_ended(job_id, True, f"started {(outcome.value or {}).get('job_id')}")
+        elif getattr(error, "code", None) in RETRYABLE or passing(error):
+            self._hook_again(job_id, getattr(error, "message", None) or repr(error))
         else:
-            message = getattr(outcome.error, "message", None) or repr(outcome.error)
-            self._hook_ended(job_id, False, message)
+            self._hook_ended(job_id, False, getattr(error, "message", None) or repr(error))
+
+    def _hook_again(self, job_id: str, why: str) -> None:
+        """It could not be begun just now, which is no failure of it: a later try, in a stop the
+        next conductor's."""
+        seconds = self._context.start_delays.note(job_id, why)
+        if self._context.stop.mode is None:
+            self.send_after(seconds, self.hook_again, job_id)
+
+    def hook_again(self, job_id: str) -> None:
+        """The next try of the hook that is to run."""
+        live = self._live.get(job_id)
+        if live is not None and not live.admitted and self._context.stop.mode is None:
+            self._run_hook(live.row)
 
     def _run_errand(self, row: JobRow, hook: dict[str, Any], names: dict[str, Any]) -> None:
         base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
@@ -201,8 +218,13 @@ class Chaining(Recovering):
         )
         try:
             process = self._errands.start(errand, self._reader)
-        except OSError as error:
-            self._hook_ended(row.job_id, False, f"cannot be started: {error}")
+        except Exception as error:
+            if passing(error):
+                self._hook_again(row.job_id, f"its hook cannot be started: {error}")
+            elif isinstance(error, OSError):
+                self._hook_ended(row.job_id, False, f"cannot be started: {error}")
+            else:
+                raise
         else:
             self.watch(process)
 
@@ -222,6 +244,7 @@ class Chaining(Recovering):
 
     def _hook_ended(self, job_id: str, ok: bool, words: str, said: str = "") -> None:
         """Notes what became of a hook, in one transaction with what follows from it."""
+        self._context.start_delays.over(job_id)
         row = self._reader.job(job_id)
         if row is None or job_id not in self._live:
             return

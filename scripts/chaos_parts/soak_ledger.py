@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from soak_scores import Score
 
@@ -178,11 +178,11 @@ def within_limits(
             continue
         live[job].add((job, sheet))
         score = scores.get(job)
-        mine = score.most if score is not None and score.most is not None else sheets
+        mine = score.most if score is not None else None
         total = sum(len(some) for some in live.values())
         found = ((len(live), jobs, "jobs"), (total, sheets, "sheets"))
         for count, most, what in (*found, (len(live[job]), mine, "sheets of the job")):
-            if count > most:
+            if most is not None and count > most:
                 said = f"{count} {what} at a time, {most} are allowed"
                 wrong.append(
                     Violation(
@@ -213,7 +213,7 @@ def once(
             seen = "never began" if chosen is None else "did not work"
             said = f"completed with attempt {number}, which {seen}"
             wrong.append(Violation("one completed attempt", said, job, sheet, 0, proof))
-        for attempt, after in zip(made, [*made[1:], None], strict=True):
+        for attempt, after in zip_longest(made, made[1:]):
             if not attempt.worked or attempt is chosen:
                 continue
             at = after.start.at if after else 0

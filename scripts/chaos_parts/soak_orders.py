@@ -93,5 +93,7 @@ def refusal(verb: str, code: str, order: Order | None) -> bool:
     if code == "conflict":
         return verb in ("pause", "resume", "retry", "modify", "cancel", "recover", "clear")
     if code == "not_found":
+        if verb == "output":  # nothing of it has begun
+            return True
         return order is not None and (order.cleared or order.submitted != YES)
     return False

@@ -158,7 +158,7 @@ class Striker(threading.Thread):
 
     def _kill(self, fault: Fault) -> None:
         process = self._find(fault.what)
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(process.pid, signal.SIGKILL)  # gone meanwhile: a miss
         self._book.count(f"kill {fault.what}")
         self._book.struck("kill", fault.what, process.pid)
 
@@ -171,10 +171,7 @@ class Striker(threading.Thread):
                 continue
         for signum in (signal.SIGSTOP, signal.SIGKILL):
             for pid in victims:
-                try:
-                    os.kill(pid, signum)
-                except ProcessLookupError:
-                    continue
+                _signal(pid, signum)
         for pid, role in victims.items():
             self._book.struck("kill", f"{role} with {'+'.join(fault.victims)}", pid)
         self._book.count("several " + "+".join(sorted(victims.values())))
@@ -190,7 +187,7 @@ class Striker(threading.Thread):
             strike.end = time.monotonic_ns()
             now = look(self._token).get(process.pid)
             if now is not None and now.start == process.start:
-                os.kill(process.pid, signal.SIGCONT)
+                _signal(process.pid, signal.SIGCONT)
 
         self._after(fault.seconds, go_on)
 
@@ -237,14 +234,13 @@ class Striker(threading.Thread):
 
         def lift() -> None:
             strike.end = time.monotonic_ns()
-            now = look(self._token).get(process.pid)
-            if now is not None and now.start == process.start:
-                resource.prlimit(process.pid, kind, (soft, hard))
             # Whoever was made meanwhile has inherited it.
             for other in look(self._token).values():
-                mine = resource.prlimit(other.pid, kind)
-                if mine[0] == low:
-                    resource.prlimit(other.pid, kind, (soft, mine[1]))
+                try:
+                    if resource.prlimit(other.pid, kind)[0] == low:
+                        resource.prlimit(other.pid, kind, (soft, hard))
+                except ProcessLookupError:
+                    continue
 
         self._after(fault.seconds, lift)
 
@@ -288,10 +284,7 @@ class Striker(threading.Thread):
             pids = [p.pid for p in refine(look(self._token)).values() if p.role in OURS]
             for signum in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in pids:
-                    try:
-                        os.kill(pid, signum)
-                    except ProcessLookupError:
-                        continue
+                    _signal(pid, signum)
             self._book.count("kill all")
             self._operator.order("start", 0.0)
         else:
@@ -300,6 +293,13 @@ class Striker(threading.Thread):
     def _first_start(self, fault: Fault) -> None:
         self._book.count("first start")
         self._side(fault)
+
+
+def _signal(pid: int, signum: int) -> None:
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        pass
 
 
 def _restore(path: Path, right: str) -> None:

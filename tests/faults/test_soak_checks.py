@@ -1,0 +1,234 @@
+"""Each check of ``scripts/chaos soak`` sees what it is for, in a made-up ledger."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "chaos_parts"))
+
+import soak_ledger as ledgers
+from soak_book import SLACK, Book, Strike
+from soak_ledger import Violation
+from soak_orders import MAYBE, YES, Order, judge, refusal
+from soak_plan import counted, plan
+from soak_scores import Place, Score, Sheet, random_score, text
+from soak_tail import Count
+
+MARIANNE = Path(sys.executable).with_name("marianne")
+SECOND = 1_000_000_000
+
+
+def line(
+    word: str, sheet: int, attempt: int, at: float, verdict: str = "-", lock: str = "-", **more: Any
+) -> str:
+    job, worker = more.get("job", "j"), more.get("worker", 70)
+    return f"{word} {job} {sheet} {attempt} 71 {worker} {int(at * SECOND)} b0 {verdict} {lock}"
+
+
+def book_of(*lines: str) -> ledgers.Ledger:
+    return ledgers.parse("\n".join(lines))
+
+
+def ran(
+    sheet: int, attempt: int, begin: float, end: float, verdict: str = "works", **more: Any
+) -> tuple[str, str]:
+    return (
+        line("start", sheet, attempt, begin, lock="free", **more),
+        line("end", sheet, attempt, end, verdict, **more),
+    )
+
+
+def rules(found: list[Violation]) -> list[str]:
+    return [violation.rule for violation in found]
+
+
+CHAIN = Score("j", (Sheet(1, "works"), Sheet(2, "works", (1,))))
+FINE = (*ran(1, 1, 1, 2), *ran(2, 1, 3, 4))
+
+
+def test_a_ledger_of_a_plain_job_is_fine() -> None:
+    ledger = book_of(*FINE)
+    assert ledger.wrong == ledgers.ascending(ledger) == []
+    assert ledgers.needs_first(ledger, {"j": CHAIN}) == []
+    assert ledgers.within_limits(ledger, 1, 1, {"j": CHAIN}) == []
+    completed = {("j", 1): 1, ("j", 2): 1}
+    assert ledgers.once(ledger, completed, lambda *_: False) == ([], 0)
+    assert ledgers.only_asked(ledger, ["j"]) == []
+
+
+def test_an_attempt_that_starts_twice_is_seen() -> None:
+    found = book_of(*FINE, line("start", 1, 1, 5, lock="free")).wrong
+    assert rules(found) == ["attempts unique"]
+    assert (found[0].job, found[0].sheet) == ("j", 1)
+
+
+def test_an_end_without_a_start_and_a_second_end_are_seen() -> None:
+    found = book_of(line("end", 1, 1, 5, "works"), *FINE, line("end", 1, 1, 6, "works")).wrong
+    assert rules(found) == ["attempts unique", "attempts unique"]
+
+
+def test_a_process_of_an_earlier_attempt_is_seen_by_its_lock() -> None:
+    found = book_of(*ran(1, 1, 1, 2), line("start", 1, 2, 3, lock="held")).wrong
+    assert rules(found) == ["no overlap"]
+
+
+def test_a_torn_line_is_seen() -> None:
+    assert rules(book_of("start j 1", *FINE).wrong) == ["ledger"]
+
+
+def test_attempts_that_overlap_or_go_back_are_seen() -> None:
+    overlap = book_of(line("start", 1, 1, 1), line("start", 1, 2, 2), line("end", 1, 1, 3, "fails"))
+    assert rules(ledgers.ascending(overlap)) == ["no overlap"]
+    back = book_of(*ran(1, 2, 1, 2, "fails"), *ran(1, 1, 3, 4))
+    assert rules(ledgers.ascending(back)) == ["attempts ascend"]
+
+
+def test_a_need_that_was_ignored_is_seen() -> None:
+    early = book_of(*ran(2, 1, 1, 2), *ran(1, 1, 1.5, 3))
+    assert rules(ledgers.needs_first(early, {"j": CHAIN})) == ["needs first"]
+    failed = book_of(*ran(1, 1, 1, 2, "fails"), *ran(2, 1, 3, 4))
+    assert rules(ledgers.needs_first(failed, {"j": CHAIN})) == ["needs first"]
+    skipped = Score("j", (Sheet(1, "skipped"), Sheet(2, "works", (1,))))
+    assert ledgers.needs_first(book_of(*ran(2, 1, 3, 4)), {"j": skipped}) == []
+
+
+@pytest.mark.parametrize(("jobs", "sheets", "most"), [(1, 9, None), (9, 1, None), (9, 9, 1)])
+def test_a_limit_that_was_passed_is_seen(jobs: int, sheets: int, most: int | None) -> None:
+    score = Score("j", (Sheet(1, "works"), Sheet(2, "works")), most)
+    beside = ran(1, 1, 1, 3, job="k") if jobs == 1 else ran(1, 1, 1, 3)
+    ledger = ledgers.parse("\n".join((*beside, *ran(2, 1, 2, 4))))
+    found = ledgers.within_limits(ledger, jobs, sheets, {"j": score})
+    assert rules(found) == ["limits"]
+    assert ledgers.within_limits(ledger, 2, 2, {}) == []
+
+
+def test_what_was_ended_by_others_counts_at_its_start_only() -> None:
+    ledger = book_of(line("start", 1, 1, 1), *ran(2, 1, 2, 4))
+    assert ledgers.within_limits(ledger, 1, 1, {}) == []
+
+
+def test_finished_work_that_ran_again_is_seen_unless_its_worker_died() -> None:
+    ledger = book_of(*ran(1, 1, 1, 2), *ran(1, 2, 3, 4))
+    found, lost = ledgers.once(ledger, {("j", 1): 2}, lambda *_: False)
+    assert rules(found) == ["finished work runs once"]
+    assert lost == 0
+    assert ledgers.once(ledger, {("j", 1): 2}, lambda *_: True) == ([], 1)
+    # What ran after it was completed has no excuse.
+    found, _ = ledgers.once(ledger, {("j", 1): 1}, lambda *_: True)
+    assert rules(found) == ["finished work runs once"]
+
+
+def test_a_completed_sheet_that_never_ran_is_seen() -> None:
+    found, _ = ledgers.once(book_of(*FINE), {("j", 1): 1, ("j", 3): 1}, lambda *_: False)
+    assert rules(found) == ["one completed attempt"]
+    failed = book_of(*ran(1, 1, 1, 2, "fails"))
+    found, _ = ledgers.once(failed, {("j", 1): 1}, lambda *_: False)
+    assert rules(found) == ["one completed attempt"]
+
+
+def test_a_job_that_nobody_submitted_is_seen() -> None:
+    assert rules(ledgers.only_asked(book_of(*ran(1, 1, 1, 2, job="x")), ["j"])) == [
+        "only what was asked"
+    ]
+
+
+def test_only_a_strike_on_the_own_worker_right_after_the_end_excuses() -> None:
+    (attempt,) = book_of(*ran(1, 1, 1, 2, worker=70)).attempts["j", 1]
+    for pid, at, fair in ((70, 2.5, True), (71, 2.5, False), (70, 9.0, False), (70, 1.5, False)):
+        book = Book(strikes=[Strike(int(at * SECOND), "kill", "worker", pid, int(at * SECOND))])
+        assert book.excused(attempt, 20 * SECOND) is fair, (pid, at)
+    frozen = Book(strikes=[Strike(SECOND, "freeze", "worker", 70, 60 * SECOND)])
+    assert frozen.excused(attempt, 20 * SECOND)
+    assert SLACK < 5 * SECOND
+
+
+# -- what customers are told
+
+
+def view(status: str, *sheets: str, **error: Any) -> dict[str, Any]:
+    made = [
+        {"num": num, "status": state, "attempt": 1, **(error if state == "failed" else {})}
+        for num, state in enumerate(sheets, 1)
+    ]
+    names = ("completed", "failed", "skipped", "cancelled", "running", "pending")
+    progress = {name: sheets.count(name) for name in names} | {"total": len(sheets)}
+    return {"status": status, "sheets": made, "progress": progress}
+
+
+def test_an_end_as_asked_is_fine() -> None:
+    assert judge(Order("j", CHAIN), view("completed", "completed", "completed")) == []
+    failing = Score("j", (Sheet(1, "fails", code=4), Sheet(2, "works", (1,))))
+    told = view("failed", "failed", "skipped", exit_code=4)
+    assert judge(Order("j", failing), told) == []
+    order = Order("j", CHAIN, cancel=MAYBE)
+    assert judge(order, view("cancelled", "completed", "cancelled")) == []
+
+
+def test_a_failure_that_nobody_asked_for_is_seen() -> None:
+    found = judge(Order("j", CHAIN), view("failed", "completed", "failed", exit_code=1))
+    assert "ends as asked" in rules(found)
+    failing = Score("j", (Sheet(1, "fails", code=4),))
+    found = judge(Order("j", failing), view("failed", "failed", exit_code=None))
+    assert rules(found) == ["failures are its own"]
+
+
+def test_a_cancelled_job_that_goes_on_or_was_never_cancelled_is_seen() -> None:
+    cancelled = Order("j", CHAIN, cancel=YES)
+    assert "ends as asked" in rules(judge(cancelled, view("completed", "completed", "completed")))
+    assert "ends as asked" in rules(judge(Order("j", CHAIN), view("cancelled", "cancelled")))
+
+
+def test_counters_and_states_that_disagree_are_seen() -> None:
+    told = view("completed", "completed", "completed")
+    told["progress"]["completed"] = 1
+    assert rules(judge(Order("j", CHAIN), told)) == ["states right"]
+    told = view("completed", "completed", "running")
+    assert "states right" in rules(judge(Order("j", CHAIN), told))
+    assert "states right" in rules(judge(Order("j", CHAIN), view("completed", "completed")))
+
+
+def test_a_customer_puts_up_with_a_conflict_and_with_nothing_else() -> None:
+    order = Order("j", CHAIN, submitted=YES)
+    assert refusal("pause", "conflict", order)
+    for code in ("internal", "unavailable", "deadline", "not_found", "invalid_score"):
+        assert not refusal("pause", code, order)
+    assert not refusal("submit", "conflict", order)
+
+
+def test_a_gap_and_a_wrong_predecessor_are_seen() -> None:
+    count = Count()
+    first = {"seq": 4, "prev": None, "job_id": "j", "event": "job.submitted"}
+    assert count.take(first) == []
+    assert count.take(first | {"seq": 5, "prev": 4}) == []
+    assert len(count.take(first | {"seq": 7, "prev": 5})) == 1
+    assert len(count.take(first | {"seq": 8, "prev": 5})) == 1
+    assert len(count.take(first | {"seq": 8, "prev": 8})) == 1
+
+
+# -- the same seed, the same soak
+
+
+def test_a_seed_gives_one_plan_with_enough_faults() -> None:
+    for seed in range(1, 7):
+        faults = plan(seed, 1200.0, 5.0)
+        assert faults == plan(seed, 1200.0, 5.0)
+        assert counted(faults) >= 180
+    assert plan(1, 1200.0, 5.0) != plan(2, 1200.0, 5.0)
+
+
+def test_every_random_score_is_a_score_and_knows_its_end(tmp_path: Path) -> None:
+    place, random, paths = Place(str(tmp_path), "/bin/true", "123"), Random(7), []
+    for number in range(60):
+        score = random_score(random, f"j{number}", 6, 1.0)
+        paths.append(tmp_path / f"{score.name}.yaml")
+        paths[-1].write_text(text(score, place))
+        assert score.end() in ("completed", "failed")
+        assert not score.repair().breakable or score.repair().repaired
+    done = subprocess.run([MARIANNE, "validate", *paths], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
