@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, NoReturn, ParamSpe
 
 import pykka
 
-from actors.address import ActorRef
+from actors.address import ActorRef, message_name
+from actors.current import current
 from actors.errors import NameTaken, SpecError
 from actors.loop import run
-from actors.mailbox import POLICIES
+from actors.mailbox import POLICIES, Kept
 from actors.monitor import Monitor
 from actors.outside import shown
 from actors.reasons import NORMAL
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from actors.address import Address
     from actors.cell import Cell
     from actors.future import Future, Outcome, Promise
-    from actors.mailbox import Policy
+    from actors.mailbox import Message, Policy
     from actors.process import Process, ProcessExit
     from actors.reasons import Down, ExitReason
     from actors.started import Ignore, Info
@@ -130,19 +131,23 @@ class Actor(_Base):
     def stop(self, reason: ExitReason = NORMAL) -> None:
         """Ends this actor after the present message."""
         self._cell.request_stop(reason)
-        self._cell.leaving = reason
+        if current.cell is self._cell and not self._cell.fenced:
+            self._cell.leaving = reason  # its own word is the last
 
     def send_after(
         self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
     ) -> Timer:
-        """Sends this incarnation `method(*args)` in `seconds`, ahead of waiting user messages."""
-        return self._schedule(seconds, False, method.__name__, args, kwargs)
+        """Sends this incarnation `method(*args)` in `seconds`, whatever its mailbox's limit."""
+        return self._schedule(seconds, False, self._own(method), args, kwargs)
 
     def send_interval(
         self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
     ) -> Timer:
-        """Sends this incarnation `method(*args)` each `seconds` until the timer is cancelled."""
-        return self._schedule(seconds, True, method.__name__, args, kwargs)
+        """Sends this incarnation `method(*args)` each `seconds` until the timer is cancelled.
+
+        One beat at most waits to be served; those that come meanwhile are left out.
+        """
+        return self._schedule(seconds, True, self._own(method), args, kwargs)
 
     def monitor(self, target: Address[Any]) -> Monitor:
         """`on_down` will be told of the end of `target`'s present incarnation, once.
@@ -166,10 +171,10 @@ class Actor(_Base):
         **kwargs: P.kwargs,
     ) -> None:
         """Tells this actor `method(outcome, *context)` when the future is done."""
-        cell, name = self._cell, method.__name__
+        cell, name = self._cell, self._own(method)
 
         def deliver(done: Future[R]) -> None:
-            if cell.mailbox.force((name, (done.outcome(), *context), kwargs, None)) == "closed":
+            if not cell.mailbox.force((name, (done.outcome(), *context), kwargs, None), Kept):
                 cell.system.events.dead_letter("tell_dead", cell.name)
 
         future.on_done(deliver)
@@ -204,16 +209,32 @@ class Actor(_Base):
     ) -> Timer:
         cell = self._cell
         cell.check_fence()
-        message = (_timer, (name, args, kwargs, None))
+        message: Message = (name, args, kwargs, None)
 
         def fire() -> None:
-            if not cell.mailbox.put_system(message):
+            if repeat and timer.waiting:
+                return
+            timer.waiting = True  # first: it may be served before `force` returns
+            if not cell.mailbox.force(message):
                 timer.cancel()
 
         timer = self.system.timers.set(seconds, fire, repeat=repeat)
+        if repeat:
+            message = ("_beat", (timer, name, args, kwargs), {}, None)
         timer.on_end = lambda ended: cell.timers.pop(ended, None)
         cell.timers[timer] = None
         return self.system.timers.arm(timer)  # now: it may fire before this returns
+
+    def _beat(self, timer: Timer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        timer.waiting = False
+        if timer.active:
+            getattr(self, name)(*args, **kwargs)
+
+    def _own(self, method: Callable[..., Any]) -> str:
+        """The name under which this actor has the method."""
+        if getattr(method, "__self__", self) is not self:
+            raise TypeError(f"{shown(method)} is no method of this {type(self).__name__}")
+        return message_name(method, type(self))
 
     # -- pykka's loop, replaced --------------------------------------------------------------
 
@@ -222,12 +243,3 @@ class Actor(_Base):
 
     def _actor_loop(self) -> None:
         run(self._cell)
-
-
-def _timer(cell: Cell, message: Any) -> None:
-    if cell.suspended:
-        cell.mailbox.user.appendleft(message)
-        return
-    actor = cell.actor
-    if actor is not None:
-        getattr(actor, message[0])(*message[1], **message[2])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from actors.errors import NoSuchActor
 from actors.future import Future
+from actors.outside import shown
 from actors.reasons import SHUTDOWN, ExitReason
 from actors.runtime import check_time
 
@@ -26,6 +27,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_TIMEOUT = 5.0
+
+
+def message_name(method: Callable[..., Any], cls: type) -> str:
+    """The name under which an actor of the class has the method; TypeError if it has none."""
+    name = method.__name__
+    if name[:2] == "__" and name[-2:] != "__":  # Python has given it the name of its class
+        name = f"_{method.__qualname__.split('.')[-2].lstrip('_')}{name}"
+    if not hasattr(cls, name) or not isinstance(getattr(method, "__self__", None), cls | None):
+        raise TypeError(f"{shown(method)} is no method of {cls.__name__}")
+    return name
 
 
 class Address(Generic[A]):
@@ -125,15 +136,15 @@ class ActorRef(Address[A]):
     def tell(
         self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        self._cell.tell(method.__name__, args, kwargs)
+        self._cell.tell(method, args, kwargs)
 
     def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return cast("R", self._cell.ask(method.__name__, args, kwargs, self._timeout))
+        return cast("R", self._cell.ask(method, args, kwargs, self._timeout))
 
     def call(
         self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
-        return self._cell.call(method.__name__, args, kwargs, self._timeout)
+        return self._cell.call(method, args, kwargs, self._timeout)
 
     def within(self, seconds: float | None) -> ActorRef[A]:
         check_time(seconds)
@@ -174,13 +185,13 @@ class Handle(Address[A]):
         if cell is None:
             self._system.events.dead_letter("tell_absent", self._name)
         else:
-            cell.tell(method.__name__, args, kwargs)
+            cell.tell(method, args, kwargs)
 
     def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         cell = self._find(self._name)
         if cell is None:
             raise NoSuchActor(self._name)
-        return cast("R", cell.ask(method.__name__, args, kwargs, self._timeout))
+        return cast("R", cell.ask(method, args, kwargs, self._timeout))
 
     def call(
         self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
@@ -190,7 +201,7 @@ class Handle(Address[A]):
             nobody: Future[R] = Future(self._system, self._name, None, None)
             nobody.settle(None, NoSuchActor(self._name))
             return nobody
-        return cell.call(method.__name__, args, kwargs, self._timeout)
+        return cell.call(method, args, kwargs, self._timeout)
 
     def within(self, seconds: float | None) -> Handle[A]:
         check_time(seconds)

@@ -6,19 +6,22 @@ answer open promises, cancel timers, free the names, then one DOWN to each watch
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from actors.address import message_name
 from actors.current import current
 from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
-from actors.mailbox import Mailbox, Message
+from actors.mailbox import Mailbox, Message, Notice
 from actors.outside import shown
-from actors.reasons import KILLED, NORMAL, SHUTDOWN, Down, ExitReason, crash
+from actors.reasons import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
 from actors.started import Started
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Callable
 
     from actors.actor import Actor
     from actors.monitor import Monitor
@@ -32,37 +35,10 @@ class Cell:
     """The part of an actor that others may touch."""
 
     __slots__ = (
-        "_lock",
-        "actor",
-        "arguments",
-        "asked",
-        "awaits",
-        "children",
-        "claimed",
-        "cls",
-        "dying",
-        "ended",
-        "fenced",
-        "handled",
-        "incarnation",
-        "injected",
-        "last_crash",
-        "leaving",
-        "mailbox",
-        "monitors",
-        "name",
-        "names",
-        "owned",
-        "parent",
-        "promised",
-        "promises",
-        "reason",
-        "started",
-        "suspended",
-        "system",
-        "thread_ended",
-        "timers",
-        "trace",
+        *("_lock", "actor", "arguments", "asked", "awaits", "children", "claimed", "cls", "dying"),
+        *("ended", "fenced", "handled", "incarnation", "injected", "last_crash", "leaving"),
+        *("mailbox", "monitors", "name", "names", "owned", "parent", "promised", "promises"),
+        *("reason", "started", "suspended", "system", "thread_ended", "timers", "trace"),
         "watching",
     )
 
@@ -122,10 +98,15 @@ class Cell:
 
     # -- sending, from any thread ------------------------------------------------------------
 
-    def tell(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def tell(
+        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         me = current.cell
         if me is not None and me.fenced:
             raise Fenced
+        name = method.__name__
+        if name[0] < "a" or type(method) is not FunctionType:
+            name = message_name(method, self.cls)
         result = self.mailbox.put((name, args, kwargs, None))
         if result == "closed":
             self.system.events.dead_letter("tell_dead", self.name)
@@ -135,34 +116,50 @@ class Cell:
             self.system.events.dead_letter("mailbox_full", self.name)
 
     def call(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+        self,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        timeout: float | None,
     ) -> Future[Any]:
-        future = self._future(timeout)
-        self._send(name, args, kwargs, future)
+        me = current.cell
+        if me is not None and me.fenced:
+            raise Fenced
+        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
+        future: Future[Any] = Future(self.system, self.name, self, deadline)
+        self._send(method, args, kwargs, future)
         return future
 
     def ask(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+        self,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        timeout: float | None,
     ) -> Any:
         me = current.cell
         if me is None:
-            return self.call(name, args, kwargs, timeout).get()
-        future = self._future(timeout)
+            return self.call(method, args, kwargs, timeout).get()
+        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
+        future: Future[Any] = Future(self.system, self.name, self, deadline)
         before = me.block_on(self, future)
         try:
-            self._send(name, args, kwargs, future)
+            self._send(method, args, kwargs, future)
             future.await_answer()
             return future.value()
         finally:
             me.awaits = before
 
-    def _future(self, timeout: float | None) -> Future[Any]:
-        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
-        return Future(self.system, self.name, self, deadline)
-
     def _send(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], future: Future[Any]
+        self,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: Future[Any],
     ) -> None:
+        name = method.__name__
+        if name[0] < "a" or type(method) is not FunctionType:
+            name = message_name(method, self.cls)
         result = self.mailbox.put((name, args, kwargs, future), future.deadline)
         if result == "closed":
             future.died(self.dying or NORMAL)
@@ -211,10 +208,12 @@ class Cell:
             raise Fenced
 
     def request_stop(self, reason: ExitReason = SHUTDOWN) -> None:
-        """Asks it to end after the message it is in. Goes before all user messages."""
+        """Lets it end after the message in hand, before all that waits. The first one counts."""
         if not isinstance(reason, ExitReason):
             raise TypeError(f"an actor ends for an ExitReason, not for {shown(reason)}")
-        self.mailbox.put_system((_stop, reason))
+        if self.leaving is None:
+            self.leaving = reason
+        self.mailbox.rouse()
 
     def promise(self) -> Promise[Any]:
         """Takes over the answer of the message in hand. For the actor itself."""
@@ -237,6 +236,8 @@ class Cell:
                 return
             self.fenced = True
             self.leaving = KILLED
+        self.dying = self.dying or KILLED
+        busy = self._drain(KILLED)
         for node in list(self.children.values()):
             below = node.cell
             if below is not None:
@@ -246,9 +247,6 @@ class Cell:
                 below.ended.wait(1.0)
         for process in self.owned:
             process.kill()
-        busy = not self.mailbox.waiting
-        self.dying = self.dying or KILLED
-        self._drain(KILLED)
         if busy:
             self.system.add_zombie(self)
         # A starter that still waits is told last: it may try again with the same name.
@@ -272,8 +270,9 @@ class Cell:
                     reason = self.dying = crash(error)
         return self._publish(reason)
 
-    def _drain(self, reason: ExitReason) -> None:
-        left, left_system = self.mailbox.close()
+    def _drain(self, reason: ExitReason) -> bool:
+        """Closes the mailbox and answers what is in it. True if the actor was in a handler."""
+        left, left_system, waiting = self.mailbox.close()
         asked, self.asked = self.asked, None
         if asked is not None:
             asked.died(reason)
@@ -283,8 +282,9 @@ class Cell:
         for message in left:
             if message[3] is not None:
                 message[3].died(reason)
-            elif not (message[1] and isinstance(message[1][0], Down)):  # nobody misses a notice
+            elif not isinstance(message, Notice):
                 self.system.events.dead_letter("tell_dead", self.name)
+        return not waiting
 
     def _publish(self, reason: ExitReason) -> bool:
         with self._lock:
@@ -347,7 +347,3 @@ class Cell:
         if self.suspended:
             return "suspended"
         return "idle" if self.mailbox.waiting else "busy"
-
-
-def _stop(cell: Cell, reason: ExitReason) -> None:
-    cell.leaving = reason

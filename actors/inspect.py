@@ -47,7 +47,7 @@ class Inspector:
         self._ask(lambda cell: change(cell.actor) and None)
 
     def suspend(self) -> None:
-        """Messages, DOWNs and timers wait until `resume`; stop and these questions do not."""
+        """Messages, timers and DOWNs wait until `resume`; a stop and these questions do not."""
         self._ask(lambda cell: setattr(cell, "suspended", True))
 
     def resume(self) -> None:

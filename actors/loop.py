@@ -71,7 +71,7 @@ def _start(cell: Cell) -> tuple[Actor | None, Started]:
 def _loop(cell: Cell, actor: Actor) -> ExitReason:
     mailbox = cell.mailbox
     system, user = mailbox.system, mailbox.user
-    monotonic = cell.system.runtime.monotonic
+    take, monotonic = mailbox.take, cell.system.runtime.monotonic
     idle = actor.on_idle if actor.has_idle_hook else None
     while cell.leaving is None:
         if system:
@@ -79,14 +79,14 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
             handler(cell, payload)
         elif user and not cell.suspended:
             try:
-                name, args, kwargs, future = user.popleft()
+                name, args, kwargs, future = take()
             except IndexError:  # a sender dropped the oldest one in this moment
                 continue
             cell.handled += 1
             if mailbox.blocked:
                 mailbox.made_room()
             if cell.trace is not None:
-                cell.trace.append((monotonic(), name))
+                cell.trace.append((monotonic(), args[1] if name == "_beat" else name))
             if future is None:
                 try:
                     if cell.injected:

@@ -1,8 +1,10 @@
-"""An actor's inbox: a system lane that never blocks and goes first, and a bounded user lane.
+"""An actor's inbox: a bounded user lane, and a system lane for inspection, which goes first.
 
-Only the owner takes, so taking needs no lock: `deque.popleft` is atomic. Putting takes the lock,
-because it must be atomic with closing: a message is either in a lane that will be served or
-drained, or its sender learns at once that nobody will read it.
+What an actor is told by others, by its timers and of ends goes through the user lane, in the order
+in which it came. Only the owner takes, so taking needs no lock: `deque.popleft` is atomic. Putting
+takes the lock, because it must be atomic with closing: a message is either in a lane that will be
+served or drained, or its sender learns at once that nobody will read it. A signal handler may put
+while its own thread is in a put: the lock is a reentrant one.
 """
 
 from __future__ import annotations
@@ -24,12 +26,21 @@ Result = Literal["ok", "closed", "full"]
 Message = tuple[str, tuple[Any, ...], dict[str, Any], "Future[Any] | None"]
 SystemMessage = tuple["Callable[[Any, Any], None]", Any]
 
+
+class Kept(tuple):  # type: ignore[type-arg]  # of the four items of a Message
+    """A message that passes the limit and is never dropped: it was asked for."""
+
+    __slots__ = ()
+
+
+class Notice(Kept):
+    """A Kept one of a timer or an end: when nobody reads it any more, nobody need know."""
+
+    __slots__ = ()
+
+
 BLOCK_TIMEOUT = 5.0
 """Seconds that the sender of a tell waits under the policy `block`."""
-
-
-class Kept(dict[str, Any]):
-    """The keyword arguments of a message that no policy drops."""
 
 
 class Owner(Protocol):
@@ -43,20 +54,8 @@ class Mailbox:
     """Two lanes, one reader, any number of writers."""
 
     __slots__ = (
-        "_closed",
-        "_high",
-        "_limit",
-        "_lock",
-        "_owner",
-        "_policy",
-        "_runtime",
-        "_soft",
-        "_told_high",
-        "_wake",
-        "blocked",
-        "system",
-        "user",
-        "waiting",
+        *("_closed", "_high", "_limit", "_lock", "_owner", "_policy", "_roused", "_runtime"),
+        *("_soft", "_told_high", "_wake", "blocked", "system", "take", "user", "waiting"),
     )
 
     def __init__(
@@ -72,10 +71,11 @@ class Mailbox:
         self.user: deque[Message] = deque()
         self.waiting = False
         self._runtime = runtime
-        self._lock = runtime.lock()
+        self._lock = runtime.reentrant_lock()
         self._wake = runtime.lock()
         self._wake.acquire()
         self._closed = False
+        self._roused = False
         self._limit = limit
         self._policy = policy
         self._high = high
@@ -84,6 +84,8 @@ class Mailbox:
         self._soft: float = high - 1 if limit is None else min(high - 1, limit)
         self._owner: Owner | None = owner
         self.blocked: deque[Lock] | None = None  # senders that wait for room; seldom any
+        # Where senders take, too, the owner takes under the lock.
+        self.take = self._take if policy == "drop_old" else self.user.popleft
 
     def __len__(self) -> int:
         return len(self.user)
@@ -94,39 +96,36 @@ class Mailbox:
             if not self._closed and len(self.user) < self._soft:
                 self.user.append(message)
                 if self.waiting:
-                    self.waiting = False
-                    self._wake.release()
+                    self._rouse()
                 return "ok"
         return self._put_slowly(message, deadline)
 
-    def force(self, message: Message) -> Result:
-        """Appends to the user lane past its limit, never to be dropped.
-
-        For DOWNs and answers, which were asked for: who waits for one has nothing else to wait for.
-        """
-        name, args, kwargs, future = message
+    def force(self, message: Message, kind: type[Kept] = Notice) -> bool:
+        """Appends to the user lane past its limit; False if the mailbox is closed."""
         with self._lock:
-            if self._closed:
-                return "closed"
-            self._append((name, args, Kept(kwargs), future))
-            return "ok"
+            if not self._closed:
+                self._append(kind(message))
+            return not self._closed
 
     def put_system(self, message: SystemMessage) -> bool:
         """Appends to the system lane; False if the mailbox is closed."""
         with self._lock:
-            if self._closed:
-                return False
-            self.system.append(message)
-            if self.waiting:
-                self.waiting = False
-                self._wake.release()
-            return True
+            if not self._closed:
+                self.system.append(message)
+                self._rouse()
+            return not self._closed
+
+    def rouse(self) -> None:
+        """The owner waits no more."""
+        with self._lock:
+            self._roused = True
+            self._rouse()
 
     def wait(self, user_lane: bool) -> None:
-        """Returns when a lane that counts has a message. For the owner only."""
+        """Returns when a lane that counts has a message, or it was roused. For the owner only."""
         with self._lock:
             # Closed by a kill: nobody would wake us.
-            if self._closed or self.system or (user_lane and self.user):
+            if self._closed or self.system or (user_lane and self.user) or self._roused:
                 return
             self.waiting = True
             if self._told_high and not self.user:
@@ -135,19 +134,20 @@ class Mailbox:
                 self._soft = high - 1 if limit is None else min(high - 1, limit)
         self._wake.acquire()
 
-    def close(self) -> tuple[list[Message], list[SystemMessage]]:
-        """Refuses every later put and returns what nobody will read, in order; once."""
+    def close(self) -> tuple[list[Message], list[SystemMessage], bool]:
+        """Refuses every later put and returns what nobody will read, in order; once.
+
+        Also whether the owner was waiting.
+        """
         with self._lock:
             self._closed = True
             self._owner = None  # a cycle would leave every dead actor to the garbage collector
-            left = list(self.user), list(self.system)
+            left = list(self.user), list(self.system), self.waiting
             self.user.clear()
             self.system.clear()
             while self.blocked:
                 self.blocked.popleft().release()
-            if self.waiting:
-                self.waiting = False
-                self._wake.release()
+            self._rouse()
             return left
 
     def made_room(self) -> None:
@@ -156,27 +156,22 @@ class Mailbox:
             if self.blocked:
                 self.blocked.popleft().release()
 
+    def _take(self) -> Message:
+        with self._lock:
+            return self.user.popleft()
+
     def _append(self, message: Message) -> None:
         self.user.append(message)
         if self.waiting:
-            self.waiting = False
-            self._wake.release()
+            self._rouse()
 
-    def _drop_oldest(self) -> Message | None:
-        """Takes the oldest message that may be dropped; None if there is none (any more)."""
-        kept: list[Message] = []
-        dropped: Message | None = None
-        while dropped is None:
+    def _rouse(self) -> None:
+        if self.waiting:
+            self.waiting = False
             try:
-                message = self.user.popleft()
-            except IndexError:  # the owner, who needs no lock, took the last one
-                break
-            if isinstance(message[2], Kept):
-                kept.append(message)
-            else:
-                dropped = message
-        self.user.extendleft(reversed(kept))
-        return dropped
+                self._wake.release()
+            except RuntimeError:
+                pass  # a signal handler came between these two lines, and was faster
 
     def _put_slowly(self, message: Message, deadline: float | None) -> Result:
         runtime = self._runtime
@@ -193,8 +188,11 @@ class Mailbox:
                 count = len(self.user)
                 full = self._limit is not None and count >= self._limit
                 if full and self._policy == "drop_old":
-                    dropped = self._drop_oldest()
-                    full = dropped is not None
+                    for index, old in enumerate(self.user):
+                        if not isinstance(old, Kept):
+                            dropped = old
+                            del self.user[index]
+                            break
                 if not full or dropped is not None:
                     self._append(message)
                     if count + 1 >= self._high and not self._told_high:
@@ -208,6 +206,9 @@ class Mailbox:
                     if self.blocked is None:
                         self.blocked = deque()
                     self.blocked.append(waiter)
+                    # The owner takes, then looks for us; we are in its way, then look for room.
+                    if self._limit is not None and len(self.user) < self._limit:
+                        self.blocked.popleft().release()
             if dropped is not None:
                 owner.mailbox_dropped(dropped)
             if crossed:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Monitor:
-    """Delivers one DOWN of `target` to `watcher`, behind all that was sent to it before."""
+    """Delivers one DOWN of `target` to `watcher`, among the watcher's messages."""
 
     __slots__ = ("_name", "_target", "_watcher")
 
@@ -26,9 +26,9 @@ class Monitor:
         target = self._target
         if target is None:
             self.deliver(NO_ACTOR)
-        elif target.watch(self):
-            self._watcher.watching[self] = None
-        else:
+            return
+        self._watcher.watching[self] = None  # first: the DOWN may come before this returns
+        if not target.watch(self):
             self.deliver(target.reason or NO_ACTOR)
 
     def cancel(self) -> None:

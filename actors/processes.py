@@ -256,9 +256,4 @@ def _read_status(sentinel: int) -> ProcessExit:
 
 
 def _notify(cell: Cell, process: Process) -> None:
-    cell.mailbox.put_system((_deliver, process))
-
-
-def _deliver(cell: Cell, process: Process) -> None:
-    if cell.actor is not None:
-        cell.actor.on_process_exit(process, process.exited.value())
+    cell.mailbox.force(("on_process_exit", (process, process.exited.value()), {}, None))

@@ -43,6 +43,9 @@ class Runtime(Protocol):
     def lock(self) -> Lock:
         """A new, free lock."""
 
+    def reentrant_lock(self) -> Lock:
+        """A lock that the thread which holds it may take again: in a signal handler."""
+
     def start_thread(self, target: Callable[[], None], name: str) -> None:
         """Runs `target` in a new thread that does not keep the process alive."""
 
@@ -82,6 +85,7 @@ class RealRuntime:
     # Bound here, not called through a method: these stand in the path of every message.
     monotonic = staticmethod(time.monotonic)
     lock = staticmethod(_thread.allocate_lock)
+    reentrant_lock = staticmethod(_thread.RLock)
 
     @staticmethod
     def start_thread(target: Callable[[], None], name: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Timer:
     """One appointment. Cancelling one that has fired does nothing."""
 
-    __slots__ = ("_action", "_timers", "due", "interval", "on_end")
+    __slots__ = ("_action", "_timers", "due", "interval", "on_end", "waiting")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Timer:
         self._timers = timers
         self.due = due
         self.interval = interval
+        self.waiting = False  # its message is sent and not yet served
         self.on_end: Callable[[Timer], object] | None = None
         self._action: Callable[[], object] | None = action
 
