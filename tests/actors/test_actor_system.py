@@ -102,7 +102,7 @@ def test_one_stuck_root_leaves_the_others_the_time_to_stop(eventually: Eventuall
 
     class Orderly(Actor):
         def on_stop(self, reason: ExitReason) -> None:
-            time.sleep(0.05)
+            time.sleep(0.01)
             stopped.append(self.name)
 
     system = System("test")
@@ -110,7 +110,7 @@ def test_one_stuck_root_leaves_the_others_the_time_to_stop(eventually: Eventuall
     system.spawn(Stuck, gate, [], name="stuck").tell(Stuck.hold)
     system.spawn(Orderly, name="b")
     eventually(lambda: system.inspect(system.handle(Stuck, "stuck")).statistics()["handled"])
-    assert system.shutdown(timeout=2.0) == ["stuck"]
+    assert system.shutdown(timeout=4.0) == ["stuck"]
     assert stopped == ["b", "a"]
     gate.set()
 
