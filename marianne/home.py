@@ -39,17 +39,31 @@ class HomeLock:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
-    def write(self, conductor: int, heart: int | None = None) -> None:
-        """Says who holds the lock: the conductor's pid and, if there is one, the heart's."""
+    def write(self, conductor: int, heart: int | None = None) -> bool:
+        """Says who holds the lock: the conductor's pid and, if there is one, the heart's.
+
+        False where the disk fails: the lock holds all the same.
+        """
         text = f"{conductor}\n" if heart is None else f"{conductor}\n{heart}\n"
         data = text.encode()
-        # Over the old text first, cut afterwards: a reader never sees an empty file.
-        os.pwrite(self.fd, data, 0)
-        os.ftruncate(self.fd, len(data))
+        try:
+            # Over the old text first, cut afterwards: a reader never sees an empty file.
+            os.pwrite(self.fd, data, 0)
+            os.ftruncate(self.fd, len(data))
+        except OSError:
+            return False
+        return True
 
-    def stopping(self) -> None:
-        """Says that the holder is on its way to its end, for those who wait to be the next."""
-        os.pwrite(self.fd, f"{STOPPING}\n".encode(), os.fstat(self.fd).st_size)
+    def stopping(self) -> bool:
+        """Says that the holder is on its way to its end, for those who wait to be the next.
+
+        False where the disk fails, which keeps nobody from ending.
+        """
+        try:
+            os.pwrite(self.fd, f"{STOPPING}\n".encode(), os.fstat(self.fd).st_size)
+        except OSError:
+            return False
+        return True
 
     def release(self) -> None:
         """Lets the lock go here. The file stays: unlinking it would allow two locks at once."""

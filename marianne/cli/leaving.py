@@ -6,11 +6,14 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
 
+from marianne import stop_order
 from marianne.cli.errors import CliError
+from marianne.cli.render.out import note
 from marianne.cli.session import Session
 from marianne.cli.start import start_conductor
+from marianne.run import procfs
+from marianne.run.holders import has_open, identity
 
 ASK_SECONDS = 5.0
 """How long a conductor has to take the request before it is told by a signal."""
@@ -21,50 +24,91 @@ FORCE_SECONDS = 5.0
 SLICE_SECONDS = 0.25
 """After this much silence it is looked whether the conductor is still there."""
 
+NOTE_AFTER = 20.0
+"""Seconds of waiting after which a person is told what can be done about it."""
+
+DEFAULT_GRACE = 10.0
+"""Seconds from TERM to KILL of what is left, where the configuration cannot be read."""
+
+_PASSING = ("deadline", "unavailable", "no_conductor", "shutting_down")
+
 
 def end_conductor(
     session: Session, mode: str, drain_seconds: float | None, until: float | None
-) -> None:
-    """Asks the conductor to stop in this way and returns when the lock is free.
+) -> stop_order.StopOrder | None:
+    """Asks the conductor to stop in this way; returns when no process of this home is left.
 
-    The lock is held until no process of this home is left. A conductor that does not answer is
-    told by SIGTERM, which means ``stop``; for ``force`` a second one, which means just that, and
-    after five seconds it is killed: one that hangs hears nothing, and its heart ends the rest.
+    The lock is held until then, unless all of ours are killed: what they leave is ended here. A
+    conductor that takes another's place meanwhile is asked like the first. One that does not
+    answer finds the wish on disk, as its heart does, and is told by SIGTERM, which means ``stop``;
+    for ``force`` a second one, which means just that, and after five seconds it is killed: one
+    that hangs hears nothing, and its heart ends the rest. What is stopped by a signal goes on, so
+    that it can end. Returns what is in the order's place then: what a drain came to, or what is
+    left to the next conductor.
     """
-    _ask(session, mode, drain_seconds)
+    asked: int | None = None
     kill_at = time.monotonic() + FORCE_SECONDS if mode == "force" else None
-    while (pid := session.home.heart() or session.holder()) is not None:
-        if kill_at is not None and time.monotonic() >= kill_at:
+    note_at = time.monotonic() + NOTE_AFTER if mode in ("stop", "cancel") else None
+    while (pid := session.holder()) is not None:
+        _wake(session)
+        if pid != asked:
+            if not _ask(session, mode, drain_seconds):
+                _leave_order(session, mode, drain_seconds)
+                _signal(session, times=2 if mode == "force" else 1)
+            asked = pid
+        now = time.monotonic()
+        if kill_at is not None and now >= kill_at:
             _kill(session)
             kill_at = None
+        if note_at is not None and now >= note_at:
+            note("note: it is still stopping; `marianne stop --force` ends it at once")
+            note_at = None
         _check(until)
         # Looked at anew each second: a heart that died has left its number in the file.
-        limits = [time.monotonic() + 1.0, until, kill_at]
-        _await_exit(pid, min(at for at in limits if at is not None))
+        limits = [now + 1.0, until, kill_at]
+        waited_for = session.home.heart() or pid
+        _await_exit(waited_for, min(at for at in limits if at is not None))
+    _end_left(session, mode)
+    return stop_order.read(session.home.path)
 
 
 def replace_conductor(session: Session, old: int | None, until: float) -> int:
-    """A conductor other than ``old`` that serves; its pid."""
-    if old is not None:
-        _ask(session, "restart", None)
-        wait_for_exit(old, until)
+    """A conductor other than ``old`` that serves; its pid.
+
+    One that does not hear the wish is killed, which its workers outlive just as well; never where
+    the configuration would keep the next one from starting.
+    """
+    told = old is None
     while True:
         if time.monotonic() >= until:
             raise CliError("timeout", "the new conductor does not answer yet", "marianne logs")
+        if not told and session.holder() == old:
+            _wake(session)
+            if not _ask(session, "restart", None):
+                _check_config(session)
+                _signal_holder(session, signal.SIGKILL)
+            told = True
+        if old is not None and session.holder() == old:
+            _wake(session)
+            _await_exit(old, min(until, time.monotonic() + 1.0))
+            continue
         if not session.running():
             start_conductor(session, max(1.0, until - time.monotonic()))
         try:
             pid = int(session.request("hello", deadline=1.0)["pid"])
         except CliError as error:
-            if error.code not in ("deadline", "unavailable", "shutting_down", "no_conductor"):
+            if error.code not in _PASSING:
                 raise
             continue
         if pid != old:
             return pid
 
 
-def _ask(session: Session, mode: str, drain_seconds: float | None) -> None:
-    """Asks; one request in short slices, for a conductor that ends at once may answer nobody."""
+def _ask(session: Session, mode: str, drain_seconds: float | None) -> bool:
+    """Asks the present conductor; whether it answered, or is not the present one any more.
+
+    One request in short slices, for a conductor that ends at once may answer nobody.
+    """
     params = {"mode": mode, "drain_seconds": drain_seconds}
     request_id = os.urandom(16).hex()
     asked = session.holder()
@@ -74,56 +118,116 @@ def _ask(session: Session, mode: str, drain_seconds: float | None) -> None:
             session.request(
                 "daemon.shutdown", params, deadline=SLICE_SECONDS, request_id=request_id
             )
-            return
+            return True
         except CliError as error:
-            if error.code not in ("deadline", "unavailable", "no_conductor", "shutting_down"):
+            if error.code not in _PASSING:
                 raise
         if time.monotonic() >= until:
-            if mode != "restart":
-                _signal(session, times=2 if mode == "force" else 1)
-            return
+            return False
+    return True
+
+
+def _leave_order(session: Session, mode: str, drain_seconds: float | None) -> None:
+    """What the conductor does not hear, its heart and the next conductor read."""
+    until = None if drain_seconds is None else time.monotonic() + drain_seconds
+    try:
+        stop_order.leave(session.home.path, mode, stop_order.mark_of(session.home.heart()), until)
+    except OSError as error:
+        note(f"note: the wish to stop cannot be kept in {session.home.path}: {error.strerror}")
+
+
+def _check_config(session: Session) -> None:
+    from marianne.daemon.config import ConfigError, load_config
+
+    try:
+        load_config(session.home)
+    except ConfigError as error:
+        raise CliError("invalid_config", str(error), "the conductor that runs goes on") from None
+
+
+# -- signals, each with a proof --------------------------------------------------------------------
 
 
 def _signal(session: Session, times: int) -> None:
-    """SIGTERM to the holder of the lock; never to a stranger that has its number."""
+    """SIGTERM to the heart, which passes it on and replaces nobody then, or to the conductor."""
+    heart = session.home.heart()
+    if heart is not None and _send(session, heart, signal.SIGTERM, signal.SIGCONT):
+        times -= 1
+    _signal_holder(session, *[signal.SIGTERM] * times, signal.SIGCONT)
+
+
+def _signal_holder(session: Session, *signals: signal.Signals) -> None:
     pid = session.holder()
     if pid is not None:
-        _send(pid, lambda: session.holder() == pid, *[signal.SIGTERM] * times)
+        _send(session, pid, *signals)
 
 
 def _kill(session: Session) -> None:
     """Ends a conductor that hangs. First its heart is told not to replace it."""
-    pid, heart = session.holder(), session.home.heart()
-    if pid is None:
-        return
+    heart = session.home.heart()
     if heart is not None:
-        # A heart that died has left its number in the file, and it may be a stranger's by now.
-        _send(heart, lambda: _parent(pid) == heart, signal.SIGTERM)
-    _send(pid, lambda: session.holder() == pid, signal.SIGKILL)
+        _send(session, heart, signal.SIGTERM, signal.SIGCONT)
+    _signal_holder(session, signal.SIGKILL)
 
 
-def _parent(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b") ")[2].split()[1])
-    except OSError:
-        return None
+def _wake(session: Session) -> None:
+    """Lets go on what somebody has stopped, so that it can hear."""
+    for pid in (session.holder(), session.home.heart()):
+        found = procfs.stat(pid) if pid is not None else None
+        if found is not None and found.state == "T":
+            _send(session, found.pid, signal.SIGCONT)
 
 
-def _send(pid: int, still: Callable[[], bool], *signals: signal.Signals) -> None:
-    """Signals the process if ``still`` holds once its pidfd is open: its number is its own then."""
+def _send(session: Session, pid: int, *signals: signal.Signals) -> bool:
+    """Signals a process that holds the lock; never a stranger that has its number by now."""
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
-        return
+        return False
     try:
-        if still():
-            for signum in signals:
-                signal.pidfd_send_signal(fd, signum)
+        if not has_open(pid, identity(session.home.pid_file)):
+            return False
+        for signum in signals:
+            signal.pidfd_send_signal(fd, signum)
     except ProcessLookupError:
-        pass
+        return False
     finally:
         os.close(fd)
+    return True
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+def _end_left(session: Session, mode: str) -> None:
+    """Ends what a conductor and a heart that were killed left, if nobody has the home by now."""
+    from marianne.home import HomeError
+    from marianne.run.confine import sweep_orphans
+    from marianne.run.marked import left_behind
+
+    home = session.home
+    try:
+        lock = home.lock()
+        if lock is None:
+            return
+        try:
+            owner = home.owner() if home.owner_file.exists() and not home.copied() else ""
+            if owner and next(left_behind(owner), None) is not None:
+                grace = 0.0 if mode == "force" else _grace(session)
+                sweep_orphans(owner, spare=(os.getpid(),), grace=grace)
+        finally:
+            lock.release()
+    except (HomeError, OSError) as error:
+        note(f"note: what may be left of its processes was not looked for: {error}")
+
+
+def _grace(session: Session) -> float:
+    from marianne.daemon.config import ConfigError, load_config
+
+    try:
+        return load_config(session.home).config.sheet_grace_seconds
+    except ConfigError:
+        return DEFAULT_GRACE
 
 
 def wait_for_exit(pid: int, until: float | None) -> None:

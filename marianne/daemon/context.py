@@ -63,7 +63,8 @@ class StopRequest:
 
     def ask(self, mode: str, drain_seconds: float | None = None, why: str = "") -> None:
         """Asks the main thread to end the conductor; a stronger wish replaces a weaker one."""
-        if self.mode is None or mode == "force":
+        cuts_short = self.mode == "drain" and mode in ("stop", "cancel")
+        if self.mode is None or mode == "force" or cuts_short:
             self.drain_seconds, self.why = drain_seconds, why
             self.mode = mode
             os.kill(self.pid, signal.SIGUSR1)

@@ -24,18 +24,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, SystemEvent
+from marianne import stop_order
 from marianne.daemon import tree
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
 from marianne.daemon.first_start import settle_state
 from marianne.daemon.log import get_logger, open_log, set_level
-from marianne.daemon.manager import JobManager
 from marianne.daemon.one_core import stay_on_one_core
 from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.reaper import leave_to_original, recorded_workers, remove_stray_files
 from marianne.daemon.refusal import Refused
 from marianne.daemon.resources import Resources
 from marianne.daemon.server import Server
+from marianne.daemon.shutdown import (
+    SIGNALS,
+    Interrupted,
+    close_order,
+    keep_order,
+    not_ended,
+    running,
+    take_order,
+    wind_down,
+)
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.daemon.systemd import ServiceManager
@@ -55,8 +65,6 @@ log = get_logger(__name__)
 
 PRELOAD = ["marianne.run.worker", "marianne.daemon.parse_child", "marianne.score.sandbox"]
 """Imported once, in the forkserver: a worker then starts in milliseconds."""
-
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
 
 EXIT_FAILED = 1
 EXIT_RUNNING = 6
@@ -127,7 +135,8 @@ class DaemonProcess:
     # -- boot -----------------------------------------------------------------------------------
 
     def _serve(self, lock: HomeLock, ready_fd: int | None) -> int:
-        lock.write(os.getpid(), self._heart_pid)
+        if not lock.write(os.getpid(), self._heart_pid):
+            log.warning("lock_not_written", place=str(self._home.pid_file))
         set_level(self._config.log_level)
         become_subreaper()
         storage = Storage(self._home.path)
@@ -140,6 +149,7 @@ class DaemonProcess:
         system = System("conductor")
         workers: dict[int, Process] = {}
         count_death(self._home)
+        order = take_order(self._home, self._heart_pid)
         self._recorded = recorded_workers(self._home)
         self._group = ProcessGroupManager(
             self._home.owner(),
@@ -150,6 +160,11 @@ class DaemonProcess:
         system.processes.cores = stay_on_one_core()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         context = self._context(system, workers, storage)
+        if order is not None:
+            log.warning("goes_on_stopping", mode=order.mode)
+            context.stop.mode = order.mode
+            if order.until is not None:
+                context.stop.drain_seconds = max(0.0, order.until - time.monotonic())
         system.on_event(lambda event: _heard(event, context))
         tree.start(context)
         self._tell(context, "daemon.started", SERVES)
@@ -232,7 +247,8 @@ class DaemonProcess:
 
     def _stop(self, context: Context, lock: HomeLock) -> int:
         mode = context.stop.mode
-        if mode in ("stop", "drain", "cancel", "force"):
+        if mode in stop_order.RANK:
+            keep_order(context, mode, context.stop.drain_seconds)  # a signal left none
             lock.stopping()
         log.info("stopping", mode=mode)
         self._service.stopping()
@@ -240,8 +256,23 @@ class DaemonProcess:
         # A tree that gave up counts as a death: a job may have been the cause.
         died = mode in ("failed", "unusable")
         self._tell(context, "daemon.stopping", SERVES if died else STOPS)
-        if mode in ("drain", "cancel"):
-            self._finish_jobs(context, mode)
+        finished = wind_down(context, self._group.cleanup_orphans)
+        cancelled = finished and context.stop.mode == "cancel"
+        cut = running(self._home) if mode == "drain" and not finished else []
+        self._end_work(context)
+        if context.stop.mode == "unusable":
+            print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)
+            return EXIT_UNUSABLE
+        if context.stop.mode == "failed":
+            return EXIT_FAILED
+        if context.stop.mode == "restart":
+            return EXIT_RESTART if context.heart_pid else 0
+        left: list[Interrupted] = not_ended(self._home, cut)
+        close_order(self._home, drained=mode == "drain", cancelled=cancelled, left=left)
+        return 0
+
+    def _end_work(self, context: Context) -> None:
+        """Ends the tree, what is left of its jobs unless they are to go on, and the helpers."""
         done = threading.Event()
         ending = threading.Thread(target=self._end_tree, args=(context, done), name="shutdown")
         ending.daemon = True
@@ -261,12 +292,6 @@ class DaemonProcess:
         # Where the forkserver's socket was: what os._exit does not do.
         shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
         self._group.end_all_children()
-        if context.stop.mode == "unusable":
-            print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)
-            return EXIT_UNUSABLE
-        if context.stop.mode == "failed":
-            return EXIT_FAILED
-        return EXIT_RESTART if context.stop.mode == "restart" and context.heart_pid else 0
 
     def _end_tree(self, context: Context, done: threading.Event) -> None:
         grace = context.config.sheet_grace_seconds
@@ -275,22 +300,6 @@ class DaemonProcess:
             log.error("threads_abandoned", names=zombies)
         done.set()
         os.kill(os.getpid(), signal.SIGUSR1)
-
-    def _finish_jobs(self, context: Context, mode: str) -> None:
-        """Drain: no new grants, running sheets finish. Cancel: every job ends as cancelled.
-
-        Bounded by the drain's seconds, else by the configured shutdown timeout.
-        """
-        seconds = context.stop.drain_seconds
-        limit = context.config.shutdown_timeout_seconds if seconds is None else seconds
-        deadline = time.monotonic() + limit
-        try:
-            manager = context.manager.within(limit)
-            manager.ask(JobManager.shutdown, mode == "drain")
-            manager.ask(JobManager.wait_for_shutdown)
-        except (ActorDied, AskTimeout, NoSuchActor) as error:
-            log.error("jobs_not_finished", mode=mode, error=repr(error))
-        log.info("jobs_finished", seconds=round(limit - (deadline - time.monotonic()), 1))
 
 
 def _reload(context: Context) -> None:

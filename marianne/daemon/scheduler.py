@@ -56,7 +56,9 @@ class GlobalSheetScheduler(Actor):
         self._wake_due = math.inf
 
     def on_start(self) -> None:
-        """The limits in force outlive a crash of this actor, and the conductor itself."""
+        """The limits in force outlive a crash of this actor, and the conductor itself; so does
+        that it stops."""
+        self._draining = self._context.stop.mode is not None
         self.set_rate_limiter(self._context.rate_limits)
         self.set_backpressure(self._context.backpressure)
 

@@ -10,6 +10,7 @@ import select
 import signal
 import time
 
+from marianne import stop_order
 from marianne.run import confine, procfs
 
 MAX_FAILED_STARTS = 5
@@ -24,6 +25,7 @@ EXIT_GAVE_UP = 1
 EXIT_UNUSABLE = 8
 EXIT_NOT_STARTED = 127
 
+_ENDED_HERE = ("stop", "force", stop_order.DONE)
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ALL = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
 
@@ -99,10 +101,9 @@ class Keeper:
             if code == 0:
                 confine.sweep(confine.all_below)
                 return 0
-            if self._stopping:
+            if self._told_to_stop():
                 self._log(f"the conductor died while it stopped ({_how(code)})")
-                confine.sweep(confine.all_below, STOP_GRACE)
-                return 0
+                return self._end_all()
             self._end_helpers()
             if not self._ever_ready:
                 self._sweep()
@@ -119,8 +120,21 @@ class Keeper:
                 self._sweep()
                 return EXIT_GAVE_UP
             if not self._rest(pause):
-                confine.sweep(confine.all_below, STOP_GRACE)
-                return 0
+                return self._end_all()
+
+    def _told_to_stop(self) -> bool:
+        """Whether nobody is to replace the conductor.
+
+        A drain and a cancelling are for another conductor to bring to their end.
+        """
+        order = stop_order.read(self._options.home)
+        return self._stopping or (order is not None and order.mode in _ENDED_HERE)
+
+    def _end_all(self) -> int:
+        order = stop_order.read(self._options.home)
+        forced = order is not None and order.mode == "force"
+        confine.sweep(confine.all_below, 0.0 if forced else STOP_GRACE)
+        return 0
 
     def _judge(self, code: int, lived: float | None) -> float | None:
         """Seconds until the next start; None to give up."""
@@ -144,7 +158,12 @@ class Keeper:
 
     def _start(self) -> bool:
         options = self._options
-        read, write = os.pipe2(os.O_CLOEXEC)
+        self._ready_at = None
+        try:
+            read, write = os.pipe2(os.O_CLOEXEC)
+        except OSError as error:
+            self._log(f"cannot start {options.conductor[0]}: {error.strerror}")
+            return False
         os.set_inheritable(write, True)
         argv = [
             *options.conductor,
@@ -163,12 +182,15 @@ class Keeper:
             return False
         finally:
             os.close(write)
-            self._ready_at = None
         self._ready_pipe = read
         text = f"{self._conductor}\n{os.getpid()}\n".encode()
-        # Over the old text first, cut afterwards: a reader never sees an empty file.
-        os.pwrite(options.lock_fd, text, 0)
-        os.ftruncate(options.lock_fd, len(text))
+        try:
+            # Over the old text first, cut afterwards: a reader never sees an empty file.
+            os.pwrite(options.lock_fd, text, 0)
+            os.ftruncate(options.lock_fd, len(text))
+        except OSError as error:
+            # The disk fails. Who looks for the conductor finds it by what it has open.
+            self._log(f"the lock's file cannot be written: {error.strerror}")
         return True
 
     def _attend(self) -> int:
@@ -251,12 +273,19 @@ class Keeper:
         while not self._stopping and (left := deadline - time.monotonic()) > 0:
             if select.select([self._wake], [], [], left)[0]:
                 self._take_signals()
-        return not self._stopping
+        return not self._told_to_stop()
 
     # -- what is left
 
     def _end_helpers(self) -> None:
         """Ends the dead conductor's forkserver and tracker, and notes the workers below them."""
+        try:
+            self._end_helpers_now()
+        except OSError as error:
+            # No descriptor is free, or /proc fails. The next conductor sweeps what is left.
+            self._log(f"the dead conductor's helpers were not looked for: {error.strerror}")
+
+    def _end_helpers_now(self) -> None:
         session = os.getsid(0)
         look = procfs.snapshot()
         helpers = [
@@ -281,6 +310,12 @@ class Keeper:
         self._owner = _read_owner(self._options.home) or self._owner
         if not self._owner:
             return
+        try:
+            self._sweep_now()
+        except OSError as error:
+            self._log(f"what dead workers left was not looked for: {error.strerror}")
+
+    def _sweep_now(self) -> None:
         spare = {pid for pid, start in self._workers if procfs.start_time(pid) == start}
         self._workers = {(pid, start) for pid, start in self._workers if pid in spare}
         if not confine.adopted(self._owner, spare):

@@ -54,10 +54,10 @@ class Home:
         self.hearts: list[subprocess.Popen[bytes]] = []
         self.ready = -1
 
-    def start(self, script: str) -> subprocess.Popen[bytes]:
+    def start(self, script: str, access: int = os.O_RDWR) -> subprocess.Popen[bytes]:
         """A heart whose conductors run this script."""
         (self.folder / "conductor.sh").write_text(PRELUDE + script)
-        lock = os.open(self.pid_file, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(self.pid_file, access | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.ready, theirs = os.pipe()
         heart = subprocess.Popen(
@@ -212,6 +212,40 @@ def test_a_stop_between_two_conductors_is_heard(home: Home) -> None:
     home.nth(2)
     heart.send_signal(signal.SIGTERM)
     assert heart.wait(5) == 0
+
+
+def test_a_home_that_cannot_be_written_does_not_end_the_heart(home: Home) -> None:
+    home.log = Path("/dev/full")
+    heart = home.start(SERVE, access=os.O_RDONLY)
+    assert home.is_ready()
+    os.kill(home.nth(1), signal.SIGKILL)
+    os.kill(home.nth(2), signal.SIGKILL)
+    home.nth(3)
+    heart.terminate()
+    assert heart.wait(15) == 0
+    assert not home.locked()
+
+
+@pytest.mark.parametrize("mode", ["stop", "force", "done"])
+def test_a_conductor_that_dies_over_an_order_to_stop_is_not_replaced(home: Home, mode: str) -> None:
+    heart = home.start(SERVE)
+    assert home.is_ready()
+    (home.folder / "stop-order").write_text(f"{mode}\n\n\n")
+    os.kill(home.nth(1), signal.SIGKILL)
+    assert heart.wait(15) == 0
+    assert len(home.conductors()) == 1
+
+
+@pytest.mark.parametrize("mode", ["drain", "cancel"])
+def test_a_drain_and_a_cancelling_are_brought_to_their_end_by_another_conductor(
+    home: Home, mode: str
+) -> None:
+    heart = home.start(SERVE)
+    assert home.is_ready()
+    (home.folder / "stop-order").write_text(f"{mode}\n\n\n")
+    os.kill(home.nth(1), signal.SIGKILL)
+    home.nth(2)
+    assert heart.poll() is None
 
 
 def test_the_heart_s_death_does_not_touch_the_conductor(home: Home) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
+from marianne import stop_order
+from marianne.cli.exit_codes import FAILED, OK
 from marianne.cli.leaving import end_conductor
 from marianne.cli.options import Seconds, Verb, json_option, timeout_option, yes_option
-from marianne.cli.render.out import print_json, say
+from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.selection import confirm
 from marianne.cli.session import Session
 
@@ -39,23 +42,55 @@ def command(
     timeout: float | None,
     yes: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Stop the conductor and the processes of its jobs.
 
     Returns when none of them is left. Running sheets get a grace, then they are killed; unfinished
-    jobs go on at the next start.
+    jobs go on at the next start. Exit code 1: a drain was cut short.
     """
     draining = drain is not None
     if draining + cancel + force > 1:
         raise click.UsageError("--drain, --cancel and --force exclude each other")
     mode = "drain" if draining else "cancel" if cancel else "force" if force else "stop"
     pid = session.holder()
+    left: stop_order.StopOrder | None = None
     if pid is not None:
         if cancel:
             confirm("Cancel all jobs and stop the conductor?", yes)
         until = None if timeout is None else time.monotonic() + timeout
-        end_conductor(session, mode, None if drain == CONFIGURED else drain, until)
+        left = end_conductor(session, mode, None if drain == CONFIGURED else drain, until)
+    told: dict[str, Any] = {"stopped": pid is not None, "pid": pid}
+    cut_short = False
+    if draining and pid is not None:
+        cut_short, interrupted = _came_to(left)
+        told |= {"cut_short": cut_short, "interrupted": interrupted}
+        if cut_short:
+            note(_in_words(interrupted))
+    if cancel and left is not None and left.mode == "cancel":
+        note("note: it died before all jobs were cancelled; the next start cancels them first")
     if as_json:
-        print_json({"stopped": pid is not None, "pid": pid})
+        print_json(told)
     else:
         say("no conductor is running" if pid is None else f"conductor stopped (pid {pid})")
+    return FAILED if cut_short else OK
+
+
+def _came_to(left: stop_order.StopOrder | None) -> tuple[bool, list[dict[str, Any]]]:
+    """Whether the drain was cut short, and the sheets that it interrupted, as far as known."""
+    if left is None or left.mode != stop_order.DONE:
+        return True, []
+    found = []
+    for line in left.lines:
+        job_id, _, rest = line.partition(" ")
+        num, _, name = rest.partition(" ")
+        found.append({"job_id": job_id, "sheet": int(num), "name": name})
+    return bool(found), found
+
+
+def _in_words(interrupted: list[dict[str, Any]]) -> str:
+    if not interrupted:
+        return "the drain was cut short: the conductor ended without saying that it was finished"
+    named = [f"{one['job_id']} sheet {one['sheet']} ({one['name']})" for one in interrupted[:8]]
+    more = f" and {len(interrupted) - 8} more" if len(interrupted) > 8 else ""
+    listed = clean(", ".join(named))
+    return f"the drain was cut short: interrupted {listed}{more}; they run again at the next start"

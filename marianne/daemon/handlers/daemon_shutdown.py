@@ -10,6 +10,7 @@ from actors import Future
 from marianne.daemon.call import Call
 from marianne.daemon.context import Context
 from marianne.daemon.reloading import aside, read
+from marianne.daemon.shutdown import keep_order
 
 MUTATING = False
 
@@ -22,17 +23,23 @@ class Params(BaseModel):
 
 
 def handle(call: Call, params: Params) -> dict[str, Any] | Future[dict[str, Any]]:
-    """Answers at once; the client then waits until the lock is free.
+    """Answers when the wish is on disk; the client then waits until the lock is free.
 
+    ``kept`` is False where the disk failed: then it is carried out unless the conductor dies.
     A restart is refused with ``invalid_params`` where the next conductor could not start.
     """
     if params.mode == "restart":
         return aside(call.context, _restart)
-    call.context.stop.ask(params.mode, params.drain_seconds)
-    return {"stopping": True}
+    return aside(call.context, lambda context: _stop(context, params))
 
 
 def _restart(context: Context) -> dict[str, Any]:
     read(context)
     context.stop.ask("restart", None)
     return {"stopping": True}
+
+
+def _stop(context: Context, params: Params) -> dict[str, Any]:
+    kept = keep_order(context, params.mode, params.drain_seconds)
+    context.stop.ask(params.mode, params.drain_seconds)
+    return {"stopping": True, "kept": kept}

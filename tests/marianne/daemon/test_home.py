@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from marianne.home import Home, HomeError
+from marianne.home import Home, HomeError, HomeLock
 
 
 def mode(path: Path) -> int:
@@ -131,6 +131,14 @@ def test_only_one_holds_the_lock(home: Home) -> None:
     again = home.lock()
     assert again is not None
     again.release()
+
+
+def test_a_lock_whose_file_cannot_be_written_holds_and_says_so(home: Home) -> None:
+    home.pid_file.touch()
+    lock = HomeLock(os.open(home.pid_file, os.O_RDONLY))
+    assert not lock.write(1)
+    assert not lock.stopping()
+    lock.release()
 
 
 def test_the_lock_file_is_private(home: Home) -> None:
