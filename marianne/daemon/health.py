@@ -20,6 +20,9 @@ from marianne.run.procfs import start_time
 log = get_logger(__name__)
 
 
+FULL_PERCENT = 95.0
+"""From here on so many descriptors are open that a job's files and sockets may find none."""
+
 CHECK_EVERY = 10
 """Jobs that come to an end between two checks of the diversity of patterns."""
 
@@ -34,6 +37,31 @@ def liveness(context: Context) -> dict[str, Any]:
         "storage": context.storage.words() or "ok",
         "starts": context.start_delays.words() or "ok",
     }
+
+
+def machine() -> dict[str, Any]:
+    """What the machine has left, and what this process has open; each None if it cannot be read.
+
+    ``machine_available_mb`` is the memory (MB) that new processes would get without swapping.
+    """
+    import psutil
+
+    names = ("machine_available_mb", "descriptors", "max_descriptors")
+    try:
+        myself = psutil.Process()
+        available = round(psutil.virtual_memory().available / 2**20, 1)
+        values = (available, myself.num_fds(), myself.rlimit(psutil.RLIMIT_NOFILE)[0])
+    except (psutil.Error, OSError) as error:
+        log.warning("machine_not_read", error=repr(error))
+        return dict.fromkeys(names)
+    return dict(zip(names, values, strict=True))
+
+
+def _crowded(descriptors: int | None, limit: int | None) -> bool:
+    """Whether hardly a descriptor is left. Where that cannot be read, none is left to read it."""
+    if descriptors is None or limit is None:
+        return True
+    return limit > 0 and 100.0 * descriptors / limit >= FULL_PERCENT  # -1: no limit
 
 
 class HealthChecker(Actor):
@@ -94,7 +122,8 @@ class HealthChecker(Actor):
         """Whether new jobs are taken: status ready or not_ready, and what it was judged by.
 
         ``memory_mb`` is in MB (2**20 bytes), of the whole tree; ``seconds_since_last_check`` is the
-        age of the reading, None when there is none.
+        age of the reading, None when there is none. What the machine has left is read anew (see
+        :func:`machine`); with 95 % of the descriptors in use we are not ready.
         """
         promise: Promise[dict[str, Any]] = self.promise()
         looked = self._context.monitor.call(ResourceMonitor.readings)
@@ -121,7 +150,9 @@ class HealthChecker(Actor):
         problem = self._context.storage.words()
         silent = self._context.delivery.degraded
         unreadable = self._context.unreadable
-        wrong = stopping or lost or problem or silent or unreadable
+        left = machine()
+        crowded = _crowded(left["descriptors"], left["max_descriptors"])
+        wrong = stopping or lost or problem or silent or unreadable or crowded
         ready = outcome.ok and accepting and not wrong
         promise.set(
             {
@@ -129,6 +160,7 @@ class HealthChecker(Actor):
                 "running_jobs": (outcome.value or {}).get("running_jobs", 0),
                 "memory_mb": round(readings.get("memory_mb") or 0.0, 1),
                 "max_memory_mb": readings.get("max_memory_mb"),
+                **left,
                 "child_processes": readings.get("child_processes", 0),
                 "monitor_degraded": readings.get("degraded", False),
                 "seconds_since_last_check": round(age, 1) if age < math.inf else None,

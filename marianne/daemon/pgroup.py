@@ -1,4 +1,9 @@
-"""The conductor's own processes: its group, the orphans it adopts, what an earlier one left."""
+"""The conductor's own processes: its group, the orphans it adopts, what an earlier one left.
+
+Which processes stand below us is read by psutil, imported when it is wanted: late, at the end.
+What may be signalled is a matter of proof, and a child that ends is collected at once: these two
+read /proc by our own code (:mod:`marianne.run.confine`, :mod:`marianne.run.procfs`).
+"""
 
 from __future__ import annotations
 
@@ -64,8 +69,9 @@ class ProcessGroupManager:
         group, roots = os.getpgrp(), children()
         if group != os.getpid() or not roots:
             return []
-        below = procfs.descendants({one.pid for one in roots}, procfs.snapshot())
-        return [one for one in below.values() if one.pgrp == group]
+        below = {one.pid for one in roots}.union(*(_below(one.pid) for one in roots))
+        looks = map(procfs.stat, below)
+        return [one for one in looks if one is not None and one.pgrp == group]
 
     def cleanup_orphans(self) -> list[int]:
         """Collects ended children that came to us as the subreaper; answers their pids."""
@@ -91,3 +97,13 @@ class ProcessGroupManager:
 
     def _spared(self) -> set[int]:
         return {*self._spare(), *self._tracked}
+
+
+def _below(pid: int) -> set[int]:
+    """The pids of all that descends from a process; none when it has ended."""
+    import psutil
+
+    try:
+        return {one.pid for one in psutil.Process(pid).children(recursive=True)}
+    except psutil.Error:
+        return set()

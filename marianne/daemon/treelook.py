@@ -1,8 +1,11 @@
 """One look at the whole tree of a conductor: how much memory, how many processes, whose.
 
 Memory of our own processes is PSS (pages they share with the forkserver count once), memory of
-sheets' trees is RSS (cheap, and the pages that a sheet shares with others are hardly ours). One
-pass through /proc; PSS is read for our own few processes only.
+sheets' trees is RSS (cheap, and the pages that a sheet shares with others are hardly ours).
+
+The system is read by psutil, which is imported with the first look. Which sheet a process belongs
+to is proof, not a figure: that is read from /proc by our own code (:mod:`marianne.run.procfs`), as
+everything is by which a process may be ended.
 """
 
 from __future__ import annotations
@@ -10,9 +13,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from marianne.run import procfs
-from marianne.run.procfs import Stat
+
+if TYPE_CHECKING:
+    from psutil import Process
+
+MB = 2**20
 
 
 @dataclass(slots=True)
@@ -38,29 +46,51 @@ class TreeLook:
 
 
 def look(roots: Iterable[int], workers: Collection[int]) -> TreeLook:
-    """Looks at everything below ``roots`` (conductor, heart); ``workers`` are the jobs' own."""
+    """Looks at everything below ``roots`` (conductor, heart); ``workers`` are the jobs' own.
+
+    Raises OSError when the system cannot be read.
+    """
+    import psutil
+
     found = TreeLook(workers={pid: Usage() for pid in workers})
-    everything = _everything()
-    below: dict[int, list[Stat]] = {}
-    for one in everything.values():
-        below.setdefault(one.ppid, []).append(one)
-    seen: set[int] = set()
-    todo: list[tuple[int, Usage | None]] = [(pid, None) for pid in roots]
-    while todo:
-        pid, owner = todo.pop()
+    inside: dict[int, Usage | None] = {}  # whose the children of each process are
+    for process in _below(roots):
+        try:
+            with process.oneshot():
+                # What stands below a worker is its sheets; the worker itself is ours.
+                owner = inside.get(process.ppid())
+                inside[process.pid] = found.workers.get(process.pid, owner)
+                if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                    found.zombies.append(process.pid)
+                elif owner is None:
+                    found.total.add(own_mb(process))
+                else:
+                    memory_mb = process.memory_info().rss / MB
+                    owner.add(memory_mb)
+                    found.total.add(memory_mb)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _below(roots: Iterable[int]) -> Iterable[Process]:
+    """The roots and what descends from them, each once, a parent before its children."""
+    import psutil
+
+    seen: dict[int, Process] = {}
+    for pid in sorted(roots):  # the heart, which is above all others, is the oldest as a rule
         if pid in seen:
             continue
-        seen.add(pid)
-        children = below.get(pid, ())
-        it = everything.get(pid)
-        if it is not None and it.dead:
-            found.zombies.append(pid)
-        elif it is not None:
-            _count(it, owner, found.total)
-        # What stands below a worker is its sheets; the worker itself is ours.
-        inner = found.workers.get(pid, owner)
-        todo.extend((child.pid, inner) for child in children)
-    return found
+        try:
+            root = psutil.Process(pid)
+            seen.update((one.pid, one) for one in (root, *root.children(recursive=True)))
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.Error as error:
+            raise OSError(f"the processes of this machine cannot be read: {error}") from error
+    if os.getpid() not in seen:
+        raise OSError("/proc does not show this process: it cannot be relied upon")
+    return seen.values()
 
 
 def sheets_below(worker: int) -> dict[tuple[str, int], Usage]:
@@ -68,7 +98,7 @@ def sheets_below(worker: int) -> dict[tuple[str, int], Usage]:
 
     Costs a read of the environment for each child of the worker: for when it is too much already.
     """
-    everything = _everything()
+    everything = procfs.snapshot()
     found: dict[tuple[str, int], Usage] = {}
     for child in everything.values():
         if child.ppid != worker or child.dead:
@@ -85,30 +115,11 @@ def sheets_below(worker: int) -> dict[tuple[str, int], Usage]:
     return found
 
 
-def pss_mb(pid: int) -> float | None:
-    """The proportional set size of a process in MB; None when it is gone or not ours to read."""
+def own_mb(process: Process) -> float:
+    """The proportional set size of one of our own processes; of one not ours to read, its RSS."""
+    import psutil
+
     try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as stream:
-            for line in stream:
-                if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) / 1024
-    except (OSError, ValueError):
-        return None
-    return None
-
-
-def _count(one: Stat, owner: Usage | None, total: Usage) -> None:
-    if owner is None:
-        pss = pss_mb(one.pid)
-        total.add(one.rss_mb if pss is None else pss)
-    else:
-        owner.add(one.rss_mb)
-        total.add(one.rss_mb)
-
-
-def _everything() -> dict[int, Stat]:
-    looks = map(procfs.stat, procfs.pids())
-    found = {one.pid: one for one in looks if one is not None}
-    if os.getpid() not in found:
-        raise OSError("/proc does not show this process: it cannot be relied upon")
-    return found
+        return float(process.memory_full_info().pss) / MB
+    except psutil.AccessDenied:
+        return float(process.memory_info().rss) / MB

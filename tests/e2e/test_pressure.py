@@ -134,6 +134,10 @@ def test_ready_shows_what_the_monitor_reads(marianne: Marianne) -> None:
     assert 20.0 < ready["memory_mb"] < 500.0
     assert 2 <= ready["child_processes"] < 20
     assert 0.0 <= ready["seconds_since_last_check"] < 5.0
+    assert 10 < ready["descriptors"] < ready["max_descriptors"]
+    memory = Path("/proc/meminfo").read_text().split()
+    free_mb = int(memory[memory.index("MemAvailable:") + 1]) / 1024
+    assert 0.3 < ready["machine_available_mb"] / free_mb < 3.0
     documented = {
         "status", "running_jobs", "memory_mb", "child_processes", "accepting_work",
         "shutting_down", "failure_rate_elevated", "notifications_degraded", "uptime_seconds",

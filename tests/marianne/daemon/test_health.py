@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,19 @@ def test_jobs_that_fail_unexpectedly_make_it_take_no_work(tmp_path: Path) -> Non
         told = health.ask(HealthChecker.readiness)
         assert (told["status"], told["accepting_work"]) == ("not_ready", False)
         assert told["failure_rate_elevated"]
+
+
+def test_with_few_descriptors_left_it_is_not_ready(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Simulation() as sim, ExitStack() as stack:
+        _stage, health = checker(sim, tmp_path)
+        for name in ("monitor", "manager"):
+            sim.system.spawn(Answers, name=name)
+        for _ in range(60):
+            stack.enter_context(open(os.devnull))
+        ready = health.ask(HealthChecker.readiness)
+        assert ready["status"] == "ready"
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for limit in (ready["descriptors"] + 1, ready["descriptors"] - 20):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            assert health.ask(HealthChecker.readiness)["status"] == "not_ready"

@@ -7,9 +7,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
-from marianne.daemon.treelook import look, pss_mb, sheets_below
+from marianne.daemon.treelook import Usage, look, own_mb, sheets_below
 
 SHEET = {**os.environ, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "3"}
 
@@ -36,15 +37,16 @@ def test_what_stands_below_a_worker_is_counted_as_its_sheets(
 
 
 def test_our_own_memory_counts_shared_pages_once() -> None:
-    share = pss_mb(os.getpid())
-    assert share is not None
-    assert share > 1
+    myself = psutil.Process()
+    assert 1 < own_mb(myself) < myself.memory_info().rss / 2**20
 
 
-def test_a_process_that_is_gone_has_no_share() -> None:
+def test_a_root_that_is_gone_is_passed_over_and_we_ourselves_must_be_seen() -> None:
     process = subprocess.Popen(["true"])
     process.wait()
-    assert pss_mb(process.pid) is None
+    assert look([os.getpid(), process.pid], [process.pid]).workers[process.pid] == Usage()
+    with pytest.raises(OSError, match="cannot be relied upon"):
+        look([process.pid], [])
 
 
 def test_a_zombie_is_named_and_uses_nothing(sleepers: list[subprocess.Popen[bytes]]) -> None:
