@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors import ActorDied, AskTimeout, MailboxFull, NoSuchActor
+from marianne.daemon import unforeseen
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.refusal import Refused, not_found
+from marianne.daemon.requests import RequestId
 from marianne.daemon.storage import refused
 from marianne.state.errors import (
     AmbiguousJob,
     DatabaseCorrupt,
     DuplicateRequest,
     NoSuchJob,
+    OtherRequest,
     StoreError,
 )
 from marianne.state.reader import Reader
@@ -27,7 +30,7 @@ class Call:
 
     context: Context
     reader: Reader
-    request_id: str
+    request_id: RequestId
     deadline: float
 
     def resolve(self, job: str) -> str:
@@ -59,6 +62,8 @@ def error_of(error: BaseException, call: Call) -> Refused:
         )
     if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
         return Refused("unavailable", "the conductor is restarting a part of itself")
+    if isinstance(error, OtherRequest):
+        return Refused("bad_request", str(error), hint="ids are never used again")
     if isinstance(error, StoreError):
         return refused(str(error))
     if isinstance(error, DuplicateRequest):
@@ -70,9 +75,4 @@ def error_of(error: BaseException, call: Call) -> Refused:
         return Refused("internal", str(error))
     if isinstance(error, AskTimeout):
         return Refused("deadline", "no answer within the deadline")
-    log.error("handler_failed", error=repr(error), exc_info=error)
-    return Refused(
-        "internal",
-        f"the conductor failed on this request: {error!r}",
-        hint="its log says more: `marianne logs`",
-    )
+    return unforeseen.refused(error)

@@ -10,6 +10,7 @@ from actors import Future, Handle, Outcome, Promise
 from marianne.clock import steady
 from marianne.daemon import queries
 from marianne.daemon.admission import Admission
+from marianne.daemon.unforeseen import question
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 class Figures(Admission):
     """The documented questions that are of no single job, and who else can be asked."""
 
+    @question
     def list_jobs(
         self,
         statuses: Collection[JobStatus] | None = None,

@@ -29,13 +29,14 @@ from marianne.daemon.log import get_logger
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
+from marianne.daemon.requests import reply_row
 from marianne.daemon.shelf import Packed
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
 from marianne.instruments.present import look_again
 from marianne.score.pack import unpack_plan
-from marianne.state.changes import RememberReply, SetMeta
+from marianne.state.changes import SetMeta
 from marianne.state.models import JobRow, JobStatus, SheetRow
 from marianne.state.reader import Reader
 
@@ -239,7 +240,7 @@ class Job(Actor):
     ) -> Promise[dict[str, Any]]:
         reply = reply or {"job_id": self._job_id, "status": str(self._machine.job.status)}
         if request_id is not None:
-            self._service.add(RememberReply(request_id, codec.pack(reply), time.time()))
+            self._service.add(reply_row(request_id, reply))
         promise: Promise[dict[str, Any]] = self.promise()
         self._answers.append((promise, reply))
         return promise

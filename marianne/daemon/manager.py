@@ -33,6 +33,7 @@ from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.shelf import Packed
+from marianne.daemon.unforeseen import question, refusal_of
 from marianne.schedule.room import admit
 from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
@@ -86,26 +87,25 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
 
     def parsed(self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer) -> None:
         """A score was read, or cannot be."""
-        if outcome.value is not None:
+        if outcome.error is not None or outcome.value is None:
+            answer.fail(outcome.error or LookupError("no plan"))
+            return
+        try:
             self._name(outcome.value, request, answer)
-        elif outcome.error is not None:
-            answer.fail(outcome.error)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
+            answer.fail(refusal_of(error))
 
     def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
         """Names the job of a score that was read, and commits it."""
         parsed = submission.as_asked(request, parsed)
-        try:
-            if self.shutting_down:
-                raise Refused("shutting_down", "the conductor is shutting down")
-            submission.check_sheets(request, parsed)
-            if request.dry_run:
-                answer.set(submission.dry_run_response(parsed))
-                return
-            shared = submission.check_workspace(request, parsed, self._live)
-            job_id = submission.choose_id(request, parsed, self._reader, self._naming)
-        except Refused as refusal:
-            answer.fail(refusal)
+        if self.shutting_down:
+            raise Refused("shutting_down", "the conductor is shutting down")
+        submission.check_sheets(request, parsed)
+        if request.dry_run:
+            answer.set(submission.dry_run_response(parsed))
             return
+        shared = submission.check_workspace(request, parsed, self._live)
+        job_id = submission.choose_id(request, parsed, self._reader, self._naming)
         now = time.time()
         row = submission.new_row(job_id, request, parsed, now)
         live = Live(row, unsure=True)
@@ -164,6 +164,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
 
     # -- questions ------------------------------------------------------------------------------
 
+    @question
     def wait_job(self, job_id: str) -> Promise[dict[str, Any]]:
         """Answers the job without its sheets once it is over; a paused job is waited for."""
         promise: Promise[dict[str, Any]] = self.promise()
@@ -174,6 +175,7 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
             promise.set(queries.summary(self._reader, job_id))
         return promise
 
+    @question
     def get_job_status(
         self, job_id: str, first: int = 1, last: int = 5_000, *, packed: bool = False
     ) -> Promise[Any]:
@@ -207,23 +209,26 @@ class JobManager(Chaining, Pressing, Explaining, Figures):
         mark = shelf.mark()
         try:
             status = shown.at_rest(self._reader, job_id, first, last)
-        except Refused as refusal:
-            promise.fail(refusal)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
+            promise.fail(refusal_of(error))
             return
         live = self._live.get(job_id)
         if live is None or not live.admitted:  # what an actor is about to change is its own to keep
             shelf.keep(mark, job_id, first, last, status)
         _give(promise, status, packed)
 
+    @question
     def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""
         return reports.errors(self._reader, job_id, limit)
 
+    @question
     def get_diagnostic_report(self, job_id: str) -> dict[str, Any]:
         """State, attempts, last output, resource use, supervision, the likely cause in words."""
         directory = self._context.home.job_dir(job_id)
         return reports.diagnosis(self._reader, directory, job_id, self._context.learned)
 
+    @question
     def get_execution_history(
         self, job_id: str, sheet_num: int | None = None, limit: int = 50
     ) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.replan import changes_of, check_kept, replan, text_diff
 from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
+from marianne.daemon.unforeseen import refusal_of
 from marianne.daemon.wishes import Wishes, check_sure
 from marianne.environment import search_path
 from marianne.score.pack import unpack_plan
@@ -227,8 +228,8 @@ class Modifying(Wishes):
             return
         try:
             self._go_on_by(outcome.value, job_id, config_path, dry_run, event, answer)
-        except Refused as refusal:
-            answer.fail(refusal)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
+            answer.fail(refusal_of(error))
 
     def _go_on_by(
         self,

@@ -15,9 +15,10 @@ from ipc import codec
 from marianne.clock import steady, to_wall
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
+from marianne.daemon.requests import reply_row
 from marianne.daemon.scheduler import GlobalSheetScheduler
 from marianne.daemon.store import WRITE_DEADLINE, Store
-from marianne.state.changes import Change, RememberReply, SetMeta
+from marianne.state.changes import Change, SetMeta
 from marianne.state.reader import Reader
 
 log = get_logger(__name__)
@@ -106,7 +107,7 @@ class RateLimitCoordinator(Actor):
         reply = {"cleared": len(keys), "instrument": instrument, "keys": keys}
         changes: list[Change] = [self._kept()]
         if request_id is not None:
-            changes.append(RememberReply(request_id, codec.pack(reply), time.time()))
+            changes.append(reply_row(request_id, reply))
         store = self._context.store.within(WRITE_DEADLINE)
         written: Future[Any] = store.call(Store.write, changes, kept=False)
         self.pipe(written, self.cleared, reply, promise)

@@ -21,6 +21,7 @@ from marianne.daemon.log import get_logger
 from marianne.daemon.modifying import Modifying
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
+from marianne.daemon.unforeseen import refusal_of
 from marianne.daemon.wishes import check_sure
 from marianne.run.confine import sweep_orphans
 from marianne.run.result import AttemptResult
@@ -104,9 +105,14 @@ class Recovering(Modifying):
         }
         path = directory / "recheck"
         path.unlink(missing_ok=True)
-        process = self._context.system.processes.start(
-            "marianne.run.recheck:recheck_main", (settings, str(path)), f"marianne-recheck {job_id}"
-        )
+        try:
+            process = self._context.system.processes.start(
+                "marianne.run.recheck:recheck_main",
+                (settings, str(path)),
+                f"marianne-recheck {job_id}",
+            )
+        except (OSError, EOFError) as error:
+            raise Refused("unavailable", f"no process can be started now: {error!r}") from None
         self._context.workers[process.pid] = process
         self._looks[process] = _Look(job_id, failed, dry_run, answer, path)
         self.watch(process)
@@ -128,13 +134,13 @@ class Recovering(Modifying):
         try:
             found = codec.unpack(look.path.read_bytes())
         except FileNotFoundError:
-            look.answer.fail(Refused("internal", f"the look at {look.job_id} ended: {ending}"))
+            look.answer.fail(Refused("unavailable", f"the look at {look.job_id} ended: {ending}"))
             return
         look.path.unlink()
         try:
             self._found(look, [AttemptResult.from_map(result) for result in found])
-        except Refused as refusal:
-            look.answer.fail(refusal)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
+            look.answer.fail(refusal_of(error))
 
     def _found(self, look: _Look, results: list[AttemptResult]) -> None:
         job_id, live = look.job_id, self._live.get(look.job_id)

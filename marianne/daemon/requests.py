@@ -8,13 +8,61 @@ several jobs each job's change is a transaction of its own with the key ``<id>/<
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import Any
 
 from actors import Promise
 from ipc import codec
+from ipc.errors import CodecError
+from marianne.daemon.refusal import Refused
 from marianne.state.changes import Change, RememberReply
+from marianne.state.errors import OtherRequest
 from marianne.state.reader import Reader
+
+
+class RequestId(str):
+    """A client's id of a request, with a hash of what was asked under it."""
+
+    __slots__ = ("asked",)
+    asked: bytes
+
+    def __new__(cls, text: str, asked: bytes) -> RequestId:
+        made = super().__new__(cls, text)
+        made.asked = asked
+        return made
+
+    def part(self, name: str) -> RequestId:
+        """The id of what this request means for one job."""
+        return RequestId(f"{self}/{name}", self.asked)
+
+
+def hash_of(method: str, params: dict[str, Any]) -> bytes:
+    """Tells one question from another; the order of keys in maps does not count.
+
+    Refuses what is nested so deeply that nobody asks for it.
+    """
+    try:
+        packed = codec.pack((method, _ordered(params)))
+    except (CodecError, RecursionError):
+        raise Refused("invalid_params", "the parameters are nested too deeply") from None
+    return hashlib.blake2b(packed, digest_size=16).digest()
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        try:
+            pairs = sorted(value.items())  # of different keys, so that values are not compared
+        except TypeError:
+            pairs = sorted(value.items(), key=lambda pair: codec.pack(pair[0]))
+        return [(key, _ordered(item)) for key, item in pairs]
+    return [_ordered(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def reply_row(request_id: str, reply: Any) -> RememberReply:
+    """What keeps the reply of a request, in the transaction of its change."""
+    asked = getattr(request_id, "asked", None)
+    return RememberReply(request_id, codec.pack(reply), time.time(), asked)
 
 
 class Answer:
@@ -29,7 +77,7 @@ class Answer:
         """What belongs into the transaction of the change that ``reply`` tells of."""
         if self.request_id is None:
             return []
-        return [RememberReply(self.request_id, codec.pack(reply), time.time())]
+        return [reply_row(self.request_id, reply)]
 
     def set(self, reply: Any) -> None:
         """The change is on disk."""
@@ -64,8 +112,13 @@ class Requests:
         """The answer that is owed; None for a resent request, whose promise is taken care of."""
         if request_id is None:
             return Answer(self, None, promise)
+        asked = getattr(request_id, "asked", None)
+        if asked is not None:
+            self._reader.check_asked(request_id, asked)
         first = self._open.get(request_id)
         if first is not None:
+            if asked != getattr(first.request_id, "asked", None):
+                raise OtherRequest("this id is in use by another request: ids are unique")
             first.promises.append(promise)
             return None
         kept = self._reader.reply(request_id)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from actors import Future
 from ipc import codec
 from ipc.errors import RETRYABLE
-from marianne.daemon import queries
+from marianne.daemon import edge, queries
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.refusal import Refused
+from marianne.daemon.requests import reply_row
 from marianne.daemon.store import Store
-from marianne.state.changes import RememberReply
 from marianne.state.models import JobStatus
 
 
-class Selection(BaseModel):
+class Selection(edge.Params):
     """Jobs by id or unique prefix, by status, or all that are not over."""
 
-    ids: list[str] = []
+    ids: edge.Names = []
     all: bool = False
-    statuses: list[JobStatus] = []
+    statuses: Annotated[list[JobStatus], Field(max_length=100)] = []
 
     def resolve(self, call: Call) -> list[str]:
         """The ids that are meant, without repeats. Refuses when nothing was named."""
@@ -53,14 +52,14 @@ def each(
     unless every one was named in full: a resend means the same ones.
     """
     gathered: Future[dict[str, Any]] = Future(call.context.system, "selection", None, None)
-    key = f"{call.request_id}/"
+    key = call.request_id.part("")
     kept = call.reader.reply(key)
     ids = codec.unpack(kept) if kept is not None else selection.resolve(call)
     if kept is not None or ids == selection.ids:
         _ask_each(call, ids, ask, gathered)
         return gathered
     call.context.storage.check()
-    remember = [RememberReply(key, codec.pack(ids), time.time())]
+    remember = [reply_row(key, ids)]
     store = call.context.store.within(call.deadline)
 
     def settled(future: Future[Any]) -> None:
@@ -100,7 +99,7 @@ def _ask_each(
     if not ids:
         gathered.answer({"jobs": []})
     for job_id in ids:
-        ask(job_id, f"{call.request_id}/{job_id}").on_done(partial(finished, job_id))
+        ask(job_id, call.request_id.part(job_id)).on_done(partial(finished, job_id))
 
 
 def _conclude(gathered: Future[dict[str, Any]], entries: list[dict[str, Any]]) -> None:

@@ -24,6 +24,7 @@ from marianne.daemon import handlers
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
+from marianne.daemon.requests import RequestId, hash_of
 from marianne.daemon.shelf import Packed
 from marianne.state.reader import Reader
 
@@ -78,11 +79,18 @@ class Server(Actor):
         self, handler: Any | None, request: Request, responder: Responder, reader: Reader
     ) -> None:
         """``handler`` None is not known yet."""
-        call = Call(self._context, reader, request.id, max(0.001, responder.remaining()))
+        call = Call(
+            self._context, reader, RequestId(request.id, b""), max(0.001, responder.remaining())
+        )
         try:
+            known = handler is not None
             if handler is None:
                 handler = handlers.find(request.method)
-                if handler.MUTATING:
+            if handler.MUTATING:
+                asked = hash_of(request.method, request.params)
+                call.request_id = RequestId(request.id, asked)
+                if not known:
+                    reader.check_asked(request.id, asked)
                     packed = reader.reply(request.id)
                     if packed is not None:
                         responder.ok_packed(packed)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-Environment = Annotated[dict[str | bytes, str | bytes], Field(repr=False)]
+from marianne.daemon import edge
 
 
-class JobRequest(BaseModel):
+class JobRequest(edge.Params):
     """A wish to run a score.
 
     ``config_path`` is the score's file, relative to ``client_cwd``; ``score`` its text, for a
@@ -20,23 +19,21 @@ class JobRequest(BaseModel):
     in it comes as bytes. Without ``hooks`` what the score wants done afterwards is left out.
     """
 
-    model_config = ConfigDict(extra="ignore")
-
-    config_path: Path | None = None
-    workspace: Path | None = None
+    config_path: edge.ClientPath | None = None
+    workspace: edge.ClientPath | None = None
     fresh: bool = False
     self_healing: bool = False
     self_healing_auto_confirm: bool = False
-    start_sheet: int | None = Field(None, ge=1)
+    start_sheet: int | None = Field(None, ge=1, le=edge.INT32)
     dry_run: bool = False
-    chain_depth: int | None = Field(None, ge=0)
-    client_cwd: Path | None = None
-    score: str | None = Field(None, repr=False)
-    id: str | None = None
-    variables: dict[str, str] = Field(default_factory=dict)
+    chain_depth: int | None = Field(None, ge=0, le=edge.INT32)
+    client_cwd: edge.ClientPath | None = None
+    score: edge.Text | None = Field(None, repr=False)
+    id: edge.Name | None = None
+    variables: edge.Variables = Field(default_factory=dict)
     priority: int = Field(5, ge=1, le=10)
     hooks: bool = True
-    environment: Environment = Field(default_factory=dict)
+    environment: edge.Environment = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _something_to_run(self) -> JobRequest:

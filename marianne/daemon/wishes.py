@@ -21,6 +21,7 @@ from marianne.daemon.reaper import remove_files
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Answer
 from marianne.daemon.roster import Live
+from marianne.daemon.unforeseen import refusal_of
 from marianne.state.changes import AddEvent, Change, DeleteJob, UpdateJob
 from marianne.state.models import JobStatus
 
@@ -90,13 +91,14 @@ class Wishes(Admission):
         **kwargs: P.kwargs,
     ) -> Promise[dict[str, Any]]:
         promise: Promise[dict[str, Any]] = self.promise()
-        answer = self._requests.open(request_id, promise)
-        if answer is not None:
-            try:
+        answer: Answer | None = None
+        try:
+            answer = self._requests.open(request_id, promise)
+            if answer is not None:
                 self._context.storage.check()
                 act(answer, *args, **kwargs)
-            except Refused as refusal:
-                answer.fail(refusal)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
+            (answer or promise).fail(refusal_of(error))
         return promise
 
     # -- pause and resume -----------------------------------------------------------------------

@@ -203,7 +203,8 @@ class Batch:
     def _remember_reply(self, change: c.RememberReply) -> None:
         try:
             self._execute(
-                "INSERT INTO replies VALUES (?, ?, ?)", (change.request_id, change.ts, change.reply)
+                "INSERT INTO replies VALUES (?, ?, ?, ?)",
+                (change.request_id, change.ts, change.reply, change.asked),
             )
         except sqlite3.IntegrityError:
             raise DuplicateRequest(

@@ -94,12 +94,15 @@ class AddEvent:
 class RememberReply:
     """The answer to a mutating request, so that the same request never acts twice.
 
-    Refused with DuplicateRequest when the id already has a reply: then that reply counts.
+    ``asked`` is a hash of what it asked for, so that another request under its id is found out;
+    None for one that no client sent. Refused with DuplicateRequest when the id already has a
+    reply: then that reply counts.
     """
 
     request_id: str
     reply: bytes
     ts: float
+    asked: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

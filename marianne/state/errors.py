@@ -57,6 +57,10 @@ class DuplicateRequest(Refused):
     """This request was already carried out: answer with the reply that was kept."""
 
 
+class OtherRequest(Refused):
+    """The id was used by a request that asked for something else: ids are used once."""
+
+
 class IllegalTransition(Refused):
     """A status cannot follow that other one: a bug of the caller."""
 

@@ -15,7 +15,7 @@ from typing import Any
 from marianne.run.result import AttemptResult
 from marianne.state import rows
 from marianne.state.connection import connect_reader, named_errors
-from marianne.state.errors import AmbiguousJob, NoSuchJob
+from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest
 from marianne.state.models import (
     TERMINAL_JOB,
     Event,
@@ -288,6 +288,18 @@ class Reader:
         """What a mutating request was answered, None if it was not carried out."""
         found = self._one("SELECT reply FROM replies WHERE request_id = ?", request_id)
         return bytes(found[0]) if found else None
+
+    def check_asked(self, request_id: str, asked: bytes) -> None:
+        """Raises OtherRequest where the id, or a part of it (``<id>/<job_id>``), has a reply to a
+        request that asked for something else."""
+        found = self._one(
+            "SELECT 1 FROM replies WHERE asked <> ?1 AND"
+            " (request_id = ?2 OR (request_id >= ?2 || '/' AND request_id < ?2 || '0')) LIMIT 1",
+            asked,
+            request_id,
+        )
+        if found:
+            raise OtherRequest("this id was used by another request: ids are unique")
 
     def meta(self, name: str) -> bytes | None:
         """A value that SetMeta kept."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = True
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``instrument`` is a profile (all its models) or ``profile/model``; None means all."""
 
-    instrument: str | None = None
+    instrument: edge.Name | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Any]:

@@ -9,9 +9,8 @@ import os
 import threading
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Actor, NoSuchActor
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.refusal import Refused
 
@@ -23,10 +22,10 @@ ANSWER_FIRST = 0.02
 _done: set[str] = set()
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """The name of the actor whose next message is to fail; ``now`` sends it one that does."""
 
-    name: str
+    name: edge.Name
     now: bool = False
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.context import Context
 from marianne.daemon.reloading import aside, read
@@ -15,11 +14,11 @@ from marianne.daemon.shutdown import keep_order
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``drain_seconds`` bounds a drain; None is the configured shutdown timeout."""
 
     mode: Literal["stop", "drain", "cancel", "force", "restart"] = "stop"
-    drain_seconds: float | None = Field(None, ge=0)
+    drain_seconds: edge.Seconds | None = None
 
 
 def handle(call: Call, params: Params) -> dict[str, Any] | Future[dict[str, Any]]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from marianne.daemon import wire
+from marianne.daemon import edge, wire
 from marianne.daemon.call import Call
 
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """Events with a number above ``seq``; of one job when ``job_id`` is given."""
 
-    seq: int = Field(0, ge=0)
-    job_id: str | None = None
+    seq: edge.Row = 0
+    job_id: edge.Name | None = None
     limit: int = Field(1_000, ge=1, le=1_000)
 
 

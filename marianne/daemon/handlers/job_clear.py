@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 from marianne.state.models import JobStatus
@@ -14,12 +15,12 @@ from marianne.state.models import JobStatus
 MUTATING = True
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """Which ones: by id, by final status, by age in seconds; nothing named is all finished."""
 
-    ids: list[str] | None = None
-    statuses: list[JobStatus] | None = None
-    older_than_seconds: float | None = Field(None, ge=0)
+    ids: edge.Names | None = None
+    statuses: Annotated[list[JobStatus] | None, Field(max_length=100)] = None
+    older_than_seconds: edge.Seconds | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Any]:

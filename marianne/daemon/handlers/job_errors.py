@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """At most ``limit`` attempts."""
 
-    job_id: str
+    job_id: edge.Name
     limit: int = Field(50, ge=1, le=1_000)
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``sheet`` None: every sheet that neither runs nor is over."""
 
-    job_id: str
-    sheet: int | None = None
+    job_id: edge.Name
+    sheet: edge.Sheet | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Any]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """Of one ``sheet`` or of all; at most ``limit``."""
 
-    job_id: str
-    sheet: int | None = None
+    job_id: edge.Name
+    sheet: edge.Sheet | None = None
     limit: int = Field(50, ge=1, le=1_000)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 from marianne.state.models import JobStatus
@@ -14,13 +15,13 @@ from marianne.state.models import JobStatus
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """Jobs that are not over, or ``all``, or those of some ``statuses``; ``cursor`` goes on."""
 
     all: bool = False
-    statuses: list[JobStatus] | None = None
+    statuses: Annotated[list[JobStatus] | None, Field(max_length=100)] = None
     limit: int = Field(50, ge=1, le=1_000)
-    cursor: int | None = None
+    cursor: edge.Row | None = None
 
 
 def handle(call: Call, params: Params) -> Future[dict[str, Any]]:

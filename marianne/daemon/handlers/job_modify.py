@@ -5,26 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, model_validator
+from pydantic import model_validator
 
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = True
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``config_path`` is the file, relative to ``client_cwd``; ``score`` its text if it was read.
 
     ``workspace`` None keeps the job's. ``dry_run`` tells what would change.
     """
 
-    job_id: str
-    config_path: Path | None = None
-    score: str | None = None
-    workspace: Path | None = None
-    client_cwd: Path | None = None
+    job_id: edge.Name
+    config_path: edge.ClientPath | None = None
+    score: edge.Text | None = None
+    workspace: edge.ClientPath | None = None
+    client_cwd: edge.ClientPath | None = None
     dry_run: bool = False
 
     @model_validator(mode="after")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from marianne.daemon import queries
+from marianne.daemon import edge, queries
 from marianne.daemon.call import Call
 
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``offset`` and ``limit`` are bytes; ``sheet`` None is the last one that has output,
     with ``follow`` also one that runs: it may yet have some.
     """
 
-    job_id: str
-    sheet: int | None = None
-    attempt: int | None = Field(None, ge=1)
+    job_id: edge.Name
+    sheet: edge.Sheet | None = None
+    attempt: edge.Attempt | None = None
     stream: Literal["out", "err", "prompt"] = "out"
-    offset: int = Field(0, ge=0)
-    limit: int = Field(queries.OUTPUT_LIMIT, ge=1)
+    offset: edge.Row = 0
+    limit: int = Field(queries.OUTPUT_LIMIT, ge=1, le=edge.INT32)
     follow: bool = False
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = True
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``sheet`` None: every failed one. ``dry_run`` looks and changes nothing."""
 
-    job_id: str
-    sheet: int | None = None
+    job_id: edge.Name
+    sheet: edge.Sheet | None = None
     dry_run: bool = False
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 from marianne.daemon.refusal import Refused
@@ -20,10 +21,10 @@ class Params(Selection):
     Without it a score whose file has changed is read again, unless ``no_reload``.
     """
 
-    config_path: Path | None = None
-    workspace: Path | None = None
+    config_path: edge.ClientPath | None = None
+    workspace: edge.ClientPath | None = None
     no_reload: bool = False
-    client_cwd: Path | None = None
+    client_cwd: edge.ClientPath | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Any]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = True
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``sheets`` None: every sheet that did not complete."""
 
-    job_id: str
-    sheets: list[int] | None = None
+    job_id: edge.Name
+    sheets: edge.Sheets | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 from marianne.daemon.shelf import Packed
@@ -16,11 +15,11 @@ QUICK = True
 PAGE = 5_000
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """``sheets`` is a range (first, last), 1-based and inclusive; at most 5,000 at a time."""
 
-    job_id: str
-    sheets: tuple[int, int] | None = None
+    job_id: edge.Name
+    sheets: tuple[edge.Sheet, edge.Sheet] | None = None
 
 
 def handle(call: Call, params: Params) -> Packed | Future[Any]:

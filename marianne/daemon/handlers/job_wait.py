@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from actors import Future
+from marianne.daemon import edge
 from marianne.daemon.call import Call
 from marianne.daemon.manager import JobManager
 
 MUTATING = False
 
 
-class Params(BaseModel):
+class Params(edge.Params):
     """The job to wait for."""
 
-    job_id: str
+    job_id: edge.Name
 
 
 def handle(call: Call, params: Params) -> Future[Any]:

@@ -10,11 +10,15 @@ import sqlite3
 from collections.abc import Sequence
 
 from marianne.state.errors import DatabaseTooNew
-from marianne.state.migrations import m0001_first, m0002_learning
+from marianne.state.migrations import m0001_first, m0002_learning, m0003_asked
 
 Migration = Sequence[str]
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_first.STATEMENTS, m0002_learning.STATEMENTS)
+MIGRATIONS: tuple[Migration, ...] = (
+    m0001_first.STATEMENTS,
+    m0002_learning.STATEMENTS,
+    m0003_asked.STATEMENTS,
+)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATIONS) -> int:

@@ -1,0 +1,60 @@
+"""What nobody foresaw while a request was handled: it refuses that request, and ends no actor.
+
+An actor that ends takes with it whatever stands on its state, and whoever sends the same request
+again ends it again. One request is not worth that.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from actors import Refusal
+from marianne.daemon import storage
+from marianne.daemon.log import get_logger
+from marianne.daemon.refusal import Refused
+from marianne.state.errors import DatabaseCorrupt, OtherRequest, StoreError
+
+log = get_logger(__name__)
+
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def refused(error: BaseException) -> Refused:
+    """What the asker is told of it; the log has the rest."""
+    log.error("handler_failed", error=repr(error), exc_info=error)
+    return Refused(
+        "internal",
+        f"the conductor failed on this request: {type(error).__name__}: {str(error)[:500]}",
+        hint="its log says more: `marianne logs`",
+    )
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What the asker is told instead of the error. Raises it again if the state is damaged: then
+    there is nothing more to answer with."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, DatabaseCorrupt):
+        raise error
+    if isinstance(error, StoreError):
+        return storage.refused(str(error))
+    if isinstance(error, OtherRequest):
+        return Refused("bad_request", str(error), hint="ids are never used again")
+    return refused(error)
+
+
+def question(method: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:
+    """For a method of an actor that answers a request and changes nothing by itself."""
+
+    def asked(actor: A, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(actor, *args, **kwargs)
+        except Exception as error:
+            raise refusal_of(error) from error
+
+    functools.update_wrapper(asked, method)  # actors find a method by its name
+    return asked
