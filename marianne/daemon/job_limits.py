@@ -89,6 +89,8 @@ class JobLimits(JobLedger):
             self._save(step, row)
             data = {"category": row.category, "message": row.message}
             self._event(step, "sheet.failed", sheet.num, data, now=now)
+        # Only now: a dependent that has no instrument either has failed, and is not skipped.
+        for sheet in blocked:
             self._skip_dependents(sheet.num, now, step)
         first = blocked[0]
         why = f"sheet {first.num} ({first.name}) has no instrument"

@@ -7,10 +7,12 @@ attempt, and that every job comes to an end.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from job_play import Play, plan_of
 
+from marianne.score.plan import Instrument, Plan
 from marianne.state.models import JobStatus, SheetStatus
 
 OUTCOMES = ("completed", "completed", "completed", "failed", "interrupted")
@@ -25,7 +27,7 @@ def walk(seed: int) -> Play:
         n: tuple(random.sample(range(1, n), random.randint(0, min(3, n - 1))))
         for n in range(1, count + 1)
     }
-    play = Play(plan_of(needs, retries=random.randint(0, 2)))
+    play = Play(_some_missing(seed, plan_of(needs, retries=random.randint(0, 2))))
     completed: dict[int, int] = {}
     for _ in range(random.randint(0, 80)):
         if play.finished:
@@ -43,6 +45,21 @@ def walk(seed: int) -> Play:
     if play.finished is not JobStatus.PAUSED:
         assert all(row.status.terminal for row in play.disk.values())
     return play
+
+
+def _some_missing(seed: int, plan: Plan) -> Plan:
+    """One plan in ten has sheets whose instrument is not there."""
+    random = Random(-seed)
+    if random.random() > 0.1:
+        return plan
+    ghost = Instrument("ghost", unavailable="it is not installed")
+    return replace(
+        plan,
+        sheets=tuple(
+            replace(sheet, instrument=ghost) if random.random() < 0.4 else sheet
+            for sheet in plan.sheets
+        ),
+    )
 
 
 def _move(play: Play, random: Random) -> None:

@@ -210,6 +210,17 @@ def test_a_sheet_without_an_instrument_fails_the_job_before_its_first_sheet() ->
     assert "not installed" in (play.disk[2].message or "")
 
 
+def test_every_sheet_that_has_no_instrument_has_failed_though_it_needs_another_such() -> None:
+    plan = plan_of({1: (), 2: (1,), 3: (2,), 4: (3,)})
+    for num in (1, 2, 4):
+        plan = _with(plan, num, instrument=GHOST)
+    play = Play(plan)
+    assert play.finished is JobStatus.FAILED
+    statuses = [str(play.disk[n].status) for n in (1, 2, 3, 4)]
+    assert statuses == ["failed", "failed", "skipped", "failed"]
+    assert [n for e, n in play.events if e == "sheet.failed"] == [1, 2, 4]
+
+
 def test_one_that_may_be_skipped_is_waited_for() -> None:
     skip = SkipCommand("true")
     play = Play(_with(plan_of({1: (), 2: (1,)}), 2, instrument=GHOST, skip_when_command=skip))
