@@ -154,7 +154,8 @@ def _killed(row: SheetRow, attempts: Sequence[AttemptResult]) -> str:
         name = f"signal {row.signal}"
     if row.signal == signal.SIGKILL:
         peak = max((a.peak_memory_mb for a in attempts), default=0.0)
-        return f"was killed by {name}, not by us: maybe for its memory (at most {peak:g} MB seen)"
+        seen = f" (at most {peak:g} MB seen)" if peak else ""
+        return f"was killed by {name}, not by us: maybe for its memory{seen}"
     return f"was killed by {name}"
 
 

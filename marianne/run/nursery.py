@@ -10,6 +10,7 @@ shed all of these by time: it may stay only while a sheet runs that is old enoug
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -33,8 +34,8 @@ class Ended:
     """How a child tree ended. Either ``exit_code`` or ``signal`` is set, of the leader.
 
     ``left_running`` are the processes that outlived the leader and were ended; ``survivors`` those
-    that could not be. Memory is the largest process of the tree that was waited for, in MB; it
-    never reads less than the worker itself, whose memory a child has until its exec.
+    that could not be. Memory is the largest process of the tree that was waited for, in MB; 0.0 for
+    a tree that is smaller than the worker itself, for then nobody can tell: see ``Nursery.start``.
     """
 
     __slots__ = ("cpu_seconds", "exit_code", "left_running", "peak_mb", "signal", "survivors")
@@ -55,6 +56,7 @@ class Child:
     __slots__ = (
         "asked_to_end",
         "cpu_seconds",
+        "floor_kb",
         "grace",
         "label",
         "ladder",
@@ -90,7 +92,11 @@ class Child:
         self.left: set[int] = set()
         self.cpu_seconds = 0.0
         self.peak_mb = 0.0
+        self.floor_kb = 0
 
+
+FLOOR_MARGIN_KB = 512
+"""The kernel counts memory in batches: two readings of the same may differ by so much."""
 
 OnDone = Callable[[Ended], None]
 
@@ -129,6 +135,11 @@ class Nursery:
         finally:
             self._watermark.take_off()
         child = Child(pid, born, mark, label, grace, on_done)
+        # Until its exec a child has our memory (vfork), and at the exec the kernel takes the most
+        # that this memory ever was into the child's ru_maxrss (exec_mmap). So what it says is the
+        # child's own only where it is more than that. VmHWM, which is the child's own, goes with
+        # its memory: of one that has ended nobody can read it.
+        child.floor_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + FLOOR_MARGIN_KB
         self._leaders[pid] = self._alive[pid] = child
         if mark is not None:
             self._by_mark[mark] = child
@@ -164,15 +175,18 @@ class Nursery:
             if pid == 0:
                 break
             reaped += 1
+            floor_kb = 0
             child = self._leaders.pop(pid, None)
             if child is not None:
+                floor_kb = child.floor_kb
                 child.status = status
                 ended.append(child)
             else:
                 child = self._origin.pop(pid, None)
             if child is not None:
                 child.cpu_seconds += usage.ru_utime + usage.ru_stime
-                child.peak_mb = max(child.peak_mb, usage.ru_maxrss / 1024)
+                if usage.ru_maxrss > floor_kb:
+                    child.peak_mb = max(child.peak_mb, usage.ru_maxrss / 1024)
         if reaped:
             self._look(ended)
 

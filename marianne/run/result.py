@@ -26,7 +26,7 @@ class AttemptResult:
     rate_limit, auth, workspace, cancelled, stopped, lost, internal; disk_full and machine (no
     descriptor, process or memory left, a disk that fails) of one that could not begin. ``serial``
     numbers the results of one worker, for acknowledgement. Times are seconds since the epoch;
-    memory is in MB (2**20 bytes).
+    memory is in MB (2**20 bytes), 0.0 where it was less than the worker's own and is not known.
     """
 
     num: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import time
 from pathlib import Path
@@ -153,10 +154,18 @@ def test_a_fork_bomb_of_sessions_is_outrun(stage: Stage) -> None:
     assert done.ended[0].survivors == ()
 
 
-def test_cpu_and_memory_of_the_tree_are_counted(stage: Stage) -> None:
-    _, done = start(stage, "python3 -S -c 'x = bytearray(80 << 20); sum(range(2000000))'")
+def test_the_memory_of_the_spawner_is_not_that_of_a_small_child(stage: Stage) -> None:
+    _, done = start(stage, "true")
     stage.turn_until(lambda: done.ended)
-    assert done.ended[0].peak_mb > 80
+    assert done.ended[0].peak_mb == 0.0
+
+
+def test_cpu_and_memory_of_the_tree_are_counted(stage: Stage) -> None:
+    # More than this process has, and had at most.
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + 50
+    _, done = start(stage, f"python3 -S -c 'x = bytearray({most} << 20); sum(range(2000000))'")
+    stage.turn_until(lambda: done.ended)
+    assert done.ended[0].peak_mb > most
     assert done.ended[0].cpu_seconds > 0.01
 
 
