@@ -62,7 +62,8 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
     if waiting and not running:
         row = min(waiting, key=lambda r: r.due_at or 0.0)
         name = plan.sheets[row.num - 1].name
-        why = "a rate limit" if row.category == "rate_limit" else "its next retry"
+        waits = {"rate_limit": "a rate limit", "disk_full": "the disk", "machine": "the machine"}
+        why = waits.get(row.category or "", "its next retry")
         said = f": {row.message}" if row.message else ""
         return Cause(f"sheet {row.num} ({name}) waits for {why}{said}")
     if running:
@@ -140,6 +141,12 @@ def _words(
             )
         case "rate_limit":
             return f"met a rate limit to the end: {message}", "`marianne resume {job}` later"
+        case "worker_lost":
+            return (
+                f"ran when {message}",
+                "look whether it kills or stops its parent, or what is done beside it (its prompt, "
+                f"a pattern) has no end; {again}",
+            )
         case "signal":
             return _killed(row, attempts), look
         case "exit":

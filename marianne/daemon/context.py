@@ -13,12 +13,14 @@ from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.deaths import Deaths
 from marianne.daemon.entry import Entry
 from marianne.daemon.failures import Delivery, FailureRate
+from marianne.daemon.losses import Losses
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.score_cache import ScoreCache
 from marianne.daemon.shelf import Shelf
 from marianne.daemon.spare import Spare
 from marianne.daemon.start_delays import StartDelays
+from marianne.daemon.starts import Starts
 from marianne.daemon.storage import Storage
 from marianne.learning.board import LearningBoard
 
@@ -95,7 +97,8 @@ class Context:
     are, by job, workers (pid and start time) that ended badly and left nothing any more.
     ``post`` sends a message to the worker process of that name; to one that is gone, or while the
     link is being restarted, it is lost, which the worker's actor notices. ``reached`` are the names
-    of worker processes that have been connected. ``entries`` are, by job, for the first actors of
+    of worker processes that have been connected; ``silent`` are, by job, the pids of those that do
+    not answer; ``losses`` counts the lost ones. ``entries`` are, by job, for the first actors of
     those just let in.
     """
 
@@ -127,11 +130,15 @@ class Context:
     swept: dict[str, tuple[int, int]] = field(default_factory=dict)
     start_delays: StartDelays = field(default_factory=StartDelays)
     reached: set[bytes] = field(default_factory=set)
+    silent: dict[str, int] = field(default_factory=dict)
+    losses: Losses = field(default_factory=Losses)
     entries: dict[str, Entry] = field(default_factory=dict)
     post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
+    starts: Starts = field(init=False)
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:
+        self.starts = Starts(self.system)
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     def _named(self, name: str) -> Handle[Any]:

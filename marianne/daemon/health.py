@@ -36,6 +36,7 @@ def liveness(context: Context) -> dict[str, Any]:
         "shutting_down": context.stop.mode is not None,
         "storage": context.storage.words() or "ok",
         "starts": context.start_delays.words() or "ok",
+        "workers": _silent(context) or "ok",
     }
 
 
@@ -62,6 +63,16 @@ def _crowded(descriptors: int | None, limit: int | None) -> bool:
     if descriptors is None or limit is None:
         return True
     return limit > 0 and 100.0 * descriptors / limit >= FULL_PERCENT  # -1: no limit
+
+
+def _silent(context: Context) -> str | None:
+    """Words for worker processes that do not answer."""
+    silent = sorted(context.silent.items())
+    if not silent:
+        return None
+    names = ", ".join(f"{job_id} (process {pid})" for job_id, pid in silent[:5])
+    more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+    return f"the worker processes of these jobs do not answer: {names}{more}"
 
 
 class HealthChecker(Actor):

@@ -104,8 +104,17 @@ class Job(Actor):
     def worker_up(self, hello: dict[str, Any]) -> None:
         """The worker lives: take the results that were missed, then go on from what runs."""
         self._up = True
-        self._service.worker_up(hello)
+        lost = self._service.worker_up(hello)
+        self._note_progress()
+        why = self._context.losses.lost(self._job_id) if lost else None
+        if why is not None:
+            log.error("job_lost_its_worker", job_id=self._job_id, sheets=lost, why=why)
+            self._service.take(self._machine.lost_too_often(lost, why, self._service.now()))
         self.look_at_clock()
+
+    def _note_progress(self) -> None:
+        if self._machine.take_ended():
+            self._context.losses.progress(self._job_id)
 
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
@@ -113,6 +122,7 @@ class Job(Actor):
         """Attempts ended, and others (sheet, attempt, pid, time) began. Idempotent: a result may
         come any number of times."""
         self._service.results(results)
+        self._note_progress()
         self._service.started(started)
 
     # -- from the scheduler and timers ----------------------------------------------------------
@@ -306,6 +316,7 @@ class Job(Actor):
         """The job is over, or paused: ends its worker, then itself."""
         if self._ended is None:
             self._ended = status
+            self._context.losses.progress(self._job_id)
             ended: Future[Any] = self._worker.within(None).call(Worker.finish)
             self.pipe(ended, self.worker_finished)
 

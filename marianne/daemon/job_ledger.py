@@ -37,6 +37,8 @@ class JobLedger:
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
         self._reported: set[int] = set()
         self._changed: set[int] = set()
+        self._lost: set[int] = set()
+        self._ended = False
         self._ahead: set[int] = set()  # granted to the worker, not begun as far as we know
 
     def progress(self) -> dict[str, int]:
@@ -60,6 +62,16 @@ class JobLedger:
         for num in tuple(changed):
             changed.update(self._dependents.get(num, ()))
         return changed
+
+    def take_lost(self) -> list[int]:
+        """The sheets whose attempts were lost with their worker, since the last call."""
+        lost, self._lost = sorted(self._lost), set()
+        return lost
+
+    def take_ended(self) -> bool:
+        """Whether an attempt came to an end of its own since the last call."""
+        ended, self._ended = self._ended, False
+        return ended
 
     def is_satisfied(self, num: int) -> bool:
         """Whether dependents may count on the sheet: completed, or skipped by its condition."""

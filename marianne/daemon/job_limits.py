@@ -7,7 +7,7 @@ The middle of :mod:`marianne.daemon.job_machine`. Pure.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from marianne.daemon.effects import Deregister, EndSheets, Finish, Register, Step, WakeAt, Withdraw
 from marianne.daemon.job_ledger import JobLedger
@@ -102,6 +102,32 @@ class JobLimits(JobLedger):
                 self._save(step, row)
         error = f"{why}: {self.rows[first.num].message}"
         self._end(step, JobStatus.FAILED, "job.failed", now, error)
+
+    def lost_too_often(self, nums: Sequence[int], why: str, now: float) -> Step:
+        """Fails the job, whose worker was lost again and again while these sheets ran."""
+        step = Step()
+        if not self._goes():
+            return step
+        names = ", ".join(f"{num} ({self.plan.sheets[num - 1].name})" for num in nums[:5])
+        more = f" and {len(nums) - 5} more" if len(nums) > 5 else ""
+        cause = f"{why}; then ran: sheet {names}{more}"
+        for num in nums:
+            row = self._row(num)
+            if not row.status.terminal:
+                self._move(row, SheetStatus.FAILED)
+                row.category, row.message, row.due_at = "worker_lost", why, None
+                row.finished_at = now
+                self._save(step, row)
+                data = {"category": row.category, "message": why}
+                self._event(step, "sheet.failed", num, data, now=now)
+        for sheet in self.plan.sheets:
+            row = self._row(sheet.num)
+            if not row.status.terminal:
+                self._move(row, SheetStatus.CANCELLED)
+                row.message, row.due_at = f"not started: {cause}", None
+                self._save(step, row)
+        self._end(step, JobStatus.FAILED, "job.failed", now, cause)
+        return step
 
     def _register(self, step: Step, now: float) -> None:
         if self._budget_spent():

@@ -264,6 +264,7 @@ class JobMachine(JobAhead):
     # -- decisions ------------------------------------------------------------------------------
 
     def _judged(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> None:
+        self._ended = True
         self._note_instrument(row, result, now, step)
         verdict = self._verdict(row, result, now, step)
         step.changes.append(AddAttempt(self.job.job_id, result))
@@ -336,6 +337,8 @@ class JobMachine(JobAhead):
 
     def _interrupted(self, row: SheetRow, result: AttemptResult, step: Step) -> None:
         now = result.finished_at
+        if result.category == "lost":
+            self._lost.add(row.num)
         self._note_instrument(row, result, now, step)
         step.changes.append(AddAttempt(self.job.job_id, result))
         self._event(

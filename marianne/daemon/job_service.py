@@ -178,14 +178,18 @@ class JobService:
 
     # -- what happens ---------------------------------------------------------------------------
 
-    def worker_up(self, hello: Mapping[str, Any]) -> None:
-        """The worker lives: take the results that were missed, then go on from what runs."""
+    def worker_up(self, hello: Mapping[str, Any]) -> list[int]:
+        """The worker lives: take the results that were missed, then go on from what runs.
+
+        Returns the sheets that an earlier worker ran when it was lost.
+        """
         self.results(hello["unacked"])
         running, queued, ended = (
             [(num, attempt) for num, attempt in hello.get(name, ())]
             for name in ("running", "queued", "ended")
         )
         self.take(self._machine.recover(running, self.now(), ended, queued))
+        return self._machine.take_lost()
 
     def results(self, results: Sequence[dict[str, Any]]) -> None:
         """Attempts ended. Idempotent: a result may come any number of times."""

@@ -62,9 +62,10 @@ def end_worker(job: JobRow, owner: str, spare: Collection[int]) -> bool:
     return True
 
 
-def sweep_job(context: Context, job_id: str) -> None:
-    """Ends what ran below a worker of this job that is no more."""
-    sweep_orphans(context.owner, job_id, spare=tuple(context.workers))
+def sweep_job(context: Context, job_id: str, *, everywhere: bool = True) -> list[int]:
+    """Ends what ran below a worker of this job that is no more; see :func:`sweep_orphans`."""
+    spare = tuple(context.workers)
+    return sweep_orphans(context.owner, job_id, spare=spare, everywhere=everywhere)
 
 
 def recorded_workers(home: Home) -> set[int]:

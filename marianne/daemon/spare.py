@@ -1,9 +1,9 @@
-"""A worker process that is there before its job: preloaded, set up, waiting to be told what it is.
+"""Worker processes that do not know their job yet: preloaded, set up, waiting to be told it.
 
-To start one takes longer than a short sheet. The spare is connected to ``workers.sock`` and waits
-at a pipe; what comes through that are the settings of :func:`marianne.run.worker.worker_main`, and
-its end (the conductor closed it, or died) ends the spare. It belongs to nobody until it is taken
-and recorded like any other worker.
+To start one takes longer than a short sheet, so one is kept ready. It is connected to
+``workers.sock`` and waits at a pipe; what comes through that are the settings of
+:mod:`marianne.run.worker`, and its end (the conductor closed it, or died, or never learned that the
+process was born) ends the process. It belongs to nobody until it is taken and recorded.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from actors import Actor
+from actors import Actor, Future, Outcome
 from actors.process import Process
 from marianne.daemon.log import get_logger
+from marianne.daemon.start_delays import BACKOFF
 
 if TYPE_CHECKING:
     from actors.processes import Processes
@@ -53,6 +55,23 @@ class SpareWorker:
         self.pipe.close()
 
 
+def start_waiting(processes: Processes, home: Home, owner: str) -> SpareWorker:
+    """Starts one; blocks as long as the forkserver does. Raises OSError or EOFError."""
+    theirs, ours = multiprocessing.Pipe(duplex=False)
+    with theirs:
+        try:
+            process = processes.start(
+                "marianne.run.worker:worker_main",
+                (theirs, str(home.workers_sock), str(home.rehearsal), owner),
+                "marianne-spare",
+                die_with_parent=False,
+            )
+        except BaseException:
+            ours.close()  # it may have been born all the same: this ends it
+            raise
+    return SpareWorker(process, ours)
+
+
 class Spare:
     """At most one process. Filled by its keeper, taken by whoever lets a job in; any thread."""
 
@@ -61,21 +80,16 @@ class Spare:
         self._waiting: SpareWorker | None = None
         self._closed = False
 
-    def fill(self, processes: Processes, home: Home, owner: str) -> None:
-        """Starts one if none waits. Raises OSError."""
+    @property
+    def wanted(self) -> bool:
+        """Whether none waits."""
         with self._lock:
-            if self._closed or (self._waiting is not None and self._waiting.process.alive()):
-                return
-        # Not under the lock: a start may take long, and nobody who lets a job in waits for it.
-        theirs, ours = multiprocessing.Pipe(duplex=False)
-        with theirs:
-            process = processes.start(
-                "marianne.run.worker:spare_main",
-                (theirs, str(home.workers_sock), str(home.rehearsal), owner),
-                "marianne-spare",
-                die_with_parent=False,
-            )
-        unwanted: SpareWorker | None = SpareWorker(process, ours)
+            waiting = self._waiting is not None and self._waiting.process.alive()
+            return not (self._closed or waiting)
+
+    def put(self, worker: SpareWorker) -> None:
+        """This one waits from now on; one too many ends."""
+        unwanted: SpareWorker | None = worker
         with self._lock:
             if not self._closed:
                 unwanted, self._waiting = self._waiting, unwanted
@@ -98,11 +112,13 @@ class Spare:
 
 
 class SpareKeeper(Actor):
-    """Sees to it that there is a spare again, a moment after it was taken."""
+    """Sees to it that there is a spare again, a moment after it was taken, or has died."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
+        self._starting = False
+        self._failures = 0
 
     def on_start(self) -> None:
         """Not at once: a start has more urgent things to do."""
@@ -113,9 +129,22 @@ class SpareKeeper(Actor):
         self.send_after(FILL_AFTER, self.fill)
 
     def fill(self) -> None:
-        """Starts another; one that cannot be started is not missed."""
-        try:
-            context = self._context
-            context.spare.fill(context.system.processes, context.home, context.owner)
-        except (OSError, EOFError) as error:
-            log.warning("no_spare_worker", error=repr(error))
+        """Has another started, unless one waits or is on its way."""
+        context = self._context
+        if self._starting or not context.spare.wanted:
+            return
+        self._starting = True
+        start = partial(start_waiting, context.system.processes, context.home, context.owner)
+        started: Future[SpareWorker] = context.starts.ask(start, self.name)
+        self.pipe(started, self.started)
+
+    def started(self, outcome: Outcome[SpareWorker]) -> None:
+        """It waits. One that cannot be started is not missed by anybody, and tried again later."""
+        self._starting = False
+        if outcome.value is not None:
+            self._failures = 0
+            self._context.spare.put(outcome.value)
+            return
+        log.warning("no_spare_worker", error=repr(outcome.error))
+        self.send_after(BACKOFF.delay(self._failures, self.name), self.fill)
+        self._failures += 1

@@ -51,6 +51,11 @@ class Untaken:
         for num, attempt, *_ in started:
             self._runs.pop((num, attempt), None)
 
+    @property
+    def ending(self) -> bool:
+        """Whether something that was to be ended has not been heard to have."""
+        return bool(self._cancels)
+
     def clear(self) -> None:
         """The job actor has started anew, and goes by what the process says."""
         self._runs.clear()
@@ -67,7 +72,7 @@ class Untaken:
             messages.append({"kind": "run", "slots": self._slots, "sheets": sheets})
         if self._withdrawing:
             messages.append({"kind": "withdraw"})
-        for num, _ in (*hello["running"], *self._runs):
-            if num in self._cancels:
-                messages.append({**self._cancels[num], "sheets": [num]})
+        alive = {num for num, _ in (*hello["running"], *self._runs)}
+        self._cancels = {num: cancel for num, cancel in self._cancels.items() if num in alive}
+        messages += ({**cancel, "sheets": [num]} for num, cancel in self._cancels.items())
         return messages

@@ -1,62 +1,50 @@
 """The owner of one job's worker process.
 
-It starts the process, or takes over the one that an earlier incarnation (or an earlier conductor)
-recorded; proves that it lives by pid and start time; carries messages between it and the job
-actor; and ends it when the job ends or the conductor stops. A group restart leaves the process
-alone (*detach*): its sheets go on and the next incarnation finds it by its record.
+It has the process started, or takes over the one that an earlier incarnation (or an earlier
+conductor) recorded; proves that it lives by pid and start time, and that it listens by asking;
+carries messages between it and the job actor; and ends it when the job ends or the conductor stops.
+A group restart leaves the process alone (*detach*): its sheets go on and the next incarnation finds
+it by its record.
 
-What a restart finds: started, not recorded: the process gets no ``welcome``, its conductor's link
-knows no such worker, and it ends itself after its grace; recorded, no hello yet: adopted, and
-killed by its record if no hello comes by the deadline; alive: adopted with its sheets; dead:
-swept, and a new process says from the spool what was not acknowledged.
+A process that cannot be started now, or that ends before it begins, is the machine's trouble or
+ours: it is tried again later, with the reason in ``context.start_delays``, and the job waits.
+
+What a restart finds: started, not told of its job: it ends by itself; told, not recorded: it gets
+no ``welcome``, its conductor's link knows no such worker, and it ends itself after its grace;
+recorded, no hello yet: adopted, and killed by its record if no hello comes by the deadline; alive:
+adopted with its sheets; dead: swept, and a new process says from the spool what was not
+acknowledged.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from actors import Actor, ExitReason, Outcome, Promise
+from actors import Actor, ExitReason, Outcome, Promise, Timer
 from actors.process import Process, ProcessExit
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Run
-from marianne.daemon.entry import Entry
-from marianne.daemon.layout import lay_out
+from marianne.daemon.employment import Employment, record_of
+from marianne.daemon.listening import Listening, Look
 from marianne.daemon.log import get_logger
-from marianne.daemon.peers import PROCESS_NAME, peer_of
-from marianne.daemon.spare import SpareKeeper
+from marianne.daemon.losses import in_words
+from marianne.daemon.peers import peer_of
+from marianne.daemon.reaper import sweep_job
+from marianne.daemon.spare import SpareWorker
+from marianne.daemon.start_delays import passing
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.untaken import Untaken
-from marianne.run.confine import sweep_orphans
-from marianne.run.procfs import boot_id
 from marianne.run.setup import EXIT_CLEAN
 from marianne.state.changes import UpdateJob
-from marianne.state.models import JobRow
-from marianne.state.reader import Reader
 
 log = get_logger(__name__)
 
-HELLO_DEADLINE = 10.0
-"""Seconds until a worker that said no hello is killed by its recorded identity."""
-
-ADOPTED_HELLO = 1.5
-"""One that was taken over has as long as it would go on alone (``orphan_grace_seconds``), for a
-healthy one has ended itself by then; but at least this long."""
-
-ASK_AGAIN = 0.5
-"""Seconds until a worker that was taken over and asked for its hello is asked again."""
-
 END_MARGIN = 2.0
-"""Seconds beyond the grace until a worker that does not end is killed itself."""
-
-
-SPACE_PAUSE = 1.0
-"""Seconds between tries to start a process while the disk is full."""
+"""Seconds beyond the grace until a worker that does not end, or does not answer, is killed."""
 
 
 class WorkerLost(Exception):  # noqa: N818 - it says what happened
@@ -70,6 +58,8 @@ class Worker(Actor):
         super().__init__()
         self._context = context
         self._job_id = job_id
+        self._job = context.job(job_id)
+        self._employment = Employment(context, job_id)
         self._process: Process | None = None
         self._identity = b""
         self._recorded = False
@@ -77,43 +67,90 @@ class Worker(Actor):
         self._asked = False
         self._heard = False
         self._ran = False
+        self._hurried = self._deaf = False
+        self._over = False
         self._round = 0
         self._untaken = Untaken()
         self._hello: dict[str, Any] | None = None
         self._ending: list[Promise[None]] = []
+        self._listening = Listening.alone()
+        self._next_look: Timer | None = None
 
     # -- life -----------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Takes the process that waits for the job, adopts the recorded one if it lives, or starts
-        one."""
+        """Takes the process that waits for the job, adopts the recorded one if it lives, or has one
+        started."""
         entry = self._context.entries.get(self._job_id)
         if entry is None or entry.spare is None:
             self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
         self.begin()
 
     def begin(self) -> None:
-        """As on_start says; with the disk full it waits for space, and the job with it."""
-        try:
-            process = self._employ(self._context.entries.get(self._job_id)) or self._by_record()
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            log.warning("worker_waits_for_space", job_id=self._job_id, error=str(error))
-            self.send_after(SPACE_PAUSE, self.begin)
+        """As on_start says; what the machine cannot do now is tried again later."""
+        if self._over:
             return
+        try:
+            process = self._employment.chosen(self._context.entries.get(self._job_id))
+            if process is None:
+                process = self._employment.recorded()
+                self._taken_over = process is not None
+        except Exception as error:  # noqa: BLE001 - judged there
+            self._wait(error)
+            return
+        if process is None:
+            self.pipe(self._employment.another(), self.born)
+        else:
+            self._recorded = True
+            self._begun(process)
+
+    def born(self, outcome: Outcome[SpareWorker]) -> None:
+        """A process waits to be told what it is, or could not be started."""
+        spare = outcome.value
+        if spare is None:
+            self._wait(outcome.error)
+            return
+        if self._over:
+            spare.dismiss()
+            return
+        try:
+            employed = self._employment.employ(spare)
+        except Exception as error:  # noqa: BLE001 - judged by _wait
+            spare.dismiss()
+            self._wait(error)
+            return
+        if not employed:
+            self._wait(EOFError("it ended before it was told of its job"))
+            return
+        crash_point("worker.before-record")
+        store = self._context.store.within(WRITE_DEADLINE)
+        record = UpdateJob(self._job_id, record_of(spare.process))
+        self.pipe(store.call(Store.write, [record], self.name), self.recorded)
+        self._begun(spare.process)
+
+    def _begun(self, process: Process) -> None:
         self._process = self._context.workers[process.pid] = process
         self._identity = peer_of(process)
         self.watch(process)
-        patience = HELLO_DEADLINE
         if self._taken_over:
-            alone = max(self._context.config.orphan_grace_seconds, ADOPTED_HELLO)
-            patience = min(alone, HELLO_DEADLINE)
-            self.ask_hello()
-        self.send_after(patience, self.hello_missing)
+            # Within the same conductor it is connected, and says no hello by itself.
+            self._ask()
+        alone = self._context.config.orphan_grace_seconds if self._taken_over else None
+        self._listen(Listening.hello(alone))
+
+    def _wait(self, error: BaseException | None) -> None:
+        """Tries again later, if that may help; a job whose plan is lost is beyond help."""
+        assert error is not None
+        if not (passing(error) or isinstance(error, OSError)):
+            raise error
+        why = f"its worker process: {str(error) or type(error).__name__}"
+        seconds = self._context.start_delays.note(self._job_id, why)
+        log.warning("worker_waits", job_id=self._job_id, error=repr(error), seconds=seconds)
+        self.send_after(seconds, self.begin)
 
     def on_stop(self, reason: ExitReason) -> None:
         """Ends the process if the conductor ends it all; else leaves it to the next incarnation."""
+        self._over = True
         process = self._living
         if self._context.stop.keeps_workers or process is None:
             return
@@ -123,19 +160,23 @@ class Worker(Actor):
             process.signal(signal.SIGKILL)
             process.wait(END_MARGIN)
         self._context.workers.pop(process.pid, None)
-        self._sweep()
+        sweep_job(self._context, self._job_id)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
-        """The process is gone: what it left is ended, whoever waits is told, else we crash."""
+        """The process is gone: what it left is ended, whoever waits is told, else we crash.
+
+        One that never began anything is replaced later, and nobody notices.
+        """
         self._context.workers.pop(process.pid, None)
         self._context.reached.discard(peer_of(process))
+        self._context.silent.pop(self._job_id, None)
         if self._taken_over and self._context.heart_pid == os.getppid():
             # It hung below the heart, and so does what it left.
             os.kill(os.getppid(), signal.SIGUSR1)
         if self._ending and ending.exit_code == EXIT_CLEAN:
             left = []  # its own last look, at children that nobody could have taken, found none
         else:
-            left = self._sweep(everywhere=self._taken_over)
+            left = sweep_job(self._context, self._job_id, everywhere=self._taken_over)
             self._context.swept[self._job_id] = process.pid, process.start_time
         if self._ending:
             for promise in self._ending:
@@ -149,7 +190,14 @@ class Worker(Actor):
             signal=ending.signal,
             swept=left,
         )
-        raise WorkerLost(f"worker process {process.pid} of job {self._job_id} ended: {ending}")
+        if not (self._heard or self._ran):
+            self._process, self._identity, self._recorded = None, b"", False
+            self._taken_over = False
+            self._wait(EOFError(f"{in_words(ending)} before it began"))
+            return
+        how = "it did not listen" if self._deaf else in_words(ending)
+        self._context.losses.ended(self._job_id, how)
+        raise WorkerLost(f"worker process {process.pid} of job {self._job_id}: {how}")
 
     # -- from the job actor ---------------------------------------------------------------------
 
@@ -179,6 +227,10 @@ class Worker(Actor):
         message = {**cancel, "grace": self._grace}
         self._untaken.cancel(message)
         self._send(message)
+        if self._heard and not self._hurried:
+            self._hurried = True
+            self._hurry()
+            self._listen(Listening.hurried(self._grace + END_MARGIN))
 
     def withdraw(self) -> None:
         """Takes back what was granted ahead and has not begun; Job.withdrawn tells what that is."""
@@ -193,8 +245,10 @@ class Worker(Actor):
         """Ends the process; answers when a look finds neither it nor anything of its sheets."""
         promise: Promise[None] = self.promise()
         process = self._living
+        self._over = True
+        self._context.start_delays.over(self._job_id)
         if process is None:
-            self._sweep()
+            sweep_job(self._context, self._job_id)
             promise.set(None)
             return promise
         self._ending.append(promise)
@@ -209,30 +263,40 @@ class Worker(Actor):
         if identity != self._identity:
             log.info("stale_worker_message", job_id=self._job_id, identity=repr(identity))
             return
-        if kind == "hello":
-            welcome = {"kind": "welcome", "pid": os.getpid()}
-            self._send({**welcome, "start_time": self._context.start_time})
-            self._heard = True
-            asked = self._asked
-            if message.get("round", self._round) == self._round:
-                self._hello = message
-                self._tell_up()
-            elif asked:
-                # It was said before we asked, or our question was lost.
-                self._ask()
-            if not asked:
-                for lost in self._untaken.again(message):
-                    self._send(lost)
-        else:
-            from marianne.daemon.job import Job
+        from marianne.daemon.job import Job
 
-            job = self._context.job(self._job_id)
-            if kind == "results":
-                self._untaken.heard(message["results"], message["started"])
-                job.tell(Job.results, message["results"], message["started"])
-            elif kind == "withdrawn":
-                self._untaken.withdrawn()
-                job.tell(Job.withdrawn, message["sheets"])
+        answers = kind == "hello" and message.get("round", self._round) == self._round
+        if answers or not self._hurried:
+            self._listening.heard()
+        if kind == "hello":
+            self._greeted(message, answers)
+        elif kind == "results":
+            self._untaken.heard(message["results"], message["started"])
+            self._job.tell(Job.results, message["results"], message["started"])
+        elif kind == "withdrawn":
+            self._untaken.withdrawn()
+            self._job.tell(Job.withdrawn, message["sheets"])
+        if self._hurried and not self._untaken.ending:
+            self._hurried = False
+            self._listen(Listening.alone())
+
+    def _greeted(self, hello: dict[str, Any], answers: bool) -> None:
+        welcome = {"kind": "welcome", "pid": os.getpid()}
+        self._send({**welcome, "start_time": self._context.start_time})
+        if not self._heard:
+            self._heard = True
+            self._context.start_delays.over(self._job_id)
+            self._listen(Listening.alone())
+        asked = self._asked
+        if answers:
+            self._hello = hello
+            self._tell_up()
+        elif asked:
+            # It was said before we asked, or our question was lost.
+            self._ask()
+        if not asked:
+            for lost in self._untaken.again(hello):
+                self._send(lost)
 
     def recorded(self, outcome: Outcome[Any]) -> None:
         """The record of the process is on disk (or the store failed: then we start over)."""
@@ -243,19 +307,46 @@ class Worker(Actor):
 
     # -- timers ---------------------------------------------------------------------------------
 
-    def ask_hello(self) -> None:
-        """One that was taken over within the same conductor is connected: it says no hello by
-        itself. What does not reach it, because it is not connected yet, is asked again."""
-        if not self._heard and self._living is not None:
-            self._send({"kind": "report"})
-            self.send_after(ASK_AGAIN, self.ask_hello)
-
-    def hello_missing(self) -> None:
-        """A stopped or stuck worker is killed by its recorded identity; we start over."""
+    def look(self) -> None:
+        """Does the process listen? One that does not is asked, woken, ended in the end."""
         process = self._living
-        if not self._heard and self._recorded and process is not None:
+        if process is None:
+            return
+        look = self._listening.look()
+        if look is Look.END:
             log.error("worker_silent", job_id=self._job_id, pid=process.pid)
+            self._deaf = True
             process.signal(signal.SIGKILL)
+            return
+        if look is Look.FINE:
+            self._context.silent.pop(self._job_id, None)
+        elif self._listening.silent:
+            self._context.silent[self._job_id] = process.pid
+        if self._hurried:
+            self._hurry()
+        elif look is not Look.FINE:
+            if look is Look.WAKE:
+                self._wake()
+            self._ask()
+        self._next_look = self.send_after(self._listening.every, self.look)
+
+    def _listen(self, listening: Listening) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+        self._listening = listening
+        self._next_look = self.send_after(listening.every, self.look)
+
+    def _hurry(self) -> None:
+        """Sheets of it are to end: one that is stopped again and again goes on a little."""
+        self._wake()
+        self._round += 1  # only an answer to this shows that it has read what it was told
+        self._ask()
+
+    def _wake(self) -> None:
+        """A stopped process could not hear."""
+        process = self._living
+        if process is not None:
+            process.signal(signal.SIGCONT)
 
     def finish_overdue(self) -> None:
         """The process did not end within its grace."""
@@ -281,7 +372,7 @@ class Worker(Actor):
         if grace <= 0:
             process.kill()
             return
-        process.signal(signal.SIGCONT)  # a stopped one could not hear
+        self._wake()
         if self._heard:
             self._send({"kind": "stop", "grace": grace, "category": category})
         else:
@@ -289,108 +380,14 @@ class Worker(Actor):
             # that it was started with.
             process.signal(signal.SIGTERM)
 
-    def _adopt(self, job: JobRow) -> Process | None:
-        if job.worker_pid is None or job.worker_start_time is None:
-            return None
-        recorded = job.worker_pid, job.worker_start_time
-        known = self._context.swept.pop(self._job_id, None)
-        if job.worker_boot_id != boot_id() or known == recorded:
-            return None
-        process = self._context.system.processes.adopt(
-            job.worker_pid, job.worker_start_time, self._process_name
-        )
-        if process is None:
-            self._sweep()
-            return None
-        self._recorded = self._taken_over = True
-        return process
-
-    def _employ(self, entry: Entry | None) -> Process | None:
-        """The process that was recorded with the job's admission, as long as it waits."""
-        if entry is None or entry.spare is None:
-            return None
-        # Whoever worked for the job before has left its directory, and perhaps results in there.
-        new = not self._directory.exists()
-        settings = self._settings(entry.row)
-        if entry.small:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            settings["given"] = {"plan": entry.plan, "env": entry.environment}
-        else:
-            lay_out(self._directory, entry.plan, entry.environment)
-        spare, entry.spare = entry.spare, None
-        if not spare.employ(settings, self._process_name):
-            return None
-        self._recorded = True
-        entry.blank = new and peer_of(spare.process) in self._context.reached
-        return spare.process
-
-    def _by_record(self) -> Process:
-        with Reader(self._context.home.db) as reader:
-            job = reader.job(self._job_id)
-            if job is None:
-                raise LookupError(f"no job {self._job_id} in the database")
-            return self._adopt(job) or self._spawn(reader, job)
-
-    @property
-    def _directory(self) -> Path:
-        return self._context.home.job_dir(self._job_id)
-
-    @property
-    def _process_name(self) -> str:
-        return f"{PROCESS_NAME}{self._job_id}"
-
-    def _settings(self, job: JobRow) -> dict[str, Any]:
-        config = self._context.config
-        return {
-            "job_id": self._job_id,
-            "job_dir": str(self._directory),
-            "socket": str(self._context.home.workers_sock),
-            "owner": self._context.owner,
-            "conductor_pid": os.getpid(),
-            "conductor_start_time": self._context.start_time,
-            "orphan_grace_seconds": config.orphan_grace_seconds,
-            "sheet_grace_seconds": config.sheet_grace_seconds,
-            "output_limit_bytes": config.output_limit_mb * 2**20,
-            "fresh": bool(job.options.get("archives")),
-        }
-
-    def _spawn(self, reader: Reader, job: JobRow) -> Process:
-        lay_out(self._directory, reader.plan(self._job_id), reader.environment(self._job_id))
-        settings = self._settings(job)
-        spare = self._context.spare.take()
-        if spare is not None:
-            self._context.spare_keeper.tell(SpareKeeper.taken)
-        if spare is not None and spare.employ(settings, self._process_name):
-            process = spare.process
-        else:
-            process = self._context.system.processes.start(
-                "marianne.run.worker:worker_main",
-                (settings,),
-                self._process_name,
-                die_with_parent=False,
-            )
-        record = {
-            "worker_pid": process.pid,
-            "worker_start_time": process.start_time,
-            "worker_boot_id": boot_id(),
-        }
-        crash_point("worker.before-record")
-        store = self._context.store.within(WRITE_DEADLINE)
-        written = store.call(Store.write, [UpdateJob(self._job_id, record)], self.name)
-        self.pipe(written, self.recorded)
-        return process
-
     def _tell_up(self) -> None:
         if self._asked and self._recorded and self._hello is not None:
             from marianne.daemon.job import Job
 
             self._asked = False
             self._untaken.clear()
-            self._context.job(self._job_id).tell(Job.worker_up, self._hello)
+            self._job.tell(Job.worker_up, self._hello)
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._context.post(self._identity, message)
-
-    def _sweep(self, *, everywhere: bool = True) -> list[int]:
-        spare = tuple(self._context.workers)
-        return sweep_orphans(self._context.owner, self._job_id, spare=spare, everywhere=everywhere)
+        if self._identity:
+            self._context.post(self._identity, message)

@@ -33,7 +33,7 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     ``settings``: owner, job_id, job_dir, argv, cwd, stdin (bytes or None), extra (variables over
     the job's environment), timeout, grace. The answer: ok, exit_code, signal, why, output.
     """
-    become_worker(umask=0o022, affinity=None)
+    become_worker()
     job_dir, owner, job_id = settings["job_dir"], settings["owner"], settings["job_id"]
     env = msgpack.unpackb(Path(job_dir, "env").read_bytes()) | settings["extra"]
     env |= {"MARIANNE_JOB_ID": job_id, "MARIANNE_OWNER": owner}

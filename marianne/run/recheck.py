@@ -85,7 +85,7 @@ def recheck_main(settings: dict[str, Any], answer: str) -> None:
     ``settings``: job_id, job_dir, owner, sheet_grace_seconds, output_limit_bytes, and ``sheets``:
     (num, attempt, fallback, start of the attempt).
     """
-    become_worker(umask=0o022, affinity=None)
+    become_worker()
     job_dir, job_id, owner = settings["job_dir"], settings["job_id"], settings["owner"]
     os.makedirs(f"{job_dir}/sheets", mode=0o700, exist_ok=True)
     plan = unpack_plan(Path(job_dir, "plan").read_bytes())

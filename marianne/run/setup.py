@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
 
 from marianne.run.confine import become_subreaper
 
@@ -16,6 +15,9 @@ NOTED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 """What a worker hears of through a descriptor."""
 
 
+SHEETS_UMASK = 0o022
+"""For what sheets make. What we make ourselves has its mode said each time."""
+
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 """Ours alone: a write to a peer that is gone, or to a file that may not grow, is an error and not
 our end. Spawning resets them."""
@@ -26,14 +28,12 @@ def incarnation_of(pid: int, start_time: int | None) -> str:
     return f"{pid}-{start_time}"
 
 
-def become_worker(*, umask: int, affinity: Sequence[int] | None) -> None:
+def become_worker() -> None:
     """A session of its own, the adopter of all orphans below, and nothing odd left to inherit."""
     if os.getsid(0) != os.getpid():
         os.setsid()
     become_subreaper()
-    os.umask(umask)
-    if affinity:
-        os.sched_setaffinity(0, affinity)
+    os.umask(SHEETS_UMASK)
     for signum in signal.valid_signals():
         if signum not in (signal.SIGKILL, signal.SIGSTOP, *IGNORED):
             signal.signal(signum, signal.SIG_DFL)

@@ -39,7 +39,6 @@ from marianne.score.pack import unpack_plan
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-DEFAULT_UMASK = 0o022
 GIVEN = ("plan", "env")
 
 # Allocations between two collections of garbage: an attempt makes some 50 objects that last.
@@ -295,12 +294,17 @@ def incarnation() -> str:
     return incarnation_of(os.getpid(), procfs.start_time(os.getpid()))
 
 
-def spare_main(pipe: Connection, socket: str, place: str, owner: str) -> None:
-    """A worker that does not know its job yet: connected, it waits for its settings, or its end.
+def worker_main(pipe: Connection, socket: str, place: str, owner: str) -> None:
+    """The target of the conductor's forkserver: connected, it waits for its settings, or its end.
 
     If they do not come at once, it has the time to rehearse, in the directory ``place``.
+    ``socket`` is the path of workers.sock. What comes through ``pipe`` is a map: job_id, job_dir,
+    owner (the marker), conductor_pid, conductor_start_time, orphan_grace_seconds,
+    sheet_grace_seconds; optional output_limit_bytes, fresh (the job was submitted so: see
+    Workshop.clear), given (``plan`` and ``env`` packed, else they are files in job_dir). The end of
+    the pipe instead ends the process: nobody knows it.
     """
-    become_worker(umask=DEFAULT_UMASK, affinity=None)
+    become_worker()
     procfs.take_name("marianne-spare")
     line = Dealer(socket, incarnation())
     early: list[Message] = []
@@ -322,19 +326,7 @@ def spare_main(pipe: Connection, socket: str, place: str, owner: str) -> None:
     _work(settings, line, early)
 
 
-def worker_main(settings: dict[str, Any]) -> None:
-    """The target of the conductor's forkserver.
-
-    ``settings``: job_id, job_dir, socket (path of workers.sock), owner (the marker),
-    conductor_pid, conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional
-    output_limit_bytes, umask (default 0o022), affinity (list of CPUs), fresh (the job was submitted
-    so: see Workshop.clear), given (``plan`` and ``env`` packed, else they are files in job_dir).
-    """
-    become_worker(umask=settings.get("umask", DEFAULT_UMASK), affinity=settings.get("affinity"))
-    _work(settings, Dealer(settings["socket"], incarnation()))
-
-
-def _work(settings: dict[str, Any], line: Dealer, early: Sequence[Message] = ()) -> None:
+def _work(settings: dict[str, Any], line: Dealer, early: Sequence[Message]) -> None:
     procfs.take_name("marianne-worker")
     gc.disable()  # all objects of a plan stay: looking at those of 10,000 sheets doubles its time
     worker = JobWorker(settings, line, Tools())

@@ -21,10 +21,15 @@ from run_stage import tagged, working_in
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 
-_WORKER = (
-    "import sys, json; from marianne.run.worker import worker_main; "
-    "worker_main(json.loads(sys.argv[1]))"
-)
+_WORKER = """
+import json, sys
+from multiprocessing import Pipe
+from marianne.run.worker import worker_main
+settings = json.loads(sys.argv[1])
+theirs, ours = Pipe(duplex=False)
+ours.send(settings)
+worker_main(theirs, settings["socket"], settings["job_dir"] + "/rehearsal", settings["owner"])
+"""
 
 SHELL = Instrument(
     profile="shell",

@@ -1,0 +1,121 @@
+"""Where a job's worker process comes from, and what it is told of its job.
+
+In this order: the one that was chosen at the job's admission; the one that an earlier incarnation
+or an earlier conductor recorded, if it lives; the spare; a new one.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from actors import Future
+from actors.process import Process
+from marianne.daemon.layout import lay_out
+from marianne.daemon.peers import PROCESS_NAME, peer_of
+from marianne.daemon.reaper import sweep_job
+from marianne.daemon.spare import SpareKeeper, SpareWorker, start_waiting
+from marianne.run.procfs import boot_id
+from marianne.state.reader import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from marianne.daemon.context import Context
+    from marianne.daemon.entry import Entry
+    from marianne.state.models import JobRow
+
+
+class Employment:
+    """For one job. What fails for want of files, descriptors or processes is an OSError."""
+
+    def __init__(self, context: Context, job_id: str) -> None:
+        self._context = context
+        self._job_id = job_id
+        self._name = f"{PROCESS_NAME}{job_id}"
+
+    def chosen(self, entry: Entry | None) -> Process | None:
+        """The process that was recorded with the job's admission, as long as it waits."""
+        if entry is None or entry.spare is None:
+            return None
+        # Whoever worked for the job before has left its directory, and perhaps results in there.
+        new = not self._directory.exists()
+        settings = self._settings(entry.row)
+        if entry.small:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            settings["given"] = {"plan": entry.plan, "env": entry.environment}
+        else:
+            lay_out(self._directory, entry.plan, entry.environment)
+        spare, entry.spare = entry.spare, None
+        if not spare.employ(settings, self._name):
+            return None
+        entry.blank = new and peer_of(spare.process) in self._context.reached
+        return spare.process
+
+    def recorded(self) -> Process | None:
+        """The recorded process, if it lives; else nothing of it is left."""
+        with Reader(self._context.home.db) as reader:
+            job = self._row(reader)
+        swept = self._context.swept.pop(self._job_id, None)
+        if job.worker_pid is None or job.worker_start_time is None:
+            return None
+        if job.worker_boot_id != boot_id() or swept == (job.worker_pid, job.worker_start_time):
+            return None
+        process = self._context.system.processes.adopt(
+            job.worker_pid, job.worker_start_time, self._name
+        )
+        if process is None:
+            sweep_job(self._context, self._job_id)
+        return process
+
+    def another(self) -> Future[SpareWorker]:
+        """One that is employed by nobody: the spare, else a new one, when it has started."""
+        context = self._context
+        start = partial(start_waiting, context.system.processes, context.home, context.owner)
+        spare = context.spare.take()
+        if spare is None:
+            return context.starts.ask(start, self._name)
+        context.spare_keeper.tell(SpareKeeper.taken)
+        ready: Future[SpareWorker] = Future(context.system, self._name, None, None)
+        ready.answer(spare)
+        return ready
+
+    def employ(self, spare: SpareWorker) -> bool:
+        """Tells it about its job; False if it is no more."""
+        with Reader(self._context.home.db) as reader:
+            lay_out(self._directory, reader.plan(self._job_id), reader.environment(self._job_id))
+            return spare.employ(self._settings(self._row(reader)), self._name)
+
+    def _row(self, reader: Reader) -> JobRow:
+        job = reader.job(self._job_id)
+        if job is None:
+            raise LookupError(f"no job {self._job_id} in the database")
+        return job
+
+    @property
+    def _directory(self) -> Path:
+        return self._context.home.job_dir(self._job_id)
+
+    def _settings(self, job: JobRow) -> dict[str, Any]:
+        config = self._context.config
+        return {
+            "job_id": self._job_id,
+            "job_dir": str(self._directory),
+            "owner": self._context.owner,
+            "conductor_pid": os.getpid(),
+            "conductor_start_time": self._context.start_time,
+            "orphan_grace_seconds": config.orphan_grace_seconds,
+            "sheet_grace_seconds": config.sheet_grace_seconds,
+            "output_limit_bytes": config.output_limit_mb * 2**20,
+            "fresh": bool(job.options.get("archives")),
+        }
+
+
+def record_of(process: Process) -> dict[str, Any]:
+    """The proof of its life, as fields of the job's row."""
+    return {
+        "worker_pid": process.pid,
+        "worker_start_time": process.start_time,
+        "worker_boot_id": boot_id(),
+    }

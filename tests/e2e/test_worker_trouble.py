@@ -1,0 +1,97 @@
+"""Worker processes that cannot start, do not listen or keep dying: whose trouble it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from e2e_marianne import Marianne, until
+from test_spare_worker import named
+
+SHORT = "sheets:\n  - {name: short, run: echo done}\n"
+
+
+def restarts(marianne: Marianne) -> dict[str, int]:
+    return {name: node["restarts"] for name, node in marianne.tree().items() if node["restarts"]}
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_forkserver_that_dies_at_a_workers_start_delays_the_job(marianne: Marianne) -> None:
+    marianne("start")
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    marianne.submit("warm", SHORT)  # its score needs no process when it comes again
+    (spare,) = until(lambda: [p for p in named(marianne, "marianne-spare") if p != spare])
+    forkserver = parent(spare)
+    os.kill(forkserver, signal.SIGSTOP)
+    os.kill(spare, signal.SIGKILL)
+    for job in ("one", "two", "three"):
+        marianne("run", str(marianne.place / "warm.yaml"), "--id", job)
+    os.kill(forkserver, signal.SIGKILL)
+    assert [marianne.wait(job)["status"] for job in ("one", "two", "three")] == ["completed"] * 3
+    assert restarts(marianne) == {}
+
+
+def test_a_job_whose_worker_cannot_be_started_is_cancelled_at_once(marianne: Marianne) -> None:
+    marianne("start")
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    marianne.submit("warm", SHORT)
+    (spare,) = until(lambda: [p for p in named(marianne, "marianne-spare") if p != spare])
+    forkserver = parent(spare)
+    os.kill(forkserver, signal.SIGSTOP)
+    try:
+        os.kill(spare, signal.SIGKILL)
+        marianne("run", str(marianne.place / "warm.yaml"), "--id", "one")
+        marianne("cancel", "one", "--yes", timeout=10)
+        assert marianne.status("one")["status"] == "cancelled"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(forkserver, signal.SIGCONT)
+
+
+def test_a_sheet_that_kills_its_worker_fails_its_job_which_says_so(marianne: Marianne) -> None:
+    text = """
+sheets:
+  - {name: good, run: echo done}
+  - {name: killer, needs: [good], run: 'echo x >> runs; kill -9 $PPID; sleep 60'}
+  - {name: beside, needs: [good], run: sleep 60}
+  - {name: after, needs: [killer], run: echo never}
+"""
+    job = marianne.submit("killer", text)
+    done = marianne.wait(job, code=1)
+    statuses = [sheet["status"] for sheet in done["sheets"]]
+    assert statuses[:2] == ["completed", "failed"]
+    assert statuses[2] in ("failed", "cancelled")  # it may not have begun yet
+    assert statuses[3] == "cancelled"
+    assert "2 (killer)" in done["error"]
+    assert "SIGKILL" in done["error"]
+    assert (marianne.place / "killer/runs").read_text().split() == ["x"] * 3
+    assert "killer" in marianne("diagnose", job).out
+    assert "worker process" in marianne("diagnose", job).out
+
+
+def test_a_job_whose_worker_does_not_listen_can_be_cancelled(marianne: Marianne) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "conductor.yaml").write_text("sheet_grace_seconds: 1\n")
+    # Woken, it is stopped again before it can hear anything.
+    deaf = "touch begun; trap '' TERM; while :; do kill -STOP $PPID; done"
+    job = marianne.submit(
+        "deaf", f'sheets:\n  - {{name: deaf, run: "{deaf}"}}\n  - {{name: b, run: sleep 60}}\n'
+    )
+    until((marianne.place / "deaf/begun").exists)
+    marianne("cancel", job, "--yes", timeout=30)
+    assert marianne.status(job)["status"] == "cancelled"
+
+
+def test_a_stopped_worker_is_woken_to_be_cancelled(marianne: Marianne) -> None:
+    job = marianne.submit(
+        "stopped",
+        "sheets:\n  - {name: a, run: 'kill -STOP $PPID; touch begun; sleep 60'}\n",
+    )
+    until((marianne.place / "stopped/begun").exists)
+    marianne("cancel", job, "--yes", timeout=30)
+    assert marianne.sheet(job, 1)["status"] == "cancelled"
