@@ -23,8 +23,7 @@ def connect(
 
     With `announce`, each new connection begins with an empty message.
     """
-    endpoint.check_owner()
-    address = endpoint.address
+    address = endpoint.checked_address()
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.MAXMSGSIZE, CUT_OFF)

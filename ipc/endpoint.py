@@ -18,6 +18,7 @@ from ipc.errors import EndpointError, EndpointInUse
 # sun_path has 108 bytes with the final zero.
 MAX_PATH_BYTES: Final = 107
 _BIND_UMASK: Final = 0o077
+_WRITABLE_BY_OTHERS: Final = 0o022
 
 
 class Endpoint:
@@ -49,23 +50,49 @@ class Endpoint:
             return f"ipc://{self.path}"
         if self._directory_fd is None:
             try:
-                self._directory_fd = os.open(
-                    self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-                )
+                self._directory_fd = self._open_directory()
             except OSError as error:
                 raise EndpointError(f"{self.directory}: {error.strerror}") from error
-        short = f"/proc/self/fd/{self._directory_fd}/{self.name}"
-        if len(os.fsencode(short)) > MAX_PATH_BYTES:
-            raise EndpointError(f"{self.name}: too long for the name of a socket")
-        return f"ipc://{short}"
+        return self._through(self._directory_fd)
+
+    def checked_address(self) -> str:
+        """The ZeroMQ address for who connects: through the directory that was checked.
+
+        Whoever could rename a part of the path between a check and the connection would get what
+        is sent; the open directory is the same whatever is put in its place. Raises EndpointError
+        if the place, or the way to it, is in another user's hands. A directory that does not exist
+        yet is in nobody's: then this is the plain address.
+        """
+        self._check_way()
+        if self._directory_fd is None:
+            try:
+                self._directory_fd = self._open_directory()
+            except FileNotFoundError:
+                return self.address
+            except OSError as error:
+                raise EndpointError(f"{self.directory}: {error.strerror}") from error
+        self._check_place(self._directory_fd)
+        return self._through(self._directory_fd)
 
     def check_owner(self) -> None:
         """Raises EndpointError if the place, or the way to it, is in another user's hands.
 
         A place that does not exist yet is in nobody's.
         """
-        own = os.geteuid()
-        trusted = (own, 0)
+        self._check_way()
+        try:
+            directory = self._open_directory()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise EndpointError(f"{self.directory}: {error.strerror}") from error
+        try:
+            self._check_place(directory)
+        finally:
+            os.close(directory)
+
+    def _check_way(self) -> None:
+        trusted = (os.geteuid(), 0)
         for place in _from_the_root(self.path):
             try:
                 found = os.lstat(place)
@@ -77,36 +104,53 @@ class Endpoint:
                 raise EndpointError(
                     f"{place}: a symbolic link of another user (uid {found.st_uid})"
                 )
-            if place == self.directory:
-                # The directory at the end of the links, not the link, is what has to be ours.
-                found = os.stat(place)
-            if place in (self.directory, self.path) and found.st_uid != own:
-                raise EndpointError(f"{place}: belongs to another user (uid {found.st_uid})")
 
-    def prepare(self) -> list[str]:
-        """Makes the place fit for `bind`; returns notes on what had to be changed.
+    def _check_place(self, directory: int) -> None:
+        """The directory at the end of all links, by its descriptor, and what lies in it."""
+        own = os.geteuid()
+        found = os.fstat(directory)
+        if found.st_uid != own:
+            raise EndpointError(f"{self.directory}: belongs to another user (uid {found.st_uid})")
+        if found.st_mode & _WRITABLE_BY_OTHERS:
+            raise EndpointError(
+                f"{self.directory}: others can write here (mode {stat.S_IMODE(found.st_mode):o}) "
+                "and could put a socket of theirs in our place; use a directory of its own, or "
+                f"`chmod go-w {self.directory}`"
+            )
+        try:
+            found = os.stat(self.name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if found.st_uid != own:
+            raise EndpointError(f"{self.path}: belongs to another user (uid {found.st_uid})")
 
-        The directory is created, or tightened to 0700. Raises EndpointError where the place is
-        foreign or where something lies that is no socket, EndpointInUse where somebody listens.
+    def _open_directory(self) -> int:
+        return os.open(self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def _through(self, directory: int) -> str:
+        short = f"/proc/self/fd/{directory}/{self.name}"
+        if len(os.fsencode(short)) > MAX_PATH_BYTES:
+            raise EndpointError(f"{self.name}: too long for the name of a socket")
+        return f"ipc://{short}"
+
+    def prepare(self) -> None:
+        """Makes the place fit for `bind`.
+
+        A directory that is missing is created, 0700; one that exists is never changed, for it may
+        not be ours alone. Raises EndpointError where the place is foreign, where others can write,
+        or where something lies that is no socket; EndpointInUse where somebody listens.
         """
         self.check_owner()
-        directory = self.directory
-        notes = []
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        mode = stat.S_IMODE(os.stat(directory).st_mode)
-        if mode & 0o077:
-            os.chmod(directory, mode & 0o700)
-            notes.append(f"{directory}: was open to others (mode {mode:o}), now {mode & 0o700:o}")
+        _make_private(self.directory)
         self.check_owner()
         try:
             found = os.lstat(self.path)
         except FileNotFoundError:
-            return notes
+            return
         if not stat.S_ISSOCK(found.st_mode):
             raise EndpointError(f"{self.path}: something else than a socket lies here")
         if self.is_listening():
             raise EndpointInUse(f"{self.path}: another server is listening here")
-        return notes
 
     def is_listening(self) -> bool:
         """Whether a connection is accepted at the path at this moment. Not a proof of health."""
@@ -122,14 +166,14 @@ class Endpoint:
                 return False
         return True
 
-    def bind(self, bind: Callable[[str], object]) -> list[str]:
+    def bind(self, bind: Callable[[str], object]) -> None:
         """Prepares the place, calls `bind(address)` and leaves a socket of mode 0600.
 
         The umask is the process's: for the moment of the call it is 077, which does no harm to
         files that other threads create meanwhile (0177, which would do alone, takes the x bit of
-        their directories). Returns the notes of `prepare`.
+        their directories).
         """
-        notes = self.prepare()
+        self.prepare()
         before = os.umask(_BIND_UMASK)
         try:
             bind(self.address)
@@ -137,7 +181,6 @@ class Endpoint:
             os.umask(before)
         os.chmod(self.path, 0o600)
         self._bound = self._mark()
-        return notes
 
     def remove(self) -> None:
         """Removes what `bind` made, after the socket is closed; a successor's stays. Closes."""
@@ -153,6 +196,18 @@ class Endpoint:
         """Tells this socket file from a successor's: inode numbers alone are used again."""
         found = os.lstat(self.path)
         return found.st_ino, found.st_ctime_ns
+
+
+def _make_private(directory: str) -> None:
+    """Makes what is missing of a path, each 0700 whatever the umask. Raises EndpointError."""
+    for place in _from_the_root(directory):
+        try:
+            os.mkdir(place, 0o700)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            if not os.path.isdir(place):  # one on the way that we may not write, but pass
+                raise EndpointError(f"{place}: {error.strerror}") from error
 
 
 def _from_the_root(path: str) -> Iterator[str]:

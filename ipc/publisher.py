@@ -53,7 +53,6 @@ class Publisher:
     ) -> None:
         self.endpoint = Endpoint(path)
         self.connections = Connections(max_connections)
-        self.notes: list[str] = []
         self.published = 0
         self._high_water = high_water
         self._topics: set[bytes] = set()
@@ -71,7 +70,7 @@ class Publisher:
             socket.setsockopt(zmq.RCVHWM, MAX_WAITING)
             socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
             self.connections.watch(context, socket)
-            self.notes = self.endpoint.bind(socket.bind)
+            self.endpoint.bind(socket.bind)
             self.connections.bound(self.endpoint.address)
         except BaseException:
             socket.close(0)

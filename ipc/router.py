@@ -63,7 +63,6 @@ class Router:
         self.endpoint = Endpoint(path)
         self.connections = Connections(max_connections)
         self.name = name
-        self.notes: list[str] = []
         self.last_error: BaseException | None = None
         self.received = self.sent = self.malformed = self.failures = 0
         self.dropped_absent = self.dropped_slow = 0
@@ -92,7 +91,7 @@ class Router:
             socket.setsockopt(zmq.SNDHWM, self._high_water)
             socket.setsockopt(zmq.RCVHWM, self._high_water)
             self.connections.watch(context, socket)
-            self.notes = self.endpoint.bind(socket.bind)
+            self.endpoint.bind(socket.bind)
             self.connections.bound(self.endpoint.address)
         except BaseException:
             socket.close(0)

@@ -139,11 +139,6 @@ class Server:
         }
 
     @property
-    def notes(self) -> list[str]:
-        """What had to be changed about the place when it was bound, in words."""
-        return self._router.notes
-
-    @property
     def last_error(self) -> BaseException | None:
         """The last exception that came out of `dispatch`, for diagnosis."""
         return self._router.last_error

@@ -71,7 +71,7 @@ class Subscriber:
         self._fill_at = 0.0
         self._tick_due: float | None = None
         self._endpoint = Endpoint(path)
-        self._endpoint.check_owner()
+        address = self._endpoint.checked_address()
         self._follows = _rule_for(self.topics)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         socket = self._socket = self._context.socket(zmq.SUB)
@@ -84,7 +84,7 @@ class Subscriber:
                 socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
             # Only this one event is asked for, so whatever the monitor says means: connected.
             self._monitor = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
-            socket.connect(self._endpoint.address)
+            socket.connect(address)
         except BaseException:
             self._context.destroy(0)
             raise

@@ -39,6 +39,7 @@ from marianne.run.keeper import Keeper, Options
 
 def main() -> int:
     """Reads the command line and beats."""
+    os.umask(0o077)  # what we make is ours alone; sheets get the usual one
     try:
         options = Options(sys.argv[1:])
     except ValueError as error:

@@ -11,12 +11,21 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import time
 from pathlib import Path
 
-PRIVATE_DIR = 0o700
-PRIVATE_FILE = 0o600
+from marianne.private import (
+    PRIVATE_FILE,
+    HomeError,
+    make_private,
+    only_ours,
+    private_directory,
+    refuse_foreign_entries,
+    refuse_foreign_links,
+)
+
+__all__ = ["Home", "HomeError", "HomeLock", "config_places", "default_home"]
+
 OWNER_BYTES = 16
 
 # A look at the lock holds it for microseconds (see Home.running), so a start that meets one
@@ -27,10 +36,6 @@ _LOCK_PAUSE = 0.002
 
 STOPPING = "stopping"
 """What stands below the pids in the lock's file when the conductor stops for good."""
-
-
-class HomeError(Exception):
-    """The home cannot be used as it is; the message says what is wrong and what to do."""
 
 
 class HomeLock:
@@ -114,12 +119,16 @@ class Home:
     def prepare(self) -> list[str]:
         """Makes the directories, each 0700, and returns a note for each one that it tightened.
 
-        Raises HomeError when the place, or a symlink on the way to it, belongs to another user.
+        Raises HomeError when the place, a symlink on the way to it, or something in it belongs to
+        another user; and for a directory that others can write and that holds other things too:
+        it is not ours alone to close.
         """
         refuse_foreign_links(self.path)
-        notes: list[str] = []
-        for directory in (self.path, self.instruments, self.logs, self.jobs):
-            notes += _private_directory(directory)
+        notes = private_directory(self.path, only_ours)
+        refuse_foreign_entries(self.path)
+        for directory in (self.instruments, self.logs, self.jobs):
+            notes += private_directory(directory)
+            refuse_foreign_entries(directory)
         self._prepare_places()
         return notes
 
@@ -128,10 +137,7 @@ class Home:
         for place in (self.db, self.conductor_sock, self.pid_file, self.log):
             if place.parent not in (self.path, self.logs):
                 refuse_foreign_links(place.parent)
-                try:
-                    place.parent.mkdir(mode=PRIVATE_DIR, parents=True, exist_ok=True)
-                except OSError as error:
-                    raise HomeError(f"cannot make {place.parent}: {error.strerror}") from error
+                make_private(place.parent)
 
     def owner(self) -> str:
         """The marker of this home: 128 random bits as 32 hex digits, made once.
@@ -299,44 +305,6 @@ def config_places(home: Home) -> tuple[Path, Path]:
     base = os.environ.get("XDG_CONFIG_HOME", "")
     user = base if os.path.isabs(base) else os.path.expanduser("~/.config")
     return home.config_file, Path(user, "marianne", "conductor.yaml")
-
-
-def refuse_foreign_links(path: Path) -> None:
-    """Raises HomeError when a part of ``path`` is a symlink that another user could redirect.
-
-    Links of root are trusted: /home or /tmp is one on some systems, and root can do all anyway.
-    """
-    trusted = (os.geteuid(), 0)
-    for part in (*reversed(path.parents), path):
-        try:
-            info = os.lstat(part)
-        except FileNotFoundError:
-            return
-        if stat.S_ISLNK(info.st_mode) and info.st_uid not in trusted:
-            raise HomeError(
-                f"{part} is a symlink of user {info.st_uid}, who could point it elsewhere; "
-                "set MARIANNE_HOME to a place of your own"
-            )
-
-
-def _private_directory(directory: Path) -> list[str]:
-    try:
-        # Parents get the umask's mode: ~/.local/state is not ours alone.
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(mode=PRIVATE_DIR, exist_ok=True)
-        info = directory.stat()
-    except OSError as error:
-        raise HomeError(f"cannot make {directory}: {error.strerror}") from error
-    if info.st_uid != os.geteuid():
-        raise HomeError(
-            f"{directory} belongs to user {info.st_uid}, not to you; "
-            "set MARIANNE_HOME to a place of your own"
-        )
-    mode = stat.S_IMODE(info.st_mode)
-    if mode & ~PRIVATE_DIR:
-        directory.chmod(PRIVATE_DIR)
-        return [f"{directory} was open to others ({mode:04o}); it is 0700 now"]
-    return []
 
 
 def _place(given: str | os.PathLike[str] | None, default: Path) -> Path:

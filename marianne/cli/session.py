@@ -20,6 +20,9 @@ REQUEST_SECONDS = 10.0
 RETRIED = ("unavailable", "shutting_down")
 """What passes by itself. Pressure may last: the person hears of it at once and decides."""
 
+PLACES_WITHIN = 2**20
+"""Bytes of a configuration that are looked through for places; a longer one is refused anyway."""
+
 HOLDER_LOOKS = 50
 HOLDER_PAUSE = 0.01
 
@@ -144,11 +147,12 @@ def _placed(home: Home) -> Home:
     where it can name a place. One that does not fit is the conductor's to complain about.
     """
     from marianne.home import config_places
+    from marianne.private import read_plain
 
     named = any(os.environ.get(variable) for variable in _PLACES)
     for place in config_places(home):
         try:
-            text = place.read_bytes()
+            text = read_plain(place, PLACES_WITHIN)
         except OSError:
             continue
         named = named or any(word in text for word in _PLACE_WORDS)

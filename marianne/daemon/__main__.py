@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ while they are imported."""
 
 def main() -> None:
     """Reads the arguments and the configuration, and runs the conductor."""
+    os.umask(0o077)  # what we make is ours alone; sheets get the usual one
     open_standard_streams()
     gc.set_threshold(COLLECT_EVERY)
     parser = argparse.ArgumentParser(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from marianne.home import PRIVATE_DIR, Home
+from marianne.home import Home
+from marianne.private import PRIVATE_DIR
 from marianne.state.making import ASIDE, settle
 
 

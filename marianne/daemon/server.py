@@ -45,8 +45,6 @@ class Server(Actor):
         self._quick_reader = Reader(self._context.home.db, any_thread=True)
         self._socket = Socket(self._context.home.conductor_sock, self._arrived)
         self._socket.start()
-        for note in self._socket.notes:
-            log.warning("socket_note", note=note)
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket; what was answered is sent, who still waits asks again elsewhere."""

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from marianne.daemon.config import DaemonConfig, variable_of
 from marianne.daemon.exceptions import ConfigError, ConfigProblem
+from marianne.private import read_plain
 from marianne.score.document import Document, render_path
 from marianne.score.errors import ScoreError, did_you_mean
 from marianne.score.problems import known_keys, model_at
@@ -77,8 +78,7 @@ def read(file: Path) -> Layer:
     """The layer of a configuration file. ConfigError if it cannot be read or is no map."""
     source = str(file)
     try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+        raw = read_plain(file, MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise ConfigError([ConfigProblem(source, f"larger than {MAX_BYTES:,} bytes")])
         text = raw.decode("utf-8-sig")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from marianne.home import Home, HomeError, HomeLock
+from marianne.private import read_plain
 
 
 def mode(path: Path) -> int:
@@ -56,8 +57,51 @@ def test_prepare_makes_private_directories_under_any_umask(tmp_path: Path) -> No
         assert home.prepare() == []
     finally:
         os.umask(old)
-    for directory in (home.path, home.instruments, home.logs, home.jobs):
+    for directory in (home.path, home.path.parent, home.instruments, home.logs, home.jobs):
         assert mode(directory) == 0o700
+
+
+@pytest.mark.parametrize("wide", [0o2775, 0o777])
+def test_a_directory_that_holds_other_things_and_is_open_is_refused_and_left_as_it_is(
+    tmp_path: Path, wide: int
+) -> None:
+    place = tmp_path / "project"
+    place.mkdir()
+    (place / "README").touch()
+    place.chmod(wide)
+    with pytest.raises(HomeError, match="holds more than Marianne's"):
+        Home(place).prepare()
+    assert mode(place) == wide
+    assert os.listdir(place) == ["README"]
+
+
+def test_a_directory_that_holds_other_things_and_others_may_read_keeps_its_mode(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "README").touch()
+    tmp_path.chmod(0o755)
+    (note,) = Home(tmp_path).prepare()
+    assert "can be read by others" in note
+    assert mode(tmp_path) == 0o755
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("where", ["", "instruments", "jobs"])
+def test_what_another_user_planted_is_refused(home: Home, where: str) -> None:
+    planted = home.path / where / "conductor.yaml"
+    planted.touch()
+    os.chown(planted, 12345, 12345)
+    with pytest.raises(HomeError, match="belongs to user 12345"):
+        home.prepare()
+
+
+def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_plain(tmp_path / "file", 3) == b"123"
+    for other in ("fifo", "."):
+        with pytest.raises(OSError, match=r"regular file|directory"):
+            read_plain(tmp_path / other, 3)
 
 
 def test_prepare_tightens_a_wider_directory_and_says_so(home: Home) -> None:
