@@ -12,7 +12,7 @@ import click
 from marianne.cli import exit_codes
 from marianne.cli.completing import complete_job
 from marianne.cli.errors import CliError
-from marianne.cli.render.out import note, print_json, say
+from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_error
 
 STATUSES = (
@@ -84,7 +84,7 @@ def confirm(question: str, yes: bool) -> None:
     """Asks on a terminal before something is destroyed; acts unasked when there is none."""
     if yes or not sys.stdin.isatty():
         return
-    if not click.confirm(question, err=True):
+    if not click.confirm(clean(question), err=True):
         raise CliError("declined", "nothing was done")
 
 

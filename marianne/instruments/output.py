@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from marianne.score.plan import Instrument
 # Bounds of a wait until a time of day or a date: clocks differ, and a limit that was just reset
 # is often not yet open. Waits that are named as such are taken as they are, up to a day.
 MIN_RESET_WAIT, MAX_WAIT = 300.0, 86_400.0
+# The largest number of tokens, or cost, that is believed.
+MOST = 10**15
 # Notices before the JSON may begin like it; this many beginnings are tried.
 MAX_STARTS = 20
 
@@ -31,7 +33,9 @@ class Reading:
 
     ``text`` is its result, ``error`` the error that it reported itself, ``usage`` has
     input_tokens, output_tokens and cost_usd as far as they are known. ``structured`` is False when
-    the output was not of the promised format; then ``text`` is all of it.
+    the output was not of the promised format; then ``text`` is all of it. ``ignored`` says in
+    words which values could not be used: text has no lone surrogates, tokens are whole numbers and
+    costs finite ones from 0 to MOST.
     """
 
     text: str
@@ -39,6 +43,7 @@ class Reading:
     usage: dict[str, float] = field(default_factory=dict)
     structured: bool = True
     rate_limited: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,8 @@ def _read_json(spec: dict[str, Any], stdout: str) -> Reading:
     error = _error_at(value, spec.get("error_path"))
     if error is True:  # a flag: what was wrong stands where the result would be
         error = text.strip() or "the program reported an error"
-    return Reading(text, error, _usage(spec, value))
+    ignored: list[str] = []
+    return Reading(text, error, _usage(spec, value, ignored), ignored=tuple(ignored))
 
 
 def _read_jsonl(instrument: Instrument, stdout: str) -> Reading:
@@ -169,6 +175,7 @@ def _read_jsonl(instrument: Instrument, stdout: str) -> Reading:
     texts: list[str] = []
     error: str | None = None
     usage: dict[str, float] = {}
+    ignored: list[str] = []
     limited = seen = False
     for event in _events(stdout):
         seen = True
@@ -185,24 +192,29 @@ def _read_jsonl(instrument: Instrument, stdout: str) -> Reading:
             if text:
                 texts.append(text)
         if complete or spec.get("aggregate_tokens"):
-            for name, value in _usage(spec, event).items():
+            for name, value in _usage(spec, event, ignored).items():
                 usage[name] = usage.get(name, 0) + value if spec["aggregate_tokens"] else value
     if not seen:
         return Reading(stdout, structured=False)
     # The last complete message is the answer; earlier ones are steps on the way.
-    return Reading(texts[-1] if texts else "", error, usage, rate_limited=limited)
+    usage = {name: value for name, value in usage.items() if _usable(name, value, ignored)}
+    told = tuple(dict.fromkeys(ignored))[:MAX_STARTS]
+    return Reading(texts[-1] if texts else "", error, usage, rate_limited=limited, ignored=told)
+
+
+# NaN and Infinity are no JSON; as text they are what the program wrote.
+_DECODER = json.JSONDecoder(parse_constant=str)
 
 
 def _parse_json(text: str) -> Any:
     """The JSON value in a text, also one that notices stand before or after."""
     try:
-        return json.loads(text)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         pass
-    decoder = json.JSONDecoder()
     for match in itertools.islice(re.finditer(r"^[{\[]", text, re.MULTILINE), MAX_STARTS):
         try:
-            return decoder.raw_decode(text, match.start())[0]
+            return _DECODER.raw_decode(text, match.start())[0]
         except (ValueError, RecursionError):
             continue
     return None
@@ -212,7 +224,7 @@ def _events(stdout: str) -> Iterator[dict[str, Any]]:
     for line in stdout.splitlines():
         if line.startswith("{"):
             try:
-                value = json.loads(line)
+                value = _DECODER.decode(line)
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict):
@@ -255,7 +267,7 @@ def _text_at(value: Any, path: str | None, *, default: str) -> str:
     found = [item for item in _find(value, path) if item is not None]
     if not found:
         return default
-    return "".join(item if isinstance(item, str) else json.dumps(item) for item in found)
+    return "".join(map(_as_text, found))
 
 
 def _error_at(value: Any, path: str | None) -> str | Literal[True] | None:
@@ -266,22 +278,42 @@ def _error_at(value: Any, path: str | None) -> str | Literal[True] | None:
     first = found[0]
     if first is True:
         return True
-    return first if isinstance(first, str) else json.dumps(first)
+    return _as_text(first)
 
 
-def _usage(spec: dict[str, Any], value: Any) -> dict[str, float]:
+def _as_text(value: Any) -> str:
+    """A value as text that can be stored and sent: JSON can spell half of a character."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        return "(nested too deeply to be shown)"
+    return (
+        text if text.isascii() else text.encode("utf-8", "surrogatepass").decode(errors="replace")
+    )
+
+
+def _usage(spec: dict[str, Any], value: Any, ignored: list[str]) -> dict[str, float]:
     usage: dict[str, float] = {}
     for name, path in (
         ("input_tokens", spec.get("input_tokens_path")),
         ("output_tokens", spec.get("output_tokens_path")),
         ("cost_usd", spec.get("cost_path")),
     ):
-        numbers = [
-            n for n in _find(value, path) if isinstance(n, (int, float)) and not isinstance(n, bool)
-        ]
-        if numbers:
+        found = [item for item in _find(value, path) if item is not None]
+        numbers = [item for item in found if _usable(name, item, ignored)]
+        if numbers and _usable(name, sum(numbers), ignored):
             usage[name] = sum(numbers)
     return usage
+
+
+def _usable(name: str, value: Any, ignored: list[str]) -> bool:
+    """Whether this can be a number of tokens or a cost; what cannot is noted."""
+    good = type(value) in (int, float) and 0 <= value <= MOST  # NaN is on no side of anything
+    if good and name != "cost_usd":
+        good = value == int(value)
+    if not good and len(ignored) < MAX_STARTS:
+        ignored.append(f"{name} cannot be {_as_text(value)[:80]}")
+    return good
 
 
 def _with_cost(reading: Reading, costs: dict[str, float]) -> Reading:
@@ -291,7 +323,9 @@ def _with_cost(reading: Reading, costs: dict[str, float]) -> Reading:
         spent = usage.get("input_tokens", 0) * costs["input"]
         spent += usage.get("output_tokens", 0) * costs["output"]
         usage["cost_usd"] = spent / 1000
-    return Reading(reading.text, reading.error, usage, reading.structured, reading.rate_limited)
+        if not _usable("cost_usd", usage["cost_usd"], []):
+            del usage["cost_usd"]
+    return replace(reading, usage=usage)
 
 
 @lru_cache(maxsize=256)

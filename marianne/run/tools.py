@@ -137,6 +137,8 @@ class Tools:
         said = None
         if instrument.output.get("format", "text") != "text":
             said = read_output(instrument, tail(files.out, MAX_READ_CHARS))
+            for words in said.ignored:
+                complain(f"{files.out}: ignored: {words}")
         usage = said.usage if said else {}
         good = instrument.errors.get("success_exit_codes", (0,))
         if ended.exit_code in good and not (said and said.error):

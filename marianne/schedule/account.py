@@ -6,6 +6,7 @@ forgets or doubles anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +65,10 @@ class Account:
     def read(cls, stored: Mapping[str, Any] | None) -> Account:
         """From the job's options; unknown keys are ignored."""
         known = {k: v for k, v in (stored or {}).items() if k in cls.__slots__}
-        return cls(**known)
+        account = cls(**known)
+        if not math.isfinite(account.cost_usd + account.budget_from):
+            account.cost_usd = account.budget_from = 0.0  # of a time that took any number
+        return account
 
     def stored(self) -> dict[str, Any]:
         """What goes into the job's options."""

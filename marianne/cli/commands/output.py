@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,6 +15,9 @@ from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import note, print_json
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
+
+Write = Callable[[bytes, bool], None]
+"""Writes a piece; the flag says that it was the last one."""
 
 PAGE = 1 << 20
 QUICK, SLOW = 0.05, 1.0
@@ -35,6 +39,7 @@ OVER = frozenset({"completed", "failed", "skipped", "cancelled"})
 )
 @click.option("--stderr", "stream", flag_value="err", help="What it wrote to standard error.")
 @click.option("--prompt", "stream", flag_value="prompt", help="What it was given: the prompt.")
+@click.option("--raw", is_flag=True, help="To a terminal too: the bytes as they are.")
 @click.option(
     "--attempt", type=click.IntRange(min=1), metavar="N", help="Of this attempt, not the last."
 )
@@ -46,14 +51,16 @@ def command(
     sheet: str | None,
     follow: bool,
     stream: str | None,
+    raw: bool,
     attempt: int | None,
     as_json: bool,
 ) -> None:
     """Print what a sheet wrote.
 
     A SHEET is a number or a name; without one it is the last that has output (with
-    --follow: or runs). The bytes come out as they are. With --json: one object
-    with the text and where it lies.
+    --follow: or runs). Into a file or a pipe the bytes come out as they are; a
+    terminal gets text and colours, but nothing that drives it. With --json: one
+    object with the text and where it lies.
     """
     if follow and as_json:
         raise click.UsageError("--follow prints bytes, --json one object: choose one")
@@ -69,14 +76,15 @@ def command(
     if as_json:
         _print_object(session, params)
         return
+    write = _as_it_is if raw or not sys.stdout.isatty() else _for_a_terminal()
     with detaching(job):
         if not follow or attempt is not None:
-            _copy(session, params, follow)
+            _copy(session, params, follow, write)
             return
         if params["sheet"] is not None:
             _next_attempt(session, params, 0)
         while True:
-            part = _copy(session, params, follow)
+            part = _copy(session, params, follow, write)
             number = _next_attempt(session, params, part["attempt"])
             if number is None:
                 return
@@ -99,8 +107,26 @@ def _next_attempt(session: Session, params: dict[str, Any], last: int) -> int | 
         time.sleep(SLOW)
 
 
-def _copy(session: Session, params: dict[str, Any], follow: bool) -> dict[str, Any]:
-    """Copies the output to standard output; with ``follow`` until the attempt has ended.
+def _as_it_is(data: bytes, last: bool) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _for_a_terminal() -> Write:
+    from marianne.cli.render.out import write_text
+    from marianne.cli.render.terminal import Pieces
+
+    pieces = Pieces()
+
+    def write(data: bytes, last: bool) -> None:
+        write_text(sys.stdout, pieces.add(data, last=last))
+        sys.stdout.flush()
+
+    return write
+
+
+def _copy(session: Session, params: dict[str, Any], follow: bool, write: Write) -> dict[str, Any]:
+    """Copies the output by ``write``; with ``follow`` until the attempt has ended.
 
     Answers its last piece, and has set ``params`` to its sheet and attempt.
     """
@@ -118,12 +144,12 @@ def _copy(session: Session, params: dict[str, Any], follow: bool) -> dict[str, A
             "offset": part["next_offset"],
         }
         if part["data"]:
-            sys.stdout.buffer.write(part["data"])
-            sys.stdout.buffer.flush()
+            write(part["data"], False)
             pause = QUICK
         if part["next_offset"] < part["size"]:
             continue
         if not follow or part["ended"]:
+            write(b"", True)
             return part
         time.sleep(pause)
         pause = min(SLOW, pause * 1.5)

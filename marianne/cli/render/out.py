@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from typing import Any, TextIO
 
+from marianne.cli.render.terminal import harmless
 from marianne.streams import clean
 
 __all__ = ["clean", "note", "paint", "print_json", "say", "wants_colour"]
@@ -39,32 +41,47 @@ def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
 
 
 def say(text: str = "") -> None:
-    """A line of the answer."""
-    try:
-        sys.stdout.write(text + "\n")
-    except UnicodeEncodeError:  # a terminal in the C locale, names with other letters
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    """A line of the answer. Whatever is in it, a terminal is not driven by it."""
+    write_text(sys.stdout, harmless(text) + "\n")
 
 
 def note(text: str) -> None:
     """A line about the answer: progress, warnings, hints. Never part of the data."""
     sys.stdout.flush()
-    try:
-        sys.stderr.write(text + "\n")
-    except UnicodeEncodeError:
-        encoding = sys.stderr.encoding or "ascii"
-        sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    write_text(sys.stderr, harmless(text) + "\n")
     sys.stderr.flush()
+
+
+def write_text(stream: TextIO, text: str) -> None:
+    """Writes it; what the stream's encoding has no letter for is written as a question mark."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:  # a terminal in the C locale, names with other letters
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
 
 
 def print_json(value: Any, *, stream: bool = False) -> None:
     """One JSON value; on one line when it is an element of a stream, and sent at once."""
     import json
 
-    sys.stdout.write(json.dumps(value, indent=None if stream else 2, default=_plain) + "\n")
+    indent = None if stream else 2
+    try:
+        text = json.dumps(value, indent=indent, default=_plain, allow_nan=False)
+    except ValueError:  # JSON has no infinite number, and none that is none
+        text = json.dumps(_finite(value), indent=indent, default=_plain)
+    sys.stdout.write(text + "\n")
     if stream:
         sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    """The value with None in the place of each number that is not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

@@ -90,3 +90,57 @@ def test_deeply_nested_output_does_no_harm() -> None:
 )
 def test_waits_are_looked_for_in_time(piece: str) -> None:
     parse_wait(piece * (200_000 // len(piece)) + "!")
+
+
+PATHS = {
+    "result_path": "text",
+    "error_path": "error",
+    "input_tokens_path": "in",
+    "output_tokens_path": "out",
+    "cost_path": "cost",
+}
+UNUSABLE = [
+    *("NaN", "Infinity", "-Infinity", "1e400", "-1e400", "-1", "9" * 30, "18446744073709551616"),
+    *("true", '"12"', "[1]", '{"a": 1}', "-1000", "1e16", '"\\ud800"'),
+]
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+@pytest.mark.parametrize("value", UNUSABLE)
+@pytest.mark.parametrize("field", ["in", "cost"])
+def test_a_number_that_cannot_be_one_is_ignored_and_the_rest_counts(
+    kind: str, value: str, field: str
+) -> None:
+    values = {"in": "7", "out": "3", "cost": "0.5", field: value}
+    told = ", ".join(f'"{name}": {text}' for name, text in values.items())
+    reading = read_output(reader(format=kind, **PATHS), f'{{"text": "done", {told}}}\n')
+    good = {"input_tokens": 7, "output_tokens": 3, "cost_usd": 0.5}
+    del good["input_tokens" if field == "in" else "cost_usd"]
+    assert (reading.text, reading.error, reading.usage) == ("done", None, good)
+    assert "cannot be" in reading.ignored[0]
+
+
+def test_half_a_token_is_none_and_sums_are_bounded_too() -> None:
+    reading = read_output(reader(format="json", **PATHS), '{"text": "a", "in": 1.5, "out": 2.0}')
+    assert reading.usage == {"output_tokens": 2.0}
+    paths = {**PATHS, "cost_path": "*.cost", "aggregate_tokens": True}
+    event = '{"a": {"cost": 9e14}, "b": {"cost": 9e14}}\n'
+    assert read_output(reader(format="json", **paths), event).usage == {}
+    event = '{"a": {"cost": 9e14}}\n'
+    assert read_output(reader(format="jsonl", **paths), event * 2).usage == {}
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "value", ['"\\ud800"', '{"a": ["\\udfff"]}', '"ok \\ud83d\\ude00 \\ud83d"']
+)
+def test_half_a_character_is_replaced(kind: str, value: str) -> None:
+    reading = read_output(reader(format=kind, **PATHS), f'{{"text": {value}, "error": {value}}}\n')
+    assert reading.error
+    (reading.text + reading.error).encode()
+
+
+def test_what_is_nested_deeply_is_text_too() -> None:
+    for depth in (500, 900, 990, 2_000, 100_000):
+        said = '{"text": ' + "[" * depth + "]" * depth + "}"
+        assert read_output(reader(format="json", **PATHS), said).text
