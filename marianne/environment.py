@@ -16,9 +16,11 @@ SHEET_VARIABLES = frozenset(
         "MARIANNE_ATTEMPT",
         "MARIANNE_WORKSPACE",
         "MARIANNE_OWNER",
+        "MARIANNE_ORIGINAL_LIMITS",
     }
 )
-"""What a sheet's own environment carries; it must reach no conductor and no other job."""
+"""What a sheet's own environment carries, or our own processes'; it must reach no conductor and no
+other job."""
 
 
 def clean_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:

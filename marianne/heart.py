@@ -34,11 +34,13 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # All else is there: a script is compiled at each start, which costs memory for good; an imported
 # module was compiled once.
+from marianne.run import own_limits
 from marianne.run.keeper import Keeper, Options
 
 
 def main() -> int:
     """Reads the command line and beats."""
+    own_limits.write_no_core()
     os.umask(0o077)  # what we make is ours alone; sheets get the usual one
     try:
         options = Options(sys.argv[1:])

@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from marianne.run import own_limits
 from marianne.streams import open_standard_streams
 
 COLLECT_EVERY = 20_000
@@ -21,6 +22,8 @@ while they are imported."""
 
 def main() -> None:
     """Reads the arguments and the configuration, and runs the conductor."""
+    own_limits.write_no_core()
+    own_limits.raise_files()
     os.umask(0o077)  # what we make is ours alone; sheets get the usual one
     open_standard_streams()
     gc.set_threshold(COLLECT_EVERY)

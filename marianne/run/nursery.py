@@ -18,6 +18,7 @@ from collections.abc import Callable
 from marianne.run import procfs, watermark
 from marianne.run.confine import FIRST_PAUSE, Ladder, signal_exact
 from marianne.run.loop import Loop, Timer
+from marianne.run.own_limits import Cores
 from marianne.run.procfs import Stat
 from marianne.run.spawn import Command, spawn
 from marianne.run.watermark import Watermark
@@ -112,6 +113,7 @@ class Nursery:
         self._loop = loop
         self._owner = owner
         self._watermark = mark
+        self._cores = Cores()
         self._own = procfs.MainThreadsChildren()
         self._leaders: dict[int, Child] = {}  # by pid, until the leader is reaped
         self._alive: dict[int, Child] = {}  # by pid of the leader, until the whole tree is gone
@@ -130,9 +132,11 @@ class Nursery:
         """Spawns and owns a child; raises SpawnError. ``on_done`` is called exactly once."""
         born = procfs.now_ticks()
         mark = self._watermark.put_on()
+        self._cores.lend()
         try:
             pid = spawn(command)
         finally:
+            self._cores.take_back()
             self._watermark.take_off()
         child = Child(pid, born, mark, label, grace, on_done)
         # Until its exec a child has our memory (vfork), and at the exec the kernel takes the most

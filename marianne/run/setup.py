@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from marianne.run import own_limits
 from marianne.run.confine import become_subreaper
 
 EXIT_CLEAN, EXIT_LEFT = 0, 1
@@ -34,6 +35,7 @@ def become_worker() -> None:
         os.setsid()
     become_subreaper()
     os.umask(SHEETS_UMASK)
+    own_limits.restore_files()
     for signum in signal.valid_signals():
         if signum not in (signal.SIGKILL, signal.SIGSTOP, *IGNORED):
             signal.signal(signum, signal.SIG_DFL)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from e2e_marianne import PROGRAM, Marianne, until
@@ -44,3 +48,29 @@ def test_a_start_that_cannot_wait_for_the_stop_says_so(marianne: Marianne) -> No
     until(lambda: "stopping" in (marianne.home / "conductor.pid").read_text())
     assert "still stopping" in marianne("start", "--timeout", "200ms", code=3).err
     assert stop.wait() == 0
+
+
+def _soft_limits(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return {line[:26].strip(): line[26:].split()[0] for line in lines[1:]}
+
+
+def test_ours_have_many_files_and_no_cores_and_sheets_what_the_start_had(
+    marianne: Marianne,
+) -> None:
+    shell = f"ulimit -Sn 300; ulimit -Sc 1000; exec {PROGRAM} start"
+    subprocess.run(["bash", "-c", shell], env=marianne.env, check=True, timeout=60)
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)  # the next one has them from the heart
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
+    pids = marianne.pids()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert int(_soft_limits(pids["conductor"])["Max open files"]) == hard
+    for pid in pids.values():
+        assert _soft_limits(pid)["Max core file size"] == "0"
+    script = "ulimit -Sn > n; ulimit -Sc > c; cat /proc/$PPID/limits > worker"
+    marianne("run", marianne.score("job", f"sheets: [{{name: a, run: {script}}}]"), "--wait")
+    place = marianne.place / "job"
+    assert ((place / "n").read_text(), (place / "c").read_text()) == ("300\n", "1000\n")
+    core = next(li for li in (place / "worker").read_text().splitlines() if "core file" in li)
+    assert core.split()[4] == "0"
