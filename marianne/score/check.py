@@ -11,8 +11,12 @@ from marianne.score.errors import Problem, did_you_mean
 from marianne.score.expand import Expansion
 from marianne.score.plan import Plan, Prompt, SheetPlan
 from marianne.score.prompt import skip_names, template_variables
+from marianne.score.quoting import warnings_of
 from marianne.score.report import Report
 from marianne.score.template import TemplateError, evaluate, render
+
+SHELL = "shell"
+"""The instrument that runs its prompt as a script."""
 
 
 def check_plan(plan: Plan, expansion: Expansion, report: Report) -> None:
@@ -29,6 +33,9 @@ def check_plan(plan: Plan, expansion: Expansion, report: Report) -> None:
             render(prompt.template, names, script=prompt.script)
         except TemplateError as error:
             _report(plan, sheet, prompt, error, expansion, report)
+        if prompt.script or sheet.instrument.profile == SHELL:
+            for words in warnings_of(prompt.template, names):
+                report.warn(f"sheet '{sheet.name}': {words}")
         _check_paths(sheet, patterns, names, report)
 
 

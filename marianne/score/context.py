@@ -9,6 +9,7 @@ import glob
 import itertools
 import os
 
+from marianne.regular_file import read_regular
 from marianne.score.plan import Injection, Plan, SheetPlan
 from marianne.score.prompt import tail, template_variables
 from marianne.score.redact import redact
@@ -37,8 +38,10 @@ def read_output(path: str, limit: int) -> str:
 def capture_files(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
     """The files that the sheet's ``capture_files`` patterns match, by path.
 
-    A relative pattern is matched in the workspace and gives relative paths. Files that cannot be
-    read, and those after the first 200, are left out.
+    A relative pattern is matched in the workspace and gives relative paths. What is found in the
+    workspace has to lie there, whatever symlinks lead to it: a sheet could else show the next one
+    any file of ours. Files elsewhere are those that the score itself names. Those that are not
+    regular or cannot be read, and those after the first 200, are left out.
     """
     cross = sheet.cross_sheet
     if cross is None or not cross.capture_files:
@@ -50,7 +53,7 @@ def capture_files(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
         matches = glob.iglob(text, root_dir=plan.workspace, recursive=True)
         for path in sorted(itertools.islice(matches, MAX_FILES * 10)):
             full = os.path.join(plan.workspace, path)
-            if len(found) >= MAX_FILES or not os.path.isfile(full):
+            if len(found) >= MAX_FILES or _leads_out(full, plan.workspace):
                 continue
             content = _read_text(full)
             if content is not None:
@@ -58,6 +61,17 @@ def capture_files(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
                 cut = content[: cross.max_output_chars]
                 found[path] = cut if cut == content else cut + _CUT
     return found
+
+
+def _leads_out(path: str, workspace: str) -> bool:
+    """Whether a path that begins in the workspace ends outside of it."""
+    if not _within(os.path.normpath(path), os.path.normpath(workspace)):
+        return False
+    return not _within(os.path.realpath(path), os.path.realpath(workspace))
+
+
+def _within(path: str, directory: str) -> bool:
+    return path.startswith(os.path.join(directory, ""))
 
 
 def read_injections(plan: Plan, sheet: SheetPlan) -> tuple[dict[str, str], list[str]]:
@@ -103,9 +117,8 @@ def _files_of(injection: Injection, path: str, missing: list[str]) -> list[str]:
 def _read_text(path: str) -> str | None:
     """The start of a text file; None for a binary or an unreadable one."""
     try:
-        with open(path, "rb") as stream:
-            raw = stream.read(MAX_FILE_BYTES)
-    except OSError:
+        raw = read_regular(path, MAX_FILE_BYTES)
+    except (OSError, ValueError):
         return None
     if b"\0" in raw[:8192]:
         return None

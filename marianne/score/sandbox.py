@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from jinja2 import StrictUndefined
@@ -19,10 +20,11 @@ class Sandbox(SandboxedEnvironment):
 
     intercepted_binops: ClassVar[frozenset[str]] = frozenset({"*", "**", "%"})  # type: ignore[misc]
 
-    def __init__(self, **marks: str) -> None:
+    def __init__(self, *, filters: Mapping[str, Callable[..., Any]], **marks: str) -> None:
         super().__init__(
             undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, **marks
         )
+        self.filters.update(filters)
         del self.globals["lipsum"]  # filler text, as much as one asks for
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

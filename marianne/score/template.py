@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Environment, Template, nodes
 
 MAX_RENDERED = 16 * 2**20
 MAX_SECONDS = 5
-_SIMPLE = re.compile(r"(?<!\{)\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
+_SIMPLE = re.compile(r"(?<!\{)\{\{ *([A-Za-z_][A-Za-z0-9_]*) *(\| *q *)?\}\}")
 _NEWLINES = re.compile(r"\r\n|\r")
 _FILENAME = "<sheet template>"
 # Not names to Jinja2, whatever the variables are called.
@@ -103,10 +104,33 @@ def _render_simple(text: str, variables: Mapping[str, Any], script: bool) -> str
     if "{{" not in text:
         return _NEWLINES.sub("\n", text) if "\r" in text else text
     names = _SIMPLE.findall(text)
-    if any(name not in variables or name in _KEYWORDS for name in names):
+    if any(name not in variables or name in _KEYWORDS for name, _ in names):
         return None
-    values = {name: str(variables[name]) for name in set(names)}
-    return _SIMPLE.sub(lambda match: values[match[1]], _NEWLINES.sub("\n", text))
+    values = {
+        (name, quoted): shell_quoted(variables[name]) if quoted else str(variables[name])
+        for name, quoted in set(names)
+    }
+    return _SIMPLE.sub(lambda match: values[match[1], match[2] or ""], _NEWLINES.sub("\n", text))
+
+
+def simple_names(text: str) -> list[tuple[str, bool]] | None:
+    """The names in a script that has no other templates, and whether each is quoted; else None."""
+    rest = _SIMPLE.sub("", text)
+    if "{{" in rest or "{%" in rest:
+        return None
+    return [(name, bool(quoted)) for name, quoted in _SIMPLE.findall(text)]
+
+
+def shell_quoted(value: Any) -> str:
+    """The filter ``q``: the value as one word of a POSIX shell, a list as one word for each."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(shlex.quote(str(item)) for item in value)
+    return shlex.quote(str(value))
+
+
+def parsed(text: str) -> nodes.Template:
+    """The tree of a script's template. Raises Jinja2's errors."""
+    return _environment(script=True).parse(text)
 
 
 @lru_cache(maxsize=512)
@@ -126,7 +150,7 @@ def _environment(script: bool) -> Environment:
 
     # NUL cannot stand in YAML text, so these comment marks can never be met.
     marks = {"comment_start_string": "\0{#", "comment_end_string": "#}\0"} if script else {}
-    return Sandbox(**marks)
+    return Sandbox(filters={"q": shell_quoted}, **marks)
 
 
 def _explain(error: Exception) -> TemplateError:

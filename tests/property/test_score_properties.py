@@ -17,12 +17,28 @@ from marianne.score.graph import Stage, count_edges, expand, find_cycle
 from marianne.score.models_reference import ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.sandbox import Sandbox
-from marianne.score.template import TemplateError, render
+from marianne.score.template import TemplateError, render, shell_quoted
 
 REGISTRY = Registry.load()
 
 pieces = st.sampled_from(
-    ["{{ a }}", "{{b}}", "{{  a  }}", "{", "}", "}}", "{ {", "text", "\n", "\r\n", "$", "{a}", "#}"]
+    [
+        "{{ a }}",
+        "{{b}}",
+        "{{  a  }}",
+        "{{ a | q }}",
+        "{{b|q}}",
+        "{",
+        "}",
+        "}}",
+        "{ {",
+        "text",
+        "\n",
+        "\r\n",
+        "$",
+        "{a}",
+        "#}",
+    ]
 )
 
 
@@ -30,7 +46,7 @@ pieces = st.sampled_from(
 def test_simple_templates_render_as_jinja_renders_them(text: str, a: str, b: int) -> None:
     names = {"a": a, "b": b}
     assert _or_none(lambda: render(text, names)) == _or_none(
-        lambda: Sandbox().from_string(text).render(names)
+        lambda: Sandbox(filters={"q": shell_quoted}).from_string(text).render(names)
     )
 
 

@@ -51,6 +51,21 @@ def test_a_file_that_is_a_pipe_is_left_alone(tmp_path: Path) -> None:
     assert read_injections(made, made.sheets[0])[0] == {}
 
 
+def test_a_captured_file_lies_in_the_workspace_whatever_links_say(tmp_path: Path) -> None:
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    work.mkdir()
+    outside.mkdir()
+    (outside / "secret.md").write_text("secret")
+    (work / "real.md").write_text("real")
+    (work / "link.md").symlink_to(outside / "secret.md")
+    (work / "within.md").symlink_to("real.md")
+    (work / "folder").symlink_to(outside)
+    made = plan(work, 'cross_sheet: {capture_files: ["*.md", "folder/*.md"]}')
+    assert capture_files(made, made.sheets[0]) == {"real.md": "real", "within.md": "real"}
+    named = plan(work, f'cross_sheet: {{capture_files: ["{outside}/*.md", "../outside/*.md"]}}')
+    assert set(capture_files(named, named.sheets[0]).values()) == {"secret"}
+
+
 def test_the_end_of_an_output_is_kept_and_a_cut_hides_no_credential(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("x" * 10_000 + " AKIAABCDEFGHIJKLMNOP end")

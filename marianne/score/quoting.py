@@ -1,0 +1,113 @@
+"""What goes into a shell script as it is: names that a template prints without the filter ``q``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from marianne.score.template import simple_names
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+EARLIER = frozenset({"previous_outputs", "previous_files"})
+"""Names of what earlier sheets left: text that somebody else wrote."""
+
+# What makes a shell do more than split words and match names of files.
+_SPECIAL = re.compile(r"""[;&|<>$`"'\\(){}\n\r#!]""")
+
+# Filters whose result the shell takes as one word.
+_SAFE = frozenset({"q", "int", "float", "length", "count", "wordcount", "abs", "round"})
+
+
+def warnings_of(text: str, names: Mapping[str, Any]) -> Iterator[str]:
+    """What is odd about this script, in words; ``names`` are the values that it is given."""
+    try:
+        printed = unquoted(text)
+    except Exception:  # noqa: BLE001 - a template that cannot be read is reported by who renders it
+        return
+    for name in sorted(printed & EARLIER):
+        yield (
+            f"{name} stands unquoted in a script: what an earlier sheet left is run as shell"
+            " commands; write {{ … | q }}"
+        )
+    for name in sorted(printed - EARLIER):
+        if name in names and any(map(_SPECIAL.search, _texts(names[name]))):
+            yield (
+                f"the variable {name} stands unquoted in a script, and its value has characters"
+                " that a shell acts upon; write {{ " + name + " | q }} unless that is meant"
+            )
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, dict):
+        return map(str, value.values())
+    return map(str, value) if isinstance(value, (list, tuple)) else (str(value),)
+
+
+@lru_cache(maxsize=512)
+def unquoted(text: str) -> frozenset[str]:
+    """The names whose values the template prints, by any way, and not through a safe filter."""
+    if "{{" not in text:
+        return frozenset()
+    simple = simple_names(text)
+    if simple is not None:
+        return frozenset(name for name, quoted in simple if not quoted)
+    from jinja2 import nodes
+
+    from marianne.score.template import parsed
+
+    tree = parsed(text)
+    sources = _sources(tree)
+    found: set[str] = set()
+    for output in tree.find_all(nodes.Output):
+        for part in output.nodes:
+            for name in _names(part):
+                found |= sources.get(name, {name})
+    return frozenset(found)
+
+
+def _sources(tree: nodes.Template) -> dict[str, set[str]]:
+    """For a name that the template sets itself: the names that its value may come from."""
+    from jinja2 import nodes
+
+    steps: list[tuple[nodes.Node, nodes.Node]] = [
+        *((loop.target, loop.iter) for loop in tree.find_all(nodes.For)),
+        *((each.target, each.node) for each in tree.find_all(nodes.Assign)),
+    ]
+    sources: dict[str, set[str]] = {}
+    for _ in range(len(steps)):  # each round goes at least one step further
+        for target, value in steps:
+            comes = set().union(*(sources.get(name, {name}) for name in _names(value)), set())
+            for name in _targets(target):
+                sources.setdefault(name, set()).update(comes)
+    return sources
+
+
+def _targets(node: nodes.Node) -> Iterator[str]:
+    """The names that are set; of a tuple all."""
+    from jinja2 import nodes
+
+    if isinstance(node, (nodes.Name, nodes.NSRef)):
+        yield node.name
+    for child in node.iter_child_nodes():
+        yield from _targets(child)
+
+
+def _names(node: nodes.Node) -> Iterator[str]:
+    """The names whose values are in what this expression gives."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Filter) and node.name in _SAFE:
+        return
+    if isinstance(node, nodes.Name):
+        yield node.name
+    elif isinstance(node, nodes.CondExpr):
+        yield from _names(node.expr1)
+        if node.expr2 is not None:
+            yield from _names(node.expr2)
+    elif not isinstance(node, (nodes.Compare, nodes.Not, nodes.Test)):  # true or false
+        for child in node.iter_child_nodes():
+            yield from _names(child)
