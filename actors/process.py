@@ -107,7 +107,8 @@ def open_pidfd(pid: int, start_time: int | None = None) -> tuple[int, int] | Non
     except (ProcessLookupError, ValueError):
         return None
     except OSError as error:
-        if error.errno == errno.EINVAL:  # no number of a process, or one of a thread
+        # No number of a process, or one of a thread: of that the kernel says the one or the other.
+        if error.errno in (errno.EINVAL, errno.ENOENT):
             return None
         raise
     try:

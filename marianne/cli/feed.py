@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from marianne.cli.errors import CliError
 from marianne.cli.session import Session
+from marianne.run.procfs import pidfd_of
 
 T = TypeVar("T")
 
@@ -112,11 +113,10 @@ class _Holder:
             pid = self._session.home.heart() or self._session.holder()
             if pid is None:
                 return False
-            try:
-                self.fd = os.pidfd_open(pid)
+            self.fd = pidfd_of(pid)
+            if self.fd is not None:
                 return True
-            except ProcessLookupError:
-                time.sleep(0.01)  # ended in this instant, or a heart is replacing its conductor
+            time.sleep(0.01)  # ended in this instant, or a heart is replacing its conductor
         return self._session.running()
 
     def drop(self) -> None:

@@ -180,9 +180,8 @@ def _wake(session: Session) -> None:
 
 def _send(session: Session, pid: int, *signals: signal.Signals) -> bool:
     """Signals a process that holds the lock; never a stranger that has its number by now."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    fd = procfs.pidfd_of(pid)
+    if fd is None:
         return False
     try:
         if not has_open(pid, identity(session.home.pid_file)):
@@ -243,9 +242,8 @@ def _check(until: float | None) -> None:
 
 def _await_exit(pid: int, until: float | None) -> None:
     """Returns when the process has ended or time is up."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    fd = procfs.pidfd_of(pid)
+    if fd is None:
         time.sleep(0.01)  # ended; whoever inherited the lock writes its own number
         return
     try:

@@ -12,7 +12,7 @@ from actors.process import Process
 from marianne.daemon.context import Context
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
-from marianne.run.procfs import boot_id, start_time
+from marianne.run.procfs import boot_id, pidfd_of, start_time
 from marianne.state.database import Database
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
@@ -42,9 +42,8 @@ def end_worker(job: JobRow, owner: str, spare: Collection[int]) -> bool:
     pid = job.worker_pid
     if not pid or job.worker_boot_id != boot_id():
         return True
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    pidfd = pidfd_of(pid)
+    if pidfd is None:
         return True
     try:
         # Only now: the pidfd is of whoever had the pid when it was opened.

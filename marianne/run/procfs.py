@@ -6,6 +6,7 @@ All readers answer None (or nothing) for a process that is gone; they never rais
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -14,6 +15,22 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PF_EXITING = 0x4  # include/linux/sched.h
 _SIGKILL_BIT = 1 << (9 - 1)
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def pidfd_of(pid: int) -> int | None:
+    """A pidfd of the process that has this number now, whichever it is; None if none has it.
+
+    OSError when there is no descriptor left for it.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    except OSError as error:
+        # A dead process's number may be a thread's by now; the kernel says the one or the other.
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
 
 
 class Stat:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,3 +223,22 @@ def test_a_child_dies_with_its_killed_parent_if_it_was_asked_to(
     else:
         assert not ended(pid)
         os.kill(pid, signal.SIGKILL)
+
+
+def test_a_number_that_is_a_threads_by_now_is_of_no_process(processes: Processes) -> None:
+    tids: list[int] = []
+    known, enough = threading.Event(), threading.Event()
+
+    def be_a_thread() -> None:
+        tids.append(threading.get_native_id())
+        known.set()
+        enough.wait()
+
+    thread = threading.Thread(target=be_a_thread)
+    thread.start()
+    try:
+        known.wait()
+        assert processes.adopt(tids[0], 1) is None
+    finally:
+        enough.set()
+        thread.join()
