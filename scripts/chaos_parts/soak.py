@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from soak_plan import counted, plan
-from soak_run import Report, Shape, Soak, as_json, one_line
+from soak_run import SETTLES, Report, Shape, Soak, as_json, one_line
 
 
 def main(words: list[str]) -> int:
@@ -31,9 +31,11 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=5.0, help="seconds between two faults")
+    parser.add_argument("--settle", type=float, default=SETTLES, help="seconds for what is left")
     parser.add_argument("--keep", action="store_true", help="leave the place for a look")
     parser.add_argument("--plan", action="store_true", help="print the faults and do nothing")
     given = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # its processes end with it
     faulthandler.register(signal.SIGUSR1)  # where its threads stand, when it seems to hang
     if given.plan:
         faults = plan(given.seed, given.minutes * 60, given.rate)
@@ -42,7 +44,7 @@ def main(words: list[str]) -> int:
         print(f"{counted(faults)} faults")
         return 0
     place = Path(tempfile.mkdtemp(prefix=f"soak{given.seed}-"))
-    shape = Shape(given.seed, given.minutes * 60, given.rate)
+    shape = Shape(given.seed, given.minutes * 60, given.rate, settle=given.settle)
     report = Soak(place, shape, lambda text: print(text, flush=True)).run()
     print(summary(report))
     if report.violations:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from soak_ledger import Attempt, Violation
 from soak_orders import MAYBE, NO, OVER, Order
+from soak_places import Process
 
 SLACK = 3_000_000_000
 """Nanoseconds within which a worker that can run writes down what a sheet ended with."""
@@ -32,8 +33,8 @@ class Strike:
 @dataclass
 class Book:
     """The campaign's memory. ``over``: the last end that was seen of a job; ``clients``: pids of
-    customers' own processes; ``seen``: the home's processes, by pid their start time; ``told``: the
-    last event of a job."""
+    customers' own processes; ``seen``: every process of the home, by its pid; ``told``: the
+    last event of a job; ``cancelling``: somebody cancels all jobs just now."""
 
     orders: dict[str, Order] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
@@ -41,8 +42,9 @@ class Book:
     counts: Counter[str] = field(default_factory=Counter)
     over: dict[str, str] = field(default_factory=dict)
     clients: set[int] = field(default_factory=set)
-    seen: dict[int, int] = field(default_factory=dict)
+    seen: dict[int, Process] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
+    cancelling: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def count(self, what: str, more: int = 1) -> None:
@@ -52,7 +54,12 @@ class Book:
     def order(self, order: Order) -> Order:
         with self.lock:
             self.orders[order.job] = order
+            order.cancel = self.no_cancel()
             return order
+
+    def no_cancel(self) -> str:
+        """What a job's owner knows who did not cancel it himself."""
+        return MAYBE if self.cancelling else NO
 
     def struck(self, kind: str, text: str, pid: int = 0, seconds: float = 0.0) -> Strike:
         """Notes a strike that begins now; without ``seconds`` it is over at once."""
@@ -100,6 +107,7 @@ class Book:
     def cancel_all(self) -> list[Order]:
         """Somebody cancels all jobs: what is open may end so. The orders that were open."""
         with self.lock:
+            self.cancelling = True
             found = self.open_orders()
             for order in found:
                 order.cancel = MAYBE if order.cancel == NO else order.cancel
@@ -120,15 +128,18 @@ class Book:
 
     def excused(self, attempt: Attempt, until: int) -> bool:
         """Whether the result of an attempt that worked may have been lost before it was written:
-        its worker died, stood still, or could not write, right after the attempt's end."""
+        its worker died, stood still or could not write, or it was ended between its last line and
+        its exit."""
         assert attempt.end is not None
-        begin, end = attempt.end.at, attempt.end.at + SLACK
+        begin, end = attempt.end.at, min(attempt.end.at + SLACK, until)
         with self.lock:
-            for strike in self.strikes:
-                if not strike.touches(begin, min(end, until)):
-                    continue
-                if strike.pid == attempt.start.worker:
-                    return True
-                if strike.kind in ("disk", "limit", "kill all", "spool"):
-                    return True
-        return False
+            return any(self._excuse(strike, attempt, begin, end) for strike in self.strikes)
+
+    def _excuse(self, strike: Strike, attempt: Attempt, begin: int, end: int) -> bool:
+        if strike.pid == attempt.start.worker:
+            return strike.touches(attempt.start.at, end)
+        if strike.kind == "cancel":
+            return strike.text == attempt.start.job and strike.touches(begin, end)
+        stop = strike.kind == "command" and strike.text.startswith("stop")
+        others = ("disk", "limit", "kill all", "spool")
+        return (stop or strike.kind in others) and strike.touches(begin, end)

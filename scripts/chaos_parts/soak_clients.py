@@ -47,10 +47,14 @@ class Caller(Customer):
             return
         verb = self._random.choice(("pause", "resume", "cancel", "status", "wait", "explain"))
         more = ("--timeout", "5") if verb == "wait" else ("--yes",) if verb == "cancel" else ()
+        strike = None
         if verb == "cancel":
             order.cancel = MAYBE if order.cancel == NO else order.cancel
+            strike = self._book.struck("cancel", order.job, seconds=PATIENCE)
         order.acts += 1
         code, said = self._call(verb, order.job, *more)
+        if strike is not None:
+            strike.end = time.monotonic_ns()
         order.said.append(f"marianne {verb}: {code}")
         if code == DONE and verb == "cancel":
             order.cancel = YES

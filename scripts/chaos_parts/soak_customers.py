@@ -136,7 +136,7 @@ class Customer(threading.Thread):
             order.score = order.score.repair()
             self._again(client, order, "retry" if roll < 0.5 else "resume")
         elif status == CANCELLED and order.cancel != NO and roll < 0.3:
-            order.cancel = NO
+            order.cancel = self._book.no_cancel()
             self._again(client, order, "resume")
         else:
             self._mine.remove(order)
@@ -175,8 +175,10 @@ class Customer(threading.Thread):
 
     def _cancel(self, client: Client, order: Order) -> None:
         order.cancel = MAYBE
+        strike = self._book.struck("cancel", order.job, seconds=PATIENCE)
         if self._wish(client, "cancel", order):
             order.cancel = YES
+        strike.end = time.monotonic_ns()
 
     def _wish(self, client: Client, verb: str, order: Order) -> bool:
         order.acts += 1

@@ -101,6 +101,7 @@ class Operator(threading.Thread):
             self.enough.wait(pause)
         self.bring_up()
         self._look_at_cancelled()
+        self._book.cancelling = False
 
     def bring_down(self, *how: str) -> None:
         """Stops it; afterwards nothing of the home may be left."""

@@ -78,3 +78,16 @@ def refine(found: dict[int, Process]) -> dict[int, Process]:
         role = PARSER if process.role == FORKSERVER and child else process.role
         out[pid] = Process(pid, process.parent, process.start, process.state, role, process.line)
     return out
+
+
+def still_there(seen: dict[int, Process]) -> list[Process]:
+    """Those that live on, whatever they carry now: the same pid and the same start time."""
+    return [process for process in list(seen.values()) if _start(process.pid) == process.start]
+
+
+def _start(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])

@@ -24,7 +24,7 @@ from soak_customers import Customer
 from soak_ledger import Ledger, Violation
 from soak_operator import Operator
 from soak_orders import NO, OVER, YES, Order, judge
-from soak_places import CLIENT, look, refine
+from soak_places import CLIENT, look, refine, still_there
 from soak_plan import Fault, plan
 from soak_scores import COMPLETED, Place
 from soak_side import FirstStart
@@ -42,7 +42,7 @@ CONFIG = (
     "sheet_grace_seconds: 1\norphan_grace_seconds: 6\n"
 )
 SETTLES = 240.0
-"""Seconds within which every job must be over once the faults have stopped."""
+"""Seconds within which every job must be over once the faults have stopped, unless said else."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Shape:
     sheets: int = 6
     longest: float = 1.5
     faults: tuple[Fault, ...] | None = None
+    settle: float = SETTLES
 
 
 @dataclass
@@ -171,7 +172,7 @@ class Soak:
         """Notes every process that is ever seen, so that the end can look for each."""
         while not self._operator.enough.wait(0.5):
             for process in look(self._token).values():
-                self._book.seen[process.pid] = process.start
+                self._book.seen[process.pid] = process
 
     # -- the end
 
@@ -192,7 +193,7 @@ class Soak:
 
     def _settle(self, customers: list[Customer]) -> None:
         """Resumes what is paused, until every job is over."""
-        deadline = time.monotonic() + SETTLES
+        deadline = time.monotonic() + self._shape.settle
         left: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
             listed = self._ask("job.list", {"limit": 500})
@@ -206,7 +207,7 @@ class Soak:
             time.sleep(0.5)
         for job in left or [{"job_id": "?", "status": "nobody answers"}]:
             why = self._ask("job.explain", {"job_id": job["job_id"]})
-            said = f"{job['status']} {SETTLES:g} s after the last fault"
+            said = f"{job['status']} {self._shape.settle:g} s after the last fault"
             self._book.wrong(
                 Violation("everything settles", said, job["job_id"], evidence=(str(why),))
             )
@@ -244,8 +245,9 @@ class Soak:
         except RemoteError as error:
             expected = order.submitted == YES and not order.cleared
             if order.parent is not None:
-                parent = self._book.orders[order.parent]
-                expected = self._book.over.get(order.parent) == COMPLETED and parent.cancel == NO
+                # Who cancels all jobs cancels what would have followed them as well.
+                kept = order.cancel == NO and self._book.orders[order.parent].cancel == NO
+                expected = kept and self._book.over.get(order.parent) == COMPLETED
             if expected or error.code != "not_found":
                 self._book.wrong(Violation("no job is lost", str(error), order.job))
         except IpcError as error:
@@ -274,8 +276,9 @@ class Soak:
         self._check_database()
 
     def _all_left(self) -> list[Any]:
-        found = {p.pid: p for p in refine(look(self._token)).values() if p.role != CLIENT}
-        return list(found.values())
+        marked = [p for p in refine(look(self._token)).values() if p.role != CLIENT]
+        known = {process.pid for process in marked}
+        return marked + [p for p in still_there(self._book.seen) if p.pid not in known]
 
     def _check_database(self) -> None:
         try:

@@ -44,6 +44,7 @@ int main(int count, char **words) {
         close(file);
     }
     if (!strcmp(words[1], "start")) lock = flock(9, LOCK_EX | LOCK_NB) ? "held" : "free";
+    if (!getenv("WITNESS_LEDGER")) return 3;  /* this job's environment was lost */
     file = open(value("WITNESS_LEDGER"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0) return 3;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -34,6 +34,6 @@ def test_a_short_soak_finds_nothing_wrong(tmp_path: Path) -> None:
     report = Soak(tmp_path, shape, lambda _: None).run()
     assert [one_line(found) for found in report.violations] == []
     assert report.planned == len(FAULTS)
-    assert report.book.counts["jobs"] > 5
-    assert len(report.ledger.all()) > 10
-    assert report.events > 50
+    assert report.book.counts["jobs"] > 2
+    assert len(report.ledger.all()) > 4
+    assert report.events > 20

@@ -138,11 +138,20 @@ def test_a_job_that_nobody_submitted_is_seen() -> None:
     ]
 
 
-def test_only_a_strike_on_the_own_worker_right_after_the_end_excuses() -> None:
+def test_only_what_ended_its_worker_or_the_attempt_itself_excuses() -> None:
     (attempt,) = book_of(*ran(1, 1, 1, 2, worker=70)).attempts["j", 1]
-    for pid, at, fair in ((70, 2.5, True), (71, 2.5, False), (70, 9.0, False), (70, 1.5, False)):
+    for pid, at, fair in ((70, 2.5, True), (70, 1.5, True), (71, 2.5, False), (70, 9.0, False)):
         book = Book(strikes=[Strike(int(at * SECOND), "kill", "worker", pid, int(at * SECOND))])
         assert book.excused(attempt, 20 * SECOND) is fair, (pid, at)
+    for said, fair in (("stop --drain 5", True), ("restart", False)):
+        assert (
+            Book(strikes=[Strike(2 * SECOND, "command", said)]).excused(attempt, 20 * SECOND)
+            is fair
+        )
+    for job, fair in (("j", True), ("k", False)):
+        assert (
+            Book(strikes=[Strike(2 * SECOND, "cancel", job)]).excused(attempt, 20 * SECOND) is fair
+        )
     frozen = Book(strikes=[Strike(SECOND, "freeze", "worker", 70, 60 * SECOND)])
     assert frozen.excused(attempt, 20 * SECOND)
     assert SLACK < 5 * SECOND

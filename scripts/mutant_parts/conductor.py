@@ -1,0 +1,135 @@
+"""scripts/mutants conductor [--only WORD] [--list]: faults of the conductor and of its workers.
+
+Each breaks one promise of docs/operations.md or docs/protocol.md. The soak is asked first, then the
+tests that are nearest.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from mutant_frame import Check, Plant, main, pytest
+
+SOAK = Check(
+    "soak",
+    (
+        "scripts/chaos_parts/soak.py", "--seed", "1", "--minutes", "0.9", "--rate", "2.0",
+        "--settle", "60",
+    ),
+    400.0,
+)  # fmt: skip
+
+_TOLD = """\
+        # Only now: who starts to watch before this is told after it, and finds the names free.
+        with self._lock:
+            self.reason = reason
+            monitors, self.monitors = self.monitors, {}
+        for monitor in monitors:
+            monitor.deliver(reason)
+"""
+
+PLANTS = (
+    Plant(
+        "a result is acknowledged before its commit",
+        "marianne/daemon/job_machine.py",
+        "step.after.append(Acknowledge(result.serial))",
+        "step.now.append(Acknowledge(result.serial))",
+        (pytest("tests/marianne/daemon/test_job_machine.py"), SOAK),
+    ),
+    Plant(
+        "a write is answered before its commit",
+        "marianne/daemon/store.py",
+        "        self._waiting.append(_Waiting(changes, promise, owner, kept))\n",
+        "        self._waiting.append(_Waiting(changes, self.promise(), owner, kept))\n"
+        "        promise.set([])\n",
+        (pytest("tests/marianne/daemon/test_store_actor.py"), SOAK),
+    ),
+    Plant(
+        "a name is released after the end was told",
+        "actors/cell.py",
+        "        self.system.forget(self, reason)\n" + _TOLD,
+        _TOLD + "        self.system.forget(self, reason)\n",
+        (pytest("tests/actors/test_actor_names.py"),),
+    ),
+    Plant(
+        "an attempt's number is not claimed",
+        "marianne/run/spool.py",
+        "        self._write(record)\n        self._open[num, attempt] = record\n",
+        "        self._open[num, attempt] = record\n",
+        (SOAK, pytest("tests/marianne/run/test_spool.py")),
+    ),
+    Plant(
+        "a gap in the events",
+        "marianne/state/apply.py",
+        "        seq = self.seq + 1\n",
+        "        seq = self.seq + 1 + (change.event == 'sheet.retrying')\n",
+        (SOAK,),
+    ),
+    Plant(
+        "a need is ignored",
+        "marianne/schedule/queue.py",
+        "        if needs or upper in job.waiting or upper in job.holding:\n",
+        "        if upper in job.waiting or upper in job.holding:\n",
+        (SOAK,),
+    ),
+    Plant(
+        "a limit of sheets is off by one",
+        "marianne/schedule/order.py",
+        "        if self.active >= self.max_concurrent:\n",
+        "        if self.active > self.max_concurrent:\n",
+        (SOAK,),
+    ),
+    Plant(
+        "a limit of jobs is off by one",
+        "marianne/daemon/admission.py",
+        "        return self._context.config.max_concurrent_jobs - self._live.admitted\n",
+        "        return self._context.config.max_concurrent_jobs - self._live.admitted + 1\n",
+        (SOAK,),
+    ),
+    Plant(
+        "a spool is not read at a takeover",
+        "marianne/run/spool.py",
+        '                self._unacked[record["serial"]] = record\n'
+        '                self._open.pop((record["num"], record["attempt"]), None)\n',
+        '                self._open.pop((record["num"], record["attempt"]), None)\n',
+        (SOAK, pytest("tests/marianne/run/test_spool.py")),
+    ),
+    Plant(
+        "an orphan is not swept",
+        "marianne/run/confine.py",
+        "    sweep(look, grace, patience)\n    return sorted(found)\n",
+        "    list(look())\n    return sorted(found)\n",
+        (SOAK,),
+    ),
+    Plant(
+        "a request that is sent again acts again",
+        "marianne/daemon/requests.py",
+        "        kept = self._reader.reply(request_id)\n",
+        "        kept = None\n",
+        (SOAK,),
+    ),
+    Plant(
+        "a wish to stop is forgotten",
+        "marianne/run/keeper.py",
+        "        return self._stopping or (order is not None and order.mode in _ENDED_HERE)\n",
+        "        return False\n",
+        (SOAK, pytest("tests/e2e/test_stop_order.py")),
+    ),
+    Plant(
+        "a wake-up of admission is lost",
+        "marianne/daemon/admission.py",
+        "            self._admit(lined_up=row.status.terminal)\n",
+        "            pass\n",
+        (SOAK,),
+    ),
+    Plant(
+        "finished work is forgotten when its job is put away",
+        "marianne/daemon/catch_up.py",
+        '    for record in read_spool(str(directory / "spool")):\n',
+        "    for record in ():\n",
+        (pytest("tests/marianne/daemon/test_admission_starts.py"), SOAK),
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(PLANTS, sys.argv[1:], __doc__.split("\n")[0]))
