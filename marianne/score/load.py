@@ -28,6 +28,7 @@ from marianne.score.plan import Plan
 from marianne.score.problems import validate
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
+from marianne.score.shadow import warn_of_shadows
 
 MAX_TEMPLATE_BYTES = 2**20
 
@@ -85,6 +86,7 @@ def _load(
         own_variables = {**score.prompt.variables, **overrides}
     _warn_of_unused(variables, [content, *reader.texts], report)
     warn_of_inert(score, report)
+    warn_of_shadows(score, overrides, report)
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
     check_plan(plan, expansion, report)
     report.raise_if_any()

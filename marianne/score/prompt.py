@@ -15,12 +15,15 @@ from marianne.score.variables import sheet_variables
 SKIPPED = "[SKIPPED]"
 
 
-class Captured(dict[Any, str]):
-    """What earlier sheets left, by number or by path. Asking for what is not there is no error:
-    a sheet that has not run yet, or left nothing, left empty text. Iteration shows what is."""
+class Captured(dict[Any, Any]):
+    """What earlier sheets left, by number or by path, or what is known of them. What is not there
+    is undefined to a template, and else empty text: a sheet may not have run, or left nothing.
+    Iteration shows what is there."""
 
-    def __missing__(self, key: Any) -> str:
-        return ""
+    def __missing__(self, key: Any) -> Any:
+        from marianne.score.absent import Absent
+
+        return Absent(obj=self, name=key)
 
 
 def window(sheet: SheetPlan) -> range:
@@ -42,7 +45,6 @@ def template_variables(
     injected: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Every name that a template can use."""
-    names = sheet_variables(plan, sheet)
     seen = window(sheet)
     cross = sheet.cross_sheet or CrossSheet()
     texts = {
@@ -53,12 +55,13 @@ def template_variables(
     for num in skipped:
         if num in seen:
             texts[num] = SKIPPED
-    names["previous_outputs"] = Captured(sorted(texts.items()))
-    names["previous_files"] = Captured(files or {})
-    names["skipped_upstream"] = sorted(num for num in skipped if num in sheet.needs)
-    for kind, name in _INJECTED.items():
-        names[name] = (injected or {}).get(kind, "")
-    return names
+    given: dict[str, Any] = {
+        "previous_outputs": Captured(sorted(texts.items())),
+        "previous_files": Captured(files or {}),
+        "skipped_upstream": sorted(num for num in skipped if num in sheet.needs),
+        **{name: (injected or {}).get(kind, "") for kind, name in _INJECTED.items()},
+    }
+    return {**given, **sheet_variables(plan, sheet)}
 
 
 _INJECTED = {"context": "injected_context", "skill": "injected_skills", "tool": "injected_tools"}
@@ -88,8 +91,8 @@ def render_prompt(
         plan, sheet, outputs=outputs, files=files, skipped=skipped, injected=injected
     )
     instrument = sheet.instrument_at(fallback) or sheet.instrument
-    names["instrument_name"] = instrument.profile
     prompt = sheet.prompt
+    names["instrument_name"] = prompt.variables.get("instrument_name", instrument.profile)
     text = render(prompt.template, names, script=prompt.script)
     if prompt.script or instrument.raw_prompt:
         return text
@@ -115,17 +118,15 @@ def skip_names(
 ) -> dict[str, Any]:
     """The names of a skip expression: the sheet's own, ``sheets`` by number, and ``job``."""
     earlier = {
-        other.num: _SheetView(sheets.get(other.num) or {}) for other in plan.sheets[: sheet.num - 1]
+        other.num: Captured({**dict.fromkeys(_OF_SHEETS), **(sheets.get(other.num) or {})})
+        for other in plan.sheets[: sheet.num - 1]
     }
     job = {"name": plan.name, "workspace": plan.workspace, "total_sheets": len(plan.sheets)}
-    return {**sheet_variables(plan, sheet), "sheets": earlier, "job": job}
+    return {"sheets": earlier, "job": job, **sheet_variables(plan, sheet)}
 
 
-class _SheetView(dict[str, Any]):
-    """What a skip expression sees of a sheet; a field that is not known is None."""
-
-    def __missing__(self, key: str) -> None:
-        return None
+_OF_SHEETS = ("status", "exit_code", "attempt", "validation_passed")
+"""What a skip expression sees of an earlier sheet; None while it is not known."""
 
 
 def should_skip(plan: Plan, sheet: SheetPlan, sheets: Mapping[int, Mapping[str, Any]]) -> bool:

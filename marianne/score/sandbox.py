@@ -11,6 +11,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
+from marianne.score.absent import plain
+
 MAX_PRODUCT = 10_000_000
 _WIDE = re.compile(r"%[^a-zA-Z%]*(\*|\d{5})")
 
@@ -25,6 +27,7 @@ class Sandbox(SandboxedEnvironment):
             undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, **marks
         )
         self.filters.update(filters)
+        self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": plain}
         del self.globals["lipsum"]  # filler text, as much as one asks for
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

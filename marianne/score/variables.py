@@ -29,9 +29,19 @@ BUILTIN_NAMES = (
     "item",
 )
 
+GIVEN_NAMES = (
+    "previous_outputs",
+    "previous_files",
+    "skipped_upstream",
+    "injected_context",
+    "injected_skills",
+    "injected_tools",
+)
+"""What only an attempt can fill in."""
+
 
 def builtin_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
-    """The names that every sheet has. They win over the score's own variables."""
+    """The names that every sheet has."""
     names: dict[str, Any] = {
         "workspace": plan.workspace,
         "project_root": plan.project_root or plan.workspace,
@@ -58,5 +68,5 @@ def builtin_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
 
 
 def sheet_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
-    """The score's variables with the built-in ones over them."""
-    return {**sheet.prompt.variables, **builtin_variables(plan, sheet)}
+    """The built-in names with the score's own variables over them."""
+    return {**builtin_variables(plan, sheet), **sheet.prompt.variables}

@@ -37,7 +37,7 @@ def test_a_value_is_not_filled_again() -> None:
     assert fill("{a}", {"a": "{b}", "b": "x"}) == "{b}"
 
 
-def test_today_can_be_a_variable_of_the_score() -> None:
+def test_today_and_a_built_in_can_be_variables_of_the_score() -> None:
     plan = load(reference("{size: 1, total_items: 1}"))
     assert len(fill("{today}", placeholder_names(plan, plan.sheets[0]))) == 10
     plan = load(
@@ -47,7 +47,7 @@ def test_today_can_be_a_variable_of_the_score() -> None:
         )
     )
     names = placeholder_names(plan, plan.sheets[0])
-    assert fill("{today} {workspace}", names) == "monday /nowhere/workspace"
+    assert fill("{today} {workspace}", names) == "monday mine"
 
 
 @pytest.mark.parametrize(

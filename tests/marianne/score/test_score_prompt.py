@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scorekit import load, reference
 
+from marianne.score.placeholders import fill, placeholder_names
 from marianne.score.prompt import render_prompt, should_skip
 from marianne.score.template import TemplateError, render
 
@@ -83,3 +86,96 @@ def test_a_skip_expression_sees_the_earlier_sheets() -> None:
     assert should_skip(plan, plan.sheets[1], {1: {"exit_code": 0}})
     assert not should_skip(plan, plan.sheets[1], {1: {"exit_code": 1}})
     assert not should_skip(plan, plan.sheets[1], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("{% if previous_outputs[2] is defined %}{{ previous_outputs[2] }}{% endif %}", "two"),
+        ("{% if previous_outputs[1] is defined %}x{% endif %}", ""),
+        ("{{ previous_outputs[1] | default('none yet') }}", "none yet"),
+        ("{{ previous_outputs[2] | default('none yet') }}", "two"),
+        ("{{ previous_outputs[1] is undefined }}", "True"),
+        ("{{ previous_outputs.get(1) }} {{ 1 in previous_outputs }}", "None False"),
+        ("{{ previous_files['a.md'] | default('no file') }}", "no file"),
+        ("{{ previous_files['a.md'] is defined }}", "False"),
+        ("{{ config.depth | default(3) }} {{ config.depth is defined }}", "3 False"),
+        # Without a question it is empty text, with all that can be done to text.
+        ("[{{ previous_outputs[1] }}{{ previous_outputs[1].strip()[:9] | upper }}]", "[]"),
+        ("{{ previous_outputs[1] | length }} {{ previous_outputs[1] | int(7) }}", "0 7"),
+        ("{{ previous_outputs[1] + 'a' }}{{ 'a' + previous_outputs[1] ~ 'b' }}", "aab"),
+        ("{{ 'x' in previous_outputs[1] }} {{ previous_outputs[1] == '' }}", "False True"),
+        ("{% for line in previous_outputs[1].splitlines() %}x{% endfor %}", ""),
+        ("{{ previous_outputs[1] | tojson }} {{ previous_outputs[1] | truncate(5) }}", '"" '),
+        ("{% if previous_outputs[1] %}x{% else %}y{% endif %}", "y"),
+    ],
+)
+def test_what_is_not_there_is_undefined_to_jinja_and_else_empty_text(
+    text: str, rendered: str
+) -> None:
+    plan = load(
+        reference(
+            "{size: 1, total_items: 3}",
+            """
+            cross_sheet: {auto_capture_stdout: true}
+            prompt: {variables: {config: {x: 1}}, template: x}
+            """,
+        )
+    )
+    sheet = replace(plan.sheets[2], prompt=replace(plan.sheets[2].prompt, template=text))
+    assert render_prompt(plan, sheet, outputs={2: "two"}) == rendered
+
+
+def test_a_skip_expression_may_ask_what_is_known_of_a_sheet() -> None:
+    expression = "{2: 'sheets[1].{} is defined'}"
+    for field, state, skips in (
+        ("exit_code", {"exit_code": 0}, True),
+        ("exit_code", {}, True),
+        ("mood", {}, False),
+    ):
+        plan = load(
+            reference(f"{{size: 1, total_items: 2, skip_when: {expression.replace('{}', field)}}}")
+        )
+        assert should_skip(plan, plan.sheets[1], {1: state}) is skips
+
+
+def test_a_variable_of_the_scores_own_wins_over_a_built_in_and_is_warned_of() -> None:
+    plan = load("""
+        name: x
+        workspace: /w
+        variables: {project_root: /other, mine: 1}
+        sheets:
+          - name: a
+            run: echo {{ project_root }} {{ workspace }} {{ stage }} {{ previous_outputs }}
+            variables: {stage: last, previous_outputs: mine}
+            validate: [{file_exists: "{project_root}/{stage}"}]
+          - {name: b, run: 'echo {{ project_root }} {{ stage }}'}
+        """)
+    texts = [render_prompt(plan, sheet) for sheet in plan.sheets]
+    assert texts == ["echo /other /w last mine", "echo /other 2"]
+    names = placeholder_names(plan, plan.sheets[0])
+    assert fill(plan.sheets[0].validations[0].path or "", names) == "/other/last"
+    assert [w for w in plan.warnings if "built-in" in w] == [
+        f"line {line}: the variable '{name}' replaces the built-in of that name in templates, "
+        "conditions excepted"
+        for line, name in ((4, "project_root"), (8, "stage"), (8, "previous_outputs"))
+    ]
+
+
+def test_a_variable_of_the_command_line_wins_too_and_is_warned_of() -> None:
+    plan = load(short("'echo {{ project_root }}'"), variables={"project_root": "/given"})
+    assert render_prompt(plan, plan.sheets[0]) == "echo /given"
+    assert [w for w in plan.warnings if "built-in" in w] == [
+        "--var project_root replaces the built-in of that name in templates, conditions excepted"
+    ]
+
+
+def test_a_reference_score_that_names_its_project_root_gets_it() -> None:
+    plan = load(
+        reference(
+            "{size: 1, total_items: 1}",
+            "prompt: {variables: {project_root: /x}, template: 'in {{ project_root }}'}",
+        )
+    )
+    assert "in /x" in render_prompt(plan, plan.sheets[0])
+    assert any("'project_root' replaces the built-in" in warning for warning in plan.warnings)

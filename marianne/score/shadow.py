@@ -1,0 +1,34 @@
+"""Names of a score's own that are a built-in's too: its own win, and that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from marianne.score.document import PathPart
+from marianne.score.models_reference import Common, ReferenceScore
+from marianne.score.models_short import ShortScore
+from marianne.score.report import Report
+from marianne.score.variables import BUILTIN_NAMES, GIVEN_NAMES
+
+_BUILTIN = frozenset({*BUILTIN_NAMES, *GIVEN_NAMES})
+_SAID = "replaces the built-in of that name in templates, conditions excepted"
+
+
+def warn_of_shadows(score: Common, overrides: Mapping[str, str], report: Report) -> None:
+    """A warning for each variable, of the score or of ``--var``, that hides a built-in."""
+    for path in _variables(score):
+        if path[-1] in _BUILTIN:
+            line, _ = report.document.locate(path, key=True)
+            report.warn(f"line {line}: the variable '{path[-1]}' {_SAID}")
+    for name in overrides:
+        if name in _BUILTIN:
+            report.warn(f"--var {name} {_SAID}")
+
+
+def _variables(score: Common) -> Iterator[Sequence[PathPart]]:
+    if isinstance(score, ShortScore):
+        yield from (("variables", str(name)) for name in score.variables)
+        for index, sheet in enumerate(score.sheets):
+            yield from (("sheets", index, "variables", str(name)) for name in sheet.variables)
+    elif isinstance(score, ReferenceScore):
+        yield from (("prompt", "variables", str(name)) for name in score.prompt.variables)
