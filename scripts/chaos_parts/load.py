@@ -3,12 +3,14 @@
 Clients submit jobs and wait for each, all at once, on fewer places (max_concurrent_jobs) than there
 are clients. Nothing is killed. Every job has to complete, every request to be answered, no actor to
 be restarted, each attempt to be seen exactly once by a witness outside, and never may more jobs run
-than there are places. Prints what it did; exit code 1 if anything was wrong.
+than there are places. With --crash, actors of that name crash again and again meanwhile, and all of
+that but their restarts still holds. Prints what it did; exit code 1 if anything was wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -25,9 +27,12 @@ from fault_shim import build
 from load_clients import Load, Submitter, Tally, of_ledger
 
 from ipc.client import Client
-from ipc.errors import IpcError
+from ipc.errors import IpcError, RemoteError
 
 PROGRAM = Path(sys.executable).with_name("marianne")
+CRASH_EVERY = 3.5
+"""Seconds between two crashes: a little more and the root would give up, as it should."""
+
 BAD = ("actor.crashed", "actor.restarted", "actor.gave_up")
 
 
@@ -41,7 +46,7 @@ def run(place: Path, load: Load) -> list[str]:
     home.mkdir(mode=0o700)
     (home / "conductor.yaml").write_text(f"max_concurrent_jobs: {load.places}\n")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MARIANNE", "CHAOS"))}
-    env["MARIANNE_HOME"] = str(home)
+    env |= {"MARIANNE_HOME": str(home), "MARIANNE_FAULTS": "1"}
     if load.fsync_ms:
         shim = build(place)
         if shim is None:
@@ -53,15 +58,40 @@ def run(place: Path, load: Load) -> list[str]:
     if start.returncode != 0:
         return [f"start ended with {start.returncode}: {start.stderr}"]
     try:
+        crasher = Crasher(home / "conductor.sock", load.crash)
+        crasher.start()
         _work(place, home / "conductor.sock", load, tally)
+        crasher.finish()
         with Client(home / "conductor.sock") as client:
-            tally.wrong += _actors(client)
-            tally.wrong += _limit(client, load.places)
+            tally.wrong += [] if load.crash else _actors(client)
+            tally.wrong += _limit(client, load)
     except IpcError as error:
         tally.wrong.append(f"the conductor does not answer: {error}")
     finally:
         subprocess.run([PROGRAM, "stop", "--force"], env=env, capture_output=True, check=False)
     return tally.wrong + of_ledger(place / "ledger", sorted(tally.submitted), load.sheets)
+
+
+class Crasher(threading.Thread):
+    """Has actors crash, one of ``names`` (with commas) after the other; none if it is empty."""
+
+    def __init__(self, socket: Path, names: str) -> None:
+        super().__init__(name="crasher", daemon=True)
+        self._socket, self._names = socket, [name for name in names.split(",") if name]
+        self._enough = threading.Event()
+
+    def run(self) -> None:
+        number = 0
+        while self._names and not self._enough.wait(CRASH_EVERY):
+            number += 1
+            name = self._names[number % len(self._names)]
+            with Client(self._socket) as client, contextlib.suppress(RemoteError):
+                client.request("daemon.fault", {"name": name, "now": True}, 30.0)
+
+    def finish(self) -> None:
+        """No further crashes; waits for the last one."""
+        self._enough.set()
+        self.join()
 
 
 def _work(place: Path, socket: Path, load: Load, tally: Tally) -> None:
@@ -91,22 +121,22 @@ def _actors(client: Client) -> list[str]:
     return wrong
 
 
-def _limit(client: Client, places: int) -> list[str]:
+def _limit(client: Client, load: Load) -> list[str]:
     """Crashes that events tell of, and the most jobs between their start and their end."""
     wrong, running, most = [], set(), 0
     seq = 0
     while events := client.request("events.since", {"seq": seq}, 30.0)["events"]:
         for event in events:
             seq, name = event["seq"], event["event"]
-            if name in BAD:
+            if name in BAD and not load.crash:
                 wrong.append(f"event {seq}: {name} {event['data']}")
             elif name == "job.started":
                 running.add(event["job_id"])
             elif name in ("job.completed", "job.failed", "job.cancelled"):
                 running.discard(event["job_id"])
             most = max(most, len(running))
-    if most > places:
-        wrong.append(f"{most} jobs ran at once on {places} places")
+    if most > load.places:
+        wrong.append(f"{most} jobs ran at once on {load.places} places")
     return wrong
 
 
@@ -118,6 +148,7 @@ def main(words: list[str]) -> int:
         "places": "max_concurrent_jobs",
         "seconds": "how long a sheet sleeps",
         "fsync_ms": "how much longer every fsync of the conductor takes",
+        "crash": "actors that crash meanwhile: names with commas between them",
         "patience": "seconds within which a request must be answered",
     }
     parser = argparse.ArgumentParser(prog="scripts/chaos load", description=__doc__.split("\n")[0])

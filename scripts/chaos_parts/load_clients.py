@@ -29,6 +29,7 @@ class Load:
     places: int = 2
     seconds: float = 0.0
     fsync_ms: int = 0
+    crash: str = ""
     patience: float = 300.0
 
 
