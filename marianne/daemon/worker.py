@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,7 +134,10 @@ class Worker(Actor):
         self._identity = peer_of(process)
         self.watch(process)
         if self._taken_over:
-            # Within the same conductor it is connected, and says no hello by itself.
+            # Within the same conductor it is connected, and says no hello by itself. A hello that
+            # is no answer to us was said to an earlier incarnation, whose last words may stand
+            # unread behind it: so no two may ask under the same number.
+            self._round = time.monotonic_ns()
             self._ask()
         alone = self._context.config.orphan_grace_seconds if self._taken_over else None
         self._listen(Listening.hello(alone))
