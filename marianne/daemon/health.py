@@ -95,6 +95,8 @@ class HealthChecker(Actor):
             heart = self._context.system.processes.adopt(pid, start_time(pid) or 0)
             if heart is not None:
                 self.watch(heart)
+            else:
+                self._heart_died(pid)
         if self._context.heart_lost:
             self._watch_client()
         self.start_periodic_checks()
@@ -107,7 +109,10 @@ class HealthChecker(Actor):
         if self._context.heart_lost:
             self._context.stop.ask("stop")
             return
-        log.error("heart_lost", pid=process.pid)
+        self._heart_died(process.pid)
+
+    def _heart_died(self, pid: int) -> None:
+        log.error("heart_lost", pid=pid)
         self._context.heart_pid = None
         self._context.heart_lost = True
         self._watch_client()

@@ -169,8 +169,7 @@ class DaemonProcess:
         tree.start(context)
         self._tell(context, "daemon.started", SERVES)
         if ready_fd is not None:
-            os.write(ready_fd, b"1")
-            os.close(ready_fd)
+            _say_ready(ready_fd)
         context.serving = True
         context.server.tell(Server.open)
         self._service.ready(context)
@@ -300,6 +299,16 @@ class DaemonProcess:
             log.error("threads_abandoned", names=zombies)
         done.set()
         os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def _say_ready(fd: int) -> None:
+    """One byte to the heart; one that died meanwhile is missed by nobody but the health checks."""
+    try:
+        os.write(fd, b"1")
+    except OSError as error:
+        log.warning("heart_not_told", error=repr(error))
+    finally:
+        os.close(fd)
 
 
 def _reload(context: Context) -> None:

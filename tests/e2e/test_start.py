@@ -74,3 +74,27 @@ def test_ours_have_many_files_and_no_cores_and_sheets_what_the_start_had(
     assert ((place / "n").read_text(), (place / "c").read_text()) == ("300\n", "1000\n")
     core = next(li for li in (place / "worker").read_text().splitlines() if "core file" in li)
     assert core.split()[4] == "0"
+
+
+def test_a_heart_that_dies_while_its_conductor_boots_leaves_one_that_serves(
+    marianne: Marianne,
+) -> None:
+    start = subprocess.Popen([PROGRAM, "start"], env=marianne.env, stdout=subprocess.PIPE)
+
+    def booting() -> bool:
+        try:
+            return len((marianne.home / "conductor.pid").read_text().split()) >= 2
+        except FileNotFoundError:
+            return False
+
+    until(booting)
+    pids = marianne.pids()
+    os.kill(pids["conductor"], signal.SIGSTOP)
+    os.kill(pids["heart"], signal.SIGKILL)
+    os.kill(pids["conductor"], signal.SIGCONT)
+    said = start.communicate(timeout=40)[0].decode()
+    assert (start.returncode, marianne.serves()) == (0, True), said
+    ready = marianne("ready", "--json", code=1).json
+    assert ready["heart_lost"] is True
+    marianne("stop")
+    assert marianne.processes() == {}

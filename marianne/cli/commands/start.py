@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import click
 
@@ -32,7 +33,11 @@ def command(session: Session, foreground: bool, timeout: float, as_json: bool) -
     """
     if foreground:
         _become_conductor(session)
+    until = time.monotonic() + timeout
     result = start_conductor(session, timeout)
+    if result.already_running:
+        # Another start may have been quicker, or its heart died: it serves when it answers.
+        session.request("hello", deadline=max(0.1, until - time.monotonic()))
     if as_json:
         print_json({"pid": result.pid, "already_running": result.already_running})
     elif result.already_running:
