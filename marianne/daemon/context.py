@@ -14,6 +14,7 @@ from marianne.daemon.deaths import Deaths
 from marianne.daemon.entry import Entry
 from marianne.daemon.failures import Delivery, FailureRate
 from marianne.daemon.losses import Losses
+from marianne.daemon.peers import Peers
 from marianne.daemon.rate_board import RateBoard
 from marianne.daemon.resources import Resources
 from marianne.daemon.score_cache import ScoreCache
@@ -98,7 +99,8 @@ class Context:
     ``post`` sends a message to the worker process of that name; to one that is gone, or while the
     link is being restarted, it is lost, which the worker's actor notices. ``reached`` are the names
     of worker processes that have been connected; ``silent`` are, by job, the pids of those that do
-    not answer; ``losses`` counts the lost ones. ``entries`` are, by job, for the first actors of
+    not answer; ``losses`` counts the lost ones,
+    ``peers`` knows their names. ``entries`` are, by job, for the first actors of
     those just let in.
     """
 
@@ -132,6 +134,7 @@ class Context:
     reached: set[bytes] = field(default_factory=set)
     silent: dict[str, int] = field(default_factory=dict)
     losses: Losses = field(default_factory=Losses)
+    peers: Peers = field(default_factory=Peers)
     entries: dict[str, Entry] = field(default_factory=dict)
     post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
     starts: Starts = field(init=False)

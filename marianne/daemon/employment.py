@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors import Future
 from actors.process import Process
 from marianne.daemon.layout import lay_out
-from marianne.daemon.peers import PROCESS_NAME, peer_of
+from marianne.daemon.peers import PROCESS_NAME, recorded_proof
 from marianne.daemon.reaper import sweep_job
 from marianne.daemon.spare import SpareKeeper, SpareWorker, start_waiting
 from marianne.run.procfs import boot_id
@@ -27,6 +27,22 @@ if TYPE_CHECKING:
     from marianne.state.models import JobRow
 
 
+class Employed(NamedTuple):
+    """A worker process of a job, and the proof of its name on the link."""
+
+    process: Process
+    proof: bytes
+
+    def record(self) -> dict[str, Any]:
+        """The proof of its life, as fields of the job's row."""
+        return {
+            "worker_pid": self.process.pid,
+            "worker_start_time": self.process.start_time,
+            "worker_boot_id": boot_id(),
+            "worker_link": self.proof,
+        }
+
+
 class Employment:
     """For one job. What fails for want of files, descriptors or processes is an OSError."""
 
@@ -35,7 +51,7 @@ class Employment:
         self._job_id = job_id
         self._name = f"{PROCESS_NAME}{job_id}"
 
-    def chosen(self, entry: Entry | None) -> Process | None:
+    def chosen(self, entry: Entry | None) -> Employed | None:
         """The process that was recorded with the job's admission, as long as it waits."""
         if entry is None or entry.spare is None:
             return None
@@ -48,12 +64,12 @@ class Employment:
         else:
             lay_out(self._directory, entry.plan, entry.environment)
         spare, entry.spare = entry.spare, None
-        if not spare.employ(settings, self._name):
-            return None
-        entry.blank = new and peer_of(spare.process) in self._context.reached
-        return spare.process
+        employed = self._tell(spare, settings)
+        peers, reached = self._context.peers, self._context.reached
+        entry.blank = employed is not None and new and peers.name_of(spare.proof) in reached
+        return employed
 
-    def recorded(self) -> Process | None:
+    def recorded(self) -> Employed | None:
         """The recorded process, if it lives; else nothing of it is left."""
         with Reader(self._context.home.db) as reader:
             job = self._row(reader)
@@ -67,12 +83,15 @@ class Employment:
         )
         if process is None:
             sweep_job(self._context, self._job_id)
-        return process
+            return None
+        proof = recorded_proof(job)
+        self._context.peers.expect(proof, self._job_id)
+        return Employed(process, proof)
 
     def another(self) -> Future[SpareWorker]:
         """One that is employed by nobody: the spare, else a new one, when it has started."""
         context = self._context
-        start = partial(start_waiting, context.system.processes, context.home, context.owner)
+        start = partial(start_waiting, context)
         spare = context.spare.take()
         if spare is None:
             return context.starts.ask(start, self._name)
@@ -81,11 +100,18 @@ class Employment:
         ready.answer(spare)
         return ready
 
-    def employ(self, spare: SpareWorker) -> bool:
-        """Tells it about its job; False if it is no more."""
+    def employ(self, spare: SpareWorker) -> Employed | None:
+        """Tells it about its job; None if it is no more."""
         with Reader(self._context.home.db) as reader:
             lay_out(self._directory, reader.plan(self._job_id), reader.environment(self._job_id))
-            return spare.employ(self._settings(self._row(reader)), self._name)
+            return self._tell(spare, self._settings(self._row(reader)))
+
+    def _tell(self, spare: SpareWorker, settings: dict[str, Any]) -> Employed | None:
+        self._context.peers.expect(spare.proof, self._job_id)  # before it can say anything
+        if spare.employ(settings, self._name):
+            return Employed(spare.process, spare.proof)
+        spare.dismiss()
+        return None
 
     def _row(self, reader: Reader) -> JobRow:
         job = reader.job(self._job_id)
@@ -110,12 +136,3 @@ class Employment:
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "fresh": bool(job.options.get("archives")),
         }
-
-
-def record_of(process: Process) -> dict[str, Any]:
-    """The proof of its life, as fields of the job's row."""
-    return {
-        "worker_pid": process.pid,
-        "worker_start_time": process.start_time,
-        "worker_boot_id": boot_id(),
-    }

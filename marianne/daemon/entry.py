@@ -54,5 +54,5 @@ def enter(row: JobRow, plan: bytes, environment: bytes, spare: SpareWorker | Non
     """Notes the process in the row, which is to be committed before the entry is used."""
     if spare is not None:
         row.worker_pid, row.worker_start_time = spare.process.pid, spare.process.start_time
-        row.worker_boot_id = boot_id()
+        row.worker_boot_id, row.worker_link = boot_id(), spare.proof
     return Entry(copy(row), plan, environment, spare)

@@ -37,6 +37,7 @@ def liveness(context: Context) -> dict[str, Any]:
         "storage": context.storage.words() or "ok",
         "starts": context.start_delays.words() or "ok",
         "workers": _silent(context) or "ok",
+        "refused_worker_messages": context.peers.refused,
     }
 
 

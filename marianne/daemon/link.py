@@ -1,5 +1,8 @@
 """The socket that all worker processes talk to.
 
+Whoever is no worker of ours is refused, by its name: see :mod:`marianne.daemon.peers`. What a
+worker says is checked here, and not again behind.
+
 Messages are routed to the worker actor of their job. Nothing is kept here: when the actor is
 being restarted a message is a dead letter, and the worker says everything again that was not
 acknowledged.
@@ -16,7 +19,8 @@ from ipc.router import Router
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
-from marianne.daemon.peers import job_of
+from marianne.run.acceptable import UnacceptableError
+from marianne.run.said import said
 
 log = get_logger(__name__)
 
@@ -50,29 +54,36 @@ class Link(Actor):
     def _connected(self, identity: bytes) -> None:
         # In the router's thread. A worker is reached from now on: let it say how it stands. One
         # that has no job yet has nothing to say, and nobody who would hear it.
+        job_id = self._context.peers.job_of(identity)
+        if job_id is None:
+            return
         self._context.reached.add(identity)
-        if self._job_of(identity) is not None:
+        if job_id:
             self._router.send(identity, codec.pack({"kind": "report"}))
 
     def _received(self, identity: bytes, payload: bytes) -> None:
-        # In the router's thread: decode and hand over, nothing that can block.
-        try:
-            message = codec.unpack(payload)
-            job_id, kind = self._job_of(identity), message["kind"]
-        except (CodecError, KeyError, TypeError):
-            log.warning("worker_message_unreadable", identity=repr(identity), size=len(payload))
+        # In the router's thread: decode, check and hand over, nothing that can block.
+        job_id = self._context.peers.job_of(identity)
+        if not job_id:
+            # A stranger, or one whose actor is gone: it says all that matters in its hello again.
+            self._refuse("its sender is no worker of a job here", identity)
             return
-        if job_id is None:
-            # Of one that nobody has taken over yet: it says all that matters in its hello again.
-            log.info("unknown_worker_message", identity=repr(identity), kind=kind)
+        try:
+            message = said(codec.unpack(payload))
+        except (CodecError, UnacceptableError) as error:
+            self._refuse(str(error), identity, job_id)
             return
         # Imported here: the worker actor sends through this one.
         from marianne.daemon.worker import Worker
 
-        self._context.worker(job_id).tell(Worker.received, identity, kind, message)
+        self._context.worker(job_id).tell(Worker.received, identity, message["kind"], message)
 
-    def _job_of(self, identity: bytes) -> str | None:
-        """The job that this process works for, if its actor has it."""
-        pid = identity.partition(b"-")[0]
-        process = self._context.workers.get(int(pid)) if pid.isdigit() else None
-        return None if process is None else job_of(process)
+    def _refuse(self, why: str, identity: bytes, job_id: str | None = None) -> None:
+        """Counts it; of many a few are logged, and never the name of one of ours."""
+        peers = self._context.peers
+        peers.refused += 1
+        if peers.refused & (peers.refused - 1) == 0:
+            who = repr(identity) if job_id is None else None
+            log.warning(
+                "worker_message_refused", why=why, job_id=job_id, who=who, so_far=peers.refused
+            )

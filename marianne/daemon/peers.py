@@ -1,15 +1,30 @@
-"""What worker processes are called: by people, and on the link."""
+"""Worker processes: what people call them, and by what name each is known on the link.
+
+Any process of this user can connect to ``workers.sock``, and a ROUTER lets whoever comes under a
+known name take its connection over. So the name is the secret: random, told to the process through
+the pipe that its settings come through, and in no command line, environment or file. The record of
+a worker has the name's hash, its *proof*; by it the next conductor knows the worker when it
+connects, and can answer it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import threading
 from typing import TYPE_CHECKING
 
 from marianne.run.setup import incarnation_of
 
 if TYPE_CHECKING:
     from actors.process import Process
+    from marianne.state.models import JobRow
 
 PROCESS_NAME = "marianne-worker "
+
+
+STRANGERS = 1_000
+"""So many names are kept of those who connected and are not known yet."""
 
 
 def job_of(process: Process) -> str | None:
@@ -18,6 +33,75 @@ def job_of(process: Process) -> str | None:
     return name.removeprefix(PROCESS_NAME) if name.startswith(PROCESS_NAME) else None
 
 
-def peer_of(process: Process) -> bytes:
-    """What a worker process is called on the link."""
-    return incarnation_of(process.pid, process.start_time).encode()
+def proof_of(name: bytes) -> bytes:
+    """What is recorded of a name, from which nobody gets the name back."""
+    return hashlib.blake2b(name, digest_size=16, person=b"marianne-worker").digest()
+
+
+def recorded_proof(job: JobRow) -> bytes:
+    """The proof of a job's recorded worker. Workers that were recorded without one are older, and
+    have the name that anybody can make of pid and start time."""
+    if job.worker_link is not None:
+        return job.worker_link
+    return proof_of(incarnation_of(job.worker_pid or 0, job.worker_start_time).encode())
+
+
+class Peers:
+    """The names that are ours. Any thread; the link's thread asks with each message."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: dict[bytes, str] = {}  # by proof; "" for one that has no job yet
+        self._proofs: dict[bytes, bytes] = {}  # by name, of those that we know
+        self._names: dict[bytes, bytes] = {}  # by proof
+        self._met: dict[bytes, bytes] = {}  # names by proof of the last strangers
+        self.refused = 0
+        """Messages of strangers, and such of workers that made no sense."""
+
+    def new(self) -> bytes:
+        """A name for a process that is about to be started."""
+        name = b"worker-" + os.urandom(16).hex().encode()
+        with self._lock:
+            self._know(name, proof_of(name), "")
+        return name
+
+    def expect(self, proof: bytes, job_id: str) -> None:
+        """The worker of this proof works for this job. It may have connected before: the next
+        conductor's socket is there before its actors are."""
+        with self._lock:
+            self._jobs[proof] = job_id
+            name = self._met.pop(proof, None)
+            if name is not None:
+                self._know(name, proof, job_id)
+
+    def forget(self, proof: bytes) -> None:
+        """It is gone, and whoever uses its name from now on is a stranger."""
+        with self._lock:
+            self._jobs.pop(proof, None)
+            name = self._names.pop(proof, None)
+            if name is not None:
+                self._proofs.pop(name, None)
+
+    def job_of(self, name: bytes) -> str | None:
+        """The job that the process of this name works for; empty while it waits for one, None for
+        a stranger."""
+        proof = self._proofs.get(name)
+        if proof is not None:
+            return self._jobs.get(proof)
+        proof = proof_of(name)
+        with self._lock:
+            job_id = self._jobs.get(proof)
+            if job_id is not None:
+                self._know(name, proof, job_id)
+            else:
+                self._met[proof] = name
+                if len(self._met) > STRANGERS:
+                    del self._met[next(iter(self._met))]
+        return job_id
+
+    def name_of(self, proof: bytes) -> bytes:
+        """The name to send to; empty until the process has connected to this conductor."""
+        return self._names.get(proof, b"")
+
+    def _know(self, name: bytes, proof: bytes, job_id: str) -> None:
+        self._jobs[proof], self._proofs[name], self._names[proof] = job_id, proof, name

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from actors import Actor, Future, Outcome
 from actors.process import Process
 from marianne.daemon.log import get_logger
+from marianne.daemon.peers import proof_of
 from marianne.daemon.start_delays import BACKOFF
 
 if TYPE_CHECKING:
-    from actors.processes import Processes
     from marianne.daemon.context import Context
-    from marianne.home import Home
+    from marianne.daemon.peers import Peers
 
 log = get_logger(__name__)
 
@@ -39,6 +39,8 @@ class SpareWorker:
 
     process: Process
     pipe: Connection
+    peers: Peers
+    proof: bytes  # of its name on the link
 
     def employ(self, settings: dict[str, Any], name: str) -> bool:
         """Has it work by these settings from now on; False if it is no more."""
@@ -52,24 +54,28 @@ class SpareWorker:
 
     def dismiss(self) -> None:
         """It ends."""
+        self.peers.forget(self.proof)
         self.pipe.close()
 
 
-def start_waiting(processes: Processes, home: Home, owner: str) -> SpareWorker:
+def start_waiting(context: Context) -> SpareWorker:
     """Starts one; blocks as long as the forkserver does. Raises OSError or EOFError."""
+    home, peers = context.home, context.peers
     theirs, ours = multiprocessing.Pipe(duplex=False)
+    name = peers.new()
     with theirs:
         try:
-            process = processes.start(
+            process = context.system.processes.start(
                 "marianne.run.worker:worker_main",
-                (theirs, str(home.workers_sock), str(home.rehearsal), owner),
+                (theirs, str(home.workers_sock), str(home.rehearsal), context.owner, name),
                 "marianne-spare",
                 die_with_parent=False,
             )
         except BaseException:
+            peers.forget(proof_of(name))
             ours.close()  # it may have been born all the same: this ends it
             raise
-    return SpareWorker(process, ours)
+    return SpareWorker(process, ours, peers, proof_of(name))
 
 
 class Spare:
@@ -100,7 +106,10 @@ class Spare:
         """The process that waits, if there is one and it is not dead."""
         with self._lock:
             waiting, self._waiting = self._waiting, None
-        return waiting if waiting is not None and waiting.process.alive() else None
+        if waiting is not None and not waiting.process.alive():
+            waiting.dismiss()
+            return None
+        return waiting
 
     def close(self) -> None:
         """Ends it, and keeps another from being started."""
@@ -134,7 +143,7 @@ class SpareKeeper(Actor):
         if self._starting or not context.spare.wanted:
             return
         self._starting = True
-        start = partial(start_waiting, context.system.processes, context.home, context.owner)
+        start = partial(start_waiting, context)
         started: Future[SpareWorker] = context.starts.ask(start, self.name)
         self.pipe(started, self.started)
 

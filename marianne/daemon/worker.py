@@ -29,11 +29,10 @@ from actors.process import Process, ProcessExit
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Run
-from marianne.daemon.employment import Employment, record_of
+from marianne.daemon.employment import Employed, Employment
 from marianne.daemon.listening import Listening, Look
 from marianne.daemon.log import get_logger
 from marianne.daemon.losses import in_words
-from marianne.daemon.peers import peer_of
 from marianne.daemon.reaper import sweep_job
 from marianne.daemon.spare import SpareWorker
 from marianne.daemon.start_delays import passing
@@ -62,7 +61,7 @@ class Worker(Actor):
         self._job = context.job(job_id)
         self._employment = Employment(context, job_id)
         self._process: Process | None = None
-        self._identity = b""
+        self._proof = b""
         self._recorded = False
         self._taken_over = False
         self._asked = False
@@ -80,8 +79,7 @@ class Worker(Actor):
     # -- life -----------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Takes the process that waits for the job, adopts the recorded one if it lives, or has one
-        started."""
+        """Takes the process that waits for the job, or the recorded one, or has one started."""
         entry = self._context.entries.get(self._job_id)
         if entry is None or entry.spare is None:
             self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
@@ -92,18 +90,18 @@ class Worker(Actor):
         if self._over:
             return
         try:
-            process = self._employment.chosen(self._context.entries.get(self._job_id))
-            if process is None:
-                process = self._employment.recorded()
-                self._taken_over = process is not None
+            employed = self._employment.chosen(self._context.entries.get(self._job_id))
+            if employed is None:
+                employed = self._employment.recorded()
+                self._taken_over = employed is not None
         except Exception as error:  # noqa: BLE001 - judged there
             self._wait(error)
             return
-        if process is None:
+        if employed is None:
             self.pipe(self._employment.another(), self.born)
         else:
             self._recorded = True
-            self._begun(process)
+            self._begun(employed)
 
     def born(self, outcome: Outcome[SpareWorker]) -> None:
         """A process waits to be told what it is, or could not be started."""
@@ -120,18 +118,18 @@ class Worker(Actor):
             spare.dismiss()
             self._wait(error)
             return
-        if not employed:
+        if employed is None:
             self._wait(EOFError("it ended before it was told of its job"))
             return
         crash_point("worker.before-record")
         store = self._context.store.within(WRITE_DEADLINE)
-        record = UpdateJob(self._job_id, record_of(spare.process))
+        record = UpdateJob(self._job_id, employed.record())
         self.pipe(store.call(Store.write, [record], self.name), self.recorded)
-        self._begun(spare.process)
+        self._begun(employed)
 
-    def _begun(self, process: Process) -> None:
+    def _begun(self, employed: Employed) -> None:
+        process, self._proof = employed
         self._process = self._context.workers[process.pid] = process
-        self._identity = peer_of(process)
         self.watch(process)
         if self._taken_over:
             # Within the same conductor it is connected, and says no hello by itself. A hello that
@@ -172,7 +170,8 @@ class Worker(Actor):
         One that never began anything is replaced later, and nobody notices.
         """
         self._context.workers.pop(process.pid, None)
-        self._context.reached.discard(peer_of(process))
+        self._context.reached.discard(self._name_on_link)
+        self._context.peers.forget(self._proof)
         self._context.silent.pop(self._job_id, None)
         if self._taken_over and self._context.heart_pid == os.getppid():
             # It hung below the heart, and so does what it left.
@@ -195,7 +194,7 @@ class Worker(Actor):
             swept=left,
         )
         if not (self._heard or self._ran):
-            self._process, self._identity, self._recorded = None, b"", False
+            self._process, self._proof, self._recorded = None, b"", False
             self._taken_over = False
             self._wait(EOFError(f"{in_words(ending)} before it began"))
             return
@@ -227,10 +226,10 @@ class Worker(Actor):
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Ends running attempts through the kill ladder; their results come as interrupted."""
-        cancel = {"kind": "cancel", "sheets": list(nums), "category": category}
-        message = {**cancel, "grace": self._grace}
-        self._untaken.cancel(message)
-        self._send(message)
+        cancel: dict[str, Any] = {"kind": "cancel", "sheets": list(nums), "category": category}
+        cancel["grace"] = self._grace
+        self._untaken.cancel(cancel)
+        self._send(cancel)
         if self._heard and not self._hurried:
             self._hurried = True
             self._hurry()
@@ -264,8 +263,8 @@ class Worker(Actor):
 
     def received(self, identity: bytes, kind: str, message: dict[str, Any]) -> None:
         """A message of a worker of this job; one of an earlier process is ignored."""
-        if identity != self._identity:
-            log.info("stale_worker_message", job_id=self._job_id, identity=repr(identity))
+        if identity != self._name_on_link:
+            log.info("stale_worker_message", job_id=self._job_id)
             return
         from marianne.daemon.job import Job
 
@@ -285,8 +284,8 @@ class Worker(Actor):
             self._listen(Listening.alone())
 
     def _greeted(self, hello: dict[str, Any], answers: bool) -> None:
-        welcome = {"kind": "welcome", "pid": os.getpid()}
-        self._send({**welcome, "start_time": self._context.start_time})
+        start_time = self._context.start_time
+        self._send({"kind": "welcome", "pid": os.getpid(), "start_time": start_time})
         if not self._heard:
             self._heard = True
             self._context.start_delays.over(self._job_id)
@@ -326,11 +325,11 @@ class Worker(Actor):
             self._context.silent.pop(self._job_id, None)
         elif self._listening.silent:
             self._context.silent[self._job_id] = process.pid
+        if look is Look.WAKE:
+            self._wake()
         if self._hurried:
             self._hurry()
         elif look is not Look.FINE:
-            if look is Look.WAKE:
-                self._wake()
             self._ask()
         self._next_look = self.send_after(self._listening.every, self.look)
 
@@ -366,6 +365,10 @@ class Worker(Actor):
         return self._context.config.sheet_grace_seconds
 
     @property
+    def _name_on_link(self) -> bytes:
+        return self._context.peers.name_of(self._proof)
+
+    @property
     def _living(self) -> Process | None:
         process = self._process
         return process if process is not None and process.alive() else None
@@ -393,5 +396,5 @@ class Worker(Actor):
             self._job.tell(Job.worker_up, self._hello)
 
     def _send(self, message: dict[str, Any]) -> None:
-        if self._identity:
-            self._context.post(self._identity, message)
+        if name := self._name_on_link:
+            self._context.post(name, message)

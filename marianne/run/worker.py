@@ -294,19 +294,19 @@ def incarnation() -> str:
     return incarnation_of(os.getpid(), procfs.start_time(os.getpid()))
 
 
-def worker_main(pipe: Connection, socket: str, place: str, owner: str) -> None:
+def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: bytes) -> None:
     """The target of the conductor's forkserver: connected, it waits for its settings, or its end.
 
     If they do not come at once, it has the time to rehearse, in the directory ``place``.
-    ``socket`` is the path of workers.sock. What comes through ``pipe`` is a map: job_id, job_dir,
-    owner (the marker), conductor_pid, conductor_start_time, orphan_grace_seconds,
-    sheet_grace_seconds; optional output_limit_bytes, fresh (the job was submitted so: see
-    Workshop.clear), given (``plan`` and ``env`` packed, else they are files in job_dir). The end of
-    the pipe instead ends the process: nobody knows it.
+    ``socket`` is the path of workers.sock, ``name`` what it is called there and keeps secret. What
+    comes through ``pipe`` is a map: job_id, job_dir, owner (the marker), conductor_pid,
+    conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional output_limit_bytes,
+    fresh (the job was submitted so: see Workshop.clear), given (``plan`` and ``env`` packed, else
+    they are files in job_dir). The end of the pipe instead ends the process: nobody knows it.
     """
     become_worker()
     procfs.take_name("marianne-spare")
-    line = Dealer(socket, incarnation())
+    line = Dealer(socket, name)
     early: list[Message] = []
     poll = select.poll()
     poll.register(pipe, select.POLLIN)

@@ -116,7 +116,8 @@ class Database:
 
     def forget_workers(self) -> None:
         """Forgets which process runs each job: they are another home's."""
-        nothing = "worker_pid = NULL, worker_start_time = NULL, worker_boot_id = NULL"
+        fields = ("worker_pid", "worker_start_time", "worker_boot_id", "worker_link")
+        nothing = ", ".join(f"{name} = NULL" for name in fields)
         with named_errors(self.path):
             self._execute(f"UPDATE jobs SET {nothing} WHERE worker_pid IS NOT NULL")
 

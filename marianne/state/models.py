@@ -55,10 +55,10 @@ class JobRow:
     """A job as it is on disk. Times are seconds since the epoch; ``priority`` 1 goes first.
 
     ``worker_*`` is the proof of life of its worker process: pid, start time in clock ticks since
-    boot (field 22 of /proc/PID/stat), boot id. ``crashes`` counts the conductor's
-    deaths in a row while the job ran and nothing of it was committed in between. ``options`` holds
-    what was asked for at the submission, and the ``account`` of what was used, which the job's
-    actor writes while there is one.
+    boot (field 22 of /proc/PID/stat), boot id, and the proof of its name on the link. ``crashes``
+    counts the conductor's deaths in a row while the job ran and nothing of it was committed in
+    between. ``options`` holds what was asked for at the submission, and the ``account`` of what was
+    used, which the job's actor writes while there is one.
     """
 
     job_id: str
@@ -78,6 +78,7 @@ class JobRow:
     worker_pid: int | None = None
     worker_start_time: int | None = None
     worker_boot_id: str | None = None
+    worker_link: bytes | None = field(default=None, repr=False)
     options: dict[str, Any] = field(default_factory=dict)
 
 

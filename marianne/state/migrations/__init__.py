@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from marianne.state.errors import DatabaseTooNew
-from marianne.state.migrations import m0001_first, m0002_learning, m0003_asked
+from marianne.state.migrations import m0001_first, m0002_learning, m0003_asked, m0004_worker_link
 
 Migration = Sequence[str]
 
@@ -18,6 +18,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0001_first.STATEMENTS,
     m0002_learning.STATEMENTS,
     m0003_asked.STATEMENTS,
+    m0004_worker_link.STATEMENTS,
 )
 
 

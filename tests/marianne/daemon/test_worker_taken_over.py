@@ -43,6 +43,7 @@ class House:
         record = {"worker_pid": process.pid, "worker_start_time": start}
         stage.write(UpdateJob("a", {**record, "worker_boot_id": boot_id()}))
         stage.context.post = lambda _, message: self.posted.append(message)
+        stage.context.peers.job_of(self.identity)  # it has connected
         stage.system.spawn(Store, stage.context, name="store")
         stage.system.spawn(Listener, self.up, name="job:a/job")
         self.worker = stage.system.spawn(Worker, stage.context, "a", name="job:a/worker")

@@ -28,7 +28,8 @@ from marianne.run.worker import worker_main
 settings = json.loads(sys.argv[1])
 theirs, ours = Pipe(duplex=False)
 ours.send(settings)
-worker_main(theirs, settings["socket"], settings["job_dir"] + "/rehearsal", settings["owner"])
+place = settings["job_dir"] + "/rehearsal"
+worker_main(theirs, settings["socket"], place, settings["owner"], settings["name"].encode())
 """
 
 SHELL = Instrument(
@@ -139,6 +140,7 @@ class Conductor:
             "job_dir": str(self.job_dir),
             "socket": str(self.folder / "w.sock"),
             "owner": self.owner,
+            "name": f"worker-{uuid4().hex}",
             "conductor_pid": self.stand_in.pid,
             "conductor_start_time": start_time(self.stand_in.pid),
             "orphan_grace_seconds": 30.0,

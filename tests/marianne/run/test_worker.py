@@ -18,7 +18,7 @@ def test_it_says_who_it_is(conductor: Conductor) -> None:
     hello = conductor.hello()
     assert (hello["protocol"], hello["job_id"]) == (1, "test")
     assert hello["pid"] == hello["sid"] == worker.pid
-    assert conductor.identity == f"{hello['pid']}-{hello['start_time']}".encode()
+    assert conductor.identity.startswith(b"worker-")
     assert (hello["running"], hello["queued"], hello["unacked"]) == ([], [], [])
 
 
