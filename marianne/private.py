@@ -5,7 +5,6 @@ What is checked: who owns it, whether a symlink of another user leads there, wha
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from pathlib import Path
@@ -56,15 +55,6 @@ def refuse_foreign_entries(directory: Path) -> None:
                     f"{entry.path} belongs to user {owner}, who must have put it there while "
                     f"{directory} was open to others; look at it, and remove it"
                 )
-
-
-def read_plain(place: Path, limit: int) -> bytes:
-    """Up to ``limit`` bytes of a regular file. OSError for anything else: a fifo would wait."""
-    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
-        return file.read(limit)
 
 
 _OURS = frozenset(

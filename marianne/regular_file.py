@@ -34,4 +34,4 @@ def read_regular(path: str, limit: int) -> bytes:
 
 
 def _refusal(path: str) -> NotRegularError:
-    return NotRegularError(None, "is no regular file", path)
+    return NotRegularError(None, "it is no regular file", path)

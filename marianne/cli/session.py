@@ -147,12 +147,12 @@ def _placed(home: Home) -> Home:
     where it can name a place. One that does not fit is the conductor's to complain about.
     """
     from marianne.home import config_places
-    from marianne.private import read_plain
+    from marianne.regular_file import read_regular
 
     named = any(os.environ.get(variable) for variable in _PLACES)
     for place in config_places(home):
         try:
-            text = read_plain(place, PLACES_WITHIN)
+            text = read_regular(str(place), PLACES_WITHIN)
         except OSError:
             continue
         named = named or any(word in text for word in _PLACE_WORDS)

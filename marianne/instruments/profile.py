@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from marianne.score.models import Count, Number, Section, Timeout
+from marianne.score.models import Count, Price, Section, Timeout
 
 
 def _regex(value: str) -> str:
@@ -81,7 +81,7 @@ class OutputSection(Section):
 class ErrorsSection(Section):
     """How a failed run is told apart by what stands on its error stream."""
 
-    success_exit_codes: list[int] = [0]
+    success_exit_codes: list[Annotated[int, Field(ge=-255, le=255)]] = [0]
     rate_limit_patterns: list[Pattern] = []
     auth_error_patterns: list[Pattern] = []
     crash_patterns: list[Pattern] = []
@@ -114,8 +114,8 @@ class ModelSection(Section):
 
     name: str
     context_window: Count | None = None
-    cost_per_1k_input: Number = Field(default=0.0, ge=0)
-    cost_per_1k_output: Number = Field(default=0.0, ge=0)
+    cost_per_1k_input: Price = Field(default=0.0, ge=0)
+    cost_per_1k_output: Price = Field(default=0.0, ge=0)
     max_output_tokens: Count | None = None
     max_concurrent: int = Field(default=4, ge=1, le=1000)
 

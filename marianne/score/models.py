@@ -48,7 +48,10 @@ Timeout = Annotated[Duration, Field(gt=0, le=366 * 86400)]
 Wait = Annotated[Duration, Field(ge=0, le=366 * 86400)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
-Num = Annotated[int, Field(ge=1)]
+Num = Annotated[int, Field(ge=1, le=1_000_000_000)]
+# Beyond it sums are not exact, and nobody pays so much.
+Price = Annotated[float, Field(allow_inf_nan=False, le=1e12)]
+Many = Annotated[int, Field(le=1_000_000_000)]
 
 
 def _split(value: Any) -> Any:
@@ -121,7 +124,7 @@ class CrossSheet(Section):
 
     auto_capture_stdout: bool = False
     max_output_chars: int = Field(default=2000, ge=1, le=1_000_000)
-    lookback_sheets: int = Field(default=3, ge=0, description="how many sheets back; 0 is all")
+    lookback_sheets: Many = Field(default=3, ge=0, description="how many sheets back; 0 is all")
     capture_files: list[str] = []
 
 
@@ -234,7 +237,7 @@ class WorkspaceLifecycle(Section):
     archive_on_fresh: bool = False
     archive_dir: str = "archive"
     archive_naming: Literal["iteration", "timestamp"] = "iteration"
-    max_archives: int = Field(default=0, ge=0, description="0 keeps all")
+    max_archives: Many = Field(default=0, ge=0, description="0 keeps all")
     preserve_patterns: list[str] = [
         ".iteration",
         ".marianne-*",
@@ -256,10 +259,10 @@ class CostLimits(Section):
     """What a sheet and a job may cost, in the currency of the prices."""
 
     enabled: bool = False
-    max_cost_per_sheet: Number | None = Field(default=None, gt=0)
-    max_cost_per_job: Number | None = Field(default=None, gt=0)
-    cost_per_1k_input_tokens: Number = Field(default=0.003, ge=0)
-    cost_per_1k_output_tokens: Number = Field(default=0.015, ge=0)
+    max_cost_per_sheet: Price | None = Field(default=None, gt=0)
+    max_cost_per_job: Price | None = Field(default=None, gt=0)
+    cost_per_1k_input_tokens: Price = Field(default=0.003, ge=0)
+    cost_per_1k_output_tokens: Price = Field(default=0.015, ge=0)
     warn_at_percent: Number = Field(default=80.0, ge=0, le=100)
 
     @model_validator(mode="before")
@@ -282,5 +285,5 @@ class RateLimit(Section):
 
     detection_patterns: list[str] = []
     wait_minutes: int = Field(default=60, ge=1, le=10_080)
-    max_waits: int = Field(default=24, ge=0)
-    max_quota_waits: int = Field(default=48, ge=0)
+    max_waits: Many = Field(default=24, ge=0)
+    max_quota_waits: Many = Field(default=48, ge=0)

@@ -49,7 +49,7 @@ class SheetOverride(Section):
 
     cli_model: str | None = None
     model: str | None = None
-    temperature: Number | None = None
+    temperature: Number | None = Field(default=None, ge=0, le=2)
     max_tokens: Count | None = None
     timeout_seconds: Timeout | None = None
 
@@ -62,7 +62,7 @@ class Backend(Section):
     timeout_overrides: dict[Num, Timeout] = {}
     sheet_overrides: dict[Num, SheetOverride] = {}
     working_directory: str | None = None
-    max_output_capture_bytes: int = Field(default=51200, ge=1)
+    max_output_capture_bytes: int = Field(default=51200, ge=1, le=2**62)
     skip_permissions: bool = True
     disable_mcp: bool = True
     output_format: Literal["text", "json", "stream-json"] = "text"
@@ -72,7 +72,7 @@ class Backend(Section):
     cli_extra_args: list[str] = []
     model: str | None = None
     api_key_env: str | None = None
-    max_tokens: int = Field(default=16384, ge=1)
+    max_tokens: int = Field(default=16384, ge=1, le=2**62)
     temperature: Number = Field(default=0.7, ge=0, le=2)
     ollama: dict[str, Any] | None = None
     recursive_light: dict[str, Any] | None = None

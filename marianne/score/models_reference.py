@@ -15,6 +15,7 @@ from marianne.score.models import (
     Injection,
     InstrumentAlias,
     InstrumentConfig,
+    Many,
     Notification,
     Num,
     Parallel,
@@ -91,7 +92,7 @@ class SheetSection(Section):
     size: Count
     total_items: Count
     start_item: Count = 1
-    total_sheets: int | None = Field(
+    total_sheets: Many | None = Field(
         default=None, description="computed; what is written is ignored"
     )
     dependencies: dict[Num, list[Num]] = {}
@@ -134,7 +135,7 @@ class Movement(Section):
     instrument: str | None = None
     instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
     instrument_fallbacks: list[str] | None = None
-    voices: int | None = Field(default=None, ge=1)
+    voices: int | None = Field(default=None, ge=1, le=100_000)
 
 
 class ReferenceScore(Common):

@@ -41,7 +41,7 @@ class Rule(Section):
     pattern: str | None = None
     command: str | None = None
     condition: str | None = None
-    sheet: int | None = Field(default=None, ge=1)
+    sheet: int | None = Field(default=None, ge=1, le=1_000_000_000)
     stage: int = Field(default=1, ge=1, le=10)
     description: str | None = None
     retry_count: int | None = Field(default=None, ge=0, le=10)

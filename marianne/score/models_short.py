@@ -52,7 +52,7 @@ class ShortSheet(Section):
     retry: Retry | None = None
     timeout: Timeout | None = None
     idle_timeout: Timeout | None = None
-    max_memory_mb: int | None = Field(default=None, ge=1)
+    max_memory_mb: int | None = Field(default=None, ge=1, le=2**40)
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)

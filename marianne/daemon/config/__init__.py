@@ -21,6 +21,7 @@ from marianne.daemon.config.sections import (
     KeyringConfig,
     LearningConfig,
     McpPoolConfig,
+    Number,
     ObserverConfig,
     Place,
     PreflightConfig,
@@ -77,7 +78,7 @@ class DaemonConfig(Section):
     monitor_interval_seconds: Seconds = Field(
         15.0, ge=5, description="Between two looks at the resources in use, seconds."
     )
-    max_job_history: int = Field(1000, ge=10, description="Ended jobs that are kept.")
+    max_job_history: Number = Field(1000, ge=10, description="Ended jobs that are kept.")
     default_thinking_method: str | None = Field(
         None, description="Accepted for compatibility; without effect."
     )
@@ -88,7 +89,9 @@ class DaemonConfig(Section):
     orphan_grace_seconds: Seconds = Field(
         30.0, ge=0, description="A worker goes on so long without a conductor, seconds."
     )
-    output_limit_mb: int = Field(1024, ge=1, description="Output that is kept of an attempt, MiB.")
+    output_limit_mb: Number = Field(
+        1024, ge=1, description="Output that is kept of an attempt, MiB."
+    )
     observer: ObserverConfig = Field(default_factory=ObserverConfig.model_construct)
     learning: LearningConfig = Field(default_factory=LearningConfig.model_construct)
     profiler: ProfilerConfig = Field(default_factory=ProfilerConfig.model_construct)

@@ -17,8 +17,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from marianne.daemon.config import DaemonConfig, variable_of
+from marianne.daemon.config.sections import LONGEST_SECONDS, MOST
 from marianne.daemon.exceptions import ConfigError, ConfigProblem
-from marianne.private import read_plain
+from marianne.regular_file import read_regular
 from marianne.score.document import Document, render_path
 from marianne.score.errors import ScoreError, did_you_mean
 from marianne.score.problems import known_keys, model_at
@@ -78,7 +79,7 @@ def read(file: Path) -> Layer:
     """The layer of a configuration file. ConfigError if it cannot be read or is no map."""
     source = str(file)
     try:
-        raw = read_plain(file, MAX_BYTES + 1)
+        raw = read_regular(source, MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise ConfigError([ConfigProblem(source, f"larger than {MAX_BYTES:,} bytes")])
         text = raw.decode("utf-8-sig")
@@ -248,7 +249,7 @@ def _expected(path: _Path, item: ErrorDetails) -> str:
         return f"{text}, not {_shown(value)}" if isinstance(value, (str, int)) else text
     if kind == "literal_error":
         return f"must be {item.get('ctx', {}).get('expected', '')}, not {_shown(value)}"
-    bounds = _bounds(path)
+    bounds = _bounds(path, too_much=kind.startswith("less"))
     text = _WRONG_TYPE.get(kind, "")
     if kind.startswith(("greater", "less")) and bounds:
         text = f"must be {bounds}"
@@ -259,14 +260,17 @@ def _expected(path: _Path, item: ErrorDetails) -> str:
     return text if kind.endswith("too_short") else f"{text}, not {_shown(value)}"
 
 
-def _bounds(path: _Path) -> str:
-    """``from 1 to 50``, ``at least 5``: what the field's own limits say."""
+def _bounds(path: _Path, *, too_much: bool = False) -> str:
+    """``from 1 to 50``, ``at least 5``: what the field's own limits say.
+
+    Limits of everything, which nobody means to reach, are only named to whoever did (``too_much``).
+    """
     info = _field(path)
     found: dict[str, Any] = {}
     for part in info.metadata if info else ():
         for word in ("ge", "gt", "le", "lt"):
             limit = getattr(part, word, None)
-            if limit is not None:
+            if limit is not None and (too_much or limit not in (MOST, LONGEST_SECONDS)):
                 found[word] = oct(limit) if path[-1] == "permissions" else f"{limit:,}"
     if "ge" in found and "le" in found:
         return f"from {found['ge']} to {found['le']}"

@@ -50,8 +50,19 @@ Mode = Annotated[
 ]
 """The mode of a file: a number, or octal text."""
 
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
+LONGEST_SECONDS = 10 * 366 * 86_400.0
+"""Ten years: what is longer is a typing error, and overflows timers and dates."""
+
+MOST = 2**40
+"""Of anything that is counted: MiB, bytes, processes, days."""
+
+Seconds = Annotated[float, Field(allow_inf_nan=False, le=LONGEST_SECONDS)]
 """A time that passes at some time."""
+
+Number = Annotated[int, Field(le=MOST)]
+"""A number of things."""
+
+Days = Annotated[float, Field(allow_inf_nan=False, le=3_660)]
 
 Outcome = Literal["success", "failure"]
 
@@ -88,9 +99,9 @@ class Section(BaseModel):
 class ResourceLimitConfig(Section):
     """What the conductor and everything below it may use together."""
 
-    max_memory_mb: int = Field(8192, ge=512, description="Memory of the whole tree, in MiB.")
-    max_processes: int = Field(1000, ge=5, description="Processes of the whole tree.")
-    max_api_calls_per_minute: int = Field(
+    max_memory_mb: Number = Field(8192, ge=512, description="Memory of the whole tree, in MiB.")
+    max_processes: Number = Field(1000, ge=5, description="Processes of the whole tree.")
+    max_api_calls_per_minute: Number = Field(
         60, ge=1, description="Sheets of agent instruments granted in a minute."
     )
 
@@ -102,7 +113,7 @@ class SocketConfig(Section):
         None, description="The request socket; default: conductor.sock in the home."
     )
     permissions: Mode = Field(0o600, ge=0, le=0o777, description="Mode of the sockets, octal.")
-    backlog: int = Field(
+    backlog: Number = Field(
         5, ge=1, description="Connections that wait to be accepted; at least what ZeroMQ needs."
     )
 
@@ -112,13 +123,15 @@ class ObserverConfig(Section):
 
     enabled: bool = Field(True, description="Whether workspaces are watched.")
     watch_interval_seconds: Seconds = Field(2.0, ge=0.5, description="Between two looks, seconds.")
-    snapshot_ttl_hours: int = Field(168, ge=1, description="Age at which snapshots go, hours.")
-    max_queue_size: int = Field(1000, ge=100, description="Observations that may wait.")
+    snapshot_ttl_hours: Number = Field(168, ge=1, description="Age at which snapshots go, hours.")
+    max_queue_size: Number = Field(1000, ge=100, description="Observations that may wait.")
     persist_events: bool = Field(True, description="Whether observations are kept on disk.")
     coalesce_window_seconds: Seconds = Field(
         2.0, ge=0, description="Changes of one file within it are one observation, seconds."
     )
-    max_timeline_bytes: int = Field(10_485_760, ge=4096, description="Size of a timeline, bytes.")
+    max_timeline_bytes: Number = Field(
+        10_485_760, ge=4096, description="Size of a timeline, bytes."
+    )
     exclude_patterns: list[str] = Field(
         default_factory=lambda: [".git/", "__pycache__/", "node_modules/", ".venv/", "*.pyc"],
         description="What is never watched.",
@@ -157,7 +170,9 @@ class LearningConfig(Section):
 class AnomalyConfig(Section):
     """What the profiler calls an anomaly."""
 
-    memory_spike_threshold: float = Field(1.5, gt=1, description="Growth of memory, as a factor.")
+    memory_spike_threshold: float = Field(
+        1.5, gt=1, le=1e6, description="Growth of memory, as a factor."
+    )
     memory_spike_window_seconds: Seconds = Field(30.0, gt=0, description="Within it, seconds.")
     runaway_cpu_threshold: float = Field(90.0, gt=0, le=100, description="CPU use, percent.")
     runaway_cpu_duration_seconds: Seconds = Field(60.0, gt=0, description="For so long, seconds.")
@@ -166,16 +181,16 @@ class AnomalyConfig(Section):
 class ProfileRetentionConfig(Section):
     """How long the profiler's records are kept."""
 
-    full_resolution_hours: int = Field(24, ge=1, description="Every record, hours.")
-    downsampled_days: int = Field(7, ge=1, description="One record a minute, days.")
-    events_days: int = Field(30, ge=1, description="Events, days.")
+    full_resolution_hours: Number = Field(24, ge=1, description="Every record, hours.")
+    downsampled_days: Number = Field(7, ge=1, description="One record a minute, days.")
+    events_days: Number = Field(30, ge=1, description="Events, days.")
 
 
 class CorrelationConfig(Section):
     """How the profiler relates resources to outcomes."""
 
-    interval_minutes: int = Field(30, ge=1, description="Between two analyses, minutes.")
-    min_sample_size: int = Field(5, ge=1, description="Jobs below which nothing is concluded.")
+    interval_minutes: Number = Field(30, ge=1, description="Between two analyses, minutes.")
+    min_sample_size: Number = Field(5, ge=1, description="Jobs below which nothing is concluded.")
 
 
 class ProfilerConfig(Section):
@@ -185,7 +200,7 @@ class ProfilerConfig(Section):
     interval_seconds: Seconds = Field(5.0, ge=1, description="Between two records, seconds.")
     gpu_enabled: bool = Field(False, description="Whether GPUs are read.")
     strace_enabled: bool = Field(False, description="Whether system calls are counted.")
-    jsonl_max_bytes: int = Field(52_428_800, ge=4096, description="Size of the log, bytes.")
+    jsonl_max_bytes: Number = Field(52_428_800, ge=4096, description="Size of the log, bytes.")
     anomaly: AnomalyConfig = Field(default_factory=AnomalyConfig.model_construct)
     retention: ProfileRetentionConfig = Field(
         default_factory=ProfileRetentionConfig.model_construct
@@ -196,8 +211,8 @@ class ProfilerConfig(Section):
 class PreflightConfig(Section):
     """What is said about long prompts before a sheet starts; 0 disables."""
 
-    token_warning_threshold: int = Field(50_000, ge=0, description="Warn from here, tokens.")
-    token_error_threshold: int = Field(150_000, ge=0, description="Refuse from here, tokens.")
+    token_warning_threshold: Number = Field(50_000, ge=0, description="Warn from here, tokens.")
+    token_error_threshold: Number = Field(150_000, ge=0, description="Refuse from here, tokens.")
 
     @model_validator(mode="after")
     def _warns_first(self) -> PreflightConfig:
@@ -247,11 +262,9 @@ class KeyringConfig(Section):
 class RetentionConfig(Section):
     """What of the past stays in the home, beside ``max_job_history``. Live jobs keep all."""
 
-    event_days: float = Field(30.0, gt=0, allow_inf_nan=False, description="Events, days.")
-    event_mb: int = Field(256, ge=1, description="Events together, MiB; the oldest go first.")
-    output_days: float = Field(
-        30.0, gt=0, allow_inf_nan=False, description="Files of ended jobs, days."
-    )
-    output_mb: int = Field(
+    event_days: Days = Field(30.0, gt=0, description="Events, days.")
+    event_mb: Number = Field(256, ge=1, description="Events together, MiB; the oldest go first.")
+    output_days: Days = Field(30.0, gt=0, description="Files of ended jobs, days.")
+    output_mb: Number = Field(
         10_240, ge=1, description="Files of ended jobs together, MiB; the oldest go first."
     )

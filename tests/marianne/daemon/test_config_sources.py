@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from marianne.daemon.config import ConfigError, Loaded, load_config, variable_of
+from marianne.daemon.config import ConfigError, DaemonConfig, Loaded, load_config, variable_of
 from marianne.home import Home
 
 HERE = Path(__file__).parent
@@ -326,3 +326,21 @@ def test_a_start_on_the_defaults_pays_for_no_file_and_no_validator(home: Home) -
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[] False\n"
+
+
+@pytest.mark.parametrize("name", [name for name in DaemonConfig.names() if name != "config_file"])
+@pytest.mark.parametrize("value", ["1.0e+308", ".inf", ".nan", "-1.0e+308", "9223372036854775807"])
+def test_no_number_that_a_timer_or_a_date_cannot_take_is_accepted(
+    home: Home, name: str, value: str
+) -> None:
+    *sections, field = name.split(".")
+    text = "".join(f"{'  ' * n}{part}:\n" for n, part in enumerate(sections))
+    (home.path / "conductor.yaml").write_text(f"{text}{'  ' * len(sections)}{field}: {value}\n")
+    with pytest.raises(ConfigError):
+        load_config(home)
+
+
+def test_a_configuration_that_is_no_regular_file_is_said_and_not_waited_for(home: Home) -> None:
+    os.mkfifo(home.path / "conductor.yaml")
+    with pytest.raises(ConfigError, match="no regular file"):
+        load_config(home)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marianne.home import Home, HomeError, HomeLock
-from marianne.private import read_plain
+from marianne.regular_file import read_regular
 
 
 def mode(path: Path) -> int:
@@ -98,10 +98,10 @@ def test_what_another_user_planted_is_refused(home: Home, where: str) -> None:
 def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").write_bytes(b"12345")
-    assert read_plain(tmp_path / "file", 3) == b"123"
+    assert read_regular(str(tmp_path / "file"), 3) == b"123"
     for other in ("fifo", "."):
         with pytest.raises(OSError, match=r"regular file|directory"):
-            read_plain(tmp_path / other, 3)
+            read_regular(str(tmp_path / other), 3)
 
 
 def test_prepare_tightens_a_wider_directory_and_says_so(home: Home) -> None:
