@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from soak_disk import in_own_namespace
 from soak_plan import counted, plan
 from soak_run import SETTLES, Report, Shape, Soak, as_json, one_line
 
@@ -43,6 +44,7 @@ def main(words: list[str]) -> int:
             print(f"{fault.at:8.1f} s  {fault.text()}")
         print(f"{counted(faults)} faults")
         return 0
+    in_own_namespace()
     place = Path(tempfile.mkdtemp(prefix=f"soak{given.seed}-"))
     shape = Shape(given.seed, given.minutes * 60, given.rate, settle=given.settle)
     report = Soak(place, shape, lambda text: print(text, flush=True)).run()

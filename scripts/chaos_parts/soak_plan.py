@@ -10,7 +10,16 @@ KINDS = {"kill": 34, "freeze": 18, "several": 8, "disk": 14, "clock": 5, "limit"
          "command": 14, "first start": 4}  # fmt: skip
 VICTIMS = {"conductor": 30, "worker": 26, "forkserver": 12, "spare": 8, "parser": 6, "heart": 6,
            "tracker": 5, "client": 7}  # fmt: skip
-DISKS = {"full": 30, "inodes": 14, "broken": 18, "read only": 16, "slow": 16, "unreadable": 4}
+DISKS = {
+    "full": 18,
+    "inodes": 9,
+    "really full": 12,
+    "really no inodes": 5,
+    "broken": 18,
+    "read only": 16,
+    "slow": 16,
+    "unreadable": 4,
+}
 LIMITS = {"files": 50, "file size": 40, "processes": 10, "pids": 10}
 FILES = {"conductor.sock": 14, "events.sock": 14, "workers.sock": 14, "conductor.pid": 10,
          "parse": 10, "rehearsal": 6, "logs": 8, "spool deleted": 8, "spool mangled": 8,

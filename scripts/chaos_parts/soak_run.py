@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 import fault_shim
+import soak_disk
 import soak_ledger
 from soak_book import Book
 from soak_clients import Caller
@@ -96,6 +97,7 @@ class Soak:
     def _build(self) -> None:
         for name in ("home", "locks", "work", "side"):
             (self._folder / name).mkdir(mode=0o700)
+        self._disk = soak_disk.mount(self._folder, self._home)
         (self._home / "conductor.yaml").write_text(CONFIG)
         self._env = {k: v for k, v in os.environ.items() if not k.startswith("MARIANNE")}
         self._env |= {"MARIANNE_HOME": str(self._home), "SOAK_TOKEN": self._token}
@@ -118,6 +120,7 @@ class Soak:
             self._book, self._operator, self._home, self._token, self._shim,
             list(self._faults), self._first_start,
         )  # fmt: skip
+        striker.disk = self._disk
         customers = self._customers()
         watch = threading.Thread(target=self._remember, daemon=True)
         try:
@@ -274,6 +277,9 @@ class Soak:
         if self._tail.is_alive():
             self._tail.join(10.0)
         self._check_database()
+        if self._disk is not None:
+            soak_disk.keep(self._folder, self._home)
+            soak_disk.unmount(self._home)
 
     def _all_left(self) -> list[Any]:
         marked = [p for p in refine(look(self._token)).values() if p.role != CLIENT]

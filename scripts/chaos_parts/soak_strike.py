@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 
 from soak_book import Book
+from soak_disk import RealDisk
 from soak_operator import Operator
 from soak_places import (
     CLIENT,
@@ -102,6 +103,7 @@ class Striker(threading.Thread):
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = 0
         self._random = Random(0)
+        self.disk: RealDisk | None = None
         self.enough = threading.Event()
 
     def run(self) -> None:
@@ -194,7 +196,7 @@ class Striker(threading.Thread):
     # -- disk, clock, limits
 
     def _disk(self, fault: Fault) -> None:
-        off = self._shim.disk(fault.what, fault.amount)
+        off = self._real(fault.what) or self._shim.disk(fault.what, fault.amount)
         strike = self._book.struck("disk", fault.text(), 0, fault.seconds)
         self._book.count(f"disk {fault.what}")
 
@@ -203,6 +205,14 @@ class Striker(threading.Thread):
             off()
 
         self._after(fault.seconds, end)
+
+    def _real(self, what: str) -> Callable[[], None] | None:
+        """A fault of the real disk; None if it is none. LookupError where there is no such disk."""
+        if not what.startswith("really"):
+            return None
+        if self.disk is None:
+            raise LookupError("no disk of its own")
+        return self.disk.full() if what == "really full" else self.disk.no_inodes()
 
     def _clock(self, fault: Fault) -> None:
         self._shim.clock(fault.amount)

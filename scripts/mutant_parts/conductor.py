@@ -49,7 +49,7 @@ PLANTS = (
         "actors/cell.py",
         "        self.system.forget(self, reason)\n" + _TOLD,
         _TOLD + "        self.system.forget(self, reason)\n",
-        (pytest("tests/actors/test_actor_names.py"),),
+        (pytest("tests/actors/test_actor_down_order.py", "tests/actors/test_otp_registry.py"),),
     ),
     Plant(
         "an attempt's number is not claimed",
