@@ -35,19 +35,22 @@ def main(words: list[str]) -> int:
     parser.add_argument("--settle", type=float, default=SETTLES, help="seconds for what is left")
     parser.add_argument("--keep", action="store_true", help="leave the place for a look")
     parser.add_argument("--plan", action="store_true", help="print the faults and do nothing")
+    parser.add_argument("--without", default="", help="leave out faults that have this word")
     given = parser.parse_args(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # its processes end with it
     faulthandler.register(signal.SIGUSR1)  # where its threads stand, when it seems to hang
+    faults = plan(given.seed, given.minutes * 60, given.rate)
+    if given.without:
+        faults = [fault for fault in faults if given.without not in fault.text()]
     if given.plan:
-        faults = plan(given.seed, given.minutes * 60, given.rate)
         for fault in faults:
             print(f"{fault.at:8.1f} s  {fault.text()}")
         print(f"{counted(faults)} faults")
         return 0
     in_own_namespace()
     place = Path(tempfile.mkdtemp(prefix=f"soak{given.seed}-"))
-    shape = Shape(given.seed, given.minutes * 60, given.rate, settle=given.settle)
-    report = Soak(place, shape, lambda text: print(text, flush=True)).run()
+    shape = Shape(given.seed, given.settle)
+    report = Soak(place, shape, faults, lambda text: print(text, flush=True)).run()
     print(summary(report))
     if report.violations:
         lines = "\n".join(as_json(violation) for violation in report.violations)

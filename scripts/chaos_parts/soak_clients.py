@@ -73,9 +73,11 @@ class Caller(Customer):
         order.said.append(f"marianne run {' '.join(wait)}: {code}")
         self._mine.append(order)
         fair = {DONE, FAILED, TIMED_OUT} if wait else {DONE}
+        told = json.loads(said) if code in (DONE, FAILED) else {}
+        if "error" in told:  # of the command, not of the job
+            fair = set()
         if self._check("run", code, said, order, fair) and code in (DONE, FAILED):
             order.submitted = YES
-            told = json.loads(said)
             if wait and ENDS[told["job"]["status"]] != code:
                 text = f"run --wait exits {code} and says {told['job']['status']}"
                 self._book.wrong(Violation("exit codes", text, order.job))

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -26,7 +26,7 @@ from soak_ledger import Ledger, Violation
 from soak_operator import Operator
 from soak_orders import NO, OVER, YES, Order, judge
 from soak_places import CLIENT, look, refine, still_there
-from soak_plan import Fault, plan
+from soak_plan import Fault
 from soak_scores import COMPLETED, Place
 from soak_side import FirstStart
 from soak_strike import Shim, Striker
@@ -48,18 +48,15 @@ SETTLES = 240.0
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a soak is: ``rate`` seconds between faults, ``live`` jobs open of each client."""
+    """How large a soak is: ``live`` jobs open of each client, ``settle`` seconds for the end."""
 
     seed: int
-    seconds: float
-    rate: float = 5.0
+    settle: float = SETTLES
     customers: int = 4
     callers: int = 2
     live: int = 3
     sheets: int = 6
     longest: float = 1.5
-    faults: tuple[Fault, ...] | None = None
-    settle: float = SETTLES
 
 
 @dataclass
@@ -82,8 +79,10 @@ class Report:
 class Soak:
     """One campaign below ``folder``, which must be empty. Leaves no process."""
 
-    def __init__(self, folder: Path, shape: Shape, say: Callable[[str], object]) -> None:
-        self._folder, self._shape, self._say = folder, shape, say
+    def __init__(
+        self, folder: Path, shape: Shape, faults: Sequence[Fault], say: Callable[[str], object]
+    ) -> None:
+        self._folder, self._shape, self._faults, self._say = folder, shape, faults, say
         self._home = folder / "home"
         self._token = f"{Random().getrandbits(63):020}"
         self._book = Book()
@@ -91,8 +90,6 @@ class Soak:
         self._build()
         self._operator = Operator(self._book, PROGRAM, self._home, self._token, self._env)
         self._tail = Tail(self._book, self._home)
-        faults = shape.faults
-        self._faults = plan(shape.seed, shape.seconds, shape.rate) if faults is None else faults
 
     def _build(self) -> None:
         for name in ("home", "locks", "work", "side"):

@@ -28,10 +28,8 @@ FAULTS = (
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None, reason="the witness needs a C compiler")
 def test_a_short_soak_finds_nothing_wrong(tmp_path: Path) -> None:
-    shape = Shape(
-        seed=3, seconds=9.0, customers=3, callers=1, live=2, sheets=4, longest=0.5, faults=FAULTS
-    )
-    report = Soak(tmp_path, shape, lambda _: None).run()
+    shape = Shape(seed=3, customers=3, callers=1, live=2, sheets=4, longest=0.5)
+    report = Soak(tmp_path, shape, FAULTS, lambda _: None).run()
     assert [one_line(found) for found in report.violations] == []
     assert report.planned == len(FAULTS)
     assert report.book.counts["jobs"] > 2
