@@ -123,8 +123,13 @@ class Notices(Actor):
                 continue
             try:
                 self.watch(self._errands.start(errand, self._reader))
-            except (OSError, StateError) as error:
+            except StateError as error:
                 self._undelivered(notice, repr(error))
+            except (OSError, EOFError) as error:
+                # The machine's trouble, or ours: that uses up none of its tries.
+                log.warning("notice_waits", job_id=notice.row.job_id, error=repr(error))
+                self.send_after(RETRY_SECONDS, self.again, notice)
+                return
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """A delivery ended."""

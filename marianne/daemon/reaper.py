@@ -10,12 +10,16 @@ from pathlib import Path
 
 from actors.process import Process
 from marianne.daemon.context import Context
+from marianne.daemon.log import get_logger
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id, pidfd_of, start_time
 from marianne.state.database import Database
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
 
 KILLED_WITHIN = 5.0
 """Seconds that a killed process has: one that hangs in its disk may take longer, or for ever."""
@@ -120,8 +124,13 @@ def remove_files(context: Context, job_ids: Iterable[str]) -> None:
         except FileNotFoundError:
             continue
         paths.append(str(gone))
-    if paths:
+    if not paths:
+        return
+    try:
         context.system.processes.start(remove_trees, (paths,), name="marianne-clear")
+    except (OSError, EOFError) as error:
+        # They are out of the way; the next start of a conductor finds and removes them.
+        log.warning("files_not_removed", paths=paths, error=repr(error))
 
 
 def remove_trees(paths: Iterable[str]) -> None:

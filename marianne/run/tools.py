@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,12 +15,13 @@ from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
 from marianne.run.result import AttemptResult
+from marianne.run.time_limit import SECONDS, TimeUp, time_limit
 from marianne.score.context import capture_files, read_injections
 from marianne.score.context import read_output as read_tail
 from marianne.score.plan import Instrument, Plan, SheetPlan
 from marianne.score.prompt import render_prompt, should_skip, window
 from marianne.score.redact import redact
-from marianne.score.template import render
+from marianne.score.template import TemplateError, render
 
 # What is read of a program's structured output, and of its error stream.
 MAX_READ_CHARS = 16 * 2**20
@@ -79,6 +81,12 @@ class Tools:
         failed = grant.failed
         if before is not None:
             failed = [f"{v.type}: {v.detail}" for v in before.validations if v.passed is False]
+        with _bounded("the prompt"):
+            return self._render(plan, sheet, grant, job_dir, failed)
+
+    def _render(
+        self, plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str, failed: Sequence[str]
+    ) -> str:
         injected, missing = read_injections(plan, sheet) if sheet.injections else ({}, [])
         for text in missing:
             complain(f"sheet {sheet.num}: {text}")
@@ -113,7 +121,8 @@ class Tools:
         for num, result in self._seen.items():
             state = states.setdefault(num, {"status": result.outcome})
             state |= {"attempt": result.attempt, "exit_code": result.exit_code}
-        return should_skip(plan, sheet, states)
+        with _bounded("skip_when"):
+            return should_skip(plan, sheet, states)
 
     def command(
         self,
@@ -134,6 +143,15 @@ class Tools:
 
     def read(self, instrument: Instrument, ended: Ended, files: Files) -> Reading:
         """Whether the program succeeded by its own account, and what it said of itself."""
+        try:
+            with time_limit():
+                return self._read(instrument, ended, files)
+        except TimeUp:
+            what = f"the profile {instrument.profile} took over {SECONDS:g} s to read its output"
+            hint = "look for a pattern that has no end"
+            return Reading(False, "internal", message=f"{what}: {hint}")
+
+    def _read(self, instrument: Instrument, ended: Ended, files: Files) -> Reading:
         said = None
         if instrument.output.get("format", "text") != "text":
             said = read_output(instrument, tail(files.out, MAX_READ_CHARS))
@@ -153,6 +171,17 @@ class Tools:
             name = _signal_name(ended.signal)
             return Reading(False, "signal", message=f"Killed by {name}{rest}", usage=usage)
         return Reading(False, "exit", message=f"Exit code {ended.exit_code}{rest}", usage=usage)
+
+
+@contextmanager
+def _bounded(what: str) -> Iterator[None]:
+    """Makes what has no end a fault of the score."""
+    try:
+        with time_limit():
+            yield
+    except TimeUp:
+        why = f"{what} took over {SECONDS:g} s to compute: look for a loop that has no end"
+        raise TemplateError(why) from None
 
 
 def _nothing_else(sheet: SheetPlan, grant: Grant) -> bool:

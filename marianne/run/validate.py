@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 from marianne.run.acceptable import tidy
 from marianne.run.loop import Loop, Timer
 from marianne.run.result import ValidationOutcome
+from marianne.run.time_limit import TimeUp, time_limit
 from marianne.score.condition import applies
 from marianne.score.placeholders import fill, fill_command
 from marianne.score.plan import ValidationRule
@@ -205,27 +204,12 @@ def _read_text(path: str) -> str:
         return file.read().decode("utf-8", "replace")
 
 
-class _TooSlowError(Exception):
-    pass
-
-
-def _too_slow(_signum: int, _frame: FrameType | None) -> None:
-    raise _TooSlowError
-
-
 def _search(pattern: str, text: str, shown: str) -> tuple[bool, str]:
-    """Matches with a time limit: the engine looks for signals while it works."""
-    before = signal.signal(signal.SIGALRM, _too_slow)
     try:
-        signal.setitimer(signal.ITIMER_REAL, MATCH_SECONDS)
-        try:
+        with time_limit(MATCH_SECONDS):
             found = re.search(pattern, text, re.MULTILINE)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    except _TooSlowError:
+    except TimeUp:
         return False, f"{shown}: matching {pattern!r} took over {MATCH_SECONDS:g} s"
     except re.error as error:
         return False, f"{pattern!r} is no regular expression: {error}"
-    finally:
-        signal.signal(signal.SIGALRM, before)
     return (True, shown) if found else (False, f"{shown} does not match {pattern!r}")
