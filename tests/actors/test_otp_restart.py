@@ -51,6 +51,7 @@ def test_temporary_bystander(stage: Stage, strategy: str) -> None:
     stage.supervisor(stage.child("a"), stage.child("b", restart="temporary"), strategy=strategy)
     stage.end("a")
     assert stage.children() == {"a": "up"}
+    assert stage.log.count("start b") == 1
 
 
 def test_multiple_restarts(stage: Stage) -> None:
