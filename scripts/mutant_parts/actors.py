@@ -126,12 +126,10 @@ PLANTS = [
         "tests/actors/test_actor_scenarios.py::test_a_killed_incarnation_sends_nothing_any_more",
         (
             (
-                (
-                    "        if me is not None and me.fenced:\n"
-                    "            raise Fenced\n"
-                    "        result"
-                ),
-                "        result",
+                "        if me is not None and me.fenced:\n"
+                "            raise Fenced\n"
+                "        name = method",
+                "        name = method",
             ),
         ),
     ),
@@ -153,11 +151,9 @@ PLANTS = [
         "tests/actors/test_actor_down_order.py::test_the_last_words_of_an_actor_are_heard_before_its_end",
         (
             (
-                "            self._append((name, args, Kept(kwargs), future))\n",
-                (
-                    "            self._append((name, args, Kept(kwargs), future))\n"
-                    "            self.user.rotate(1)\n"
-                ),
+                "                self._append(kind(message))\n",
+                "                self._append(kind(message))\n"
+                "                self.user.rotate(1)\n",
             ),
         ),
     ),
