@@ -3,7 +3,7 @@
 from actors.testing.explore import ScheduleFailed, explore, first_failure
 from actors.testing.faults import Fault, Faults, fault_point
 from actors.testing.policies import Policy, Preemptions, PriorityChanges, RandomWalk, Replay
-from actors.testing.simulation import Deadlock, Livelock, Simulation, SimulationError
+from actors.testing.simulation import Deadlock, Livelock, Simulation, SimulationError, Stuck
 from actors.testing.threads import SimLock
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "SimLock",
     "Simulation",
     "SimulationError",
+    "Stuck",
     "explore",
     "fault_point",
     "first_failure",

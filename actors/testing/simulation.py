@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 from bisect import insort
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ class Deadlock(SimulationError):  # noqa: N818  # its plain name
     """Every thread waits, and none for a time."""
 
 
+class Stuck(SimulationError):  # noqa: N818  # its plain name
+    """A thread waits for something that is not the simulation's."""
+
+
 class Livelock(SimulationError):  # noqa: N818  # its plain name
     """More steps than allowed: something spins."""
 
@@ -48,7 +53,8 @@ class Simulation:
             sim.quiet()
 
     The same seed gives the same run. `time_pressure` is the chance at each step that the next
-    timeout comes although somebody could still run.
+    timeout comes although somebody could still run. A thread that does not come back for
+    `patience` real seconds, because it waits for a lock of the machine, fails the run.
     """
 
     active: Simulation | None = None
@@ -61,6 +67,7 @@ class Simulation:
         time_pressure: float = 0.0,
         lines: bool = False,
         max_steps: int = 1_000_000,
+        patience: float = 60.0,
     ) -> None:
         self.seed = seed
         self.now = 0.0
@@ -74,6 +81,8 @@ class Simulation:
         self._lines = lines
         self._line_chance = RandomWalk(seed ^ 0x11AE)._random
         self._max_steps = max_steps
+        self._real_patience = patience
+        self._stuck: SimThread | None = None
         self._main = SimThread(0, "main")
         self._current = self._main
         self._threads = [self._main]
@@ -184,8 +193,30 @@ class Simulation:
         following = self._choose(me)
         if following is not me:
             self._hand_over(following)
-            me.baton.acquire()
+            self._await_baton(me)
         self._unwind()
+
+    def _await_baton(self, me: SimThread) -> None:
+        """The first thread looks whether the others come on; nobody else could fail the run."""
+        if me is not self._main:
+            me.baton.acquire()
+            return
+        seen = -1
+        while not me.baton.acquire(True, self._real_patience):
+            if self.steps == seen:
+                self._stuck = self._current
+                me.state = "ready"
+                self._current = me
+                raise Stuck(self._describe_stuck(self._stuck))
+            seen = self.steps
+
+    def _describe_stuck(self, thread: SimThread) -> str:
+        frame = sys._current_frames().get(thread.ident)
+        where = "".join(traceback.format_stack(frame)[-3:]) if frame is not None else ""
+        return (
+            f"seed {self.seed}: {thread.name} has not come back for {self._real_patience:g} s of"
+            f" real time; let it wait for locks of the simulation only:\n{where}"
+        )
 
     def _unwind(self) -> None:
         me = self._current
@@ -257,6 +288,7 @@ class Simulation:
         self._ready = [self._main]
 
     def _run(self, thread: SimThread, target: Callable[[], None]) -> None:
+        thread.ident = threading.get_ident()
         thread.baton.acquire()
         try:
             if not self.ending:
@@ -305,7 +337,7 @@ class Simulation:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        stack: TracebackType | None,
     ) -> None:
         if self._lines:
             sys.settrace(self._outer_trace)
@@ -313,7 +345,7 @@ class Simulation:
         failure = self._failure
         self.ending = True
         for thread in self._threads[1:]:
-            if thread.state != "done":
+            if thread.state != "done" and thread is not self._stuck:
                 self._hand_over(thread)
                 self._main.baton.acquire()
         if failure is not None and error is None:

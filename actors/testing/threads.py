@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import threading
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ class SimExit(BaseException):
 class SimThread:
     """A real thread that runs only while it holds its baton."""
 
-    __slots__ = ("baton", "deadline", "id", "name", "state", "timed_out", "waits_for")
+    __slots__ = ("baton", "deadline", "id", "ident", "name", "state", "timed_out", "waits_for")
 
     def __init__(self, id: int, name: str) -> None:  # noqa: A002
         self.id = id
+        self.ident = 0  # threading's number for it
         self.name = name
         self.baton = _thread.allocate_lock()
         self.baton.acquire()
@@ -32,6 +34,18 @@ class SimThread:
 
     def __repr__(self) -> str:
         return f"{self.name} ({self.state})"
+
+
+def check_timeout(blocking: bool, timeout: float) -> None:
+    """Raises what a real lock raises for a time that it cannot wait."""
+    if timeout == -1:
+        return
+    if not blocking:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if not timeout >= 0:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > threading.TIMEOUT_MAX:
+        raise OverflowError("timestamp too large to convert to C _PyTime_t")
 
 
 class SimLock:
@@ -50,6 +64,7 @@ class SimLock:
         self.waiters: list[SimThread] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        check_timeout(blocking, timeout)
         sim = self._sim
         sim.yield_point()
         if not self._exclusive:

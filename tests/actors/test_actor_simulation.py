@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -19,6 +21,7 @@ from actors.testing import (
     SimLock,
     Simulation,
     SimulationError,
+    Stuck,
     explore,
     fault_point,
 )
@@ -109,6 +112,29 @@ def test_a_deadlock_of_others_is_found_when_the_test_waits_for_them() -> None:
 
     with pytest.raises(ScheduleFailed):
         explore(scenario, range(100))
+
+
+def test_a_thread_that_waits_for_a_lock_of_the_machine_is_named_with_its_line() -> None:
+    class Waiter(Actor):
+        def wait_outside(self, lock: threading.Lock) -> None:
+            lock.acquire()
+
+    held = threading.Lock()
+    held.acquire()
+    with Simulation(patience=0.1) as sim:
+        waiter = sim.system.spawn(Waiter, name="waiter")
+        with pytest.raises(Stuck, match=r"(?s)waiter has not come back.*lock\.acquire\(\)"):
+            waiter.ask(Waiter.wait_outside, held)
+    held.release()
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e12, math.nan, -2])
+def test_a_lock_refuses_the_times_that_a_real_one_refuses(timeout: float) -> None:
+    with Simulation() as sim:
+        with pytest.raises((OverflowError, ValueError)) as real:
+            threading.Lock().acquire(True, timeout)
+        with pytest.raises(real.type):
+            sim.lock().acquire(True, timeout)
 
 
 def test_spinning_is_a_livelock() -> None:
