@@ -32,7 +32,7 @@ class Customer(threading.Thread):
     def __init__(
         self, book: Book, place: Place, socket: Path, seed: int, shape: tuple[int, int, float]
     ) -> None:
-        super().__init__(name=f"customer {seed}")
+        super().__init__(name=f"customer {seed}", daemon=True)
         self._book, self._place, self._socket = book, place, socket
         self._random, self._seed, self._shape = Random(seed), seed, shape
         self._folder = Path(place.folder)

@@ -29,7 +29,7 @@ class Operator(threading.Thread):
     def __init__(
         self, book: Book, program: Path, home: Path, token: str, env: dict[str, str]
     ) -> None:
-        super().__init__(name="operator")
+        super().__init__(name="operator", daemon=True)
         self._book, self._program, self._home = book, program, home
         self._token, self.env = token, env
         self._orders: queue.Queue[tuple[str, float]] = queue.Queue()
@@ -132,8 +132,12 @@ class Operator(threading.Thread):
         jobs, self._cancelled = self._cancelled, {}
         for job, acts in jobs.items():
             order = self._book.orders[job]
-            view = self.ask("job.status", {"job_id": job}) if order.acts == acts else None
-            if view is not None and view["status"] not in OVER and order.acts == acts:
+            if order.acts != acts:
+                continue
+            view = self.ask("job.status", {"job_id": job})
+            if view is None:  # it died again: who would start it stands here
+                return
+            if view["status"] not in OVER and order.acts == acts:
                 said = f"stop --cancel was done, the job is {view['status']}"
                 self._book.wrong(Violation("cancelled by the stop", said, job))
 

@@ -97,7 +97,7 @@ class Striker(threading.Thread):
         plan: list[Fault],
         side: Callable[[Fault], None],
     ) -> None:
-        super().__init__(name="striker")
+        super().__init__(name="striker", daemon=True)
         self._book, self._operator, self._home, self._token = book, operator, home, token
         self._shim, self._plan, self._side = shim, plan, side
         self._later: list[tuple[float, int, Callable[[], None]]] = []

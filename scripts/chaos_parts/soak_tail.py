@@ -42,7 +42,7 @@ class Tail(threading.Thread):
     """Follows one home's events from number 0 on."""
 
     def __init__(self, book: Book, home: Path) -> None:
-        super().__init__(name="tail")
+        super().__init__(name="tail", daemon=True)
         self._book, self._home = book, home
         self.count, self.enough = Count(), threading.Event()
 
