@@ -8,7 +8,7 @@ import pykka
 
 from actors.address import ActorRef, message_name
 from actors.current import current
-from actors.errors import NameTaken, SpecError
+from actors.errors import Fenced, NameTaken, SpecError
 from actors.loop import run
 from actors.mailbox import POLICIES, Kept
 from actors.monitor import Monitor
@@ -182,10 +182,13 @@ class Actor(_Base):
     def watch(self, process: Process, *, own: bool = False) -> None:
         """`on_process_exit` will be told of the end of `process`, once.
 
-        With `own` the process is killed when this actor is: nobody else would.
+        With `own` the process is killed when this actor is, or does not start: nobody else would.
         """
         if own:
-            self._cell.owned = (*self._cell.owned, process)
+            self._cell.owned[process] = None
+            if self._cell.fenced:  # the kill may have looked before
+                process.kill()
+                raise Fenced
         self.system.processes.watch(process, self._cell)
 
     def register(self, name: str) -> None:

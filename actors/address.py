@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
+from actors.current import current
 from actors.errors import NoSuchActor
 from actors.future import Future
 from actors.outside import shown
@@ -85,6 +86,7 @@ class Address(Generic[A]):
 
     def stop(self, reason: ExitReason = SHUTDOWN) -> None:
         """Asks the actor to end after its present message, ahead of all others. Returns at once."""
+        current.check()
         cell = self.cell()
         if cell is not None:
             cell.request_stop(reason)
@@ -183,6 +185,7 @@ class Handle(Address[A]):
     ) -> None:
         cell = self._find(self._name)
         if cell is None:
+            current.check()
             self._system.events.dead_letter("tell_absent", self._name)
         else:
             cell.tell(method, args, kwargs)

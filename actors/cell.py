@@ -87,7 +87,7 @@ class Cell:
         self.timers: dict[Timer, None] = {}
         self.monitors: dict[Monitor, None] = {}  # who watches this
         self.watching: dict[Monitor, None] = {}  # whom this watches
-        self.owned: tuple[Process, ...] = ()  # processes that die with a kill of this
+        self.owned: dict[Process, None] = {}  # processes that die with a kill of this
         self.cls = cls
         self.arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
         self.promised = False
@@ -245,8 +245,7 @@ class Cell:
                 # It may be ending by itself just now. Our end must not be told before its names are
                 # free; but a listener that kills from within an end must not wait for itself.
                 below.ended.wait(1.0)
-        for process in self.owned:
-            process.kill()
+        self._kill_owned()
         if busy:
             self.system.add_zombie(self)
         # A starter that still waits is told last: it may try again with the same name.
@@ -262,13 +261,19 @@ class Cell:
             return False
         self.dying = reason
         self._drain(reason)
-        if actor is not None:
+        if actor is None:
+            self._kill_owned()
+        else:
             try:
                 actor.on_stop(reason)
             except BaseException as error:  # noqa: BLE001
                 if reason.kind != "error":
                     reason = self.dying = crash(error)
         return self._publish(reason)
+
+    def _kill_owned(self) -> None:
+        for process in tuple(self.owned):
+            process.kill()
 
     def _drain(self, reason: ExitReason) -> bool:
         """Closes the mailbox and answers what is in it. True if the actor was in a handler."""

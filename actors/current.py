@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 class _Current(threading.local):
     cell: Cell | None = None
 
+    @property
+    def fenced(self) -> bool:
+        """Whether this thread belongs to an incarnation that was killed."""
+        return self.cell is not None and self.cell.fenced
+
     def check(self) -> None:
-        """Ends the calling thread if it belongs to an incarnation that was killed."""
-        if self.cell is not None and self.cell.fenced:
+        """Ends this thread if it is fenced."""
+        if self.fenced:
             raise Fenced
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from actors.current import current
 from actors.errors import NoSuchActor
 from actors.future import Future
 from actors.reasons import NO_ACTOR
@@ -78,6 +79,7 @@ class Inspector:
         }
 
     def _ask(self, look: Callable[[Cell], Any]) -> Any:
+        current.check()
         cell = self._cell
         deadline = cell.system.runtime.monotonic() + TIMEOUT
         future: Future[Any] = Future(cell.system, cell.name, cell, deadline)

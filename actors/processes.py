@@ -14,8 +14,9 @@ import select
 import struct
 from typing import TYPE_CHECKING, Any
 
-from actors import forkserver, process_child
-from actors.process import Process, ProcessExit, has_ended, open_pidfd, start_time_of
+from actors import forkserver, leash, process_child
+from actors.current import current
+from actors.process import Process, ProcessExit, has_ended, open_pidfd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,7 @@ class Processes:
         self._watchers: dict[Process, list[Cell]] = {}
         self._epoll: select.epoll | None = None
         self._wake = -1
+        self._closing = False
 
     def prepare(self, preload: Sequence[str] = (), *, check: bool = True) -> None:
         """Starts the forkserver with these modules loaded. Call it before any thread exists.
@@ -78,9 +80,8 @@ class Processes:
         may succeed. A child that was born in spite of that is killed. Blocks while the forkserver
         is stopped or stuck, for `STALL_SECONDS` at most.
         """
-        parent = None
-        if die_with_parent:
-            parent = (os.getpid(), start_time_of(os.getpid()) or 0)
+        current.check()
+        parent = leash.collar() if die_with_parent else None
         child = self._context.Process(
             target=process_child.run, args=(parent, self.cores, setup, target, args), name=name
         )
@@ -105,6 +106,9 @@ class Processes:
             # pipe, which has said nothing: the number is still its own.
             child.kill()
             raise
+        if current.fenced:  # its starter was killed meanwhile, and nobody else knows of it
+            process.kill()
+            current.check()
         return process
 
     def adopt(self, pid: int, start_time: int, name: str = "adopted") -> Process | None:
@@ -113,6 +117,7 @@ class Processes:
         A zombie is not there: whoever should reap it may take long (pidfd_open(2): the descriptor
         is readable once the process has ended, reaped or not).
         """
+        current.check()
         opened = open_pidfd(pid, start_time)
         if opened is None:
             return None
@@ -140,8 +145,9 @@ class Processes:
         forkserver.end()
 
     def close(self) -> None:
-        """Ends the watcher thread. The processes go on."""
+        """Ends the watcher thread, when the last process has ended: they go on."""
         with self._lock:
+            self._closing = True
             if self._wake >= 0:
                 os.eventfd_write(self._wake, 1)
 
@@ -183,8 +189,8 @@ class Processes:
         while True:
             for fd, _ in epoll.poll(self._patience()):
                 if fd == self._wake:
-                    self._end()
-                    return
+                    os.eventfd_read(fd)
+                    continue
                 epoll.unregister(fd)
                 process = self._watched.pop(fd, None)
                 if process is not None:
@@ -197,6 +203,8 @@ class Processes:
                     del self._pending[fd]
                     epoll.unregister(fd)
                     self._settle(process, ProcessExit())
+            if self._closing and self._end():
+                return
 
     def _patience(self) -> float | None:
         if not self._pending:
@@ -222,13 +230,14 @@ class Processes:
         for cell in cells:
             _notify(cell, process)
 
-    def _end(self) -> None:
+    def _end(self) -> bool:
         with self._lock:
-            epoll, self._epoll = self._epoll, None
+            if self._watched or self._pending or self._epoll is None:
+                return False
+            self._epoll.close()
             os.close(self._wake)
-            self._wake = -1
-        if epoll is not None:
-            epoll.close()
+            self._epoll, self._wake = None, -1
+            return True
 
 
 def _reap(pidfd: int) -> ProcessExit | None:
@@ -256,4 +265,5 @@ def _read_status(sentinel: int) -> ProcessExit:
 
 
 def _notify(cell: Cell, process: Process) -> None:
+    cell.owned.pop(process, None)
     cell.mailbox.force(("on_process_exit", (process, process.exited.value()), {}, None))

@@ -90,9 +90,8 @@ class System:
         node: Node | None = None,
     ) -> ActorRef[A]:
         """`spawn` for supervisors: with the place in the tree."""
+        current.check()
         me = current.cell
-        if me is not None:
-            me.check_fence()
         if not (isclass(cls) and issubclass(cls, Actor)):
             raise SpecError(f"cls is an actor class, not {shown(cls)}")
         if not isinstance(name, str | None):
@@ -176,6 +175,7 @@ class System:
 
         For tests of supervision. Raises NoSuchActor.
         """
+        current.check()
         cell = self.registry.find(name)
         if cell is None:
             raise NoSuchActor(name)
@@ -200,6 +200,7 @@ class System:
 
     def kill(self, address: Address[Any]) -> None:
         """Fences and abandons the present incarnation and all below it. See `Cell.kill`."""
+        current.check()
         cell = address.cell()
         if cell is not None:
             cell.kill()
@@ -209,6 +210,7 @@ class System:
 
         An actor that stops itself, or one above it, has not to wait for that: it is told, True.
         """
+        current.check()
         cell = address.cell()
         if cell is None:
             return True
@@ -226,6 +228,7 @@ class System:
         own system ends after its present message. Returns the names whose threads still run: they
         are daemon threads and do not keep the process alive. Nothing can be spawned afterwards.
         """
+        current.check()
         deadline = self.runtime.monotonic() + timeout
         with self._lock:
             self._closing = True
