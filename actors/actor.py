@@ -62,6 +62,9 @@ class Actor(_Base):
     mailbox_high: ClassVar[int] = 10_000
     """At this length the event `mailbox_high` is sent, once until the mailbox was empty again."""
 
+    ask_timeout: ClassVar[float | None] = 5.0
+    """Seconds that an ask waits for the answer unless `within` says otherwise; None: no limit."""
+
     has_idle_hook: ClassVar[bool] = False
     """Whether the class overrides `on_idle`. Set by itself."""
 
@@ -78,6 +81,7 @@ class Actor(_Base):
             ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),
             ("mailbox_policy", cls.mailbox_policy in POLICIES),
             ("mailbox_high", is_time(cls.mailbox_high)),
+            ("ask_timeout", cls.ask_timeout is None or is_time(cls.ask_timeout)),
         ):
             if not legal:
                 raise SpecError(f"{cls.__name__}: {field} is not {shown(getattr(cls, field))}")

@@ -27,7 +27,7 @@ A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DEFAULT_TIMEOUT = 5.0
+AS_ITS_CLASS_SAYS: Any = object()
 
 
 def message_name(method: Callable[..., Any], cls: type) -> str:
@@ -64,7 +64,7 @@ class Address(Generic[A]):
         raise NotImplementedError
 
     def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Sends and waits for the answer: 5 seconds, or what `within` says.
+        """Sends and waits for the answer: 5 seconds, a supervisor's without limit, or `within`.
 
         Raises what the actor refuses with; `ActorDied` at once when it ends first; `NoSuchActor` at
         once when the name is free; `AskTimeout`; `AskCycle` if the answer could never come.
@@ -112,10 +112,10 @@ class ActorRef(Address[A]):
     __slots__ = ("_cell", "info")
 
     def __init__(
-        self, cell: Cell, info: Any = None, timeout: float | None = DEFAULT_TIMEOUT
+        self, cell: Cell, info: Any = None, timeout: float | None = AS_ITS_CLASS_SAYS
     ) -> None:
         self._cell = cell
-        self._timeout = timeout
+        self._timeout = cell.cls.ask_timeout if timeout is AS_ITS_CLASS_SAYS else timeout
         self.info = info
 
     @property
@@ -167,7 +167,9 @@ class Handle(Address[A]):
 
     __slots__ = ("_find", "_name", "_system")
 
-    def __init__(self, system: System, name: str, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self, system: System, name: str, timeout: float | None = AS_ITS_CLASS_SAYS
+    ) -> None:
         self._system = system
         self._name = name
         self._timeout = timeout
@@ -194,7 +196,10 @@ class Handle(Address[A]):
         cell = self._find(self._name)
         if cell is None:
             raise NoSuchActor(self._name)
-        return cast("R", cell.ask(method, args, kwargs, self._timeout))
+        timeout = self._timeout
+        if timeout is AS_ITS_CLASS_SAYS:
+            timeout = cell.cls.ask_timeout
+        return cast("R", cell.ask(method, args, kwargs, timeout))
 
     def call(
         self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
@@ -204,7 +209,10 @@ class Handle(Address[A]):
             nobody: Future[R] = Future(self._system, self._name, None, None)
             nobody.settle(None, NoSuchActor(self._name))
             return nobody
-        return cell.call(method, args, kwargs, self._timeout)
+        timeout = self._timeout
+        if timeout is AS_ITS_CLASS_SAYS:
+            timeout = cell.cls.ask_timeout
+        return cell.call(method, args, kwargs, timeout)
 
     def within(self, seconds: float | None) -> Handle[A]:
         check_time(seconds)

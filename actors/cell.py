@@ -16,7 +16,7 @@ from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
 from actors.mailbox import Mailbox, Message, Notice
 from actors.outside import shown
-from actors.reasons import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
+from actors.reasons import FORKED, KILLED, NORMAL, SHUTDOWN, ExitReason, crash
 from actors.started import Started
 
 if TYPE_CHECKING:
@@ -317,6 +317,19 @@ class Cell:
             timer.cancel()
         for monitor in tuple(self.watching):
             monitor.cancel()
+
+    def bury(self) -> None:
+        """In a forked child, where its thread is not: it has ended."""
+        runtime = self.system.runtime
+        self.reason = self.dying = self.leaving = FORKED
+        self.fenced = self.claimed = True
+        self.mailbox = Mailbox(self, runtime, limit=None, policy="fail", high=1)
+        self.mailbox.close()
+        self.ended = Latch(runtime)
+        self.ended.settle(FORKED)
+        for node in self.children.values():
+            if node.cell is not None:
+                node.cell.bury()
 
     def watch(self, monitor: Monitor) -> bool:
         """Adds a watcher; False if the end is already published."""

@@ -51,10 +51,15 @@ class Events:
     """Counters and listeners of one system."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._lock = runtime.lock()
+        self._new_lock = runtime.reentrant_lock  # a signal handler may send dead letters
+        self.renew()
         self._listeners: Listeners = []
         self.counts: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
+
+    def renew(self) -> None:
+        """In a forked child: the lock may be held by a thread that is not here."""
+        self._lock = self._new_lock()
 
     def subscribe(self, listener: Callable[[SystemEvent], object]) -> Callable[[], None]:
         """Calls `listener` for each event, in the thread where it happened, until removed.

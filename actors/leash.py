@@ -1,7 +1,7 @@
 """What ends a child with its parent, also one that cannot run: stopped, or in C code with the GIL.
 
-A pipe of which only the parent has the end for writing, and never writes. The kernel is told to send
-the child SIGKILL when something happens on it (fcntl(2), F_SETSIG), and what happens is its end.
+A pipe of which only the parent has the end for writing, and never writes. The kernel shall send the
+child SIGKILL when something happens on it (fcntl(2), F_SETSIG), and what happens is its end.
 """
 
 from __future__ import annotations

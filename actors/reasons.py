@@ -64,6 +64,7 @@ class ExitReason:
 NORMAL = ExitReason("normal")
 SHUTDOWN = ExitReason("shutdown")
 KILLED = ExitReason("killed")
+FORKED = ExitReason("error", "actors do not come along into a forked child")
 NO_ACTOR = ExitReason("error", "no such actor")
 
 

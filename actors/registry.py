@@ -23,6 +23,7 @@ class Registry:
 
     def __init__(self, runtime: Runtime, events: Events) -> None:
         self._events = events
+        self._new_lock = runtime.lock
         self._lock = runtime.lock()
         self._cells: dict[str, Cell] = {}
         self._listeners: Listeners = []
@@ -59,6 +60,11 @@ class Registry:
                 del self._cells[name]
         for name in names:
             self._tell("unregister", name, cell)
+
+    def renew(self) -> None:
+        """In a forked child: no name is taken."""
+        self._lock = self._new_lock()
+        self._cells.clear()
 
     def names(self) -> list[str]:
         """All names that are taken now."""

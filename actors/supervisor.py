@@ -48,6 +48,7 @@ class SupervisorBase(Actor):
     """
 
     mailbox_limit: ClassVar[int | None] = None  # it must never lose a request or a retry
+    ask_timeout: ClassVar[float | None] = None  # a child may take its time to start or to end
     is_supervisor: ClassVar[bool] = True
     machine: StaticChildren | DynamicChildren
 

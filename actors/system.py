@@ -12,6 +12,7 @@ from actors.cell import Cell
 from actors.current import current
 from actors.errors import NameTaken, NoSuchActor, SpecError, StartError, StartIgnored
 from actors.events import Events, SystemEvent
+from actors.guards import guard
 from actors.inspect import Inspector
 from actors.loop import run
 from actors.node import Node, draw
@@ -48,7 +49,10 @@ class System:
         self._roots: dict[str, Node] = {}
         self._zombies: set[Cell] = set()
         self._processes: Processes | None = None
-        self._closing = False
+        self.closing = False
+        """Whether it shuts down, or has."""
+        if runtime is None:
+            guard(self)
 
     @property
     def processes(self) -> Processes:
@@ -120,7 +124,7 @@ class System:
         parent = cell.parent
         if parent is None:
             with self._lock:
-                closing = self._closing
+                closing = self.closing
                 if not closing:
                     self._roots[cell.name] = node
             if closing:
@@ -231,7 +235,7 @@ class System:
         current.check()
         deadline = self.runtime.monotonic() + timeout
         with self._lock:
-            self._closing = True
+            self.closing = True
             roots = [node.cell for node in self._roots.values() if node.cell is not None]
         own = _path(current.cell)
         waiting = []
@@ -249,6 +253,18 @@ class System:
 
     def _ends_by(self, cell: Cell, deadline: float) -> bool:
         return cell.ended.wait(max(0.0, deadline - self.runtime.monotonic()))
+
+    def bury(self) -> None:
+        """In a forked child: no thread of this system lives here, and any lock may be held."""
+        self._lock = self.runtime.lock()
+        self.closing = True
+        for part in (self.events, self.registry, self.timers):
+            part.renew()
+        roots, self._roots, self._processes = self._roots, {}, None
+        self._zombies.clear()
+        for node in roots.values():
+            if node.cell is not None:
+                node.cell.bury()
 
     # -- for cells ---------------------------------------------------------------------------
 

@@ -115,6 +115,12 @@ class Timers:
             self._heap.clear()
             self._rouse()
 
+    def renew(self) -> None:
+        """In a forked child, where its thread is not: nothing will fire."""
+        self._lock = self._runtime.lock()
+        self._sleeping = False
+        self.close()
+
     def __len__(self) -> int:
         return len(self._heap)
 
