@@ -36,7 +36,16 @@ class Cell:
 
     __slots__ = (
         *("_lock", "actor", "arguments", "asked", "awaits", "children", "claimed", "cls", "dying"),
-        *("ended", "fenced", "handled", "incarnation", "injected", "last_crash", "leaving"),
+        *(
+            "ended",
+            "fenced",
+            "handled",
+            "heard",
+            "incarnation",
+            "injected",
+            "last_crash",
+            "leaving",
+        ),
         *("mailbox", "monitors", "name", "names", "owned", "parent", "promised", "promises"),
         *("reason", "started", "suspended", "system", "thread_ended", "timers", "trace"),
         "watching",
@@ -77,6 +86,7 @@ class Cell:
         self.fenced = False
         self.suspended = False
         self.handled = 0
+        self.heard: BaseException | None = None  # the last answer that raised in this thread
         self.injected: deque[BaseException] | None = None
         self.trace: deque[tuple[float, str]] | None = None
         self.asked: Future[Any] | None = None  # the ask that is being served
@@ -225,8 +235,11 @@ class Cell:
 
     # -- the end -----------------------------------------------------------------------------
 
-    def kill(self) -> None:
-        """Fences this incarnation and all below it, and abandons their threads.
+    def kill(self, grace: float = 1.0) -> None:
+        """Fences this incarnation and the actors below it, and abandons their threads.
+
+        Supervisors below it are told to end by themselves, so that what is below them is stopped in
+        order; those that have not within `grace` seconds are killed, too.
 
         A thread cannot be ended from outside. It is cut off: its name is free, its mailbox closed,
         its answers dropped, its next call into this package ends it. Until then it is a zombie.
@@ -238,13 +251,18 @@ class Cell:
             self.leaving = KILLED
         self.dying = self.dying or KILLED
         busy = self._drain(KILLED)
-        for node in list(self.children.values()):
-            below = node.cell
-            if below is not None:
-                below.kill()
-                # It may be ending by itself just now. Our end must not be told before its names are
-                # free; but a listener that kills from within an end must not wait for itself.
-                below.ended.wait(1.0)
+        below = [node.cell for node in self.children.values() if node.cell is not None]
+        for cell in reversed(below):
+            if getattr(cell.cls, "is_supervisor", False):
+                cell.request_stop(KILLED)
+            else:
+                cell.kill(grace)
+        # One may be ending by itself just now. Our end must not be told before its names are free;
+        # but a listener that kills from within an end must not wait for itself.
+        until = self.system.runtime.monotonic() + grace
+        for cell in reversed(below):
+            if not cell.ended.wait(max(0.0, until - self.system.runtime.monotonic())):
+                cell.kill(grace)
         self._kill_owned()
         if busy:
             self.system.add_zombie(self)

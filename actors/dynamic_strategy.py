@@ -119,11 +119,7 @@ class DynamicChildren:
 
     def _try_again(self, child: Child, last_ref: Any) -> Steps:
         self._by_ref[last_ref] = child  # so that a holder of the old ref can still terminate it
-        child.state = "restarting"
-        child.token += 1
-        backoff = child.spec.backoff
-        delay = 0.0 if backoff is None else backoff.delay(child.failures, child.key)
-        child.failures += 1
+        delay = child.fails()
         yield Retry(child, child.token, delay)
 
     def _stop(self, children: list[Child]) -> Steps:

@@ -15,8 +15,8 @@ class Child:
     """One child: `up` with a ref, `down`, or `restarting` (waiting for its next attempt)."""
 
     __slots__ = (
-        *("failures", "key", "last_failure", "last_ref", "ref"),
-        *("since", "spec", "state", "token"),
+        *("due", "failures", "key", "last_failure", "last_ref"),
+        *("ref", "since", "spec", "state", "token"),
     )
 
     def __init__(self, spec: ChildSpec, key: str) -> None:
@@ -26,6 +26,7 @@ class Child:
         self.ref: Any = None
         self.last_ref: Any = None
         self.since = 0.0
+        self.due = 0.0  # when its next attempt may begin
         self.token = 0  # of the one Retry that still counts
         self.failures = 0  # in a row, for the backoff
         self.last_failure: ExitReason | None = None
@@ -37,6 +38,15 @@ class Child:
         self.since = now
         if outcome.ref is not None:
             self.last_ref = outcome.ref
+
+    def fails(self) -> float:
+        """It waits for its next attempt from now on; returns the seconds that its backoff wants."""
+        self.state = "restarting"
+        self.token += 1
+        backoff = self.spec.backoff
+        delay = 0.0 if backoff is None else backoff.delay(self.failures, self.key)
+        self.failures += 1
+        return delay
 
     def ended(self) -> None:
         """It is not running, whyever; a pending Retry does not count any more."""

@@ -84,6 +84,8 @@ class Latch(Generic[T]):
     def value(self) -> T:
         """The value, or raises the error. Only after it is done."""
         if self._error is not None:
+            if current.cell is not None:
+                current.cell.heard = self._error
             try:
                 raise self._error
             finally:

@@ -92,7 +92,9 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
                     if cell.injected:
                         raise cell.injected.popleft()
                     getattr(actor, name)(*args, **kwargs)
-                except Refusal:
+                except Refusal as refusal:
+                    if refusal is cell.heard:  # another's answer, which nobody here has handled
+                        raise
                     cell.system.events.dead_letter("refused", cell.name)
             elif future.deadline is not None and monotonic() >= future.deadline:
                 future.expire()
@@ -128,6 +130,8 @@ def _serve(
             raise cell.injected.popleft()
         value = getattr(actor, name)(*args, **kwargs)
     except Refusal as refusal:
+        if refusal is cell.heard:
+            raise
         cell.asked = None
         refusal.__traceback__ = None  # the asker needs our words, not our local variables
         future.refuse(refusal)

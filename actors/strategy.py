@@ -92,7 +92,7 @@ class StaticChildren:
             else:
                 if backoff.stable(now - child.since):
                     child.failures = 0
-                yield from self._try_again(child)
+                yield from self._try_again(child, now)
             return
         if restart == "temporary":
             yield from self._forget(child)
@@ -148,12 +148,16 @@ class StaticChildren:
     # -- the rules ---------------------------------------------------------------------------
 
     def _restart(self, child: Child, reason: ExitReason, now: float) -> Steps:
+        group = self._group(child)
+        due = max((other.due for other in group if other.state == "restarting"), default=now)
+        if due > now and child.due < due:  # the group is whole when the last of them may start
+            yield from self._try_again(child, now, due - now)
+            return
         if not self._intensity.add(now):
             yield Report("gave_up", child, reason)
             child.state = "down"
             yield Exit(gave_up(reason))
             return
-        group = self._group(child)
         if len(group) > 1:
             yield from self._stop_all(group)
             group = [member for member in group if member.spec.id in self.children]
@@ -162,7 +166,7 @@ class StaticChildren:
             failing, why = error
             yield Report("start_failed", failing, why)
             failing.last_failure = why
-            yield from self._try_again(failing)
+            yield from self._try_again(failing, now)
 
     def _group(self, child: Child) -> list[Child]:
         """Who is restarted with `child`, in start order."""
@@ -170,15 +174,14 @@ class StaticChildren:
             return [child]
         members = list(self.children.values())
         if self._strategy == "rest_for_one":
-            return members[members.index(child) :]
+            # One before it that waits for its backoff must start before it.
+            first = next(one for one in members if one is child or one.state == "restarting")
+            return members[members.index(first) :]
         return members
 
-    def _try_again(self, child: Child) -> Steps:
-        child.state = "restarting"
-        child.token += 1
-        backoff = child.spec.backoff
-        delay = 0.0 if backoff is None else backoff.delay(child.failures, child.spec.id)
-        child.failures += 1
+    def _try_again(self, child: Child, now: float, wait: float = 0.0) -> Steps:
+        delay = max(wait, child.fails())
+        child.due = now + delay
         yield Retry(child, child.token, delay)
 
     def _start_all(self, group: list[Child], now: float, restart: bool = False) -> Steps:

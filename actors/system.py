@@ -245,7 +245,7 @@ class System:
                 waiting.append(cell)
         for cell in waiting:
             if not self._ends_by(cell, deadline):
-                cell.kill()
+                cell.kill(grace=0.0)
         self.timers.close()
         if self._processes is not None:
             self._processes.close()

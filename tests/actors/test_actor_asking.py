@@ -297,3 +297,41 @@ def test_importing_actors_imports_neither_asyncio_nor_multiprocessing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+class Middleman(Actor):
+    def pass_on(self, other: ActorRef[Server]) -> int:
+        return other.ask(Server.refuse)
+
+    def pass_on_future(self, other: ActorRef[Server]) -> int:
+        return other.call(Server.refuse).get()
+
+    def answer_for(self, other: ActorRef[Server]) -> int:
+        try:
+            return other.ask(Server.refuse)
+        except Refusal as refusal:
+            raise Refusal("my own") from refusal
+
+
+@pytest.mark.parametrize("method", [Middleman.pass_on, Middleman.pass_on_future])
+@pytest.mark.parametrize("told", [True, False])
+def test_the_refusal_of_another_is_no_answer_of_ones_own(
+    system: System, method: Callable[..., int], told: bool
+) -> None:
+    other = system.spawn(Server)
+    middleman = system.spawn(Middleman)
+    if told:
+        middleman.tell(method, other)
+    else:
+        with pytest.raises(ActorDied, match="Refusal: no"):
+            middleman.ask(method, other)
+    assert middleman.join(5)
+    assert other.alive
+
+
+def test_who_handles_the_refusal_of_another_may_refuse_himself(system: System) -> None:
+    other = system.spawn(Server)
+    middleman = system.spawn(Middleman)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="my own"):
+            middleman.ask(Middleman.answer_for, other)

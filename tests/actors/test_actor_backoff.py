@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from stage import Player, Stage
 
 from actors import Backoff, Supervisor
@@ -84,3 +85,37 @@ def test_failed_attempts_wait_too_and_still_count() -> None:
         sim.until(lambda: not sup.alive)
         assert sim.now == 1 + 2 + 4
         assert stage.gave_up(sup)
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+def test_the_crash_of_a_sibling_does_not_shorten_the_wait(strategy: str) -> None:
+    with Simulation() as sim:
+        stage = stage_in(sim)
+        slow = Backoff(min=8.0, max=8.0, jitter=0.0)
+        stage.supervisor(
+            stage.child("a"), stage.child("b", backoff=slow), strategy=strategy, intensity=100
+        )
+        stage.end("b")
+        sim.sleep(1.0)
+        stage.end("a")
+        sim.sleep(6.5)
+        assert stage.children() == {"a": "restarting", "b": "restarting"}
+        sim.until(lambda: stage.children() == {"a": "up", "b": "up"})
+        assert sim.now == 8.0
+        assert stage.log.count("start b") == 2
+        stage.end("a")
+        assert stage.children() == {"a": "up", "b": "up"}
+
+
+def test_a_sibling_that_waits_with_it_starts_although_the_other_is_terminated() -> None:
+    with Simulation() as sim:
+        stage = stage_in(sim)
+        slow = Backoff(min=8.0, max=8.0, jitter=0.0)
+        sup = stage.supervisor(
+            stage.child("a"), stage.child("b", backoff=slow), strategy="one_for_all", intensity=100
+        )
+        stage.end("b")
+        stage.end("a")
+        sup.ask(Supervisor.terminate_child, "b")
+        sim.until(lambda: stage.children()["a"] == "up")
+        assert sim.now == 8.0

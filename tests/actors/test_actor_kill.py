@@ -181,3 +181,51 @@ def test_two_children_with_one_name_are_refused_and_the_first_stays_in_the_tree(
     with pytest.raises(StartError, match="already_started"):
         sup.ask(Supervisor.start_child, ChildSpec("b", Actor, name="x"))
     assert [node["name"] for node in system.tree()[0]["children"]] == ["x"]
+
+
+def test_what_is_below_a_killed_supervisor_is_stopped_in_order_by_its_own() -> None:
+    stopped: list[str] = []
+
+    class Orderly(Actor):
+        def on_stop(self, reason: object) -> None:
+            stopped.append(f"{self.name} {reason}")
+
+    with Simulation() as sim:
+        middle = [ChildSpec(name, Orderly) for name in ("x", "y")]
+        children = [
+            ChildSpec("worker", Orderly),
+            ChildSpec("middle", Supervisor, ("one_for_one", middle)),
+        ]
+        top = sim.system.spawn(Supervisor, "one_for_one", children)
+        sim.system.kill(top)
+        assert sim.system.registry.names() == []
+        assert stopped == ["y shutdown", "x shutdown"]
+        assert sim.now == 0.0
+        assert sim.system.zombies == []
+
+
+def test_what_is_below_a_killed_supervisor_and_stuck_is_killed_after_a_second() -> None:
+    class Stuck(Actor):
+        def on_stop(self, reason: object) -> None:
+            lock = self.system.runtime.lock()
+            lock.acquire()
+            lock.acquire()
+
+    with Simulation() as sim:
+        middle = [ChildSpec("stuck", Stuck)]
+        children = [ChildSpec("middle", Supervisor, ("one_for_one", middle))]
+        top = sim.system.spawn(Supervisor, "one_for_one", children)
+        sim.system.kill(top)
+        assert sim.now == 1.0
+        assert sim.system.registry.names() == []
+
+
+def test_killing_an_idle_supervisor_leaves_no_zombie(seeds: Sequence[int]) -> None:
+    def scenario(sim: Simulation) -> None:
+        children = [ChildSpec(name, Actor) for name in "ab"]
+        sup = sim.system.spawn(Supervisor, "one_for_one", children)
+        sim.quiet()
+        sim.system.kill(sup)
+        assert sim.system.events.counts["zombie"] == 0
+
+    explore(scenario, seeds)
