@@ -10,7 +10,7 @@ from actors.address import ActorRef, message_name
 from actors.current import current
 from actors.errors import Fenced, NameTaken, SpecError
 from actors.loop import run
-from actors.mailbox import POLICIES, Kept
+from actors.mailbox import POLICIES, Args, Kept, Kwargs
 from actors.monitor import Monitor
 from actors.outside import shown
 from actors.reasons import NORMAL
@@ -207,12 +207,7 @@ class Actor(_Base):
         self.system.registry.unregister(name, self._cell)
 
     def _schedule(
-        self,
-        seconds: float,
-        repeat: bool,
-        name: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, seconds: float, repeat: bool, name: str, args: Args, kwargs: Kwargs
     ) -> Timer:
         cell = self._cell
         cell.check_fence()
@@ -232,7 +227,7 @@ class Actor(_Base):
         cell.timers[timer] = None
         return self.system.timers.arm(timer)  # now: it may fire before this returns
 
-    def _beat(self, timer: Timer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _beat(self, timer: Timer, name: str, args: Args, kwargs: Kwargs) -> None:
         timer.waiting = False
         if timer.active:
             getattr(self, name)(*args, **kwargs)

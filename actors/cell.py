@@ -14,7 +14,7 @@ from actors.current import current
 from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
-from actors.mailbox import Mailbox, Message, Notice
+from actors.mailbox import Args, Kwargs, Mailbox, Message, Notice
 from actors.outside import shown
 from actors.reasons import FORKED, KILLED, NORMAL, SHUTDOWN, ExitReason, crash
 from actors.started import Started
@@ -30,33 +30,28 @@ if TYPE_CHECKING:
     from actors.system import System
     from actors.timers import Timer
 
+    Method = Callable[..., Any]
+
+
+LINKED_SECONDS = 5.0
+"""For what an actor has spawned to end when it has ended."""
+
 
 class Cell:
     """The part of an actor that others may touch."""
 
     __slots__ = (
         *("_lock", "actor", "arguments", "asked", "awaits", "children", "claimed", "cls", "dying"),
-        *(
-            "ended",
-            "fenced",
-            "handled",
-            "heard",
-            "incarnation",
-            "injected",
-            "last_crash",
-            "leaving",
-        ),
-        *("mailbox", "monitors", "name", "names", "owned", "parent", "promised", "promises"),
-        *("reason", "started", "suspended", "system", "thread_ended", "timers", "trace"),
-        "watching",
+        *("ended", "fenced", "handled", "heard", "incarnation", "injected", "leaving", "mailbox"),
+        *("monitors", "name", "names", "owned", "parent", "promised", "promises", "reason"),
+        *("started", "suspended", "system", "thread_ended", "timers", "trace", "watching"),
     )
 
     def __init__(
         self,
         system: System,
         cls: type[Actor],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        arguments: tuple[Args, Kwargs],
         name: str,
         incarnation: int,
         parent: Cell | None,
@@ -69,13 +64,8 @@ class Cell:
         self.parent = parent
         self.children: dict[str, Node] = {}
         self.actor: Actor | None = None
-        self.mailbox = Mailbox(
-            self,
-            runtime,
-            limit=cls.mailbox_limit,
-            policy=cls.mailbox_policy,
-            high=cls.mailbox_high,
-        )
+        limits = (cls.mailbox_limit, cls.mailbox_policy, cls.mailbox_high)
+        self.mailbox = Mailbox(self, runtime, *limits)
         self.started: Latch[Started] = Latch(runtime)
         self.ended: Latch[ExitReason] = Latch(runtime)
         self.thread_ended = True  # there is none yet
@@ -99,7 +89,7 @@ class Cell:
         self.watching: dict[Monitor, None] = {}  # whom this watches
         self.owned: dict[Process, None] = {}  # processes that die with a kill of this
         self.cls = cls
-        self.arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = (args, kwargs)
+        self.arguments: tuple[Args, Kwargs] | None = arguments
         self.promised = False
         self._lock = runtime.lock()
 
@@ -108,9 +98,7 @@ class Cell:
 
     # -- sending, from any thread ------------------------------------------------------------
 
-    def tell(
-        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def tell(self, method: Method, args: Args, kwargs: Kwargs) -> None:
         me = current.cell
         if me is not None and me.fenced:
             raise Fenced
@@ -126,11 +114,7 @@ class Cell:
             self.system.events.dead_letter("mailbox_full", self.name)
 
     def call(
-        self,
-        method: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        timeout: float | None,
+        self, method: Method, args: Args, kwargs: Kwargs, timeout: float | None
     ) -> Future[Any]:
         me = current.cell
         if me is not None and me.fenced:
@@ -140,13 +124,7 @@ class Cell:
         self._send(method, args, kwargs, future)
         return future
 
-    def ask(
-        self,
-        method: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        timeout: float | None,
-    ) -> Any:
+    def ask(self, method: Method, args: Args, kwargs: Kwargs, timeout: float | None) -> Any:
         me = current.cell
         if me is None:
             return self.call(method, args, kwargs, timeout).get()
@@ -160,13 +138,7 @@ class Cell:
         finally:
             me.awaits = before
 
-    def _send(
-        self,
-        method: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        future: Future[Any],
-    ) -> None:
+    def _send(self, method: Method, args: Args, kwargs: Kwargs, future: Future[Any]) -> None:
         name = method.__name__
         if name[0] < "a" or type(method) is not FunctionType:
             name = message_name(method, self.cls)
@@ -287,7 +259,19 @@ class Cell:
             except BaseException as error:  # noqa: BLE001
                 if reason.kind != "error":
                     reason = self.dying = crash(error)
+        if self.children:
+            self._end_linked()
         return self._publish(reason)
+
+    def _end_linked(self) -> None:
+        """Stops what this actor has spawned, the last one first."""
+        linked = [node.cell for node in self.children.values() if node.cell is not None]
+        for cell in reversed(linked):
+            cell.request_stop(SHUTDOWN)
+        until = self.system.runtime.monotonic() + LINKED_SECONDS
+        for cell in reversed(linked):
+            if not cell.ended.wait(max(0.0, until - self.system.runtime.monotonic())):
+                cell.kill()
 
     def _kill_owned(self) -> None:
         for process in tuple(self.owned):
@@ -341,7 +325,7 @@ class Cell:
         runtime = self.system.runtime
         self.reason = self.dying = self.leaving = FORKED
         self.fenced = self.claimed = True
-        self.mailbox = Mailbox(self, runtime, limit=None, policy="fail", high=1)
+        self.mailbox = Mailbox(self, runtime, None, "fail", 1)
         self.mailbox.close()
         self.ended = Latch(runtime)
         self.ended.settle(FORKED)

@@ -7,6 +7,7 @@ restarted, or by its name.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import count
 from typing import Any
 
 from actors.effects import Child, Exit, Forget, Report, Retry, Start, Stop, failed, ignored
@@ -33,11 +34,12 @@ class DynamicChildren:
         self._intensity = Intensity(intensity, period)
         self.children: dict[str, Child] = {}
         self._by_ref: dict[Any, Child] = {}
+        self._serial = count(1)  # for children without a name
 
     def start_child(self, spec: ChildSpec, now: float) -> Steps:
         """Starts one more child. Returns its ref; None if it ignored, then it is not kept."""
         check_spec(spec, "never")
-        name = spec.name or spec.id
+        name = spec.name or f"{spec.id}-{next(self._serial)}"
         if name in self.children:
             raise ChildError("already_started", name)
         if self._max_children is not None and len(self.children) >= self._max_children:

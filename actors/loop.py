@@ -6,7 +6,7 @@ SystemExit, and says "dead" before the cleanup has run. So the loop is ours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.current import current
 from actors.errors import Fenced, Refusal
@@ -17,7 +17,7 @@ from actors.started import Ignore, Info, Started
 if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.cell import Cell
-    from actors.future import Future
+    from actors.mailbox import Message
 
 
 def run(cell: Cell) -> None:
@@ -100,7 +100,7 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
                 future.expire()
                 cell.system.events.dead_letter("expired", cell.name)
             else:
-                _serve(cell, actor, name, args, kwargs, future)
+                _serve(cell, actor, (name, args, kwargs, future))
         else:
             # What the last message held must not live until the next one comes.
             args = kwargs = future = None  # type: ignore[assignment]
@@ -112,14 +112,9 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
     return cell.leaving
 
 
-def _serve(
-    cell: Cell,
-    actor: Actor,
-    name: str,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    future: Future[Any],
-) -> None:
+def _serve(cell: Cell, actor: Actor, message: Message) -> None:
+    name, args, kwargs, future = message
+    assert future is not None
     cell.asked = future
     if cell.fenced:  # killed since the message was taken: the drain has not seen it
         future.died(KILLED)

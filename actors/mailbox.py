@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Policy = Literal["fail", "drop_new", "drop_old", "block"]
 POLICIES: Final = ("fail", "drop_new", "drop_old", "block")
 Result = Literal["ok", "closed", "full"]
-Message = tuple[str, tuple[Any, ...], dict[str, Any], "Future[Any] | None"]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+Message = tuple[str, Args, Kwargs, "Future[Any] | None"]
 SystemMessage = tuple["Callable[[Any, Any], None]", Any]
 
 
@@ -59,13 +61,7 @@ class Mailbox:
     )
 
     def __init__(
-        self,
-        owner: Owner,
-        runtime: Runtime,
-        *,
-        limit: int | None,
-        policy: Policy,
-        high: int,
+        self, owner: Owner, runtime: Runtime, limit: int | None, policy: Policy, high: int
     ) -> None:
         self.system: deque[SystemMessage] = deque()
         self.user: deque[Message] = deque()

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Node:
-    """One place in the tree. `cell` is its present incarnation, None while there is none."""
+    """One place in the tree. `cell` is its present incarnation, None while there is none.
+
+    `kept`: a supervisor's, which stays when the incarnation has ended.
+    """
 
     name: str
+    kept: bool = False
     cell: Cell | None = None
     state: str = "down"
     restarts: int = 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from inspect import isclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, ParamSpec
 
 from actors.actor import Actor
 from actors.backoff import Backoff
@@ -15,6 +15,7 @@ from actors.errors import SpecError
 from actors.outside import shown
 from actors.runtime import is_time
 
+P = ParamSpec("P")
 Restart = Literal["permanent", "transient", "temporary"]
 ChildType = Literal["worker", "supervisor"]
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
@@ -44,7 +45,7 @@ class ChildSpec:
     or `BRUTAL_KILL`. `significant`: its own end may end its supervisor, see `auto_shutdown`.
     `backoff`: wait before restarts. `start_timeout`: seconds for its start (default 30, a
     supervisor: no limit). `name`: default its id; names are unique in a system, ids in one
-    supervisor.
+    supervisor; with None it has no name, and a dynamic supervisor takes any number of its id.
     """
 
     id: str
@@ -57,7 +58,21 @@ class ChildSpec:
     significant: bool = False
     backoff: Backoff | None = None
     start_timeout: float | None = -1.0
-    name: str | None = None
+    name: str | None = ""
+
+    @classmethod
+    def of(
+        cls,
+        id: str,  # noqa: A002
+        actor: Callable[P, Actor],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> ChildSpec:
+        """The spec of `actor(*args, **kwargs)`, which a type checker checks.
+
+        The other fields have their defaults; `dataclasses.replace` changes them.
+        """
+        return cls(id, actor, args, kwargs)  # type: ignore[arg-type]  # a class, or it is refused
 
     def __post_init__(self) -> None:
         _require(isinstance(self.id, str) and self.id, "id is a text that is not empty", self.id)
@@ -66,7 +81,7 @@ class ChildSpec:
         self._default("type", None, "supervisor" if is_supervisor else "worker")
         self._default("shutdown", -1.0, math.inf if self.type == "supervisor" else 5.0)
         self._default("start_timeout", -1.0, None if self.type == "supervisor" else 30.0)
-        self._default("name", None, self.id)
+        self._default("name", "", self.id)
         self._check()
 
     def _default(self, field_name: str, unset: object, value: object) -> None:
@@ -86,7 +101,7 @@ class ChildSpec:
         starts = limit is None or (is_time(limit) and limit >= 0)
         self._require("start_timeout", starts, "seconds from 0, or None")
         self._require("backoff", isinstance(self.backoff, Backoff | None), "a Backoff or None")
-        self._require("name", isinstance(self.name, str) and self.name, "a text that is not empty")
+        self._require("name", isinstance(self.name, str | None), "a text or None")
         if self.significant and self.restart == "permanent":
             raise SpecError(f"{self.id}: a significant child is transient or temporary")
 

@@ -78,6 +78,9 @@ class SupervisorBase(Actor):
             "workers": len(children) - supervisors,
         }
 
+    def _name(self, child: Child) -> str:
+        return child.spec.name or f"{self.name}/{child.key}"
+
     def _now(self) -> float:
         return self.system.runtime.monotonic()
 
@@ -110,8 +113,8 @@ class SupervisorBase(Actor):
         return None
 
     def _retry_later(self, child: Child, token: int, delay: float) -> None:
-        name = _name(child)
-        self._cell.children.setdefault(name, Node(name)).state = "restarting"
+        name = self._name(child)
+        self._cell.children.setdefault(name, Node(name, kept=True)).state = "restarting"
         if delay > 0:
             self.send_after(delay, self._retry, child.key, token)
         else:
@@ -120,8 +123,8 @@ class SupervisorBase(Actor):
     def _start_child(self, child: Child, restart: bool) -> Outcome:
         spec = child.spec
         nodes = self._cell.children
-        name = _name(child)
-        node = nodes.get(name) or Node(name)
+        name = self._name(child)
+        node = nodes.get(name) or Node(name, kept=True)
         node.restarts += restart  # before anybody can see the new incarnation
         try:
             ref = self.system.start(
@@ -132,6 +135,7 @@ class SupervisorBase(Actor):
                 timeout=spec.start_timeout,
                 parent=self._cell,
                 node=node,
+                registered=spec.name is not None,
             )
         except StartIgnored:
             node.restarts -= restart
@@ -145,10 +149,10 @@ class SupervisorBase(Actor):
         return Outcome(ref)
 
     def _forget(self, child: Child) -> None:
-        node = self._cell.children.get(_name(child))
+        node = self._cell.children.get(self._name(child))
         # A failed start may have left the name with a sibling that had it before.
         if node is not None and node.cell is None:
-            del self._cell.children[_name(child)]
+            del self._cell.children[node.name]
 
     def _stop_children(
         self, specs: tuple[ChildSpec, ...], refs: tuple[ActorRef[Any], ...]
@@ -194,7 +198,7 @@ class SupervisorBase(Actor):
         return cell.ended.value()
 
     def _report(self, kind: ReportKind, child: Child, reason: ExitReason) -> None:
-        name = _name(child)
+        name = self._name(child)
         node = self._cell.children.get(name)
         if node is not None:
             node.last_crash = reason
@@ -252,7 +256,3 @@ class Supervisor(SupervisorBase):
     def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
         """The spec with its defaults filled in."""
         return self.machine.find(id).spec
-
-
-def _name(child: Child) -> str:
-    return child.spec.name or child.spec.id

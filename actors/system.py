@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import isclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from actors.actor import Actor
 from actors.address import ActorRef, Address, Handle
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actors.runtime import Runtime
 
 A = TypeVar("A", bound="Actor")
+P = ParamSpec("P")
 
 START_TIMEOUT = 30.0
 """Seconds a worker has for `__init__` and `on_start`. A supervisor's children have limits."""
@@ -65,22 +66,38 @@ class System:
                     self._processes = Processes(self)
         return self._processes
 
+    @overload
     def spawn(
         self,
-        cls: type[A],
+        cls: Callable[..., A],
+        *args: Any,
+        name: str | None,
+        start_timeout: float | None = ...,
+        linked: bool = ...,
+        **kwargs: Any,
+    ) -> ActorRef[A]: ...
+    @overload
+    def spawn(self, cls: Callable[P, A], *args: P.args, **kwargs: P.kwargs) -> ActorRef[A]: ...
+    def spawn(  # type: ignore[misc]  # a name in kwargs would be the actor's own
+        self,
+        cls: Any,
         *args: Any,
         name: str | None = None,
         start_timeout: float | None = -1.0,
+        linked: bool = True,
         **kwargs: Any,
-    ) -> ActorRef[A]:
+    ) -> ActorRef[Any]:
         """Starts `cls(*args, **kwargs)` and waits until its `on_start` has returned.
 
         `name` defaults to one made from the class; `start_timeout` to 30 seconds, for a supervisor
-        to no limit. Raises `StartError` with the cause, or `StartIgnored`; nothing is left then.
+        to no limit. What an actor spawns is `linked`: after its `on_stop` it stops it, and kills it
+        after 5 seconds. Raises `StartError` with the cause, or `StartIgnored`: nothing is left.
         """
         if start_timeout == -1.0:
             start_timeout = default_start_timeout(cls)
-        return self.start(cls, args, kwargs, name=name, timeout=start_timeout)
+        me = current.cell
+        parent = me if linked and me is not None and me.system is self else None
+        return self.start(cls, args, kwargs, name=name, timeout=start_timeout, parent=parent)
 
     def start(
         self,
@@ -92,6 +109,7 @@ class System:
         timeout: float | None = START_TIMEOUT,
         parent: Cell | None = None,
         node: Node | None = None,
+        registered: bool = True,
     ) -> ActorRef[A]:
         """`spawn` for supervisors: with the place in the tree."""
         current.check()
@@ -103,8 +121,8 @@ class System:
         check_time(timeout, "start_timeout")
         serial = next(self._serial)
         name = name or f"{cls.__name__}-{serial}"
-        cell = Cell(self, cls, args, kwargs or {}, name, serial, parent)
-        owner = self.registry.register(name, cell)
+        cell = Cell(self, cls, (args, kwargs or {}), name, serial, parent)
+        owner = self.registry.register(name, cell) if registered else None
         if owner is not None:
             taken = NameTaken(name, owner.incarnation)
             raise StartError(name, ExitReason("error", "already_started", taken))
@@ -276,7 +294,7 @@ class System:
             node = siblings.get(cell.name)
             if node is not None and node.cell is cell:
                 node.cell, node.state = None, "down"
-                if cell.parent is None:
+                if not node.kept:
                     del siblings[cell.name]
         if reason.kind == "error":
             self.events.failed("crashed", cell.name, reason, cell.incarnation)
