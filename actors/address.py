@@ -45,6 +45,7 @@ class Address(Generic[A]):
 
     __slots__ = ("_timeout",)
     _timeout: float | None
+    _system: System
 
     @property
     def name(self) -> str:
@@ -61,7 +62,12 @@ class Address(Generic[A]):
 
         Raises `MailboxFull` if the receiver's mailbox is at its limit and its policy is `fail`.
         """
-        raise NotImplementedError
+        cell = self.cell()
+        if cell is None:
+            current.check()
+            self._system.events.dead_letter("tell_absent", self.name)
+        else:
+            cell.tell(method, args, kwargs)
 
     def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Sends and waits for the answer: 5 seconds, a supervisor's without limit, or `within`.
@@ -69,7 +75,13 @@ class Address(Generic[A]):
         Raises what the actor refuses with; `ActorDied` at once when it ends first; `NoSuchActor` at
         once when the name is free; `AskTimeout`; `AskCycle` if the answer could never come.
         """
-        raise NotImplementedError
+        cell = self.cell()
+        if cell is None:
+            raise NoSuchActor(self.name)
+        timeout = self._timeout
+        if timeout is AS_ITS_CLASS_SAYS:
+            timeout = cell.cls.ask_timeout
+        return cast("R", cell.ask(method, args, kwargs, timeout))
 
     def call(
         self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
@@ -78,7 +90,15 @@ class Address(Generic[A]):
 
         It never raises: what `ask` would raise, the future holds.
         """
-        raise NotImplementedError
+        cell = self.cell()
+        if cell is None:
+            nobody: Future[R] = Future(self._system, self.name, None, None)
+            nobody.settle(None, NoSuchActor(self.name))
+            return nobody
+        timeout = self._timeout
+        if timeout is AS_ITS_CLASS_SAYS:
+            timeout = cell.cls.ask_timeout
+        return cell.call(method, args, kwargs, timeout)
 
     def within(self, seconds: float | None) -> Self:
         """The same address with another deadline for `ask` and `call`; None is no deadline."""
@@ -115,7 +135,7 @@ class ActorRef(Address[A]):
         self, cell: Cell, info: Any = None, timeout: float | None = AS_ITS_CLASS_SAYS
     ) -> None:
         self._cell = cell
-        self._timeout = cell.cls.ask_timeout if timeout is AS_ITS_CLASS_SAYS else timeout
+        self._timeout = timeout
         self.info = info
 
     @property
@@ -134,19 +154,6 @@ class ActorRef(Address[A]):
 
     def cell(self) -> Cell:
         return self._cell
-
-    def tell(
-        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        self._cell.tell(method, args, kwargs)
-
-    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return cast("R", self._cell.ask(method, args, kwargs, self._timeout))
-
-    def call(
-        self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[R]:
-        return self._cell.call(method, args, kwargs, self._timeout)
 
     def within(self, seconds: float | None) -> ActorRef[A]:
         check_time(seconds)
@@ -181,38 +188,6 @@ class Handle(Address[A]):
 
     def cell(self) -> Cell | None:
         return self._find(self._name)
-
-    def tell(
-        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        cell = self._find(self._name)
-        if cell is None:
-            current.check()
-            self._system.events.dead_letter("tell_absent", self._name)
-        else:
-            cell.tell(method, args, kwargs)
-
-    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        cell = self._find(self._name)
-        if cell is None:
-            raise NoSuchActor(self._name)
-        timeout = self._timeout
-        if timeout is AS_ITS_CLASS_SAYS:
-            timeout = cell.cls.ask_timeout
-        return cast("R", cell.ask(method, args, kwargs, timeout))
-
-    def call(
-        self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[R]:
-        cell = self._find(self._name)
-        if cell is None:
-            nobody: Future[R] = Future(self._system, self._name, None, None)
-            nobody.settle(None, NoSuchActor(self._name))
-            return nobody
-        timeout = self._timeout
-        if timeout is AS_ITS_CLASS_SAYS:
-            timeout = cell.cls.ask_timeout
-        return cell.call(method, args, kwargs, timeout)
 
     def within(self, seconds: float | None) -> Handle[A]:
         check_time(seconds)

@@ -1,0 +1,70 @@
+"""Actors, timers, monitors and processes that come and go leave nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import tracemalloc
+from collections.abc import Callable
+
+from actors import Actor, ChildSpec, DynamicSupervisor, System
+
+Eventually = Callable[[Callable[[], object]], None]
+
+
+class Guest(Actor):
+    def stay(self, other: Actor | None = None) -> str:
+        self.monitor(self.ref)
+        self.monitor(self.system.handle(Actor, "nobody"))
+        self.send_after(0.0, self.on_idle)
+        self.send_after(60.0, self.on_idle)
+        self.send_interval(60.0, self.on_idle)
+        self.register(f"{self.name} the guest")
+        self.system.spawn(Actor).call(Actor.on_idle).on_done(lambda _: None)
+        return "stayed"
+
+    def crash(self) -> None:
+        raise ValueError("told to crash")
+
+
+def visit(system: System, number: int) -> None:
+    """One actor's life, with all that it may leave behind."""
+    ref = system.spawn(Guest)
+    assert ref.ask(Guest.stay) == "stayed"
+    if number % 3 == 0:
+        system.kill(ref)
+    elif number % 3 == 1:
+        ref.tell(Guest.crash)
+    else:
+        ref.stop()
+    assert ref.join(30)
+    keeper = system.handle(DynamicSupervisor, "pool")
+    child = keeper.ask(DynamicSupervisor.start_child, ChildSpec("guest", Guest, name=None))
+    assert child is not None
+    child.ask(Guest.stay)
+    keeper.ask(DynamicSupervisor.terminate_child, child)
+
+
+def test_what_comes_and_goes_leaves_nothing_behind(system: System, eventually: Eventually) -> None:
+    pool = system.spawn(DynamicSupervisor, name="pool", start_timeout=None)
+    for number in range(60):  # caches fill
+        visit(system, number)
+    eventually(lambda: threading.active_count() < 10)
+    gc.collect()
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(300):
+        visit(system, number)
+    eventually(lambda: threading.active_count() <= threads)
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 200_000, f"{grown} bytes more after 300 lives"
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert system.registry.names() == ["pool"]
+    assert [node["name"] for node in system.tree()] == ["pool"]
+    assert system.tree()[0]["children"] == []
+    assert len(system.timers) < 200
+    assert not pool.cell().watching
