@@ -63,6 +63,8 @@ class Admission(Actor):
         self._memory = MemoryRoom(context)
         self._winding_down = self._drained = False
         self._when_wound_down: list[Promise[None]] = []
+        self._clearing: set[str] = set()
+        """Jobs whose deletion is on its way to the disk: they are none any more."""
         self._giving_up: dict[Process, tuple[str, str | None]] = {}
 
     def on_start(self) -> None:
@@ -334,10 +336,16 @@ class Admission(Actor):
                 promise.set(None)
             self._when_wound_down.clear()
 
-    def _machine(self, job_id: str) -> JobMachine:
-        job = self._reader.job(job_id)
-        if job is None:
+    def _known(self, job_id: str) -> JobRow:
+        """The job's row as it is on disk. Refuses with ``not_found``, also one that is being
+        deleted."""
+        row = None if job_id in self._clearing else self._reader.job(job_id)
+        if row is None:
             raise not_found(job_id)
+        return row
+
+    def _machine(self, job_id: str) -> JobMachine:
+        job = self._known(job_id)
         rows = {row.num: row for row in self._reader.sheets(job_id)}
         return JobMachine(queries.plan_of(self._reader, job_id), job, rows, random.random)
 

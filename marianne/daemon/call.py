@@ -62,6 +62,8 @@ def error_of(error: BaseException, call: Call) -> Refused:
         )
     if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
         return Refused("unavailable", "the conductor is restarting a part of itself")
+    if isinstance(error, NoSuchJob):
+        return Refused("not_found", f"{error}: it has just been deleted")
     if isinstance(error, OtherRequest):
         return Refused("bad_request", str(error), hint="ids are never used again")
     if isinstance(error, StoreError):

@@ -204,9 +204,7 @@ class Modifying(Wishes):
 
     def _modifiable(self, job_id: str) -> JobRow:
         """The job as it is on disk; refuses one that is completed or ends just now."""
-        row = self._reader.job(job_id)
-        if row is None:
-            raise not_found(job_id)
+        row = self._known(job_id)
         if row.status in (JobStatus.COMPLETED, JobStatus.CANCELLING):
             raise Refused(
                 "conflict", f"job {job_id} is {row.status}", hint="run the score as a new job"

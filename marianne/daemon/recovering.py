@@ -70,9 +70,7 @@ class Recovering(Modifying):
 
     def _recover(self, answer: Answer, job_id: str, sheet_num: int | None, dry_run: bool) -> None:
         live = self._live.get(job_id)
-        row = self._reader.job(job_id)
-        if row is None:
-            raise not_found(job_id)
+        self._known(job_id)
         looked_at = any(look.job_id == job_id for look in self._looks.values())
         if live is not None:
             check_sure(live)
@@ -144,9 +142,7 @@ class Recovering(Modifying):
 
     def _found(self, look: _Look, results: list[AttemptResult]) -> None:
         job_id, live = look.job_id, self._live.get(look.job_id)
-        row = self._reader.job(job_id)
-        if row is None:
-            raise not_found(job_id)
+        row = self._known(job_id)
         rows = {r.num: r for r in self._reader.sheets(job_id)}
         moved = any(rows.get(num) != old for num, old in look.rows.items())
         if live is not None:

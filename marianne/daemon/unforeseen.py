@@ -14,7 +14,7 @@ from actors import Refusal
 from marianne.daemon import storage
 from marianne.daemon.log import get_logger
 from marianne.daemon.refusal import Refused
-from marianne.state.errors import DatabaseCorrupt, OtherRequest, StoreError
+from marianne.state.errors import DatabaseCorrupt, NoSuchJob, OtherRequest, StoreError
 
 log = get_logger(__name__)
 
@@ -42,6 +42,8 @@ def refusal_of(error: Exception) -> Refusal:
         raise error
     if isinstance(error, StoreError):
         return storage.refused(str(error))
+    if isinstance(error, NoSuchJob):
+        return Refused("not_found", f"{error}: it has just been deleted")
     if isinstance(error, OtherRequest):
         return Refused("bad_request", str(error), hint="ids are never used again")
     return refused(error)

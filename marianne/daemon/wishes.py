@@ -316,13 +316,18 @@ class Wishes(Admission):
             if job_id in self._live:
                 raise Refused("conflict", f"job {job_id} is not over", hint="cancel it first")
         chosen = queries.clearable(self._reader, statuses, older_than_seconds, job_ids, time.time())
-        chosen = [job_id for job_id in chosen if job_id not in self._live]
+        chosen = self._deletable(chosen)
         reply = {"deleted": len(chosen), "jobs": chosen}
         changes = [*(DeleteJob(job_id) for job_id in chosen), *answer.remember(reply)]
+        self._clearing.update(chosen)
         self.pipe(self._ask_to_write(changes), self.cleared, reply, answer)
+
+    def _deletable(self, job_ids: Sequence[str]) -> list[str]:
+        return [one for one in job_ids if one not in self._live and one not in self._clearing]
 
     def cleared(self, outcome: Outcome[Any], reply: dict[str, Any], answer: Answer) -> None:
         """The rows are gone; the files follow (a start removes files without a row)."""
+        self._clearing.difference_update(reply["jobs"])
         if outcome.error is not None:
             answer.fail(outcome.error)
             return
@@ -331,12 +336,14 @@ class Wishes(Admission):
 
     def forget_jobs(self, chosen: Sequence[str]) -> None:
         """Retention: deletes finished jobs that are too many."""
-        gone = [job_id for job_id in chosen if job_id not in self._live]
+        gone = self._deletable(chosen)
+        self._clearing.update(gone)
         changes = [DeleteJob(job_id) for job_id in gone]
         self.pipe(self._ask_to_write(changes), self.forgotten, gone)
 
     def forgotten(self, outcome: Outcome[Any], gone: Sequence[str]) -> None:
         """Their rows are gone (or stay until the next look); the files follow."""
+        self._clearing.difference_update(gone)
         if outcome.error is None:
             remove_files(self._context, gone)
         else:
