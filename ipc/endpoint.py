@@ -182,6 +182,13 @@ class Endpoint:
         os.chmod(self.path, 0o600)
         self._bound = self._mark()
 
+    def is_ours(self) -> bool:
+        """Whether what `bind` made is still what lies at the path."""
+        try:
+            return self._bound is not None and self._mark() == self._bound
+        except OSError:
+            return False
+
     def remove(self) -> None:
         """Removes what `bind` made, after the socket is closed; a successor's stays. Closes."""
         try:

@@ -151,6 +151,10 @@ class Server:
         """Stops serving; answers that were given are sent first. Open requests stay unanswered."""
         return self._router.stop(timeout)
 
+    def is_there(self) -> bool:
+        """Whether clients find us: nobody has removed or replaced the socket's file."""
+        return self._router.endpoint.is_ours()
+
     def counters(self) -> dict[str, int]:
         """How often what has happened since the start, and how many requests are open now."""
         router = self._router

@@ -1,17 +1,17 @@
 """The heart: the conductor's parent, which starts it again when it dies.
 
-    python -I -S heart.py --home DIR --lock-fd N --ready-fd N [--log FILE] -- ARGV...
+    python -I -S heart.py --home DIR --lock-fd N [--guard-fd N] --ready-fd N [--log FILE] -- ARGV...
 
 Run by path, never imported by the conductor; standard library only, so that it stays small and
 has next to nothing that can fail. ``ARGV`` runs a conductor; the heart adds
 
-    --lock-fd N --ready-fd M --heart-pid P
+    --lock-fd N --guard-fd G --ready-fd M --heart-pid P
 
-N is the descriptor that holds the flock on ``conductor.pid``; the heart inherits it locked and
-passes it on, so that the lock is held through every restart. One byte on M says that the conductor
-serves; for the first conductor it is passed on to the heart's own ``--ready-fd``, and a heart whose
-first conductor never gets ready ends with that one's exit code. The file behind N names the present
-conductor and the heart, a line each.
+N is the descriptor that holds the flock on ``conductor.pid``, G that on the home itself; the heart
+inherits both locked and passes them on, so that the lock is held through every restart. One byte
+on M says that the conductor serves; for the first conductor it is passed on to the heart's own
+``--ready-fd``, and a heart whose first conductor never gets ready ends with that one's exit code.
+The file behind N names the present conductor and the heart, a line each.
 
 A conductor that exits 0 ends the heart. Any other ending is a death: one that had been ready is
 replaced at once; starts that never get ready are counted, and five within 60 s end the heart with

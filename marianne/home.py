@@ -9,6 +9,7 @@ The commands that only ask something import this module, so it imports nothing h
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -39,10 +40,15 @@ STOPPING = "stopping"
 
 
 class HomeLock:
-    """The held lock on a home. Whoever inherits ``fd`` holds it too, until the last copy closes."""
+    """The held lock on a home. Whoever inherits it holds it too, until the last copy closes.
 
-    def __init__(self, fd: int) -> None:
+    ``fd`` is that of the file that names the holders, ``guard`` that of the home itself: the file
+    can be removed, and then it would keep nobody out. -1 where whoever passed it on had none.
+    """
+
+    def __init__(self, fd: int, guard: int = -1) -> None:
         self.fd = fd
+        self.guard = guard
 
     def write(self, conductor: int, heart: int | None = None) -> bool:
         """Says who holds the lock: the conductor's pid and, if there is one, the heart's.
@@ -70,9 +76,18 @@ class HomeLock:
             return False
         return True
 
+    def keep(self) -> HomeLock:
+        """For who inherited it and passes it on to nobody; returns itself."""
+        os.set_inheritable(self.fd, False)
+        if self.guard >= 0:
+            os.set_inheritable(self.guard, False)
+        return self
+
     def release(self) -> None:
         """Lets the lock go here. The file stays: unlinking it would allow two locks at once."""
         os.close(self.fd)
+        if self.guard >= 0:
+            os.close(self.guard)
 
 
 class Home:
@@ -100,6 +115,7 @@ class Home:
         self.workers_sock = self.conductor_sock.with_name("workers.sock")
         self.pid_file = _place(pid_file, self.path / "conductor.pid")
         self.owner_file = self.path / "owner"
+        self.places_file = self.path / "places"
         self.config_file = self.path / "conductor.yaml"
         self.instruments = self.path / "instruments"
         self.logs = self.path / "logs"
@@ -200,31 +216,63 @@ class Home:
 
         Never waits for a holder. A stale file does not count: only the lock does.
         """
-        fd = self._open_pid_file()
-        for look in range(_LOCK_LOOKS):
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return HomeLock(fd)
-            except BlockingIOError:
-                if look + 1 < _LOCK_LOOKS:
-                    time.sleep(_LOCK_PAUSE)
+        try:
+            guard = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise HomeError(f"cannot open {self.path}: {error.strerror}") from error
+        fd = -1
+        try:
+            fd = self._open_pid_file()
+            if _take(guard) and _take(fd):
+                return HomeLock(fd, guard)
+        except BaseException:
+            os.close(guard)
+            if fd >= 0:
+                os.close(fd)
+            raise
+        os.close(guard)
         os.close(fd)
         return None
 
     def running(self) -> bool:
-        """Whether a conductor (or its heart) holds the lock, whatever its sockets look like."""
+        """Whether a conductor (or its heart) holds the lock, whatever its files look like."""
+        return _is_taken(self.pid_file) or _is_taken(self.path)
+
+    def name_holders(self, conductor: int, heart: int | None) -> HomeLock | None:
+        """Makes the lock's file again for those who hold the lock; it is locked too. None where it
+        cannot be made or is there."""
         try:
-            fd = os.open(self.pid_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(self.pid_file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError:
-            return False
+            return None
+        lock = HomeLock(fd)
+        if not _take(fd) or not lock.write(conductor, heart):
+            lock.release()
+            return None
+        return lock
+
+    def tell_places(self) -> None:
+        """Writes down where the files of the conductor that runs are. Raises OSError."""
+        lines = [f"{name} {getattr(self, name)}" for name in _TOLD]
+        if any("\n" in line for line in lines):
+            raise OSError(errno.EINVAL, "a place has a line break in its name")
+        fresh = self.path / f"places.{os.getpid()}"
+        fresh.write_text("\n".join(lines) + "\n", errors="surrogateescape")
+        fresh.chmod(PRIVATE_FILE)
+        os.replace(fresh, self.places_file)
+
+    def serving(self) -> Home:
+        """The home with its files where the conductor that runs has them, else as it is here."""
         try:
-            # Shared, so that two looks never see each other.
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+            lines = self.places_file.read_text(errors="surrogateescape").splitlines()
+        except OSError:
+            return self
+        told = {name: place for name, _, place in (line.partition(" ") for line in lines)}
+        if sorted(told) != sorted(_TOLD):
+            return self
+        there = Home(self.path, **told)
+        same = all(getattr(there, name) == getattr(self, name) for name in _TOLD)
+        return self if same or not there.running() else there
 
     def holder(self) -> int | None:
         """The conductor's pid by the lock; None when nobody holds it.
@@ -257,7 +305,14 @@ class Home:
     def _pids(self) -> list[int]:
         # Never 0 or negative: as targets of a signal these are whole groups of processes.
         numbers = [int(word) for word in self._words() if word.isascii() and word.isdigit()]
-        return [number for number in numbers if number > 1]
+        return [number for number in numbers if number > 1] or self._holders()
+
+    def _holders(self) -> list[int]:
+        """Who holds the lock, where its file is gone or could not be written: as it would say."""
+        from marianne.run.holders import holders, identity
+
+        found = holders(identity(self.path), identity(self.pid_file))
+        return found[1::-1] if len(found) > 1 else found
 
     def _words(self) -> list[str]:
         try:
@@ -287,6 +342,36 @@ class Home:
                 "remove it when no conductor and no job of this home runs"
             )
         return text, place
+
+
+def _take(fd: int) -> bool:
+    """Takes the flock; False when another holds it, not only looks at it."""
+    for look in range(_LOCK_LOOKS):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if look + 1 < _LOCK_LOOKS:
+                time.sleep(_LOCK_PAUSE)
+    return False
+
+
+def _is_taken(place: Path) -> bool:
+    try:
+        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Shared, so that two looks never see each other.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+_TOLD = ("conductor_sock", "db", "log", "pid_file")
 
 
 def default_home() -> str:

@@ -13,7 +13,7 @@ from marianne.cli.render.out import note
 from marianne.cli.session import Session
 from marianne.cli.start import start_conductor
 from marianne.run import procfs
-from marianne.run.holders import has_open, identity
+from marianne.run.holders import holds, identity
 
 ASK_SECONDS = 5.0
 """How long a conductor has to take the request before it is told by a signal."""
@@ -92,8 +92,10 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
             _wake(session)
             _await_exit(old, min(until, time.monotonic() + 1.0))
             continue
+        session.look_again()
         if not session.running():
             start_conductor(session, max(1.0, until - time.monotonic()))
+            session.look_again()
         try:
             pid = int(session.request("hello", deadline=1.0)["pid"])
         except CliError as error:
@@ -184,7 +186,7 @@ def _send(session: Session, pid: int, *signals: signal.Signals) -> bool:
     if fd is None:
         return False
     try:
-        if not has_open(pid, identity(session.home.pid_file)):
+        if not holds(pid, identity(session.home.pid_file), identity(session.home.path)):
             return False
         for signum in signals:
             signal.pidfd_send_signal(fd, signum)

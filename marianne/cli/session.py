@@ -58,8 +58,13 @@ class Session:
         if self._home is None:
             from marianne.home import Home
 
-            self._home = _placed(Home(self._home_path))
+            self._home = _placed(Home(self._home_path)).serving()
         return self._home
+
+    def look_again(self) -> None:
+        """Another conductor may serve elsewhere."""
+        self.close()
+        self._home = None
 
     @property
     def client(self) -> Client:

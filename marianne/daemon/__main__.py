@@ -34,13 +34,14 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="its configuration file")
     parser.add_argument("--ready-fd", type=int, help="gets a byte when clients are served")
     parser.add_argument("--lock-fd", type=int, help="holds the lock of the home already")
+    parser.add_argument("--guard-fd", type=int, default=-1, help="holds the home itself likewise")
     parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
     parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
     arguments = parser.parse_args()
 
     from marianne.daemon.config import ConfigError, load_config
     from marianne.daemon.process import DaemonProcess
-    from marianne.home import Home, HomeError
+    from marianne.home import Home, HomeError, HomeLock
 
     try:
         home = Home(arguments.home)
@@ -52,7 +53,10 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     process = DaemonProcess(loaded.config, home, loaded, arguments.config)
-    process.run(arguments.ready_fd, arguments.lock_fd, arguments.heart_pid, arguments.client)
+    lock = None
+    if arguments.lock_fd is not None:
+        lock = HomeLock(arguments.lock_fd, arguments.guard_fd)
+    process.run(arguments.ready_fd, lock, arguments.heart_pid, arguments.client)
 
 
 def _client(text: str) -> tuple[int, int]:

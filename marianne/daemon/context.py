@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from marianne.daemon.monitor import ResourceMonitor
     from marianne.daemon.notices import Notices
     from marianne.daemon.parser import Parser
+    from marianne.daemon.places import Places
     from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.scheduler import GlobalSheetScheduler
     from marianne.daemon.server import Server
@@ -119,6 +120,7 @@ class Context:
     learned: LearningBoard = field(default_factory=LearningBoard)
     origins: Mapping[str, str] = field(default_factory=dict)
     config_path: Path | None = None
+    places: Places | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
     client: tuple[int, int] | None = None

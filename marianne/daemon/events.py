@@ -14,6 +14,7 @@ from ipc.publisher import TICK, Publisher, topic_of
 from marianne.crashpoints import crash_point
 from marianne.daemon import wire
 from marianne.daemon.context import Context
+from marianne.daemon.places import bind_again
 from marianne.state.models import Event
 
 TICK_AFTER = 1.0
@@ -40,22 +41,37 @@ class Events(Actor):
         self._context = context
         self._last = 0
         self._tick: Timer | None = None
+        self._publisher: Publisher | None = None  # None where it could not be bound again
 
     def on_start(self) -> None:
         """Binds the socket; the conductor's lock makes us its only owner."""
-        self._publisher = Publisher(self._context.home.events_sock)
-        self._publisher.start()
+        self._listen()
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket; what is still queued for living tails is sent within 0.2 s."""
-        self._publisher.stop()
+        if self._publisher is not None:
+            self._publisher.stop()
+
+    def _listen(self) -> None:
+        publisher = Publisher(self._context.home.events_sock)
+        publisher.start()
+        self._publisher = publisher
+
+    def look(self) -> None:
+        """Binds again where the socket's file was removed; tails ask for what they missed."""
+        if self._publisher is None or not self._publisher.endpoint.is_ours():
+            if self._publisher is not None:
+                self._publisher.stop()
+            self._publisher = None
+            bind_again(self._context.home.events_sock, self._listen)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publishes committed events in their order."""
         crash_point("events.before-publish")
-        self._publisher.publish_batch(
-            (topic_of(event.job_id, event.event), wire.event_map(event)) for event in events
-        )
+        if self._publisher is not None:
+            self._publisher.publish_batch(
+                (topic_of(event.job_id, event.event), wire.event_map(event)) for event in events
+            )
         crash_point("events.after-publish")
         self._last = events[-1].seq
         if self._tick is None:
@@ -68,4 +84,5 @@ class Events(Actor):
             self._tick = self.send_after(TICK_AFTER, self.tick, self._last)
             return
         body = {"seq": self._last, "prev": self._last, "job_id": None, "event": TICK}
-        self._publisher.publish(TICK, body)
+        if self._publisher is not None:
+            self._publisher.publish(TICK, body)

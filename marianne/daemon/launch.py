@@ -153,7 +153,8 @@ def heart_command(
     options = tether.options if tether else []
     return [
         *(sys.executable, "-I", "-S", heart.__file__, "--home", str(home.path), *options),
-        *("--lock-fd", str(lock.fd), "--ready-fd", str(ready), "--", *command(home), *options),
+        *("--lock-fd", str(lock.fd), "--guard-fd", str(lock.guard), "--ready-fd", str(ready)),
+        *("--", *command(home), *options),
     ]
 
 
@@ -177,7 +178,7 @@ def _spawn(home: Home, lock: HomeLock, tether: Tether | None) -> Launch:
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
-            pass_fds=(theirs, lock.fd, *(tether.fds if tether else ())),
+            pass_fds=(theirs, lock.fd, lock.guard, *(tether.fds if tether else ())),
             cwd=home.path,
             env=tether.environment if tether else clean_environment(),
             start_new_session=True,

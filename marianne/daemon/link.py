@@ -19,6 +19,7 @@ from ipc.router import Router
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
+from marianne.daemon.places import bind_again
 from marianne.run.acceptable import UnacceptableError
 from marianne.run.said import said
 
@@ -34,6 +35,13 @@ class Link(Actor):
 
     def on_start(self) -> None:
         """Binds the socket; workers reconnect by themselves."""
+        self._listen()
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the socket and ends its thread."""
+        self._router.stop()
+
+    def _listen(self) -> None:
         self._context.reached.clear()
         self._router = Router(
             self._context.home.workers_sock, self._received, on_connect=self._connected
@@ -41,9 +49,11 @@ class Link(Actor):
         self._context.post = self._post  # before anybody can be connected
         self._router.start()
 
-    def on_stop(self, reason: ExitReason) -> None:
-        """Closes the socket and ends its thread."""
-        self._router.stop()
+    def look(self) -> None:
+        """Binds again where the socket's file was removed; workers reconnect by themselves."""
+        if not self._router.endpoint.is_ours():
+            self._router.stop()
+            bind_again(self._context.home.workers_sock, self._listen)
 
     def _post(self, identity: bytes, message: dict[str, Any]) -> None:
         # From any thread: the router has a thread of its own, and one hand-over is enough.

@@ -18,6 +18,7 @@ from typing import Any
 from actors import Actor, Handle, Timer
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context
+from marianne.daemon.events import Events
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
 from marianne.daemon.peers import job_of
@@ -120,6 +121,7 @@ class ResourceMonitor(Actor):
 
     def check(self) -> None:
         """Takes a reading, acts at the hard limit, and sets the timer for the next."""
+        self._look_at_places()
         found = self._look()
         if found is not None:
             self._act(found)
@@ -131,6 +133,22 @@ class ResourceMonitor(Actor):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.send_after(interval, self.check)
+
+    def _look_at_places(self) -> None:
+        """Files of ours that somebody removed; a home that is gone ends the conductor."""
+        places = self._context.places
+        if places is None or not self._context.serving:
+            return
+        if not places.look():
+            self._context.stop.ask("stop", why="the home was removed")
+            return
+        # These know the monitor.
+        from marianne.daemon.link import Link
+        from marianne.daemon.server import Server
+
+        self._context.events.tell(Events.look)
+        self._context.link.tell(Link.look)
+        self._context.server.tell(Server.look)
 
     def _look(self) -> TreeLook | None:
         resources = self._context.resources

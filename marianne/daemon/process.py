@@ -32,6 +32,7 @@ from marianne.daemon.first_start import settle_state
 from marianne.daemon.log import get_logger, open_log, set_level
 from marianne.daemon.one_core import stay_on_one_core
 from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.daemon.places import Places
 from marianne.daemon.reaper import leave_to_original, recorded_workers, remove_stray_files
 from marianne.daemon.refusal import Refused
 from marianne.daemon.resources import Resources
@@ -99,7 +100,7 @@ class DaemonProcess:
     def run(
         self,
         ready_fd: int | None = None,
-        lock_fd: int | None = None,
+        lock: HomeLock | None = None,
         heart_pid: int | None = None,
         client: tuple[int, int] | None = None,
     ) -> None:
@@ -108,16 +109,14 @@ class DaemonProcess:
         Exit code 0; 1 if it cannot go on; ``EXIT_RESTART`` if it is to be replaced;
         ``EXIT_UNUSABLE`` if the database is damaged or of a newer version. ``ready_fd``
         gets one byte when clients are served, and is closed; it is closed without a byte when the
-        boot fails, and stderr then says why. ``lock_fd`` is the home's lock if the heart holds it.
+        boot fails, and stderr then says why. ``lock`` is the home's if the heart holds it.
         ``client`` (pid and start time) is whom a private conductor must not outlive.
         """
         code = EXIT_FAILED
         self._client = client
         self._heart_pid = heart_pid
         try:
-            if lock_fd is not None:
-                os.set_inheritable(lock_fd, False)
-            lock = self._home.lock() if lock_fd is None else HomeLock(lock_fd)
+            lock = self._home.lock() if lock is None else lock.keep()
             if lock is None:
                 print(f"a conductor runs in {self._home.path} already", file=sys.stderr)
                 code = EXIT_RUNNING
@@ -143,6 +142,7 @@ class DaemonProcess:
         storage.drop_ballast()
         for place in settle_state(self._home):
             log.warning("set_aside", place=place, why="there was no whole database")
+        storage.watch(self._home.db)
         if leave_to_original(self._home):
             log.warning("home_was_copied", home=str(self._home.path))
         watermark.take(self._home.owner())
@@ -165,6 +165,8 @@ class DaemonProcess:
             context.stop.mode = order.mode
             if order.until is not None:
                 context.stop.drain_seconds = max(0.0, order.until - time.monotonic())
+        context.places = Places(self._home, lock, self._heart_pid)
+        context.places.tell()
         system.on_event(lambda event: _heard(event, context))
         tree.start(context)
         self._tell(context, "daemon.started", SERVES)

@@ -24,6 +24,7 @@ from marianne.daemon import handlers
 from marianne.daemon.call import Call, error_of
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
+from marianne.daemon.places import bind_again
 from marianne.daemon.requests import RequestId, hash_of
 from marianne.daemon.shelf import Packed
 from marianne.state.reader import Reader
@@ -43,14 +44,23 @@ class Server(Actor):
         """Binds the socket; the conductor's lock makes us its only owner."""
         self._reader = Reader(self._context.home.db)
         self._quick_reader = Reader(self._context.home.db, any_thread=True)
-        self._socket = Socket(self._context.home.conductor_sock, self._arrived)
-        self._socket.start()
+        self._listen()
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket; what was answered is sent, who still waits asks again elsewhere."""
         self._socket.stop()
         self._quick_reader.close()
         self._reader.close()
+
+    def _listen(self) -> None:
+        self._socket = Socket(self._context.home.conductor_sock, self._arrived)
+        self._socket.start()
+
+    def look(self) -> None:
+        """Binds again where the socket's file was removed; who was connected asks again."""
+        if not self._socket.is_there():
+            self._socket.stop()
+            bind_again(self._context.home.conductor_sock, self._listen)
 
     def _arrived(self, request: Request, responder: Responder) -> None:
         # In the I/O thread.

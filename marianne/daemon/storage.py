@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from marianne.daemon.refusal import Refused
+from marianne.run.holders import identity
 
 RESERVE = 2 * 2**20
 """Free bytes below which nothing new is begun: the rest is for what runs to come to its end."""
@@ -28,6 +29,8 @@ class Storage:
 
     def __init__(self, place: Path) -> None:
         self._place = place
+        self._db: Path | None = None
+        self._db_mark: tuple[int, int] | None = None
         self._ballast = place / "ballast"
         self.problem: str | None = None
         self.files_bytes: int | None = None
@@ -36,8 +39,20 @@ class Storage:
         """What keeps the conductor from beginning anything new, as it is now."""
         return self.problem or self.low()
 
+    def watch(self, db: Path) -> None:
+        """From now on says so when the file at ``db`` is another than now, or none."""
+        self._db, self._db_mark = db, identity(db)
+
     def low(self) -> str | None:
-        """Words for a disk that is nearly full; None when there is space."""
+        """Words for a disk that is nearly full, or a database that is lost; None when all is well.
+
+        What is committed to a file without a name is gone with the conductor.
+        """
+        if self._db is not None and identity(self._db) != self._db_mark:
+            return (
+                f"{self._db} was removed or replaced while the conductor runs: bring the old file "
+                "back to its place; what is committed meanwhile is lost with a stop"
+            )
         try:
             there = os.statvfs(self._place)
         except OSError as error:

@@ -1,6 +1,7 @@
-"""Who has a file or directory open: the proof that a process is one of a home's own.
+"""Who holds a lock: the proof that a process is one of a home's own.
 
-A number in a file may be a stranger's by now. Who has the lock's file open inherited it.
+A number in a file may be a stranger's by now, and the file may be gone. Who holds the lock itself
+has inherited it, and the kernel says so of each open descriptor.
 """
 
 from __future__ import annotations
@@ -19,24 +20,33 @@ def identity(place: str | os.PathLike[str] | int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def has_open(pid: int, *places: tuple[int, int] | None) -> bool:
-    """Whether the process has one of these open. False where we may not look."""
+def holds(pid: int, *places: tuple[int, int] | None) -> bool:
+    """Whether the process holds the flock on one of these. False where we may not look."""
+    wanted = {place for place in places if place is not None}
     try:
         names = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return False
-    return any(identity(f"/proc/{pid}/fd/{name}") in places for name in names if any(places))
+    return any(
+        identity(f"/proc/{pid}/fd/{name}") in wanted and _locked(pid, name) for name in names
+    )
 
 
-def who_has_open(*places: tuple[int, int] | None) -> list[int]:
-    """All processes of ours that have one of these open, the oldest first."""
-    look = procfs.snapshot()
+def holders(*places: tuple[int, int] | None) -> list[int]:
+    """All processes of ours that hold the flock on one of these, the oldest first."""
     uid = os.getuid()
     found = [
         one
-        for one in look.values()
-        if one.pid != os.getpid()
-        and procfs.owner_uid(one.pid) == uid
-        and has_open(one.pid, *places)
+        for one in procfs.snapshot().values()
+        if one.pid != os.getpid() and procfs.owner_uid(one.pid) == uid and holds(one.pid, *places)
     ]
     return [one.pid for one in sorted(found, key=lambda one: one.start_time)]
+
+
+def _locked(pid: int, name: str) -> bool:
+    """Whether this open descriptor holds a lock for itself alone; a look shares its one."""
+    try:
+        with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii", errors="replace") as file:
+            return any("FLOCK" in line and "WRITE" in line for line in file)
+    except OSError:
+        return False

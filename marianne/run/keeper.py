@@ -35,7 +35,7 @@ class Options:
 
     def __init__(self, argv: list[str]) -> None:
         self.home = self.log = ""
-        self.lock_fd = self.ready_fd = -1
+        self.lock_fd = self.guard_fd = self.ready_fd = -1
         self.client: tuple[int, int] | None = None
         self.conductor: list[str] = []
         words = iter(argv)
@@ -48,6 +48,8 @@ class Options:
                 self.log = next(words, "")
             elif word == "--lock-fd":
                 self.lock_fd = int(next(words, "-1"))
+            elif word == "--guard-fd":
+                self.guard_fd = int(next(words, "-1"))
             elif word == "--ready-fd":
                 self.ready_fd = int(next(words, "-1"))
             elif word == "--client":
@@ -79,7 +81,9 @@ class Keeper:
             signal.signal(signum, _noted)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.set_inheritable(options.lock_fd, True)
-        _keep_to_ourselves(options.lock_fd)
+        if options.guard_fd >= 0:
+            os.set_inheritable(options.guard_fd, True)
+        _keep_to_ourselves(options.lock_fd, options.guard_fd)
         self._client_fd = _watched(options.client)
 
     def run(self) -> int:
@@ -167,7 +171,7 @@ class Keeper:
         os.set_inheritable(write, True)
         argv = [
             *options.conductor,
-            *("--lock-fd", str(options.lock_fd)),
+            *("--lock-fd", str(options.lock_fd), "--guard-fd", str(options.guard_fd)),
             *("--ready-fd", str(write)),
             *("--heart-pid", str(os.getpid())),
         ]
@@ -339,10 +343,10 @@ class Keeper:
             pass  # a full disk is no reason to stop beating
 
 
-def _keep_to_ourselves(passed_on: int) -> None:
+def _keep_to_ourselves(*passed_on: int) -> None:
     """Of what we inherited, a conductor gets standard streams and ``passed_on`` alone."""
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd > 2 and fd != passed_on:
+        if fd > 2 and fd not in passed_on:
             try:
                 os.set_inheritable(fd, False)
             except OSError:
