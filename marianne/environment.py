@@ -16,17 +16,18 @@ SHEET_VARIABLES = frozenset(
         "MARIANNE_ATTEMPT",
         "MARIANNE_WORKSPACE",
         "MARIANNE_OWNER",
-        "MARIANNE_ORIGINAL_LIMITS",
     }
 )
-"""What a sheet's own environment carries, or our own processes'; it must reach no conductor and no
-other job."""
+"""What a sheet's own environment carries; it must reach no conductor and no other job."""
+
+_OF_OURS = frozenset({"MARIANNE_ORIGINAL_LIMITS"})
+"""What our own processes tell each other; a new conductor looks for itself."""
 
 
 def clean_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment (default: our own) without what a sheet's own one carries."""
     given = os.environ if environment is None else environment
-    return {name: value for name, value in given.items() if name not in SHEET_VARIABLES}
+    return {name: value for name, value in given.items() if name not in SHEET_VARIABLES | _OF_OURS}
 
 
 def packable(environment: Mapping[str, str]) -> dict[str | bytes, str | bytes]:

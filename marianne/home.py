@@ -254,6 +254,7 @@ class Home:
     def tell_places(self) -> None:
         """Writes down where the files of the conductor that runs are. Raises OSError."""
         lines = [f"{name} {getattr(self, name)}" for name in _TOLD]
+        lines.append(f"home {self._place()}")
         if any("\n" in line for line in lines):
             raise OSError(errno.EINVAL, "a place has a line break in its name")
         fresh = self.path / f"places.{os.getpid()}"
@@ -268,7 +269,11 @@ class Home:
         except OSError:
             return self
         told = {name: place for name, _, place in (line.partition(" ") for line in lines)}
-        if sorted(told) != sorted(_TOLD):
+        try:
+            copied = told.pop("home", "") != self._place()
+        except OSError:
+            return self
+        if copied or sorted(told) != sorted(_TOLD):
             return self
         there = Home(self.path, **told)
         same = all(getattr(there, name) == getattr(self, name) for name in _TOLD)
@@ -308,11 +313,21 @@ class Home:
         return [number for number in numbers if number > 1] or self._holders()
 
     def _holders(self) -> list[int]:
-        """Who holds the lock, where its file is gone or could not be written: as it would say."""
-        from marianne.run.holders import holders, identity
+        """Who holds the lock, where its file is gone or could not be written: as it would say.
 
-        found = holders(identity(self.path), identity(self.pid_file))
-        return found[1::-1] if len(found) > 1 else found
+        Nobody while there is no conductor yet: whoever starts one holds the lock before it does.
+        """
+        from marianne.run.holders import holders, identity
+        from marianne.run.procfs import command_line
+
+        conductors, hearts = [], []
+        for pid in holders(identity(self.path), identity(self.pid_file)):
+            words = command_line(pid)
+            if b"--" in words:
+                hearts.append(pid)
+            elif b"marianne.daemon" in words or b"--heart-pid" in words:
+                conductors.append(pid)
+        return conductors[-1:] + hearts[-1:] if conductors else []
 
     def _words(self) -> list[str]:
         try:

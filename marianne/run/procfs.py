@@ -256,6 +256,11 @@ def environ_value(data: bytes, name: str) -> str | None:
     return None
 
 
+def command_line(pid: int) -> list[bytes]:
+    """The words that ``pid`` was started with; nothing for one that has ended."""
+    return (_read(f"/proc/{pid}/cmdline") or b"").split(b"\0")
+
+
 def owner_uid(pid: int) -> int | None:
     """The user that ``pid`` runs as."""
     try:

@@ -36,5 +36,5 @@ def test_writes_that_fail_stop_admission_until_they_work_again(marianne: Mariann
         resource.prlimit(conductor, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     full_disk.play(
-        marianne, lambda: limit(120_000), lambda: limit(resource.RLIM_INFINITY), kill=False
+        marianne, lambda: limit(16_384), lambda: limit(resource.RLIM_INFINITY), kill=False
     )

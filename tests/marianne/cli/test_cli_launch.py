@@ -92,6 +92,7 @@ def test_a_conductor_gets_no_mark_of_a_sheet(standin: Home, monkeypatch) -> None
     with Client(standin.conductor_sock) as client:
         environment = client.request("test.environment")
     marks = {name for name in environment if name.startswith("MARIANNE_")}
+    # The last is the heart's own word to the conductor.
     assert marks == {"MARIANNE_HOME", "MARIANNE_LOG_LEVEL", "MARIANNE_ORIGINAL_LIMITS"}
 
 
