@@ -9,7 +9,6 @@ The commands that only ask something import this module, so it imports nothing h
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
@@ -189,7 +188,7 @@ class Home:
             place = self._read_owner()[1]
         except FileNotFoundError:
             return False
-        return place not in ("", self._place())
+        return place not in ("", self.mark())
 
     def disown(self) -> None:
         """Removes the marker; the next ``owner`` makes another. Only for the lock's holder."""
@@ -200,13 +199,13 @@ class Home:
         fresh = self.owner_file.with_name(f"owner.{os.getpid()}.{os.urandom(4).hex()}")
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
         try:
-            os.write(fd, f"{owner}\n{self._place()}\n".encode())
+            os.write(fd, f"{owner}\n{self.mark()}\n".encode())
             os.fsync(fd)
         finally:
             os.close(fd)
         return fresh
 
-    def _place(self) -> str:
+    def mark(self) -> str:
         """Which directory this is, whatever its name: its device and inode."""
         info = self.path.stat()
         return f"{info.st_dev} {info.st_ino}"
@@ -250,34 +249,6 @@ class Home:
             lock.release()
             return None
         return lock
-
-    def tell_places(self) -> None:
-        """Writes down where the files of the conductor that runs are. Raises OSError."""
-        lines = [f"{name} {getattr(self, name)}" for name in _TOLD]
-        lines.append(f"home {self._place()}")
-        if any("\n" in line for line in lines):
-            raise OSError(errno.EINVAL, "a place has a line break in its name")
-        fresh = self.path / f"places.{os.getpid()}"
-        fresh.write_text("\n".join(lines) + "\n", errors="surrogateescape")
-        fresh.chmod(PRIVATE_FILE)
-        os.replace(fresh, self.places_file)
-
-    def serving(self) -> Home:
-        """The home with its files where the conductor that runs has them, else as it is here."""
-        try:
-            lines = self.places_file.read_text(errors="surrogateescape").splitlines()
-        except OSError:
-            return self
-        told = {name: place for name, _, place in (line.partition(" ") for line in lines)}
-        try:
-            copied = told.pop("home", "") != self._place()
-        except OSError:
-            return self
-        if copied or sorted(told) != sorted(_TOLD):
-            return self
-        there = Home(self.path, **told)
-        same = all(getattr(there, name) == getattr(self, name) for name in _TOLD)
-        return self if same or not there.running() else there
 
     def holder(self) -> int | None:
         """The conductor's pid by the lock; None when nobody holds it.
@@ -384,9 +355,6 @@ def _is_taken(place: Path) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-_TOLD = ("conductor_sock", "db", "log", "pid_file")
 
 
 def default_home() -> str:

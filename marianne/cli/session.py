@@ -57,8 +57,9 @@ class Session:
         """The conductor's directory; it need not exist."""
         if self._home is None:
             from marianne.home import Home
+            from marianne.serving import serving
 
-            self._home = _placed(Home(self._home_path)).serving()
+            self._home = serving(_placed(Home(self._home_path)))
         return self._home
 
     def look_again(self) -> None:

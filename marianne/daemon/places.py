@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ipc.errors import EndpointError
+from marianne import serving
 from marianne.daemon.log import get_logger
 from marianne.home import Home, HomeLock
 from marianne.run.holders import identity
@@ -40,7 +41,7 @@ class Places:
     def tell(self) -> None:
         """Says in the home where this conductor serves, for clients whose configuration differs."""
         try:
-            self._home.tell_places()
+            serving.tell(self._home)
         except OSError as error:
             log.warning("places_not_told", error=str(error))
 
