@@ -18,7 +18,7 @@ from soak_scores import Place, Score, Sheet, random_score, text
 from ipc.client import Client
 from ipc.errors import DeadlineExceeded, IpcError, RemoteError
 
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds within which each request must be answered: longer than any outage of the plan."""
 
 

@@ -17,9 +17,9 @@ from soak_places import CLIENT, CONDUCTOR, HEART, Process, look, refine
 from ipc.client import Client
 from ipc.errors import IpcError
 
-LONGEST = 150.0
+LONGEST = 240.0
 """Seconds within which any of these commands must return, whatever freezes meanwhile."""
-SERVES = 100.0
+SERVES = 150.0
 """Seconds within which a conductor serves again when nothing is wrong any more."""
 
 

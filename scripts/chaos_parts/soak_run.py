@@ -184,7 +184,7 @@ class Soak:
             if process.state == "T":
                 os.kill(process.pid, signal.SIGCONT)
         (self._home / "conductor.yaml").write_text(CONFIG)
-        deadline = time.monotonic() + 200.0
+        deadline = time.monotonic() + 320.0
         for thread in (*customers, *self._sides):
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():

@@ -33,6 +33,9 @@ from soak_places import (
 )
 from soak_plan import Fault
 
+APPEARS = 1.5
+"""Seconds that a victim has to appear."""
+
 BITS = {"full": 1, "broken": 2, "read only": 4, "inodes": 8, "slow": 16, "unreadable": 32}
 OURS = (HEART, CONDUCTOR, FORKSERVER, TRACKER, WORKER, SPARE, PARSER)
 
@@ -150,13 +153,19 @@ class Striker(threading.Thread):
     # -- processes
 
     def _find(self, role: str) -> Process:
-        """One living process of the role. LookupError when there is none."""
+        """One living process of the role. LookupError when none appears."""
+        until = time.monotonic() + APPEARS
+        while not (found := self._living(role)):
+            if time.monotonic() > until:
+                raise LookupError(f"no {role}")
+            self.enough.wait(0.1)
+        return self._random.choice(found)
+
+    def _living(self, role: str) -> list[Process]:
         found = [p for p in refine(look(self._token)).values() if p.role == role]
         if role == CLIENT:
             found = [p for p in found if p.pid in self._book.clients]
-        if not found:
-            raise LookupError(f"no {role}")
-        return self._random.choice(found)
+        return found
 
     def _kill(self, fault: Fault) -> None:
         process = self._find(fault.what)

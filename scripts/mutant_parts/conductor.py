@@ -1,7 +1,7 @@
 """scripts/mutants conductor [--only WORD] [--list]: faults of the conductor and of its workers.
 
-Each breaks one promise of docs/operations.md or docs/protocol.md. The soak is asked first, then the
-tests that are nearest.
+Each breaks one promise of docs/operations.md or docs/protocol.md. The nearest tests are asked
+first, then the soak; ``--by soak`` asks it alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ SOAK = Check(
     400.0,
 )  # fmt: skip
 
+_SCENARIOS = "tests/actors/test_actor_scenarios.py"
 _TOLD = """\
         # Only now: who starts to watch before this is told after it, and finds the names free.
         with self._lock:
@@ -49,42 +50,42 @@ PLANTS = (
         "actors/cell.py",
         "        self.system.forget(self, reason)\n" + _TOLD,
         _TOLD + "        self.system.forget(self, reason)\n",
-        (pytest("tests/actors/test_actor_down_order.py", "tests/actors/test_otp_registry.py"),),
+        (pytest(f"{_SCENARIOS}::test_who_hears_of_an_end_finds_the_name_free"),),
     ),
     Plant(
         "an attempt's number is not claimed",
         "marianne/run/spool.py",
         "        self._write(record)\n        self._open[num, attempt] = record\n",
         "        self._open[num, attempt] = record\n",
-        (SOAK, pytest("tests/marianne/run/test_spool.py")),
+        (pytest("tests/marianne/run/test_spool.py"), SOAK),
     ),
     Plant(
         "a gap in the events",
         "marianne/state/apply.py",
         "        seq = self.seq + 1\n",
         "        seq = self.seq + 1 + (change.event == 'sheet.retrying')\n",
-        (SOAK,),
+        (pytest("tests/marianne/state/test_database.py"), SOAK),
     ),
     Plant(
         "a need is ignored",
         "marianne/schedule/queue.py",
         "        if needs or upper in job.waiting or upper in job.holding:\n",
         "        if upper in job.waiting or upper in job.holding:\n",
-        (SOAK,),
+        (pytest("tests/marianne/schedule/test_sheet_queue.py"), SOAK),
     ),
     Plant(
         "a limit of sheets is off by one",
         "marianne/schedule/order.py",
         "        if self.active >= self.max_concurrent:\n",
         "        if self.active > self.max_concurrent:\n",
-        (SOAK,),
+        (pytest("tests/marianne/schedule/test_sheet_queue.py"), SOAK),
     ),
     Plant(
         "a limit of jobs is off by one",
         "marianne/daemon/admission.py",
         "        return self._context.config.max_concurrent_jobs - self._live.admitted\n",
         "        return self._context.config.max_concurrent_jobs - self._live.admitted + 1\n",
-        (SOAK,),
+        (pytest("tests/e2e/test_pause.py"), SOAK),
     ),
     Plant(
         "a spool is not read at a takeover",
@@ -92,35 +93,35 @@ PLANTS = (
         '                self._unacked[record["serial"]] = record\n'
         '                self._open.pop((record["num"], record["attempt"]), None)\n',
         '                self._open.pop((record["num"], record["attempt"]), None)\n',
-        (SOAK, pytest("tests/marianne/run/test_spool.py")),
+        (pytest("tests/marianne/run/test_spool.py"), SOAK),
     ),
     Plant(
         "an orphan is not swept",
         "marianne/run/confine.py",
         "    sweep(look, grace, patience)\n    return sorted(found)\n",
         "    list(look())\n    return sorted(found)\n",
-        (SOAK,),
+        (pytest("tests/marianne/run/test_confine.py"), SOAK),
     ),
     Plant(
         "a request that is sent again acts again",
         "marianne/daemon/requests.py",
         "        kept = self._reader.reply(request_id)\n",
         "        kept = None\n",
-        (SOAK,),
+        (pytest("tests/e2e/test_nothing_lost.py"), SOAK),
     ),
     Plant(
         "a wish to stop is forgotten",
         "marianne/run/keeper.py",
         "        return self._stopping or (order is not None and order.mode in _ENDED_HERE)\n",
         "        return False\n",
-        (SOAK, pytest("tests/e2e/test_stop_order.py")),
+        (pytest("tests/e2e/test_stop_order.py"), SOAK),
     ),
     Plant(
         "a wake-up of admission is lost",
         "marianne/daemon/admission.py",
         "            self._admit(lined_up=row.status.terminal)\n",
         "            pass\n",
-        (SOAK,),
+        (pytest("tests/e2e/test_main_job.py", "tests/e2e/test_pause.py"), SOAK),
     ),
     Plant(
         "finished work is forgotten when its job is put away",

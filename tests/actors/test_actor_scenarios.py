@@ -244,3 +244,28 @@ def test_a_pool_gives_all_its_children_the_same_grace_at_the_same_time() -> None
         pool.stop()
         assert pool.join(60)
         assert sim.now == 5.0
+
+
+class Heir(Actor):
+    """Takes the name of another when it hears of that one's end."""
+
+    def __init__(self, target: ActorRef[Actor], found: list[object]) -> None:
+        self.target, self.found = target, found
+
+    def on_start(self) -> None:
+        self.monitor(self.target)
+
+    def on_down(self, down: Down) -> None:
+        self.found.append(self.system.whereis("owner"))
+
+
+def test_who_hears_of_an_end_finds_the_name_free(seeds: Sequence[int]) -> None:
+    def scenario(sim: Simulation) -> None:
+        found: list[object] = []
+        owner = sim.system.spawn(Watcher, name="owner")
+        sim.system.spawn(Heir, owner, found)
+        owner.stop()
+        sim.quiet()
+        assert found == [None]
+
+    explore(scenario, seeds, lines=True)
