@@ -34,6 +34,17 @@ from ipc.router import Router
 Dispatch = Callable[[Request, "Responder"], object]
 
 
+def _ask_the_same(one: Request, other: Request) -> bool:
+    """Whether a request is another one sent again."""
+    if one.method != other.method:
+        return False
+    try:
+        # Packed, NaN is like itself.
+        return one.params == other.params or pack(one.params) == pack(other.params)
+    except (CodecError, RecursionError):
+        return False
+
+
 class Responder:
     """The one answer to one request. Thread-safe; each method returns whether its answer counted.
 
@@ -208,7 +219,7 @@ class Server:
                     self._open[request.id] = responder
                     self._per_client[identity] = self._per_client.get(identity, 0) + 1
                     self._counts["requests"] += 1
-            elif (known.request.method, known.request.params) == (request.method, request.params):
+            elif _ask_the_same(known.request, request):
                 self._counts["resent"] += 1
                 if identity not in known._identities:
                     # The first is kept for its count; of the others only the latest can be alive.

@@ -115,9 +115,13 @@ class _Reading:
 
 @dataclass(slots=True)
 class _Child:
-    """A reading at work: where its answer will lie, and the CPU ticks it had used at a look."""
+    """A reading at work: where its answer will lie, and the CPU ticks it had used at a look.
 
-    reading: _Reading
+    ``reading`` is None once the child was killed and does not end: the kernel holds it until a file
+    system answers. Its place stays taken.
+    """
+
+    reading: _Reading | None
     answer: Path
     began: float
     ticks: int | None = None
@@ -175,34 +179,56 @@ class Parser(Actor):
         child = self._children.get(process)
         if child is None:
             return
+        self.send_after(LOOK_SECONDS, self.look, process)
+        if child.killed:
+            self._stuck(child)
+            return
         ticks = procfs.cpu_ticks(process.pid)
         if ticks is not None and ticks == child.ticks:
             child.killed = f"it got no time to run for {LOOK_SECONDS:g} s"
         elif self.system.runtime.monotonic() - child.began > WALL_SECONDS:
             child.killed = f"it took longer than {WALL_SECONDS:g} s"
+        child.ticks = ticks
         if child.killed:
             process.kill()
-        else:
-            child.ticks = ticks
-            self.send_after(LOOK_SECONDS, self.look, process)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """The child's file says what it found; without one its end says whose fault that is."""
         child = self._children.pop(process)
-        reading = child.reading
         try:
             answer = msgpack.unpackb(child.answer.read_bytes())
             child.answer.unlink(missing_ok=True)
         except (OSError, ValueError):
-            self._without_answer(reading, child, ending)
-        else:
-            self._answered(reading, answer)
+            answer = None
+        if child.reading is not None and answer is None:
+            self._without_answer(child.reading, child, ending)
+        elif child.reading is not None:
+            self._answered(child.reading, answer)
         self._begin_next()
 
     def forget_trouble(self, number: int) -> None:
         """Nothing of the kind since: scores can be read, as far as is known."""
         if number == self._trouble:
             self._context.unreadable = None
+
+    def _stuck(self, child: _Child) -> None:
+        """A child that was killed goes on: its asker, and with no place left all, are told."""
+        reading, child.reading = child.reading, None
+        if reading is not None:
+            self._try_again(reading, f"{child.killed}, and cannot be ended")
+        if self._full_of_stuck():
+            self._say_unreadable("the processes that read scores cannot be ended")
+            while self._line:
+                self._give_up(self._line.popleft(), "no place is free: none can be ended")
+
+    def _say_unreadable(self, text: str) -> None:
+        self._trouble += 1
+        self._context.unreadable = text
+        self.send_after(TROUBLE_SECONDS, self.forget_trouble, self._trouble)
+
+    def _full_of_stuck(self) -> bool:
+        stuck = [child for child in self._children.values() if child.reading is None]
+        return len(stuck) == CHILDREN
 
     # -- one reading ----------------------------------------------------------------------------
 
@@ -263,9 +289,7 @@ class Parser(Actor):
 
     def _give_up(self, reading: _Reading, why: str) -> None:
         text = f"the process that reads scores could not do its work: {why}"
-        self._trouble += 1
-        self._context.unreadable = text
-        self.send_after(TROUBLE_SECONDS, self.forget_trouble, self._trouble)
+        self._say_unreadable(text)
         reading.promise.fail(Refused("unavailable", text, hint="nothing was done; try again"))
 
 

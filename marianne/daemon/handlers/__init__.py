@@ -46,6 +46,9 @@ METHODS = (
     "job.wait",
 )
 
+MOST_PROBLEMS = 20
+"""Of one request, that are told."""
+
 _found: dict[str, ModuleType] = {}
 
 
@@ -84,5 +87,6 @@ def validate(handler: Any, params: dict[str, Any]) -> Any:
             {"path": ".".join(str(part) for part in e["loc"]), "message": e["msg"]}
             for e in error.errors(include_url=False, include_context=False, include_input=False)
         ]
-        text = "; ".join(f"{p['path']}: {p['message']}" for p in problems)
+        problems = problems[:MOST_PROBLEMS]
+        text = "; ".join(f"{p['path']:.200}: {p['message']}" for p in problems)
         raise Refused("invalid_params", text, data={"problems": problems}) from None

@@ -100,6 +100,26 @@ def test_a_child_that_gets_no_time_to_run_is_replaced(stage: Stage) -> None:
     assert stage.caught[0].wait(5.0).signal == signal.SIGKILL
 
 
+def test_a_child_that_cannot_be_ended_keeps_its_place_and_nobody_waiting(stage: Stage) -> None:
+    def hold(child: Any) -> None:
+        child.signal(signal.SIGSTOP)
+        child.kill = lambda: True  # as in a system call on a file system that does not answer
+
+    stage.on_child = hold
+    waiting = [stage.load() for _ in range(3)]
+    for future in waiting:
+        with pytest.raises(Refused, match=r"cannot be ended|can be ended") as refusal:
+            future.get()
+        assert refusal.value.code == "unavailable"
+    assert "ended" in str(stage.context.unreadable)
+    assert len(stage.caught) == CHILDREN
+    stage.on_child = lambda child: None
+    for child in stage.caught:
+        child.signal(signal.SIGCONT)
+        assert child.wait(10.0) is not None
+    assert stage.load().get().name == "small"
+
+
 def test_children_that_are_always_killed_are_unavailable_and_not_ready(stage: Stage) -> None:
     stage.on_child = lambda child: child.kill()
     with pytest.raises(Refused) as refusal:
