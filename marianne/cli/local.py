@@ -30,6 +30,9 @@ Map = dict[str, Any]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 GRACE = 10.0
 
+START_SECONDS = 120.0
+"""A person waits for nothing else meanwhile, and may end it: a crowded machine is no failure."""
+
 
 def plan_local(params: Map, home: Home) -> Map:
     """The answer to a dry run of a ``job.submit``; read in this process, nothing is kept."""
@@ -147,7 +150,7 @@ def _own_conductor(user: Home, claim: socket.socket | None) -> Iterator[Session]
         tether = replace(tether, fds=(claim.fileno(),))
     own = Session.at(home)
     try:
-        start(home, tether=tether)
+        start(home, wait=START_SECONDS, tether=tether)
         yield own
     except LaunchError as error:
         raise CliError("start_failed", str(error)) from None

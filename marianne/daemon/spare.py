@@ -138,9 +138,12 @@ class SpareKeeper(Actor):
         self.send_after(FILL_AFTER, self.fill)
 
     def fill(self) -> None:
-        """Has another started, unless one waits or is on its way."""
+        """Has another started, unless one waits or is on its way.
+
+        A private conductor has one job: what is ready for the next one would only cost it time.
+        """
         context = self._context
-        if self._starting or not context.spare.wanted:
+        if self._starting or context.client is not None or not context.spare.wanted:
             return
         self._starting = True
         start = partial(start_waiting, context)

@@ -133,6 +133,9 @@ def test_a_second_run_of_a_score_is_refused_as_by_a_conductor(
     marianne: Marianne, place: Path
 ) -> None:
     process = _running(marianne)
+    names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in marianne.processes()}
+    assert "marianne-worker" in names
+    assert "marianne-spare" not in names, "nothing is kept ready for a second job"
     refused = marianne("run", str(marianne.place / "deaf.yaml"), "--local", code=5)
     assert f"pid {process.pid}" in refused.err
     beside = marianne.score("beside", "sheets:\n  - {name: a, run: 'true'}\n")
