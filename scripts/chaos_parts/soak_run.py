@@ -275,8 +275,10 @@ class Soak:
             self._tail.join(10.0)
         self._check_database()
         if self._disk is not None:
-            soak_disk.keep(self._folder, self._home)
-            soak_disk.unmount(self._home)
+            try:
+                soak_disk.keep(self._folder, self._home)
+            finally:
+                soak_disk.unmount(self._home)
 
     def _all_left(self) -> list[Any]:
         marked = [p for p in refine(look(self._token)).values() if p.role != CLIENT]
