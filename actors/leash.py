@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _held: dict[int, tuple[Connection, Connection]] = {}  # by the pid of the holder; ends with it
-_worn: list[Connection] = []
+_worn: list[Connection | int] = []
 
 
 def collar() -> Connection:
@@ -30,11 +30,12 @@ def collar() -> Connection:
 
 def put_on(end: Connection) -> bool:
     """In the child: from now on it ends with the parent. False if that has ended already."""
-    _worn.append(end)
-    number = end.fileno()
+    # Whom a signal goes to is a matter of the open file, and this one all children share: another.
+    number = os.open(f"/proc/self/fd/{end.fileno()}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    _worn.extend((end, number))
     fcntl.fcntl(number, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(number, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(number, fcntl.F_SETFL, fcntl.fcntl(number, fcntl.F_GETFL) | os.O_ASYNC)
     poll = select.poll()
-    poll.register(number, select.POLLIN)
+    poll.register(end.fileno(), select.POLLIN)
     return not poll.poll(0)

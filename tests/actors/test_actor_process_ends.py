@@ -99,7 +99,10 @@ if __name__ == "__main__":
     time.sleep(0.1)  # for the spin, which cannot say that it has begun
     if sys.argv[1] == "stopped":
         os.kill(process.pid, signal.SIGSTOP)
-    print(process.pid, process.start_time, flush=True)
+    others = [system.processes.start(signal.pause), system.processes.start(os.getpid)]
+    others.pop().wait()
+    for one in (process, *others):
+        print(one.pid, one.start_time, flush=True)
     signal.pause()
 """
 
@@ -117,19 +120,24 @@ def test_a_child_ends_with_its_parent_also_when_it_cannot_run(how: str, tmp_path
         env={**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])},
     )
     assert parent.stdout is not None
-    pid, start_time = map(int, parent.stdout.readline().split())
+    children = [tuple(map(int, parent.stdout.readline().split())) for _ in range(2)]
     parent.kill()
     parent.wait(5)
     parent.stdout.close()
     deadline = time.monotonic() + 10
-    while (found := open_pidfd(pid, start_time)) is not None:
-        os.close(found[0])
-        if _is_zombie(pid):
-            return
+    while left := [pid for pid, start_time in children if _runs(pid, start_time)]:
         if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            pytest.fail("the child goes on without its parent")
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            pytest.fail("a child goes on without its parent")
         time.sleep(0.02)
+
+
+def _runs(pid: int, start_time: int) -> bool:
+    found = open_pidfd(pid, start_time)
+    if found is not None:
+        os.close(found[0])
+    return found is not None and not _is_zombie(pid)
 
 
 def _is_zombie(pid: int) -> bool:
