@@ -43,6 +43,23 @@ def _a_path(value: Any) -> Any:
 
 
 def _an_environment(value: dict[str | bytes, str | bytes]) -> dict[str | bytes, str | bytes]:
+    if not _plainly_good(value):
+        _look_at_each(value)
+    return value
+
+
+def _plainly_good(value: dict[str | bytes, str | bytes]) -> bool:
+    """Whether it is of text and short, and nothing in it is wrong: most are, and it is quick."""
+    try:
+        names, texts = "".join(value), "".join(value.values())  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    if "\0" in names or "=" in names or "\0" in texts or "" in value:
+        return False
+    return 4 * (len(names) + len(texts)) < LONGEST_VARIABLE  # all together, so each one too
+
+
+def _look_at_each(value: dict[str | bytes, str | bytes]) -> None:
     for name, text in value.items():
         nul, equals = ("\0", "=") if isinstance(name, str) else (b"\0", b"=")
         end = "\0" if isinstance(text, str) else b"\0"
@@ -51,7 +68,6 @@ def _an_environment(value: dict[str | bytes, str | bytes]) -> dict[str | bytes, 
             raise ValueError("a name has no = and no NUL, a value no NUL, and no name is empty")
         if 4 * (len(name) + len(text)) >= LONGEST_VARIABLE and _size(name, text) > LONGEST_VARIABLE:
             raise ValueError("no program can be given more than 128 KiB in one variable")
-    return value
 
 
 def _size(*parts: str | bytes) -> int:

@@ -46,16 +46,20 @@ def hash_of(method: str, params: dict[str, Any]) -> bytes:
         packed = codec.pack((method, _ordered(params)))
     except (CodecError, RecursionError):
         raise Refused("invalid_params", "the parameters are nested too deeply") from None
-    return hashlib.blake2b(packed, digest_size=16).digest()
+    return hashlib.sha256(packed).digest()[:16]
+
+
+_FLAT = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 def _ordered(value: Any) -> Any:
     if isinstance(value, dict):
         try:
-            pairs = sorted(value.items())  # of different keys, so that values are not compared
+            keys = sorted(value)
         except TypeError:
-            pairs = sorted(value.items(), key=lambda pair: codec.pack(pair[0]))
-        return [(key, _ordered(item)) for key, item in pairs]
+            keys = sorted(value, key=codec.pack)
+        items = [value[key] for key in keys]
+        return keys, [item if type(item) in _FLAT else _ordered(item) for item in items]
     return [_ordered(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
