@@ -58,6 +58,8 @@ class Caller(Customer):
         order.said.append(f"marianne {verb}: {code}")
         if code == DONE and verb == "cancel":
             order.cancel = YES
+        if verb == "resume" and order.cancel == YES:  # it goes on, if it was over by then
+            order.cancel = MAYBE
         fair = {DONE, FAILED, CONFLICT} | ({TIMED_OUT} if verb == "wait" else set())
         self._check(verb, code, said, order, fair)
 

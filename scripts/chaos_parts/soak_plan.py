@@ -20,7 +20,9 @@ DISKS = {
     "slow": 16,
     "unreadable": 4,
 }
-LIMITS = {"files": 50, "file size": 40, "processes": 10, "pids": 10}
+LIMITS = {"files": 45, "file size": 35, "pids": 20}
+PIDS_LONGEST = 3.0
+"""Seconds without further processes: a shell that cannot fork tries for longer than that."""
 FILES = {"conductor.sock": 14, "events.sock": 14, "workers.sock": 14, "conductor.pid": 10,
          "parse": 10, "rehearsal": 6, "logs": 8, "spool deleted": 8, "spool mangled": 8,
          "config mangled": 8, "stale pid text": 6}  # fmt: skip
@@ -96,7 +98,8 @@ def _fault(random: Random, at: float) -> Fault:
         step = random.choice(CLOCKS)
         return Fault(at, kind, f"{step:+g} s", _span(random, 2.0, 20.0), step)
     if kind == "limit":
-        return Fault(at, kind, _choose(random, LIMITS), _span(random, 0.5, 10.0))
+        what = _choose(random, LIMITS)
+        return Fault(at, kind, what, _span(random, 0.5, PIDS_LONGEST if what == "pids" else 10.0))
     if kind == "file":
         return Fault(at, kind, _choose(random, FILES))
     if kind == "command":

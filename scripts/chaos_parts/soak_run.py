@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 import fault_shim
+import soak_cgroup
 import soak_disk
 import soak_ledger
 from soak_book import Book
@@ -94,6 +95,7 @@ class Soak:
     def _build(self) -> None:
         for name in ("home", "locks", "work", "side"):
             (self._folder / name).mkdir(mode=0o700)
+        self._pids = soak_cgroup.group(f"soak-{os.getpid()}")
         self._disk = soak_disk.mount(self._folder, self._home)
         (self._home / "conductor.yaml").write_text(CONFIG)
         self._env = {k: v for k, v in os.environ.items() if not k.startswith("MARIANNE")}
@@ -117,7 +119,7 @@ class Soak:
             self._book, self._operator, self._home, self._token, self._shim,
             list(self._faults), self._first_start,
         )  # fmt: skip
-        striker.disk = self._disk
+        striker.disk, striker.pids = self._disk, self._pids
         customers = self._customers()
         watch = threading.Thread(target=self._remember, daemon=True)
         try:
@@ -274,6 +276,8 @@ class Soak:
         if self._tail.is_alive():
             self._tail.join(10.0)
         self._check_database()
+        if self._pids is not None:
+            self._pids.close()
         if self._disk is not None:
             try:
                 soak_disk.keep(self._folder, self._home)

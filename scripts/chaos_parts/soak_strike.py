@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 
 from soak_book import Book
+from soak_cgroup import Pids
 from soak_disk import RealDisk
 from soak_operator import Operator
 from soak_places import (
@@ -107,6 +108,7 @@ class Striker(threading.Thread):
         self._serial = 0
         self._random = Random(0)
         self.disk: RealDisk | None = None
+        self.pids: Pids | None = None
         self.enough = threading.Event()
 
     def run(self) -> None:
@@ -235,8 +237,9 @@ class Striker(threading.Thread):
         self._after(fault.seconds, back)
 
     def _limit(self, fault: Fault) -> None:
-        if fault.what not in ("files", "file size"):
-            raise LookupError(f"{fault.what}: not enforced here")
+        if fault.what == "pids":
+            self._no_pids(fault)
+            return
         role = self._random.choice((CONDUCTOR, CONDUCTOR, WORKER, HEART))
         process = self._find(role)
         kind = resource.RLIMIT_NOFILE if fault.what == "files" else resource.RLIMIT_FSIZE
@@ -260,6 +263,22 @@ class Striker(threading.Thread):
                         resource.prlimit(other.pid, kind, (soft, hard))
                 except ProcessLookupError:
                     continue
+
+        self._after(fault.seconds, lift)
+
+    def _no_pids(self, fault: Fault) -> None:
+        """Conductor and forkserver get no further thread or process. (RLIMIT_NPROC binds no root,
+        and would bind all of a user's processes.)"""
+        if self.pids is None:
+            raise LookupError("no control group may be made here")
+        self.pids.squeeze([self._find(role).pid for role in (CONDUCTOR, FORKSERVER)])
+        strike = self._book.struck("limit", fault.text(), 0, fault.seconds)
+        self._book.count("limit pids")
+
+        def lift() -> None:
+            strike.end = time.monotonic_ns()
+            assert self.pids is not None
+            self.pids.lift()
 
         self._after(fault.seconds, lift)
 
