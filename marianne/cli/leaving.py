@@ -72,6 +72,18 @@ def end_conductor(
     return stop_order.read(session.home.path)
 
 
+def end_what_is_left(session: Session, mode: str) -> bool:
+    """For a home without a conductor: ends what one that was killed left, its workers and sheets.
+
+    Returns whether there was any. ``cancel`` is an order for the next conductor too.
+    """
+    if not session.home.db.exists():
+        return False
+    if mode == "cancel":
+        _leave_order(session, mode, None)
+    return _end_left(session, mode)
+
+
 def replace_conductor(session: Session, old: int | None, until: float) -> int:
     """A conductor other than ``old`` that serves; its pid.
 
@@ -200,8 +212,11 @@ def _send(session: Session, pid: int, *signals: signal.Signals) -> bool:
 # -- the end ---------------------------------------------------------------------------------------
 
 
-def _end_left(session: Session, mode: str) -> None:
-    """Ends what a conductor and a heart that were killed left, if nobody has the home by now."""
+def _end_left(session: Session, mode: str) -> bool:
+    """Ends what a conductor and a heart that were killed left, if nobody has the home by now.
+
+    Returns whether there was any.
+    """
     from marianne.home import HomeError
     from marianne.run.confine import sweep_orphans
     from marianne.run.marked import left_behind
@@ -210,16 +225,17 @@ def _end_left(session: Session, mode: str) -> None:
     try:
         lock = home.lock()
         if lock is None:
-            return
+            return False
         try:
             owner = home.owner() if home.owner_file.exists() and not home.copied() else ""
             if owner and next(left_behind(owner), None) is not None:
                 grace = 0.0 if mode == "force" else _grace(session)
-                sweep_orphans(owner, spare=(os.getpid(),), grace=grace)
+                return bool(sweep_orphans(owner, spare=(os.getpid(),), grace=grace))
         finally:
             lock.release()
     except (HomeError, OSError) as error:
         note(f"note: what may be left of its processes was not looked for: {error}")
+    return False
 
 
 def _grace(session: Session) -> float:

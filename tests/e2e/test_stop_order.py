@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from e2e_marianne import PROGRAM, Marianne, until
@@ -32,6 +33,14 @@ def _begun(marianne: Marianne, score: str, grace: float = 2.0, orphan: float = 6
 
 def _locked(marianne: Marianne) -> bool:
     return marianne("conductor-status", code=None).code != 3
+
+
+def _runs(pid: int) -> bool:
+    """Whether it lives; what nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _sheets(marianne: Marianne) -> list[int]:
@@ -179,3 +188,25 @@ def test_an_order_of_an_earlier_stop_ends_no_later_conductor(marianne: Marianne)
     os.kill(conductor, signal.SIGKILL)
     until(lambda: marianne.pids()["conductor"] != conductor and marianne.serves())
     assert marianne.status(job)["status"] == "running"
+
+
+@pytest.mark.parametrize("mode", ["stop", "force", "cancel"])
+def test_a_stop_without_a_conductor_ends_what_a_killed_one_left(
+    marianne: Marianne, mode: str
+) -> None:
+    job = _begun(marianne, DEAF.replace("touch begun", "echo $$ > begun"), grace=0.5)
+    sheet = int((marianne.place / "job" / "begun").read_text())
+    pids = marianne.pids()
+    for part in ("heart", "conductor"):
+        os.kill(pids[part], signal.SIGKILL)
+    until(lambda: not _locked(marianne))
+    assert _runs(sheet)
+    said = marianne("stop", *(() if mode == "stop" else (f"--{mode}",)))
+    assert "had left running" in said.err
+    assert not _runs(sheet)
+    assert marianne.processes() == {}
+    marianne("start")
+    if mode == "cancel":
+        until(lambda: marianne.status(job)["status"] == "cancelled")
+    else:
+        assert marianne.status(job)["status"] in ("queued", "running")

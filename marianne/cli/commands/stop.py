@@ -9,7 +9,7 @@ import click
 
 from marianne import stop_order
 from marianne.cli.exit_codes import FAILED, OK
-from marianne.cli.leaving import end_conductor
+from marianne.cli.leaving import end_conductor, end_what_is_left
 from marianne.cli.options import Seconds, Verb, json_option, timeout_option, yes_option
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.selection import confirm
@@ -52,22 +52,24 @@ def command(
     if draining + cancel + force > 1:
         raise click.UsageError("--drain, --cancel and --force exclude each other")
     mode = "drain" if draining else "cancel" if cancel else "force" if force else "stop"
+    if cancel:
+        confirm("Cancel all jobs and stop the conductor?", yes)
     pid = session.holder()
-    left: stop_order.StopOrder | None = None
-    if pid is not None:
-        if cancel:
-            confirm("Cancel all jobs and stop the conductor?", yes)
-        until = None if timeout is None else time.monotonic() + timeout
-        left = end_conductor(session, mode, None if drain == CONFIGURED else drain, until)
     told: dict[str, Any] = {"stopped": pid is not None, "pid": pid}
     cut_short = False
-    if draining and pid is not None:
-        cut_short, interrupted = _came_to(left)
-        told |= {"cut_short": cut_short, "interrupted": interrupted}
+    if pid is None:
+        if end_what_is_left(session, mode):
+            note("note: ended what a conductor that was killed had left running")
+    else:
+        until = None if timeout is None else time.monotonic() + timeout
+        left = end_conductor(session, mode, None if drain == CONFIGURED else drain, until)
+        if draining:
+            cut_short, interrupted = _came_to(left)
+            told |= {"cut_short": cut_short, "interrupted": interrupted}
         if cut_short:
             note(_in_words(interrupted))
-    if cancel and left is not None and left.mode == "cancel":
-        note("note: it died before all jobs were cancelled; the next start cancels them first")
+        if cancel and left is not None and left.mode == "cancel":
+            note("note: it died before all jobs were cancelled; the next start cancels them first")
     if as_json:
         print_json(told)
     else:
