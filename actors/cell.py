@@ -223,8 +223,8 @@ class Cell:
             self.leaving = KILLED
         self.dying = self.dying or KILLED
         busy = self._drain(KILLED)
-        below = [node.cell for node in self.children.values() if node.cell is not None]
-        for cell in reversed(below):
+        below = self._below()
+        for cell in below:
             if getattr(cell.cls, "is_supervisor", False):
                 cell.request_stop(KILLED)
             else:
@@ -232,7 +232,7 @@ class Cell:
         # One may be ending by itself just now. Our end must not be told before its names are free;
         # but a listener that kills from within an end must not wait for itself.
         until = self.system.runtime.monotonic() + grace
-        for cell in reversed(below):
+        for cell in below:
             if not cell.ended.wait(max(0.0, until - self.system.runtime.monotonic())):
                 cell.kill(grace)
         self._kill_owned()
@@ -263,13 +263,18 @@ class Cell:
             self._end_linked()
         return self._publish(reason)
 
+    def _below(self) -> list[Cell]:
+        """The children that run now, the last one first; others may come and go meanwhile."""
+        nodes = reversed(tuple(self.children.values()))
+        return [cell for node in nodes if (cell := node.cell) is not None]
+
     def _end_linked(self) -> None:
         """Stops what this actor has spawned, the last one first."""
-        linked = [node.cell for node in self.children.values() if node.cell is not None]
-        for cell in reversed(linked):
+        linked = self._below()
+        for cell in linked:
             cell.request_stop(SHUTDOWN)
         until = self.system.runtime.monotonic() + LINKED_SECONDS
-        for cell in reversed(linked):
+        for cell in linked:
             if not cell.ended.wait(max(0.0, until - self.system.runtime.monotonic())):
                 cell.kill()
 
@@ -329,9 +334,8 @@ class Cell:
         self.mailbox.close()
         self.ended = Latch(runtime)
         self.ended.settle(FORKED)
-        for node in self.children.values():
-            if node.cell is not None:
-                node.cell.bury()
+        for cell in self._below():
+            cell.bury()
 
     def watch(self, monitor: Monitor) -> bool:
         """Adds a watcher; False if the end is already published."""

@@ -254,7 +254,8 @@ class System:
         deadline = self.runtime.monotonic() + timeout
         with self._lock:
             self.closing = True
-            roots = [node.cell for node in self._roots.values() if node.cell is not None]
+            nodes = tuple(self._roots.values())
+            roots = [cell for node in nodes if (cell := node.cell) is not None]
         own = _path(current.cell)
         waiting = []
         for cell in reversed(roots):
