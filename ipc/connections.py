@@ -56,6 +56,7 @@ class Connections:
         self.limit = fair_share() if limit is None else limit
         self.cut_off = 0
         self.crowded = False
+        self.last_error: Exception | None = None
         self._serials = itertools.count(1)
         self._open: OrderedDict[int, int] = OrderedDict()  # descriptor: serial, silent ones first
         self._path = ""
@@ -98,18 +99,34 @@ class Connections:
 
     def cut(self, descriptor: int) -> None:
         """Ends a connection; ZeroMQ notices, and so does the peer."""
-        import socket  # who answers and is never crowded does without it
-
         self._open.pop(descriptor, None)
         try:
             # A descriptor of our own: ZeroMQ may close its one in this moment. Should another
             # connection of this socket have the number already, that one connects again.
-            with socket.socket(fileno=os.dup(descriptor)) as connection:
-                if connection.getsockname() == self._path:
-                    connection.shutdown(socket.SHUT_RDWR)
-                    self.cut_off += 1
+            own = os.dup(descriptor)
+        except OSError:  # it is gone, or there are no more: then at the risk of that moment
+            self._shut(descriptor)
+            return
+        try:
+            self._shut(own)
+        finally:
+            os.close(own)
+
+    def _shut(self, descriptor: int) -> None:
+        import socket  # who answers and is never crowded does without it
+
+        try:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptor)
         except OSError:
-            pass  # it is gone
+            return
+        try:
+            if connection.getsockname() == self._path:
+                connection.shutdown(socket.SHUT_RDWR)
+                self.cut_off += 1
+        except OSError:
+            pass  # it is no connection any more
+        finally:
+            connection.detach()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -119,7 +136,10 @@ class Connections:
             while True:
                 event, descriptor = _EVENT.unpack(monitor.recv())
                 monitor.recv()  # the address, always ours
-                self._note(event, descriptor)
+                try:
+                    self._note(event, descriptor)
+                except Exception as error:  # noqa: BLE001 - unheard, ZeroMQ would accept nobody
+                    self.last_error = error
         except zmq.ContextTerminated:
             pass
         finally:

@@ -4,6 +4,7 @@ are served."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import subprocess
@@ -143,3 +144,20 @@ def test_a_listener_that_sends_more_than_a_topic_is_cut_off(
         hose.sendall(b"x" * 20_000_000)
     hose.close()
     assert not publisher.wanted
+
+
+def test_a_process_without_a_descriptor_left_cuts_off_too(
+    place: Path,
+    serve: Callable[..., Any],
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(descriptor: int) -> int:
+        raise OSError(errno.EMFILE, "none left")
+
+    server = serve(lambda request, responder: responder.ok(1), max_connections=2)
+    monkeypatch.setattr("ipc.connections.os.dup", none_left)
+    connections = [_connect(place, "s.sock") for _ in range(4)]
+    wait_until(lambda: server.counters()["cut_off"] == 2)
+    for connection in connections:
+        connection.close()
