@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from otp_history import History
 
 PAGE = Path(__file__).parents[3] / "docs" / "actors.md"
 SECTION = "### Deviations from OTP"
+ORPHAN = re.compile(r"stop \S+ killed")
+"""A worker whose supervisor was killed runs its `terminate`."""
 
 
+@cache
 def listed_deviations() -> list[str]:
     """The names in the page's table: the only place that has them."""
     section = PAGE.read_text().partition(SECTION)[2].partition("\n#")[0]
@@ -28,11 +32,14 @@ def difference(
     """
     until = min(deviations.values(), default=None)
     mine, others = comparable(history, ours, until), comparable(history, theirs, until)
+    if "orphans" in listed_deviations() and any(map(ORPHAN.fullmatch, others)):
+        deviations.setdefault("orphans", 0)
+        others = [line for line in others if not ORPHAN.fullmatch(line)]
     at = 0
     for one, other in zip(mine, others, strict=False):
         if one != other:
             named = deviation(one, other)
-            if not named:
+            if named not in listed_deviations():
                 break
             deviations.setdefault(named, 0)
         at += 1
@@ -54,6 +61,11 @@ def deviation(ours: str, theirs: str) -> str:
     """The deviation that makes these two lines differ, if it is a known one."""
     if re.fullmatch(r"answer p\d+ terminate not_found", ours) and theirs.endswith(" ok"):
         return "pool-knows-no-dead"
+    counts = [re.fullmatch(r"answer (p\d+) count (\d+) (\d+)", line) for line in (ours, theirs)]
+    if all(counts):
+        (pool, active, known), other = (found.groups() for found in counts if found)
+        if (pool, known) == (other[0], other[2]) and int(active) < int(other[1]):
+            return "pool-counts-the-living"
     return ""
 
 

@@ -65,7 +65,8 @@ class Writer:
         self._parents: dict[str, str] = {}
         self._groups: dict[str, Spec] = {}
         self._hanging: set[str] = set()
-        # A supervisor that is killed leaves orphans, and one that hangs would never end.
+        # A supervisor that is killed leaves orphans, and one that hangs would never end. (What one
+        # does in its `terminate` is no matter here, where it is not run: see `orphans`.)
         self._kills_supervisors = self._chance(0.15)
 
     def history(self) -> History:
@@ -103,9 +104,11 @@ class Writer:
         name = name or self._name("w", parent)
         restart, significant = self._restart(auto)
         shutdown: Any = "brutal_kill" if self._chance(0.1) else 5000
-        manner = "fails" if self._chance(0.1) else "obeys"
-        if not self._kills_supervisors and self._chance(0.08):
-            shutdown, manner = 20, "hangs"
+        manner = "obeys"
+        if not self._kills_supervisors:
+            manner = self._pick(("obeys",) * 10 + ("fails", "hangs"))
+        if manner == "hangs":
+            shutdown = 20
             self._hanging.add(name)
         return ("worker", name, restart, shutdown, significant, manner)
 
@@ -205,7 +208,7 @@ def histories(first: int, count: int) -> Iterator[History]:
 
 def _small(number: int, below: list[Spec], groups: list[Spec], steps: list[Step]) -> History:
     tree = ("sup", "top", "one_for_one", 3, "never", "permanent", "infinity", False, below)
-    parents = {spec[1]: "top" for spec in below}
+    parents = {spec[1]: "top" for spec in below} | {"w2": "p1"}
     for group in groups:
         children = group[-1] if group[0] == "sup" else []
         parents |= {spec[1]: group[1] for spec in children}
@@ -220,6 +223,15 @@ _POOL = ("pool", "p1", 3, "permanent", "infinity", False, "temporary", 5000)
 DEVIATING = {
     "gave-up-is-abnormal": _small(1, [_TRANSIENT], [_TRANSIENT], [("die", "w1", "crash")]),
     "pool-knows-no-dead": _small(2, [_POOL], [_POOL], [("ask", "p1", ("terminate", "nobody"))]),
+    "pool-counts-the-living": _small(
+        4,
+        [_POOL],
+        [_POOL],
+        [
+            ("ask", "p1", ("start", "w2")),
+            ("gate", "p1", [("ask", "p1", ("count",)), ("die", "w2", "kill")]),
+        ],
+    ),
     "orphans": _small(3, [_PERMANENT], [_PERMANENT], [("die", "s1", "kill")]),
 }
 """One history for each deviation that docs/actors.md lists, in which it is seen."""

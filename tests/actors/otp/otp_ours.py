@@ -246,8 +246,6 @@ class Ours:
             case "started":
                 self.begun.add(event.incarnation)
             case "ended" | "crashed" | "killed" if event.incarnation in self.begun:
-                if event.kind == "killed" and event.name in self.groups():
-                    self.deviations.setdefault("orphans", self.step)
                 kinds = {"crashed": "error", "killed": "killed"}
                 kind = kinds.get(event.kind) or event.detail.partition("(")[0]
                 self.lines.append(f"down {event.name} {kind}")
