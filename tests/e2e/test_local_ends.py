@@ -52,7 +52,7 @@ def _local(marianne: Marianne, path: str, *options: str) -> subprocess.Popen[byt
 def _running(marianne: Marianne, name: str = "deaf") -> subprocess.Popen[bytes]:
     """A run in the midst of its sheet, which hears few signals."""
     process = _local(marianne, marianne.score(name, DEAF))
-    until((marianne.place / name / "up").exists, 30.0)
+    until((marianne.place / name / "up").exists, 60.0)
     return process
 
 
@@ -67,7 +67,7 @@ def test_whatever_ends_it_no_sheet_and_no_file_is_left(
     process = _running(marianne)
     assert os.listdir(place)
     process.send_signal(signal.Signals[f"SIG{name}"])
-    code = process.wait(30.0)
+    code = process.wait(60.0)
     assert code == (-signal.SIGKILL if name == "KILL" else 130)
     until(lambda: not _sheets(marianne), 30.0)
     until(lambda: not marianne.processes(), 30.0)
@@ -86,10 +86,10 @@ def test_a_closed_terminal_ends_it_too(marianne: Marianne, place: Path) -> None:
         start_new_session=True,
     )
     os.close(theirs)
-    until((marianne.place / "deaf" / "up").exists, 30.0)
+    until((marianne.place / "deaf" / "up").exists, 60.0)
     os.kill(process.pid, signal.SIGHUP)
     os.close(ours)
-    process.wait(30.0)
+    process.wait(60.0)
     until(lambda: not marianne.processes(), 30.0)
     until(lambda: not os.listdir(place), 10.0)
 
@@ -145,7 +145,7 @@ def test_a_second_run_of_a_score_is_refused_as_by_a_conductor(
         *("run", str(marianne.place / "deaf.yaml"), "--local", "--workspace", "other"), code=5
     )
     process.terminate()
-    process.wait(30.0)
+    process.wait(60.0)
     ledger = (marianne.place / "deaf" / "ledger").read_text().splitlines()
     assert len(ledger) == 1
 
@@ -162,7 +162,7 @@ def test_a_second_run_waits_until_the_sheets_of_a_killed_one_have_ended(
       sleep 7774 & wait
 """
     process = _local(marianne, path := marianne.score("slow", text))
-    until((marianne.place / "slow" / "up").exists, 30.0)
+    until((marianne.place / "slow" / "up").exists, 60.0)
     process.kill()
     process.wait(10.0)
     assert marianne("run", path, "--local").code == 0

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_marianne import PROGRAM, Marianne, until
+from e2e_marianne import Marianne, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MIXED = """sheets:
@@ -76,20 +74,6 @@ def test_it_needs_no_conductor_and_starts_none(marianne: Marianne) -> None:
     assert "one: completed" in done.err
     assert not marianne.home.exists() or not (marianne.home / "state.db").exists()
     until(lambda: not any("7761" in line for line in marianne.processes().values()))
-
-
-def test_an_interrupted_one_leaves_no_process(marianne: Marianne) -> None:
-    path = marianne.score("one", "sheets:\n  - {name: a, run: 'touch up; sleep 7762'}\n")
-    process = subprocess.Popen(
-        [PROGRAM, "run", path, "--local"],
-        env=marianne.env,
-        cwd=marianne.place,
-        stderr=subprocess.DEVNULL,
-    )
-    until((marianne.place / "one" / "up").exists)
-    os.kill(process.pid, signal.SIGINT)
-    assert process.wait(20.0) == 130
-    until(lambda: not any("7762" in line for line in marianne.processes().values()))
 
 
 def test_a_first_sheet_and_a_fresh_workspace_mean_the_same(marianne: Marianne) -> None:
