@@ -299,7 +299,7 @@ class Chaining(Recovering):
         errand = Errand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
         try:
             self.watch(self._errands.start(errand, self._reader))
-        except OSError as error:
-            log.warning("concert_log_not_written", job_id=row.job_id, words=str(error))
+        except (OSError, EOFError) as error:
+            log.warning("concert_log_not_written", job_id=row.job_id, words=repr(error))
             return False
         return True
