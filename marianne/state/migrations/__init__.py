@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
+from marianne.state.connection import connect_reader
 from marianne.state.errors import DatabaseTooNew
 from marianne.state.migrations import m0001_first, m0002_learning, m0003_asked, m0004_worker_link
 
@@ -45,3 +48,13 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATI
                 connection.execute("ROLLBACK")
             raise
     return found
+
+
+def is_older(path: Path) -> bool:
+    """Whether the database there has not the newest shape; a newer or damaged one says no."""
+    try:
+        with closing(connect_reader(path)) as connection:
+            found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error:
+        return False
+    return found < len(MIGRATIONS)
