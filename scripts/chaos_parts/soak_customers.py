@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,6 +21,10 @@ from ipc.errors import DeadlineExceeded, IpcError, RemoteError
 
 PATIENCE = 300.0
 """Seconds within which each request must be answered: longer than any outage of the plan."""
+
+
+ASLEEP = 4.0
+"""Seconds after a job's end within which whoever waits for it has heard of it."""
 
 
 class Refused(Exception):  # noqa: N818 - what happened, not an error
@@ -192,15 +197,24 @@ class Customer(threading.Thread):
         return False
 
     def _wait(self, client: Client, order: Order) -> None:
-        """Waits for a while; a job that is over must be answered at once."""
+        """Waits for a while; the end of a job must not be slept through."""
         self._book.count("requests")
+        begun, acts = time.monotonic_ns(), order.acts
         try:
             client.request("job.wait", {"job_id": order.job}, self._random.uniform(0.5, 6.0))
+            return
         except DeadlineExceeded:
             pass
         except RemoteError as error:
             if error.code not in ("deadline", "unavailable", "shutting_down", "pressure"):
                 self._book.wrong(Violation("refusals as asked", f"wait: {error}", order.job))
+        ended, now = time.time(), time.monotonic_ns()
+        view = self.look(client, order)
+        if view["status"] in OVER and acts == order.acts and self._book.quiet(begun, now):
+            late = ended - datetime.fromisoformat(view["finished_at"]).timestamp()
+            if late > ASLEEP:
+                said = f"wait had no answer {late:.1f} s after the job was over"
+                self._book.wrong(Violation("requests answered", said, order.job))
 
     def _nonsense(self, client: Client) -> None:
         """Bad input: one clear error, and nothing else."""

@@ -14,11 +14,12 @@ SOAK = Check(
     "soak",
     (
         "scripts/chaos_parts/soak.py", "--seed", "1", "--minutes", "0.9", "--rate", "2.0",
-        "--settle", "60",
+        "--settle", "90",
     ),
     400.0,
 )  # fmt: skip
 
+_LOST, _STOP = "tests/e2e/test_nothing_lost.py", "tests/e2e/test_stop_order.py"
 _SCENARIOS = "tests/actors/test_actor_scenarios.py"
 _TOLD = """\
         # Only now: who starts to watch before this is told after it, and finds the names free.
@@ -85,7 +86,7 @@ PLANTS = (
         "marianne/daemon/admission.py",
         "        return self._context.config.max_concurrent_jobs - self._live.admitted\n",
         "        return self._context.config.max_concurrent_jobs - self._live.admitted + 1\n",
-        (pytest("tests/e2e/test_pause.py"), SOAK),
+        (SOAK,),
     ),
     Plant(
         "a spool is not read at a takeover",
@@ -107,21 +108,24 @@ PLANTS = (
         "marianne/daemon/requests.py",
         "        kept = self._reader.reply(request_id)\n",
         "        kept = None\n",
-        (pytest("tests/e2e/test_nothing_lost.py"), SOAK),
+        (pytest(f"{_LOST}::test_a_kill_between_commit_and_reply_and_the_resend"), SOAK),
     ),
     Plant(
         "a wish to stop is forgotten",
         "marianne/run/keeper.py",
         "        return self._stopping or (order is not None and order.mode in _ENDED_HERE)\n",
         "        return False\n",
-        (pytest("tests/e2e/test_stop_order.py"), SOAK),
+        (
+            pytest(f"{_STOP}::test_the_heart_does_not_replace_a_conductor_that_died_over_its_stop"),
+            SOAK,
+        ),
     ),
     Plant(
         "a wake-up of admission is lost",
         "marianne/daemon/admission.py",
         "            self._admit(lined_up=row.status.terminal)\n",
         "            pass\n",
-        (pytest("tests/e2e/test_main_job.py", "tests/e2e/test_pause.py"), SOAK),
+        (SOAK,),
     ),
     Plant(
         "finished work is forgotten when its job is put away",
