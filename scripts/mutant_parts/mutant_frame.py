@@ -2,8 +2,8 @@
 
 A part is a list of plants and a call of :func:`main`. A plant replaces a text that is exactly once
 in its file; one whose text is no longer there is an error, never skipped. The checks run in a copy
-of the checkout, with this checkout's environment, and each is run once on the sound copy first: one that
-fails there finds nothing, and is not asked.
+of the checkout, with this checkout's environment, and each is run once on the sound copy first: one
+that fails there finds nothing, and is not asked.
 """
 
 from __future__ import annotations
