@@ -31,15 +31,22 @@ def place(marianne: Marianne) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="m-") as path:  # a short one: it holds sockets
         marianne.env["TMPDIR"] = path
         yield Path(path)
-        assert os.listdir(path) == []
+        for client in _clients:
+            client.kill()  # of a test that failed
+            client.wait()
+        _clients.clear()
+        until(lambda: os.listdir(path) == [], 60.0)
 
 
 def _sheets(marianne: Marianne) -> list[str]:
     return [line for line in marianne.processes().values() if " 777" in line]
 
 
+_clients: list[subprocess.Popen[bytes]] = []
+
+
 def _local(marianne: Marianne, path: str, *options: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    client = subprocess.Popen(
         [PROGRAM, "run", path, "--local", *options],
         env=marianne.env,
         cwd=marianne.place,
@@ -47,6 +54,8 @@ def _local(marianne: Marianne, path: str, *options: str) -> subprocess.Popen[byt
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    _clients.append(client)
+    return client
 
 
 def _running(marianne: Marianne, name: str = "deaf") -> subprocess.Popen[bytes]:
