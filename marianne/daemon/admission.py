@@ -185,7 +185,9 @@ class Admission(Actor):
         there = self._context.system.whereis(f"job:{job_id}") if error is not None else None
         ref = outcome.value or there
         if ref is not None and self._live.move(live, Happens.STARTED):
-            self._context.start_delays.over(job_id)
+            if live.put_off:  # else what is noted is its worker's, which cannot start yet
+                live.put_off = False
+                self._context.start_delays.over(job_id)
             self.monitor(ref)
         elif passing(error):
             self._put_off(live, str(error))
@@ -197,6 +199,7 @@ class Admission(Actor):
         """The job's actors are started a little later; until then its row is ours."""
         job_id = live.row.job_id
         if self._live.move(live, Happens.PUT_OFF):
+            live.put_off = True
             seconds = self._context.start_delays.note(job_id, why)
             log.warning("job_start_delayed", job_id=job_id, seconds=round(seconds, 1), why=why)
             self.send_after(seconds, self.start_again, job_id)
@@ -309,6 +312,7 @@ class Admission(Actor):
 
     def _over(self, job_id: str) -> None:
         live = self._live.pop(job_id)
+        self._context.start_delays.over(job_id)
         self._tell_wound_down()
         self._context.housekeeper.tell(Housekeeper.job_ended)
         self._tell_of_an_end(job_id)

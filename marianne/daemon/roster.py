@@ -27,13 +27,15 @@ class Live:
 
     ``life`` is the roster's to change. ``unsure`` says that a change of the row is on its way to
     the disk, and may yet fail or must not be come between: until it is decided the job is neither
-    let in nor changed by anybody else.
+    let in nor changed by anybody else. ``put_off`` says that the reason in ``start_delays`` is
+    admission's, and no other's to take back.
     """
 
     row: JobRow
     life: Life = Life.AT_REST
     unsure: bool = False
     restarts: int = 0
+    put_off: bool = False
     waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
     cancels: list[Answer] = field(default_factory=list)
     size: Size = field(default_factory=Size)

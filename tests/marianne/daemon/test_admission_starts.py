@@ -136,3 +136,32 @@ def test_a_job_that_is_cancelled_without_actors_keeps_what_its_worker_had_finish
     delayed(stage, monkeypatch, "a")
     stage.spool("a", AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0))
     assert stage.manager.ask(JobManager.cancel_job, "a")["status"] == "completed"
+
+
+def test_why_a_worker_cannot_start_is_not_taken_back_by_the_start_of_its_actors(
+    stage: Stage,
+) -> None:
+    def starts_and_waits(spec: Any) -> None:
+        stage.context.start_delays.note("a", "its worker process: no file")
+
+    stage.insert("a")
+    stage.answers.append(starts_and_waits)
+    stage.begin()
+    until(lambda: stage.is_up("a"))
+    stage.manager.ask(JobManager.counts)
+    assert stage.context.start_delays.words() is not None
+    stage.leave("a", status=JobStatus.COMPLETED)  # and nobody waits for what is over
+    until(lambda: stage.context.start_delays.words() is None)
+
+
+def test_a_crash_of_the_manager_forgets_no_place(stage: Stage) -> None:
+    stage.insert("a", "b")
+    stage.answers.append(NO_THREAD)
+    stage.begin()
+    until(lambda: stage.context.start_delays.of("a"))
+    stage.system.kill(stage.manager)
+    until(lambda: stage.system.whereis("manager") is None)
+    stage.system.spawn(JobManager, stage.context, name="manager")
+    until(lambda: stage.is_up("a"))
+    assert stage.manager.ask(JobManager.counts)["running_jobs"] == 1
+    assert not stage.is_up("b")
