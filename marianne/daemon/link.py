@@ -89,11 +89,7 @@ class Link(Actor):
         self._context.worker(job_id).tell(Worker.received, identity, message["kind"], message)
 
     def _refuse(self, why: str, identity: bytes, job_id: str | None = None) -> None:
-        """Counts it; of many a few are logged, and never the name of one of ours."""
-        peers = self._context.peers
-        peers.refused += 1
-        if peers.refused & (peers.refused - 1) == 0:
-            who = repr(identity) if job_id is None else None
-            log.warning(
-                "worker_message_refused", why=why, job_id=job_id, who=who, so_far=peers.refused
-            )
+        """Counts it; of many a few are logged, and no name: it may be one of ours, too early."""
+        so_far = self._context.peers.refuse(identity)
+        if so_far & (so_far - 1) == 0:
+            log.warning("worker_message_refused", why=why, job_id=job_id, so_far=so_far)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from marianne.run.setup import incarnation_of
@@ -55,6 +56,7 @@ class Peers:
         self._proofs: dict[bytes, bytes] = {}  # by name, of those that we know
         self._names: dict[bytes, bytes] = {}  # by proof
         self._met: dict[bytes, bytes] = {}  # names by proof of the last strangers
+        self._early: Counter[bytes] = Counter()  # by proof, what they said
         self.refused = 0
         """Messages of strangers, and such of workers that made no sense."""
 
@@ -73,6 +75,7 @@ class Peers:
             name = self._met.pop(proof, None)
             if name is not None:
                 self._know(name, proof, job_id)
+                self.refused -= self._early.pop(proof, 0)  # it was early, and no stranger
 
     def forget(self, proof: bytes) -> None:
         """It is gone, and whoever uses its name from now on is a stranger."""
@@ -96,8 +99,19 @@ class Peers:
             else:
                 self._met[proof] = name
                 if len(self._met) > STRANGERS:
-                    del self._met[next(iter(self._met))]
+                    oldest = next(iter(self._met))
+                    del self._met[oldest]
+                    self._early.pop(oldest, None)
         return job_id
+
+    def refuse(self, name: bytes) -> int:
+        """Counts a message; returns how many there were."""
+        proof = proof_of(name)
+        with self._lock:
+            self.refused += 1
+            if proof in self._met:
+                self._early[proof] += 1
+            return self.refused
 
     def name_of(self, proof: bytes) -> bytes:
         """The name to send to; empty until the process has connected to this conductor."""

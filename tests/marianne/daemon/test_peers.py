@@ -36,6 +36,17 @@ def test_the_next_conductor_knows_a_worker_by_its_proof_whoever_comes_first() ->
     assert late.name_of(proof_of(name)) == name
 
 
+def test_a_worker_that_talks_before_it_is_expected_was_no_stranger() -> None:
+    name = Peers().new()
+    peers = Peers()
+    for sender in (name, b"a stranger", name):
+        assert peers.job_of(sender) is None
+        peers.refuse(sender)
+    assert peers.refused == 3
+    peers.expect(proof_of(name), "a")
+    assert peers.refused == 1
+
+
 def test_strangers_do_not_fill_the_memory() -> None:
     peers = Peers()
     for number in range(3 * STRANGERS):
