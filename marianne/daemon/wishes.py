@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec
 
 from actors import Future, Outcome, Promise
+from marianne.clock import earliest
 from marianne.daemon import queries
 from marianne.daemon.admission import LOOK_AGAIN, Admission
 from marianne.daemon.job import Job
@@ -315,7 +316,7 @@ class Wishes(Admission):
         for job_id in job_ids or ():
             if job_id in self._live:
                 raise Refused("conflict", f"job {job_id} is not over", hint="cancel it first")
-        chosen = queries.clearable(self._reader, statuses, older_than_seconds, job_ids, time.time())
+        chosen = queries.clearable(self._reader, statuses, older_than_seconds, job_ids, earliest())
         chosen = self._deletable(chosen)
         reply = {"deleted": len(chosen), "jobs": chosen}
         changes = [*(DeleteJob(job_id) for job_id in chosen), *answer.remember(reply)]
