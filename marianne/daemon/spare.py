@@ -121,7 +121,7 @@ class Spare:
 
 
 class SpareKeeper(Actor):
-    """Sees to it that there is a spare again, a moment after it was taken, or has died."""
+    """Sees to it that there is a spare again, a moment after it was taken."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()

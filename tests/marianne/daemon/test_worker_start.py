@@ -1,0 +1,120 @@
+"""A worker process that cannot be started now: its actor goes on, and says why the job waits."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from admission_stage import Stage, until
+
+from actors import Actor
+from marianne.daemon.context import Context
+from marianne.daemon.peers import proof_of
+from marianne.daemon.spare import SpareWorker
+from marianne.daemon.store import Store
+from marianne.daemon.worker import Worker
+from marianne.run.procfs import start_time
+from marianne.state.models import JobStatus
+from marianne.state.reader import Reader
+
+
+class Keeper(Actor):
+    """In place of the keeper of the spare."""
+
+    def taken(self) -> None:
+        """The spare has a job."""
+
+
+class House:
+    """A job without a process, and what the next starts of one come to."""
+
+    def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stage = stage = Stage(place)
+        self.answers: list[BaseException | Callable[[Context], SpareWorker]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.pipes: list[Any] = []
+        stage.insert("a", status=JobStatus.RUNNING)
+        stage.system.spawn(Store, stage.context, name="store")
+        stage.system.spawn(Keeper, name="spare")
+        monkeypatch.setattr("marianne.daemon.employment.start_waiting", self.start)
+
+    def start(self, context: Context) -> SpareWorker:
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(context)
+
+    def process(self, context: Context) -> SpareWorker:
+        """A process that waits at the pipe, as far as anybody can see."""
+        child = subprocess.Popen(["sleep", "60"])
+        self.processes.append(child)
+        known = context.system.processes.adopt(child.pid, start_time(child.pid) or 0)
+        assert known is not None
+        theirs, ours = multiprocessing.Pipe(duplex=False)
+        self.pipes.append(theirs)
+        return SpareWorker(known, ours, context.peers, proof_of(context.peers.new()))
+
+    def begin(self) -> None:
+        self.worker = self.stage.system.spawn(Worker, self.stage.context, "a", name="job:a/worker")
+
+    def recorded(self) -> int | None:
+        with Reader(self.stage.home.db) as reader:
+            row = reader.job("a")
+            assert row is not None
+            return row.worker_pid
+
+    def close(self) -> None:
+        self.stage.close()
+        for child in self.processes:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    house = House(tmp_path, monkeypatch)
+    yield house
+    house.close()
+
+
+def test_a_start_that_fails_in_passing_is_tried_again_by_the_same_actor(house: House) -> None:
+    refusals = [OSError(11, "Resource temporarily unavailable"), EOFError(), ConnectionError("x")]
+    house.answers = [*refusals, house.process]
+    house.begin()
+    delays = house.stage.context.start_delays
+    delay = until(lambda: delays.of("a"))
+    assert delay.why.startswith("its worker process: ")
+    until(lambda: house.processes and house.recorded() == house.processes[0].pid)
+    assert house.pipes[0].recv()["job_id"] == "a"
+    assert house.stage.system.whereis("job:a/worker") == house.worker
+
+
+def test_a_job_is_ended_while_the_start_of_its_process_takes_its_time(house: House) -> None:
+    go = threading.Event()
+
+    def slowly(context: Context) -> SpareWorker:
+        assert go.wait(30)
+        return house.process(context)
+
+    house.answers = [slowly]
+    house.begin()
+    assert house.worker.ask(Worker.finish) is None
+    go.set()
+    until(lambda: house.pipes)
+    with pytest.raises(EOFError):  # it hears that it has no job
+        house.pipes[0].recv()
+    assert house.recorded() is None
+
+
+def test_a_process_that_dies_before_it_says_hello_is_replaced(house: House) -> None:
+    house.answers = [house.process, house.process]
+    house.begin()
+    until(lambda: house.processes and house.recorded() == house.processes[0].pid)
+    house.processes[0].kill()
+    until(lambda: len(house.processes) == 2 and house.recorded() == house.processes[1].pid)
+    assert house.stage.system.whereis("job:a/worker") == house.worker
