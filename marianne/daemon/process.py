@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, SystemEvent
 from marianne import stop_order
-from marianne.daemon import tree
+from marianne.daemon import scratch, tree
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
 from marianne.daemon.first_start import settle_state
@@ -156,6 +156,7 @@ class DaemonProcess:
             lambda: {*self._recorded, *workers, *system.processes.forkserver_pids()},
         )
         self._group.setup()
+        scratch.use(self._home)
         system.processes.prepare(preload=PRELOAD, check=False)
         system.processes.cores = stay_on_one_core()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

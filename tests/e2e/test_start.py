@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,19 @@ def test_a_heart_that_dies_while_its_conductor_boots_leaves_one_that_serves(
     assert ready["heart_lost"] is True
     marianne("stop")
     assert marianne.processes() == {}
+
+
+def test_killed_conductors_leave_nothing_among_the_temporary_files(tmp_path: Path) -> None:
+    temporary = tmp_path / ("t" * 80)
+    temporary.mkdir()
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        marianne = Marianne(Path(place))
+        marianne.env["TMPDIR"] = str(temporary)  # too long a name for the forkserver's socket
+        marianne("start")
+        for _ in range(2):
+            pid = marianne.pids()["conductor"]
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: marianne.pids()["conductor"] != pid and marianne.serves(), 60)
+        marianne("stop")
+        assert list(temporary.iterdir()) == []
+        assert list((marianne.home / "tmp").iterdir()) == []
