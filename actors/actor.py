@@ -65,6 +65,9 @@ class Actor(_Base):
     ask_timeout: ClassVar[float | None] = 5.0
     """Seconds that an ask waits for the answer unless `within` says otherwise; None: no limit."""
 
+    start_timeout: ClassVar[float | None] = 30.0
+    """Seconds for `__init__` and `on_start` unless the start says otherwise; None: no limit."""
+
     has_idle_hook: ClassVar[bool] = False
     """Whether the class overrides `on_idle`. Set by itself."""
 
@@ -81,6 +84,7 @@ class Actor(_Base):
             ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),
             ("mailbox_policy", cls.mailbox_policy in POLICIES),
             ("mailbox_high", is_time(cls.mailbox_high)),
+            ("start_timeout", cls.start_timeout is None or is_time(cls.start_timeout)),
             ("ask_timeout", cls.ask_timeout is None or is_time(cls.ask_timeout)),
         ):
             if not legal:
@@ -158,7 +162,7 @@ class Actor(_Base):
 
         If that has ended already, or nobody has the name, the message comes at once.
         """
-        self._cell.check_fence()
+        current.check()
         monitor = Monitor(self._cell, target.name, target.cell())
         monitor.begin()
         return monitor
@@ -197,7 +201,7 @@ class Actor(_Base):
 
     def register(self, name: str) -> None:
         """Takes one more name for this incarnation; raises `NameTaken` if somebody has it."""
-        self._cell.check_fence()
+        current.check()
         owner = self.system.registry.register(name, self._cell)
         if owner is not None:
             raise NameTaken(name, owner.incarnation)
@@ -210,7 +214,7 @@ class Actor(_Base):
         self, seconds: float, repeat: bool, name: str, args: Args, kwargs: Kwargs
     ) -> Timer:
         cell = self._cell
-        cell.check_fence()
+        current.check()
         message: Message = (name, args, kwargs, None)
 
         def fire() -> None:

@@ -154,7 +154,7 @@ class Cell:
         Raises AskCycle if that never ends. Returns what `awaits` was: the caller puts it back when
         it has waited.
         """
-        self.check_fence()
+        current.check()
         before = self.awaits
         # The own edge is drawn before the walk, so of two actors that close a cycle at the same
         # moment at least one sees it.
@@ -184,11 +184,6 @@ class Cell:
         finally:
             me.awaits = before
 
-    def check_fence(self) -> None:
-        """Ends the calling thread if it belongs to an incarnation that was killed."""
-        if self.fenced:
-            raise Fenced
-
     def request_stop(self, reason: ExitReason = SHUTDOWN) -> None:
         """Lets it end after the message in hand, before all that waits. The first one counts."""
         if not isinstance(reason, ExitReason):
@@ -199,7 +194,7 @@ class Cell:
 
     def promise(self) -> Promise[Any]:
         """Takes over the answer of the message in hand. For the actor itself."""
-        self.check_fence()
+        current.check()
         self.promised = True
         if self.asked is not None:
             self.asked.owed = True

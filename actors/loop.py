@@ -26,7 +26,7 @@ def run(cell: Cell) -> None:
     actor: Actor | None = None
     reason = NORMAL
     try:
-        cell.check_fence()  # killed before its thread ran
+        current.check()  # killed before its thread ran
         actor, started = _start(cell)
         if actor is None:
             if cell.end(started.reason, None):

@@ -80,7 +80,7 @@ class ChildSpec:
         is_supervisor = bool(getattr(self.cls, "is_supervisor", False))
         self._default("type", None, "supervisor" if is_supervisor else "worker")
         self._default("shutdown", -1.0, math.inf if self.type == "supervisor" else 5.0)
-        self._default("start_timeout", -1.0, None if self.type == "supervisor" else 30.0)
+        self._default("start_timeout", -1.0, self.cls.start_timeout)
         self._default("name", "", self.id)
         self._check()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.actor import Actor
 from actors.address import ActorRef
+from actors.current import current
 from actors.effects import (
     Child,
     Effect,
@@ -49,6 +50,7 @@ class SupervisorBase(Actor):
 
     mailbox_limit: ClassVar[int | None] = None  # it must never lose a request or a retry
     ask_timeout: ClassVar[float | None] = None  # a child may take its time to start or to end
+    start_timeout: ClassVar[float | None] = None  # its children have limits of their own
     is_supervisor: ClassVar[bool] = True
     machine: StaticChildren | DynamicChildren
 
@@ -181,8 +183,8 @@ class SupervisorBase(Actor):
                 return
 
     def _await_end(self, spec: ChildSpec, cell: Cell, begun: float) -> ExitReason:
+        current.check()
         me = self._cell
-        me.check_fence()
         # A child that asks us from now on fails at once. One that asks already is no reason for us
         # to fail: its grace ends the wait.
         before, me.awaits = me.awaits, (cell, cell.ended)

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Actor")
 P = ParamSpec("P")
 
-START_TIMEOUT = 30.0
-"""Seconds a worker has for `__init__` and `on_start`. A supervisor's children have limits."""
-
 
 class System:
     """Owns everything that actors share, and the roots of the tree."""
@@ -94,7 +91,7 @@ class System:
         after 5 seconds. Raises `StartError` with the cause, or `StartIgnored`: nothing is left.
         """
         if start_timeout == -1.0:
-            start_timeout = default_start_timeout(cls)
+            start_timeout = getattr(cls, "start_timeout", None)
         me = current.cell
         parent = me if linked and me is not None and me.system is self else None
         return self.start(cls, args, kwargs, name=name, timeout=start_timeout, parent=parent)
@@ -106,7 +103,7 @@ class System:
         kwargs: dict[str, Any] | None = None,
         *,
         name: str | None = None,
-        timeout: float | None = START_TIMEOUT,
+        timeout: float | None = None,
         parent: Cell | None = None,
         node: Node | None = None,
         registered: bool = True,
@@ -325,11 +322,6 @@ def _path(cell: Cell | None) -> list[Cell]:
         path.append(cell)
         cell = cell.parent
     return path
-
-
-def default_start_timeout(cls: object) -> float | None:
-    """A supervisor's start takes as long as its children's, which have limits of their own."""
-    return None if getattr(cls, "is_supervisor", False) else START_TIMEOUT
 
 
 def _inject(cell: Cell, error: BaseException) -> None:
