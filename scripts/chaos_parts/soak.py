@@ -76,6 +76,7 @@ def summary(report: Report) -> str:
         f"{report.excused} results lost with their worker",
         f"{counts['requests']} requests; {report.events} events",
         *(f"  {count:4} {kind}" for kind, count in sorted(counts.items()) if kind not in faults),
+        f"the machine made us wait for up to {report.book.lag / 1e9:.1f} s",
         f"{len(report.violations)} violations",
     ]
     kinds = Counter(violation.rule for violation in report.violations)

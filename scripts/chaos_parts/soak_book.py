@@ -34,7 +34,9 @@ class Strike:
 class Book:
     """The campaign's memory. ``over``: the last end that was seen of a job; ``clients``: pids of
     customers' own processes; ``seen``: every process of the home, by its pid; ``told``: the
-    last event of a job; ``cancelling``: somebody cancels all jobs just now."""
+    last event of a job; ``cancelling``: somebody cancels all jobs just now;
+    ``lag``: the most nanoseconds that a thread of ours had to wait for its turn: others may have
+    waited as long."""
 
     orders: dict[str, Order] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Book:
     seen: dict[int, Process] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
     cancelling: bool = False
+    lag: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def count(self, what: str, more: int = 1) -> None:
@@ -131,7 +134,7 @@ class Book:
         its worker died, stood still or could not write, or it was ended between its last line and
         its exit."""
         assert attempt.end is not None
-        begin, end = attempt.end.at, min(attempt.end.at + SLACK, until)
+        begin, end = attempt.end.at, min(attempt.end.at + SLACK + 3 * self.lag, until)
         with self.lock:
             return any(self._excuse(strike, attempt, begin, end) for strike in self.strikes)
 

@@ -212,7 +212,7 @@ class Customer(threading.Thread):
         view = self.look(client, order)
         if view["status"] in OVER and acts == order.acts and self._book.quiet(begun, now):
             late = ended - datetime.fromisoformat(view["finished_at"]).timestamp()
-            if late > ASLEEP:
+            if late > ASLEEP + 3 * self._book.lag / 1e9:
                 said = f"wait had no answer {late:.1f} s after the job was over"
                 self._book.wrong(Violation("requests answered", said, order.job))
 

@@ -172,7 +172,10 @@ class Soak:
 
     def _remember(self) -> None:
         """Notes every process that is ever seen, so that the end can look for each."""
-        while not self._operator.enough.wait(0.5):
+        while not self._operator.enough.is_set():
+            begun = time.monotonic_ns()
+            self._operator.enough.wait(0.5)
+            self._book.lag = max(self._book.lag, time.monotonic_ns() - begun - 500_000_000)
             for process in look(self._token).values():
                 self._book.seen[process.pid] = process
 
