@@ -14,6 +14,7 @@ from actors import Refusal
 from marianne.daemon import storage
 from marianne.daemon.log import get_logger
 from marianne.daemon.refusal import Refused
+from marianne.daemon.start_delays import passing
 from marianne.state.errors import DatabaseCorrupt, NoSuchJob, OtherRequest, StoreError
 
 log = get_logger(__name__)
@@ -24,7 +25,11 @@ R = TypeVar("R")
 
 
 def refused(error: BaseException) -> Refused:
-    """What the asker is told of it; the log has the rest."""
+    """What the asker is told of it; the log has the rest. What the machine lacks just now (a file,
+    memory) is no fault of the request nor of ours: it may be asked again."""
+    if isinstance(error, (OSError, MemoryError)) and passing(error):
+        log.warning("request_put_off", error=repr(error))
+        return Refused("unavailable", f"this machine does not allow it just now: {error!r}")
     log.error("handler_failed", error=repr(error), exc_info=error)
     return Refused(
         "internal",

@@ -124,7 +124,8 @@ class Operator(threading.Thread):
             if not self.serving_processes():
                 break
             self.marianne("stop", "--force")
-        if "--cancel" in how and not code:
+        # Where nobody runs nothing is stopped, and nothing cancelled: it says so.
+        if "--cancel" in how and not code and "no conductor is running" not in said:
             self._cancelled = acts
 
     def _look_at_cancelled(self) -> None:
