@@ -84,9 +84,9 @@ class HomeLock:
 
     def release(self) -> None:
         """Lets the lock go here. The file stays: unlinking it would allow two locks at once."""
-        os.close(self.fd)
-        if self.guard >= 0:
-            os.close(self.guard)
+        for fd in (self.fd, self.guard):
+            if fd >= 0:
+                os.close(fd)
 
 
 class Home:
@@ -232,6 +232,18 @@ class Home:
         os.close(guard)
         os.close(fd)
         return None
+
+    def hold(self) -> HomeLock | None:
+        """Keeps every conductor out, and writes nothing: also where the disk fails. None when one
+        runs."""
+        try:
+            guard = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise HomeError(f"cannot open {self.path}: {error.strerror}") from error
+        if _is_taken(self.pid_file) or not _take(guard):
+            os.close(guard)
+            return None
+        return HomeLock(-1, guard)
 
     def running(self) -> bool:
         """Whether a conductor (or its heart) holds the lock, whatever its files look like."""

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from typing import Any
 
 from marianne import stop_order
 from marianne.cli.errors import CliError
@@ -47,14 +48,18 @@ def end_conductor(
     left to the next conductor.
     """
     asked: int | None = None
+    kept = True
     kill_at = time.monotonic() + FORCE_SECONDS if mode == "force" else None
     note_at = time.monotonic() + NOTE_AFTER if mode in ("stop", "cancel") else None
     while (pid := session.holder()) is not None:
         _wake(session)
         if pid != asked:
-            if not _ask(session, mode, drain_seconds):
-                _leave_order(session, mode, drain_seconds)
+            answer = _ask(session, mode, drain_seconds)
+            if answer is None:
+                kept = _leave_order(session, mode, drain_seconds)
                 _signal(session, times=2 if mode == "force" else 1)
+            else:
+                kept = answer.get("kept", True)
             asked = pid
         now = time.monotonic()
         if kill_at is not None and now >= kill_at:
@@ -69,6 +74,10 @@ def end_conductor(
         waited_for = session.home.heart() or pid
         _await_exit(waited_for, min(at for at in limits if at is not None))
     _end_left(session, mode)
+    if mode == "cancel" and not kept:
+        note(
+            "note: the disk fails: jobs whose cancelling it could not take go on at the next start"
+        )
     return stop_order.read(session.home.path)
 
 
@@ -96,7 +105,7 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
             raise CliError("timeout", "the new conductor does not answer yet", "marianne logs")
         if not told and session.holder() == old:
             _wake(session)
-            if not _ask(session, "restart", None):
+            if _ask(session, "restart", None) is None:
                 _check_config(session)
                 _signal_holder(session, signal.SIGKILL)
             told = True
@@ -118,8 +127,9 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
             return pid
 
 
-def _ask(session: Session, mode: str, drain_seconds: float | None) -> bool:
-    """Asks the present conductor; whether it answered, or is not the present one any more.
+def _ask(session: Session, mode: str, drain_seconds: float | None) -> dict[str, Any] | None:
+    """Asks the present conductor. Its answer, empty if it is not the present one any more; None
+    if it does not answer.
 
     One request in short slices, for a conductor that ends at once may answer nobody.
     """
@@ -129,25 +139,27 @@ def _ask(session: Session, mode: str, drain_seconds: float | None) -> bool:
     until = time.monotonic() + ASK_SECONDS
     while asked is not None and session.holder() == asked:
         try:
-            session.request(
+            answer: dict[str, Any] = session.request(
                 "daemon.shutdown", params, deadline=SLICE_SECONDS, request_id=request_id
             )
-            return True
+            return answer
         except CliError as error:
             if error.code not in _PASSING:
                 raise
         if time.monotonic() >= until:
-            return False
-    return True
+            return None
+    return {}
 
 
-def _leave_order(session: Session, mode: str, drain_seconds: float | None) -> None:
+def _leave_order(session: Session, mode: str, drain_seconds: float | None) -> bool:
     """What the conductor does not hear, its heart and the next conductor read."""
     until = None if drain_seconds is None else time.monotonic() + drain_seconds
     try:
         stop_order.leave(session.home.path, mode, stop_order.mark_of(session.home.heart()), until)
     except OSError as error:
         note(f"note: the wish to stop cannot be kept in {session.home.path}: {error.strerror}")
+        return False
+    return True
 
 
 def _check_config(session: Session) -> None:
@@ -223,7 +235,7 @@ def _end_left(session: Session, mode: str) -> bool:
 
     home = session.home
     try:
-        lock = home.lock()
+        lock = home.hold()
         if lock is None:
             return False
         try:

@@ -35,6 +35,12 @@ log = get_logger(__name__)
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
 
+FAILING_DISK_SECONDS = 5.0
+"""Beyond the sheets' grace, how long a cancelling waits for a disk that fails."""
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at the disk, meanwhile."""
+
 ASK_AGAIN = 0.2
 """Seconds until a manager that died, or a job that has not said yet what runs, is asked again."""
 
@@ -126,8 +132,9 @@ def wind_down(context: Context, reap: Callable[[], object]) -> bool:
     child that ended.
     """
     while (mode := context.stop.mode) in ("drain", "cancel"):
-        deadline = time.monotonic() + _limit(context, context.stop.drain_seconds)
-        if _pursue(context, mode, deadline, reap):
+        begun = time.monotonic()
+        deadline = begun + _limit(context, context.stop.drain_seconds)
+        if _pursue(context, mode, begun, deadline, reap):
             return True
         if context.stop.mode == mode:
             log.error("jobs_not_finished", mode=mode)
@@ -135,13 +142,19 @@ def wind_down(context: Context, reap: Callable[[], object]) -> bool:
     return False
 
 
-def _pursue(context: Context, mode: str, deadline: float, reap: Callable[[], object]) -> bool:
+def _pursue(
+    context: Context, mode: str, begun: float, deadline: float, reap: Callable[[], object]
+) -> bool:
+    patience = context.config.sheet_grace_seconds + FAILING_DISK_SECONDS
     asked = _ask(context, mode)
     ask_at: float | None = None
     while context.stop.mode == mode:
         now = time.monotonic()
         if now >= deadline:
             return False
+        failing = mode == "cancel" and context.storage.words() is not None
+        if failing and now >= begun + patience:
+            return False  # nothing can be committed; the order stays
         if asked.done and ask_at is None:
             if asked.outcome().ok and (mode == "cancel" or not running(context.home)):
                 return True
@@ -149,7 +162,7 @@ def _pursue(context: Context, mode: str, deadline: float, reap: Callable[[], obj
         if ask_at is not None and now >= ask_at:
             asked, ask_at = _ask(context, mode), None
         until = deadline if ask_at is None else min(deadline, ask_at)
-        _hear(context, max(0.0, until - now), reap)
+        _hear(context, max(0.0, min(until - now, LOOK_EVERY)), reap)
     return False
 
 

@@ -157,7 +157,7 @@ def test_one_that_does_not_listen_is_told_by_a_signal(standin: Home, marianne, m
 
 
 def test_stop_gives_up_at_its_timeout(standin: Home, marianne, monkeypatch) -> None:
-    monkeypatch.setattr(leaving, "_ask", lambda *_: True)
+    monkeypatch.setattr(leaving, "_ask", lambda *_: {})
     launch.start(standin, wait=20)
     told = marianne("stop", "--timeout", "200ms")
     assert told.code == 124

@@ -185,6 +185,29 @@ def test_a_lock_whose_file_cannot_be_written_holds_and_says_so(home: Home) -> No
     lock.release()
 
 
+def test_a_home_can_be_held_without_writing_anything(home: Home) -> None:
+    held = home.hold()
+    assert held is not None
+    assert not home.pid_file.exists()
+    assert home.lock() is None
+    assert home.hold() is None
+    held.release()
+    lock = home.lock()
+    assert lock is not None
+    assert home.hold() is None
+    lock.release()
+
+
+def test_removing_the_lock_file_lets_nobody_in(home: Home) -> None:
+    lock = home.lock()
+    assert lock is not None
+    home.pid_file.unlink()
+    assert home.running()
+    assert home.lock() is None
+    lock.release()
+    assert not home.running()
+
+
 def test_the_lock_file_is_private(home: Home) -> None:
     lock = home.lock()
     assert lock is not None
