@@ -21,12 +21,13 @@ ALONE = (10.0, 3)
 HURRIED = 1.0
 """Seconds between two looks at one that was told what must not wait."""
 
-HELLO = (0.5, 10.0)
-"""Seconds between two looks at one that has not said hello, and seconds in which it has to."""
+HELLO = (0.5, 30.0)
+"""Seconds between two looks at one that has not said hello, and seconds in which it has to: nothing
+runs in it yet, and a crowded machine may take long to let it begin."""
 
-ADOPTED_HELLO = 1.5
+ADOPTED_HELLO = (1.5, 10.0)
 """One that was taken over has as long as it would go on alone, for a healthy one has ended itself
-by then; but at least so many seconds."""
+by then; but at least and at most so many seconds."""
 
 
 class Look(StrEnum):
@@ -63,7 +64,8 @@ class Listening:
         it goes on alone, in seconds."""
         every, patience = HELLO
         if orphan_grace is not None:
-            patience = min(max(orphan_grace, ADOPTED_HELLO), patience)
+            least, most = ADOPTED_HELLO
+            patience = min(max(orphan_grace, least), most)
         return cls(every, math.ceil(patience / every))
 
     @property

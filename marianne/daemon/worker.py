@@ -124,7 +124,7 @@ class Worker(Actor):
         crash_point("worker.before-record")
         store = self._context.store.within(WRITE_DEADLINE)
         record = UpdateJob(self._job_id, employed.record())
-        self.pipe(store.call(Store.write, [record], self.name), self.recorded)
+        self.pipe(store.call(Store.write, [record], self.name), self.recorded, employed.proof)
         self._begun(employed)
 
     def _begun(self, employed: Employed) -> None:
@@ -181,24 +181,17 @@ class Worker(Actor):
         else:
             left = sweep_job(self._context, self._job_id, everywhere=self._taken_over)
             self._context.swept[self._job_id] = process.pid, process.start_time
-        if self._ending:
+        if self._over:
             for promise in self._ending:
                 promise.set(None)
             return
-        log.warning(
-            "worker_lost",
-            job_id=self._job_id,
-            pid=process.pid,
-            exit_code=ending.exit_code,
-            signal=ending.signal,
-            swept=left,
-        )
+        how = "it did not listen" if self._deaf else in_words(ending)
+        log.warning("worker_lost", job_id=self._job_id, pid=process.pid, how=how, swept=left)
         if not (self._heard or self._ran):
             self._process, self._proof, self._recorded = None, b"", False
             self._taken_over = False
             self._wait(EOFError(f"{in_words(ending)} before it began"))
             return
-        how = "it did not listen" if self._deaf else in_words(ending)
         self._context.losses.ended(self._job_id, how)
         raise WorkerLost(f"worker process {process.pid} of job {self._job_id}: {how}")
 
@@ -301,12 +294,13 @@ class Worker(Actor):
             for lost in self._untaken.again(hello):
                 self._send(lost)
 
-    def recorded(self, outcome: Outcome[Any]) -> None:
-        """The record of the process is on disk (or the store failed: then we start over)."""
+    def recorded(self, outcome: Outcome[Any], proof: bytes) -> None:
+        """The record of a process is on disk (or the store failed: then we start over)."""
         if outcome.error is not None:
             raise outcome.error
-        self._recorded = True
-        self._tell_up()
+        if proof == self._proof:  # else it has ended, and another is being recorded
+            self._recorded = True
+            self._tell_up()
 
     # -- timers ---------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def test_one_that_was_taken_over_has_as_long_as_it_would_go_on_alone() -> None:
         grace: len(looks_until_end(listening)) * listening.every
         for grace, listening in patience.items()
     }
-    assert seconds == {None: 10.5, 0.0: 2.0, 5.0: 5.5, 100.0: 10.5}
+    assert seconds == {None: 30.5, 0.0: 2.0, 5.0: 5.5, 100.0: 10.5}
 
 
 def looks_until_end(listening: Listening) -> list[Look]:
