@@ -99,6 +99,17 @@ class Book:
         with self.lock:
             return not any(strike.touches(begin - SLACK, end) for strike in self.strikes)
 
+    def unreadable(self) -> bool:
+        """Whether the disk gave read errors just now: SQLite takes these for damage."""
+        now = time.monotonic_ns()
+        with self.lock:
+            return any(
+                strike.kind == "disk"
+                and "unreadable" in strike.text
+                and strike.touches(now - 5 * SLACK, now)
+                for strike in self.strikes
+            )
+
     def open_orders(self) -> list[Order]:
         with self.lock:
             return [

@@ -266,7 +266,9 @@ class Customer(threading.Thread):
             answer = client.request(f"job.{verb}", params, PATIENCE, request)
         except RemoteError as error:
             order.said.append(f"{verb}: {error.code}")
-            if not refusal(verb, error.code, order):
+            if "is damaged" in error.message and self._book.unreadable():
+                self._book.count("told of damage")
+            elif not refusal(verb, error.code, order):
                 said = f"{verb}: {error} after {time.monotonic() - begun:.1f} s"
                 self._book.wrong(Violation("refusals as asked", said, order.job))
             raise Refused from error
