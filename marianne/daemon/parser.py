@@ -44,7 +44,7 @@ WAITING = 1_000
 """Requests that wait for a child at most; the next ones are told to come again."""
 
 TRIES = 3
-LOOK_SECONDS = 3.0
+LOOK_SECONDS = 5.0
 """Between two looks at a child. One that used no CPU time in between is stopped, starved, or waits
 for a file system that does not answer: another one may fare better."""
 
