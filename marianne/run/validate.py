@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from marianne.run.acceptable import tidy
@@ -26,6 +28,8 @@ from marianne.score.plan import ValidationRule
 MAX_MATCHED_BYTES = 64 * 2**20
 MATCH_SECONDS = 2.0
 DETAIL_CHARS = 500
+# So long checks are made in a row before others have their turn.
+TURN_SECONDS = 0.1
 
 Fingerprint = tuple[int, int, int]
 Answer = Callable[[bool, str], None]
@@ -99,7 +103,11 @@ class Checks:
         return self._outcomes.get(i, unreached)
 
     def _go_on(self, todo: list[int]) -> None:
-        """Makes the checks of ``todo``; a command answers later and goes on from there."""
+        """Makes the checks of ``todo``; a command answers later and goes on from there.
+
+        Between those that take long the loop has a turn: it may have to hear of a cancel.
+        """
+        begun = time.monotonic()
         while todo and self._on_done is not None:
             i, todo = todo[0], todo[1:]
             done = self._outcomes.get(i)
@@ -110,6 +118,9 @@ class Checks:
                 self._check_command(i, todo)
                 return
             self._note(i, *self._check_file(i, rule))
+            if todo and time.monotonic() - begun >= TURN_SECONDS:
+                self._timer = self._loop.call_later(0.0, partial(self._go_on, todo))
+                return
         self._look_again()
 
     def _note(self, i: int, passed: bool, detail: str) -> None:

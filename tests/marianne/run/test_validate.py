@@ -185,3 +185,30 @@ def test_cancelled_checks_call_nobody(bench: Bench) -> None:
     bench.loop.call_later(0.05, bench.loop.stop)
     bench.loop.run()
     assert called == []
+
+
+def test_checks_that_take_long_leave_others_their_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validate, "TURN_SECONDS", 0.0)
+    (bench.folder / "a").touch()
+    done: list[tuple[ValidationOutcome, ...]] = []
+    checks = bench.checks(exists("a"), exists("b"), exists("a"))
+    checks.start(done.append)
+    assert done == []
+    assert bench.run(bench.checks(exists("a"))) == [True]  # another's, meanwhile
+    while not done:
+        bench.loop.turn(0.05)
+    assert [outcome.passed for outcome in done[0]] == [True, False, True]
+
+
+def test_checks_that_are_cancelled_between_two_turns_are_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validate, "TURN_SECONDS", 0.0)
+    done: list[tuple[ValidationOutcome, ...]] = []
+    checks = bench.checks(exists("a"), exists("b"))
+    checks.start(done.append)
+    checks.cancel()
+    bench.loop.turn(0.0)
+    assert done == []
