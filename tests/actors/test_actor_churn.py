@@ -1,14 +1,20 @@
-"""Actors, timers, monitors and processes that come and go leave nothing behind."""
+"""Actors, timers, monitors and processes that come and go leave nothing behind.
+
+`ACTORS_CHURN=60 pytest tests/actors/test_actor_churn.py` lets them come and go for a minute.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 
-from actors import Actor, ChildSpec, DynamicSupervisor, System
+import pytest
+
+from actors import Actor, ChildSpec, DynamicSupervisor, Supervisor, System
 
 Eventually = Callable[[Callable[[], object]], None]
 
@@ -68,3 +74,55 @@ def test_what_comes_and_goes_leaves_nothing_behind(system: System, eventually: E
     assert system.tree()[0]["children"] == []
     assert len(system.timers) < 200
     assert not pool.cell().watching
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def restart(system: System) -> None:
+    """A crash below a supervisor, and the next incarnation's answer."""
+    before = system.whereis("fragile")
+    assert before is not None
+    before.tell(Guest.crash)
+    assert before.join(30)
+    system.handle(Supervisor, "keeper").ask(Supervisor.which_children)
+    assert system.handle(Guest, "fragile").ask(Guest.stay) == "stayed"
+
+
+def run_process(system: System) -> None:
+    process = system.processes.start(time.sleep, (60.0,))
+    assert process.kill()
+    assert process.wait(30) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_time_adds_no_memory_no_thread_and_no_descriptor(
+    system: System, eventually: Eventually
+) -> None:
+    seconds = float(os.environ.get("ACTORS_CHURN", "1.5"))
+    system.spawn(DynamicSupervisor, name="pool")
+    children = [ChildSpec("fragile", Guest)]
+    system.spawn(Supervisor, "one_for_one", children, intensity=10**9, name="keeper")
+
+    def churn(end: float, least: int) -> None:
+        number = 0
+        while number < least or time.monotonic() < end:
+            visit(system, number)
+            restart(system)
+            if number % 100 == 0:
+                run_process(system)
+            number += 1
+        gc.collect()
+
+    churn(time.monotonic() + seconds / 3, 60)  # caches fill, and the allocator's arenas
+    eventually(lambda: threading.active_count() < 15)
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    before = resident()
+    churn(time.monotonic() + seconds * 2 / 3, 60)
+    eventually(lambda: threading.active_count() <= threads)
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert resident() - before < 6_000_000
