@@ -75,9 +75,8 @@ def end_conductor(
         _await_exit(waited_for, min(at for at in limits if at is not None))
     _end_left(session, mode)
     if mode == "cancel" and not kept:
-        note(
-            "note: the disk fails: jobs whose cancelling it could not take go on at the next start"
-        )
+        message = "the conductor has stopped, and the disk fails: not every job may be cancelled"
+        raise CliError("not_kept", message, "start it once the disk works, then: marianne list")
     return stop_order.read(session.home.path)
 
 
