@@ -240,7 +240,9 @@ class Striker(threading.Thread):
         if fault.what == "pids":
             self._no_pids(fault)
             return
-        role = self._random.choice((CONDUCTOR, CONDUCTOR, WORKER, HEART))
+        # A worker's sheets inherit the size, and could not even note their own end.
+        pool = (CONDUCTOR, HEART) if fault.what == "file size" else (CONDUCTOR, WORKER, HEART)
+        role = self._random.choice((CONDUCTOR, *pool))
         process = self._find(role)
         kind = resource.RLIMIT_NOFILE if fault.what == "files" else resource.RLIMIT_FSIZE
         soft, hard = resource.prlimit(process.pid, kind)
