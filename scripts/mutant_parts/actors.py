@@ -184,8 +184,8 @@ PLANTS = (
     Plant(
         "a killed supervisor leaves its children",
         "actors/cell.py",
-        "below = [node.cell for node in self.children.values() if node.cell is not None]",
-        "below: list[Cell] = []",
+        "        below = self._below()\n",
+        "        below: list[Cell] = []\n",
         test(
             "test_actor_kill.py::test_a_killed_supervisor_leaves_no_child_behind_under_any_schedule"
         ),
