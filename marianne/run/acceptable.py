@@ -152,6 +152,8 @@ def acceptable(data: dict[str, Any]) -> dict[str, Any]:
     try:
         check(data)
     except UnacceptableError as error:
+        if type(data) is not dict:
+            raise
         head = {name: data.get(name) for name in ("num", "attempt", "started_at", "finished_at")}
         why = f"what it reported cannot be kept: {error}"
         failed = AttemptResult(

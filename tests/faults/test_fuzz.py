@@ -17,7 +17,7 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
@@ -352,6 +352,7 @@ frames = st.one_of(
 )
 
 
+@example(message={"kind": "results", "results": [None]})
 @fuzz(0.1, message=frames)
 def test_whatever_a_worker_says_is_refused_or_can_be_kept(message: Any) -> None:
     try:
