@@ -12,9 +12,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ipc.client import Client
-from ipc.errors import IpcError
+from ipc.errors import IpcError, RemoteError
 
 TRACE = '"$MARIANNE_JOB_ID" "$MARIANNE_SHEET" "$MARIANNE_ATTEMPT"'
 
@@ -93,9 +94,20 @@ class Submitter(threading.Thread):
         job_id = client.request("job.submit", params, patience)["job_id"]
         with self._tally.lock:
             self._tally.submitted.append(job_id)
-        ended = client.request("job.wait", {"job_id": job_id}, patience)
+        ended = self._wait(client, job_id)
         if ended["status"] != "completed":
             self._tally.complain(f"{job_id} is {ended['status']}: {ended['error']}")
+
+    def _wait(self, client: Client, job_id: str) -> Any:
+        """The job when it is over. A request under which an actor has died twice is given up, as it
+        may be the cause; a wait outlives many crashes that it did not cause: asked anew."""
+        until = time.monotonic() + self._load.patience
+        while True:
+            try:
+                return client.request("job.wait", {"job_id": job_id}, self._load.patience)
+            except RemoteError as error:
+                if not self._load.crash or error.code != "internal" or time.monotonic() > until:
+                    raise
 
 
 def of_ledger(ledger: Path, submitted: list[str], sheets: int) -> list[str]:
