@@ -85,9 +85,14 @@ class Book:
                 )  # fmt: skip
 
     def before(self, at: int, most: int = 8) -> list[str]:
-        """The last strikes before a moment, as lines of evidence."""
+        """The last strikes before a moment, as lines of evidence; of all at once only one."""
         with self.lock:
-            some = [strike for strike in self.strikes if strike.begin <= at][-most:]
+            known = [strike for strike in self.strikes if strike.kind != "cancel"]
+        some = [
+            strike
+            for strike in known
+            if strike.begin <= at and (strike.kind != "kill all" or strike.text == "conductor")
+        ][-most:]
         return [
             f"{(strike.begin - at) / 1e9:+.2f} s: {strike.kind} {strike.text}"
             + (f" pid {strike.pid}" if strike.pid else "")
@@ -155,5 +160,5 @@ class Book:
         if strike.kind == "cancel":
             return strike.text == attempt.start.job and strike.touches(begin, end)
         stop = strike.kind == "command" and strike.text.startswith("stop")
-        others = ("disk", "limit", "kill all", "spool")
+        others = ("disk", "limit", "spool")
         return (stop or strike.kind in others) and strike.touches(begin, end)

@@ -11,6 +11,9 @@ from soak_scores import Score
 
 Sheet = tuple[str, int]
 
+AFTERWARDS = 4_000_000_000
+"""Nanoseconds after an attempt's end within which something may have struck its result."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -221,7 +224,9 @@ def once(
                 lost += 1
                 continue
             said = f"attempt {attempt.start.attempt} had worked, completed with {number}"
-            wrong.append(Violation("finished work runs once", said, job, sheet, at, proof))
+            # What struck shortly after its end is the evidence that is wanted.
+            shown = attempt.end.at + AFTERWARDS if attempt.end else at
+            wrong.append(Violation("finished work runs once", said, job, sheet, shown, proof))
     return wrong, lost
 
 

@@ -320,11 +320,12 @@ class Striker(threading.Thread):
         for extra in fault.with_it:
             self._after(extra.at, lambda extra=extra: self._strike(extra))
         if fault.what == "kill all":
-            self._book.struck("kill all", "conductor, heart, forkserver, workers", 0, 3.0)
-            pids = [p.pid for p in refine(look(self._token)).values() if p.role in OURS]
+            victims = [p for p in refine(look(self._token)).values() if p.role in OURS]
             for signum in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in pids:
-                    _signal(pid, signum)
+                for process in victims:
+                    _signal(process.pid, signum)
+            for process in victims:
+                self._book.struck("kill all", process.role, process.pid)
             self._book.count("kill all")
             self._operator.order("start", 0.0)
         else:
