@@ -106,20 +106,21 @@ class JobMachine(JobAhead):
         return step
 
     def result(self, result: AttemptResult, now: float) -> Step:
-        """An attempt ended. A result that is not of the current attempt is only acknowledged."""
+        """An attempt ended. A result that is not of the current attempt is only acknowledged; that
+        too behind what is on its way to the disk: it may be the same one, come twice."""
         step = Step()
         if result.num > len(self.plan.sheets):
             # Of a sheet that an earlier plan had (modify); it was still in the worker's spool.
-            step.now.append(Acknowledge(result.serial))
+            step.after.append(Acknowledge(result.serial))
             return step
         row = self._row(result.num)
         if row.status is not SheetStatus.RUNNING and row.attempt == result.attempt - 1:
             if row.status.terminal:
-                step.now.append(Acknowledge(result.serial))
+                step.after.append(Acknowledge(result.serial))
                 return step
             self._start(row, result.started_at, step)
         if row.status is not SheetStatus.RUNNING or row.attempt != result.attempt:
-            step.now.append(Acknowledge(result.serial))
+            step.after.append(Acknowledge(result.serial))
             return step
         step.now.append(Release(row.num))
         step.after.append(Acknowledge(result.serial))

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from job_play import Play, plan_of
 from job_walk import walk
 
+from marianne.daemon.effects import Acknowledge
+from marianne.run.result import AttemptResult
 from marianne.state.models import JobStatus, SheetStatus
 
 CHAIN = {1: (), 2: (1,), 3: (2,)}
@@ -54,6 +56,17 @@ def test_an_attempt_whose_result_is_on_its_way_is_not_taken_for_lost() -> None:
     assert _statuses(play) == ["running", "running"]
     play.end(2)
     assert (play.disk[2].status, play.disk[2].attempt) == (SheetStatus.COMPLETED, 1)
+
+
+def test_a_result_is_acknowledged_behind_its_commit_however_often_it_comes() -> None:
+    play = Play(plan_of({1: (), 2: ()}))
+    play.grant(1)
+    result = AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0)
+    first = play.machine.result(result, play.now)
+    again = play.machine.result(result, play.now)  # the first is not on disk yet
+    for step in (first, again):
+        assert Acknowledge(result.serial) in step.after
+        assert Acknowledge(result.serial) not in step.now
 
 
 def test_a_failed_sheet_skips_what_needs_it_and_nothing_else() -> None:
