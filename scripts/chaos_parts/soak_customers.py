@@ -104,11 +104,7 @@ class Customer(threading.Thread):
         order.submitted = YES
         self._mine.append(order)
         self._book.count("jobs")
-        if self._random.random() < 0.2:
-            again = self._ask(client, "submit", params, order, request)
-            if again != answer:
-                said = f"asked again under the same id: {again}, before {answer}"
-                self._book.wrong(Violation("one reply", said, order.job))
+        self._ask_again(client, "submit", params, order, (request, answer))
 
     def _care(self, client: Client, order: Order, roll: float) -> None:
         if roll < 0.35:
@@ -187,14 +183,32 @@ class Customer(threading.Thread):
 
     def _wish(self, client: Client, verb: str, order: Order) -> bool:
         order.acts += 1
-        answer = self._ask(client, verb, {"ids": [order.job]}, order)
+        request = f"{verb}-{self._random.getrandbits(64):x}"
+        answer = self._ask(client, verb, {"ids": [order.job]}, order, request)
         (entry,) = answer["jobs"]
         if entry["ok"]:
+            self._ask_again(client, verb, {"ids": [order.job]}, order, (request, answer))
             return True
         code = entry["error"]["code"]
         if not refusal(verb, code, order):
             self._book.wrong(Violation("refusals as asked", f"{verb}: {entry}", order.job))
         return False
+
+    def _ask_again(
+        self,
+        client: Client,
+        verb: str,
+        params: dict[str, Any],
+        order: Order,
+        before: tuple[str, Any],
+    ) -> None:
+        """At times asks once more under the id of ``before``: the answer is the same."""
+        request, answer = before
+        if self._random.random() < 0.35:
+            again = self._ask(client, verb, params, order, request)
+            if again != answer:
+                said = f"{verb}, asked again under the same id: {again}, before {answer}"
+                self._book.wrong(Violation("one reply", said, order.job))
 
     def _wait(self, client: Client, order: Order) -> None:
         """Waits for a while; the end of a job must not be slept through."""

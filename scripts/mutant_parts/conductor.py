@@ -34,8 +34,10 @@ PLANTS = (
     Plant(
         "a result is acknowledged before its commit",
         "marianne/daemon/job_machine.py",
-        "step.after.append(Acknowledge(result.serial))",
-        "step.now.append(Acknowledge(result.serial))",
+        "        step.now.append(Release(row.num))\n"
+        "        step.after.append(Acknowledge(result.serial))\n",
+        "        step.now.append(Release(row.num))\n"
+        "        step.now.append(Acknowledge(result.serial))\n",
         (pytest("tests/marianne/daemon/test_job_machine.py"), SOAK),
     ),
     Plant(
@@ -108,24 +110,21 @@ PLANTS = (
         "marianne/daemon/requests.py",
         "        kept = self._reader.reply(request_id)\n",
         "        kept = None\n",
-        (pytest(f"{_LOST}::test_a_kill_between_commit_and_reply_and_the_resend"), SOAK),
+        (pytest(_LOST, "-k", "between_commit_and_reply"), SOAK),
     ),
     Plant(
         "a wish to stop is forgotten",
-        "marianne/run/keeper.py",
-        "        return self._stopping or (order is not None and order.mode in _ENDED_HERE)\n",
-        "        return False\n",
-        (
-            pytest(f"{_STOP}::test_the_heart_does_not_replace_a_conductor_that_died_over_its_stop"),
-            SOAK,
-        ),
+        "marianne/stop_order.py",
+        '    _write(home, [mode, heart, "" if until is None else str(until)])\n',
+        "    return\n",
+        (pytest(_STOP, "-k", "carried_out_by_the_next_start"), SOAK),
     ),
     Plant(
         "a wake-up of admission is lost",
         "marianne/daemon/admission.py",
         "            self._admit(lined_up=row.status.terminal)\n",
         "            pass\n",
-        (SOAK,),
+        (pytest("tests/marianne/daemon/test_admission_starts.py"), SOAK),
     ),
     Plant(
         "finished work is forgotten when its job is put away",
