@@ -74,10 +74,11 @@ class Customer(threading.Thread):
     def new_score(self) -> Score:
         """The next job, its file and that of its follower written."""
         self._number += 1
-        name = f"j{self._seed}-{self._number}"
+        # No name is the beginning of another: one that is not there would be taken for it.
+        name = f"j{self._seed}-{self._number:04}"
         score = random_score(self._random, name, *self._shape[1:])
         if self._random.random() < 0.08:
-            score = replace(score, follower=f"{name}f")
+            score = replace(score, follower=f"after-{name}")
             self._write(follower(score))
         self._write(score)
         return score

@@ -251,7 +251,10 @@ class Soak:
             expected = order.submitted == YES and not order.cleared
             if order.parent is not None:
                 # Who cancels all jobs cancels what would have followed them as well.
-                kept = order.cancel == NO and self._book.orders[order.parent].cancel == NO
+                parent = self._book.orders[order.parent]
+                kept = order.cancel == NO and parent.cancel == NO
+                # Hooks follow work: a job that was skipped as a whole has none.
+                kept = kept and COMPLETED in parent.score.ends().values()
                 expected = kept and self._book.over.get(order.parent) == COMPLETED
             if expected or error.code != "not_found":
                 self._book.wrong(Violation("no job is lost", str(error), order.job))

@@ -14,14 +14,14 @@ from soak_plan import Fault
 from soak_run import Shape, Soak, one_line
 
 FAULTS = (
-    Fault(0.5, "kill", "worker"),
-    Fault(1.0, "kill", "conductor"),
-    Fault(2.0, "freeze", "worker", 0.5),
-    Fault(2.5, "kill", "forkserver"),
-    Fault(3.5, "disk", "full", 1.0, 100),
-    Fault(5.5, "clock", "-60 s", 2.0, -60.0),
-    Fault(6.0, "command", "restart", with_it=(Fault(0.2, "kill", "conductor"),)),
-    Fault(8.0, "command", "stop"),
+    Fault(2.0, "kill", "worker"),
+    Fault(2.5, "kill", "conductor"),
+    Fault(4.0, "freeze", "worker", 0.5),
+    Fault(4.5, "kill", "forkserver"),
+    Fault(5.5, "disk", "full", 1.0, 100),
+    Fault(7.5, "clock", "-60 s", 2.0, -60.0),
+    Fault(8.0, "command", "restart", with_it=(Fault(0.2, "kill", "conductor"),)),
+    Fault(10.0, "command", "stop"),
 )
 
 
