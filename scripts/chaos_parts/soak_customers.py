@@ -221,7 +221,8 @@ class Customer(threading.Thread):
         except DeadlineExceeded:
             pass
         except RemoteError as error:
-            if error.code not in ("deadline", "unavailable", "shutting_down", "pressure"):
+            put_off = ("deadline", "unavailable", "shutting_down", "pressure")
+            if error.code not in put_off and not self._of_read_errors(error):
                 self._book.wrong(Violation("refusals as asked", f"wait: {error}", order.job))
         ended, now = time.time(), time.monotonic_ns()
         view = self.look(client, order)
@@ -255,6 +256,13 @@ class Customer(threading.Thread):
 
     # -- asking
 
+    def _of_read_errors(self, error: RemoteError) -> bool:
+        """Whether it is what read errors of the disk are taken for."""
+        damage = "is damaged" in error.message and self._book.unreadable()
+        if damage:
+            self._book.count("told of damage")
+        return damage
+
     def look(self, client: Client, order: Order) -> dict[str, Any]:
         """The job's status; judged when it is over and that is news."""
         acts = order.acts
@@ -281,9 +289,7 @@ class Customer(threading.Thread):
             answer = client.request(f"job.{verb}", params, PATIENCE, request)
         except RemoteError as error:
             order.said.append(f"{verb}: {error.code}")
-            if "is damaged" in error.message and self._book.unreadable():
-                self._book.count("told of damage")
-            elif not refusal(verb, error.code, order):
+            if not self._of_read_errors(error) and not refusal(verb, error.code, order):
                 said = f"{verb}: {error} after {time.monotonic() - begun:.1f} s"
                 self._book.wrong(Violation("refusals as asked", said, order.job))
             raise Refused from error
