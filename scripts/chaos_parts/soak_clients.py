@@ -115,6 +115,9 @@ class Caller(Customer):
             return False
         if code == NO_JOB and order.submitted != YES:
             return False
+        if "is damaged" in said and self._book.unreadable():
+            self._book.count("told of damage")
+            return False
         text = f"marianne {verb} exits {code}: {said[-500:]}"
         self._book.wrong(Violation("exit codes", text, order.job))
         return False
