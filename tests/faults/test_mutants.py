@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "mutant_parts"))
 from mutant_frame import ROOT, Check, Plant, narrowed, reasons
 
 
-@pytest.mark.parametrize("part", ["conductor"])
+@pytest.mark.parametrize("part", ["actors", "conductor"])
 def test_each_plant_has_its_place_in_the_code_and_a_check(part: str) -> None:
-    plants = import_module(part).PLANTS
+    plants = import_module(f"plants_{part}").PLANTS
     assert len({plant.name for plant in plants}) == len(plants)
     for plant in plants:
         assert (ROOT / plant.file).read_text().count(plant.old) == 1, plant.name
