@@ -154,7 +154,9 @@ def test_a_drain_that_is_cut_short_says_what_it_interrupted(marianne: Marianne) 
     done = marianne("stop", "--drain", "1s", code=1)
     assert "cut short" in done.err
     assert f"{job} sheet 1 (slow)" in done.err
+    (marianne.place / "job" / "begun").unlink()
     marianne("start")
+    until((marianne.place / "job" / "begun").exists)
     found = marianne("stop", "--drain", "1s", "--json", code=1).json
     assert found["cut_short"]
     assert found["interrupted"] == [{"job_id": job, "sheet": 1, "name": "slow"}]

@@ -170,9 +170,18 @@ def kill_forkserver_and_conductor(home: Home) -> float:
 
 
 def stop_the_worker_kill_the_conductor(home: Home) -> float:
-    os.kill(home.worker, signal.SIGSTOP)
-    kill(home.conductor)
-    return time.monotonic()
+    """The next conductor wakes a worker that says nothing, which then goes on as if nothing was."""
+
+    def happen() -> None:
+        old, worker = home.conductor, home.worker
+        os.kill(worker, signal.SIGSTOP)
+        kill(old)
+        replaced(home, old)
+        wait_for(lambda: field(worker, 3) != "T")
+
+    unhurt(home, happen)
+    assert home.sheet()["attempt"] == 1
+    return command("cancel", "nasty", "--yes")(home)
 
 
 def kill_heart_and_conductor(home: Home) -> float:
@@ -223,9 +232,7 @@ WAYS: dict[str, Way] = {
     "KILL forkserver, worker": Way(kill_the_forkserver_and_the_worker, second_attempt),
     "KILL forkserver, conductor": Way(kill_forkserver_and_conductor),
     "KILL worker, conductor": Way(kill_worker_and_conductor, second_attempt),
-    "STOP worker, KILL conductor": Way(
-        stop_the_worker_kill_the_conductor, second_attempt, orphan_grace=SHORT, grace=SHORT
-    ),
+    "STOP worker, KILL conductor": Way(stop_the_worker_kill_the_conductor),
     "KILL heart, conductor": Way(
         kill_heart_and_conductor, nothing_of_ours_soon, orphan_grace=SHORT, grace=SHORT
     ),

@@ -120,6 +120,7 @@ def test_a_listener_with_too_many_subscriptions_is_cut_off(
     greedy.setsockopt(zmq.SNDHWM, 0)
     greedy.setsockopt(zmq.RECONNECT_IVL, -1)
     greedy.connect(f"ipc://{place}/e.sock")
+    wait_until(lambda: len(publisher.connections) == 2)  # what comes before is not counted
     for number in range(MAX_SUBSCRIPTIONS_PER_PEER + 10):
         greedy.subscribe(f"job.{number}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,9 @@ def command(
     """
     instruments = session.home.instruments
     given = parse_variables(variables)
+    # Imported once, here: each score has a child of its own, which would do it anew.
+    import_module("marianne.score.load")
+    import_module("marianne.instruments.registry")
     reports = [_report(score, instruments, given, expand) for score in scores]
     if as_json:
         print_json(reports)
