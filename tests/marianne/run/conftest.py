@@ -13,6 +13,8 @@ import pytest
 from run_conductor import Conductor
 from run_stage import Stage
 
+from actors import forkserver
+
 
 def set_subreaper(on: bool) -> None:
     """For the time of one test: other tests' orphans are not ours to adopt."""
@@ -22,6 +24,9 @@ def set_subreaper(on: bool) -> None:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A stage; what a failed test leaves on it is killed by pid."""
+    # A nursery takes each child of its process for a sheet's and ends it: multiprocessing's
+    # helpers, which an earlier test started, would be killed and reaped behind its back.
+    forkserver.end()
     set_subreaper(True)
     here = os.getcwd()
     read, write = os.pipe()
