@@ -13,6 +13,7 @@ from actors.errors import (
     MailboxFull,
     NameTaken,
     NoSuchActor,
+    PoolFull,
     Refusal,
     SpecError,
     StartError,
@@ -22,12 +23,15 @@ from actors.events import SystemEvent
 from actors.future import Future, Outcome, Promise
 from actors.inspect import Inspector
 from actors.monitor import Monitor
+from actors.partitions import Partitions
+from actors.pool import Pool
 from actors.reasons import KILLED, NORMAL, SHUTDOWN, Down, ExitReason
 from actors.spec import BRUTAL_KILL, ChildSpec
 from actors.started import Ignore, Info
 from actors.supervisor import Supervisor
 from actors.system import System
 from actors.timers import Timer
+from actors.topic import Topic
 
 __all__ = [
     "BRUTAL_KILL",
@@ -57,6 +61,9 @@ __all__ = [
     "NameTaken",
     "NoSuchActor",
     "Outcome",
+    "Partitions",
+    "Pool",
+    "PoolFull",
     "Promise",
     "Refusal",
     "SpecError",
@@ -66,4 +73,5 @@ __all__ = [
     "System",
     "SystemEvent",
     "Timer",
+    "Topic",
 ]

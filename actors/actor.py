@@ -17,7 +17,7 @@ from actors.reasons import NORMAL
 from actors.runtime import is_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from typing import Self
 
     from actors.address import Address
@@ -209,6 +209,14 @@ class Actor(_Base):
     def unregister(self, name: str) -> None:
         """Frees a name that this incarnation has taken; nothing if it has not."""
         self.system.registry.unregister(name, self._cell)
+
+    def join_topic(self, topic: Hashable) -> None:
+        """From now on `system.topic(cls, topic)` reaches this incarnation, too."""
+        self.system.registry.join(topic, self._cell)
+
+    def leave_topic(self, topic: Hashable) -> None:
+        """It does no more; nothing if it did not."""
+        self.system.registry.leave(topic, self._cell)
 
     def _schedule(
         self, seconds: float, repeat: bool, name: str, args: Args, kwargs: Kwargs

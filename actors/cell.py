@@ -21,7 +21,7 @@ from actors.started import Started
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from actors.actor import Actor
     from actors.monitor import Monitor
@@ -44,7 +44,8 @@ class Cell:
         *("_lock", "actor", "arguments", "asked", "awaits", "children", "claimed", "cls", "dying"),
         *("ended", "fenced", "handled", "heard", "incarnation", "injected", "leaving", "mailbox"),
         *("monitors", "name", "names", "owned", "parent", "promised", "promises", "reason"),
-        *("started", "suspended", "system", "thread_ended", "timers", "trace", "watching"),
+        *("started", "suspended", "system", "thread_ended", "timers", "topics", "trace"),
+        "watching",
     )
 
     def __init__(
@@ -60,6 +61,7 @@ class Cell:
         self.system = system
         self.name = name
         self.names: list[str] = []
+        self.topics: dict[Hashable, None] | None = None
         self.incarnation = incarnation
         self.parent = parent
         self.children: dict[str, Node] = {}

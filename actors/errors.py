@@ -70,6 +70,10 @@ class MailboxFull(ActorError):
     """The receiver's mailbox is at its limit. Slow down, or drop the message yourself."""
 
 
+class PoolFull(Refusal):
+    """As many jobs wait in this `Pool` as may. Slow down, or do the job yourself."""
+
+
 class SpecError(Refusal, ValueError):
     """A child spec or a supervisor's option is wrong. The message names the field."""
 

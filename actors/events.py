@@ -10,6 +10,7 @@ from actors.outside import raised_by, shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.cell import Cell
     from actors.reasons import ExitReason
     from actors.runtime import Runtime
 
@@ -26,6 +27,7 @@ EventKind = Literal[
     "dead_letter",
     "mailbox_high",
     "warning",
+    "handled",
 ]
 
 
@@ -36,7 +38,7 @@ class SystemEvent(NamedTuple):
     """One thing that happened to the actor `name`.
 
     `error` and `traceback` are text and empty unless something failed; `detail` says which kind of
-    dead letter, which exit reason, how long a mailbox.
+    dead letter, which exit reason, how long a mailbox, which method took `seconds`.
     """
 
     kind: EventKind
@@ -45,6 +47,7 @@ class SystemEvent(NamedTuple):
     detail: str = ""
     error: str = ""
     traceback: str = ""
+    seconds: float = 0.0
 
 
 class Events:
@@ -54,6 +57,7 @@ class Events:
         self._new_lock = runtime.reentrant_lock  # a signal handler may send dead letters
         self.renew()
         self._listeners: Listeners = []
+        self.timing: Listeners = []  # those who want to know of each handled message
         self.counts: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
 
@@ -61,13 +65,28 @@ class Events:
         """In a forked child: the lock may be held by a thread that is not here."""
         self._lock = self._new_lock()
 
-    def subscribe(self, listener: Callable[[SystemEvent], object]) -> Callable[[], None]:
+    def subscribe(
+        self, listener: Callable[[SystemEvent], object], handled: bool = False
+    ) -> Callable[[], None]:
         """Calls `listener` for each event, in the thread where it happened, until removed.
 
         It must be cheap and must not raise; one that raises is counted and otherwise ignored.
-        Returns what removes it.
+        Events of the kind `handled` go to those alone who want them. Returns what removes it.
         """
-        return listen(self._listeners, listener)
+        removes = [listen(self._listeners, listener)]
+        if handled:
+            removes.append(listen(self.timing, listener))
+
+        def remove_all() -> None:
+            while removes:
+                removes.pop()()
+
+        return remove_all
+
+    def handled(self, cell: Cell, method: str, seconds: float) -> None:
+        """For those who want it: a handler has returned or raised after so many seconds."""
+        event = SystemEvent("handled", cell.name, cell.incarnation, method, seconds=seconds)
+        self.call_all(self.timing, event)
 
     def tell(
         self, kind: EventKind, name: str, incarnation: int = 0, detail: str = "", error: str = ""

@@ -160,6 +160,13 @@ class Future(Latch[T]):
         """The value or the error as data. Only after it is done."""
         return Outcome(self._value, self._error)
 
+    @property
+    def late(self) -> bool:
+        """Whether an answer would come too late."""
+        return self._done or (
+            self.deadline is not None and self._runtime.monotonic() >= self.deadline
+        )
+
     def expire(self) -> None:
         """The deadline has come: later answers are dead letters."""
         self.settle(None, AskTimeout(f"{self._name} did not answer in time"))
@@ -229,6 +236,18 @@ class Promise(Generic[T]):
         self._open.pop(self, None)
         if self._future is not None:
             self._future.refuse(error)
+
+    def settle(self, outcome: Outcome[T]) -> None:
+        """As another future has ended."""
+        if outcome.error is None:
+            self.set(outcome.value)  # type: ignore[arg-type]  # it has one
+        else:
+            self.fail(outcome.error)
+
+    @property
+    def wanted(self) -> bool:
+        """False if its asker has given up, or was told of an end: it need not be fulfilled."""
+        return self._future is None or not self._future.late
 
     def abandon(self, reason: ExitReason) -> None:
         """The actor ended. For the run loop only."""

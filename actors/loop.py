@@ -6,7 +6,7 @@ SystemExit, and says "dead" before the cleanup has run. So the loop is ours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.current import current
 from actors.errors import Fenced, Refusal
@@ -17,7 +17,7 @@ from actors.started import Ignore, Info, Started
 if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.cell import Cell
-    from actors.mailbox import Message
+    from actors.mailbox import Args, Kwargs, Message
 
 
 def run(cell: Cell) -> None:
@@ -72,6 +72,7 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
     mailbox = cell.mailbox
     system, user = mailbox.system, mailbox.user
     take, monotonic = mailbox.take, cell.system.runtime.monotonic
+    timing = cell.system.events.timing
     idle = actor.on_idle if actor.has_idle_hook else None
     while cell.leaving is None:
         if system:
@@ -86,12 +87,15 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
             if mailbox.blocked:
                 mailbox.made_room()
             if cell.trace is not None:
-                cell.trace.append((monotonic(), args[1] if name == "_beat" else name))
+                cell.trace.append((monotonic(), _said(name, args)))
             if future is None:
                 try:
                     if cell.injected:
                         raise cell.injected.popleft()
-                    getattr(actor, name)(*args, **kwargs)
+                    if timing:
+                        _measured(cell, actor, name, args, kwargs)
+                    else:
+                        getattr(actor, name)(*args, **kwargs)
                 except Refusal as refusal:
                     if refusal is cell.heard:  # another's answer, which nobody here has handled
                         raise
@@ -123,7 +127,10 @@ def _serve(cell: Cell, actor: Actor, message: Message) -> None:
     try:
         if cell.injected:
             raise cell.injected.popleft()
-        value = getattr(actor, name)(*args, **kwargs)
+        if cell.system.events.timing:
+            value = _measured(cell, actor, name, args, kwargs)
+        else:
+            value = getattr(actor, name)(*args, **kwargs)
     except Refusal as refusal:
         if refusal is cell.heard:
             raise
@@ -135,3 +142,17 @@ def _serve(cell: Cell, actor: Actor, message: Message) -> None:
     cell.asked = None
     if not cell.promised:
         future.answer(value)
+
+
+def _measured(cell: Cell, actor: Actor, name: str, args: Args, kwargs: Kwargs) -> Any:
+    monotonic = cell.system.runtime.monotonic
+    begun = monotonic()
+    try:
+        return getattr(actor, name)(*args, **kwargs)
+    finally:
+        cell.system.events.handled(cell, _said(name, args), monotonic() - begun)
+
+
+def _said(name: str, args: Args) -> str:
+    """The method that a message names, also when a timer has sent it."""
+    return args[1] if name == "_beat" else name

@@ -1,4 +1,4 @@
-"""Names. A name belongs to one incarnation at a time; taking one is atomic."""
+"""Names, each of one incarnation at a time; and topics, each of any number of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from actors.errors import Fenced
 from actors.events import listen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from actors.cell import Cell
     from actors.events import Events, Listeners
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """Maps names to incarnations.
+    """Maps names and topics to incarnations, of which none has ended.
 
-    Looking up takes no lock: reading one dict entry is atomic.
+    Looking up takes no lock: reading one dict entry is atomic, and so is copying a dict.
     """
 
     def __init__(self, runtime: Runtime, events: Events) -> None:
@@ -26,6 +26,7 @@ class Registry:
         self._new_lock = runtime.lock
         self._lock = runtime.lock()
         self._cells: dict[str, Cell] = {}
+        self._topics: dict[Hashable, dict[Cell, None]] = {}
         self._listeners: Listeners = []
         self.find = self._cells.get
 
@@ -52,12 +53,42 @@ class Registry:
             cell.names.remove(name)
         self._tell("unregister", name, cell)
 
+    def join(self, topic: Hashable, cell: Cell) -> None:
+        """Puts `cell` into the topic; it is there once, however often it joins."""
+        with self._lock:
+            if cell.claimed:
+                raise Fenced  # as above
+            self._topics.setdefault(topic, {})[cell] = None
+            if cell.topics is None:
+                cell.topics = {}
+            cell.topics[topic] = None
+
+    def leave(self, topic: Hashable, cell: Cell) -> None:
+        """Takes it out; nothing if it is not in."""
+        with self._lock:
+            if cell.topics and topic in cell.topics:
+                del cell.topics[topic]
+                self._drop(topic, cell)
+
+    def members(self, topic: Hashable) -> tuple[Cell, ...]:
+        """Who is in the topic, in the order of their joining."""
+        return tuple(self._topics.get(topic, ()))
+
+    def _drop(self, topic: Hashable, cell: Cell) -> None:
+        members = self._topics[topic]
+        del members[cell]
+        if not members:
+            del self._topics[topic]
+
     def forget(self, cell: Cell) -> None:
-        """Frees all names of an incarnation that ended."""
+        """Frees all names of an incarnation that ended, and takes it out of all topics."""
         with self._lock:
             names, cell.names = cell.names, []
             for name in names:
                 del self._cells[name]
+            topics, cell.topics = cell.topics, None
+            for topic in topics or ():
+                self._drop(topic, cell)
         for name in names:
             self._tell("unregister", name, cell)
 
@@ -65,6 +96,7 @@ class Registry:
         """In a forked child: no name is taken."""
         self._lock = self._new_lock()
         self._cells.clear()
+        self._topics.clear()
 
     def names(self) -> list[str]:
         """All names that are taken now."""

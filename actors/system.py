@@ -22,9 +22,10 @@ from actors.registry import Registry
 from actors.runtime import RealRuntime, check_time
 from actors.started import Started
 from actors.timers import Timers
+from actors.topic import Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from actors.processes import Processes
     from actors.runtime import Runtime
@@ -176,6 +177,10 @@ class System:
         """The stable address of whoever has the name; `cls` is for the type checker."""
         return Handle(self, name)
 
+    def topic(self, cls: type[A] | Callable[..., A], key: Hashable) -> Topic[A]:
+        """All that have joined the topic `key`; `cls` is for the type checker."""
+        return Topic(self, key)
+
     def whereis(self, name: str) -> ActorRef[Any] | None:
         """The incarnation that has the name now."""
         cell = self.registry.find(name)
@@ -200,12 +205,15 @@ class System:
             raise NoSuchActor(name)
         cell.mailbox.put_system((_inject, error))
 
-    def on_event(self, callback: Callable[[SystemEvent], object]) -> Callable[[], None]:
+    def on_event(
+        self, callback: Callable[[SystemEvent], object], *, handled: bool = False
+    ) -> Callable[[], None]:
         """Calls back for each event, in the thread where it happened: be quick, do not raise.
 
+        With `handled` also for each message that an actor has handled, with the seconds it took.
         Returns what removes the callback.
         """
-        return self.events.subscribe(callback)
+        return self.events.subscribe(callback, handled)
 
     @property
     def dead_letters(self) -> dict[str, int]:

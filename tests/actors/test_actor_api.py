@@ -8,8 +8,8 @@ import actors.testing
 NAMES = """
 Actor ActorDied ActorError ActorRef Address AskCycle AskTimeout BRUTAL_KILL Backoff ChildError
 ChildSpec Down DynamicSupervisor ExitReason Future Handle Ignore Info Inspector KILLED MailboxFull
-Monitor NORMAL NameTaken NoSuchActor Outcome Promise Refusal SHUTDOWN SpecError StartError
-StartIgnored Supervisor System SystemEvent Timer
+Monitor NORMAL NameTaken NoSuchActor Outcome Partitions Pool PoolFull Promise Refusal
+SHUTDOWN SpecError StartError StartIgnored Supervisor System SystemEvent Timer Topic
 """
 
 
