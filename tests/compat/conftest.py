@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm_program
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests use one another's tables
 
@@ -20,18 +21,9 @@ def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """The program, with a home of its own."""
     home = tmp_path_factory.mktemp("m") / "home"
     environ = {**os.environ, "MARIANNE_HOME": str(home), "NO_COLOR": "1"}
-    program = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*program, *arguments],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return warm_program.call(arguments, env=environ, timeout=120)
 
     # The public scores together have more sheets of agents than may begin in a minute.
     home.mkdir(mode=0o700)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm_program
 from compatkit import Score, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -116,16 +116,7 @@ class Home:
         }
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
-        return subprocess.run(
-            [*program, *arguments],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return warm_program.call(arguments, env=self.environ, timeout=120)
 
 
 @pytest.fixture

@@ -16,8 +16,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
+    """A conductor for all tests that do nothing to it but ask."""
+    program = Marianne(tmp_path_factory.mktemp("shared"))
+    program("start")
+    yield program
+    program("stop", "--force", code=None)
+    until(lambda: not program.processes(), 10.0)
+
+
 @pytest.fixture
-def marianne(tmp_path: Path) -> Iterator[Marianne]:
+def shared(running: Marianne, tmp_path: Path) -> Iterator[Marianne]:
+    """The program with a place of the test's own and the home of others, whose conductor runs.
+
+    Other tests' jobs are in its lists, and names may be taken: a test goes by the ids it is given.
+    """
+    before = running.pids()
+    yield Marianne(tmp_path, running.home)
+    running("cancel", "--all", "--yes", code=None)
+    assert running.pids() == before, "a test that ends the conductor needs one of its own"
+
+
+@pytest.fixture
+def marianne(own: Marianne) -> Marianne:
+    """The program. A module whose tests share a conductor says so by a fixture of this name."""
+    return own
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Marianne]:
     """The program, with a home of its own; at the end no process of it lives."""
     program = Marianne(tmp_path)
     yield program

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -12,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import warm_program
 
 from ipc.client import Client
 from ipc.errors import RemoteError
@@ -47,24 +48,15 @@ def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
 class Marianne:
     """One home: its directory, its program, its processes."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, home: Path | None = None) -> None:
         self.place = place
-        self.home = place / "home"
+        self.home = home or place / "home"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("MARIANNE")}
         self.env |= {"MARIANNE_HOME": str(self.home), "MARIANNE_FAULTS": "1", "NO_COLOR": "1"}
 
     def __call__(self, *argv: str, code: int | None = 0, timeout: float = 60.0) -> Done:
         """Runs the program and checks its exit code (None: any)."""
-        process = subprocess.run(
-            [PROGRAM, *argv],
-            env=self.env,
-            cwd=self.place,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        process = warm_program.call(argv, env=self.env, cwd=self.place, timeout=timeout)
         done = Done(process.returncode, process.stdout, process.stderr)
         assert code is None or done.code == code, (argv, done)
         return done
@@ -79,6 +71,12 @@ class Marianne:
         """Submits a score; the job's id. Its workspace is there: tests put files into it."""
         (self.place / name).mkdir(exist_ok=True)
         return str(self("run", self.score(name, text), "--json").json["job_id"])
+
+    def play(self, name: str, text: str, code: int = 0) -> str:
+        """Runs a score to its end; the job's id."""
+        return str(
+            self("run", self.score(name, text), "--wait", "--json", code=code).json["job_id"]
+        )
 
     def status(self, job: str) -> dict[str, Any]:
         """What the verb prints with --json, asked without a process of its own: tests ask often."""

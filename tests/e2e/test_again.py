@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
 from e2e_marianne import PROGRAM, Marianne
 
 NEEDS = """sheets:
@@ -17,31 +18,36 @@ QUIET_END = """sheets:
 """
 
 
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
+
+
 def test_a_retried_sheet_runs_what_it_needs_too_and_the_job_ends(marianne: Marianne) -> None:
-    marianne("run", marianne.score("rf", NEEDS), "--wait", code=1)
-    marianne("retry", "rf", "3", code=4)
-    told = marianne("retry", "rf", "c").out
-    assert told == "rf: goes on; needed, so run again too: 1 (a)\n"
-    failed = marianne.wait("rf", code=1)
+    job = marianne.play("rf", NEEDS, code=1)
+    marianne("retry", job, "3", code=4)
+    told = marianne("retry", job, "c").out
+    assert told == f"{job}: goes on; needed, so run again too: 1 (a)\n"
+    failed = marianne.wait(job, code=1)
     assert [s["status"] for s in failed["sheets"]] == ["failed", "skipped"]
     (marianne.place / "rf" / "ok").touch()
-    assert marianne("retry", "rf", "c", "--json").json["also"] == [1]
-    assert marianne.wait("rf")["progress"]["completed"] == 2
+    assert marianne("retry", job, "c", "--json").json["also"] == [1]
+    assert marianne.wait(job)["progress"]["completed"] == 2
 
 
 def test_the_output_of_a_job_is_that_of_the_last_sheet_that_has_some(marianne: Marianne) -> None:
-    marianne("run", marianne.score("ol", QUIET_END), "--wait")
-    assert marianne("output", "ol").out == "hi\n"
-    shown = marianne("output", "ol", "--json").json
+    job = marianne.play("ol", QUIET_END)
+    assert marianne("output", job).out == "hi\n"
+    shown = marianne("output", job, "--json").json
     assert (shown["sheet"], shown["text"]) == (1, "hi\n")
-    assert marianne("output", "ol", "--follow").out == "hi\n"
-    assert marianne("output", "ol", "b").out == ""
+    assert marianne("output", job, "--follow").out == "hi\n"
+    assert marianne("output", job, "b").out == ""
 
 
 def test_a_followed_output_waits_for_the_sheet_and_goes_on_over_its_retries(
     marianne: Marianne,
 ) -> None:
-    marianne.submit(
+    job = marianne.submit(
         "of",
         "sheets:\n"
         "  - name: a\n"
@@ -51,7 +57,7 @@ def test_a_followed_output_waits_for_the_sheet_and_goes_on_over_its_retries(
         "  - {name: c, needs: [a], run: 'false', retry: {max_retries: 0}}\n"
         "  - {name: d, needs: [c], run: echo never}\n",
     )
-    line = [PROGRAM, "output", "of", "--follow"]
+    line = [PROGRAM, "output", job, "--follow"]
     with (
         subprocess.Popen([*line, "a"], env=marianne.env, stdout=subprocess.PIPE) as first,
         subprocess.Popen([*line, "b"], env=marianne.env, stdout=subprocess.PIPE) as second,
@@ -61,6 +67,6 @@ def test_a_followed_output_waits_for_the_sheet_and_goes_on_over_its_retries(
         (marianne.place / "of" / "go").touch()
         assert first.communicate() == (b"try\n", None)
         assert second.communicate() == (b"b\n", None)
-    marianne.wait("of", code=1)
-    assert marianne("output", "of", "d", "--follow", code=4).out == ""
-    assert marianne("output", "of", "9", "--follow", code=4).out == ""
+    marianne.wait(job, code=1)
+    assert marianne("output", job, "d", "--follow", code=4).out == ""
+    assert marianne("output", job, "9", "--follow", code=4).out == ""

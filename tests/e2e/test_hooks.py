@@ -6,9 +6,15 @@ import json
 import os
 import signal
 
+import pytest
 from e2e_marianne import Marianne, until
 
 SHEET = "sheets:\n  - {name: a, run: echo a >> ran}\n"
+
+
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
 
 
 def _events(marianne: Marianne, job: str) -> list[dict[str, object]]:
@@ -24,10 +30,10 @@ def test_a_command_and_a_script_run_in_order_before_the_job_is_over(marianne: Ma
   - {type: run_command, command: 'sleep 0.3; echo {job_id} {sheet_count} >> {workspace}/ran'}
   - {type: run_script, command: 'script.sh one'}
 """
-    marianne("run", marianne.score("hooked", SHEET + hooks), "--wait")
+    job = marianne.play("hooked", SHEET + hooks)
     ran = (marianne.place / "hooked" / "ran").read_text().splitlines()
-    assert ran == ["a", "hooked 1", "script one hooked"]
-    assert [h["ok"] for h in _events(marianne, "hooked")] == [True, True]
+    assert ran == ["a", f"{job} 1", f"script one {job}"]
+    assert [h["ok"] for h in _events(marianne, job)] == [True, True]
 
 
 def test_a_failing_hook_is_told_and_fails_the_job_only_if_its_author_says_so(
@@ -38,11 +44,11 @@ def test_a_failing_hook_is_told_and_fails_the_job_only_if_its_author_says_so(
   - {type: run_command, command: 'exit 4', on_failure: abort}
   - {type: run_command, command: touch never}
 """
-    marianne("run", marianne.score("hooked", SHEET + hooks), "--wait", code=1)
-    status = marianne.status("hooked")
+    job = marianne.play("hooked", SHEET + hooks, code=1)
+    status = marianne.status(job)
     assert (status["status"], status["sheets"][0]["status"]) == ("failed", "completed")
     assert status["error"] == "hook 2 (run_command) failed: exit code 4"
-    told = _events(marianne, "hooked")
+    told = _events(marianne, job)
     assert [h["detail"] for h in told] == ["exit code 3", "exit code 4"]
     assert told[0]["said"] == "password: [REDACTED]\n"
     assert not (marianne.place / "hooked" / "never").exists()
@@ -50,22 +56,21 @@ def test_a_failing_hook_is_told_and_fails_the_job_only_if_its_author_says_so(
 
 def test_a_failed_job_has_no_hooks(marianne: Marianne) -> None:
     hooks = "on_success:\n  - {type: run_command, command: touch never}\n"
-    path = marianne.score("bad", "sheets:\n  - {name: a, run: 'false'}\n" + hooks)
-    marianne("run", path, "--wait", code=1)
+    marianne.play("bad", "sheets:\n  - {name: a, run: 'false'}\n" + hooks, code=1)
     assert not (marianne.place / "bad" / "never").exists()
 
 
-def test_a_chain_to_itself_ends_at_its_depth_and_keeps_its_pauses(marianne: Marianne) -> None:
+def test_a_chain_to_itself_ends_at_its_depth_and_keeps_its_pauses(own: Marianne) -> None:
     hooks = """concert: {enabled: true, max_chain_depth: 2, cooldown_between_jobs_seconds: 0.1}
 on_success: [{type: run_job, job_path: loop.yaml, detached: true}]
 """
-    marianne("run", marianne.score("loop", SHEET + hooks), "--wait")
-    until(lambda: len(marianne("list", "--all", "--json").json) == 3)
-    marianne("wait", "loop-2", "loop-3")
-    assert _events(marianne, "loop")[0]["detail"] == "started loop-2"
-    assert "max_chain_depth" in str(_events(marianne, "loop-3")[0]["detail"])
-    assert len(marianne("list", "--all", "--json").json) == 3
-    assert (marianne.place / "loop" / "ran").read_text() == "a\n" * 3
+    own("run", own.score("loop", SHEET + hooks), "--wait")
+    until(lambda: len(own("list", "--all", "--json").json) == 3)
+    own("wait", "loop-2", "loop-3")
+    assert _events(own, "loop")[0]["detail"] == "started loop-2"
+    assert "max_chain_depth" in str(_events(own, "loop-3")[0]["detail"])
+    assert len(own("list", "--all", "--json").json) == 3
+    assert (own.place / "loop" / "ran").read_text() == "a\n" * 3
 
 
 def _next_job(marianne: Marianne) -> None:
@@ -86,75 +91,75 @@ on_success:
 
 
 def test_a_chain_that_waits_for_a_person_waits_over_a_death_and_goes_on_once(
-    marianne: Marianne,
+    own: Marianne,
 ) -> None:
-    _next_job(marianne)
-    marianne.submit("chain", CHAIN)
-    until(lambda: marianne.status("chain")["status"] == "paused")
-    status = marianne.status("chain")
+    _next_job(own)
+    own.submit("chain", CHAIN)
+    until(lambda: own.status("chain")["status"] == "paused")
+    status = own.status("chain")
     assert (status["reason"], status["sheets"][0]["status"]) == ("chain", "completed")
-    held = marianne("diagnose", "chain", "--json").json["meta"]
+    held = own("diagnose", "chain", "--json").json["meta"]
     assert held["held_chain_hook"]["job_path"] == "next.yaml"
-    old = marianne.pids()["conductor"]
+    old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
-    assert marianne.status("chain")["reason"] == "chain"
-    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["chain"]
-    marianne("resume", "chain")
-    status = marianne.wait("chain")
+    until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
+    assert own.status("chain")["reason"] == "chain"
+    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["chain"]
+    own("resume", "chain")
+    status = own.wait("chain")
     assert (status["status"], status["reason"], status["sheets"][0]["attempt"]) == (
         "completed",
         None,
         1,
     )
-    assert marianne.wait("next")["status"] == "completed"
-    place = marianne.place / "chain"
+    assert own.wait("next")["status"] == "completed"
+    place = own.place / "chain"
     assert (place / "ran").read_text().split() == ["a", "hook", "last"]
     lines = [json.loads(line) for line in (place / "log" / "chain").read_text().splitlines()]
     assert [(line["hook"], line["ok"]) for line in lines] == [(1, True), (2, True), (3, True)]
     assert lines[1]["detail"] == "started next"
 
 
-def test_a_chain_that_a_person_does_not_want_is_cancelled(marianne: Marianne) -> None:
-    _next_job(marianne)
-    marianne.submit("chain", CHAIN)
-    until(lambda: marianne.status("chain")["status"] == "paused")
-    marianne("cancel", "chain")
-    status = marianne.wait("chain", code=1)
+def test_a_chain_that_a_person_does_not_want_is_cancelled(own: Marianne) -> None:
+    _next_job(own)
+    own.submit("chain", CHAIN)
+    until(lambda: own.status("chain")["status"] == "paused")
+    own("cancel", "chain")
+    status = own.wait("chain", code=1)
     assert (status["status"], status["progress"]["completed"]) == ("cancelled", 1)
-    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["chain"]
+    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["chain"]
 
 
-def test_a_job_that_did_nothing_new_starts_no_other(marianne: Marianne) -> None:
+def test_a_job_that_did_nothing_new_starts_no_other(own: Marianne) -> None:
     text = """sheets:
   - {name: a, run: echo a >> ran, skip_when_command: {command: 'true'}}
 concert: {enabled: true, cooldown_between_jobs_seconds: 0}
 on_success: [{type: run_job, job_path: loop.yaml}]
 """
-    marianne("run", marianne.score("loop", text), "--wait")
-    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == ["loop"]
+    own("run", own.score("loop", text), "--wait")
+    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["loop"]
 
 
 def test_a_hook_leaves_no_process_and_ends_at_its_time(marianne: Marianne) -> None:
     hooks = """on_success:
   - {type: run_command, command: 'setsid sleep 9871 & sleep 9872', timeout_seconds: 1}
 """
-    marianne("run", marianne.score("hooked", SHEET + hooks), "--wait")
-    assert "Ran longer than 1 s" in str(marianne.status("hooked")["error"])
+    job = marianne.play("hooked", SHEET + hooks)
+    assert "Ran longer than 1 s" in str(marianne.status(job)["error"])
     assert not any("987" in line for line in marianne.processes().values())
 
 
-def test_hooks_run_though_the_conductor_dies_before_them(marianne: Marianne) -> None:
+def test_hooks_run_though_the_conductor_dies_before_them(own: Marianne) -> None:
     hooks = """on_success:
   - {type: run_command, command: 'echo 1 >> hooks; until test -e go; do sleep 0.02; done'}
   - {type: run_command, command: echo 2 >> hooks}
 """
-    marianne.submit("hooked", SHEET + hooks)
-    place = marianne.place / "hooked"
+    own.submit("hooked", SHEET + hooks)
+    place = own.place / "hooked"
     until((place / "hooks").exists)
-    old = marianne.pids()["conductor"]
+    old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
     (place / "go").touch()
     until(lambda: (place / "hooks").read_text().split()[-1] == "2")
-    assert marianne.wait("hooked")["error"] is None
+    assert own.wait("hooked")["error"] is None

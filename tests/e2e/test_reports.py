@@ -13,21 +13,26 @@ MIXED = """sheets:
 """
 
 
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
+
+
 def test_errors_lists_every_failed_attempt_and_who_was_skipped(marianne: Marianne) -> None:
-    marianne("run", marianne.score("mixed", MIXED), "--wait", code=1)
-    answer = marianne("errors", "mixed", "--json").json
+    job = marianne.play("mixed", MIXED, code=1)
+    answer = marianne("errors", job, "--json").json
     assert [(e["sheet"], e["attempt"], e["exit_code"]) for e in answer["errors"]] == [
         (2, 2, 3),
         (2, 1, 3),
     ]
     assert "no such table" in answer["errors"][0]["message"]
     assert [s["name"] for s in answer["skipped"]] == ["below"]
-    assert "no such table" in marianne("errors", "mixed").out
+    assert "no such table" in marianne("errors", job).out
 
 
 def test_history_has_every_attempt_newest_first(marianne: Marianne) -> None:
-    marianne("run", marianne.score("mixed", MIXED), "--wait", code=1)
-    answer = marianne("history", "mixed", "--json").json
+    job = marianne.play("mixed", MIXED, code=1)
+    answer = marianne("history", job, "--json").json
     assert answer["has_history"]
     assert {(r["name"], r["attempt"], r["outcome"]) for r in answer["records"]} == {
         ("fine", 1, "completed"),
@@ -36,39 +41,43 @@ def test_history_has_every_attempt_newest_first(marianne: Marianne) -> None:
     }
     ends = [r["finished_at"] for r in answer["records"]]
     assert ends == sorted(ends, reverse=True)
-    one = marianne("history", "mixed", "loud", "--limit", "1", "--json").json["records"]
+    one = marianne("history", job, "loud", "--limit", "1", "--json").json["records"]
     assert [(r["sheet"], r["attempt"]) for r in one] == [(2, 2)]
-    marianne("history", "mixed", "9", code=4)
+    marianne("history", job, "9", code=4)
 
 
 def test_a_diagnosis_names_the_cause_and_shows_the_evidence(marianne: Marianne) -> None:
-    marianne("run", marianne.score("mixed", MIXED), "--wait", code=1)
-    report = marianne("diagnose", "mixed", "--json").json
+    job = marianne.play("mixed", MIXED, code=1)
+    report = marianne("diagnose", job, "--json").json
     assert "sheet 2 (loud)" in report["cause"]
     assert "no such table" in report["cause"]
     assert report["cause"].endswith("2 times")
-    assert report["next"] == "`marianne output mixed 2 --stderr` shows what it said"
+    assert report["next"] == f"`marianne output {job} 2 --stderr` shows what it said"
     (sheet,) = report["sheets"]
     assert sheet["last_output"] == {"out": "out\n", "err": "no such table\n"}
     assert [a["attempt"] for a in sheet["attempts"]] == [2, 1]
     assert report["resources"]["attempts"] == 3
     assert report["resources"]["output_bytes"] > 0
     assert report["workspace"] == str(marianne.place / "mixed")
-    told = marianne("diagnose", "mixed").out
+    told = marianne("diagnose", job).out
     assert "err | no such table" in told
 
 
 def test_a_diagnosis_shows_the_crashes_of_the_jobs_own_parts(marianne: Marianne) -> None:
-    marianne.submit(
+    job = marianne.submit(
         "held", "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.02; done'}\n"
     )
-    until(lambda: marianne.sheet("held", 1)["status"] == "running")
-    marianne.request("daemon.fault", {"name": "job:held/job", "now": True})
-    until(lambda: marianne("diagnose", "held", "--json").json["supervision"])
+    until(lambda: marianne.sheet(job, 1)["status"] == "running")
+    marianne.request("daemon.fault", {"name": f"job:{job}/job", "now": True})
+    until(lambda: marianne("diagnose", job, "--json").json["supervision"])
     (marianne.place / "held" / "go").touch()
-    marianne.wait("held")
-    crash = marianne("diagnose", "held", "--json").json["supervision"][0]
-    assert (crash["event"], crash["name"], crash["own"]) == ("actor.crashed", "job:held/job", True)
+    marianne.wait(job)
+    crash = marianne("diagnose", job, "--json").json["supervision"][0]
+    assert (crash["event"], crash["name"], crash["own"]) == (
+        "actor.crashed",
+        f"job:{job}/job",
+        True,
+    )
     assert "injected" in crash["error"]
 
 
@@ -82,23 +91,21 @@ def test_a_diagnosis_shows_the_crashes_of_the_jobs_own_parts(marianne: Marianne)
     ],
 )
 def test_the_cause_is_said_in_words(marianne: Marianne, sheet: str, words: str) -> None:
-    path = marianne.score("one", f"sheets:\n  - {{name: it, {sheet}}}\n")
-    marianne("run", path, "--wait", code=1)
-    assert words in marianne("diagnose", "one", "--json").json["cause"]
+    job = marianne.play("one", f"sheets:\n  - {{name: it, {sheet}}}\n", code=1)
+    assert words in marianne("diagnose", job, "--json").json["cause"]
 
 
 @pytest.mark.parametrize("verb", ["errors", "history", "diagnose"])
 def test_an_unknown_job_has_no_past(marianne: Marianne, verb: str) -> None:
-    marianne("start")
     marianne(verb, "nobody", code=4)
 
 
 @pytest.mark.slow
 def test_a_job_whose_status_is_more_than_a_message_is_explained_too(marianne: Marianne) -> None:
     sheets = "".join(f"  - {{name: s{i}, run: sleep 100}}\n" for i in range(60_000))
-    marianne.submit("big", f"parallel: {{max_concurrent: 1}}\nsheets:\n{sheets}")
-    until(lambda: marianne.status("big")["progress"]["running"] == 1)
-    told = marianne("explain", "big", "--json").json
+    job = marianne.submit("big", f"parallel: {{max_concurrent: 1}}\nsheets:\n{sheets}")
+    until(lambda: marianne.status(job)["progress"]["running"] == 1)
+    told = marianne("explain", job, "--json").json
     assert (told["code"], len(told["sheets"]), told["more"]) == ("running", 100, 59_899)
-    assert marianne("explain", "big", "60000", "--json").json["sheets"][0]["num"] == 60_000
-    marianne("cancel", "big", "--yes")
+    assert marianne("explain", job, "60000", "--json").json["sheets"][0]["num"] == 60_000
+    marianne("cancel", job, "--yes")

@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import warm_program
+
 T = TypeVar("T")
 MARIANNE = Path(sys.executable).with_name("marianne")
 GRACE = 0.5
@@ -87,16 +89,7 @@ class Home:
         self.env |= {"MARIANNE_HOME": str(self.path)}
 
     def marianne(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(MARIANNE), *words],
-            env=self.env,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        return warm_program.call(words, env=self.env, cwd=self.folder, timeout=50)
 
     def must(self, *words: str) -> str:
         """Runs it; its standard output. AssertionError when it exits otherwise than 0."""
