@@ -64,7 +64,7 @@ def test_sup_stop_infinity(stage: Stage) -> None:
 
 def test_sup_stop_timeout(stage: Stage, gate: object) -> None:
     """A busy child is killed after its timeout; its idle sibling ends by itself."""
-    sup = stage.supervisor(stage.child("a", shutdown=0.05), stage.child("b", Stuck, shutdown=0.05))
+    sup = stage.supervisor(stage.child("a", shutdown=30.0), stage.child("b", Stuck, shutdown=0.05))
     idle = stage.system.whereis("a")
     busy = hang(stage, "b", gate)
     assert stage.system.stop(sup)
@@ -75,7 +75,7 @@ def test_sup_stop_timeout(stage: Stage, gate: object) -> None:
 
 def test_sup_stop_timeout_dynamic(stage: Stage, gate: object) -> None:
     sup = stage.dynamic()
-    sup.ask(DynamicSupervisor.start_child, stage.child("a", shutdown=0.05))
+    sup.ask(DynamicSupervisor.start_child, stage.child("a", shutdown=30.0))
     sup.ask(DynamicSupervisor.start_child, stage.child("b", Stuck, shutdown=0.05))
     idle = stage.system.whereis("a")
     busy = hang(stage, "b", gate)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from stopped_child import stopped
 
 from actors import Future, Handle, System
 from marianne.daemon import parser as parser_module
@@ -28,14 +29,28 @@ sheets:
 """
 
 
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        threading.Event().wait(0.005)
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 class Stage:
-    """A parser whose children can be caught as they start."""
+    """A parser whose children can be caught as they start.
+
+    ``on_child`` gets each one stopped, before it has read anything.
+    """
 
     def __init__(self, place: Path, system: System, name: str) -> None:
         self.place = place
         self.caught: list[Any] = []
         self.most = 0
-        self.on_child: Callable[[Any], object] = lambda child: None
+        self.on_child: Callable[[Any], object] | None = None
         self.context = SimpleNamespace(
             home=SimpleNamespace(path=place, instruments=place / "instruments"),
             system=SimpleNamespace(processes=self),
@@ -46,12 +61,17 @@ class Stage:
         system.spawn(Parser, cast("Context", self.context), name=name)
         self.parser: Handle[Parser] = system.handle(Parser, name)
 
-    def start(self, *args: Any, **kwargs: Any) -> Any:
+    def start(self, target: Callable[..., object], arguments: tuple[Any, ...], name: str) -> Any:
         """In the place of the system's processes."""
-        child = self.processes.start(*args, **kwargs)
+        on_child = self.on_child
+        if on_child is not None:
+            target, arguments = stopped, (target, arguments)
+        child = self.processes.start(target, arguments, name=name)
         self.caught.append(child)
         self.most = max(self.most, sum(each.alive() for each in self.caught))
-        self.on_child(child)
+        if on_child is not None:
+            _until(lambda: _is_stopped(child.pid))
+            on_child(child)
         return child
 
     def load(self, text: str | None = SMALL, path: str | None = None) -> Future[Any]:
@@ -89,8 +109,12 @@ def stage(
         assert child.wait(10.0) is not None
 
 
+def _only_the_first(stage: Stage, action: Callable[[Any], object]) -> Callable[[Any], object]:
+    return lambda child: action(child) if len(stage.caught) == 1 else child.signal(signal.SIGCONT)
+
+
 def test_a_child_that_somebody_kills_is_replaced(stage: Stage) -> None:
-    stage.on_child = lambda child: child.kill() if len(stage.caught) == 1 else None
+    stage.on_child = _only_the_first(stage, lambda child: child.kill())
     assert stage.load().get().name == "small"
     assert len(stage.caught) == 2
 
@@ -99,7 +123,7 @@ def test_a_child_that_gets_no_time_to_run_is_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parser_module, "LOOK_SECONDS", 3.0)
-    stage.on_child = lambda child: child.signal(signal.SIGSTOP) if len(stage.caught) == 1 else None
+    stage.on_child = _only_the_first(stage, lambda child: None)  # it stays stopped
     assert stage.load().get().name == "small"
     assert stage.caught[0].wait(5.0).signal == signal.SIGKILL
 
@@ -110,7 +134,6 @@ def test_a_child_that_cannot_be_ended_keeps_its_place_and_nobody_waiting(
     monkeypatch.setattr(parser_module, "LOOK_SECONDS", 0.2)
 
     def hold(child: Any) -> None:
-        child.signal(signal.SIGSTOP)
         child.kill = lambda: True  # as in a system call on a file system that does not answer
 
     stage.on_child = hold
@@ -121,7 +144,7 @@ def test_a_child_that_cannot_be_ended_keeps_its_place_and_nobody_waiting(
         assert refusal.value.code == "unavailable"
     assert "ended" in str(stage.context.unreadable)
     assert len(stage.caught) == CHILDREN
-    stage.on_child = lambda child: None
+    stage.on_child = None
     monkeypatch.setattr(parser_module, "LOOK_SECONDS", 600.0)
     for child in stage.caught:
         child.signal(signal.SIGCONT)
@@ -135,7 +158,7 @@ def test_children_that_are_always_killed_are_unavailable_and_not_ready(stage: St
         stage.load().get()
     assert refusal.value.code == "unavailable"
     assert "signal 9" in str(stage.context.unreadable)
-    stage.on_child = lambda child: None
+    stage.on_child = None
     assert stage.load().get().name == "small"
     assert stage.context.unreadable is None
 
@@ -145,9 +168,11 @@ def test_a_start_that_fails_is_tried_again(stage: Stage) -> None:
 
     def fail(child: Any) -> None:
         error = failures.pop(0)
-        if error is not None:
-            child.kill()
-            raise error
+        if error is None:
+            child.signal(signal.SIGCONT)
+            return
+        child.kill()
+        raise error
 
     stage.on_child = fail
     assert stage.load().get().name == "small"
@@ -155,7 +180,12 @@ def test_a_start_that_fails_is_tried_again(stage: Stage) -> None:
 
 def test_a_child_that_reaches_its_own_limit_blames_the_score(stage: Stage) -> None:
     # The limit is the child's own module's: its first second of CPU is its last.
-    stage.on_child = lambda child: child.signal(signal.SIGXCPU)
+
+    def reach_the_limit(child: Any) -> None:
+        child.signal(signal.SIGXCPU)
+        child.signal(signal.SIGCONT)
+
+    stage.on_child = reach_the_limit
     with pytest.raises(Refused) as refusal:
         stage.load(LOOP).get()
     assert refusal.value.code == "invalid_score"
@@ -194,10 +224,8 @@ def test_a_pipe_as_template_or_profile_is_a_problem_not_a_wait(
 
 
 def test_the_children_of_a_parser_end_with_it(stage: Stage) -> None:
-    stage.on_child = lambda child: child.signal(signal.SIGSTOP)
+    stage.on_child = lambda child: None
     stage.load()
-    deadline = time.monotonic() + 20
-    while not stage.caught and time.monotonic() < deadline:
-        threading.Event().wait(0.01)
+    _until(lambda: stage.caught)
     stage.parser.tell(Parser.on_process_exit, None, None)  # what it cannot know ends it
     assert stage.caught[0].wait(10.0).signal == signal.SIGKILL
