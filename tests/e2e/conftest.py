@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_marianne import Marianne, until
+from e2e_marianne import Marianne, conductor, until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,11 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
     """A conductor for all tests that do nothing to it but ask."""
-    program = Marianne(tmp_path_factory.mktemp("shared"))
-    program("start")
-    yield program
-    program("stop", "--force", code=None)
-    until(lambda: not program.processes(), 10.0)
+    with conductor(tmp_path_factory.mktemp("shared")) as program:
+        yield program
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,19 @@ def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
         never.wait(pause)
         pause = min(pause * 1.3, 0.1)
     return value
+
+
+@contextmanager
+def conductor(place: Path, config: str = "") -> Iterator[Marianne]:
+    """One that runs, for several tests; at the end no process of its home lives."""
+    program = Marianne(place)
+    program.home.mkdir(mode=0o700)
+    if config:
+        (program.home / "conductor.yaml").write_text(config)
+    program("start")
+    yield program
+    program("stop", "--force", code=None)
+    until(lambda: not program.processes(), 10.0)
 
 
 class Marianne:

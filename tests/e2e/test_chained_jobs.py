@@ -11,18 +11,27 @@ FIRST = "sheets: [{name: a, run: echo first >> ran}]\n"
 NEXT = "sheets: [{name: b, run: echo next >> ran}]\n"
 
 
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
+
+
 def _ran(place: Path) -> list[str]:
     path = place / "ran"
     return path.read_text().split() if path.exists() else []
 
 
-def _chain(marianne: Marianne, hook: str, concert: str = "") -> None:
-    """Plays `first`, whose hook starts `next`, and waits until that is over too."""
+def _chain(marianne: Marianne, hook: str, concert: str = "") -> tuple[str, str]:
+    """Plays `first`, whose hook starts `next`, until that is over too; the ids of both."""
     marianne.score("next", NEXT)
     hooks = f"on_success: [{{type: run_job, job_path: next.yaml{hook}}}]\n"
     quick = f"concert: {{enabled: true, cooldown_between_jobs_seconds: 0{concert}}}\n"
-    marianne("run", marianne.score("first", FIRST + hooks + quick), "--wait")
-    marianne("wait", "next")
+    first = marianne.play("first", FIRST + hooks + quick)
+    told = marianne.request("events.since", {"job_id": first})["events"]
+    (started,) = [e["data"]["detail"] for e in told if e["event"] == "job.hook"]
+    job = str(started).removeprefix("started ")
+    marianne("wait", job)
+    return first, job
 
 
 @pytest.mark.parametrize(
@@ -30,29 +39,30 @@ def _chain(marianne: Marianne, hook: str, concert: str = "") -> None:
     [
         ("", "", "first"),
         ("", ", inherit_workspace: false", "next"),
-        (", job_workspace: 'other-{job_id}'", "", "other-first"),
+        (", job_workspace: 'other-{job_id}'", "", "other-FIRST"),
     ],
 )
 def test_the_next_job_works_where_the_score_says(
     marianne: Marianne, hook: str, concert: str, where: str
 ) -> None:
-    _chain(marianne, hook, concert)
-    assert _ran(marianne.place / where)[-1] == "next"
-    assert marianne.status("next")["workspace"] == str(marianne.place / where)
+    first, job = _chain(marianne, hook, concert)
+    place = marianne.place / where.replace("FIRST", first)
+    assert _ran(place)[-1] == "next"
+    assert marianne.status(job)["workspace"] == str(place)
 
 
-def test_a_fresh_next_job_archives_its_workspace_first(marianne: Marianne) -> None:
+def test_a_fresh_next_job_archives_its_workspace_first(own: Marianne) -> None:
     text = NEXT + "workspace_lifecycle: {archive_on_fresh: true}\n"
     for fresh, expected in (("false", ["next", "next"]), ("true", ["next"])):
-        path = marianne.score("next", text)
-        place = marianne.place / "next"
+        path = own.score("next", text)
+        place = own.place / "next"
         if fresh == "false":
-            marianne("run", path, "--wait")
+            own("run", path, "--wait")
         hooks = f"on_success: [{{type: run_job, job_path: next.yaml, fresh: {fresh}}}]\n"
         quick = "concert: {enabled: true, cooldown_between_jobs_seconds: 0, "
         quick += "inherit_workspace: false}\n"
-        marianne("run", marianne.score(f"first-{fresh}", FIRST + hooks + quick), "--wait")
-        until(lambda: all(j["status"] == "completed" for j in _jobs(marianne)))
+        own("run", own.score(f"first-{fresh}", FIRST + hooks + quick), "--wait")
+        until(lambda: all(j["status"] == "completed" for j in _jobs(own)))
         until(lambda place=place, expected=expected: _ran(place) == expected)
 
 
@@ -60,13 +70,13 @@ def _jobs(marianne: Marianne) -> list[dict[str, str]]:
     return list(marianne("list", "--all", "--json").json)
 
 
-def test_a_concert_that_is_not_enabled_starts_no_job(marianne: Marianne) -> None:
-    marianne.score("next", NEXT)
+def test_a_concert_that_is_not_enabled_starts_no_job(own: Marianne) -> None:
+    own.score("next", NEXT)
     hooks = "on_success: [{type: run_job, job_path: next.yaml, description: the second half}]\n"
     text = FIRST + hooks + "concert: {enabled: false}\n"
-    marianne("run", marianne.score("first", text), "--wait")
-    assert [job["job_id"] for job in _jobs(marianne)] == ["first"]
-    error = marianne.status("first")["error"]
+    own("run", own.score("first", text), "--wait")
+    assert [job["job_id"] for job in _jobs(own)] == ["first"]
+    error = own.status("first")["error"]
     assert "concert.enabled is false" in error
     assert "the second half" in error
 
@@ -78,7 +88,7 @@ on_success:
   - {type: run_command, command: 'pwd > here; exit 3', working_directory: '{workspace}/sub'}
   - {type: run_command, command: touch never}
 """
-    marianne("run", marianne.score("first", FIRST + hooks), "--wait", code=1)
+    marianne.play("first", FIRST + hooks, code=1)
     place = marianne.place / "first"
     assert (place / "sub" / "here").read_text().strip() == str(place / "sub")
     assert not (place / "never").exists()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from e2e_marianne import Marianne, until
+from e2e_marianne import Marianne, conductor, until
 
 from ipc.client import Client
 from ipc.errors import RemoteError
@@ -18,11 +18,8 @@ HELD = "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.02; done'}\n"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
-    program = Marianne(tmp_path_factory.mktemp("hostile"))
-    program("start")
-    yield program
-    program("stop", "--force", code=None)
-    until(lambda: not program.processes(), 10.0)
+    with conductor(tmp_path_factory.mktemp("hostile")) as program:
+        yield program
 
 
 def _ask(marianne: Marianne, method: str, params: dict[str, Any], request_id: str = "") -> Any:

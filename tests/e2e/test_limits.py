@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from e2e_marianne import Marianne
+from e2e_marianne import Marianne, conductor
 
 HOLD = "sleep 600 & setsid sleep 600 & "
 
@@ -28,13 +30,18 @@ LIMITS = {
 }
 
 
+@pytest.fixture(scope="module")
+def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
+    config = "output_limit_mb: 1\nsheet_grace_seconds: 0.5\n"
+    with conductor(tmp_path_factory.mktemp("limits"), config) as program:
+        yield program
+
+
 @pytest.mark.parametrize("limit", LIMITS)
 def test_a_limit_ends_its_sheet_with_its_reason(marianne: Marianne, limit: str) -> None:
     fields, script, category, words = LIMITS[limit]
-    marianne.home.mkdir(mode=0o700)
-    (marianne.home / "conductor.yaml").write_text("output_limit_mb: 1\nsheet_grace_seconds: 0.5\n")
-    marianne.submit("limited", f"sheets:\n  - name: a\n    {fields}\n    run: |\n      {script}\n")
-    status = marianne.wait("limited", code=1)
+    marianne.submit(limit, f"sheets:\n  - name: a\n    {fields}\n    run: |\n      {script}\n")
+    status = marianne.wait(limit, code=1)
     error = status["sheets"][0]["error"]
     assert status["status"] == "failed"
     assert error["category"] == category, error

@@ -40,9 +40,14 @@ SHEET_FIELDS = """num name status attempt instrument model exit_code signal star
     duration_seconds validations error left_running"""
 
 
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
+
+
 def test_a_pipeline_of_seven_sheets_sorts_200_000_numbers(marianne: Marianne) -> None:
-    marianne("run", marianne.score("sort", PIPELINE), "--wait")
-    status = marianne.status("sort")
+    job = marianne.play("sort", PIPELINE)
+    status = marianne.status(job)
     assert set(status) >= set(JOB_FIELDS.split())
     assert set(status["sheets"][0]) >= set(SHEET_FIELDS.split())
     assert status["status"] == "completed"
@@ -59,7 +64,7 @@ def test_a_pipeline_of_seven_sheets_sorts_200_000_numbers(marianne: Marianne) ->
     assert ends[0] <= starts[1]
     assert ends[1] <= min(starts[2:6])
     assert max(ends[2:6]) <= starts[6] <= ends[6] <= status["finished_at"]
-    assert marianne("output", "sort", "7").out == "200000\n"
+    assert marianne("output", job, "7").out == "200000\n"
     assert (marianne.place / "sort" / "sorted.txt").exists()
 
 
@@ -75,8 +80,8 @@ sheets:
   - {name: below-wrong, needs: [wrong, third-time], run: touch never}
   - {name: beside, needs: [third-time], run: touch beside}
 """
-    marianne("run", marianne.score("mixed", text), "--wait", code=1)
-    status = marianne.status("mixed")
+    job = marianne.play("mixed", text, code=1)
+    status = marianne.status(job)
     by_name = {s["name"]: s for s in status["sheets"]}
     assert status["status"] == "failed"
     assert "2 (slow)" in status["error"]
@@ -96,14 +101,14 @@ sheets:
     assert sorted(os.listdir(marianne.place / "mixed")) == ["beside", "slow.pid", "tries"]
 
 
-def test_two_jobs_keep_two_cores_busy_from_workers_of_their_own(marianne: Marianne) -> None:
+def test_two_jobs_keep_two_cores_busy_from_workers_of_their_own(own: Marianne) -> None:
     busy = "sheets:\n  - {name: burn, run: 'while :; do :; done'}\n"
-    jobs = [marianne.submit(name, busy) for name in ("left", "right")]
+    jobs = [own.submit(name, busy) for name in ("left", "right")]
 
     def burners() -> dict[int, int]:
         """Each job's burning process, and the session that it is in."""
         found = {}
-        for pid in marianne.processes():
+        for pid in own.processes():
             try:
                 environ = Path(f"/proc/{pid}/environ").read_bytes()
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -126,20 +131,23 @@ def test_two_jobs_keep_two_cores_busy_from_workers_of_their_own(marianne: Marian
 
     pids = list(burners())
     until(lambda: all(seconds(pid) > 0.5 for pid in pids), 30.0)
-    marianne("cancel", *jobs)
+    own("cancel", *jobs)
     assert not burners()
 
 
 def test_events_are_seen_as_they_happen_numbered_without_a_gap(marianne: Marianne) -> None:
-    marianne("start")
+    before = marianne.request("events.since", {"seq": 0})["events"][-1]["seq"]
     tail = subprocess.Popen(
-        [PROGRAM, "events", "--follow", "--json"],
+        [PROGRAM, "events", "--follow", "--json", "--from", str(before + 1)],
         env=marianne.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     events: list[dict[str, object]] = []
+
+    def mine(job: str) -> list[dict[str, object]]:
+        return [e for e in list(events) if e["job_id"] == job]
 
     def read() -> None:
         assert tail.stdout is not None
@@ -149,12 +157,14 @@ def test_events_are_seen_as_they_happen_numbered_without_a_gap(marianne: Mariann
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        marianne.submit(
-            "seen", "sheets:\n  - {name: a, run: sleep 0.3}\n  - {name: b, run: 'true'}\n"
+        wait = "until test -e go; do sleep 0.02; done"
+        job = marianne.submit(
+            "seen", f"sheets:\n  - {{name: a, run: {wait}}}\n  - {{name: b, run: 'true'}}\n"
         )
-        until(lambda: any(e["event"] == "sheet.completed" and e["sheet_num"] == 2 for e in events))
-        assert not any(e["event"] == "job.completed" for e in events), "told only afterwards"
-        until(lambda: any(e["event"] == "job.completed" for e in events))
+        until(lambda: ("sheet.completed", 2) in [(e["event"], e["sheet_num"]) for e in mine(job)])
+        assert "job.completed" not in [e["event"] for e in mine(job)], "told only afterwards"
+        (marianne.place / "seen" / "go").touch()
+        until(lambda: "job.completed" in [e["event"] for e in mine(job)])
         tail.send_signal(signal.SIGINT)
         assert tail.wait() == 130
     finally:
@@ -163,8 +173,7 @@ def test_events_are_seen_as_they_happen_numbered_without_a_gap(marianne: Mariann
         tail.wait()
         assert tail.stdout is not None
         tail.stdout.close()
-    mine = [e for e in events if e["job_id"] == "seen"]
-    assert [e["event"] for e in mine] == [
+    assert [e["event"] for e in mine(job)] == [
         "job.submitted",
         "job.started",
         *["sheet.started"] * 2,
@@ -179,7 +188,7 @@ def test_at_most_as_many_sheets_run_as_the_score_says(marianne: Marianne) -> Non
     text = "parallel: {max_concurrent: 2}\nsheets:\n" + "".join(
         f"  - {{name: s{i}, run: 'echo + >> log; sleep 0.1; echo - >> log'}}\n" for i in range(8)
     )
-    marianne("run", marianne.score("narrow", text), "--wait")
+    marianne.play("narrow", text)
     running = most = 0
     for line in (marianne.place / "narrow" / "log").read_text().split():
         running += 1 if line == "+" else -1
@@ -189,6 +198,5 @@ def test_at_most_as_many_sheets_run_as_the_score_says(marianne: Marianne) -> Non
 
 @pytest.mark.parametrize("verb", [("status",), ("cancel",), ("output",), ("wait",)])
 def test_an_unknown_job_is_exit_code_4(marianne: Marianne, verb: tuple[str, ...]) -> None:
-    marianne("start")
     done = marianne(*verb, "nobody", code=4)
     assert "nobody" in done.err

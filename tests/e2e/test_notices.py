@@ -7,9 +7,15 @@ import os
 import signal
 from typing import Any
 
+import pytest
 from e2e_marianne import Marianne, until
 
 SHEET = "sheets:\n  - {name: a, run: 'exit 3'}\n"
+
+
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
 
 
 def _notify(command: str, *events: str) -> str:
@@ -27,13 +33,13 @@ def _told(marianne: Marianne) -> list[dict[str, Any]]:
 def test_a_command_gets_each_event_as_json_on_its_standard_input(marianne: Marianne) -> None:
     told = marianne.place / "told"
     text = SHEET + _notify(f"cat >> {told}", "job_start", "sheet_failed", "job_failed")
-    marianne("run", marianne.score("bad", text), "--wait", code=1)
+    job = marianne.play("bad", text, code=1)
     until(lambda: len(_told(marianne)) == 3)
     by_event = {body["event"]: body for body in _told(marianne)}
     assert set(by_event) == {"job_start", "sheet_failed", "job_failed"}
     assert by_event["sheet_failed"]["sheet_num"] == 1
     assert by_event["sheet_failed"]["data"]["exit_code"] == 3
-    assert by_event["job_failed"]["job_id"] == "bad"
+    assert by_event["job_failed"]["job_id"] == job
     assert by_event["job_failed"]["workspace"] == str(marianne.place / "bad")
 
 
@@ -45,46 +51,46 @@ def test_a_notice_that_fails_is_tried_again(marianne: Marianne) -> None:
 
 
 def test_three_that_nobody_gets_make_the_conductor_not_ready_until_one_is_got(
-    marianne: Marianne,
+    own: Marianne,
 ) -> None:
-    told = marianne.place / "told"
+    told = own.place / "told"
     text = SHEET + _notify(f"cat >> {told}; test -e {told}.works", "job_failed")
     secret = text.replace("cat >>", "true sk-abcdefghijklmnopqrstuv; cat >>")
     for name in ("one", "two", "three"):
-        marianne("run", marianne.score(name, secret), "--wait", code=1)
-    until(lambda: marianne("ready", "--json", code=None).json["status"] != "ready", 30.0)
-    assert marianne("ready", "--json", code=None).json["notifications_degraded"]
-    log = (marianne.home / "logs" / "conductor.log").read_text()
+        own("run", own.score(name, secret), "--wait", code=1)
+    until(lambda: own("ready", "--json", code=None).json["status"] != "ready", 30.0)
+    assert own("ready", "--json", code=None).json["notifications_degraded"]
+    log = (own.home / "logs" / "conductor.log").read_text()
     assert "notice_not_delivered" in log
     assert "sk-abc" not in log
-    (marianne.place / "told.works").touch()
-    marianne("run", marianne.score("four", text), "--wait", code=1)
-    until(lambda: marianne("ready", "--json", code=None).json["status"] == "ready")
+    (own.place / "told.works").touch()
+    own("run", own.score("four", text), "--wait", code=1)
+    until(lambda: own("ready", "--json", code=None).json["status"] == "ready")
 
 
-def test_what_happens_at_the_conductors_death_is_told_by_the_next(marianne: Marianne) -> None:
-    told = marianne.place / "told"
-    gate = marianne.place / "go"
+def test_what_happens_at_the_conductors_death_is_told_by_the_next(own: Marianne) -> None:
+    told = own.place / "told"
+    gate = own.place / "go"
     command = f"until test -e {gate}; do sleep 0.02; done; cat >> {told}"
-    path = marianne.score("bad", SHEET + _notify(command, "job_failed"))
-    marianne("run", path, "--wait", code=1)
-    old = marianne.pids()["conductor"]
+    path = own.score("bad", SHEET + _notify(command, "job_failed"))
+    own("run", path, "--wait", code=1)
+    old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
     gate.touch()
-    until(lambda: _told(marianne))
-    assert [body["event"] for body in _told(marianne)] == ["job_failed"]
+    until(lambda: _told(own))
+    assert [body["event"] for body in _told(own)] == ["job_failed"]
 
 
-def test_the_desktop_is_told_by_notify_send(marianne: Marianne) -> None:
-    programs, told = marianne.place / "bin", marianne.place / "told"
+def test_the_desktop_is_told_by_notify_send(own: Marianne) -> None:
+    programs, told = own.place / "bin", own.place / "told"
     programs.mkdir()
     stub = programs / "notify-send"
     stub.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {told}\n')
     stub.chmod(0o755)
-    marianne.env["PATH"] = f"{programs}:{marianne.env['PATH']}"
+    own.env["PATH"] = f"{programs}:{own.env['PATH']}"
     text = SHEET + "notifications: [{type: desktop, on_events: [job_failed]}]\n"
-    marianne("run", marianne.score("bad", text), "--wait", code=1)
+    own("run", own.score("bad", text), "--wait", code=1)
     until(told.exists)
     until(lambda: told.read_text().endswith("failed|"))
     assert told.read_text() == "--app-name=marianne|--|bad: job failed|sheet 1 (a) failed|"

@@ -31,6 +31,11 @@ sheets:
 """
 
 
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
+
+
 def instrument(marianne: Marianne, name: str, seconds: float) -> None:
     program = marianne.place / name
     program.write_text(PROGRAM.format(seconds=seconds))
@@ -57,86 +62,76 @@ def runs(place: Path) -> int:
     return len((place / "runs").read_text().split())
 
 
-def test_sheets_wait_as_long_as_asked_and_use_up_no_retry(marianne: Marianne) -> None:
-    job = limited(marianne, 4)
-    sheets = marianne.wait(job)["sheets"]
+def test_sheets_wait_as_long_as_asked_and_use_up_no_retry(own: Marianne) -> None:
+    job = limited(own, 4)
+    sheets = own.wait(job)["sheets"]
     assert [sheet["status"] for sheet in sheets] == ["completed"] * 2
-    first, waited = marianne("events", job, "--json").out.splitlines(), []
+    first, waited = own("events", job, "--json").out.splitlines(), []
     for line in map(json.loads, first):
         if line["event"] == "sheet.rate_limited":
             waited.append(line["data"]["wait"])
     assert waited
     assert set(waited) == {4.0}
-    assert marianne("rate-limits", "--json").json == {"limits": []}
-    assert marianne("conductor-status", "--json").json["pressure"] == "none"
+    assert own("rate-limits", "--json").json == {"limits": []}
+    assert own("conductor-status", "--json").json["pressure"] == "none"
 
 
-def test_a_limit_slows_no_other_instrument(marianne: Marianne) -> None:
-    job = limited(marianne, 600)
-    limits = marianne("rate-limits", "--json").json["limits"]
+def test_a_limit_slows_no_other_instrument(own: Marianne) -> None:
+    job = limited(own, 600)
+    limits = own("rate-limits", "--json").json["limits"]
     assert [row["key"] for row in limits] == ["busy"]
-    assert marianne("conductor-status", "--json").json["pressure"] == "high"
-    other = marianne.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
-    assert marianne.wait(other)["status"] == "completed"
-    assert marianne.sheet(job, 1)["status"] == "waiting"
+    assert own("conductor-status", "--json").json["pressure"] == "high"
+    other = own.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
+    assert own.wait(other)["status"] == "completed"
+    assert own.sheet(job, 1)["status"] == "waiting"
 
 
-def test_cleared_limits_release_at_once(marianne: Marianne) -> None:
-    job = limited(marianne, 600)
-    answer = marianne("clear-rate-limits", "busy", "--json").json
+def test_cleared_limits_release_at_once_and_nobody_elses_do(own: Marianne) -> None:
+    job = limited(own, 600)
+    assert own("clear-rate-limits", "bus", "--json").json["cleared"] == 0
+    assert own.sheet(job, 1)["status"] == "waiting"
+    answer = own("clear-rate-limits", "busy", "--json").json
     assert answer == {"cleared": 1, "instrument": "busy", "keys": ["busy"]}
-    assert marianne.wait(job)["status"] == "completed"
+    assert own.wait(job)["status"] == "completed"
 
 
-def test_clearing_another_instrument_releases_nothing(marianne: Marianne) -> None:
-    job = limited(marianne, 600)
-    assert marianne("clear-rate-limits", "bus", "--json").json["cleared"] == 0
-    assert marianne.sheet(job, 1)["status"] == "waiting"
-
-
-def test_explain_names_the_limit_and_its_end(marianne: Marianne) -> None:
-    job = limited(marianne, 600)
-    reason = marianne("explain", job, "one", "--json").json["sheets"][0]
+def test_explain_names_the_limit_and_its_end(own: Marianne) -> None:
+    job = limited(own, 600)
+    reason = own("explain", job, "one", "--json").json["sheets"][0]
     assert reason["code"] == "rate_limited"
-    assert reason["data"]["until"] == marianne.sheet(job, 1)["due_at"]
-    assert "busy is rate limited" in marianne("explain", job).out
-    later = marianne.submit("later", "instrument: busy\nsheets:\n  - {name: a, prompt: go}\n")
-    until(lambda: marianne("explain", later, "--json").json["sheets"][0]["code"] == "rate_limited")
-    assert not (marianne.place / "later" / "runs").exists()
+    assert reason["data"]["until"] == own.sheet(job, 1)["due_at"]
+    assert "busy is rate limited" in own("explain", job).out
+    later = own.submit("later", "instrument: busy\nsheets:\n  - {name: a, prompt: go}\n")
+    until(lambda: own("explain", later, "--json").json["sheets"][0]["code"] == "rate_limited")
+    assert not (own.place / "later" / "runs").exists()
 
 
 @pytest.mark.parametrize("way", ["stop", "kill", "rates", "scheduler"])
-def test_a_limit_outlives_every_restart(marianne: Marianne, way: str) -> None:
-    job = limited(marianne, 600)
+def test_a_limit_outlives_every_restart(own: Marianne, way: str) -> None:
+    job = limited(own, 600)
     if way == "stop":
-        marianne("stop")
-        marianne("start")
+        own("stop")
+        own("start")
     elif way == "kill":
-        old = marianne.pids()["conductor"]
+        old = own.pids()["conductor"]
         os.kill(old, signal.SIGKILL)
-        until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+        until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
     else:
-        marianne.crash(way)
+        own.crash(way)
         if way == "scheduler":
-            marianne.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
+            own.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
         else:
-            marianne("clear-rate-limits", "nobody")
-        until(lambda: marianne.tree()[way]["restarts"] == 1)
-    until(marianne.serves)
+            own("clear-rate-limits", "nobody")
+        until(lambda: own.tree()[way]["restarts"] == 1)
+    until(own.serves)
     # At once if it was on disk, else when the worker has told the result again.
-    until(
-        lambda: [row["key"] for row in marianne("rate-limits", "--json").json["limits"]] == ["busy"]
-    )
-    later = marianne.submit("later", SHEETS.format(name="busy"))
-    until(
-        lambda: (
-            marianne("explain", later, "1", "--json").json["sheets"][0]["code"] == "rate_limited"
-        )
-    )
-    assert runs(marianne.place / "work") <= 2
-    marianne("clear-rate-limits")
-    assert marianne.wait(job)["status"] == "completed"
-    assert marianne.wait(later)["status"] == "completed"
+    until(lambda: [row["key"] for row in own("rate-limits", "--json").json["limits"]] == ["busy"])
+    later = own.submit("later", SHEETS.format(name="busy"))
+    until(lambda: own("explain", later, "1", "--json").json["sheets"][0]["code"] == "rate_limited")
+    assert runs(own.place / "work") <= 2
+    own("clear-rate-limits")
+    assert own.wait(job)["status"] == "completed"
+    assert own.wait(later)["status"] == "completed"
 
 
 BROKEN = """#!/bin/bash
@@ -150,22 +145,22 @@ SIX = "instrument: {name}\nparallel: {{enabled: true, max_concurrent: 1}}\nsheet
 
 
 def test_an_instrument_that_keeps_failing_is_left_alone_by_that_job_only(
-    marianne: Marianne,
+    own: Marianne,
 ) -> None:
-    instrument(marianne, "broken", 0)
-    (marianne.place / "broken").write_text(BROKEN)
-    job = marianne.submit("work", SIX.format(name="broken"))
-    until(lambda: marianne.status(job)["progress"]["failed"] == 5)
-    until(lambda: marianne("explain", job, "6", "--json").json["sheets"][0]["code"] == "breaker")
-    marianne("restart")
-    why = marianne("explain", job, "6", "--json").json["sheets"][0]
+    instrument(own, "broken", 0)
+    (own.place / "broken").write_text(BROKEN)
+    job = own.submit("work", SIX.format(name="broken"))
+    until(lambda: own.status(job)["progress"]["failed"] == 5)
+    until(lambda: own("explain", job, "6", "--json").json["sheets"][0]["code"] == "breaker")
+    own("restart")
+    why = own("explain", job, "6", "--json").json["sheets"][0]
     assert (why["code"], why["data"]["instrument"]) == ("breaker", "broken")
-    assert "broken failed 5 times in a row" in marianne("explain", job).out
-    (marianne.place / "broken").write_text(PROGRAM.format(seconds=0))
-    other = marianne.submit("other", SIX.format(name="broken"))
-    assert marianne.wait(other)["status"] == "completed"
-    assert marianne.status(job)["progress"]["pending"] == 1
-    marianne("cancel", job, "--yes")
+    assert "broken failed 5 times in a row" in own("explain", job).out
+    (own.place / "broken").write_text(PROGRAM.format(seconds=0))
+    other = own.submit("other", SIX.format(name="broken"))
+    assert own.wait(other)["status"] == "completed"
+    assert own.status(job)["progress"]["pending"] == 1
+    own("cancel", job, "--yes")
 
 
 def test_explain_says_that_a_jobs_own_pace_keeps_a_sheet_back(marianne: Marianne) -> None:
@@ -177,16 +172,16 @@ def test_explain_says_that_a_jobs_own_pace_keeps_a_sheet_back(marianne: Marianne
     marianne("cancel", job, "--yes")
 
 
-def test_only_so_many_sheets_of_agents_begin_in_a_minute(marianne: Marianne) -> None:
-    instrument(marianne, "agent", 0)
-    config = marianne.home / "conductor.yaml"
+def test_only_so_many_sheets_of_agents_begin_in_a_minute(own: Marianne) -> None:
+    instrument(own, "agent", 0)
+    config = own.home / "conductor.yaml"
     config.write_text("resource_limits: {max_api_calls_per_minute: 2}\n")
-    job = marianne.submit("work", SIX.format(name="agent"))
-    until(lambda: marianne.status(job)["progress"]["completed"] == 2)
-    until(lambda: marianne("explain", job, "3", "--json").json["sheets"][0]["code"] == "call_limit")
-    other = marianne.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
-    assert marianne.wait(other)["status"] == "completed"
-    assert runs(marianne.place / "work") == 2
+    job = own.submit("work", SIX.format(name="agent"))
+    until(lambda: own.status(job)["progress"]["completed"] == 2)
+    until(lambda: own("explain", job, "3", "--json").json["sheets"][0]["code"] == "call_limit")
+    other = own.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
+    assert own.wait(other)["status"] == "completed"
+    assert runs(own.place / "work") == 2
     config.write_text("resource_limits: {max_api_calls_per_minute: 6}\n")
-    marianne("reload")
-    assert marianne.wait(job)["status"] == "completed"
+    own("reload")
+    assert own.wait(job)["status"] == "completed"

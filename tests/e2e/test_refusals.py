@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from e2e_marianne import Marianne, until
 
 HELD = """sheets:
@@ -16,9 +17,15 @@ ON_A_JOB = [
 ]
 
 
-def _running(marianne: Marianne, job: str = "held") -> None:
-    marianne.submit(job, HELD)
-    until((marianne.place / job / "ran").exists)
+@pytest.fixture
+def marianne(shared: Marianne) -> Marianne:
+    return shared
+
+
+def _running(marianne: Marianne) -> str:
+    job = marianne.submit("held", HELD)
+    until((marianne.place / "held" / "ran").exists)
+    return job
 
 
 def _go(marianne: Marianne, job: str = "held") -> None:
@@ -27,7 +34,6 @@ def _go(marianne: Marianne, job: str = "held") -> None:
 
 def test_any_verb_on_an_unknown_job_is_exit_code_4(marianne: Marianne) -> None:
     marianne.score("held", HELD)
-    marianne("start")
     codes = {}
     for verb, *options in ON_A_JOB:
         done = marianne(verb, "nobody", *options, code=None)
@@ -42,9 +48,9 @@ def test_three_files_with_the_same_stem_run_as_three_jobs(marianne: Marianne) ->
         place = marianne.place / folder
         place.mkdir()
         score = place / "warm.yaml"
-        score.write_text(f"name: warm\nworkspace: ./work\n{HELD}")
+        score.write_text(f"name: three-files\nworkspace: ./work\n{HELD}")
         jobs.append(marianne("run", str(score), "--json").json["job_id"])
-    assert jobs == ["warm", "warm-2", "warm-3"]
+    assert jobs == ["three-files", "three-files-2", "three-files-3"]
     ran = [marianne.place / folder / "work" / "ran" for folder in ("one", "two", "three")]
     until(lambda: all(path.exists() for path in ran))
     assert {marianne.status(job)["status"] for job in jobs} == {"running"}
@@ -63,48 +69,48 @@ def _is_not_submitted_again(marianne: Marianne, job: str, status: str) -> None:
     assert marianne.status(job)["sheets"] == before["sheets"]
 
 
-def test_a_file_whose_job_is_not_over_is_not_submitted_again(marianne: Marianne) -> None:
-    marianne.home.mkdir(mode=0o700)
-    (marianne.home / "conductor.yaml").write_text("max_concurrent_jobs: 1\n")
-    _running(marianne)
-    _is_not_submitted_again(marianne, "held", "running")
-    marianne.submit("later", HELD)
-    _is_not_submitted_again(marianne, "later", "queued")
-    marianne("pause", "held")
-    _go(marianne)
-    _is_not_submitted_again(marianne, "held", "paused")
-    listed = marianne("list", "--all", "--json").json
+def test_a_file_whose_job_is_not_over_is_not_submitted_again(own: Marianne) -> None:
+    own.home.mkdir(mode=0o700)
+    (own.home / "conductor.yaml").write_text("max_concurrent_jobs: 1\n")
+    _running(own)
+    _is_not_submitted_again(own, "held", "running")
+    own.submit("later", HELD)
+    _is_not_submitted_again(own, "later", "queued")
+    own("pause", "held")
+    _go(own)
+    _is_not_submitted_again(own, "held", "paused")
+    listed = own("list", "--all", "--json").json
     assert {job["job_id"] for job in listed} == {"held", "later"}
 
 
 def test_what_a_job_is_already_it_is_not_made_again(marianne: Marianne) -> None:
-    _running(marianne)
-    marianne("resume", "held", code=5)
-    marianne("retry", "held", code=5)
-    marianne("clear", "held", "--yes", code=5)
-    marianne("pause", "held")
+    job = _running(marianne)
+    marianne("resume", job, code=5)
+    marianne("retry", job, code=5)
+    marianne("clear", job, "--yes", code=5)
+    marianne("pause", job)
     _go(marianne)
-    until(lambda: marianne.status("held")["status"] == "paused")
-    assert "paused already" in marianne("pause", "held", code=5).err
-    marianne("cancel", "held")
-    before = marianne.status("held")
-    assert "cancelled already" in marianne("cancel", "held", code=5).err
-    assert "cancelled already" in marianne("pause", "held", code=5).err
-    assert marianne.status("held") == before
+    until(lambda: marianne.status(job)["status"] == "paused")
+    assert "paused already" in marianne("pause", job, code=5).err
+    marianne("cancel", job)
+    before = marianne.status(job)
+    assert "cancelled already" in marianne("cancel", job, code=5).err
+    assert "cancelled already" in marianne("pause", job, code=5).err
+    assert marianne.status(job) == before
 
 
-def test_a_dry_run_leaves_no_trace(marianne: Marianne) -> None:
-    path = marianne.score("held", HELD)
-    done = marianne("run", path, "--dry-run", "--json").json
+def test_a_dry_run_leaves_no_trace(own: Marianne) -> None:
+    path = own.score("held", HELD)
+    done = own("run", path, "--dry-run", "--json").json
     assert done["plan"]["sheets"][0]["prompt"].startswith("echo a")
-    assert marianne("list", "--all", "--json").json == []
-    assert not (marianne.place / "held").exists()
-    assert list((marianne.home / "jobs").iterdir()) == []
-    events = marianne.request("events.since", {"seq": 0})["events"]
+    assert own("list", "--all", "--json").json == []
+    assert not (own.place / "held").exists()
+    assert list((own.home / "jobs").iterdir()) == []
+    events = own.request("events.since", {"seq": 0})["events"]
     assert {e["event"] for e in events} == {"daemon.started"}
     # Not even the name is taken.
-    assert marianne("run", path, "--json").json["job_id"] == "held"
-    _go_when_there(marianne)
+    assert own("run", path, "--json").json["job_id"] == "held"
+    _go_when_there(own)
 
 
 def _go_when_there(marianne: Marianne) -> None:
