@@ -71,6 +71,9 @@ class Actor(_Base):
     has_idle_hook: ClassVar[bool] = False
     """Whether the class overrides `on_idle`. Set by itself."""
 
+    message_names: ClassVar[dict[Any, str]] = {}
+    """What `message_name` has found for the class. Set by itself."""
+
     system: System
     name: str
     incarnation: int
@@ -79,6 +82,7 @@ class Actor(_Base):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.message_names = {}
         cls.has_idle_hook = cls.on_idle is not Actor.on_idle
         for field, legal in (
             ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),

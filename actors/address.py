@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from actors.actor import Actor
     from actors.cell import Cell
     from actors.system import System
 
@@ -30,13 +31,15 @@ R = TypeVar("R")
 AS_ITS_CLASS_SAYS: Any = object()
 
 
-def message_name(method: Callable[..., Any], cls: type) -> str:
+def message_name(method: Callable[..., Any], cls: type[Actor]) -> str:
     """The name under which an actor of the class has the method; TypeError if it has none."""
     name = method.__name__
     if name[:2] == "__" and name[-2:] != "__":  # Python has given it the name of its class
         name = f"_{method.__qualname__.split('.')[-2].lstrip('_')}{name}"
     if not hasattr(cls, name) or not isinstance(getattr(method, "__self__", None), cls | None):
         raise TypeError(f"{shown(method)} is no method of {cls.__name__}")
+    if any(vars(base).get(name) is method for base in cls.__mro__):
+        cls.message_names[method] = name  # these live as long as the class
     return name
 
 

@@ -6,7 +6,6 @@ answer open promises, cancel timers, free the names, then one DOWN to each watch
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from actors.address import message_name
@@ -104,9 +103,7 @@ class Cell:
         me = current.cell
         if me is not None and me.fenced:
             raise Fenced
-        name = method.__name__
-        if name[0] < "a" or type(method) is not FunctionType:
-            name = message_name(method, self.cls)
+        name = self.cls.message_names.get(method) or message_name(method, self.cls)
         result = self.mailbox.put((name, args, kwargs, None))
         if result == "closed":
             self.system.events.dead_letter("tell_dead", self.name)
@@ -129,9 +126,11 @@ class Cell:
     def ask(self, method: Method, args: Args, kwargs: Kwargs, timeout: float | None) -> Any:
         me = current.cell
         if me is None:
-            return self.call(method, args, kwargs, timeout).get()
+            future = self.call(method, args, kwargs, timeout)
+            future.await_answer()
+            return future.value()
         deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
-        future: Future[Any] = Future(self.system, self.name, self, deadline)
+        future = Future(self.system, self.name, self, deadline)
         before = me.block_on(self, future)
         try:
             self._send(method, args, kwargs, future)
@@ -141,9 +140,7 @@ class Cell:
             me.awaits = before
 
     def _send(self, method: Method, args: Args, kwargs: Kwargs, future: Future[Any]) -> None:
-        name = method.__name__
-        if name[0] < "a" or type(method) is not FunctionType:
-            name = message_name(method, self.cls)
+        name = self.cls.message_names.get(method) or message_name(method, self.cls)
         result = self.mailbox.put((name, args, kwargs, future), future.deadline)
         if result == "closed":
             future.died(self.dying or NORMAL)
@@ -156,7 +153,8 @@ class Cell:
         Raises AskCycle if that never ends. Returns what `awaits` was: the caller puts it back when
         it has waited.
         """
-        current.check()
+        if self.fenced:
+            raise Fenced
         before = self.awaits
         # The own edge is drawn before the walk, so of two actors that close a cycle at the same
         # moment at least one sees it.

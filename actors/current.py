@@ -21,7 +21,8 @@ class _Current(threading.local):
 
     def check(self) -> None:
         """Ends this thread if it is fenced."""
-        if self.fenced:
+        cell = self.cell
+        if cell is not None and cell.fenced:
             raise Fenced
 
 

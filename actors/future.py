@@ -112,7 +112,7 @@ class Future(Latch[T]):
     def __init__(
         self, system: System, name: str, cell: Cell | None, deadline: float | None
     ) -> None:
-        super().__init__(system.runtime)
+        Latch.__init__(self, system.runtime)  # an ask is made of little more than this
         self._system = system
         self._name = name
         self._cell = cell

@@ -17,7 +17,8 @@ from actors.started import Ignore, Info, Started
 if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.cell import Cell
-    from actors.mailbox import Args, Kwargs, Message
+    from actors.future import Future
+    from actors.mailbox import Args, Kwargs
 
 
 def run(cell: Cell) -> None:
@@ -104,7 +105,7 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
                 future.expire()
                 cell.system.events.dead_letter("expired", cell.name)
             else:
-                _serve(cell, actor, (name, args, kwargs, future))
+                _serve(cell, actor, name, args, kwargs, future)
         else:
             # What the last message held must not live until the next one comes.
             args = kwargs = future = None  # type: ignore[assignment]
@@ -116,9 +117,9 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
     return cell.leaving
 
 
-def _serve(cell: Cell, actor: Actor, message: Message) -> None:
-    name, args, kwargs, future = message
-    assert future is not None
+def _serve(
+    cell: Cell, actor: Actor, name: str, args: Args, kwargs: Kwargs, future: Future[Any]
+) -> None:
     cell.asked = future
     if cell.fenced:  # killed since the message was taken: the drain has not seen it
         future.died(KILLED)

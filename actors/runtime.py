@@ -58,7 +58,7 @@ def acquire(lock: Lock, seconds: float | None) -> bool:
     """Takes the lock; False after `seconds`, of which there may be any number."""
     if seconds is None or seconds > LONGEST:
         return lock.acquire()
-    return lock.acquire(True, max(0.0, seconds))
+    return lock.acquire(True, seconds if seconds > 0 else 0.0)
 
 
 def is_time(value: object) -> bool:

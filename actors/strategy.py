@@ -149,10 +149,11 @@ class StaticChildren:
 
     def _restart(self, child: Child, reason: ExitReason, now: float) -> Steps:
         group = self._group(child)
-        due = max((other.due for other in group if other.state == "restarting"), default=now)
-        if due > now and child.due < due:  # the group is whole when the last of them may start
-            yield from self._try_again(child, now, due - now)
-            return
+        if len(group) > 1:
+            due = max((other.due for other in group if other.state == "restarting"), default=now)
+            if due > now and child.due < due:  # the group is whole when the last may start
+                yield from self._try_again(child, now, due - now)
+                return
         if not self._intensity.add(now):
             yield Report("gave_up", child, reason)
             child.state = "down"

@@ -91,8 +91,13 @@ class System:
         to no limit. What an actor spawns is `linked`: after its `on_stop` it stops it, and kills it
         after 5 seconds. Raises `StartError` with the cause, or `StartIgnored`: nothing is left.
         """
+        if not (isclass(cls) and issubclass(cls, Actor)):
+            raise SpecError(f"cls is an actor class, not {shown(cls)}")
+        if not isinstance(name, str | None):
+            raise SpecError(f"name is a text or None, not {shown(name)}")
         if start_timeout == -1.0:
-            start_timeout = getattr(cls, "start_timeout", None)
+            start_timeout = cls.start_timeout
+        check_time(start_timeout, "start_timeout")
         me = current.cell
         parent = me if linked and me is not None and me.system is self else None
         return self.start(cls, args, kwargs, name=name, timeout=start_timeout, parent=parent)
@@ -109,14 +114,9 @@ class System:
         node: Node | None = None,
         registered: bool = True,
     ) -> ActorRef[A]:
-        """`spawn` for supervisors: with the place in the tree."""
+        """`spawn` for supervisors, whose specs are checked: with the place in the tree."""
         current.check()
         me = current.cell
-        if not (isclass(cls) and issubclass(cls, Actor)):
-            raise SpecError(f"cls is an actor class, not {shown(cls)}")
-        if not isinstance(name, str | None):
-            raise SpecError(f"name is a text or None, not {shown(name)}")
-        check_time(timeout, "start_timeout")
         serial = next(self._serial)
         name = name or f"{cls.__name__}-{serial}"
         cell = Cell(self, cls, (args, kwargs or {}), name, serial, parent)
