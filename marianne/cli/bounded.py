@@ -50,7 +50,7 @@ def _child(read: Callable[[], dict[str, Any]], writing: int) -> None:
         limits.confine()
         try:
             answer = read()
-        except MemoryError:
+        except limits.NO_MEMORY:
             limits.out_of_memory()
         except Exception as error:  # noqa: BLE001 - told by the parent
             answer = {"fault": f"{type(error).__name__}: {error}"}

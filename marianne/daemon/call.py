@@ -49,12 +49,13 @@ class Call:
 def error_of(error: BaseException, call: Call) -> Refused:
     """The coded error that a client sees for what went wrong in a handler or an actor.
 
-    An actor that dies while a request waits for it is retried by the client, once: the second
-    death under the same id may be the request's own doing, and must not go on.
+    An actor that crashes while a request waits for it is retried by the client, once: the second
+    crash under the same id may be the request's own doing, and must not go on.
     """
     if isinstance(error, Refused):
         return error
-    if isinstance(error, ActorDied) and call.context.deaths.again(call.request_id):
+    crashed = isinstance(error, ActorDied) and error.reason.abnormal
+    if crashed and call.context.deaths.again(call.request_id):
         return Refused(
             "internal",
             f"a part of the conductor failed twice on this request: {error}",

@@ -197,10 +197,11 @@ class Job(Actor):
     def resume(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Takes back a pause that has not come into force. Answers the id and the status then.
 
-        Refuses with ``conflict`` when nothing pauses, ``unavailable`` when it has just paused.
+        Refuses with ``conflict`` when nothing pauses, ``unavailable`` when it has just paused or
+        come to its end.
         """
         status = self._machine.job.status
-        if status is JobStatus.PAUSED:
+        if status is JobStatus.PAUSED or status.terminal:
             raise Refused("unavailable", f"job {self._job_id} is just being put away")
         if status is not JobStatus.PAUSING:
             raise Refused("conflict", f"job {self._job_id} is {status}: nothing to resume")
@@ -217,13 +218,13 @@ class Job(Actor):
     ) -> Promise[dict[str, Any]]:
         """Pauses, to go on with another plan, which is kept in the same transaction.
 
-        Answers ``reply``. Refuses with ``conflict`` when the job is ending, ``unavailable`` when
-        it has just paused.
+        Answers ``reply``. Refuses with ``conflict`` when the job is being cancelled,
+        ``unavailable`` when it has just paused or come to its end.
         """
         status = self._machine.job.status
-        if status is JobStatus.PAUSED:
+        if status is JobStatus.PAUSED or status.terminal:
             raise Refused("unavailable", f"job {self._job_id} is just being put away")
-        if status.terminal or status is JobStatus.CANCELLING:
+        if status is JobStatus.CANCELLING:
             raise Refused("conflict", f"job {self._job_id} is {status}")
         self._hear(request_id)
         self._service.add(plan)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -112,6 +113,7 @@ class JobService:
         shelf: Shelf | None = None,
     ) -> None:
         self._machine = machine
+        self._on_disk = copy(machine.job)
         self._hands = hands
         self._output = output or NullOutput()
         self._rate_limit_callback = rate_limit_callback
@@ -169,8 +171,11 @@ class JobService:
         return {**self.summary(), "sheets": wire.sheet_maps(machine.plan, machine.rows, nums)}
 
     def summary(self) -> dict[str, Any]:
-        """The job without its sheets, as ``list`` shows it."""
-        return wire.job_map(self._machine.job, self._machine.progress())
+        """The job without its sheets, as ``list`` shows it.
+
+        Its status is the one on disk: who is told of an end or a pause may act upon it at once.
+        """
+        return wire.job_map(self._on_disk, self._machine.progress())
 
     def _is(self, job_id: str, workspace: Path) -> bool:
         job = self._machine.job
@@ -261,8 +266,15 @@ class JobService:
         for change in step.changes:
             if type(change) is AddEvent:
                 self._tell(change)
-            elif type(change) is UpdateJob and "status" in change.fields:
-                self._publish()
+            elif type(change) is UpdateJob:
+                self._kept(change.fields)
+
+    def _kept(self, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self._on_disk, name, value)
+        self._shelf.drop(self._on_disk.job_id)
+        if "status" in fields and self._state_publish_callback is not None:
+            self._state_publish_callback(self.summary())
 
     def _tell(self, change: AddEvent) -> None:
         kind, _, event = change.event.partition(".")
@@ -277,10 +289,6 @@ class JobService:
                 self._output.progress(job_id, done, len(machine.plan.sheets))
         else:
             self._output.job_event(job_id, event, data)
-
-    def _publish(self) -> None:
-        if self._state_publish_callback is not None:
-            self._state_publish_callback(self.summary())
 
     def _do(self, effect: Effect) -> None:
         hands = self._hands

@@ -325,7 +325,7 @@ def parse_main(request: dict[str, Any], answer: str) -> None:
     gc.disable()  # it ends in a moment, and its memory is bounded
     try:
         found = msgpack.packb(parse(ParseRequest(**request)))
-    except MemoryError:
+    except limits.NO_MEMORY:
         limits.out_of_memory()
     except Exception:  # noqa: BLE001 - a fault of ours, told by the parser
         found = msgpack.packb({"fault": traceback.format_exc()})

@@ -74,6 +74,7 @@ class Recovering(Modifying):
         looked_at = any(look.job_id == job_id for look in self._looks.values())
         if live is not None:
             check_sure(live)
+            self._check_away(live)
         if looked_at or (live is not None and live.admitted):
             raise Refused("conflict", f"job {job_id} is not at rest", hint="pause or cancel it")
         rows = {r.num: r for r in self._reader.sheets(job_id)}

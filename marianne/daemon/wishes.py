@@ -196,10 +196,7 @@ class Wishes(Admission):
     # -- retry ----------------------------------------------------------------------------------
 
     def _retry(self, answer: Answer, job_id: str, sheets: Sequence[int] | None) -> None:
-        if job_id in self._live:
-            raise Refused(
-                "conflict", f"job {job_id} is not over", hint="wait for it, or cancel it first"
-            )
+        self._check_over(job_id)
         self._again(answer, job_id, sheets)
 
     def _again(self, answer: Answer, job_id: str, sheets: Sequence[int] | None) -> None:
@@ -314,8 +311,7 @@ class Wishes(Admission):
         job_ids: Sequence[str] | None,
     ) -> None:
         for job_id in job_ids or ():
-            if job_id in self._live:
-                raise Refused("conflict", f"job {job_id} is not over", hint="cancel it first")
+            self._check_over(job_id)
         chosen = queries.clearable(self._reader, statuses, older_than_seconds, job_ids, earliest())
         chosen = self._deletable(chosen)
         reply = {"deleted": len(chosen), "jobs": chosen}
@@ -366,6 +362,23 @@ class Wishes(Admission):
         if row is None:
             raise not_found(job_id)
         raise Refused("conflict", f"job {job_id} is {row.status} already")
+
+    def _check_over(self, job_id: str) -> None:
+        """Refuses a job that is not over, or whose hooks are not."""
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        self._check_away(live)
+        what = "its hooks are" if live.row.status.terminal else "it is"
+        hint = f"`marianne wait {job_id}`, or cancel it first"
+        raise Refused("conflict", f"job {job_id}: {what} not over", hint=hint)
+
+    def _check_away(self, live: Live) -> None:
+        """Refuses with ``unavailable`` a job whose end or pause is on disk, but that still has a
+        place."""
+        row = self._reader.job(live.row.job_id) if live.admitted else None
+        if row is not None and (row.status.terminal or row.status is JobStatus.PAUSED):
+            raise Refused("unavailable", f"job {row.job_id} is just being put away")
 
     def _back_to_disk(self, job_id: str) -> None:
         """A change did not come about: the job is what its row says."""

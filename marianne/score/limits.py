@@ -19,6 +19,10 @@ CPU_SECONDS: Final = 30
 EXIT_MEMORY: Final = 75
 """Exit code of a reader that had no memory left within its limit."""
 
+NO_MEMORY: Final = (MemoryError, SystemError)
+"""What a confined process raises at its limit: C code that finds no memory may forget to say which
+error it is, and Python makes a SystemError of that."""
+
 WORDS: Final = (
     "the score needs too much memory or time to read"
     f" (limits: {MEMORY_BYTES >> 20} MB, {CPU_SECONDS} s of CPU)"
@@ -36,7 +40,7 @@ def confine() -> None:
 
 
 def out_of_memory() -> NoReturn:
-    """Ends a confined process that met a MemoryError: at once, since nothing more can be relied
+    """Ends a confined process that met one of ``NO_MEMORY``, at once: nothing more can be relied
     upon."""
     os._exit(EXIT_MEMORY)
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from marianne.score.limits import NO_MEMORY
+
 if TYPE_CHECKING:
     from jinja2 import Environment, Template, nodes
 
@@ -172,7 +174,7 @@ def _explain(error: Exception) -> TemplateError:
         return TemplateError(f"template syntax: {error.message}", error.lineno)
     if isinstance(error, SecurityError):
         return TemplateError(f"not allowed in a template: {text}", line)
-    if isinstance(error, MemoryError):
+    if isinstance(error, NO_MEMORY):
         return TemplateError("the template needs more memory than there is", line)
     if isinstance(error, RecursionError):
         return TemplateError("the template nests too deeply", line)

@@ -135,11 +135,15 @@ class Customer(threading.Thread):
             workspace = self._folder / "work" / order.score.name
             workspace.mkdir(parents=True, exist_ok=True)
             (workspace / "repaired").touch()
-            order.score = order.score.repair()
             self._again(client, order, "retry" if roll < 0.5 else "resume")
+            order.score = order.score.repair()
         elif status == CANCELLED and order.cancel != NO and roll < 0.3:
-            order.cancel = self._book.no_cancel()
-            self._again(client, order, "resume")
+            before, order.cancel = order.cancel, self._book.no_cancel()
+            try:
+                self._again(client, order, "resume")
+            except Refused:
+                order.cancel = before
+                raise
         else:
             self._mine.remove(order)
             # A tail that has not yet heard the end could never ask for it afterwards.

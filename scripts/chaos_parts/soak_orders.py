@@ -91,7 +91,8 @@ def _other_reason(score: Score, num: int, sheet: Mapping[str, Any]) -> str | Non
 def refusal(verb: str, code: str, order: Order | None) -> bool:
     """Whether a customer has to put up with this refusal of this wish."""
     if code == "conflict":
-        return verb in ("pause", "resume", "retry", "modify", "cancel", "recover", "clear")
+        # Not retry and clear: they come when the end was told.
+        return verb in ("pause", "resume", "modify", "cancel", "recover")
     if code == "not_found":
         if verb == "output":  # nothing of it has begun
             return True

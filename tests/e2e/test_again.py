@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from e2e_marianne import PROGRAM, Marianne
 
+from ipc.client import Client
+
 NEEDS = """sheets:
   - {name: a, run: 'test -e ok'}
   - {name: c, needs: [a], run: 'echo c'}
@@ -70,3 +72,31 @@ def test_a_followed_output_waits_for_the_sheet_and_goes_on_over_its_retries(
     marianne.wait(job, code=1)
     assert marianne("output", job, "d", "--follow", code=4).out == ""
     assert marianne("output", job, "9", "--follow", code=4).out == ""
+
+
+def test_who_is_told_of_an_end_may_act_upon_it_at_once(marianne: Marianne) -> None:
+    """Asked for the status without a pause: the first answer that tells the end is true."""
+    marianne("start")
+    with Client(marianne.home / "conductor.sock") as client:
+
+        def told(job: str, by_status: bool) -> str:
+            if by_status:
+                return str(client.request("job.status", {"job_id": job}, 10.0)["status"])
+            jobs = client.request("job.list", {"all": True}, 10.0)["jobs"]
+            return next(str(one["status"]) for one in jobs if one["job_id"] == job)
+
+        for number in range(6):
+            job = f"at-once-{number}"
+            path = marianne.score(job, "sheets:\n  - {name: a, run: 'exit 1'}\n")
+            params = {"config_path": str(path), "client_cwd": "/", "environment": marianne.env}
+            first = client.request("job.submit", params, 10.0)["job_id"]
+            while told(first, number < 4) != "failed":
+                pass
+            if number % 2:
+                client.request("job.retry", {"job_id": first}, 10.0)
+            else:
+                second = client.request("job.submit", params, 10.0)["job_id"]
+                assert second != first
+            gone = client.request("job.wait", {"job_id": first}, 10.0)
+            assert gone["status"] == "failed"
+            client.request("job.clear", {"ids": [first]}, 10.0)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 import pytest
 
 from marianne.cli import source
+from marianne.cli.bounded import bounded
+from marianne.cli.errors import CliError
 from marianne.score import limits
+from marianne.score.template import _explain
 
 ENDLESS = """name: endless
 workspace: ./w
@@ -44,6 +48,19 @@ def test_a_score_that_fills_the_memory_is_invalid_by_the_readers_limit(marianne,
     told = marianne("validate", "huge.yaml", "--json")
     assert told.code == 2
     assert "memory" in told.json[0]["problems"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), SystemError("error return without exception set")]
+)
+def test_what_c_code_makes_of_the_limit_is_the_limit(error: Exception) -> None:
+    def read() -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(CliError, match="too much memory") as told:
+        bounded(read)
+    assert told.value.code == "invalid_score"
+    assert "more memory" in _explain(error).message
 
 
 def test_a_pipe_without_a_writer_is_not_waited_for(marianne, tmp_path, monkeypatch) -> None:

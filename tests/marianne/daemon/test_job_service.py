@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from job_play import plan_of
 
+from ipc import codec
 from marianne.daemon.effects import Register, Run
 from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.job_machine import JobMachine
@@ -134,3 +135,23 @@ def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it() -> None
     with pytest.raises(JobSubmissionError, match="job other does not run here"):
         service.pause_job("other", WORKSPACE)
     assert not service.notifications_degraded
+
+
+def test_an_end_is_told_when_it_is_on_disk_and_not_before() -> None:
+    hands = Hands()
+    row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
+    service = JobService(JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5), hands)
+    service.worker_up({"unacked": ()})
+    service.granted(hands.grants())
+    service.committed(service.decided())
+    service.results([AttemptResult(1, 1, "completed", 1.0, 2.0).to_map()])
+    decided = service.decided()
+    told = service.get_status("job", WORKSPACE)
+    assert (told["status"], told["finished_at"]) == ("running", None)
+    assert service.get_status("job", WORKSPACE, packed=True) == service.get_status(
+        "job", WORKSPACE, packed=True
+    )
+    service.committed(decided)
+    assert service.get_status("job", WORKSPACE)["status"] == "completed"
+    packed = service.get_status("job", WORKSPACE, packed=True)
+    assert codec.unpack(packed)["status"] == "completed", "what was kept before was told"
