@@ -52,8 +52,8 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
             return Cause("a person cancelled it", f"`marianne resume {job_id}` runs what is left")
         case JobStatus.QUEUED | JobStatus.PENDING:
             return Cause(
-                "it waits for room: other jobs run",
-                "`marianne list` shows them; max_concurrent_jobs is the limit",
+                "it waits for room",
+                f"`marianne explain {job_id}` says what takes it: other jobs, memory or the disk",
             )
         case JobStatus.PAUSED | JobStatus.PAUSING:
             return paused(job.job_id, job.reason, job.error)

@@ -138,6 +138,7 @@ class Explaining(Wishes):
         queued = [other.row for other in self._live.values() if not other.admitted]
         accepts = self._context.backpressure.should_accept_job()
         pressure = None if accepts else self._context.resources.in_words()
+        pressure = self._context.storage.words() or pressure
         whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)
         if whole["code"] == "pending" and live is not None:
             why = self._memory.why(live.row, live.size, self._free(self._room()))
@@ -201,6 +202,8 @@ def job_reason(
         case _:
             counts = status["progress"]
             text = f"it runs: {counts['running']} sheets now, {counts['pending']} to come"
+            if pressure is not None and counts["pending"]:
+                text += f"; none begins under this pressure: {pressure}"
             if stats is None:
                 return _reason("running", text)
             data = {

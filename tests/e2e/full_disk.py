@@ -65,6 +65,7 @@ def play(
     log = marianne.place / "main" / "log"
     until(lambda: log.exists() and len(log.read_text().split()) == 2)
     assert marianne.sheet("main", 2)["status"] in ("pending", "ready", "waiting")
+    assert "none begins under this pressure: " in marianne("explain", "main").out
 
     if kill:
         os.kill(pids["conductor"], signal.SIGKILL)

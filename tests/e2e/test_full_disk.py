@@ -21,7 +21,7 @@ def test_a_full_disk_during_a_job_loses_nothing_and_work_goes_on(tmp_path: Path)
         pytest.skip("no mount namespaces here")
     done = subprocess.run(
         [*own_mounts, sys.executable, full_disk.__file__, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
