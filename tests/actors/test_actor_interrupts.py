@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -165,7 +164,6 @@ def test_a_system_that_nobody_shut_down_is_shut_down_at_exit() -> None:
 
 
 def test_a_stuck_actor_does_not_keep_the_interpreter_for_long() -> None:
-    begun = time.monotonic()
     printed = run(
         """
         import threading, time
@@ -184,4 +182,3 @@ def test_a_stuck_actor_does_not_keep_the_interpreter_for_long() -> None:
         timeout=60,
     )
     assert printed == "the end\n"
-    assert time.monotonic() - begun < 60

@@ -117,7 +117,7 @@ def test_with_real_threads_too(system: System) -> None:
     ref.ask(Clock.after, 0.02)
     while not ref.ask(Clock.read):
         pass
-    assert 0.02 <= ref.ask(Clock.read)[0] - begun < 1.0
+    assert ref.ask(Clock.read)[0] - begun >= 0.02
 
 
 def test_no_thread_is_started_before_the_first_timer(system: System) -> None:

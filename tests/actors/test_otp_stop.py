@@ -163,7 +163,10 @@ def test_simple_one_for_one_shutdown(stage: Stage, gate: object) -> None:
         hang(stage, f"a{number}", gate)
     begun = clock()
     assert stage.system.stop(sup, timeout=None)
-    assert 0.19 < clock() - begun < 1.0
+    taken = clock() - begun
+    assert taken > 0.19
+    if stage.system.name == "simulated":  # the machine's own time is as it likes
+        assert taken < 0.21
 
 
 @pytest.mark.parametrize(
