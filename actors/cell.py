@@ -282,7 +282,7 @@ class Cell:
         left, left_system, waiting = self.mailbox.close()
         asked, self.asked = self.asked, None
         if asked is not None:
-            asked.died(reason)
+            asked.died(reason, serving=True)
         for _, payload in left_system:
             if isinstance(payload, Inspection):
                 payload.future.died(reason)

@@ -29,12 +29,17 @@ class Refusal(ActorError):
 
 
 class ActorDied(ActorError):
-    """The asked actor ended before it answered. Ask again if the request may run twice."""
+    """The asked actor ended before it answered. Ask again if the request may run twice.
 
-    def __init__(self, name: str, reason: ExitReason) -> None:
+    `serving`: it was this very request that its last method call was for; else the request waited
+    for its turn, or for an answer that was promised.
+    """
+
+    def __init__(self, name: str, reason: ExitReason, serving: bool = False) -> None:
         super().__init__(f"{name} ended before it answered: {reason}")
         self.name = name
         self.reason = reason
+        self.serving = serving
 
 
 class NoSuchActor(ActorError):

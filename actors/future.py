@@ -181,9 +181,9 @@ class Future(Latch[T]):
         if not self.settle(None, error):
             self._system.events.dead_letter("late_reply", self._name)
 
-    def died(self, reason: ExitReason) -> None:
-        """The asked actor ended first."""
-        self.settle(None, ActorDied(self._name, reason))
+    def died(self, reason: ExitReason, serving: bool = False) -> None:
+        """The asked actor ended first, `serving` this."""
+        self.settle(None, ActorDied(self._name, reason, serving))
 
     def await_answer(self, timeout: float | None = None) -> None:
         """`get` without the look for cycles and without the answer."""

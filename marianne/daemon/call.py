@@ -49,16 +49,19 @@ class Call:
 def error_of(error: BaseException, call: Call) -> Refused:
     """The coded error that a client sees for what went wrong in a handler or an actor.
 
-    An actor that crashes while a request waits for it is retried by the client, once: the second
-    crash under the same id may be the request's own doing, and must not go on.
+    A request whose actor crashes is asked again by the client, unless it has to be taken for the
+    cause: see :mod:`marianne.daemon.deaths`.
     """
     if isinstance(error, Refused):
         return error
-    crashed = isinstance(error, ActorDied) and error.reason.abnormal
-    if crashed and call.context.deaths.again(call.request_id):
+    if (
+        isinstance(error, ActorDied)
+        and error.reason.abnormal
+        and call.context.deaths.enough(call.request_id, error.serving)
+    ):
         return Refused(
             "internal",
-            f"a part of the conductor failed twice on this request: {error}",
+            f"a part of the conductor failed again and again on this request: {error}",
             hint="its log says more: `marianne logs`",
         )
     if isinstance(error, (ActorDied, NoSuchActor, MailboxFull)):
