@@ -47,4 +47,4 @@ def own(tmp_path: Path) -> Iterator[Marianne]:
     program = Marianne(tmp_path)
     yield program
     program("stop", "--force", code=None)
-    until(lambda: not program.processes(), 10.0)
+    until(lambda: not program.processes())

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,11 @@ class Done:
         return json.loads(self.out)
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """The condition's first true value; fails when it does not come in time."""
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The condition's first true value; fails when it does not come in time.
+
+    The deadline says that something hangs, not that it is slow: a machine may be busy.
+    """
     never = threading.Event()
     deadline = time.monotonic() + seconds
     pause = 0.01
@@ -47,16 +50,19 @@ def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
 
 
 @contextmanager
-def conductor(place: Path, config: str = "") -> Iterator[Marianne]:
+def conductor(
+    place: Path, config: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Marianne]:
     """One that runs, for several tests; at the end no process of its home lives."""
     program = Marianne(place)
+    program.env |= env or {}
     program.home.mkdir(mode=0o700)
     if config:
         (program.home / "conductor.yaml").write_text(config)
     program("start")
     yield program
     program("stop", "--force", code=None)
-    until(lambda: not program.processes(), 10.0)
+    until(lambda: not program.processes())
 
 
 class Marianne:
@@ -100,12 +106,13 @@ class Marianne:
         return dict(self.status(job)["sheets"][num - 1])
 
     def wait(self, job: str, code: int | None = 0) -> dict[str, Any]:
-        self("wait", job, "--timeout", "50", code=code)
+        done = self("wait", job, "--timeout", "50", code=None)
+        assert code is None or done.code == code, (done, self.status(job))
         return dict(self("status", job, "--json").json)
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
         with Client(self.home / "conductor.sock") as client:
-            return client.request(method, params or {}, deadline=10.0)
+            return client.request(method, params or {}, deadline=30.0)
 
     def crash(self, actor: str) -> None:
         """Makes the named actor fail at its next message."""

@@ -25,7 +25,7 @@ def copy(tmp_path: Path) -> Iterator[Marianne]:
     program = Marianne(tmp_path / "other")
     yield program
     program("stop", "--force", code=None)
-    until(lambda: not program.processes(), 10.0)
+    until(lambda: not program.processes())
 
 
 def _copy(marianne: Marianne, copy: Marianne) -> None:

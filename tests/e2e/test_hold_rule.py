@@ -24,7 +24,7 @@ def _job(marianne: Marianne, job_id: str) -> Any:
 def _kill(marianne: Marianne) -> None:
     old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
 
 
 def test_the_third_death_without_progress_pauses_the_job(marianne: Marianne) -> None:

@@ -102,7 +102,7 @@ def test_a_chain_that_waits_for_a_person_waits_over_a_death_and_goes_on_once(
     assert held["held_chain_hook"]["job_path"] == "next.yaml"
     old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
+    until(lambda: own.pids()["conductor"] != old and own.serves())
     assert own.status("chain")["reason"] == "chain"
     assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["chain"]
     own("resume", "chain")
@@ -159,7 +159,7 @@ def test_hooks_run_though_the_conductor_dies_before_them(own: Marianne) -> None:
     until((place / "hooks").exists)
     old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
+    until(lambda: own.pids()["conductor"] != old and own.serves())
     (place / "go").touch()
     until(lambda: (place / "hooks").read_text().split()[-1] == "2")
     assert own.wait("hooked")["error"] is None

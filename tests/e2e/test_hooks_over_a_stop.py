@@ -27,7 +27,7 @@ def test_a_chain_that_comes_due_during_a_drain_goes_on_after_the_next_start(
     marianne("run", marianne.score("first", DONE + chain))
     until(lambda: _hooks(marianne, "first"))  # the next one waits for its cooldown
     marianne.request("daemon.shutdown", {"mode": "drain", "drain_seconds": 3})
-    until(lambda: not marianne.processes(), 30.0)
+    until(lambda: not marianne.processes())
     marianne("start")
     hooks = until(lambda: len(told := _hooks(marianne, "first")) > 1 and told)
     assert [hook["ok"] for hook in hooks] == [True, True], hooks

@@ -78,9 +78,9 @@ def test_whatever_ends_it_no_sheet_and_no_file_is_left(
     process.send_signal(signal.Signals[f"SIG{name}"])
     code = process.wait(60.0)
     assert code == (-signal.SIGKILL if name == "KILL" else 130)
-    until(lambda: not _sheets(marianne), 30.0)
-    until(lambda: not marianne.processes(), 30.0)
-    until(lambda: not os.listdir(place), 10.0)
+    until(lambda: not _sheets(marianne))
+    until(lambda: not marianne.processes())
+    until(lambda: not os.listdir(place))
 
 
 def test_a_closed_terminal_ends_it_too(marianne: Marianne, place: Path) -> None:
@@ -99,8 +99,8 @@ def test_a_closed_terminal_ends_it_too(marianne: Marianne, place: Path) -> None:
     os.kill(process.pid, signal.SIGHUP)
     os.close(ours)
     process.wait(60.0)
-    until(lambda: not marianne.processes(), 30.0)
-    until(lambda: not os.listdir(place), 10.0)
+    until(lambda: not marianne.processes())
+    until(lambda: not os.listdir(place))
 
 
 @pytest.mark.parametrize("dead", ["heart", "conductor", "both"])
@@ -121,7 +121,7 @@ def test_a_death_of_its_conductor_harms_the_job_no_more_than_it_must(
     until(lambda: not marianne.processes(), 60.0)
     if dead == "heart":  # nobody is left to remove it; the next run does
         assert marianne("run", marianne.score("short", SHORT), "--local").code == 0
-    until(lambda: not os.listdir(place), 10.0)
+    until(lambda: not os.listdir(place))
 
 
 def test_what_dies_all_at_once_is_swept_by_the_next_run(marianne: Marianne, place: Path) -> None:
@@ -176,4 +176,4 @@ def test_a_second_run_waits_until_the_sheets_of_a_killed_one_have_ended(
     process.wait(10.0)
     assert marianne("run", path, "--local").code == 0
     assert (marianne.place / "slow" / "ledger").read_text().split() == ["begin", "end", "second"]
-    until(lambda: not marianne.processes(), 30.0)
+    until(lambda: not marianne.processes())

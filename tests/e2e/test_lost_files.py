@@ -30,11 +30,11 @@ def test_a_lock_whose_file_is_removed_still_keeps_a_second_conductor_out(
     (marianne.home / "conductor.pid").unlink()
     assert f"(pid {pid})" in marianne("start").out
     assert marianne("conductor-status", "--json").json["pid"] == pid
-    until((marianne.home / "conductor.pid").exists, 20)
+    until((marianne.home / "conductor.pid").exists)
     assert marianne.pids()["conductor"] == pid
     (marianne.home / "conductor.pid").unlink()
     os.kill(pid, signal.SIGKILL)  # the next one of this heart writes it again
-    until(lambda: (marianne.home / "conductor.pid").exists() and marianne.serves(), 20)
+    until(lambda: (marianne.home / "conductor.pid").exists() and marianne.serves())
     assert marianne.pids()["conductor"] != pid
     (marianne.place / "job" / "end").touch()
     assert marianne.wait(job)["sheets"][0]["attempt"] == 1
@@ -49,7 +49,7 @@ def test_a_socket_that_is_removed_is_bound_again(marianne: Marianne, name: str) 
     running = marianne.submit("job", HELD)
     until((marianne.place / "job" / "begun").exists)
     (marianne.home / name).unlink()
-    until((marianne.home / name).exists, 20)
+    until((marianne.home / name).exists)
     new = marianne.submit("new", SHORT)
     marianne.wait(new)
     (marianne.place / "job" / "end").touch()
@@ -84,7 +84,7 @@ def test_a_conductor_whose_home_is_removed_ends_with_all_that_it_runs(marianne: 
     marianne.submit("job", HELD)
     until((marianne.place / "job" / "begun").exists)
     shutil.rmtree(marianne.home)
-    until(lambda: not marianne.processes(), 30)
+    until(lambda: not marianne.processes())
 
 
 def test_another_socket_path_in_the_file_locks_nobody_out(marianne: Marianne) -> None:

@@ -35,7 +35,7 @@ def _ran(marianne: Marianne, job: str) -> list[str]:
 def _kill(marianne: Marianne) -> None:
     old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
 
 
 def _running_second_sheet(marianne: Marianne) -> tuple[str, str]:

@@ -8,11 +8,12 @@ import signal
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_marianne import Marianne, until
+from e2e_marianne import Marianne, conductor, until
 
 from ipc.client import Client
 from ipc.errors import DeadlineExceeded
@@ -26,7 +27,7 @@ FAILS = "sheets: [{name: a, run: 'echo x >> tries; exit 1'}]"
 def _kill(marianne: Marianne) -> None:
     old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
 
 
 def _events(marianne: Marianne, *words: str) -> list[dict[str, Any]]:
@@ -126,13 +127,19 @@ def test_submits_from_4_clients_and_kills_are_answered_once_each(marianne: Maria
     assert submitted == [(job_id, 1) for job_id in sorted(accepted)]
 
 
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
+    """A conductor that dies as it is ordered to, for several tests; see marianne.crashpoints."""
+    place = tmp_path_factory.mktemp("mortal")
+    (place / "points").mkdir()
+    with conductor(place, env={VARIABLE: str(place / "points")}) as program:
+        yield program
+
+
 @pytest.fixture
-def points(marianne: Marianne, tmp_path: Path) -> Path:
-    """The directory of orders to die; see marianne.crashpoints."""
-    place = tmp_path / "points"
-    place.mkdir()
-    marianne.env[VARIABLE] = str(place)
-    return place
+def points(mortal: Marianne) -> Path:
+    """The directory of its orders to die."""
+    return mortal.place / "points"
 
 
 # The event that each verb's change writes, and what the job runs.
@@ -149,67 +156,71 @@ VERBS = {
 @pytest.mark.parametrize("point", ["store.after-commit", "reply.before-send"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_kill_between_commit_and_reply_and_the_resend(
-    marianne: Marianne, points: Path, verb: str, point: str
+    mortal: Marianne, points: Path, verb: str, point: str
 ) -> None:
     event, score = VERBS[verb]
-    marianne("start")
-    params: dict[str, Any] = {"ids": ["it"]}
+    name = f"{verb}-{point.replace('.', '-')}"
+    params: dict[str, Any] = {"ids": [name]}
     if verb == "submit":
-        path = marianne.score("it", score)
+        path = mortal.score(name, score)
         params = {"config_path": path, "environment": {"PATH": os.environ["PATH"]}}
     else:
-        marianne.submit("it", score)
+        mortal.submit(name, score)
     if verb in ("pause", "cancel", "resume"):
-        until(lambda: marianne.sheet("it", 1)["status"] == "running")
+        until(lambda: mortal.sheet(name, 1)["status"] == "running")
     if verb == "resume":
-        marianne("pause", "it")
+        mortal("pause", name)
     if verb in ("retry", "clear"):
-        marianne.wait("it", code=None)
-        params = {"ids": ["it"]} if verb == "clear" else {"job_id": "it"}
-    old = marianne.pids()["conductor"]
+        mortal.wait(name, code=None)
+        params = {"ids": [name]} if verb == "clear" else {"job_id": name}
+    old = mortal.pids()["conductor"]
     (points / point).touch()
-    with Client(marianne.home / "conductor.sock") as client:
-        answer = client.request(f"job.{verb}", params, 30.0, "the-request")
-        assert (points / f"{point}.hit").exists()
-        until(lambda: marianne.pids()["conductor"] != old)
-        (marianne.place / "it" / "go").touch() if verb in ("pause", "resume") else None
+    with Client(mortal.home / "conductor.sock") as client:
+        answer = client.request(f"job.{verb}", params, 30.0, f"request-{name}")
+        (points / f"{point}.hit").unlink()
+        until(lambda: mortal.pids()["conductor"] != old)
+        (mortal.place / name / "go").touch() if verb in ("pause", "resume") else None
         if verb in ("submit", "resume", "retry"):
-            marianne.wait("it", code=None)
-        again = client.request(f"job.{verb}", params, 30.0, "the-request")
+            mortal.wait(name, code=None)
+        again = client.request(f"job.{verb}", params, 30.0, f"request-{name}")
     if verb in ("pause", "cancel"):
         answer, again = answer["jobs"][0]["job_id"], again["jobs"][0]["job_id"]
     assert again == answer
     if verb == "clear":
-        assert answer == {"deleted": 1, "jobs": ["it"]}
-        assert not _rows(marianne, "SELECT * FROM jobs")
+        assert answer == {"deleted": 1, "jobs": [name]}
+        rows = _rows(mortal, "SELECT job_id FROM jobs JOIN ids USING (key)")
+        assert (name,) not in rows
         return
     if verb == "pause":
-        marianne.wait("it")
+        mortal.wait(name)
         event = "job.completed"  # its one sheet ended in the pause
-    told = Counter(e["event"] for e in marianne.request("events.since", {"job_id": "it"})["events"])
+    told = Counter(e["event"] for e in mortal.request("events.since", {"job_id": name})["events"])
     assert told[event] == 1
     if verb == "retry":
-        assert (marianne.place / "it" / "tries").read_text() == "x\nx\n"
+        assert (mortal.place / name / "tries").read_text() == "x\nx\n"
 
 
 def test_a_resent_selection_means_the_jobs_that_it_meant_at_first(
-    marianne: Marianne, points: Path
+    mortal: Marianne, points: Path
 ) -> None:
     for name in ("one", "two"):
-        marianne.submit(name, WAITS)
-        until(lambda name=name: marianne.sheet(name, 1)["status"] == "running")
+        mortal.submit(name, WAITS)
+        until(lambda name=name: mortal.sheet(name, 1)["status"] == "running")
     (points / "reply.before-send").touch()
-    with Client(marianne.home / "conductor.sock") as client:
+    with Client(mortal.home / "conductor.sock") as client:
         with pytest.raises(DeadlineExceeded):
             client.request("job.pause", {"all": True}, 0.3, "all-of-them")
-        until(marianne.serves, 20.0)
-        marianne.submit("three", WAITS)
+        until((points / "reply.before-send.hit").exists)
+        (points / "reply.before-send.hit").unlink()
+        until(mortal.serves)
+        mortal.submit("three", WAITS)
         answer = client.request("job.pause", {"all": True}, 20.0, "all-of-them")
     assert sorted((j["job_id"], j["ok"]) for j in answer["jobs"]) == [("one", True), ("two", True)]
-    assert marianne.status("one")["status"] == "pausing"
-    assert marianne.status("three")["status"] == "running"
+    assert mortal.status("one")["status"] == "pausing"
+    assert mortal.status("three")["status"] == "running"
     for name in ("one", "two", "three"):
-        (marianne.place / name / "go").touch()
+        (mortal.place / name / "go").touch()
+        mortal.wait(name, code=None) if name == "three" else None
 
 
 def test_a_tail_over_kills_sees_every_event_once_and_in_order(marianne: Marianne) -> None:
@@ -268,7 +279,7 @@ def test_a_damaged_database_is_refused_with_what_to_do(marianne: Marianne) -> No
     assert "is damaged" in done.err
     assert ".recover" in done.err
     assert db.read_bytes() == content, "nothing was changed"
-    until(lambda: not marianne.processes(), 10.0)
+    until(lambda: not marianne.processes())
 
 
 def test_a_database_that_is_damaged_while_it_is_used_ends_the_conductor_for_good(
@@ -290,8 +301,8 @@ def test_a_database_that_is_damaged_while_it_is_used_ends_the_conductor_for_good
         marianne("run", marianne.score("new", ONE), "--no-start", code=None)
         return not os.path.exists(f"/proc/{heart}")
 
-    until(ended, 20.0)
-    until(lambda: not marianne.processes(), 30.0)
+    until(ended)
+    until(lambda: not marianne.processes())
     said = (marianne.home / "logs" / "conductor.err").read_text()
     assert ".recover" in said
     assert "no other is started" in said
@@ -312,16 +323,16 @@ def test_an_attempt_that_began_keeps_its_number_though_all_die_before_it_is_on_d
     )
     until(lambda: marianne.sheet("it", 1)["status"] == "running")
     ((worker,),) = _rows(marianne, "SELECT worker_pid FROM jobs")
-    conductor, log = marianne.pids()["conductor"], marianne.place / "it" / "log"
+    old, log = marianne.pids()["conductor"], marianne.place / "it" / "log"
     other = sqlite3.connect(marianne.home / "state.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # nothing can be committed now
     (marianne.place / "it" / "go").touch()
     until(lambda: log.exists() and log.read_text())
-    os.kill(conductor, signal.SIGKILL)
+    os.kill(old, signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     other.close()
     assert [row[0] for row in _rows(marianne, "SELECT attempt FROM sheets ORDER BY num")] == [1]
-    until(lambda: len(log.read_text().split()) == 2, 20.0)
+    until(lambda: len(log.read_text().split()) == 2)
     assert log.read_text().split() == ["1", "2"]
     (marianne.place / "it" / "end").touch()
     sheets = marianne.wait("it")["sheets"]

@@ -58,7 +58,7 @@ def test_three_that_nobody_gets_make_the_conductor_not_ready_until_one_is_got(
     secret = text.replace("cat >>", "true sk-abcdefghijklmnopqrstuv; cat >>")
     for name in ("one", "two", "three"):
         own("run", own.score(name, secret), "--wait", code=1)
-    until(lambda: own("ready", "--json", code=None).json["status"] != "ready", 30.0)
+    until(lambda: own("ready", "--json", code=None).json["status"] != "ready")
     assert own("ready", "--json", code=None).json["notifications_degraded"]
     log = (own.home / "logs" / "conductor.log").read_text()
     assert "notice_not_delivered" in log
@@ -76,7 +76,7 @@ def test_what_happens_at_the_conductors_death_is_told_by_the_next(own: Marianne)
     own("run", path, "--wait", code=1)
     old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: own.pids()["conductor"] != old and own.serves(), 20.0)
+    until(lambda: own.pids()["conductor"] != old and own.serves())
     gate.touch()
     until(lambda: _told(own))
     assert [body["event"] for body in _told(own)] == ["job_failed"]

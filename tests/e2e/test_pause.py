@@ -29,7 +29,7 @@ def _restart(marianne: Marianne, way: str) -> None:
     old = marianne.pids()["conductor"]
     if way == "KILL":
         os.kill(old, signal.SIGKILL)
-        until(lambda: marianne.pids()["conductor"] != old and marianne.serves(), 20.0)
+        until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
     else:
         marianne("restart")
 

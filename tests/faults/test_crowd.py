@@ -47,7 +47,7 @@ def marianne(tmp_path: Path) -> Iterator[Marianne]:
     subprocess.run(["bash", "-c", limited], env=program.env, cwd=tmp_path, check=True)
     yield program
     program("stop", "--force", code=None)
-    until(lambda: not program.processes(), 10.0)
+    until(lambda: not program.processes())
 
 
 def _descriptors(marianne: Marianne) -> int:

@@ -134,7 +134,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     nodes = marianne.tree().values()
     door.close()
     marianne("stop", "--force", code=None)
-    until(lambda: not marianne.processes(), 10.0)
+    until(lambda: not marianne.processes())
     assert [node for node in nodes if node["restarts"] or node["last_crash"]] == []
     # A traceback would be in the log; what a handler did not foresee is in it as handler_failed.
     log = (marianne.home / "logs" / "conductor.log").read_text()
