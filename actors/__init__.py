@@ -1,9 +1,7 @@
 """OTP supervision for Python threads and processes."""
 
 from actors.actor import Actor
-from actors.address import ActorRef, Address, Handle
-from actors.backoff import Backoff
-from actors.dynamic import DynamicSupervisor
+from actors.address import ActorRef, Address, Handle, Topic
 from actors.errors import (
     ActorDied,
     ActorError,
@@ -23,15 +21,14 @@ from actors.events import SystemEvent
 from actors.future import Future, Outcome, Promise
 from actors.inspect import Inspector
 from actors.monitor import Monitor
+from actors.pace import Backoff
 from actors.partitions import Partitions
 from actors.pool import Pool
-from actors.reasons import KILLED, NORMAL, SHUTDOWN, Down, ExitReason
+from actors.reasons import KILLED, NORMAL, SHUTDOWN, Down, ExitReason, Ignore, Info
 from actors.spec import BRUTAL_KILL, ChildSpec
-from actors.started import Ignore, Info
-from actors.supervisor import Supervisor
+from actors.supervisor import DynamicSupervisor, Supervisor
 from actors.system import System
 from actors.timers import Timer
-from actors.topic import Topic
 
 __all__ = [
     "BRUTAL_KILL",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, NoReturn, ParamSpe
 
 import pykka
 
-from actors.address import ActorRef, message_name
+from actors.address import ActorRef, MessageNames
 from actors.current import current
 from actors.errors import Fenced, NameTaken, SpecError
 from actors.loop import run
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from actors.future import Future, Outcome, Promise
     from actors.mailbox import Message, Policy
     from actors.process import Process, ProcessExit
-    from actors.reasons import Down, ExitReason
-    from actors.started import Ignore, Info
+    from actors.reasons import Down, ExitReason, Ignore, Info
     from actors.system import System
     from actors.timers import Timer
 
@@ -71,8 +70,8 @@ class Actor(_Base):
     has_idle_hook: ClassVar[bool] = False
     """Whether the class overrides `on_idle`. Set by itself."""
 
-    message_names: ClassVar[dict[Any, str]] = {}
-    """What `message_name` has found for the class. Set by itself."""
+    message_names: ClassVar[MessageNames]
+    """Set by itself."""
 
     system: System
     name: str
@@ -82,7 +81,7 @@ class Actor(_Base):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.message_names = {}
+        cls.message_names = MessageNames(cls)
         cls.has_idle_hook = cls.on_idle is not Actor.on_idle
         for field, legal in (
             ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),
@@ -252,7 +251,7 @@ class Actor(_Base):
         """The name under which this actor has the method."""
         if getattr(method, "__self__", self) is not self:
             raise TypeError(f"{shown(method)} is no method of this {type(self).__name__}")
-        return message_name(method, type(self))
+        return self.message_names[method]
 
     # -- pykka's loop, replaced --------------------------------------------------------------
 
@@ -261,3 +260,6 @@ class Actor(_Base):
 
     def _actor_loop(self) -> None:
         run(self._cell)
+
+
+Actor.message_names = MessageNames(Actor)

@@ -1,4 +1,4 @@
-"""Two ways to reach an actor: by incarnation (`ActorRef`) and by name (`Handle`).
+"""Ways to reach actors: one incarnation (`ActorRef`), a name (`Handle`), a key of many (`Topic`).
 
 Messages are named by the method itself, never by a string, so that a type checker sees the
 arguments and the answer. What travels is the method's name; it is looked up on the receiver, so
@@ -10,17 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from actors.current import current
-from actors.errors import NoSuchActor
+from actors.errors import MailboxFull, NoSuchActor
 from actors.future import Future
 from actors.outside import shown
 from actors.reasons import SHUTDOWN, ExitReason
 from actors.runtime import check_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from typing import Self
 
-    from actors.actor import Actor
     from actors.cell import Cell
     from actors.system import System
 
@@ -31,16 +30,21 @@ R = TypeVar("R")
 AS_ITS_CLASS_SAYS: Any = object()
 
 
-def message_name(method: Callable[..., Any], cls: type[Actor]) -> str:
-    """The name under which an actor of the class has the method; TypeError if it has none."""
-    name = method.__name__
-    if name[:2] == "__" and name[-2:] != "__":  # Python has given it the name of its class
-        name = f"_{method.__qualname__.split('.')[-2].lstrip('_')}{name}"
-    if not hasattr(cls, name) or not isinstance(getattr(method, "__self__", None), cls | None):
-        raise TypeError(f"{shown(method)} is no method of {cls.__name__}")
-    if any(vars(base).get(name) is method for base in cls.__mro__):
-        cls.message_names[method] = name  # these live as long as the class
-    return name
+class MessageNames(dict["Callable[..., Any]", str]):
+    """Under which name an actor of the class has a method; TypeError for what is none of its."""
+
+    def __init__(self, cls: type) -> None:
+        self._cls = cls
+
+    def __missing__(self, method: Callable[..., Any]) -> str:
+        cls, name = self._cls, getattr(method, "__name__", "")
+        if name[:2] == "__" and name[-2:] != "__":  # Python has given it the name of its class
+            name = f"_{method.__qualname__.split('.')[-2].lstrip('_')}{name}"
+        if not hasattr(cls, name) or not isinstance(getattr(method, "__self__", None), cls | None):
+            raise TypeError(f"{shown(method)} is no method of {cls.__name__}")
+        if any(vars(base).get(name) is method for base in cls.__mro__):
+            self[method] = name  # these live as long as the class
+        return name
 
 
 class Address(Generic[A]):
@@ -81,10 +85,7 @@ class Address(Generic[A]):
         cell = self.cell()
         if cell is None:
             raise NoSuchActor(self.name)
-        timeout = self._timeout
-        if timeout is AS_ITS_CLASS_SAYS:
-            timeout = cell.cls.ask_timeout
-        return cast("R", cell.ask(method, args, kwargs, timeout))
+        return cast("R", cell.ask(method, args, kwargs, self._timeout))
 
     def call(
         self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
@@ -98,10 +99,7 @@ class Address(Generic[A]):
             nobody: Future[R] = Future(self._system, self.name, None, None)
             nobody.settle(None, NoSuchActor(self.name))
             return nobody
-        timeout = self._timeout
-        if timeout is AS_ITS_CLASS_SAYS:
-            timeout = cell.cls.ask_timeout
-        return cell.call(method, args, kwargs, timeout)
+        return cell.call(method, args, kwargs, self._timeout)
 
     def within(self, seconds: float | None) -> Self:
         """The same address with another deadline for `ask` and `call`; None is no deadline."""
@@ -208,3 +206,36 @@ class Handle(Address[A]):
 
     def __repr__(self) -> str:
         return f"<Handle {self._name}>"
+
+
+class Topic(Generic[A]):
+    """Those that are in it: from `self.join_topic(key)` until `self.leave_topic(key)` or their end.
+
+    Each is one incarnation; to be in it after a restart, join in `on_start`.
+    """
+
+    def __init__(self, system: System, key: Hashable) -> None:
+        self._system = system
+        self.key = key
+
+    def members(self) -> list[ActorRef[A]]:
+        """In the order of their joining."""
+        return [ActorRef(cell) for cell in self._system.registry.members(self.key)]
+
+    def tell(
+        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
+    ) -> int:
+        """Tells each of them; returns how many that were.
+
+        What one sender tells a topic, each hears in that order. A full mailbox (policy `fail`, or
+        `block` after its 5 seconds) costs its owner the message, a counted dead letter, and nobody
+        else anything.
+        """
+        current.check()
+        cells = self._system.registry.members(self.key)
+        for cell in cells:
+            try:
+                cell.tell(method, args, kwargs)
+            except MailboxFull:
+                self._system.events.dead_letter("mailbox_full", cell.name)
+        return len(cells)

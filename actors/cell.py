@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.address import message_name
+from actors.address import AS_ITS_CLASS_SAYS
 from actors.current import current
 from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
 from actors.mailbox import Args, Kwargs, Mailbox, Message, Notice
 from actors.outside import shown
-from actors.reasons import FORKED, KILLED, NORMAL, SHUTDOWN, ExitReason, crash
-from actors.started import Started
+from actors.reasons import FORKED, KILLED, NORMAL, SHUTDOWN, ExitReason, Started, crash
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Hashable
 
     from actors.actor import Actor
+    from actors.inspect import Node
     from actors.monitor import Monitor
-    from actors.node import Node
     from actors.process import Process
     from actors.system import System
     from actors.timers import Timer
@@ -103,7 +102,7 @@ class Cell:
         me = current.cell
         if me is not None and me.fenced:
             raise Fenced
-        name = self.cls.message_names.get(method) or message_name(method, self.cls)
+        name = self.cls.message_names[method]
         result = self.mailbox.put((name, args, kwargs, None))
         if result == "closed":
             self.system.events.dead_letter("tell_dead", self.name)
@@ -118,8 +117,9 @@ class Cell:
         me = current.cell
         if me is not None and me.fenced:
             raise Fenced
-        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
-        future: Future[Any] = Future(self.system, self.name, self, deadline)
+        if timeout is AS_ITS_CLASS_SAYS:
+            timeout = self.cls.ask_timeout
+        future: Future[Any] = Future(self.system, self.name, self, timeout)
         self._send(method, args, kwargs, future)
         return future
 
@@ -129,8 +129,9 @@ class Cell:
             future = self.call(method, args, kwargs, timeout)
             future.await_answer()
             return future.value()
-        deadline = None if timeout is None else self.system.runtime.monotonic() + timeout
-        future = Future(self.system, self.name, self, deadline)
+        if timeout is AS_ITS_CLASS_SAYS:
+            timeout = self.cls.ask_timeout
+        future = Future(self.system, self.name, self, timeout)
         before = me.block_on(self, future)
         try:
             self._send(method, args, kwargs, future)
@@ -140,7 +141,7 @@ class Cell:
             me.awaits = before
 
     def _send(self, method: Method, args: Args, kwargs: Kwargs, future: Future[Any]) -> None:
-        name = self.cls.message_names.get(method) or message_name(method, self.cls)
+        name = self.cls.message_names[method]
         result = self.mailbox.put((name, args, kwargs, future), future.deadline)
         if result == "closed":
             future.died(self.dying or NORMAL)
@@ -183,6 +184,10 @@ class Cell:
             return self.ended.wait(timeout)
         finally:
             me.awaits = before
+
+    def ends_by(self, deadline: float) -> bool:
+        """`join` for those who need not look for a cycle; False at the deadline."""
+        return self.ended.wait(deadline - self.system.runtime.monotonic())
 
     def request_stop(self, reason: ExitReason = SHUTDOWN) -> None:
         """Lets it end after the message in hand, before all that waits. The first one counts."""
@@ -228,7 +233,7 @@ class Cell:
         # but a listener that kills from within an end must not wait for itself.
         until = self.system.runtime.monotonic() + grace
         for cell in below:
-            if not cell.ended.wait(max(0.0, until - self.system.runtime.monotonic())):
+            if not cell.ends_by(until):
                 cell.kill(grace)
         self._kill_owned()
         if busy:
@@ -270,7 +275,7 @@ class Cell:
             cell.request_stop(SHUTDOWN)
         until = self.system.runtime.monotonic() + LINKED_SECONDS
         for cell in linked:
-            if not cell.ended.wait(max(0.0, until - self.system.runtime.monotonic())):
+            if not cell.ends_by(until):
                 cell.kill()
 
     def _kill_owned(self) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from actors.effects import Child, Exit, Forget, Report, Retry, Start, Stop, failed, ignored
 from actors.errors import ChildError, SpecError, StartError
-from actors.intensity import Intensity
 from actors.outside import shown
+from actors.pace import Intensity
 from actors.reasons import SHUTDOWN, ExitReason, gave_up
 from actors.spec import ChildSpec, check_spec
 from actors.strategy import Steps, unexpected

@@ -109,14 +109,12 @@ class Future(Latch[T]):
     owed: bool
     """Set, and true, once a Promise of it exists: not only the asked actor's thread answers."""
 
-    def __init__(
-        self, system: System, name: str, cell: Cell | None, deadline: float | None
-    ) -> None:
+    def __init__(self, system: System, name: str, cell: Cell | None, timeout: float | None) -> None:
         Latch.__init__(self, system.runtime)  # an ask is made of little more than this
         self._system = system
         self._name = name
         self._cell = cell
-        self.deadline = deadline
+        self.deadline = None if timeout is None else system.runtime.monotonic() + timeout
 
     def get(self, timeout: float | None = None) -> T:
         """Waits for the answer.

@@ -1,12 +1,13 @@
-"""Looking into a running actor, and holding it, through its system lane.
+"""Looking into a running actor, and holding it, through its system lane; and the tree as data.
 
-What is asked here goes before all user messages and is served while the actor is suspended. It
+What is asked goes before all user messages and is served while the actor is suspended. It
 waits only for the message in hand.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.current import current
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from actors.address import Address
     from actors.cell import Cell
+    from actors.reasons import ExitReason
 
 TIMEOUT = 5.0
 
@@ -81,8 +83,7 @@ class Inspector:
     def _ask(self, look: Callable[[Cell], Any]) -> Any:
         current.check()
         cell = self._cell
-        deadline = cell.system.runtime.monotonic() + TIMEOUT
-        future: Future[Any] = Future(cell.system, cell.name, cell, deadline)
+        future: Future[Any] = Future(cell.system, cell.name, cell, TIMEOUT)
         if not cell.mailbox.put_system((_look, Inspection(future, look))):
             future.died(cell.dying or NO_ACTOR)
         return future.get()
@@ -98,3 +99,40 @@ def _look(cell: Cell, inspection: Inspection) -> None:
 def _state(cell: Cell) -> dict[str, Any]:
     ours = {"system", "name", "incarnation", "ref", "_cell"}
     return {name: value for name, value in vars(cell.actor).items() if name not in ours}
+
+
+@dataclass(slots=True)
+class Node:
+    """One place in the tree. `cell` is its present incarnation, None while there is none.
+
+    `kept`: a supervisor's, which stays when the incarnation has ended.
+    """
+
+    name: str
+    kept: bool = False
+    cell: Cell | None = None
+    state: str = "down"
+    restarts: int = 0
+    last_crash: ExitReason | None = None
+
+
+def draw(nodes: list[Node]) -> list[dict[str, Any]]:
+    """The nodes and all below them as plain data.
+
+    Read from outside while the tree works, so that a stuck supervisor can be looked at: each line
+    is true of some moment during the call, not all of one and the same.
+    """
+    return [_draw(node) for node in nodes]
+
+
+def _draw(node: Node) -> dict[str, Any]:
+    cell = node.cell
+    crash = node.last_crash
+    return {
+        "name": node.name,
+        "state": node.state if cell is None else cell.state,
+        "restarts": node.restarts,
+        "mailbox": 0 if cell is None else len(cell.mailbox),
+        "last_crash": None if crash is None else str(crash),
+        "children": [] if cell is None else draw(list(cell.children.values())),
+    }

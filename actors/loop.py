@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from actors.current import current
 from actors.errors import Fenced, Refusal
 from actors.outside import shown
-from actors.reasons import KILLED, NORMAL, ExitReason, crash
-from actors.started import Ignore, Info, Started
+from actors.reasons import KILLED, NORMAL, ExitReason, Ignore, Info, Started, crash
 
 if TYPE_CHECKING:
     from actors.actor import Actor

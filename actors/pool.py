@@ -6,7 +6,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from actors.actor import Actor
-from actors.address import message_name
 from actors.errors import ActorDied, AskTimeout, PoolFull, Refusal, SpecError, StartError
 from actors.outside import shown
 from actors.runtime import check_time
@@ -76,8 +75,8 @@ class Pool(Actor):
     ) -> R:
         """The same with a method of the workers' class."""
         try:
-            message_name(method, self._worker)
-        except (TypeError, AttributeError) as error:
+            self._worker.message_names[method]
+        except TypeError as error:
             raise Refusal(f"{self.name}: {error}") from None
         if self._busy >= self._size and len(self._waiting) >= self._queue:
             raise PoolFull(f"{self.name}: {len(self._waiting)} jobs wait already")

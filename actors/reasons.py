@@ -1,4 +1,4 @@
-"""Why an incarnation ended, and the one notice of it that its watchers get."""
+"""What a start came to, why an incarnation ended, and the one notice of it that watchers get."""
 
 from __future__ import annotations
 
@@ -116,3 +116,21 @@ class Down(NamedTuple):
     name: str
     ref: ActorRef[Any] | None
     reason: ExitReason
+
+
+class Ignore:
+    """Return `Ignore()` from `on_start` to say: not now, and that is no failure."""
+
+
+class Info(NamedTuple):
+    """Return `Info(value)` from `on_start` to hand `value` to the starter as `ref.info`."""
+
+    value: Any
+
+
+class Started(NamedTuple):
+    """The acknowledgement that a starter waits for."""
+
+    outcome: Literal["ok", "ignore", "error"]
+    reason: ExitReason
+    info: Any = None

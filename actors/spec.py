@@ -10,9 +10,9 @@ from inspect import isclass
 from typing import Any, Final, Literal, ParamSpec
 
 from actors.actor import Actor
-from actors.backoff import Backoff
 from actors.errors import SpecError
 from actors.outside import shown
+from actors.pace import Backoff
 from actors.runtime import is_time
 
 P = ParamSpec("P")

@@ -23,8 +23,8 @@ from actors.effects import (
     ignored,
 )
 from actors.errors import ChildError, SpecError, StartError
-from actors.intensity import Intensity
 from actors.outside import shown
+from actors.pace import Intensity
 from actors.reasons import SHUTDOWN, ExitReason, gave_up
 from actors.spec import (
     STRATEGIES,

@@ -1,13 +1,15 @@
-"""The actor around the pure state machines of `strategy` and `dynamic_strategy`."""
+"""The actors around the pure state machines of `strategy` and `dynamic_strategy`."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.actor import Actor
-from actors.address import ActorRef
+from actors.address import ActorRef, Address, Handle
 from actors.current import current
+from actors.dynamic_strategy import DynamicChildren
 from actors.effects import (
     Child,
     Effect,
@@ -20,18 +22,18 @@ from actors.effects import (
     Start,
     Stop,
 )
-from actors.errors import StartError, StartIgnored
+from actors.errors import SpecError, StartError, StartIgnored
+from actors.inspect import Node
 from actors.monitor import Monitor
-from actors.node import Node
+from actors.outside import shown
 from actors.reasons import SHUTDOWN, Down, ExitReason
-from actors.spec import BRUTAL_KILL, AutoShutdown, ChildSpec, Strategy
+from actors.spec import BRUTAL_KILL, AutoShutdown, ChildSpec, Strategy, check_spec
 from actors.strategy import StaticChildren, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from actors.cell import Cell
-    from actors.dynamic_strategy import DynamicChildren
 
 
 BATCH = 32
@@ -179,7 +181,7 @@ class SupervisorBase(Actor):
         """Gives a batch a moment: thousands of threads that wake at once cost far more each."""
         until = self._now() + BATCH_PAUSE
         for cell in cells:
-            if not cell.ended.wait(max(0.0, until - self._now())):
+            if not cell.ends_by(until):
                 return
 
     def _await_end(self, spec: ChildSpec, cell: Cell, begun: float) -> ExitReason:
@@ -192,7 +194,7 @@ class SupervisorBase(Actor):
             grace = spec.shutdown
             if grace is BRUTAL_KILL or grace == math.inf:
                 cell.ended.wait()
-            elif not cell.ended.wait(max(0.0, begun + grace - self._now())):
+            elif not cell.ends_by(begun + grace):
                 cell.kill()
             cell.ended.wait()
         finally:
@@ -258,3 +260,45 @@ class Supervisor(SupervisorBase):
     def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
         """The spec with its defaults filled in."""
         return self.machine.find(id).spec
+
+
+class DynamicSupervisor(SupervisorBase):
+    """Starts with no children; restarts each alone; stops all at the same time.
+
+    `max_children` counts children that wait for a restart, too. `extra_args` are put before the
+    arguments of every spec.
+    """
+
+    machine: DynamicChildren
+
+    def __init__(
+        self,
+        max_children: int | None = None,
+        intensity: int = 3,
+        period: float = 5.0,
+        extra_args: tuple[Any, ...] = (),
+    ) -> None:
+        self.machine = DynamicChildren(max_children, intensity, period)
+        if not isinstance(extra_args, tuple):
+            raise SpecError(f"extra_args is a tuple, not {shown(extra_args)}")
+        self._extra_args = extra_args
+
+    def start_child(self, spec: ChildSpec) -> ActorRef[Any] | None:
+        """Starts a child; None if it ignored. Raises ChildError or StartError."""
+        check_spec(spec, "never")
+        if self._extra_args:
+            spec = replace(spec, args=(*self._extra_args, *spec.args))
+        ref: ActorRef[Any] | None = self._perform(self.machine.start_child(spec, self._now()))
+        return ref
+
+    def terminate_child(self, child: Address[Any] | str) -> None:
+        """Stops and forgets the child with this ref or name. Raises ChildError `not_found`."""
+        self._perform(self.machine.terminate_child(_key(child)))
+
+    def get_childspec(self, child: Address[Any] | str) -> ChildSpec:
+        """The spec of the child with this ref or name."""
+        return self.machine.find(_key(child)).spec
+
+
+def _key(child: Address[Any] | str) -> Any:
+    return child.name if isinstance(child, Handle) else child

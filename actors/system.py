@@ -7,22 +7,19 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from actors.actor import Actor
-from actors.address import ActorRef, Address, Handle
+from actors.address import ActorRef, Address, Handle, Topic
 from actors.cell import Cell
 from actors.current import current
 from actors.errors import NameTaken, NoSuchActor, SpecError, StartError, StartIgnored
 from actors.events import Events, SystemEvent
 from actors.guards import guard
-from actors.inspect import Inspector
+from actors.inspect import Inspector, Node, draw
 from actors.loop import run
-from actors.node import Node, draw
 from actors.outside import shown
-from actors.reasons import SHUTDOWN, ExitReason
+from actors.reasons import SHUTDOWN, ExitReason, Started
 from actors.registry import Registry
 from actors.runtime import RealRuntime, check_time
-from actors.started import Started
 from actors.timers import Timers
-from actors.topic import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -265,18 +262,15 @@ class System:
         waiting = []
         for cell in reversed(roots):
             cell.request_stop(SHUTDOWN)
-            if cell not in own and not self._ends_by(cell, deadline - timeout / 5):
+            if cell not in own and not cell.ends_by(deadline - timeout / 5):
                 waiting.append(cell)
         for cell in waiting:
-            if not self._ends_by(cell, deadline):
+            if not cell.ends_by(deadline):
                 cell.kill(grace=0.0)
         self.timers.close()
         if self._processes is not None:
             self._processes.close()
         return self.zombies
-
-    def _ends_by(self, cell: Cell, deadline: float) -> bool:
-        return cell.ended.wait(max(0.0, deadline - self.runtime.monotonic()))
 
     def bury(self) -> None:
         """In a forked child: no thread of this system lives here, and any lock may be held."""

@@ -35,7 +35,7 @@ PLANTS = (
     ),
     Plant(
         "the window of restarts begins again",
-        "actors/intensity.py",
+        "actors/pace.py",
         "            times.popleft()\n",
         "            times.clear()\n            times.append(now)\n",
         test("test_actor_scenarios.py::test_the_window_of_restarts_slides_and_has_both_its_ends"),
@@ -133,7 +133,7 @@ PLANTS = (
     ),
     Plant(
         "the window of restarts is too short",
-        "actors/intensity.py",
+        "actors/pace.py",
         "while times[0] < now",
         "while times[0] <= now",
         test("test_otp_restart.py::test_the_window_is_inclusive"),

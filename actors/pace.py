@@ -1,9 +1,10 @@
-"""Waiting longer after each failed life. Opt-in: OTP has none."""
+"""How soon and how often a child may be restarted."""
 
 from __future__ import annotations
 
 import math
 import zlib
+from collections import deque
 from dataclasses import dataclass
 
 from actors.errors import SpecError
@@ -11,9 +12,36 @@ from actors.outside import shown
 from actors.runtime import is_time
 
 
+class Intensity:
+    """At most `limit` restarts within `period` seconds: OTP's sliding window (`add_restart`).
+
+    Every attempt counts, failed ones too, for all children together; a group restart counts once.
+    The window is inclusive: a restart exactly `period` ago still counts.
+    """
+
+    __slots__ = ("_times", "limit", "period")
+
+    def __init__(self, limit: int, period: float) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise SpecError(f"intensity is a whole number from 0, not {shown(limit)}")
+        if not is_time(period) or period <= 0:
+            raise SpecError(f"period is a number of seconds above 0, not {shown(period)}")
+        self.limit = limit
+        self.period = period
+        self._times: deque[float] = deque()
+
+    def add(self, now: float) -> bool:
+        """Counts one restart at `now`; False if it is one too many."""
+        times = self._times
+        times.append(now)
+        while times[0] < now - self.period:
+            times.popleft()
+        return len(times) <= self.limit
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Delays of `min`, 2 `min`, 4 `min` … up to `max` seconds before a restart.
+    """Delays of `min`, 2 `min`, 4 `min` … up to `max` seconds before a restart. OTP has none.
 
     `jitter` adds up to that fraction. A child that lived `reset_after` seconds (default: the mean
     of min and max) begins again at `min`.
