@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from marianne.cli import jobs
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED
+from marianne.cli.preflight import prompt_limits
 from marianne.cli.render.out import note, print_json
 from marianne.cli.session import Session
 
@@ -41,7 +42,8 @@ def plan_local(params: Map, home: Home) -> Map:
     from marianne.daemon.submission import dry_run_response, parse_request
     from marianne.daemon.types import JobRequest
 
-    found = parse(parse_request(JobRequest.model_validate(params), home))
+    request = parse_request(JobRequest.model_validate(params), home)
+    found = parse(replace(request, limits=prompt_limits(home)))
     if "problems" in found:
         raise CliError("invalid_score", found["message"], data={"problems": found["problems"]})
     return dry_run_response(Parsed(**found))

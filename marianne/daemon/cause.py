@@ -134,6 +134,11 @@ def _words(
                 f"has a prompt that cannot be made: {message}",
                 "`marianne modify {job}` mends it",
             )
+        case "preflight":
+            return (
+                f"was not started: {message}",
+                "shorten it (`marianne modify {job}`), or raise the limit in conductor.yaml",
+            )
         case "auth":
             return (
                 f"was not let in: {message}",

@@ -144,6 +144,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.starts = Starts(self.system)
+        self.scores.limits = lambda: self.config.preflight.tokens
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     def _named(self, name: str) -> Handle[Any]:

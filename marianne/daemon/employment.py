@@ -134,5 +134,6 @@ class Employment:
             "orphan_grace_seconds": config.orphan_grace_seconds,
             "sheet_grace_seconds": config.sheet_grace_seconds,
             "output_limit_bytes": config.output_limit_mb * 2**20,
+            "preflight": config.preflight.tokens,
             "fresh": bool(job.options.get("archives")),
         }

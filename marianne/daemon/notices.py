@@ -1,6 +1,7 @@
 """Telling people what happens to their jobs: the ``notifications`` of a score.
 
-A notice goes to a command (JSON on its standard input) or to the desktop. It is tried three times;
+A notice goes to a command (JSON on its standard input), to an address (the same JSON, or Slack's
+one line) or to the desktop. It is tried three times;
 three notices in a row that could not be delivered are *degraded*, which readiness says, until one
 is delivered. What a restart finds: the number of the last event that was looked at, so that what
 happened meanwhile is told.
@@ -8,6 +9,9 @@ happened meanwhile is told.
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +19,9 @@ from typing import Any
 
 from actors import Actor, ExitReason
 from actors.process import Process, ProcessExit
-from marianne.daemon import wire
+from marianne.daemon import webhook, wire
 from marianne.daemon.context import Context
-from marianne.daemon.errands import Errand, Errands
+from marianne.daemon.errands import Errand, Errands, Outcome
 from marianne.daemon.events import NOTICED
 from marianne.daemon.log import get_logger
 from marianne.daemon.store import Store
@@ -139,7 +143,7 @@ class Notices(Actor):
             self._close(errand.what)
             self._mark()
         else:
-            self._undelivered(errand.what, outcome.words)
+            self._undelivered(errand.what, _why(errand.what, outcome))
         self._deliver()
 
     def again(self, notice: Notice) -> None:
@@ -171,30 +175,59 @@ class Notices(Actor):
 
 def _errand(notice: Notice) -> Errand | None:
     """The command that delivers it; None when there is none for this kind of receiver."""
-    import json
-    import shutil
-
     row, config = notice.row, notice.receiver["config"]
-    name = NOTICED[notice.event.event]
     timeout = float(config.get("timeout_seconds") or SECONDS)
-    if notice.receiver["type"] == "command":
-        body = {
-            "event": name,
-            "job_id": row.job_id,
-            "name": row.name,
-            "status": str(row.status),
-            "error": row.error,
-            "workspace": row.workspace,
-            "sheet_num": notice.event.sheet_num,
-            "ts": wire.timestamp(notice.event.ts),
-            "data": notice.event.data,
-        }
-        argv = ["bash", "-c", str(config["command"])]
-        stdin = json.dumps(body, default=str).encode() + b"\n"
-        return Errand(row.job_id, argv, "/", notice, timeout, stdin)
-    if notice.receiver["type"] == "desktop" and shutil.which("notify-send"):
-        title = f"{row.name}: {name.replace('_', ' ')}"
-        text = row.error or (f"sheet {notice.event.sheet_num}" if notice.event.sheet_num else "")
-        argv = ["notify-send", "--app-name=marianne", "--", title, text]
-        return Errand(row.job_id, argv, "/", notice, timeout)
-    return None
+    match notice.receiver["type"]:
+        case "command":
+            argv = ["bash", "-c", str(config["command"])]
+            return Errand(row.job_id, argv, "/", notice, timeout, _packed(_body(notice)))
+        case "webhook":
+            argv, body = [sys.executable, "-I", "-S", webhook.__file__], _body(notice)
+            wanted = {"url": config.get("url"), "url_env": config.get("url_env")}
+        case "slack":
+            argv, body = [sys.executable, "-I", "-S", webhook.__file__], {"text": _line(notice)}
+            wanted = {"url": config.get("webhook_url"), "url_env": config.get("webhook_url_env")}
+        case "desktop" if shutil.which("notify-send"):
+            argv = ["notify-send", "--app-name=marianne", "--", *_title_and_text(notice)]
+            return Errand(row.job_id, argv, "/", notice, timeout)
+        case _:
+            return None
+    stdin = _packed({**wanted, "body": body, "timeout": timeout})
+    return Errand(row.job_id, argv, "/", notice, timeout, stdin)
+
+
+def _body(notice: Notice) -> dict[str, Any]:
+    """What a program is told."""
+    row, event = notice.row, notice.event
+    return {
+        "event": NOTICED[event.event],
+        "job_id": row.job_id,
+        "name": row.name,
+        "status": str(row.status),
+        "error": row.error,
+        "workspace": row.workspace,
+        "sheet_num": event.sheet_num,
+        "ts": wire.timestamp(event.ts),
+        "data": event.data,
+    }
+
+
+def _packed(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, default=str).encode() + b"\n"
+
+
+def _title_and_text(notice: Notice) -> tuple[str, str]:
+    """What a person is told."""
+    row, sheet = notice.row, notice.event.sheet_num
+    title = f"{row.name}: {NOTICED[notice.event.event].replace('_', ' ')}"
+    return title, row.error or (f"sheet {sheet}" if sheet else "")
+
+
+def _line(notice: Notice) -> str:
+    return " - ".join(filter(None, _title_and_text(notice)))
+
+
+def _why(notice: Notice, outcome: Outcome) -> str:
+    """What the log says of a failure: a command's own words may hold a secret, ours do not."""
+    ours = notice.receiver["type"] in ("webhook", "slack")
+    return (outcome.said.strip() if ours else "") or outcome.words

@@ -10,6 +10,7 @@ from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Plan
+from marianne.score.preflight import PromptLimits
 
 builtins()  # read where the forkserver loads this module, once for all the children
 
@@ -29,6 +30,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             variables=request.variables,
             instruments=Registry.load(request.instruments),
             search_path=request.search_path,
+            prompts=PromptLimits(*request.limits),
         )
     except ScoreError as error:
         return {"problems": [p.to_map() for p in error.problems], "message": error.render()}

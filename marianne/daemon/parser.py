@@ -19,7 +19,7 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class ParseRequest:
-    """What to read: ``text`` if given, else the file at ``path``; paths are absolute."""
+    """What to read: ``text`` if given, else the file at ``path``; paths are absolute.
+
+    ``prompts`` asks for the sheets' texts; ``limits`` are tokens from which on a prompt is warned
+    of, and refused.
+    """
 
     path: str | None
     text: str | None
@@ -75,6 +79,7 @@ class ParseRequest:
     instruments: str
     search_path: str
     prompts: bool = False
+    limits: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,7 @@ class Parser(Actor):
         if len(self._line) >= WAITING:
             raise Refused("unavailable", f"{WAITING:,} scores wait to be read already")
         key = self._context.scores.key(request)
+        request = replace(request, limits=self._context.config.preflight.tokens)
         until = self.system.runtime.monotonic() + PATIENCE_SECONDS
         self._line.append(_Reading(promise, request, key, until))
         self._begin_next()

@@ -93,15 +93,22 @@ def check_id(job_id: str) -> None:
 
 
 def as_asked(request: JobRequest, parsed: Parsed) -> Parsed:
-    """The score without what the request leaves out, which a warning names."""
-    if request.hooks or not parsed.after:
-        return parsed
-    left_out = [
-        f"{name}: only a conductor does this, not --local"
-        for name in ("on_success", "notifications")
-        if name in parsed.after
+    """The score without what the request leaves out; warnings name that, and what of the request
+    has no effect."""
+    said = [
+        f"{name}: accepted, no effect (a failed sheet is retried as the score's 'retry' says)"
+        for name in ("self_healing", "self_healing_auto_confirm")
+        if getattr(request, name)
     ]
-    return replace(parsed, after={}, warnings=[*parsed.warnings, *left_out])
+    after = parsed.after
+    if not request.hooks and after:
+        said += [
+            f"{name}: only a conductor does this, not --local"
+            for name in ("on_success", "notifications")
+            if name in after
+        ]
+        after = {}
+    return replace(parsed, after=after, warnings=[*parsed.warnings, *said]) if said else parsed
 
 
 def check_sheets(request: JobRequest, parsed: Parsed) -> None:

@@ -33,6 +33,7 @@ from marianne.run.validate import Answer, Checks
 from marianne.run.workshop import Workshop
 from marianne.score.placeholders import fill_command, placeholder_names
 from marianne.score.plan import Instrument, SheetPlan
+from marianne.score.preflight import is_prompt
 from marianne.score.template import TemplateError
 
 
@@ -193,6 +194,12 @@ class Attempt:
         self._instrument = instrument
         prompt = shop.tools.prompt(shop.plan, sheet, grant, shop.job_dir)
         write_prompt(files.prompt, prompt)
+        if is_prompt(sheet.prompt, instrument):
+            if refusal := shop.prompts.refusal(len(prompt)):
+                self._fail("preflight", refusal)
+                return
+            if remark := shop.prompts.remark(len(prompt)):
+                complain(f"sheet {self._label}: {remark}")
         built = shop.tools.command(instrument, prompt, files.prompt, sheet, shop.plan, self._env())
         self._prepare_checks(sheet)
         command = Command(

@@ -23,10 +23,11 @@ class AttemptResult:
     other ending of its own), skipped (its skip condition held), interrupted (ended by us: cancel,
     stop, loss of the conductor; uses up no retry). ``category`` says why it did not complete:
     exit, signal, timeout, idle, resource_limit, output_limit, validation, not_found, template,
-    rate_limit, auth, workspace, cancelled, stopped, lost, internal; disk_full and machine (no
-    descriptor, process or memory left, a disk that fails) of one that could not begin. ``serial``
-    numbers the results of one worker, for acknowledgement. Times are seconds since the epoch;
-    memory is in MB (2**20 bytes), 0.0 where it was less than the worker's own and is not known.
+    preflight (a prompt that is too long), rate_limit, auth, workspace, cancelled, stopped, lost,
+    internal; disk_full and machine (no descriptor, process or memory left, a disk that fails) of
+    one that could not begin. ``serial`` numbers the results of one worker, for acknowledgement.
+    Times are seconds since the epoch; memory is in MB (2**20 bytes), 0.0 where it was less than the
+    worker's own and is not known.
     """
 
     num: int

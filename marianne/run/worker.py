@@ -35,6 +35,7 @@ from marianne.run.tools import Tools
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
 from marianne.score.pack import unpack_plan
+from marianne.score.preflight import PromptLimits
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -76,6 +77,7 @@ class JobWorker:
             owner=owner,
             grace=self._sheet_grace,
             output_limit=settings.get("output_limit_bytes"),
+            prompts=PromptLimits(*settings.get("preflight", ())),
             loop=self._loop,
             nursery=self._nursery,
             tools=tools,
@@ -301,8 +303,9 @@ def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: byt
     ``socket`` is the path of workers.sock, ``name`` what it is called there and keeps secret. What
     comes through ``pipe`` is a map: job_id, job_dir, owner (the marker), conductor_pid,
     conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional output_limit_bytes,
-    fresh (the job was submitted so: see Workshop.clear), given (``plan`` and ``env`` packed, else
-    they are files in job_dir). The end of the pipe instead ends the process: nobody knows it.
+    preflight (tokens from which on a prompt is warned of, and refused), fresh (the job was
+    submitted so: see Workshop.clear), given (``plan`` and ``env`` packed, else they are files in
+    job_dir). The end of the pipe instead ends the process: nobody knows it.
     """
     become_worker()
     procfs.take_name("marianne-spare")

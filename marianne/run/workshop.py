@@ -13,6 +13,7 @@ from marianne.run.nursery import Child, Ended, Nursery
 from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Tools
 from marianne.score.plan import Plan
+from marianne.score.preflight import UNBOUNDED, PromptLimits
 
 
 class Workshop:
@@ -34,6 +35,7 @@ class Workshop:
         loop: Loop,
         nursery: Nursery,
         tools: Tools,
+        prompts: PromptLimits = UNBOUNDED,
         fresh: bool = False,
         on_cleared: Callable[[], None] = lambda: None,
     ) -> None:
@@ -42,6 +44,7 @@ class Workshop:
         self.job_dir = job_dir
         self.grace = grace
         self.output_limit = output_limit
+        self.prompts = prompts
         self.loop = loop
         self.nursery = nursery
         self.tools = tools

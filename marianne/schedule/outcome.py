@@ -5,8 +5,8 @@ Rules, first match wins:
 1. completed, skipped and interrupted are what they are; an interrupted attempt uses up nothing.
 2. A rate limit is waited out; it uses up no retry. When the score bounds the waits and they are
    used up, the next fallback instrument plays, or the sheet fails.
-3. What another try cannot mend (a template that cannot be rendered, a workspace that cannot be
-   made fresh) fails the sheet.
+3. What another try cannot mend (a template that cannot be rendered, a prompt that is too long, a
+   workspace that cannot be made fresh) fails the sheet.
 4. What another try of the same instrument cannot mend (no such program, no login) goes to the
    next fallback instrument, or fails the sheet.
 5. A partial pass of the validations (at or over the policy's threshold) is answered by a
@@ -41,7 +41,7 @@ MAX_RATE_LIMIT_SECONDS = 3600.0
 QUOTA = "E104"
 """The code of a rate limit that is a used-up quota."""
 
-_UNMENDABLE = frozenset({"template", "workspace"})
+_UNMENDABLE = frozenset({"template", "workspace", "preflight"})
 _UNMENDABLE_HERE = {"not_found": "unavailable", "auth": "auth_failure"}
 _FALLBACK_REASONS = {
     "validation": "validation_failed",

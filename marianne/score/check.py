@@ -10,33 +10,49 @@ from marianne.score.document import PathPart
 from marianne.score.errors import Problem, did_you_mean
 from marianne.score.expand import Expansion
 from marianne.score.plan import Plan, Prompt, SheetPlan
+from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import warnings_of
 from marianne.score.report import Report
 from marianne.score.template import TemplateError, evaluate, render
 
-SHELL = "shell"
-"""The instrument that runs its prompt as a script."""
 
-
-def check_plan(plan: Plan, expansion: Expansion, report: Report) -> None:
-    """Reports templates that cannot be rendered and skip expressions that cannot be read."""
+def check_plan(plan: Plan, expansion: Expansion, report: Report, limits: PromptLimits) -> None:
+    """Reports templates that cannot be rendered, skip expressions that cannot be read, and prompts
+    that are too long even without what earlier sheets put into them."""
+    longest: dict[tuple[PathPart, ...], int] = {}
     for sheet in plan.sheets:
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
-        prompt = sheet.prompt
-        patterns = sheet.cross_sheet.capture_files if sheet.cross_sheet else ()
-        if "{" not in prompt.template and not sheet.injections and not patterns:
-            continue
-        names = template_variables(plan, sheet)
-        try:
-            render(prompt.template, names, script=prompt.script)
-        except TemplateError as error:
-            _report(plan, sheet, prompt, error, expansion, report)
-        if prompt.script or sheet.instrument.profile == SHELL:
-            for words in warnings_of(prompt.template, names):
-                report.warn(f"sheet '{sheet.name}': {words}")
-        _check_paths(sheet, patterns, names, report)
+        text = _check_texts(plan, sheet, expansion, report)
+        if text and is_prompt(sheet.prompt, sheet.instrument):
+            place = _place(sheet, expansion)
+            longest[place] = max(longest.get(place, 0), len(text))
+    for place, characters in longest.items():
+        if refusal := limits.refusal(characters):
+            report.error(place, refusal, "shorten it, or set another limit in conductor.yaml")
+        elif remark := limits.remark(characters):
+            report.warn_at(place, remark)
+
+
+def _check_texts(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Report) -> str | None:
+    """The rendered template, None where it cannot be; checks the sheet's paths as well."""
+    prompt = sheet.prompt
+    patterns = sheet.cross_sheet.capture_files if sheet.cross_sheet else ()
+    text: str | None = prompt.template
+    if "{" not in prompt.template and not sheet.injections and not patterns:
+        return text
+    names = template_variables(plan, sheet)
+    try:
+        text = render(prompt.template, names, script=prompt.script)
+    except TemplateError as error:
+        _report(plan, sheet, prompt, error, expansion, report)
+        text = None
+    if not is_prompt(prompt, sheet.instrument):
+        for words in warnings_of(prompt.template, names):
+            report.warn(f"sheet '{sheet.name}': {words}")
+    _check_paths(sheet, patterns, names, report)
+    return text
 
 
 def _check_paths(
@@ -62,9 +78,7 @@ def _report(
     expansion: Expansion,
     report: Report,
 ) -> None:
-    path: Sequence[PathPart] = expansion.template_paths.get(sheet.stage, ())
-    if not expansion.template_paths.get(sheet.stage):
-        path = expansion.template_paths.get(sheet.num, ())
+    path = _place(sheet, expansion)
     document = report.document
     in_file = expansion.templates_from_files
     line, column = document.locate(path) if in_file else document.text_line(path, error.line)
@@ -79,6 +93,12 @@ def _report(
         hint = "in a script only {{ }} and {% %} are templates; {% raw %} keeps them as they are"
     dotted = document.problem(path, "").path
     report.add(Problem(message, dotted, line, column, hint, document.file))
+
+
+def _place(sheet: SheetPlan, expansion: Expansion) -> tuple[PathPart, ...]:
+    """Where the sheet's template stands in the score."""
+    paths = expansion.template_paths
+    return tuple(paths.get(sheet.stage) or paths.get(sheet.num, ()))
 
 
 def _check_skip(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Report) -> None:

@@ -1,12 +1,17 @@
-"""What a score says that has no effect here: named by ``validate``, so that nothing is silently
-dead."""
+"""What a score says that has no effect here: named by ``validate`` and ``run`` with its place and
+the reason, so that nothing is silently dead."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from marianne.score.document import PathPart, render_path
 from marianne.score.expand_reference import LEGACY_DEFAULT
-from marianne.score.models_inert import INERT, INERT_BACKEND
+from marianne.score.models_inert import INERT, INERT_BACKEND, INERT_HOOK
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.report import Report
+
+HOSTED = "needs a hosted model"
 
 
 def warn_of_inert(score: Common, report: Report) -> None:
@@ -14,46 +19,56 @@ def warn_of_inert(score: Common, report: Report) -> None:
     given = score.model_fields_set
     for key, reason in INERT.items():
         if key in given and getattr(score, key) is not None:
-            _warn(report, key, reason)
+            _warn(report, (key,), reason)
     if score.rate_limit is not None and score.rate_limit.detection_patterns:
-        _warn(report, "rate_limit.detection_patterns", "the profile's patterns count")
+        _warn(report, ("rate_limit", "detection_patterns"), "the profile's patterns count")
     if score.parallel is not None:
         if score.parallel.fail_fast:
-            _warn(report, "parallel.fail_fast", "a failed sheet never stops its siblings")
+            _warn(report, ("parallel", "fail_fast"), "a failed sheet never stops its siblings")
         if score.parallel.budget_partition:
-            _warn(report, "parallel.budget_partition", "limits hold for the whole job")
+            _warn(report, ("parallel", "budget_partition"), "limits hold for the whole job")
     if "check_interval_seconds" in score.stale_detection.model_fields_set:
-        _warn(report, "stale_detection.check_interval_seconds", "the idle limit is exact")
-    for notice in score.notifications:
-        if notice.type in ("slack", "webhook", "email"):
-            _warn(report, f"notifications.{notice.type}", "use 'command', which gets JSON on stdin")
+        path = ("stale_detection", "check_interval_seconds")
+        _warn(report, path, "the idle limit is exact")
+    _warn_of_what_follows(score, report)
     if isinstance(score, ReferenceScore):
         _warn_of_reference(score, report)
     _check_backend(score, report)
 
 
-def _warn(report: Report, field: str, reason: str) -> None:
-    report.warn(f"{field}: accepted, no effect ({reason})")
+def _warn(report: Report, path: Sequence[PathPart], reason: str) -> None:
+    report.warn_at(path, f"{render_path(path)}: accepted, no effect ({reason})", key=True)
+
+
+def _warn_of_what_follows(score: Common, report: Report) -> None:
+    for index, notice in enumerate(score.notifications):
+        if notice.type == "email":
+            reason = "use 'command', which gets JSON on its standard input: mail -s done me"
+            _warn(report, ("notifications", index, "email"), reason)
+    for index, hook in enumerate(score.on_success):
+        for field, reason in INERT_HOOK.items():
+            if field in hook.model_fields_set:
+                _warn(report, ("on_success", index, field), reason)
 
 
 def _warn_of_reference(score: ReferenceScore, report: Report) -> None:
     sheet = score.sheet
     hosted = {
-        "sheet.prompt_extensions": bool(sheet.prompt_extensions),
-        "sheet.spec_tags": bool(sheet.spec_tags),
-        "prompt.prompt_extensions": bool(score.prompt.prompt_extensions),
+        ("sheet", "prompt_extensions"): bool(sheet.prompt_extensions),
+        ("sheet", "spec_tags"): bool(sheet.spec_tags),
+        ("prompt", "prompt_extensions"): bool(score.prompt.prompt_extensions),
     }
     computed = {
-        "sheet.total_sheets": sheet.total_sheets is not None,
-        "sheet.fan_out_stage_map": sheet.fan_out_stage_map is not None,
+        ("sheet", "total_sheets"): sheet.total_sheets is not None,
+        ("sheet", "fan_out_stage_map"): sheet.fan_out_stage_map is not None,
     }
-    for fields, reason in ((hosted, "needs a hosted model"), (computed, "it is computed")):
-        for field, given in fields.items():
+    for fields, reason in ((hosted, HOSTED), (computed, "it is computed")):
+        for path, given in fields.items():
             if given:
-                _warn(report, field, reason)
+                _warn(report, path, reason)
     for num, movement in score.movements.items():
         if movement.voices is not None and movement.voices != sheet.fan_out.get(num, 1):
-            _warn(report, f"movements[{num}].voices", "sheet.fan_out makes the voices")
+            _warn(report, ("movements", num, "voices"), "sheet.fan_out makes the voices")
 
 
 def _check_backend(score: Common, report: Report) -> None:
@@ -61,10 +76,10 @@ def _check_backend(score: Common, report: Report) -> None:
     if backend is None:
         return
     for field in sorted(backend.model_fields_set & INERT_BACKEND):
-        _warn(report, f"backend.{field}", "the profile says how its program is called")
+        _warn(report, ("backend", field), "the profile says how its program is called")
     for num, override in backend.sheet_overrides.items():
         for field in sorted(override.model_fields_set & {"temperature", "max_tokens"}):
-            _warn(report, f"backend.sheet_overrides[{num}].{field}", "needs a hosted model")
+            _warn(report, ("backend", "sheet_overrides", num, field), HOSTED)
     if score.instrument and backend.type not in {LEGACY_DEFAULT, score.instrument}:
         message = f"conflicts with 'instrument: {score.instrument}'"
         report.error(["backend", "type"], message, "keep one of them")

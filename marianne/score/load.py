@@ -25,6 +25,7 @@ from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.places import OWN_INSTRUMENTS, project_root
 from marianne.score.plan import Plan
+from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.problems import validate
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
@@ -42,6 +43,7 @@ def load_plan(
     variables: Mapping[str, str],
     instruments: Registry,
     search_path: str | None = None,
+    prompts: PromptLimits = UNBOUNDED,
 ) -> Plan:
     """Reads, checks and expands a score.
 
@@ -49,10 +51,11 @@ def load_plan(
     ``base_dir``, the directory of the score file; ``workspace`` replaces the score's own.
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
+    ``prompts`` bounds the length of prompts.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
     with _no_garbage_collection():
-        return _load(path, text, base_dir, workspace, variables, instruments, search_path)
+        return _load(path, text, base_dir, workspace, variables, instruments, search_path, prompts)
 
 
 def _load(
@@ -63,6 +66,7 @@ def _load(
     variables: Mapping[str, str],
     instruments: Registry,
     search_path: str | None,
+    prompts: PromptLimits,
 ) -> Plan:
     file = path or "<stdin>"
     content = read_score(path) if text is None else text
@@ -88,7 +92,7 @@ def _load(
     warn_of_inert(score, report)
     warn_of_shadows(score, overrides, report)
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
-    check_plan(plan, expansion, report)
+    check_plan(plan, expansion, report, prompts)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
 

@@ -43,6 +43,11 @@ INERT_BACKEND = frozenset(
     }
 )
 
+INERT_HOOK: dict[str, str] = {
+    "inherit_learning": "what was learned belongs to the score",
+    "detached": "a job that follows is never waited for, a command always is",
+}
+
 
 class SheetOverride(Section):
     """What one sheet has different in the legacy ``backend`` section."""

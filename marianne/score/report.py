@@ -38,6 +38,11 @@ class Report:
         """Notes what does not stop the score from running."""
         self.warnings[message] = None
 
+    def warn_at(self, path: Sequence[PathPart], message: str, *, key: bool = False) -> None:
+        """Notes the same with the place of the value, or of its key: ``score.yaml:12: …``."""
+        line, _ = self.document.locate(path, key=key)
+        self.warn(f"{self.document.file}:{line}: {message}")
+
     def raise_if_any(self) -> None:
         """ScoreError with all errors, if there are any."""
         if self.errors:

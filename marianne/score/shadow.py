@@ -18,8 +18,7 @@ def warn_of_shadows(score: Common, overrides: Mapping[str, str], report: Report)
     """A warning for each variable, of the score or of ``--var``, that hides a built-in."""
     for path in _variables(score):
         if path[-1] in _BUILTIN:
-            line, _ = report.document.locate(path, key=True)
-            report.warn(f"line {line}: the variable '{path[-1]}' {_SAID}")
+            report.warn_at(path, f"the variable '{path[-1]}' {_SAID}", key=True)
     for name in overrides:
         if name in _BUILTIN:
             report.warn(f"--var {name} {_SAID}")

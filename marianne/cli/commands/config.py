@@ -33,9 +33,11 @@ def show(session: Session, origin: bool, as_json: bool) -> None:
     """Show the configuration in force.
 
     Of the running conductor; when none runs, what one would start with. A value comes from a flag,
-    the environment, the config file or is the default, in this order.
+    the environment, the config file or is the default, in this order. What is set and has no effect
+    is named.
     """
     answer = session.request("daemon.config") if session.running() else _would_be(session)
+    _warn(session, answer["config"].get("config_file"))
     if as_json:
         print_json(answer if origin else answer["config"])
         return
@@ -65,6 +67,16 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
     else:
         print_warnings(loaded.notes)
         say("valid")
+
+
+def _warn(session: Session, file: str | None) -> None:
+    """Names what is set without effect; a file that does not fit (any more) is ``check``'s."""
+    from marianne.daemon.config import ConfigError, load_config
+
+    try:
+        print_warnings(load_config(session.home, Path(file) if file else None).notes)
+    except ConfigError as error:
+        note(f"(the file has changed and does not fit: {error.problems[0].render()})")
 
 
 def _would_be(session: Session) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from marianne.cli.bounded import bounded
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
+from marianne.cli.preflight import prompt_limits
 from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion
 from marianne.cli.render.problems import print_warnings, problem_line
@@ -42,11 +43,12 @@ def command(
     what is wrong with file, line and column. No conductor is needed. Exit code 2 if one is invalid.
     """
     instruments = session.home.instruments
+    limits = prompt_limits(session.home)
     given = parse_variables(variables)
     # Imported once, here: each score has a child of its own, which would do it anew.
     import_module("marianne.score.load")
     import_module("marianne.instruments.registry")
-    reports = [_report(score, instruments, given, expand) for score in scores]
+    reports = [_report(score, instruments, given, expand, limits) for score in scores]
     if as_json:
         print_json(reports)
     else:
@@ -56,14 +58,18 @@ def command(
 
 
 def _report(
-    score: str, instruments: Path, variables: dict[str, str], expand: bool
+    score: str,
+    instruments: Path,
+    variables: dict[str, str],
+    expand: bool,
+    limits: tuple[int, int],
 ) -> dict[str, Any]:
     """What is found in one score, by a process with the limits of the conductor's readers."""
     stdin = score == "-"
     file = "<stdin>" if stdin else score
     try:
         text = standard_input() if stdin else piped(score)
-        return bounded(lambda: _check(file, text, instruments, variables, expand))
+        return bounded(lambda: _check(file, text, instruments, variables, expand, limits))
     except CliError as error:
         if error.code != "invalid_score":
             raise
@@ -72,11 +78,17 @@ def _report(
 
 
 def _check(
-    file: str, text: str | None, instruments: Path, variables: dict[str, str], expand: bool
+    file: str,
+    text: str | None,
+    instruments: Path,
+    variables: dict[str, str],
+    expand: bool,
+    limits: tuple[int, int],
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
     from marianne.score.errors import ScoreError
     from marianne.score.load import load_plan
+    from marianne.score.preflight import PromptLimits
 
     stdin = file == "<stdin>"
     report: dict[str, Any] = {"file": file}
@@ -88,6 +100,7 @@ def _check(
             workspace=None,
             variables=variables,
             instruments=Registry.load(instruments),
+            prompts=PromptLimits(*limits),
         )
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]
@@ -119,4 +132,9 @@ def _print(report: dict[str, Any]) -> None:
         for problem in report["problems"]:
             note(clean(problem_line(problem)))
         say(f"{report['file']}: {paint('invalid', 'red')}")
-    print_warnings([f"{report['file']}: {warning}" for warning in report["warnings"]])
+    print_warnings(_placed(report["file"], warning) for warning in report["warnings"])
+
+
+def _placed(file: str, warning: str) -> str:
+    """With the file, where it has not been said."""
+    return warning if warning.startswith(f"{file}:") else f"{file}: {warning}"

@@ -45,11 +45,6 @@ PROFILE_VARIABLE = "MARIANNE_PROFILE"
 RESTART_ONLY = frozenset({"socket", "pid_file", "state_db_path", "state_backend_type", "log_file"})
 """Fields that a reload leaves alone: a running conductor has them open."""
 
-WITHOUT_EFFECT = frozenset(
-    {"observer", "profiler", "mcp_pool", "keyring", "default_thinking_method"}
-)
-"""Fields that are accepted because they are documented, and change nothing."""
-
 
 class DaemonConfig(Section):
     """Everything that can be set on a conductor. A place that is None is in its home."""
@@ -118,7 +113,7 @@ class Loaded:
     """A configuration, and for each dotted name where its value comes from.
 
     ``origins``: *default*, *file*, *profile*, *env* or *flag*. ``notes`` says what a person should
-    know: fields that are set and have no effect.
+    know: fields that are set and have no effect, where they are set and why.
     """
 
     config: DaemonConfig
@@ -159,7 +154,7 @@ def load_config(
     return Loaded(
         config,
         {name: config_file.origin(name, set_by) for name in DaemonConfig.names()},
-        config_file.notes(set_by, WITHOUT_EFFECT),
+        config_file.notes(config, set_by),
     )
 
 

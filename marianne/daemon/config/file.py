@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from marianne.daemon.config import DaemonConfig, variable_of
+from marianne.daemon.config.inert import AS_IT_IS, reason
 from marianne.daemon.config.sections import LONGEST_SECONDS, MOST
 from marianne.daemon.exceptions import ConfigError, ConfigProblem
 from marianne.regular_file import read_regular
@@ -139,14 +140,23 @@ def origin(name: str, setters: Setters) -> str:
     return setters.by_path[inside[-1]].origin if inside else "default"
 
 
-def notes(setters: Setters, without_effect: Collection[str]) -> tuple[str, ...]:
-    """One line for each setting, of a person's own, that changes nothing."""
-    names = dict.fromkeys(
-        str(path[0])
-        for path, layer in setters.by_path.items()
-        if path and path[0] in without_effect and layer.origin != "profile"
-    )
-    return tuple(f"{name} is accepted for compatibility and has no effect" for name in names)
+def notes(config: DaemonConfig, setters: Setters) -> tuple[str, ...]:
+    """One line for each setting, of a person's own, that changes nothing: where it stands, why."""
+    found: dict[str, str] = {}
+    values = dict(config.values())
+    for path, layer in setters.by_path.items():
+        dotted = render_path(path)
+        inert = reason(dotted)
+        so_anyway = dotted in AS_IT_IS and values.get(dotted) == AS_IT_IS[dotted]
+        if inert is None or so_anyway or layer.origin == "profile":
+            continue
+        name, why = inert
+        place = _source(dotted, layer)
+        if layer.document is not None:
+            line, _ = layer.document.locate(name.split("."), key=True)
+            place = f"{layer.document.file}:{line}"
+        found.setdefault(name, f"{place}: {name}: accepted, no effect ({why})")
+    return tuple(found.values())
 
 
 _SCHEMA = "'marianne schema config' prints the known keys"

@@ -112,9 +112,11 @@ class SocketConfig(Section):
     path: Place | None = Field(
         None, description="The request socket; default: conductor.sock in the home."
     )
-    permissions: Mode = Field(0o600, ge=0, le=0o777, description="Mode of the sockets, octal.")
+    permissions: Mode = Field(
+        0o600, ge=0, le=0o777, description="Accepted; without effect: sockets are 0600."
+    )
     backlog: Number = Field(
-        5, ge=1, description="Connections that wait to be accepted; at least what ZeroMQ needs."
+        5, ge=1, description="Accepted; without effect: as many wait as ZeroMQ needs."
     )
 
 
@@ -148,7 +150,7 @@ class LearningConfig(Section):
         description="The outcomes that are analysed, each named once.",
     )
     max_concurrent_analyses: int = Field(
-        3, ge=1, le=20, description="Analyses at one time, at most; there is one."
+        3, ge=1, le=20, description="Accepted; without effect: there is one analysis."
     )
     entropy_threshold: float = Field(
         0.1, ge=0, le=1, description="Diversity of patterns below which exploration rises, 0 to 1."
@@ -209,10 +211,16 @@ class ProfilerConfig(Section):
 
 
 class PreflightConfig(Section):
-    """What is said about long prompts before a sheet starts; 0 disables."""
+    """What is said about long prompts before anything is started for them; 0 disables. A token is
+    four characters."""
 
     token_warning_threshold: Number = Field(50_000, ge=0, description="Warn from here, tokens.")
     token_error_threshold: Number = Field(150_000, ge=0, description="Refuse from here, tokens.")
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """From where on it is warned, and refused."""
+        return self.token_warning_threshold, self.token_error_threshold
 
     @model_validator(mode="after")
     def _warns_first(self) -> PreflightConfig:

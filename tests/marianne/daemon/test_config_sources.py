@@ -296,9 +296,26 @@ def test_a_flag_over_a_section_that_is_no_map_hides_no_error(home: Home) -> None
 
 
 def test_settings_without_effect_are_told(home: Home) -> None:
-    loaded = load(home, "profiler: {interval_seconds: 9}\nlog_level: info")
-    assert loaded.notes == ("profiler is accepted for compatibility and has no effect",)
+    loaded = load(home, "log_level: info\nprofiler: {interval_seconds: 9, gpu_enabled: true}")
+    assert loaded.notes == (
+        f"{home.config_file}:2: profiler: accepted, no effect "
+        "(what each attempt used is measured anyway: `marianne history`)",
+    )
     assert load(home, "log_level: info", {"profile": "dev"}).notes == ()
+
+
+def test_a_setting_that_says_what_is_so_anyway_is_not_told_of(home: Home) -> None:
+    assert load(home, "socket: {permissions: 0o600}\nstate_backend_type: sqlite").notes == ()
+    [note] = load(home, "socket:\n  permissions: 0o660").notes
+    assert note.startswith(f"{home.config_file}:2: socket.permissions: accepted, no effect (")
+
+
+def test_a_variable_without_effect_is_told_by_its_name(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARIANNE_SOCKET__BACKLOG", "9")
+    [note] = load(home, "log_level: info").notes
+    assert note.startswith("environment variable MARIANNE_SOCKET__BACKLOG: socket.backlog: ")
 
 
 def test_the_file_is_never_written(home: Home) -> None:

@@ -16,6 +16,7 @@ from stopped_child import stopped
 
 from actors import Future, Handle, System
 from marianne.daemon import parser as parser_module
+from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
 from marianne.daemon.parser import CHILDREN, Parser, ParseRequest
 from marianne.daemon.refusal import Refused
@@ -55,6 +56,7 @@ class Stage:
             home=SimpleNamespace(path=place, instruments=place / "instruments"),
             system=SimpleNamespace(processes=self),
             scores=ScoreCache(),
+            config=DaemonConfig.model_construct(),
             unreadable=None,
         )
         self.processes = system.processes

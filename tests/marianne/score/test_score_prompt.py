@@ -156,7 +156,7 @@ def test_a_variable_of_the_scores_own_wins_over_a_built_in_and_is_warned_of() ->
     names = placeholder_names(plan, plan.sheets[0])
     assert fill(plan.sheets[0].validations[0].path or "", names) == "/other/last"
     assert [w for w in plan.warnings if "built-in" in w] == [
-        f"line {line}: the variable '{name}' replaces the built-in of that name in templates, "
+        f"<stdin>:{line}: the variable '{name}' replaces the built-in of that name in templates, "
         "conditions excepted"
         for line, name in ((4, "project_root"), (8, "stage"), (8, "previous_outputs"))
     ]
