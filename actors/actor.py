@@ -146,13 +146,13 @@ class Actor(_Base):
             self._cell.leaving = reason  # its own word is the last
 
     def send_after(
-        self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
+        self, seconds: float, method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs
     ) -> Timer:
         """Sends this incarnation `method(*args)` in `seconds`, whatever its mailbox's limit."""
         return self._schedule(seconds, False, self._own(method), args, kwargs)
 
     def send_interval(
-        self, seconds: float, method: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
+        self, seconds: float, method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs
     ) -> Timer:
         """Sends this incarnation `method(*args)` each `seconds` until the timer is cancelled.
 
@@ -178,6 +178,7 @@ class Actor(_Base):
         self,
         future: Future[R],
         method: Callable[Concatenate[Outcome[R], P], Any],
+        /,
         *context: P.args,
         **kwargs: P.kwargs,
     ) -> None:

@@ -63,7 +63,7 @@ class Address(Generic[A]):
         raise NotImplementedError
 
     def tell(
-        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[A, P], Any], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Sends and forgets. To an actor that is not there it is a counted dead letter.
 
@@ -76,7 +76,9 @@ class Address(Generic[A]):
         else:
             cell.tell(method, args, kwargs)
 
-    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def ask(
+        self, method: Callable[Concatenate[A, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Sends and waits for the answer: 5 seconds, a supervisor's without limit, or `within`.
 
         Raises what the actor refuses with; `ActorDied` at once when it ends first; `NoSuchActor` at
@@ -88,7 +90,7 @@ class Address(Generic[A]):
         return cast("R", cell.ask(method, args, kwargs, self._timeout))
 
     def call(
-        self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[A, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
         """Sends and returns the answer's future. Its deadline runs from now, as with `ask`.
 
@@ -223,7 +225,7 @@ class Topic(Generic[A]):
         return [ActorRef(cell) for cell in self._system.registry.members(self.key)]
 
     def tell(
-        self, method: Callable[Concatenate[A, P], Any], *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[A, P], Any], /, *args: P.args, **kwargs: P.kwargs
     ) -> int:
         """Tells each of them; returns how many that were.
 

@@ -58,7 +58,7 @@ class Cell:
         runtime = system.runtime
         self.system = system
         self.name = name
-        self.names: list[str] = []
+        self.names: dict[str, None] = {}
         self.topics: dict[Hashable, None] | None = None
         self.incarnation = incarnation
         self.parent = parent

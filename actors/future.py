@@ -96,7 +96,7 @@ class Latch(Generic[T]):
         waiters = self._waiters
         while waiters:
             try:
-                wake = waiters.pop()
+                wake = waiters.pop(0)
             except IndexError:
                 return
             wake()
@@ -135,6 +135,8 @@ class Future(Latch[T]):
 
     def on_done(self, callback: Callable[[Future[T]], object], *, timed: bool = True) -> None:
         """Calls back once, when it is done: in the answering thread, or here if it is done.
+
+        Callbacks are called in the order in which they were added.
 
         The callback must be short and must not raise. Who watches the deadline himself says that
         it need not be `timed`: then nobody calls at the deadline, and it costs no timer.
@@ -206,7 +208,7 @@ class Future(Latch[T]):
             if not waiter.done():
                 waiter.set_result(None)
 
-        self.on_done(lambda _: loop.call_soon_threadsafe(wake))
+        self.on_done(lambda _: loop.is_closed() or loop.call_soon_threadsafe(wake))
         yield from waiter
         return self.value()
 
@@ -242,10 +244,13 @@ class Promise(Generic[T]):
         else:
             self.fail(outcome.error)
 
-    @property
-    def wanted(self) -> bool:
-        """False if its asker has given up, or was told of an end: it need not be fulfilled."""
-        return self._future is None or not self._future.late
+    def expired(self) -> bool:
+        """Whether its asker's deadline has come: then nobody need fulfil it any more."""
+        if self._future is None or not self._future.late:
+            return False
+        self._open.pop(self, None)
+        self._future.expire()
+        return True
 
     def abandon(self, reason: ExitReason) -> None:
         """The actor ended. For the run loop only."""

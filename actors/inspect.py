@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.current import current
-from actors.errors import NoSuchActor
+from actors.errors import Fenced, NoSuchActor
 from actors.future import Future
-from actors.reasons import NO_ACTOR
+from actors.reasons import KILLED, NO_ACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,10 @@ class Inspector:
 def _look(cell: Cell, inspection: Inspection) -> None:
     try:
         inspection.future.answer(inspection.look(cell))
-    except Exception as error:  # noqa: BLE001  # the fault is the asker's
+    except Fenced:
+        inspection.future.died(KILLED)
+        raise
+    except BaseException as error:  # noqa: BLE001  # the fault is the asker's
         inspection.future.refuse(error)
 
 

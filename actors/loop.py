@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.current import current
 from actors.errors import Fenced, Refusal
+from actors.future import Promise
 from actors.outside import shown
 from actors.reasons import KILLED, NORMAL, ExitReason, Ignore, Info, Started, crash
 
@@ -84,6 +85,7 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
             except IndexError:  # a sender dropped the oldest one in this moment
                 continue
             cell.handled += 1
+            cell.heard = None
             if mailbox.blocked:
                 mailbox.made_room()
             if cell.trace is not None:
@@ -138,6 +140,8 @@ def _serve(
         refusal.__traceback__ = None  # the asker needs our words, not our local variables
         future.refuse(refusal)
         return
+    if type(value) is Promise and not cell.promised:
+        raise TypeError("a promise answers the one message in which it was made")
     # An exception leaves `asked` set: the end of this incarnation answers it.
     cell.asked = None
     if not cell.promised:

@@ -23,7 +23,7 @@ R = TypeVar("R")
 class Task(Actor):
     """The worker of a pool that has no class of its own: runs any callable."""
 
-    def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return work(*args, **kwargs)
 
 
@@ -68,7 +68,7 @@ class Pool(Actor):
 
     def run(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers with `work(*args)`, which is not begun after its asker's deadline."""
-        return self.send(Task.run, work, *args, **kwargs)  # type: ignore[arg-type]
+        return self.send(Task.run, work, *args, **kwargs)
 
     def send(
         self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
@@ -95,7 +95,9 @@ class Pool(Actor):
     def _begin_some(self) -> None:
         while self._waiting and self._busy < self._size:
             job = self._waiting.popleft()
-            if job.promise.wanted:
+            if job.promise.expired():
+                self.system.events.dead_letter("expired", self.name)
+            else:
                 self._begin(job)
         while self._drained and not self._busy:
             self._drained.pop().set(None)

@@ -39,7 +39,7 @@ class Registry:
             if owner is not None:
                 return None if owner is cell else owner
             # In this order: who finds the cell by its name may kill it at once, which frees it.
-            cell.names.append(name)
+            cell.names[name] = None
             self._cells[name] = cell
         self._tell("register", name, cell)
         return None
@@ -50,7 +50,7 @@ class Registry:
             if self._cells.get(name) is not cell:
                 return
             del self._cells[name]
-            cell.names.remove(name)
+            del cell.names[name]
         self._tell("unregister", name, cell)
 
     def join(self, topic: Hashable, cell: Cell) -> None:
@@ -83,7 +83,7 @@ class Registry:
     def forget(self, cell: Cell) -> None:
         """Frees all names of an incarnation that ended, and takes it out of all topics."""
         with self._lock:
-            names, cell.names = cell.names, []
+            names, cell.names = cell.names, {}
             for name in names:
                 del self._cells[name]
             topics, cell.topics = cell.topics, None

@@ -65,6 +65,7 @@ class ChildSpec:
         cls,
         id: str,  # noqa: A002
         actor: Callable[P, Actor],
+        /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> ChildSpec:
@@ -83,6 +84,7 @@ class ChildSpec:
         self._default("start_timeout", -1.0, self.cls.start_timeout)
         self._default("name", "", self.id)
         self._check()
+        object.__setattr__(self, "kwargs", dict(self.kwargs))  # whose was given may change
 
     def _default(self, field_name: str, unset: object, value: object) -> None:
         if getattr(self, field_name) == unset:

@@ -65,6 +65,7 @@ class System:
     def spawn(
         self,
         cls: Callable[..., A],
+        /,
         *args: Any,
         name: str | None,
         start_timeout: float | None = ...,
@@ -72,10 +73,11 @@ class System:
         **kwargs: Any,
     ) -> ActorRef[A]: ...
     @overload
-    def spawn(self, cls: Callable[P, A], *args: P.args, **kwargs: P.kwargs) -> ActorRef[A]: ...
+    def spawn(self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs) -> ActorRef[A]: ...
     def spawn(  # type: ignore[misc]  # a name in kwargs would be the actor's own
         self,
         cls: Any,
+        /,
         *args: Any,
         name: str | None = None,
         start_timeout: float | None = -1.0,

@@ -118,15 +118,15 @@ PLANTS = (
     Plant(
         "a killed incarnation can still send",
         "actors/cell.py",
-        "        if me is not None and me.fenced:\n            raise Fenced\n        name = method",
-        "        name = method",
+        "        if me is not None and me.fenced:\n            raise Fenced\n        name = self",
+        "        name = self",
         test("test_actor_scenarios.py::test_a_killed_incarnation_sends_nothing_any_more"),
     ),
     Plant(
         "each child of a pool has its grace after the others",
         "actors/supervisor.py",
-        "max(0.0, begun + grace - self._now())",
-        "grace",
+        "ends_by(begun + grace)",
+        "ends_by(self._now() + grace)",
         test(
             "test_actor_scenarios.py::test_a_pool_gives_all_its_children_the_same_grace_at_the_same_time"
         ),

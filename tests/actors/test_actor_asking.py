@@ -286,6 +286,20 @@ def test_awaiting_raises_what_get_would(system: System) -> None:
     asyncio.run(program())
 
 
+def test_an_answer_for_a_loop_that_is_closed_disturbs_nobody(system: System) -> None:
+    async def give_up() -> Future[int]:
+        future = ref.call(Server.later)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(future, 0.01)
+        return future
+
+    ref = system.spawn(Server)
+    future = asyncio.run(give_up())
+    ref.ask(Server.fulfil, 7)
+    assert future.get() == 7
+    assert system.events.counts["warning"] == 0
+
+
 def test_importing_actors_imports_neither_asyncio_nor_multiprocessing() -> None:
     import subprocess
     import sys

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -127,16 +129,59 @@ def test_no_more_than_its_size_run_at_once_and_all_end(seeds: Sequence[int]) -> 
     explore(scenario, seeds)
 
 
+def test_whatever_is_killed_each_job_runs_once_at_most_and_gets_its_answer(
+    seeds: Sequence[int],
+) -> None:
+    def scenario(sim: Simulation) -> None:
+        chance, begun = random.Random(sim.seed), Counter[int]()
+
+        def job(number: int) -> int:
+            begun[number] += 1
+            sim.sleep(chance.choice([0.0, 1.9, 2.0, 2.1]))
+            return number
+
+        def kill_some() -> None:
+            for node in sim.system.tree()[0]["children"]:
+                worker = sim.system.whereis(node["name"])
+                if worker is not None and chance.random() < 0.5:
+                    sim.system.kill(worker)
+
+        pool = sim.system.spawn(Pool, chance.choice([1, 2]), timeout=2.0)
+        futures = [
+            pool.within(chance.choice([None, 1.0, 3.0])).call(Pool.run, job, number)
+            for number in range(6)
+        ]
+        sim.start_thread(kill_some, "killer")
+        sim.sleep(100.0)
+        for number, future in enumerate(futures):
+            outcome = future.outcome()
+            assert future.done
+            assert outcome.value == number or isinstance(
+                outcome.error, ActorDied | AskTimeout | StartError
+            )
+        assert max(begun.values(), default=0) <= 1
+        pool.ask(Pool.drain)
+        sim.quiet()
+        assert sim.system.inspect(pool).statistics()["promises"] == 0
+        assert pool.ask(Pool.run, double, 2) == 4
+
+    explore(scenario, seeds)
+
+
 def test_a_job_whose_asker_has_given_up_is_not_begun() -> None:
     with Simulation(seed=3) as sim:
         begun: list[str] = []
         pool = sim.system.spawn(Pool, 1)
         sleeper = pool.call(Pool.run, sim.sleep, 1.0)
-        pool.within(0.5).call(Pool.run, begun.append, "late")
+        late = pool.within(0.5).call(Pool.run, begun.append, "late")
         pool.tell(Pool.run, begun.append, "told")
         sleeper.get()
         pool.ask(Pool.drain)
+        assert isinstance(late.outcome().error, AskTimeout)  # also when nobody waits for it
         assert begun == ["told"]
+        assert sim.system.dead_letters == {"expired": 1}
+        sim.quiet()
+        assert sim.system.inspect(pool).statistics()["promises"] == 0
 
 
 def test_a_job_over_its_time_is_cut_off_and_its_place_goes_to_the_next() -> None:
