@@ -142,7 +142,7 @@ def test_a_wrong_spawn_is_refused_and_leaves_nothing(
     system: System, what: str, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises((SpecError, TypeError), match=what):
-        system.spawn(**({"cls": Actor} | wrong))
+        system.spawn(wrong.get("cls", Actor), **{k: v for k, v in wrong.items() if k != "cls"})
     assert system.tree() == []
     assert system.registry.names() == []
 
