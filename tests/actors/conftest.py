@@ -19,6 +19,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, default=60, help="how many are compared with OTP")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Who explores ten thousand schedules has the time for them, on a busy machine too."""
+    seconds = max(180.0, 0.3 * config.getoption("--seeds"))
+    for item in items:
+        if "seeds" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(seconds))
+
+
 @pytest.fixture
 def system() -> Iterator[System]:
     system = System("test")

@@ -13,8 +13,6 @@ from actors import Actor, ActorDied, ActorRef, Refusal
 from actors.testing import Preemptions, Simulation, explore, first_failure
 from actors.testing.hypothesis import schedules
 
-pytestmark = pytest.mark.timeout(900)  # for --seeds 10000 on a busy machine
-
 ASKERS = 2
 
 

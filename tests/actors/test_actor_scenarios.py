@@ -28,8 +28,6 @@ from actors.process import Process, ProcessExit
 from actors.runtime import Lock
 from actors.testing import Simulation, explore
 
-pytestmark = pytest.mark.timeout(900)  # for --seeds 10000 on a busy machine
-
 
 class Watcher(Actor):
     def __init__(self) -> None:

@@ -26,8 +26,6 @@ from actors.testing import (
     fault_point,
 )
 
-pytestmark = pytest.mark.timeout(900)  # for --seeds 10000 on a busy machine
-
 
 class Worker(Actor):
     def __init__(self) -> None:
