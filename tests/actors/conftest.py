@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Who explores ten thousand schedules has the time for them, on a busy machine too."""
-    seconds = max(180.0, 0.3 * config.getoption("--seeds"))
+    seconds = max(180.0, 0.3 * config.getoption("--seeds", plugin.DEFAULT_SEEDS))
     for item in items:
         if "seeds" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(seconds))
