@@ -94,6 +94,26 @@ def ours(history: History, kind: str) -> tuple[list[str], dict[str, int]]:
     return lines, player.deviations
 
 
+def said_for_certain(history: History, kind: str, lines: list[str]) -> list[str]:
+    """All lines; of real threads not what a worker says in the 20 ms between its stop and its kill.
+
+    On a busy machine a thread may get no turn in that time. The simulation compares those, too.
+    """
+    if kind == "simulated":
+        return lines
+    mute = {f"stop {name} " for name in hanging([history.tree, history.steps])}
+    return [line for line in lines if not line.startswith(tuple(mute))]
+
+
+def hanging(part: object) -> Iterator[str]:
+    """The names of the workers in a tree or in steps that hang when they are told to stop."""
+    if isinstance(part, list | tuple):
+        if len(part) > 1 and part[0] == "worker" and part[-1] == "hangs":
+            yield str(part[1])
+        for inner in part:
+            yield from hanging(inner)
+
+
 def allowed(deviations: dict[str, int]) -> dict[str, int]:
     listed = listed_deviations()
     return {name: step for name, step in deviations.items() if name in listed}
@@ -113,7 +133,8 @@ def test_random_histories_come_to_the_same_as_on_otp(
     for history, trace in zip(played, theirs(played, tmp_path), strict=True):
         for kind in WORLDS:
             lines, deviations = ours(history, kind)
-            found = difference(history, lines, trace, allowed(deviations))
+            mine, others = (said_for_certain(history, kind, each) for each in (lines, trace))
+            found = difference(history, mine, others, allowed(deviations))
             assert not found, (
                 f"{kind}: {found}\n"
                 f"play it again: pytest tests/actors/otp -k random --seed {history.number}"
