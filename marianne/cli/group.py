@@ -30,6 +30,16 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it; of what it refuses, what it is called here."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            from marianne.cli.elsewhere import explained
+
+            raise explained(error, None, given) from None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -39,6 +49,11 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         from difflib import get_close_matches
 
+        from marianne.cli import elsewhere
+
+        instead = elsewhere.of_verb(name)
+        if instead is not None:
+            raise click.UsageError(f"there is no verb {name!r}: {instead}", ctx)
         begun = [verb for verb in VERBS if verb.startswith(name)]
         near = begun or get_close_matches(name, VERBS, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""

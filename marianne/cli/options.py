@@ -59,6 +59,16 @@ class Verb(click.Command):
         super().__init__(*args, **kwargs)
         self.params.append(home_option())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it; of what it refuses, what it is called here."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            from marianne.cli.elsewhere import explained
+
+            raise explained(error, self.name, given) from None
+
 
 class VerbGroup(click.Group):
     """A verb with verbs below it, such as ``config show``."""
@@ -67,7 +77,7 @@ class VerbGroup(click.Group):
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON on standard output, errors too."
+    "--json", "-j", "as_json", is_flag=True, help="Print JSON on standard output, errors too."
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 timeout_option = click.option(

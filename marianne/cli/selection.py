@@ -29,6 +29,7 @@ STATUSES = (
 
 status_option = click.option(
     "--status",
+    "-s",
     "statuses",
     multiple=True,
     type=click.Choice(STATUSES),

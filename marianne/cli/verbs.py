@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "stop": "Stop the conductor and the processes of its jobs.",
         "restart": "Replace the conductor; running sheets go on.",
         "reload": "Have the conductor read its configuration again.",
+        "doctor": "Look whether all is well with this installation and home.",
         "conductor-status": "Show the conductor: process, jobs, memory, pressure.",
         "health": "Ask whether the conductor lives.",
         "ready": "Ask whether the conductor takes work.",

@@ -14,7 +14,11 @@ from marianne.cli.session import Session
 @click.command("clear", cls=Verb)
 @selection_options
 @click.option(
-    "--older-than", type=Seconds(), metavar="TIME", help="Only jobs that ended longer ago, as 7d."
+    "--older-than",
+    "-o",
+    type=Seconds(),
+    metavar="TIME",
+    help="Only jobs that ended longer ago, as 7d.",
 )
 @yes_option
 @json_option

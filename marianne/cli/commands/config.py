@@ -1,10 +1,10 @@
-"""``marianne config show|check``."""
+"""``marianne config show|check|path|init|set``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,8 @@ from marianne.cli.session import Session
 
 if TYPE_CHECKING:
     from marianne.daemon.config import Loaded
+
+T = TypeVar("T")
 
 
 @click.group("config", cls=VerbGroup)
@@ -69,6 +71,60 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
         say("valid")
 
 
+@command.command("path")
+@json_option
+@click.pass_obj
+def path(session: Session, as_json: bool) -> None:
+    """Print which file a conductor of this home reads.
+
+    Where there is none: where one would be looked for first.
+    """
+    from marianne.cli.config_file import place
+
+    file = place(session.home)
+    if as_json:
+        print_json({"path": str(file), "exists": file.exists()})
+        return
+    say(str(file))
+    if not file.exists():
+        note("(there is none: marianne config init writes one)")
+
+
+@command.command("init")
+@click.option("--force", "-f", is_flag=True, help="Replace a file that is there.")
+@click.pass_obj
+def init(session: Session, force: bool) -> None:
+    """Write a configuration with every setting, its default and its meaning.
+
+    All of it is commented out, so that nothing changes.
+    """
+    from marianne.cli.config_file import place, starter, write
+
+    file = place(session.home)
+    write(file, starter(), new=not force)
+    say(f"wrote {file}")
+
+
+@command.command("set")
+@click.argument("name")
+@click.argument("value")
+@click.pass_obj
+def set_(session: Session, name: str, value: str) -> None:
+    """Write one setting into the configuration, by its dotted name.
+
+    The rest of the file stays as it is. What does not fit is refused and changes nothing.
+    """
+    from marianne.cli.config_file import changed, place, write
+
+    file = place(session.home)
+    text = _fitting(lambda: changed(session.home, file, name, value))
+    write(file, text, new=False)
+    say(f"wrote {name} to {file}")
+    print_warnings(_load(session, file).notes)
+    if session.running():
+        note("marianne reload applies it, or says that it needs a restart")
+
+
 def _warn(session: Session, file: str | None) -> None:
     """Names what is set without effect; a file that does not fit (any more) is ``check``'s."""
     from marianne.daemon.config import ConfigError, load_config
@@ -85,10 +141,17 @@ def _would_be(session: Session) -> dict[str, Any]:
 
 
 def _load(session: Session, file: Path | None) -> Loaded:
-    from marianne.daemon.config import ConfigError, load_config
+    from marianne.daemon.config import load_config
+
+    return _fitting(lambda: load_config(session.home, file))
+
+
+def _fitting(read: Callable[[], T]) -> T:
+    """What ``read`` returns; a configuration that does not fit as an error with its problems."""
+    from marianne.daemon.config import ConfigError
 
     try:
-        return load_config(session.home, file)
+        return read()
     except ConfigError as error:
         problems = [
             {

@@ -7,22 +7,31 @@ import click
 from marianne.cli.completing import job_argument
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.diagnosis import print_diagnosis
-from marianne.cli.render.out import print_json
+from marianne.cli.render.log import lines_about, print_log_line
+from marianne.cli.render.out import paint, print_json, say
 from marianne.cli.session import Session
 
 
 @click.command("diagnose", cls=Verb)
 @job_argument
+@click.option("--include-logs", is_flag=True, help="And what the conductor's log says of it.")
 @json_option
 @click.pass_obj
-def command(session: Session, job: str, as_json: bool) -> None:
+def command(session: Session, job: str, include_logs: bool, as_json: bool) -> None:
     """Say why a job is not done, and what that was read from.
 
     The likely cause, what to do next, the sheets in trouble with their attempts and last output,
     what the job used, and crashes of the conductor's own parts meanwhile.
     """
     report = session.request("job.diagnose", {"job_id": job})
+    if include_logs:
+        report["logs"] = lines_about(session.home.log, report["job_id"])
     if as_json:
         print_json(report)
-    else:
-        print_diagnosis(report)
+        return
+    print_diagnosis(report)
+    if include_logs:
+        say()
+        say(paint(f"the last {len(report['logs'])} lines of {session.home.log} about it", "bold"))
+        for line in report["logs"]:
+            print_log_line(line)

@@ -15,14 +15,18 @@ from marianne.cli.sheets import sheet_number
 @click.command("history", cls=Verb)
 @job_argument
 @click.argument("sheet", required=False)
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@click.option("--sheet", "-s", "also", metavar="SHEET", hidden=True)
+@click.option("--limit", "-n", type=click.IntRange(1, 1_000), default=50, show_default=True)
 @json_option
 @click.pass_obj
-def command(session: Session, job: str, sheet: str | None, limit: int, as_json: bool) -> None:
+def command(
+    session: Session, job: str, sheet: str | None, also: str | None, limit: int, as_json: bool
+) -> None:
     """List the attempts of a job's sheets.
 
     Newest first, those of SHEET (a number or a name) or of all.
     """
+    sheet = sheet if also is None else also
     number = sheet_number(session, job, sheet) if sheet is not None else None
     params = {"job_id": job, "sheet": number, "limit": limit}
     answer = session.request("job.history", params)

@@ -16,6 +16,7 @@ from marianne.cli.session import Session
 @status_option
 @click.option(
     "--limit",
+    "-l",
     type=click.IntRange(min=0),
     default=50,
     show_default=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from marianne.cli.options import Verb, json_option
-from marianne.cli.render.log import print_log_line
+from marianne.cli.render.log import LEVELS, level_of, print_log_line
 from marianne.cli.render.out import note, say
 from marianne.cli.session import Session
 
@@ -24,9 +24,16 @@ LOOK_SECONDS = 0.25
 @click.option(
     "--lines", "-n", type=click.IntRange(min=0), default=50, show_default=True, metavar="N"
 )
+@click.option(
+    "--level",
+    "-l",
+    type=click.Choice(LEVELS),
+    default="debug",
+    help="The least that is shown; --lines counts before.",
+)
 @json_option
 @click.pass_obj
-def command(session: Session, follow: bool, lines: int, as_json: bool) -> None:
+def command(session: Session, follow: bool, lines: int, level: str, as_json: bool) -> None:
     """Print the conductor's log.
 
     Reads the file itself, so it works when no conductor runs. With --json the lines as they are:
@@ -38,6 +45,8 @@ def command(session: Session, follow: bool, lines: int, as_json: bool) -> None:
         if not follow:
             return
     for line in _lines(path, lines, follow):
+        if level_of(line) in LEVELS[: LEVELS.index(level)]:
+            continue
         if as_json:
             say(line)
         else:

@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
-from marianne.cli.options import Verb, json_option
+from marianne.cli import jobs
+from marianne.cli.exit_codes import FAILED
+from marianne.cli.options import Verb, json_option, timeout_option
 from marianne.cli.selection import Chosen, report, selection_options
 from marianne.cli.session import Session
 
 
 @click.command("pause", cls=Verb)
 @selection_options
+@click.option("--wait", "-w", is_flag=True, help="Return when nothing of it runs any more.")
+@timeout_option
 @json_option
 @click.pass_obj
-def command(session: Session, chosen: Chosen, as_json: bool) -> int:
+def command(
+    session: Session, chosen: Chosen, wait: bool, timeout: float | None, as_json: bool
+) -> int:
     """Start no more sheets of a job; running ones finish.
 
-    The job stays paused, also over a restart of the conductor, until it is resumed.
+    The job stays paused, also over a restart of the conductor, until it is resumed. With --wait
+    exit code 1 when one ended, or went on, instead.
     """
+    until = None if timeout is None else time.monotonic() + timeout
+    wait = wait or timeout is not None
+    seen = jobs.events_page(session, None, 0, limit=1)["last"] if wait else 0
     answer = session.request("job.pause", chosen.to_map(), deadline=30.0)
-    return report(answer, "pausing", as_json)
+    paused = True
+    if wait:
+        for row in [row for row in answer["jobs"] if row.get("ok")]:
+            status = _settled(session, row["job_id"], seen, until)
+            row["message"] = status
+            paused = paused and status == "paused"
+    code = report(answer, "pausing", as_json)
+    return code if code or paused else FAILED
+
+
+def _settled(session: Session, job: str, seen: int, until: float | None) -> str:
+    """The job's status when it is not pausing any more; ``seen`` is the last event before."""
+
+    def status() -> str:
+        return str(session.request("job.status", {"job_id": job, "sheets": [1, 1]})["status"])
+
+    now = status()
+    if now != "pausing":
+        return now
+    ends = {"job.paused", "job.resumed", *jobs.ENDINGS}
+    for _ in jobs.tail(session, job, seen, until=until, stop=lambda event: event["event"] in ends):
+        pass
+    return status()

@@ -17,14 +17,23 @@ SECONDS = 3_600.0
 @click.command("recover", cls=Verb)
 @job_argument
 @click.argument("sheet", required=False)
-@click.option("--dry-run", is_flag=True, help="Look; change nothing.")
+@click.option("--sheet", "-s", "also", metavar="SHEET", hidden=True)
+@click.option("--dry-run", "-n", is_flag=True, help="Look; change nothing.")
 @json_option
 @click.pass_obj
-def command(session: Session, job: str, sheet: str | None, dry_run: bool, as_json: bool) -> int:
+def command(
+    session: Session,
+    job: str,
+    sheet: str | None,
+    also: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Mark failed sheets as completed whose work is there after all.
 
     Makes their validations again, without running them. Exit code 1 when none passed.
     """
+    sheet = sheet if also is None else also
     number = sheet_number(session, job, sheet) if sheet is not None else None
     params = {"job_id": job, "sheet": number, "dry_run": dry_run}
     answer = session.request("job.recover", params, deadline=SECONDS)

@@ -15,7 +15,7 @@ from marianne.cli.session import Session
 @click.command("resume", cls=Verb)
 @selection_options
 @click.option("--config", "-c", "file", metavar="FILE", help="Go on by this score (of one job).")
-@click.option("--no-reload", is_flag=True, help="Do not read a changed score file again.")
+@click.option("--no-reload", "-r", is_flag=True, help="Do not read a changed score file again.")
 @json_option
 @click.pass_obj
 def command(

@@ -34,8 +34,12 @@ from marianne.cli.variables import parse_variables, var_option
     "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
 )
 @click.option("--fresh", is_flag=True, help="Archive the workspace first, if the score wants it.")
-@click.option("--start-sheet", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N.")
-@click.option("--dry-run", is_flag=True, help="Show the sheets and their prompts; run nothing.")
+@click.option(
+    "--start-sheet", "-s", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N."
+)
+@click.option(
+    "--dry-run", "-n", is_flag=True, help="Show the sheets and their prompts; run nothing."
+)
 @click.option("--local", is_flag=True, help="Run it in the foreground, by a conductor of its own.")
 @click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
 @json_option

@@ -10,13 +10,21 @@ import click
 
 from marianne.cli.errors import CliError
 from marianne.cli.options import Seconds, Verb, json_option
-from marianne.cli.render.out import print_json, say
+from marianne.cli.render.out import note, print_json, say
 from marianne.cli.session import Session
 from marianne.cli.start import START_SECONDS, start_conductor
 
 
 @click.command("start", cls=Verb)
-@click.option("--foreground", is_flag=True, help="Be the conductor, for a service manager.")
+@click.option("--config", "-c", "file", metavar="FILE", help="Its configuration (conductor.yaml).")
+@click.option("--profile", "-p", metavar="NAME", help="A profile: dev, intensive or minimal.")
+@click.option(
+    "--log-level",
+    "-l",
+    type=click.Choice(("debug", "info", "warning", "error")),
+    help="The least that is logged.",
+)
+@click.option("--foreground", "-f", is_flag=True, help="Be the conductor, for a service manager.")
 @click.option(
     "--timeout",
     type=Seconds(),
@@ -26,11 +34,30 @@ from marianne.cli.start import START_SECONDS, start_conductor
 )
 @json_option
 @click.pass_obj
-def command(session: Session, foreground: bool, timeout: float, as_json: bool) -> None:
+def command(
+    session: Session,
+    file: str | None,
+    profile: str | None,
+    log_level: str | None,
+    foreground: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Start the conductor in the background.
 
-    Returns when it serves. One that runs already is fine: it is named.
+    Returns when it serves. One that runs already is fine: it is named. What is given here holds
+    until it is stopped, over restarts and reloads too.
     """
+    given = {
+        "MARIANNE_CONFIG_FILE": file and os.path.abspath(file),
+        "MARIANNE_PROFILE": profile,
+        "MARIANNE_LOG_LEVEL": log_level,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if chosen:
+        # In the environment, which the heart hands to each further conductor.
+        os.environ.update(chosen)
+        session.look_again()
     if foreground:
         _become_conductor(session)
     until = time.monotonic() + timeout
@@ -38,6 +65,8 @@ def command(session: Session, foreground: bool, timeout: float, as_json: bool) -
     if result.already_running:
         # Another start may have been quicker, or its heart died: it serves when it answers.
         session.request("hello", deadline=max(0.1, until - time.monotonic()))
+        if chosen:
+            note("it goes on as it was started: `marianne stop`, then start it so")
     if as_json:
         print_json({"pid": result.pid, "already_running": result.already_running})
     elif result.already_running:

@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 from marianne.cli.render.facts import text_of
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.values import clock
 
 _COLOUR = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red", "critical": "red"}
+
+
+LEVELS = ("debug", "info", "warning", "error")
+LOOKED_AT = 4 * 2**20
+"""Bytes at the end of the log that are searched."""
+
+SHOWN = 50
+
+
+def lines_about(path: Path, job_id: str) -> list[str]:
+    """The last lines of the log that name this job, as they are; none where there is no log."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LOOKED_AT))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    mark = json.dumps(job_id)
+    return [line for line in text.splitlines() if mark in line][-SHOWN:]
+
+
+def level_of(line: str) -> str | None:
+    """The level that the line says; None where it says none."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    return str(fields.get("level")) if isinstance(fields, dict) else None
 
 
 def print_log_line(line: str) -> None:

@@ -3,7 +3,7 @@
 A value comes from, in this order: a flag, the environment, a profile, the file, the default. The
 environment's names are the fields' in capitals with two underscores for a dot:
 ``MARIANNE_RESOURCE_LIMITS__MAX_MEMORY_MB=4096``. The file is ``conductor.yaml`` in the home, else
-in the user's configuration directory; it is read and never written.
+in the user's configuration directory; a conductor reads it and never writes it.
 """
 
 from __future__ import annotations
