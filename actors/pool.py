@@ -79,7 +79,9 @@ class Pool(Actor):
         except TypeError as error:
             raise Refusal(f"{self.name}: {error}") from None
         if self._busy >= self._size and len(self._waiting) >= self._queue:
-            raise PoolFull(f"{self.name}: {len(self._waiting)} jobs wait already")
+            self._waiting = deque(job for job in self._waiting if self._wanted(job))
+            if len(self._waiting) >= self._queue:
+                raise PoolFull(f"{self.name}: {len(self._waiting)} jobs wait already")
         promise = self.promise()
         self._waiting.append(Job(promise, method, args, kwargs))
         self._begin_some()
@@ -95,12 +97,17 @@ class Pool(Actor):
     def _begin_some(self) -> None:
         while self._waiting and self._busy < self._size:
             job = self._waiting.popleft()
-            if job.promise.expired():
-                self.system.events.dead_letter("expired", self.name)
-            else:
+            if self._wanted(job):
                 self._begin(job)
         while self._drained and not self._busy:
             self._drained.pop().set(None)
+
+    def _wanted(self, job: Job) -> bool:
+        """False, and it is done with, if its asker has given up."""
+        expired = job.promise.expired()
+        if expired:
+            self.system.events.dead_letter("expired", self.name)
+        return not expired
 
     def _begin(self, job: Job) -> None:
         try:

@@ -129,6 +129,19 @@ def test_no_more_than_its_size_run_at_once_and_all_end(seeds: Sequence[int]) -> 
     explore(scenario, seeds)
 
 
+def test_those_who_have_given_up_take_no_place_in_a_full_queue() -> None:
+    with Simulation(seed=3) as sim:
+        pool = sim.system.spawn(Pool, 1, queue=2)
+        pool.tell(Pool.run, sim.sleep, 2.0)
+        for _ in range(2):
+            pool.within(0.5).call(Pool.run, double, 1)
+        sim.sleep(1.0)
+        last = [pool.call(Pool.run, double, number) for number in range(3)]
+        assert [future.get() for future in last[:2]] == [0, 2]
+        with pytest.raises(PoolFull):
+            last[2].get()
+
+
 def test_whatever_is_killed_each_job_runs_once_at_most_and_gets_its_answer(
     seeds: Sequence[int],
 ) -> None:
