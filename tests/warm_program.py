@@ -2,9 +2,9 @@
 
 The tests call the program some thousand times, and most of such a call is Python's start and
 imports. Here one process for each process of pytest imports them once. A call is a fork of it, with
-the caller's arguments, environment, directory, standard streams and exit code. What a fork cannot
-show (the console script, closed streams, signals, the time of a start) is tested by those who start
-the program by its path.
+the caller's arguments, environment, directory, umask, standard streams and exit code. What a fork
+cannot show (the console script, closed streams, signals, the time of a start) is tested by those
+who start the program by its path.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def call(
     when that takes more than ``timeout`` seconds.
     """
     words = ["marianne", *map(str, argv)]
-    order = json.dumps([words, dict(env), str(cwd or Path.cwd())]).encode()
+    os.umask(mask := os.umask(0))
+    order = json.dumps([words, dict(env), str(cwd or Path.cwd()), mask]).encode()
     ours, theirs = socket.socketpair()
     (out, out_end), (err, err_end) = os.pipe(), os.pipe()
     with ours, open(out, "rb", 0) as out_file, open(err, "rb", 0) as err_file:
@@ -150,11 +151,12 @@ def _answer(answer: socket.socket, number: int) -> None:
 def _play(order: bytes, streams: list[int]) -> None:
     """The child: becomes what exec would have made of it, and calls the program."""
     try:
-        sys.argv, environ, directory = json.loads(order)
+        sys.argv, environ, directory, mask = json.loads(order)
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
         os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
         os.chdir(directory)
+        os.umask(mask)
         os.environ.clear()
         os.environ.update(environ)
         from marianne.cli.main import main

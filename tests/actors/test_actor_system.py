@@ -130,7 +130,7 @@ def test_all_threads_end_with_the_system() -> None:
     system.timers.after(100, lambda: None)
     ref.ask(Witness.read)
     system.shutdown()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while [thread for thread in threading.enumerate() if thread.name.startswith("gone")]:
         assert time.monotonic() < deadline
 

@@ -38,7 +38,7 @@ OUTPUT = (
 )
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The condition's first true value; fails when it does not come in time."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds

@@ -54,7 +54,7 @@ KINDS: dict[str, tuple[str, int]] = {
 }
 
 
-def wait_for(condition: Callable[[], T], timeout: float = 20.0) -> T:
+def wait_for(condition: Callable[[], T], timeout: float = 60.0) -> T:
     """The condition's first true value; AssertionError when it does not come in time."""
     deadline = time.monotonic() + timeout
     while not (held := condition()):

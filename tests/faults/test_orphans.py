@@ -14,7 +14,8 @@ from ways_to_die import WAYS
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
-SLACK = 5.0
+SLACK = 30.0
+"""Seconds that a busy machine may take beyond the grace; what survives lives ten minutes."""
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -19,10 +19,10 @@ WaitUntil = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def wait_until() -> WaitUntil:
-    """Returns once a condition holds; fails the test if it does not within 10 seconds."""
+    """Returns once a condition holds; fails the test if it does not within 60 seconds."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, "the condition did not come true in time"
             time.sleep(0.002)  # the one pause of these tests: between two looks

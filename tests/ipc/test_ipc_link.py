@@ -56,7 +56,7 @@ class Loop:
         self._poll.register(dealer.fileno(), select.POLLIN)
 
     def until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, "nothing woke the loop"
             if self._poll.poll(5):

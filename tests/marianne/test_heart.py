@@ -34,7 +34,7 @@ serve() { printf 1 >&$ready; exec {ready}>&-; }
 SERVE = "serve; exec sleep 60"
 
 
-def wait_for(condition: Callable[[], T], timeout: float = 10.0) -> T:
+def wait_for(condition: Callable[[], T], timeout: float = 60.0) -> T:
     deadline = time.monotonic() + timeout
     while not (held := condition()):
         assert time.monotonic() < deadline, "the condition did not hold in time"

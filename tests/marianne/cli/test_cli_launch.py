@@ -33,7 +33,7 @@ def _gone(pid: int) -> bool:
         return stat.read().rpartition(")")[2].split()[0] == "Z"
 
 
-def _until(condition, seconds: float = 10.0) -> None:
+def _until(condition, seconds: float = 60.0) -> None:
     pause = threading.Event()
     deadline = time.monotonic() + seconds
     while not condition():

@@ -124,7 +124,7 @@ class Stage:
         self.system.shutdown(timeout=5.0)
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The condition's first true value."""
     deadline, never = time.monotonic() + seconds, threading.Event()
     while not (value := condition()):

@@ -177,7 +177,7 @@ class Conductor:
         pid = self.stand_in.pid
         self.send(kind="welcome", pid=pid, start_time=start_time(pid))
 
-    def until(self, condition: Callable[[], Any], timeout: float = 15.0) -> Any:
+    def until(self, condition: Callable[[], Any], timeout: float = 60.0) -> Any:
         """Receives, welcomes and acknowledges until the condition holds."""
         deadline = time.monotonic() + timeout
         while not (held := condition()):

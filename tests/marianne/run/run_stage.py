@@ -18,7 +18,7 @@ from marianne.run.watermark import Watermark
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], timeout: float = 10.0) -> T:
+def wait_for(condition: Callable[[], T], timeout: float = 60.0) -> T:
     """Waits until the condition holds, at most ``timeout`` seconds; answers what it gave."""
     deadline = time.monotonic() + timeout
     while not (held := condition()):
