@@ -35,6 +35,21 @@ def shared(running: Marianne, tmp_path: Path) -> Iterator[Marianne]:
     assert running.pids() == before, "a test that ends the conductor needs one of its own"
 
 
+@pytest.fixture(scope="session")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
+    """The home of tests that kill, stop and restart its conductor."""
+    with conductor(tmp_path_factory.mktemp("killed")) as program:
+        yield program
+
+
+@pytest.fixture
+def mortal(killed: Marianne, tmp_path: Path) -> Iterator[Marianne]:
+    """As ``shared``, with a conductor that may be killed: the next test starts another."""
+    killed("start")
+    yield Marianne(tmp_path, killed.home)
+    killed("cancel", "--all", "--yes", code=None)
+
+
 @pytest.fixture
 def marianne(own: Marianne) -> Marianne:
     """The program. A module whose tests share a conductor says so by a fixture of this name."""

@@ -23,49 +23,55 @@ sheets:
 """
 
 
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
 def _replaced(marianne: Marianne, old: int) -> None:
     until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
 
 
-def _check(marianne: Marianne) -> None:
+def _check(marianne: Marianne, job: str) -> None:
     (marianne.place / "count" / "go").touch()
-    status = marianne.wait("count")
+    status = marianne.wait(job)
     assert [s["attempt"] for s in status["sheets"]] == [1, 1]
     assert len((marianne.place / "count" / "pids").read_text().split()) == 1
-    *numbers, last = marianne("output", "count", "1").out.splitlines()
+    *numbers, last = marianne("output", job, "1").out.splitlines()
     assert numbers == [str(n + 1) for n in range(len(numbers))]
     assert last == f"end {len(numbers)}"
 
 
-def _started(marianne: Marianne) -> None:
-    marianne.submit("count", COUNTER)
+def _started(marianne: Marianne) -> str:
+    job = marianne.submit("count", COUNTER)
     until((marianne.place / "count" / "pids").exists)
+    return job
 
 
 def test_a_sheet_outlives_three_kills_of_the_conductor(marianne: Marianne) -> None:
-    _started(marianne)
+    job = _started(marianne)
     for _ in range(3):
         old = marianne.pids()["conductor"]
         os.kill(old, signal.SIGKILL)
         _replaced(marianne, old)
-        until(lambda: marianne.sheet("count", 1)["status"] == "running")
+        until(lambda: marianne.sheet(job, 1)["status"] == "running")
     # Three deaths without progress hold the job; what runs is not touched.
-    status = marianne.status("count")
+    status = marianne.status(job)
     assert (status["status"], status["reason"]) == ("pausing", "crashes")
-    marianne("resume", "count")
-    _check(marianne)
+    marianne("resume", job)
+    _check(marianne, job)
 
 
 def test_a_sheet_outlives_conductors_that_are_killed_before_they_serve(marianne: Marianne) -> None:
-    _started(marianne)
+    job = _started(marianne)
     for _ in range(4):  # the heart gives up after five that never served
         old = marianne.pids()["conductor"]
         os.kill(old, signal.SIGKILL)
         until(lambda: marianne.pids()["conductor"] != old)  # noqa: B023
     until(marianne.serves)
-    if marianne.status("count")["reason"] == "crashes":
-        marianne("resume", "count")
-    _check(marianne)
+    if marianne.status(job)["reason"] == "crashes":
+        marianne("resume", job)
+    _check(marianne, job)
 
 
 def test_a_start_right_after_the_death_of_all_starts_another(marianne: Marianne) -> None:
@@ -81,11 +87,11 @@ def test_a_start_right_after_the_death_of_all_starts_another(marianne: Marianne)
 
 
 def test_a_restart_does_not_touch_running_sheets(marianne: Marianne) -> None:
-    _started(marianne)
+    job = _started(marianne)
     old = marianne.pids()["conductor"]
     marianne("restart")
     assert marianne.pids()["conductor"] != old
-    _check(marianne)
+    _check(marianne, job)
 
 
 HOLD = "touch on.$$; until test -e go; do sleep 0.1; done"
@@ -93,57 +99,57 @@ HOLD = "touch on.$$; until test -e go; do sleep 0.1; done"
 
 def test_twenty_running_sheets_are_taken_over(marianne: Marianne) -> None:
     text = "sheets:\n" + "".join(f"  - {{name: s{i}, run: '{HOLD}'}}\n" for i in range(20))
-    marianne.submit("wide", text)
+    job = marianne.submit("wide", text)
     place = marianne.place / "wide"
     until(lambda: len(list(place.glob("on.*"))) == 20)
     old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
     _replaced(marianne, old)
     (place / "go").touch()
-    status = marianne.wait("wide")
+    status = marianne.wait(job)
     assert [(s["status"], s["attempt"]) for s in status["sheets"]] == [("completed", 1)] * 20
     assert len(list(place.glob("on.*"))) == 20
 
 
-def test_the_workers_of_twenty_jobs_are_taken_over(marianne: Marianne) -> None:
-    marianne.home.mkdir(mode=0o700)
-    (marianne.home / "conductor.yaml").write_text("max_concurrent_jobs: 20\n")
-    score = marianne.score("many", f"sheets:\n  - {{name: s, run: '{HOLD}'}}\n")
-    marianne("start")
+def test_the_workers_of_twenty_jobs_are_taken_over(own: Marianne) -> None:
+    own.home.mkdir(mode=0o700)
+    (own.home / "conductor.yaml").write_text("max_concurrent_jobs: 20\n")
+    score = own.score("many", f"sheets:\n  - {{name: s, run: '{HOLD}'}}\n")
+    own("start")
     env = {"PATH": os.environ["PATH"]}
     jobs = [
-        marianne.request(
-            "job.submit", {"config_path": score, "id": f"job-{i}", "environment": env}
-        )["job_id"]
+        own.request("job.submit", {"config_path": score, "id": f"job-{i}", "environment": env})[
+            "job_id"
+        ]
         for i in range(20)
     ]
-    place = marianne.place / "many"
+    place = own.place / "many"
     until(lambda: len(list(place.glob("on.*"))) == 20)
-    old = marianne.pids()["conductor"]
+    old = own.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    _replaced(marianne, old)
+    _replaced(own, old)
     (place / "go").touch()
     for job in jobs:
-        marianne.request("job.wait", {"job_id": job})
-        (sheet,) = marianne.request("job.status", {"job_id": job})["sheets"]
+        own.request("job.wait", {"job_id": job})
+        (sheet,) = own.request("job.status", {"job_id": job})["sheets"]
         assert (sheet["status"], sheet["attempt"]) == ("completed", 1)
     assert len(list(place.glob("on.*"))) == 20
 
 
 def test_a_killed_worker_costs_no_retry_and_leaves_nothing(marianne: Marianne) -> None:
-    _started(marianne)
+    job = _started(marianne)
     first = int((marianne.place / "count" / "pids").read_text())
     worker = int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(worker, signal.SIGKILL)
     until(lambda: len((marianne.place / "count" / "pids").read_text().split()) == 2)
     assert not os.path.exists(f"/proc/{first}")
     (marianne.place / "count" / "go").touch()
-    status = marianne.wait("count")
+    status = marianne.wait(job)
     assert [(s["status"], s["attempt"]) for s in status["sheets"]] == [
         ("completed", 2),
         ("completed", 1),
     ]
-    events = marianne.request("events.since", {"job_id": "count"})["events"]
+    events = marianne.request("events.since", {"job_id": job})["events"]
     assert [e["event"] for e in events].count("sheet.interrupted") == 1
 
 
@@ -151,7 +157,7 @@ def test_a_killed_worker_costs_no_retry_and_leaves_nothing(marianne: Marianne) -
 def test_a_stop_leaves_no_process_and_the_job_goes_on_at_the_next_start(
     marianne: Marianne, how: str
 ) -> None:
-    _started(marianne)
+    job = _started(marianne)
     heart = marianne.pids()["heart"]
     if how.startswith("stop"):
         marianne(*how.split())
@@ -161,7 +167,7 @@ def test_a_stop_leaves_no_process_and_the_job_goes_on_at_the_next_start(
     until(lambda: not marianne.processes())
     (marianne.place / "count" / "go").touch()
     marianne("start")
-    status = marianne.wait("count")
+    status = marianne.wait(job)
     assert [(s["status"], s["attempt"]) for s in status["sheets"]] == [
         ("completed", 2),
         ("completed", 1),

@@ -86,8 +86,9 @@ def test_the_second_run_waits_for_the_memory_that_the_first_one_used(marianne: M
     report = marianne("diagnose", second, "--json").json["learned"]
     assert [p["uses"] for p in report["patterns"]] == [1, 0, 0]
     assert report["estimate"]["confidence"] > 0.7
-    outcomes = marianne("history", second, "--json").json["learned"]
-    assert [row["job_id"] for row in outcomes] == [second, first]
+    history = lambda: marianne("history", second, "--json").json["learned"]  # noqa: E731
+    # Known to the next decision a moment before it is on disk.
+    until(lambda: [row["job_id"] for row in history()] == [second, first])
     assert "expected memory" in marianne("diagnose", second).out
     assert "jobs of the same score" in marianne("history", second).out
 

@@ -128,18 +128,18 @@ def test_submits_from_4_clients_and_kills_are_answered_once_each(marianne: Maria
 
 
 @pytest.fixture(scope="module")
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
+def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
     """A conductor that dies as it is ordered to, for several tests; see marianne.crashpoints."""
-    place = tmp_path_factory.mktemp("mortal")
+    place = tmp_path_factory.mktemp("ordered")
     (place / "points").mkdir()
     with conductor(place, env={VARIABLE: str(place / "points")}) as program:
         yield program
 
 
 @pytest.fixture
-def points(mortal: Marianne) -> Path:
+def points(ordered: Marianne) -> Path:
     """The directory of its orders to die."""
-    return mortal.place / "points"
+    return ordered.place / "points"
 
 
 # The event that each verb's change writes, and what the job runs.
@@ -156,71 +156,71 @@ VERBS = {
 @pytest.mark.parametrize("point", ["store.after-commit", "reply.before-send"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_kill_between_commit_and_reply_and_the_resend(
-    mortal: Marianne, points: Path, verb: str, point: str
+    ordered: Marianne, points: Path, verb: str, point: str
 ) -> None:
     event, score = VERBS[verb]
     name = f"{verb}-{point.replace('.', '-')}"
     params: dict[str, Any] = {"ids": [name]}
     if verb == "submit":
-        path = mortal.score(name, score)
+        path = ordered.score(name, score)
         params = {"config_path": path, "environment": {"PATH": os.environ["PATH"]}}
     else:
-        mortal.submit(name, score)
+        ordered.submit(name, score)
     if verb in ("pause", "cancel", "resume"):
-        until(lambda: mortal.sheet(name, 1)["status"] == "running")
+        until(lambda: ordered.sheet(name, 1)["status"] == "running")
     if verb == "resume":
-        mortal("pause", name)
+        ordered("pause", name)
     if verb in ("retry", "clear"):
-        mortal.wait(name, code=None)
+        ordered.wait(name, code=None)
         params = {"ids": [name]} if verb == "clear" else {"job_id": name}
-    old = mortal.pids()["conductor"]
+    old = ordered.pids()["conductor"]
     (points / point).touch()
-    with Client(mortal.home / "conductor.sock") as client:
+    with Client(ordered.home / "conductor.sock") as client:
         answer = client.request(f"job.{verb}", params, 30.0, f"request-{name}")
         (points / f"{point}.hit").unlink()
-        until(lambda: mortal.pids()["conductor"] != old)
-        (mortal.place / name / "go").touch() if verb in ("pause", "resume") else None
+        until(lambda: ordered.pids()["conductor"] != old)
+        (ordered.place / name / "go").touch() if verb in ("pause", "resume") else None
         if verb in ("submit", "resume", "retry"):
-            mortal.wait(name, code=None)
+            ordered.wait(name, code=None)
         again = client.request(f"job.{verb}", params, 30.0, f"request-{name}")
     if verb in ("pause", "cancel"):
         answer, again = answer["jobs"][0]["job_id"], again["jobs"][0]["job_id"]
     assert again == answer
     if verb == "clear":
         assert answer == {"deleted": 1, "jobs": [name]}
-        rows = _rows(mortal, "SELECT job_id FROM jobs JOIN ids USING (key)")
+        rows = _rows(ordered, "SELECT job_id FROM jobs JOIN ids USING (key)")
         assert (name,) not in rows
         return
     if verb == "pause":
-        mortal.wait(name)
+        ordered.wait(name)
         event = "job.completed"  # its one sheet ended in the pause
-    told = Counter(e["event"] for e in mortal.request("events.since", {"job_id": name})["events"])
+    told = Counter(e["event"] for e in ordered.request("events.since", {"job_id": name})["events"])
     assert told[event] == 1
     if verb == "retry":
-        assert (mortal.place / name / "tries").read_text() == "x\nx\n"
+        assert (ordered.place / name / "tries").read_text() == "x\nx\n"
 
 
 def test_a_resent_selection_means_the_jobs_that_it_meant_at_first(
-    mortal: Marianne, points: Path
+    ordered: Marianne, points: Path
 ) -> None:
     for name in ("one", "two"):
-        mortal.submit(name, WAITS)
-        until(lambda name=name: mortal.sheet(name, 1)["status"] == "running")
+        ordered.submit(name, WAITS)
+        until(lambda name=name: ordered.sheet(name, 1)["status"] == "running")
     (points / "reply.before-send").touch()
-    with Client(mortal.home / "conductor.sock") as client:
+    with Client(ordered.home / "conductor.sock") as client:
         with pytest.raises(DeadlineExceeded):
             client.request("job.pause", {"all": True}, 0.3, "all-of-them")
         until((points / "reply.before-send.hit").exists)
         (points / "reply.before-send.hit").unlink()
-        until(mortal.serves)
-        mortal.submit("three", WAITS)
+        until(ordered.serves)
+        ordered.submit("three", WAITS)
         answer = client.request("job.pause", {"all": True}, 20.0, "all-of-them")
     assert sorted((j["job_id"], j["ok"]) for j in answer["jobs"]) == [("one", True), ("two", True)]
-    assert mortal.status("one")["status"] == "pausing"
-    assert mortal.status("three")["status"] == "running"
+    assert ordered.status("one")["status"] == "pausing"
+    assert ordered.status("three")["status"] == "running"
     for name in ("one", "two", "three"):
-        (mortal.place / name / "go").touch()
-        mortal.wait(name, code=None) if name == "three" else None
+        (ordered.place / name / "go").touch()
+        ordered.wait(name, code=None) if name == "three" else None
 
 
 def test_a_tail_over_kills_sees_every_event_once_and_in_order(marianne: Marianne) -> None:

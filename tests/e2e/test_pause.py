@@ -15,14 +15,20 @@ STEPS = """sheets:
 """
 
 
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
 def _ran(marianne: Marianne) -> list[str]:
     path = marianne.place / "steps" / "ran"
     return path.read_text().split() if path.exists() else []
 
 
-def _running_second_sheet(marianne: Marianne) -> None:
-    marianne.submit("steps", STEPS)
+def _running_second_sheet(marianne: Marianne) -> str:
+    job = marianne.submit("steps", STEPS)
     until(lambda: _ran(marianne) == ["1", "2"])
+    return job
 
 
 def _restart(marianne: Marianne, way: str) -> None:
@@ -38,24 +44,24 @@ def _restart(marianne: Marianne, way: str) -> None:
 def test_a_paused_job_is_still_paused_after_a_restart_and_no_sheet_runs_twice(
     marianne: Marianne, way: str
 ) -> None:
-    _running_second_sheet(marianne)
-    marianne("pause", "steps")
+    job = _running_second_sheet(marianne)
+    marianne("pause", job)
     (marianne.place / "steps" / "go").touch()
-    until(lambda: marianne.status("steps")["status"] == "paused")
+    until(lambda: marianne.status(job)["status"] == "paused")
     _restart(marianne, way)
-    status = marianne.status("steps")
+    status = marianne.status(job)
     assert (status["status"], status["reason"]) == ("paused", "person")
     assert _ran(marianne) == ["1", "2"]
-    marianne("resume", "steps")
-    assert [s["attempt"] for s in marianne.wait("steps")["sheets"]] == [1, 1, 1]
+    marianne("resume", job)
+    assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1, 1, 1]
     assert _ran(marianne) == ["1", "2", "3"]
 
 
 def test_after_a_pause_and_at_once_a_resume_the_running_sheet_goes_on(marianne: Marianne) -> None:
-    _running_second_sheet(marianne)
-    assert marianne("pause", "steps", "--json").json["jobs"][0]["status"] == "pausing"
-    marianne("resume", "steps")
-    assert marianne.sheet("steps", 2)["status"] == "running"
+    job = _running_second_sheet(marianne)
+    assert marianne("pause", job, "--json").json["jobs"][0]["status"] == "pausing"
+    marianne("resume", job)
+    assert marianne.sheet(job, 2)["status"] == "running"
     (marianne.place / "steps" / "go").touch()
-    assert [s["attempt"] for s in marianne.wait("steps")["sheets"]] == [1, 1, 1]
+    assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1, 1, 1]
     assert _ran(marianne) == ["1", "2", "3"]
