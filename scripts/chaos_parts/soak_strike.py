@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from soak_book import Book
+from soak_book import Book, Strike
 from soak_cgroup import Pids
 from soak_disk import RealDisk
 from soak_operator import Operator
@@ -118,6 +118,8 @@ class Striker(threading.Thread):
                 self._until(begun + fault.at)
                 if self.enough.is_set():
                     break
+                # What took long moves all that comes after it: faults keep their distance.
+                begun = max(begun, time.monotonic() - fault.at)
                 self._random = Random(number)
                 self._strike(fault)
         finally:
@@ -134,14 +136,24 @@ class Striker(threading.Thread):
     def _until(self, moment: float) -> None:
         """Waits, and does meanwhile what is due."""
         while not self.enough.is_set():
+            now = time.monotonic()
             due = self._later[0][0] if self._later else moment
-            left = min(due, moment) - time.monotonic()
-            if left > 0:
-                self.enough.wait(left)
-            elif due <= moment and self._later:
+            if self._later and due <= now:
                 heapq.heappop(self._later)[2]()
+            elif moment > now:
+                self.enough.wait(min(due, moment) - now)
             else:
                 return
+
+    def _lasts(self, strike: Strike, seconds: float, undo: Callable[[], None]) -> None:
+        """The strike is at work until it is undone, which may take its time too."""
+        strike.end = 0
+
+        def end() -> None:
+            undo()
+            strike.end = time.monotonic_ns()
+
+        self._after(seconds, end)
 
     def _after(self, seconds: float, what: Callable[[], None]) -> None:
         self._serial += 1
@@ -197,32 +209,27 @@ class Striker(threading.Thread):
         strike = self._book.struck("freeze", said, process.pid, fault.seconds)
 
         def go_on() -> None:
-            strike.end = time.monotonic_ns()
             now = look(self._token).get(process.pid)
             if now is not None and now.start == process.start:
                 _signal(process.pid, signal.SIGCONT)
 
-        self._after(fault.seconds, go_on)
+        self._lasts(strike, fault.seconds, go_on)
 
     # -- disk, clock, limits
 
     def _disk(self, fault: Fault) -> None:
+        if fault.what.startswith("really") and self.disk is None:
+            raise LookupError("no disk of its own")
+        strike = self._book.struck("disk", fault.text())
+        strike.end = 0  # it takes its time to strike
         off = self._real(fault.what) or self._shim.disk(fault.what, fault.amount)
-        strike = self._book.struck("disk", fault.text(), 0, fault.seconds)
         self._book.count(f"disk {fault.what}")
-
-        def end() -> None:
-            strike.end = time.monotonic_ns()
-            off()
-
-        self._after(fault.seconds, end)
+        self._lasts(strike, fault.seconds, off)
 
     def _real(self, what: str) -> Callable[[], None] | None:
-        """A fault of the real disk; None if it is none. LookupError where there is no such disk."""
-        if not what.startswith("really"):
+        """A fault of the real disk; None if it is none."""
+        if self.disk is None or not what.startswith("really"):
             return None
-        if self.disk is None:
-            raise LookupError("no disk of its own")
         return self.disk.full() if what == "really full" else self.disk.no_inodes()
 
     def _clock(self, fault: Fault) -> None:
@@ -230,11 +237,7 @@ class Striker(threading.Thread):
         strike = self._book.struck("clock", fault.text(), 0, fault.seconds)
         self._book.count(f"clock {fault.what}")
 
-        def back() -> None:
-            strike.end = time.monotonic_ns()
-            self._shim.clock(0.0)
-
-        self._after(fault.seconds, back)
+        self._lasts(strike, fault.seconds, lambda: self._shim.clock(0.0))
 
     def _limit(self, fault: Fault) -> None:
         if fault.what == "pids":
@@ -257,7 +260,6 @@ class Striker(threading.Thread):
         self._book.count(f"limit {fault.what} {role}")
 
         def lift() -> None:
-            strike.end = time.monotonic_ns()
             # Whoever was made meanwhile has inherited it.
             for other in look(self._token).values():
                 try:
@@ -266,7 +268,7 @@ class Striker(threading.Thread):
                 except ProcessLookupError:
                     continue
 
-        self._after(fault.seconds, lift)
+        self._lasts(strike, fault.seconds, lift)
 
     def _no_pids(self, fault: Fault) -> None:
         """Conductor and forkserver get no further thread or process. (RLIMIT_NPROC binds no root,
@@ -278,11 +280,10 @@ class Striker(threading.Thread):
         self._book.count("limit pids")
 
         def lift() -> None:
-            strike.end = time.monotonic_ns()
             assert self.pids is not None
             self.pids.lift()
 
-        self._after(fault.seconds, lift)
+        self._lasts(strike, fault.seconds, lift)
 
     # -- files
 
