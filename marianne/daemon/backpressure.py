@@ -79,6 +79,12 @@ class BackpressureController:
         """
         return with_rate_limits(self.resource_level(), bool(self._rates.active_limits()))
 
+    @property
+    def current_delay(self) -> float:
+        """Seconds that the level stands for: 30.0 under an active rate limit. A report: what holds
+        sheets back is :meth:`can_start_sheet`, and a limit holds back its own instrument's."""
+        return self.current_level().delay
+
     def resource_level(self) -> PressureLevel:
         """The level that memory and processes alone explain: what delays every job's sheets."""
         return level_of(self._load())

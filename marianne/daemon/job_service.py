@@ -52,6 +52,7 @@ StatePublishCallback = Callable[[dict[str, Any]], Any]
 """The job without its sheets, each time that its status has changed and is on disk."""
 
 LAST_SHEET = 1 << 30
+ENDS_OF_SHEETS = frozenset({"sheet.completed", "sheet.failed", "sheet.skipped"})
 
 
 class Hands(Protocol):
@@ -263,11 +264,17 @@ class JobService:
         """A step's changes are on disk: now what follows from them."""
         for effect in step.after:
             self._do(effect)
+        ended = False
         for change in step.changes:
             if type(change) is AddEvent:
                 self._tell(change)
+                ended = ended or change.event in ENDS_OF_SHEETS
             elif type(change) is UpdateJob:
                 self._kept(change.fields)
+        if ended:  # once for all that came together
+            machine = self._machine
+            done = machine.counts[SheetStatus.COMPLETED]
+            self._output.progress(machine.job.job_id, done, len(machine.plan.sheets))
 
     def _kept(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():
@@ -278,15 +285,12 @@ class JobService:
 
     def _tell(self, change: AddEvent) -> None:
         kind, _, event = change.event.partition(".")
-        machine, num, data = self._machine, change.sheet_num, dict(change.data)
-        job_id = machine.job.job_id
+        num, data = change.sheet_num, dict(change.data)
+        job_id = self._machine.job.job_id
         if self._event_callback is not None:
             self._event_callback(job_id, num, change.event, data)
         if kind == "sheet" and num is not None:
             self._output.sheet_event(job_id, num, event, data)
-            if event in ("completed", "failed", "skipped"):
-                done = machine.counts[SheetStatus.COMPLETED]
-                self._output.progress(job_id, done, len(machine.plan.sheets))
         else:
             self._output.job_event(job_id, event, data)
 

@@ -7,16 +7,23 @@ A line below the level costs one comparison.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from marianne.daemon.log_file import LogFile
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 EARLY_LINES = 1_000
 
 _level = 20
 _sink: Any = None
+_file: LogFile | None = None
+# One for all lines: json.dumps would make one for each.
+_encode = json.JSONEncoder(default=str).encode
 _early: list[tuple[float, str, str, dict[str, Any]]] = []
 _lock = threading.Lock()
 
@@ -57,6 +64,24 @@ def get_logger(name: str) -> Logger:
     return _Named(name)
 
 
+def tell_often(logger: str, event: str, fields: dict[str, Any]) -> None:
+    """An info line of what happens for each of 100,000 sheets: the same line as of a logger, at
+    half the cost. ``fields`` are plain data."""
+    if _level > 20:
+        return
+    now = time.time()
+    with _lock:
+        if _file is None:
+            if len(_early) < EARLY_LINES:
+                _early.append((now, "info", event, {"logger": logger, **fields}))
+            return
+        line = {"event": event, "logger": logger, **fields, "ts": _stamp(now), "level": "info"}
+        try:
+            _file.write(_encode(line) + "\n")
+        except OSError:
+            pass  # as in _emit
+
+
 def set_level(level: str) -> None:
     """Sets the lowest level that is written: debug, info, warning or error."""
     global _level
@@ -64,25 +89,24 @@ def set_level(level: str) -> None:
 
 
 def open_log(path: Path) -> None:
-    """Opens the log file (mode 0600, appended) and writes what was said before."""
-    import os
-
+    """Opens the log file (mode 0600, appended, bounded) and writes what was said before."""
     import structlog
 
-    global _sink
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8")
+    from marianne.daemon.log_file import LogFile
+
+    global _sink, _file
+    file = LogFile(path)
     structlog.configure(
         processors=[
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(default=str),
+            structlog.processors.JSONRenderer(serializer=lambda line, **_: _encode(line)),
         ],
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(file),  # type: ignore[arg-type]
         wrapper_class=structlog.BoundLogger,
         cache_logger_on_first_use=True,
     )
     with _lock:
-        _sink = structlog.get_logger()
+        _sink, _file = structlog.get_logger(), file
         early, _early[:] = _early[:], []
         for when, level, event, fields in early:
             _emit(when, level, event, fields)
@@ -104,8 +128,12 @@ def _write(level: str, event: str, fields: dict[str, Any]) -> None:
 
 
 def _emit(when: float, level: str, event: str, fields: dict[str, Any]) -> None:
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1e6):06d}Z"
     try:
-        _sink.msg(event, ts=stamp, level=level, **fields)
+        _sink.msg(event, ts=_stamp(when), level=level, **fields)
     except OSError:
         pass  # a full disk: nobody may fail because of what they say about it
+
+
+def _stamp(when: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when))
+    return f"{whole}.{int(when % 1 * 1e6):06d}Z"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
-from marianne.daemon.log import get_logger
+from marianne.daemon.log import get_logger, tell_often
 from marianne.streams import clean
 
+LOGGER = "marianne.job"
 STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
 
 
@@ -60,13 +60,13 @@ class NullOutput(OutputProtocol):
 class StructuredOutput(OutputProtocol):
     """One log line each: ``job.<event>``, ``sheet.<event>``, ``job.progress``.
 
-    Only of the job at the level info, the others at debug: a job may have 100,000 sheets.
-    ``event_bus`` gets the same: anything with ``publish(event, data)``.
+    All at the level info; the log is bounded (:mod:`marianne.daemon.log_file`). ``event_bus`` gets
+    the same: anything with ``publish(event, data)``.
     """
 
     def __init__(self, *, event_bus: Any = None) -> None:
         self._bus = event_bus
-        self._log = get_logger("marianne.job")
+        self._log = get_logger(LOGGER)
 
     def log(self, level: str, message: str, **context: Any) -> None:
         """One line."""
@@ -78,21 +78,21 @@ class StructuredOutput(OutputProtocol):
     ) -> None:
         """``job.progress``."""
         data = {"completed": completed, "total": total, "eta_seconds": eta_seconds}
-        self._say(self._log.debug, "job.progress", {"job_id": job_id, **data})
+        self._say("job.progress", {"job_id": job_id, **data})
 
     def sheet_event(
         self, job_id: str, sheet_num: int, event: str, data: dict[str, Any] | None = None
     ) -> None:
         """``sheet.<event>``."""
         fields = {"job_id": job_id, "sheet_num": sheet_num, "data": data or {}}
-        self._say(self._log.debug, f"sheet.{event}", fields)
+        self._say(f"sheet.{event}", fields)
 
     def job_event(self, job_id: str, event: str, data: dict[str, Any] | None = None) -> None:
         """``job.<event>``."""
-        self._say(self._log.info, f"job.{event}", {"job_id": job_id, "data": data or {}})
+        self._say(f"job.{event}", {"job_id": job_id, "data": data or {}})
 
-    def _say(self, say: Callable[..., None], event: str, fields: dict[str, Any]) -> None:
-        say(event, **fields)
+    def _say(self, event: str, fields: dict[str, Any]) -> None:
+        tell_often(LOGGER, event, fields)
         if self._bus is not None:
             self._bus.publish(event, fields)
 

@@ -97,6 +97,7 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
         "heart_pid": context.heart_pid,
         "ready": resources.is_accepting_work() and context.stop.mode is None and problem is None,
         "pressure": str(context.backpressure.current_level()),
+        "current_delay": context.backpressure.current_delay,
         "disk": disk,
         "storage": problem or "ok",
         "home": str(context.home.path),

@@ -73,7 +73,11 @@ def test_the_log_tells_the_life_of_a_job(marianne: Marianne) -> None:
     job = marianne.play("one", "sheets:\n  - {name: a, run: 'true'}\n")
     lines = (marianne.home / "logs" / "conductor.log").read_text().splitlines()
     told = [json.loads(line) for line in lines if '"marianne.job"' in line]
-    assert ("job.completed", job) in [(line["event"], line["job_id"]) for line in told]
+    mine = [line for line in told if line["job_id"] == job]
+    events = ["sheet.started", "sheet.completed", "job.progress", "job.completed"]
+    assert {line["event"] for line in mine} >= set(events)
+    [progress] = [line for line in mine if line["event"] == "job.progress"]
+    assert (progress["level"], progress["completed"], progress["total"]) == ("info", 1, 1)
 
 
 def test_finished_jobs_are_cleared_by_status_age_and_name(own: Marianne) -> None:

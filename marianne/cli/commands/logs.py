@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import click
@@ -55,24 +55,40 @@ def command(session: Session, follow: bool, lines: int, level: str, as_json: boo
             sys.stdout.flush()
 
 
-def _lines(path: Path, count: int, follow: bool) -> Iterator[str]:
+def _lines(path: Path, count: int, follow: bool) -> Generator[str, None, None]:
     """The last ``count`` lines; then those that come. Goes on over a rotation of the file."""
     while follow and not path.exists():
         time.sleep(LOOK_SECONDS)
     file = path.open(encoding="utf-8", errors="replace")
-    yield from deque((line.rstrip("\n") for line in file), maxlen=count)
-    pending = ""
-    while follow:
-        pending += file.readline()
-        if pending.endswith("\n"):
-            yield pending.rstrip("\n")
-            pending = ""
-        elif _replaced(file.fileno(), path, file.tell()):
-            file.close()
-            file = path.open(encoding="utf-8", errors="replace")
-        else:
-            time.sleep(LOOK_SECONDS)
-    file.close()
+    try:
+        last = deque((line.rstrip("\n") for line in file), maxlen=count)
+        if len(last) < count:
+            last = deque((*_of(path.with_name(f"{path.name}.1")), *last), maxlen=count)
+        yield from last
+        pending = ""
+        while follow:
+            pending += file.readline()
+            if pending.endswith("\n"):
+                yield pending.rstrip("\n")
+                pending = ""
+            elif _replaced(file.fileno(), path, file.tell()):
+                for line in file:  # what came before it was put away
+                    yield (pending + line).rstrip("\n")
+                    pending = ""
+                file.close()
+                file = path.open(encoding="utf-8", errors="replace")
+            else:
+                time.sleep(LOOK_SECONDS)
+    finally:
+        file.close()
+
+
+def _of(path: Path) -> list[str]:
+    """The lines of the file that was full before; none where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _replaced(fd: int, path: Path, position: int) -> bool:

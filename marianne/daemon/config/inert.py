@@ -13,6 +13,7 @@ WITHOUT_EFFECT: dict[str, str] = {
     "default_thinking_method": "write it in the score: prompt.thinking_method",
     "socket.permissions": "sockets are 0600: whoever can open one can do what you can",
     "socket.backlog": "as many may wait as ZeroMQ needs",
+    "learning.backend": "nothing is learned by a hosted model",
     "learning.max_concurrent_analyses": "there is one analysis, and it takes milliseconds",
 }
 """By dotted name; a section's name stands for all that is in it."""

@@ -152,6 +152,9 @@ class LearningConfig(Section):
     max_concurrent_analyses: int = Field(
         3, ge=1, le=20, description="Accepted; without effect: there is one analysis."
     )
+    backend: dict[str, Any] | None = Field(
+        None, description="Accepted; without effect: nothing is learned by a hosted model."
+    )
     entropy_threshold: float = Field(
         0.1, ge=0, le=1, description="Diversity of patterns below which exploration rises, 0 to 1."
     )

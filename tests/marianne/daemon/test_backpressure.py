@@ -73,6 +73,7 @@ def test_a_failed_or_missing_reading_is_critical() -> None:
 def test_a_rate_limit_is_high_yet_delays_and_rejects_nobody_else() -> None:
     judge = controller(resources(), **{"claude-code": 4.0})
     assert judge.current_level() is PressureLevel.HIGH
+    assert judge.current_delay == 30.0
     assert judge.can_start_sheet() == (True, 0.0)
     assert judge.should_accept_job()
     assert judge.rejection_reason() is None
@@ -83,6 +84,7 @@ def test_a_level_passes_with_its_cause() -> None:
     judge = controller(monitor)
     monitor.snapshot = ResourceSnapshot(time.monotonic(), 10.0, 1, 0, 0)
     assert judge.current_level() is PressureLevel.NONE
+    assert judge.current_delay == 0.0
 
 
 def test_a_judgement_reads_the_memory_once() -> None:

@@ -310,6 +310,14 @@ def test_a_setting_that_says_what_is_so_anyway_is_not_told_of(home: Home) -> Non
     assert note.startswith(f"{home.config_file}:2: socket.permissions: accepted, no effect (")
 
 
+def test_the_backend_of_learning_is_accepted_and_told_of(home: Home) -> None:
+    text = "learning:\n  enabled: true\n  backend: {type: anthropic_api, model: x}\n"
+    loaded = load(home, text)
+    assert loaded.config.learning.backend == {"type": "anthropic_api", "model": "x"}
+    [note] = loaded.notes
+    assert note.startswith(f"{home.config_file}:3: learning.backend: accepted, no effect (")
+
+
 def test_a_variable_without_effect_is_told_by_its_name(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ DOCUMENTED = [
 MEMBERS = {
     "BackpressureController": {
         "current_level": [],
+        "current_delay": None,
         "can_start_sheet": [],
         "should_accept_job": [],
         "rejection_reason": [],
