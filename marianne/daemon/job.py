@@ -83,6 +83,7 @@ class Job(Actor):
         elif entry is not None and entry.blank:
             self.worker_up({"unacked": ()})
         else:
+            self._machine.knows_what_runs = False
             self._worker.tell(Worker.report)
 
     def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:

@@ -38,6 +38,8 @@ class JobLedger:
         self._reported: set[int] = set()
         self._changed: set[int] = set()
         self._lost: set[int] = set()
+        self.knows_what_runs = True
+        """Not before the worker was heard: it may run what was never committed as begun."""
         self._ended = False
         self._ahead: set[int] = set()  # granted to the worker, not begun as far as we know
 

@@ -58,6 +58,7 @@ class JobMachine(JobAhead):
         among neither was interrupted: it uses up no retry.
         """
         step = Step()
+        self.knows_what_runs = True
         self._find_ahead(queued, step)
         alive = set(running)
         for num, attempt in sorted(alive):
@@ -388,7 +389,7 @@ class JobMachine(JobAhead):
                 self._end(step, JobStatus.COMPLETED, "job.completed", now)
             else:
                 self._end(step, JobStatus.FAILED, "job.failed", now, self._what_failed())
-        elif status is JobStatus.PAUSING:
+        elif status is JobStatus.PAUSING and self.knows_what_runs:
             self._count_time(step, now)
             self._job(step, JobStatus.PAUSED)
             self._event(step, "job.paused", data={"reason": self.job.reason}, now=now)

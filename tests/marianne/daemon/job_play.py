@@ -73,15 +73,19 @@ class Play:
     def _machine(self) -> JobMachine:
         return JobMachine(self.plan, deepcopy(self.disk_job), deepcopy(self.disk), lambda: 0.5)
 
-    def restart(self, *, worker: bool) -> None:
+    def restart(self, *, worker: bool, pause: bool = False) -> None:
         """The job actor starts again from disk; with ``worker`` False its worker died too, and
-        the next one knows from the spool what began."""
+        the next one knows from the spool what began. With ``pause`` somebody says so before the
+        worker is heard."""
         if not worker:
             for num, attempt in self.running.items():
                 self._spooled(lost(num, attempt, self.now, self.now))
             self.running.clear()
         self.machine = self._machine()
+        self.machine.knows_what_runs = False
         self.timers.clear()
+        if pause:
+            self.take(self.machine.pause("person", self.now))
         for result in list(self.spool):
             self.take(self.machine.result(result, self.now))
         self.take(self.machine.recover(self.running.items(), self.now))

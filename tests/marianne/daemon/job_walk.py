@@ -72,7 +72,7 @@ def _move(play: Play, random: Random) -> None:
     elif roll < 0.83 and play.timers:
         play.wake(random.choice(sorted(play.timers)))
     elif roll < 0.90:
-        play.restart(worker=random.random() < 0.5)
+        play.restart(worker=random.random() < 0.5, pause=random.random() < 0.2)
     elif roll < 0.94:
         play.take(play.machine.pause("person", play.now))
     elif roll < 0.99:

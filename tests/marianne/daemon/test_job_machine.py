@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from job_play import Play, plan_of
 from job_walk import walk
 
-from marianne.daemon.effects import Acknowledge
+from marianne.daemon.effects import Acknowledge, Step
 from marianne.run.result import AttemptResult
 from marianne.state.models import JobStatus, SheetStatus
 
@@ -159,6 +159,24 @@ def test_a_pause_lets_running_sheets_finish_and_starts_nothing() -> None:
     assert play.finished is JobStatus.PAUSED
     assert not play.queue
     assert (play.disk_job.status, play.disk_job.reason) == (JobStatus.PAUSED, "person")
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_pause_waits_for_what_runs_though_its_start_was_never_committed(spooled: bool) -> None:
+    play = Play(plan_of({1: (), 2: (), 3: ()}))
+    play.grant(1)
+    play.take(Step(now=play.machine.grant(2, play.now).now))  # it died before the commit
+    assert (play.running, sorted(play.disk)) == ({1: 1, 2: 1}, [1])
+    if spooled:
+        play.spool.append(AttemptResult(1, 1, "completed", 1.0, 2.0))
+        del play.running[1]
+    play.restart(worker=True, pause=True)
+    assert (play.finished, play.disk_job.status) == (None, JobStatus.PAUSING)
+    play.end(2)
+    if not spooled:
+        play.end(1)
+    assert play.finished is JobStatus.PAUSED
+    assert [play.disk[num].status for num in (1, 2)] == [SheetStatus.COMPLETED] * 2
 
 
 def test_a_pause_taken_back_in_time_leaves_the_running_sheet_alone() -> None:
