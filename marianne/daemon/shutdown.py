@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from actors import Future
 from marianne import stop_order
 from marianne.daemon import queries
+from marianne.daemon.catch_up import catch_up
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.log import get_logger
 from marianne.daemon.manager import JobManager
@@ -117,7 +118,9 @@ def _cancel_all(home: Home) -> None:
                 changes.append(UpdateJob(job.job_id, {"status": JobStatus.CANCELLED}))
                 continue
             rows = {row.num: row for row in reader.sheets(job.job_id)}
-            changes += JobMachine(plan, job, rows, random.random).cancel(time.time()).changes
+            machine, now = JobMachine(plan, job, rows, random.random), time.time()
+            changes += catch_up(machine, home.job_dir(job.job_id), now).changes
+            changes += machine.cancel(now).changes
         if changes:
             database.write(changes)
 

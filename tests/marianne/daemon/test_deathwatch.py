@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from marianne import stop_order
 from marianne.daemon import catch_up
 from marianne.daemon.deathwatch import SERVES, STOPS, count_death
+from marianne.daemon.shutdown import take_order
 from marianne.home import Home
 from marianne.run.procfs import boot_id, start_time
 from marianne.run.result import AttemptResult
@@ -191,3 +193,14 @@ def test_a_spool_that_cannot_be_read_just_now_keeps_the_job_from_being_judged(
     monkeypatch.setattr(catch_up, "read_spool", cannot)
     house.die()
     assert house.job == ("pausing", "crashes", 6)
+
+
+def test_what_was_finished_is_not_cancelled_by_the_order_of_a_conductor_that_died(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    stop_order.leave(house.home.path, "cancel", "")
+    house.finish()
+    take_order(house.home, None)
+    assert house.sheet == ("completed", ["completed"])
+    assert house.job == ("completed", None, 0)
