@@ -90,7 +90,7 @@ class Prompt:
     """The text given to an instrument: a template and the sections around it.
 
     ``script`` marks a ``run:`` sheet, whose text is a shell script: there ``{#`` is no comment.
-    ``variables`` are the score's own; built-in variables win over them.
+    ``variables`` are the score's own; they win over the built-in ones.
     """
 
     template: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from fieldcases import REFERENCE, Table, argv, extra, prompt, rule, sheet, warning
 
-from marianne.score.models_inert import INERT, INERT_BACKEND
+from marianne.score.models_inert import INERT, INERT_BACKEND, INERT_HOOK
 
 case = Table(REFERENCE)
 
@@ -115,18 +115,20 @@ for key, value in (
     ("type", "run_script"),
     ("job_path", "b.yaml"),
     ("job_workspace", "w"),
-    ("inherit_learning", False),
     ("command", "date"),
     ("working_directory", "/x"),
     ("description", "d"),
     ("on_failure", "abort"),
     ("timeout_seconds", 9),
-    ("detached", True),
     ("fresh", True),
     ("pause_before_chain", True),
 ):
     base = {"type": "run_command", "command": "true", key: value}
     case(f"on_success.{key}", {"on_success": [base]}, extra("on_success", 0, key), value)
+
+for key in INERT_HOOK:
+    hook = {"type": "run_command", "command": "true", key: True}
+    case(f"on_success.{key}", {"on_success": [hook]}, warning(f"on_success[0].{key}"), True)
 
 # -- sheet
 case("sheet.size", {"sheet": {"size": 2}}, sheet(1, "end_item"), 2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import fieldcases_reference
 import fieldcases_short
@@ -18,7 +19,13 @@ from pydantic import BaseModel
 from marianne.score import load_plan
 from marianne.score import models as m
 from marianne.score.models_inert import Backend, SheetOverride
-from marianne.score.models_reference import Common, Movement, PromptSection, SheetSection
+from marianne.score.models_reference import (
+    Common,
+    Movement,
+    PromptSection,
+    ReferenceScore,
+    SheetSection,
+)
 from marianne.score.models_rules import Rule
 from marianne.score.models_short import ShortScore, ShortSheet
 from marianne.score.plan import Plan
@@ -96,6 +103,41 @@ def test_field(case: Case) -> None:
 
 def _without_none(score: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in score.items() if value is not None}
+
+
+def reachable(*todo: type[BaseModel]) -> set[type[BaseModel]]:
+    """The models that a score is made of, found by their fields' annotations."""
+    found: set[type[BaseModel]] = set()
+    rest: list[object] = list(todo)
+    while rest:
+        kind = rest.pop()
+        rest += get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in found:
+            found.add(kind)
+            rest += [field.annotation for field in kind.model_fields.values()]
+    return found
+
+
+def test_the_sections_are_all_that_a_score_is_made_of() -> None:
+    """So that a field of a new section is asked for its case as well."""
+    forms = {ShortScore, ReferenceScore}
+    assert reachable(*forms) - forms == set(SECTIONS.values()) - {Common}
+
+
+def test_what_is_documented_without_effect_is_warned_of() -> None:
+    """Every such row's case is one that reads a warning."""
+    rows = re.findall(
+        r"^\| `([a-z_0-9.]+)` \|.*accepted, no effect", DOCS.read_text(), re.MULTILINE
+    )
+    assert len(rows) > 30
+    for case in CASES:
+        if case.field in rows and case.field != "notifications.type":
+            assert case.expected is True, case.field
+            plan = plan_of(text_of(_without_none(merged(case.base, case.patch))))
+            name = case.field.rpartition(".")[2]
+            said = [w for w in plan.warnings if "accepted, no effect" in w and name in w]
+            assert len(said) == 1, case.field
+            assert re.match(r"<stdin>:\d+: ", said[0])
 
 
 def test_every_field_has_a_case() -> None:

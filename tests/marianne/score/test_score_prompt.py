@@ -179,3 +179,40 @@ def test_a_reference_score_that_names_its_project_root_gets_it() -> None:
     )
     assert "in /x" in render_prompt(plan, plan.sheets[0])
     assert any("'project_root' replaces the built-in" in warning for warning in plan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "skip_when", "said"),
+    [
+        (
+            "{job: x}",
+            "job == 'x'",
+            ["'job' replaces the built-in of that name in skip expressions"],
+        ),
+        (
+            "{sheets: [1]}",
+            "sheets[0] == 1",
+            ["'sheets' replaces the built-in of that name in skip"],
+        ),
+        ("{job: x, sheets: y}", None, []),
+        ("{today: never}", None, ["'today' replaces the built-in of that name in rules"]),
+    ],
+)
+def test_a_built_in_of_skip_expressions_or_rules_that_is_shadowed_is_warned_of(
+    variables: str, skip_when: str | None, said: list[str]
+) -> None:
+    skip = f', skip_when: "{skip_when}"' if skip_when else ""
+    short_form = f"variables: {variables}\nsheets: [{{name: a, run: 'true'{skip}}}]\n"
+    section = f'{{2: "{skip_when}"}}' if skip_when else "{}"
+    long_form = (
+        f"sheet: {{size: 1, total_items: 2, skip_when: {section}}}\n"
+        f"prompt: {{template: x, variables: {variables}}}\n"
+    )
+    for form in (short_form, long_form):
+        plan = load(f"name: x\ninstrument: cli\n{form}")
+        told = [warning for warning in plan.warnings if "built-in" in warning]
+        assert [words in warning for words, warning in zip(said, told, strict=True)] == [
+            True for _ in said
+        ]
+        assert all(warning.startswith("<stdin>:") for warning in told)
+        assert should_skip(plan, plan.sheets[-1], {1: {}}) is (skip_when is not None)
