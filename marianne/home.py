@@ -379,6 +379,11 @@ def default_home() -> str:
     return platformdirs.user_state_dir("marianne", appauthor=False)
 
 
+def embedded_home() -> str:
+    """``MARIANNE_HOME``, else a directory beside the user's own: of a program's conductor."""
+    return os.environ.get("MARIANNE_HOME") or f"{default_home()}-embedded"
+
+
 def config_places(home: Home) -> tuple[Path, Path]:
     """Where a configuration file is looked for: in the home, then for the user."""
     # What platformdirs says for Linux, without its import: every start comes through here.

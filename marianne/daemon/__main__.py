@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
     arguments = parser.parse_args()
 
+    from marianne.daemon.at_once import at_once
+    from marianne.daemon.conductor import Given
     from marianne.daemon.config import ConfigError, load_config
     from marianne.daemon.process import DaemonProcess
     from marianne.home import Home, HomeError, HomeLock
@@ -52,11 +54,19 @@ def main() -> None:
     except (HomeError, ConfigError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    process = DaemonProcess(loaded.config, home, loaded, arguments.config)
+    given = Given(loaded, arguments.config, arguments.heart_pid, arguments.client)
     lock = None
     if arguments.lock_fd is not None:
         lock = HomeLock(arguments.lock_fd, arguments.guard_fd)
-    process.run(arguments.ready_fd, lock, arguments.heart_pid, arguments.client)
+    process = DaemonProcess(
+        loaded.config, home=home, given=given, lock=lock, ready_fd=arguments.ready_fd
+    )
+    try:
+        at_once(process.run())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(process.exit_code)  # multiprocessing would wait for children of their own ways
 
 
 def _client(text: str) -> tuple[int, int]:

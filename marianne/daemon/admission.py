@@ -1,6 +1,6 @@
 """Which jobs have actors: admission, the watch over them, and their end.
 
-The half of the job manager that nobody outside calls; see :mod:`marianne.daemon.manager`.
+The half of the job manager that nobody outside calls; see :mod:`marianne.daemon.manager_actor`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.job_life import Happens, Life
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.jobs import job_spec
-from marianne.daemon.learning_hub import LearningHub
+from marianne.daemon.learning_actor import LearningActor
 from marianne.daemon.log import get_logger
 from marianne.daemon.memory_room import REASON, MemoryRoom
 from marianne.daemon.reaper import kill_worker, sweep_job
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.requests import Requests
 from marianne.daemon.roster import Live, Roster
-from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.scheduler_actor import SchedulerActor
 from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.start_delays import passing, passing_reason
 from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
@@ -59,7 +59,7 @@ class Admission(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._live = Roster()
+        self._live = context.roster = Roster()
         self._memory = MemoryRoom(context)
         self._winding_down = self._drained = False
         self._when_wound_down: list[Promise[None]] = []
@@ -156,7 +156,7 @@ class Admission(Actor):
             self._start_actors(job_id)
         size = live.size
         if size.estimate is not None:
-            self._context.learning.tell(LearningHub.used, size.config_hash)
+            self._context.learning.tell(LearningActor.used, size.config_hash)
 
     def _enter(self, row: JobRow, plan: bytes, environment: bytes) -> None:
         """Leaves what the first actors of a new job need; its worker goes into the row."""
@@ -300,7 +300,7 @@ class Admission(Actor):
                     job_id, {"status": status, "finished_at": now, "error": cause}, asked=True
                 )
             ]
-        self._context.scheduler.tell(GlobalSheetScheduler.forget_job, job_id)
+        self._context.scheduler.tell(SchedulerActor.forget_job, job_id)
         self.pipe(self._write(changes), self.gave_up, job_id)
 
     def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
@@ -325,14 +325,14 @@ class Admission(Actor):
 
     def _tell_of_an_end(self, job_id: str) -> None:
         # These two know the manager.
-        from marianne.daemon.health import HealthChecker
-        from marianne.daemon.monitor import ResourceMonitor
+        from marianne.daemon.health_actor import HealthActor
+        from marianne.daemon.monitor_actor import MonitorActor
 
-        self._context.learning.tell(LearningHub.job_ended, job_id)
-        self._context.health.tell(HealthChecker.on_job_completed)
+        self._context.learning.tell(LearningActor.job_ended, job_id)
+        self._context.health.tell(HealthActor.on_job_completed)
         if self._context.resources.awaited:
             # What it used is free, and the last reading does not know it.
-            self._context.monitor.tell(ResourceMonitor.check)
+            self._context.monitor.tell(MonitorActor.check)
 
     def _tell_wound_down(self) -> None:
         if self._winding_down and (self._drained or not self._live):

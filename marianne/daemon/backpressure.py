@@ -5,8 +5,7 @@ The rules are pure and stand in :mod:`marianne.schedule.pressure`; this reads wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from marianne.daemon.refusal import Refused
 from marianne.schedule.pressure import (
@@ -19,6 +18,11 @@ from marianne.schedule.pressure import (
     with_rate_limits,
 )
 
+if TYPE_CHECKING:
+    from marianne.daemon.monitor import ResourceMonitor
+    from marianne.daemon.rates import RateLimitCoordinator
+    from marianne.learning.hub import LearningHub
+
 __all__ = ["BackpressureController", "PressureLevel", "ResourceEstimate"]
 
 REJECTED = "System under high resource pressure - try again later"
@@ -26,31 +30,6 @@ REJECTED = "System under high resource pressure - try again later"
 
 RETRY_AFTER = 5.0
 """Seconds after which it is worth to ask again: the shortest interval of the monitor."""
-
-
-class Readings(Protocol):
-    """The latest reading of memory and processes (marianne.daemon.resources.Resources)."""
-
-    @property
-    def max_memory_mb(self) -> int: ...
-    @property
-    def is_degraded(self) -> bool: ...
-    def is_accepting_work(self) -> bool: ...
-    def current_memory_mb(self) -> float | None: ...
-
-
-class RateLimits(Protocol):
-    """Which instruments refuse work now; read from any thread, without waiting."""
-
-    def active_limits(self) -> Mapping[str, float]:
-        """Seconds left by limit key."""
-        ...
-
-
-class LearningHub(Protocol):
-    """What was learned of jobs like one that ran before; read without waiting."""
-
-    def estimate(self, job_config_hash: str) -> ResourceEstimate | None: ...
 
 
 class BackpressureController:
@@ -62,8 +41,8 @@ class BackpressureController:
 
     def __init__(
         self,
-        monitor: Readings,
-        rate_coordinator: RateLimits,
+        monitor: ResourceMonitor,
+        rate_coordinator: RateLimitCoordinator,
         learning_hub: LearningHub | None = None,
     ) -> None:
         self._monitor = monitor
@@ -89,7 +68,7 @@ class BackpressureController:
         """The level that memory and processes alone explain: what delays every job's sheets."""
         return level_of(self._load())
 
-    def can_start_sheet(self) -> tuple[bool, float]:
+    async def can_start_sheet(self) -> tuple[bool, float]:
         """Whether a sheet may start, and the seconds until the next one may.
 
         (False, 60.0) at CRITICAL, else (True, 0 to 30). A rate limit alone delays nothing here:
@@ -119,7 +98,7 @@ class BackpressureController:
         """``"resource"`` when a job would be rejected right now, else None."""
         return None if self.should_accept_job() else "resource"
 
-    def estimate_job_resource_needs(self, job_config_hash: str) -> ResourceEstimate | None:
+    async def estimate_job_resource_needs(self, job_config_hash: str) -> ResourceEstimate | None:
         """What a job of this hash needed before: MB at its peak, CPU seconds, confidence 0 to 1.
 
         None when nothing was learned. Advice for admission, never a reason to reject.

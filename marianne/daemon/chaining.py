@@ -46,7 +46,7 @@ LOOK_BACK = 200
 
 
 class Chaining(Recovering):
-    """The part of the job manager that runs hooks; see :mod:`marianne.daemon.manager`."""
+    """The part of the job manager that runs hooks; see :mod:`marianne.daemon.manager_actor`."""
 
     def on_start(self) -> None:
         """Takes up hooks that an earlier incarnation did not finish."""
@@ -171,9 +171,9 @@ class Chaining(Recovering):
         self.pipe(submitted, self.chained, job_id)
 
     def _submitter(self) -> Any:
-        from marianne.daemon.manager import JobManager
+        from marianne.daemon.manager_actor import ManagerActor
 
-        return JobManager.submit_job
+        return ManagerActor.submit_job
 
     def chained(self, outcome: Outcome[dict[str, Any]], job_id: str) -> None:
         """The job that follows was taken in, or refused."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,18 +10,25 @@ from actors import Handle, System
 from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.deaths import Deaths
 from marianne.daemon.entry import Entry
+from marianne.daemon.event_bus import EventBus
 from marianne.daemon.failures import Delivery, FailureRate
+from marianne.daemon.host import Guest, Host
+from marianne.daemon.job_service import JobService
 from marianne.daemon.losses import Losses
+from marianne.daemon.manager import JobManager
+from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.on_disk import OnDisk
+from marianne.daemon.output import StructuredOutput
 from marianne.daemon.peers import Peers
-from marianne.daemon.rate_board import RateBoard
-from marianne.daemon.resources import Resources
+from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.score_cache import ScoreCache
 from marianne.daemon.shelf import Shelf
 from marianne.daemon.spare import Spare
 from marianne.daemon.start_delays import StartDelays
 from marianne.daemon.starts import Starts
 from marianne.daemon.storage import Storage
-from marianne.learning.board import LearningBoard
+from marianne.learning.hub import LearningHub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,19 +36,21 @@ if TYPE_CHECKING:
     from actors.process import Process
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.events import Events
-    from marianne.daemon.health import HealthChecker
+    from marianne.daemon.health_actor import HealthActor
     from marianne.daemon.housekeeper import Housekeeper
     from marianne.daemon.job import Job
     from marianne.daemon.jobs import Jobs
-    from marianne.daemon.learning_hub import LearningHub
+    from marianne.daemon.learning_actor import LearningActor
     from marianne.daemon.link import Link
-    from marianne.daemon.manager import JobManager
-    from marianne.daemon.monitor import ResourceMonitor
+    from marianne.daemon.manager_actor import ManagerActor
+    from marianne.daemon.monitor_actor import MonitorActor
     from marianne.daemon.notices import Notices
     from marianne.daemon.parser import Parser
     from marianne.daemon.places import Places
-    from marianne.daemon.rates import RateLimitCoordinator
+    from marianne.daemon.rates_actor import RatesActor
+    from marianne.daemon.roster import Roster
     from marianne.daemon.scheduler import GlobalSheetScheduler
+    from marianne.daemon.scheduler_actor import SchedulerActor
     from marianne.daemon.server import Server
     from marianne.daemon.spare import SpareKeeper
     from marianne.daemon.store import Store
@@ -56,22 +63,23 @@ class StopRequest:
     """How the conductor was asked to end: None, or stop, drain, cancel, force, restart;
     failed when its tree gave up, unusable when its database is damaged (``why`` says how).
 
-    Written once by a handler or a signal and read by the main thread and by the worker actors,
-    which must know whether to end their process or to leave it to the next conductor.
+    Written once by a handler or a signal and read by the conductor's waiting thread and by the
+    worker actors, which must know whether to end their process or to leave it to the next
+    conductor.
     """
 
     mode: str | None = None
     drain_seconds: float | None = None
     why: str = ""
-    pid: int = field(default_factory=os.getpid)
+    wake: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def ask(self, mode: str, drain_seconds: float | None = None, why: str = "") -> None:
-        """Asks the main thread to end the conductor; a stronger wish replaces a weaker one."""
+        """Asks the conductor's waiting thread to end it; a stronger wish replaces a weaker one."""
         cuts_short = self.mode == "drain" and mode in ("stop", "cancel")
         if self.mode is None or mode == "force" or cuts_short:
             self.drain_seconds, self.why = drain_seconds, why
             self.mode = mode
-            os.kill(self.pid, signal.SIGUSR1)
+            self.wake()
 
     @property
     def keeps_workers(self) -> bool:
@@ -83,7 +91,7 @@ class StopRequest:
 class Context:
     """Shared by all actors of one conductor. Only ``stop``, ``config`` and ``origins`` ever change.
 
-    A configuration is replaced as a whole, by :meth:`JobManager.apply_config`: who needs several
+    A configuration is replaced as a whole, by :meth:`ManagerActor.apply_config`: who needs several
     values that belong together takes ``config`` once. ``config_path`` is the file that was named
     at the start, None if it is looked for. ``delivery`` counts notices that reach nobody.
     ``serving`` is set when the heart knows that we are ready: nobody is answered before.
@@ -97,6 +105,10 @@ class Context:
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
     ``workers`` are the living worker processes by pid, which no sweep may touch.  ``swept``
     are, by job, workers (pid and start time) that ended badly and left nothing any more.
+    ``host`` is the process that all this runs in. ``face`` is the documented manager, ``service``
+    what its jobs have in common, ``bus`` who hears of events in this process. ``roster`` are the
+    manager actor's live jobs and ``scheduling`` the scheduler's queue, of which others may read
+    the numbers.
     ``post`` sends a message to the worker process of that name; to one that is gone, or while the
     link is being restarted, it is lost, which the worker's actor notices. ``reached`` are the names
     of worker processes that have been connected; ``silent`` are, by job, the pids of those that do
@@ -112,12 +124,19 @@ class Context:
     start_time: int
     started_at: float
     stop: StopRequest
-    resources: Resources
+    resources: ResourceMonitor
     storage: Storage
+    host: Host = field(default_factory=Guest)
+    group: ProcessGroupManager = field(default_factory=ProcessGroupManager)
+    face: JobManager = None  # type: ignore[assignment]  # one is made below
+    roster: Roster | None = None
+    scheduling: GlobalSheetScheduler | None = None
+    service: JobService = field(default_factory=JobService)
+    bus: EventBus = field(default_factory=EventBus)
     failures: FailureRate = field(default_factory=FailureRate)
     deaths: Deaths = field(default_factory=Deaths)
-    rate_limits: RateBoard = field(default_factory=RateBoard)
-    learned: LearningBoard = field(default_factory=LearningBoard)
+    rate_limits: RateLimitCoordinator = field(default_factory=RateLimitCoordinator)
+    learned: LearningHub = field(default_factory=LearningHub)
     origins: Mapping[str, str] = field(default_factory=dict)
     config_path: Path | None = None
     places: Places | None = None
@@ -127,7 +146,6 @@ class Context:
     serving: bool = False
     unreadable: str | None = None
     workers: dict[int, Process] = field(default_factory=dict)
-    delivery: Delivery = field(default_factory=Delivery)
     scores: ScoreCache = field(default_factory=ScoreCache)
     shelf: Shelf = field(default_factory=Shelf)
     spare: Spare = field(default_factory=Spare)
@@ -140,12 +158,61 @@ class Context:
     entries: dict[str, Entry] = field(default_factory=dict)
     post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
     starts: Starts = field(init=False)
+    delivery: Delivery = field(init=False)
     backpressure: BackpressureController = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.face is None:
+            self.face = JobManager(self.config, monitor=self.resources)
+        self.face.bind(self)
+        self.service.tell_too(StructuredOutput(event_bus=self.bus))
+        self.service.registry = self.service.registry or OnDisk(self.home)
+        self.service.on_limit(self._report_limit)
+        self.delivery = self.service.delivery
         self.starts = Starts(self.system)
         self.scores.limits = lambda: self.config.preflight.tokens
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
+
+    def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:
+        from marianne.daemon.rates_actor import RatesActor
+
+        self.rates.tell(RatesActor.report, key, seconds, job_id, num)
+
+    def troubles(self) -> dict[str, Any]:
+        """What is ok, or in words what is not. Asks nobody, reads nothing."""
+        return {
+            "storage": self.storage.words() or "ok",
+            "starts": self.start_delays.words() or "ok",
+            "workers": self._silent() or "ok",
+            "refused_worker_messages": self.peers.refused,
+        }
+
+    def _silent(self) -> str | None:
+        silent = sorted(self.silent.items())
+        if not silent:
+            return None
+        names = ", ".join(f"{job_id} (process {pid})" for job_id, pid in silent[:5])
+        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+        return f"the worker processes of these jobs do not answer: {names}{more}"
+
+    def hindrances(self) -> tuple[bool, dict[str, Any]]:
+        """Whether anything but load keeps jobs from being taken; and what it is judged by."""
+        problem = self.storage.words()
+        return bool(self.heart_lost or problem or self.unreadable), {
+            "heart_lost": self.heart_lost,
+            "storage": problem or "ok",
+            "scores": self.unreadable or "ok",
+        }
+
+    def took_on(self, process: Process) -> None:
+        """A worker process of ours lives: no sweep may touch it."""
+        self.workers[process.pid] = process
+        self.group.track_backend_pid(process.pid)
+
+    def let_go(self, process: Process) -> None:
+        """It has ended."""
+        self.workers.pop(process.pid, None)
+        self.group.untrack_backend_pid(process.pid)
 
     def _named(self, name: str) -> Handle[Any]:
         # Not by ``system.handle``, which wants the class: importing it here takes longer than to
@@ -168,17 +235,17 @@ class Context:
         return self._named("link")
 
     @property
-    def monitor(self) -> Handle[ResourceMonitor]:
+    def monitor(self) -> Handle[MonitorActor]:
         """The resource monitor."""
         return self._named("monitor")
 
     @property
-    def rates(self) -> Handle[RateLimitCoordinator]:
+    def rates(self) -> Handle[RatesActor]:
         """The rate limits in force."""
         return self._named("rates")
 
     @property
-    def learning(self) -> Handle[LearningHub]:
+    def learning(self) -> Handle[LearningActor]:
         """Who learns from how jobs end."""
         return self._named("learning")
 
@@ -188,7 +255,7 @@ class Context:
         return self._named("parser")
 
     @property
-    def scheduler(self) -> Handle[GlobalSheetScheduler]:
+    def scheduler(self) -> Handle[SchedulerActor]:
         """The scheduler that grants sheets."""
         return self._named("scheduler")
 
@@ -198,7 +265,7 @@ class Context:
         return self._named("jobs")
 
     @property
-    def health(self) -> Handle[HealthChecker]:
+    def health(self) -> Handle[HealthActor]:
         """The liveness and readiness probes."""
         return self._named("health")
 
@@ -218,7 +285,7 @@ class Context:
         return self._named("notices")
 
     @property
-    def manager(self) -> Handle[JobManager]:
+    def manager(self) -> Handle[ManagerActor]:
         """The job manager."""
         return self._named("manager")
 

@@ -76,14 +76,14 @@ class Errands:
             (settings, str(answer)),
             f"marianne-{self._name} {errand.job_id}",
         )
-        context.workers[process.pid] = process
+        context.took_on(process)
         self._running[process] = (errand, answer)
         return process
 
     def ended(self, process: Process, ending: ProcessExit) -> tuple[Errand, Outcome]:
         """What became of it; nothing of it runs any more."""
         context = self._context
-        context.workers.pop(process.pid, None)
+        context.let_go(process)
         errand, answer = self._running.pop(process)
         try:
             found = codec.unpack(answer.read_bytes())

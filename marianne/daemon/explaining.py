@@ -15,9 +15,10 @@ from marianne.daemon.cause import paused
 from marianne.daemon.job import Job
 from marianne.daemon.job_machine import CANNOT_BEGIN
 from marianne.daemon.refusal import Refused
-from marianne.daemon.scheduler import GlobalSheetScheduler, SchedulerStats
+from marianne.daemon.scheduler_actor import SchedulerActor
 from marianne.daemon.start_delays import in_words
 from marianne.daemon.wishes import Wishes
+from marianne.schedule.entries import SchedulerStats
 from marianne.state.models import JobRow, JobStatus
 
 SHEETS_EXPLAINED = 100
@@ -51,11 +52,11 @@ class Explaining(Wishes):
         found: Sequence[dict[str, Any]],
         promise: Promise[dict[str, Any]],
     ) -> None:
-        from marianne.daemon.manager import JobManager
+        from marianne.daemon.manager_actor import ManagerActor
 
         first, last = (page, page + PAGE - 1) if sheet is None else (sheet, sheet)
         known: Future[Any] = self._context.manager.call(
-            JobManager.get_job_status, job_id, first, last
+            ManagerActor.get_job_status, job_id, first, last
         )
         self.pipe(known, self.sheets_known, job_id, sheet, last + 1, found, promise)
 
@@ -115,7 +116,7 @@ class Explaining(Wishes):
         promise: Promise[dict[str, Any]],
     ) -> None:
         asked: Future[Any] = self._context.scheduler.call(
-            GlobalSheetScheduler.explain_sheets,
+            SchedulerActor.explain_sheets,
             job_id,
             [row["num"] for row in open_[:SHEETS_EXPLAINED]],
         )

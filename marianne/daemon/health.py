@@ -1,24 +1,24 @@
-"""Is the conductor alive, and does it take work?"""
+"""Is the conductor alive, and does it take work? And is what it learns still diverse?
+
+Judged by what the manager and the monitor say without being asked. In a conductor's tree an actor
+(:mod:`marianne.daemon.health_actor`) carries it and sees to it that both are fresh.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from actors import Actor, Outcome, Promise, Timer
-from actors.process import Process, ProcessExit
 from marianne.clock import steady
-from marianne.daemon.context import Context
-from marianne.daemon.learning_hub import LearningHub
 from marianne.daemon.log import get_logger
-from marianne.daemon.manager import JobManager
-from marianne.daemon.monitor import ResourceMonitor
-from marianne.run.procfs import start_time
+
+if TYPE_CHECKING:
+    from marianne.daemon.manager import JobManager
+    from marianne.daemon.monitor import ResourceMonitor
 
 log = get_logger(__name__)
-
 
 FULL_PERCENT = 95.0
 """From here on so many descriptors are open that a job's files and sockets may find none."""
@@ -27,18 +27,134 @@ CHECK_EVERY = 10
 """Jobs that come to an end between two checks of the diversity of patterns."""
 
 
-def liveness(context: Context) -> dict[str, Any]:
-    """As :meth:`HealthChecker.liveness` says; from any thread."""
-    return {
-        "status": "ok",
-        "pid": os.getpid(),
-        "uptime_seconds": round(steady() - context.started_at, 1),
-        "shutting_down": context.stop.mode is not None,
-        "storage": context.storage.words() or "ok",
-        "starts": context.start_delays.words() or "ok",
-        "workers": _silent(context) or "ok",
-        "refused_worker_messages": context.peers.refused,
-    }
+class GlobalLearningStore(Protocol):
+    """What was learned of all jobs."""
+
+    def check_diversity(self) -> Any:
+        """Raises the exploration where always the same pattern is used."""
+
+
+class Timer(Protocol):
+    """What a timer can do: be taken back."""
+
+    def cancel(self) -> Any: ...
+
+
+class HealthChecker:
+    """Liveness and readiness probes, and regular checks that what is learned stays diverse.
+
+    The checks are after every ten jobs that came to an end, and at the interval
+    ``learning.entropy_check_interval_seconds``; none without a ``learning_store``. ``start_time``
+    is in seconds since the epoch, the manager's by default. ``later`` sets the interval's timer:
+    in the event loop, or in the actor that carries this.
+    """
+
+    def __init__(
+        self,
+        manager: JobManager,
+        monitor: ResourceMonitor,
+        *,
+        start_time: float | None = None,
+        learning_store: GlobalLearningStore | None = None,
+        later: Callable[[float, Callable[[], None]], Timer] | None = None,
+    ) -> None:
+        self._manager = manager
+        self._monitor = monitor
+        self._started = start_time
+        self._learned = learning_store
+        self._later = later or _in_the_loop
+        self._ended = 0
+        self._timer: Timer | None = None
+
+    async def liveness(self) -> dict[str, Any]:
+        """status, pid, uptime_seconds, shutting_down, storage, starts. Asks nobody, reads nothing.
+
+        ``storage`` is ok, or why the state cannot be written at the moment; ``starts`` is ok, or
+        why a job cannot be started, which is tried again; ``workers`` is ok, or who does not
+        answer.
+        """
+        return {
+            "status": "ok",
+            "pid": os.getpid(),
+            "uptime_seconds": round(self._uptime, 1),
+            "shutting_down": self._manager.shutting_down,
+            **self._manager.troubles(),
+        }
+
+    async def readiness(self) -> dict[str, Any]:
+        """Whether new jobs are taken: status ready or not_ready, and what it was judged by.
+
+        ``memory_mb`` is in MB (2**20 bytes), of the whole tree; ``seconds_since_last_check`` is the
+        age of the reading, None when there is none. What the machine has left is read anew (see
+        :func:`machine`); with 95 % of the descriptors in use we are not ready.
+        """
+        manager, monitor = self._manager, self._monitor
+        elevated = manager.failure_rate_elevated
+        accepting = monitor.is_accepting_work() and not elevated
+        age = monitor.seconds_since_last_check
+        stopping, silent = manager.shutting_down, manager.notifications_degraded
+        left = machine()
+        hindered, hindrances = manager.hindrances()
+        crowded = _crowded(left["descriptors"], left["max_descriptors"])
+        ready = accepting and not (stopping or silent or crowded or hindered)
+        return {
+            "status": "ready" if ready else "not_ready",
+            "running_jobs": manager.running_count,
+            "memory_mb": round(monitor.current_memory_mb() or 0.0, 1),
+            "max_memory_mb": monitor.max_memory_mb,
+            **left,
+            "child_processes": monitor.child_processes,
+            "monitor_degraded": monitor.is_degraded,
+            "seconds_since_last_check": round(age, 1) if age < math.inf else None,
+            "accepting_work": accepting,
+            "shutting_down": stopping,
+            "failure_rate_elevated": elevated,
+            "notifications_degraded": silent,
+            **hindrances,
+            "uptime_seconds": round(self._uptime, 1),
+        }
+
+    @property
+    def _uptime(self) -> float:
+        if self._started is None:
+            return self._manager.uptime_seconds
+        return max(0.0, steady() - self._started)
+
+    # -- diversity ------------------------------------------------------------------------------
+
+    def on_job_completed(self) -> None:
+        """Counts a job that came to an end, however; every tenth has the diversity checked."""
+        self._ended += 1
+        if self._ended >= CHECK_EVERY:
+            self._ended = 0
+            self._check()
+
+    async def start_periodic_checks(self) -> None:
+        """Checks the diversity at the configured interval (seconds, at least 60) from now on.
+
+        Started again it begins a new interval. Nothing is checked while learning is disabled.
+        """
+        await self.stop_periodic_checks()
+        self._set_timer()
+
+    async def stop_periodic_checks(self) -> None:
+        """Ends the checks at the interval; those after ten jobs go on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def due(self) -> None:
+        """The interval has passed."""
+        self._check()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        seconds = self._manager.config.learning.entropy_check_interval_seconds
+        self._timer = self._later(seconds, self.due)
+
+    def _check(self) -> None:
+        if self._learned is not None:
+            self._learned.check_diversity()
 
 
 def machine() -> dict[str, Any]:
@@ -66,157 +182,7 @@ def _crowded(descriptors: int | None, limit: int | None) -> bool:
     return limit > 0 and 100.0 * descriptors / limit >= FULL_PERCENT  # -1: no limit
 
 
-def _silent(context: Context) -> str | None:
-    """Words for worker processes that do not answer."""
-    silent = sorted(context.silent.items())
-    if not silent:
-        return None
-    names = ", ".join(f"{job_id} (process {pid})" for job_id, pid in silent[:5])
-    more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
-    return f"the worker processes of these jobs do not answer: {names}{more}"
+def _in_the_loop(seconds: float, call: Callable[[], None]) -> Timer:
+    import asyncio
 
-
-class HealthChecker(Actor):
-    """Liveness and readiness probes, and regular checks that what is learned stays diverse.
-
-    The checks are after every ten jobs that came to an end, and at the interval
-    ``learning.entropy_check_interval_seconds``.
-    """
-
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._context = context
-        self._ended = 0
-        self._timer: Timer | None = None
-
-    def on_start(self) -> None:
-        """Watches the heart: without it nobody would replace this conductor."""
-        pid = self._context.heart_pid
-        if pid is not None:
-            heart = self._context.system.processes.adopt(pid, start_time(pid) or 0)
-            if heart is not None:
-                self.watch(heart)
-            else:
-                self._heart_died(pid)
-        if self._context.heart_lost:
-            self._watch_client()
-        self.start_periodic_checks()
-
-    def on_process_exit(self, process: Process, exit: ProcessExit) -> None:  # noqa: A002
-        """The heart died. The conductor goes on, says so, and is not ready any more.
-
-        Or the client of a private conductor did, which only the heart watches while it lives.
-        """
-        if self._context.heart_lost:
-            self._context.stop.ask("stop")
-            return
-        self._heart_died(process.pid)
-
-    def _heart_died(self, pid: int) -> None:
-        log.error("heart_lost", pid=pid)
-        self._context.heart_pid = None
-        self._context.heart_lost = True
-        self._watch_client()
-
-    def _watch_client(self) -> None:
-        if self._context.client is None:
-            return
-        client = self._context.system.processes.adopt(*self._context.client)
-        if client is None:
-            self._context.stop.ask("stop")
-        else:
-            self.watch(client)
-
-    def liveness(self) -> dict[str, Any]:
-        """status, pid, uptime_seconds, shutting_down, storage, starts. Asks nobody.
-
-        ``storage`` is ok, or why the state cannot be written at the moment; ``starts`` is ok, or
-        why a job cannot be started, which is tried again.
-        """
-        return liveness(self._context)
-
-    def readiness(self) -> Promise[dict[str, Any]]:
-        """Whether new jobs are taken: status ready or not_ready, and what it was judged by.
-
-        ``memory_mb`` is in MB (2**20 bytes), of the whole tree; ``seconds_since_last_check`` is the
-        age of the reading, None when there is none. What the machine has left is read anew (see
-        :func:`machine`); with 95 % of the descriptors in use we are not ready.
-        """
-        promise: Promise[dict[str, Any]] = self.promise()
-        looked = self._context.monitor.call(ResourceMonitor.readings)
-        self.pipe(looked, self.looked, promise)
-        return promise
-
-    def looked(self, outcome: Outcome[dict[str, Any]], promise: Promise[dict[str, Any]]) -> None:
-        """The monitor took a reading, or is being restarted: then nothing is accepted."""
-        readings = outcome.value or {}
-        self.pipe(self._context.manager.call(JobManager.counts), self.counted, readings, promise)
-
-    def counted(
-        self,
-        outcome: Outcome[dict[str, int]],
-        readings: dict[str, Any],
-        promise: Promise[dict[str, Any]],
-    ) -> None:
-        """The manager answered, or is being restarted: then we are not ready."""
-        elevated = self._context.failures.elevated(time.monotonic())
-        accepting = readings.get("accepting_work", False) and not elevated
-        age = readings.get("seconds_since_last_check", math.inf)
-        stopping = self._context.stop.mode is not None
-        lost = self._context.heart_lost
-        problem = self._context.storage.words()
-        silent = self._context.delivery.degraded
-        unreadable = self._context.unreadable
-        left = machine()
-        crowded = _crowded(left["descriptors"], left["max_descriptors"])
-        wrong = stopping or lost or problem or silent or unreadable or crowded
-        ready = outcome.ok and accepting and not wrong
-        promise.set(
-            {
-                "status": "ready" if ready else "not_ready",
-                "running_jobs": (outcome.value or {}).get("running_jobs", 0),
-                "memory_mb": round(readings.get("memory_mb") or 0.0, 1),
-                "max_memory_mb": readings.get("max_memory_mb"),
-                **left,
-                "child_processes": readings.get("child_processes", 0),
-                "monitor_degraded": readings.get("degraded", False),
-                "seconds_since_last_check": round(age, 1) if age < math.inf else None,
-                "accepting_work": accepting,
-                "shutting_down": stopping,
-                "failure_rate_elevated": elevated,
-                "notifications_degraded": silent,
-                "heart_lost": lost,
-                "storage": problem or "ok",
-                "scores": unreadable or "ok",
-                "uptime_seconds": round(steady() - self._context.started_at, 1),
-            }
-        )
-
-    # -- diversity ------------------------------------------------------------------------------
-
-    def on_job_completed(self) -> None:
-        """Counts a job that came to an end, however; every tenth has the diversity checked."""
-        self._ended += 1
-        if self._ended >= CHECK_EVERY:
-            self._ended = 0
-            self._context.learning.tell(LearningHub.check_diversity)
-
-    def start_periodic_checks(self) -> None:
-        """Checks the diversity at the configured interval (seconds, at least 60) from now on.
-
-        Started again it begins a new interval. Nothing is checked while learning is disabled.
-        """
-        self.stop_periodic_checks()
-        seconds = self._context.config.learning.entropy_check_interval_seconds
-        self._timer = self.send_after(seconds, self.check)
-
-    def stop_periodic_checks(self) -> None:
-        """Ends the checks at the interval; those after ten jobs go on."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def check(self) -> None:
-        """The interval has passed."""
-        self._context.learning.tell(LearningHub.check_diversity)
-        self.start_periodic_checks()
+    return asyncio.get_running_loop().call_later(seconds, call)

@@ -62,7 +62,7 @@ class Housekeeper(Actor):
 
     def count_jobs(self) -> None:
         """Has the oldest ended jobs beyond ``max_job_history`` deleted."""
-        from marianne.daemon.manager import JobManager
+        from marianne.daemon.manager_actor import ManagerActor
 
         self._soon = None
         keep = self._context.config.max_job_history
@@ -75,10 +75,10 @@ class Housekeeper(Actor):
             log.warning("jobs_not_counted", error=str(error))
             return
         for at in range(0, len(gone), JOBS_AT_ONCE):
-            self._context.manager.tell(JobManager.forget_jobs, gone[at : at + JOBS_AT_ONCE])
+            self._context.manager.tell(ManagerActor.forget_jobs, gone[at : at + JOBS_AT_ONCE])
 
     def _look_at_files(self) -> None:
-        from marianne.daemon.manager import JobManager
+        from marianne.daemon.manager_actor import ManagerActor
 
         kept = self._context.config.retention
         sizes = {path.name: tree_size(path) for path in self._context.home.jobs.iterdir()}
@@ -89,7 +89,7 @@ class Housekeeper(Actor):
         gone = too_much(ended, sizes, earliest() - kept.output_days * DAY, kept.output_mb * 2**20)
         if gone:
             log.info("files_forgotten", jobs=len(gone))
-            self._context.manager.tell(JobManager.forget_files, gone)
+            self._context.manager.tell(ManagerActor.forget_files, gone)
 
 
 def too_much(ended: list[JobRow], sizes: dict[str, int], oldest: float, limit: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The actor that runs one admitted job in the conductor.
 
-The rules are :class:`~marianne.daemon.job_service.JobService`'s; here are its hands: the scheduler,
-the job's worker, the store, timers. Steps that come together are committed together.
+The rules are :class:`~marianne.daemon.job_execution.Execution`'s; here are its hands: the
+scheduler, the job's worker, the store, timers. Steps that come together are committed together.
 
 What a restart finds: every committed step. Results that were not committed are still in the
 worker's spool and are said again; grants that were not committed are asked from the scheduler
@@ -14,20 +14,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from actors import Actor, Future, Outcome, Promise, Timer
+from actors import Actor, ExitReason, Future, Outcome, Promise, Timer
 from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Step
 from marianne.daemon.exceptions import JobSubmissionError
+from marianne.daemon.job_door import JobDoor
+from marianne.daemon.job_execution import Execution
 from marianne.daemon.job_hands import ConductorHands
 from marianne.daemon.job_machine import JobMachine
-from marianne.daemon.job_service import JobService
 from marianne.daemon.log import get_logger
-from marianne.daemon.output import StructuredOutput
-from marianne.daemon.rates import RateLimitCoordinator
 from marianne.daemon.refusal import Refused
 from marianne.daemon.requests import reply_row
 from marianne.daemon.shelf import Packed
@@ -70,14 +68,9 @@ class Job(Actor):
         path = search_path(codec.unpack(environment))
         self._machine = JobMachine(look_again(unpack_plan(plan), path), job, rows, random.random)
         self._hands = ConductorHands(self, self._context, self._job_id)
-        self._service = JobService(
-            self._machine,
-            self._hands,
-            output=StructuredOutput(),
-            rate_limit_callback=self._report_limit,
-            delivery=self._context.delivery,
-            shelf=self._context.shelf,
-        )
+        service, shelf = self._context.service, self._context.shelf
+        self._execution = Execution(self._machine, self._hands, service, shelf)
+        service.open(self._job_id, JobDoor(self._context, self._job_id, self._execution.workspace))
         if job.status.terminal or job.status is JobStatus.PAUSED:
             self.finish(job.status)
         elif entry is not None and entry.blank:
@@ -96,6 +89,10 @@ class Job(Actor):
             rows = {row.num: row for row in reader.sheets(self._job_id)}
             return job, rows, reader.plan(self._job_id), reader.environment(self._job_id)
 
+    def on_stop(self, reason: ExitReason) -> None:
+        """Nobody is let in any more."""
+        self._context.service.close(self._job_id)
+
     def on_idle(self) -> None:
         """Everything that waited is decided: send and commit it in one go."""
         self._flush()
@@ -105,12 +102,12 @@ class Job(Actor):
     def worker_up(self, hello: dict[str, Any]) -> None:
         """The worker lives: take the results that were missed, then go on from what runs."""
         self._up = True
-        lost = self._service.worker_up(hello)
+        lost = self._execution.worker_up(hello)
         self._note_progress()
         why = self._context.losses.lost(self._job_id) if lost else None
         if why is not None:
             log.error("job_lost_its_worker", job_id=self._job_id, sheets=lost, why=why)
-            self._service.take(self._machine.lost_too_often(lost, why, self._service.now()))
+            self._execution.take(self._machine.lost_too_often(lost, why, self._execution.now()))
         self.look_at_clock()
 
     def _note_progress(self) -> None:
@@ -122,9 +119,9 @@ class Job(Actor):
     ) -> None:
         """Attempts ended, and others (sheet, attempt, pid, time) began. Idempotent: a result may
         come any number of times."""
-        self._service.results(results)
+        self._execution.results(results)
         self._note_progress()
-        self._service.started(started)
+        self._execution.started(started)
 
     # -- from the scheduler and timers ----------------------------------------------------------
 
@@ -135,15 +132,15 @@ class Job(Actor):
         if not self._up:
             return
         self._hands.granted(slots)
-        self._service.granted(nums, ahead)
+        self._execution.granted(nums, ahead)
 
     def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
         """The worker gave back what it had been granted ahead and had not begun."""
-        self._service.withdrawn(sheets)
+        self._execution.withdrawn(sheets)
 
     def due(self, num: int) -> None:
         """A waiting sheet's time has come."""
-        self._service.due(num)
+        self._execution.due(num)
 
     def look_at_clock(self) -> None:
         """Has the job run for too long? Its time is up, or this is asked again."""
@@ -151,7 +148,7 @@ class Job(Actor):
             self._clock.cancel()
             self._clock = None
         went = self._machine.job.status in (JobStatus.RUNNING, JobStatus.PAUSING)
-        again = self._service.look_at_clock(self._context.config.job_timeout_seconds)
+        again = self._execution.look_at_clock(self._context.config.job_timeout_seconds)
         if again is not None:
             self._clock = self.send_after(again, self.look_at_clock)
         elif went:
@@ -160,13 +157,13 @@ class Job(Actor):
 
     def press(self) -> None:
         """Pressure: running sheets finish, nothing new starts until :meth:`relieve`."""
-        self._service.take(self._machine.pause("pressure", self._service.now()))
+        self._execution.take(self._machine.pause("pressure", self._execution.now()))
 
     def relieve(self) -> None:
         """The pressure has ended: a pause for its sake that is not in force yet is taken back."""
         job = self._machine.job
         if job.status is JobStatus.PAUSING and job.reason == "pressure":
-            self._service.take(self._machine.resume(self._service.now()))
+            self._execution.take(self._machine.resume(self._execution.now()))
 
     def end_for_resources(self, num: int) -> None:
         """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
@@ -174,9 +171,9 @@ class Job(Actor):
 
     def limit_ended(self, nums: Sequence[int]) -> None:
         """A rate limit was lifted: what waits for it need not wait for its time."""
-        now = self._service.now()
+        now = self._execution.now()
         for num in nums:
-            self._service.take(self._machine.limit_ended(num, now))
+            self._execution.take(self._machine.limit_ended(num, now))
 
     # -- from the manager -----------------------------------------------------------------------
 
@@ -189,7 +186,7 @@ class Job(Actor):
         """
         self._hear(request_id)
         try:
-            self._service.pause_job(self._job_id, self._workspace, reason)
+            self._execution.pause(reason)
         except JobSubmissionError as error:
             self._heard.discard(request_id or "")
             raise Refused("conflict", str(error)) from None
@@ -211,7 +208,7 @@ class Job(Actor):
                 "conflict", f"job {self._job_id} goes on by itself, with its new score, in a moment"
             )
         self._hear(request_id)
-        self._service.take(self._machine.resume(self._service.now()))
+        self._execution.take(self._machine.resume(self._execution.now()))
         return self._wish(request_id)
 
     def modify(
@@ -228,14 +225,14 @@ class Job(Actor):
         if status is JobStatus.CANCELLING:
             raise Refused("conflict", f"job {self._job_id} is {status}")
         self._hear(request_id)
-        self._service.add(plan)
-        self._service.take(self._machine.pause("modify", self._service.now()))
+        self._execution.add(plan)
+        self._execution.take(self._machine.pause("modify", self._execution.now()))
         return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
         """Ends running sheets. Answers the id and the status; the job's end comes by itself."""
         self._hear(request_id)
-        self._service.take(self._machine.cancel(self._service.now()))
+        self._execution.take(self._machine.cancel(self._execution.now()))
         return self._wish(request_id)
 
     def _hear(self, request_id: str | None) -> None:
@@ -252,7 +249,7 @@ class Job(Actor):
     ) -> Promise[dict[str, Any]]:
         reply = reply or {"job_id": self._job_id, "status": str(self._machine.job.status)}
         if request_id is not None:
-            self._service.add(reply_row(request_id, reply))
+            self._execution.add(reply_row(request_id, reply))
         promise: Promise[dict[str, Any]] = self.promise()
         self._answers.append((promise, reply))
         return promise
@@ -272,24 +269,18 @@ class Job(Actor):
 
     def summary(self) -> dict[str, Any]:
         """The job without its sheets, as ``list`` shows it."""
-        return self._service.summary()
+        return self._execution.summary()
 
     def status(self, first: int, last: int) -> Packed:
         """The job with sheets ``first`` to ``last`` (1-based, inclusive), packed."""
-        status = self._service.get_status(self._job_id, self._workspace, first, last, packed=True)
-        assert isinstance(status, Packed), "it is this job"
-        return status
-
-    @property
-    def _workspace(self) -> Path:
-        return Path(self._machine.job.workspace)
+        return self._execution.status(first, last)
 
     # -- carrying out ---------------------------------------------------------------------------
 
     def _flush(self) -> None:
         # First the hands: what is to run need not wait until the store has taken its turn.
         self._hands.flush(self._machine.lends())
-        step = self._service.decided()
+        step = self._execution.decided()
         if step or self._answers:
             answers, self._answers = self._answers, []
             store = self._context.store.within(WRITE_DEADLINE)
@@ -308,11 +299,8 @@ class Job(Actor):
             raise outcome.error
         self._writing -= 1
         self._answer(answers)
-        self._service.committed(step)
+        self._execution.committed(step)
         self._stop_if_done()
-
-    def _report_limit(self, pool: str, seconds: float, job_id: str, num: int) -> None:
-        self._context.rates.tell(RateLimitCoordinator.report, pool, seconds, job_id, num)
 
     def finish(self, status: JobStatus) -> None:
         """The job is over, or paused: ends its worker, then itself."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from marianne.daemon.context import Context
 from marianne.daemon.effects import Register, Run
-from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.scheduler_actor import SchedulerActor
 from marianne.daemon.worker import Worker
 from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
@@ -50,7 +50,7 @@ class ConductorHands:
     def _settle(self, lends: int = 0) -> None:
         if self._released or self._completed:
             self._scheduler.tell(
-                GlobalSheetScheduler.ended, self._job_id, self._released, self._completed, lends
+                SchedulerActor.ended, self._job_id, self._released, self._completed, lends
             )
             self._released, self._completed = [], []
 
@@ -80,7 +80,7 @@ class ConductorHands:
         """With the scheduler of all jobs."""
         self._settle()
         self._scheduler.tell(
-            GlobalSheetScheduler.register_job,
+            SchedulerActor.register_job,
             self._job_id,
             list(work.sheets),
             work.dependencies,
@@ -94,7 +94,7 @@ class ConductorHands:
     def deregister(self) -> None:
         """With the scheduler."""
         self._settle()
-        self._scheduler.tell(GlobalSheetScheduler.deregister_job, self._job_id)
+        self._scheduler.tell(SchedulerActor.deregister_job, self._job_id)
 
     def release(self, num: int) -> None:
         """To the scheduler, with all others that ended now."""
@@ -107,7 +107,7 @@ class ConductorHands:
     def requeue(self, info: SheetInfo) -> None:
         """With the scheduler."""
         self._settle()
-        self._scheduler.tell(GlobalSheetScheduler.requeue, info)
+        self._scheduler.tell(SchedulerActor.requeue, info)
 
     def wake_at(self, num: int, due_at: float) -> None:
         """By a timer of the actor, which replaces an earlier one of the sheet."""

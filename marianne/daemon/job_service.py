@@ -1,46 +1,26 @@
-"""The execution of one job, whoever carries it: a conductor's job actor, or a process of its own.
+"""What a conductor's jobs have in common, whoever carries each: who is told of them, and the doors
+through which one of them is reached.
 
-It feeds the job's state machine (:mod:`marianne.daemon.job_machine`) with what happens and has its
-steps carried out by *hands*: what may be done at once at once; the changes of all that came
-together in one go; what follows from them, and the telling of it, once the hands say that they are
-on disk. Single-threaded: nothing here may be called from within one of the hands' methods.
+The rules of one job in force are :class:`marianne.daemon.job_execution.Execution`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from copy import copy
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from marianne.clock import Watch
-from marianne.daemon import shown, wire
-from marianne.daemon.effects import (
-    Acknowledge,
-    Complete,
-    Deregister,
-    Effect,
-    EndSheets,
-    Finish,
-    RateLimited,
-    Register,
-    Release,
-    Requeue,
-    Run,
-    Step,
-    WakeAt,
-    Withdraw,
-)
 from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.failures import Delivery
-from marianne.daemon.job_machine import JobMachine
-from marianne.daemon.output import NullOutput, OutputProtocol
-from marianne.daemon.shelf import Shelf
-from marianne.run.result import AttemptResult
-from marianne.schedule.entries import SheetInfo
-from marianne.state.changes import AddEvent, Change, UpdateJob
-from marianne.state.models import JobStatus, SheetStatus
+from marianne.daemon.log import get_logger
+
+if TYPE_CHECKING:
+    from marianne.daemon.config import DaemonConfig
+    from marianne.daemon.output import OutputProtocol
+    from marianne.daemon.pgroup import ProcessGroupManager
+    from marianne.learning.hub import LearningHub as GlobalLearningStore
+
+log = get_logger(__name__)
 
 RateLimitCallback = Callable[[str, float, str, int], Any]
 """Limit key, seconds, job, sheet: an instrument refused work for so long."""
@@ -51,284 +31,153 @@ EventCallback = Callable[[str, int | None, str, Mapping[str, Any]], Any]
 StatePublishCallback = Callable[[dict[str, Any]], Any]
 """The job without its sheets, each time that its status has changed and is on disk."""
 
-LAST_SHEET = 1 << 30
-ENDS_OF_SHEETS = frozenset({"sheet.completed", "sheet.failed", "sheet.skipped"})
+BACKEND = "sqlite"
 
 
-class Hands(Protocol):
-    """What carries out a job's effects. No method may wait."""
+class Door(Protocol):
+    """One job that has actors, from outside of its thread."""
 
-    def run(self, run: Run) -> None:
-        """Start an attempt in the worker."""
+    workspace: Path
 
-    def withdraw(self) -> None:
-        """Takes back what was granted ahead and has not begun."""
+    def pause(self) -> Awaitable[Any]:
+        """Asks it to pause; raises what it refuses with."""
 
-    def end_sheets(self, nums: Sequence[int], category: str) -> None:
-        """End running attempts."""
+    def status(self) -> Awaitable[dict[str, Any]]:
+        """The job with its sheets."""
 
-    def acknowledge(self, serial: int) -> None:
-        """Tell the worker that a result is kept."""
 
-    def register(
-        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
-    ) -> None:
-        """Queue the job's sheets in place of what was queued of it."""
+class JobRegistry(Protocol):
+    """The jobs on disk."""
 
-    def deregister(self) -> None:
-        """Take the job's sheets out of the queue."""
-
-    def release(self, num: int) -> None:
-        """Give a slot back."""
-
-    def complete(self, num: int, success: bool) -> None:
-        """Note in the queue that a sheet is over."""
-
-    def requeue(self, info: SheetInfo) -> None:
-        """Queue a sheet again."""
-
-    def wake_at(self, num: int, due_at: float) -> None:
-        """Call ``due`` for the sheet at that time."""
-
-    def finish(self, status: JobStatus) -> None:
-        """The job needs no process any more."""
+    def status(self, job_id: str) -> dict[str, Any] | None:
+        """The job with its sheets, as ``job.status`` answers it; None if there is none."""
 
 
 class JobService:
-    """One job's rules in force; see the head of this file.
+    """The jobs of one conductor.
 
-    ``output`` is told what happens, and so are the callbacks. ``rate_limit_callback`` is how the
-    instrument's other sheets come to wait: without it a limit delays its own sheet alone.
+    ``output`` and the callbacks are told what happens, in the thread of the job that it happens to:
+    they must be quick, and what they raise is logged and stops nothing. ``registry`` has the jobs
+    that have no actors, ``global_learning_store`` what is learned, ``pgroup_manager`` the worker
+    processes; the two thresholds are ``preflight``'s of the configuration. What is not given is
+    the conductor's (:class:`~marianne.daemon.manager.JobManager`).
     """
 
     def __init__(
         self,
-        machine: JobMachine,
-        hands: Hands,
         *,
         output: OutputProtocol | None = None,
+        global_learning_store: GlobalLearningStore | None = None,
         rate_limit_callback: RateLimitCallback | None = None,
         event_callback: EventCallback | None = None,
         state_publish_callback: StatePublishCallback | None = None,
-        delivery: Delivery | None = None,
-        shelf: Shelf | None = None,
+        registry: JobRegistry | None = None,
+        token_warning_threshold: int | None = None,
+        token_error_threshold: int | None = None,
+        pgroup_manager: ProcessGroupManager | None = None,
     ) -> None:
-        self._machine = machine
-        self._on_disk = copy(machine.job)
-        self._hands = hands
-        self._output = output or NullOutput()
-        self._rate_limit_callback = rate_limit_callback
+        self._outputs = [output] if output is not None else []
         self._event_callback = event_callback
         self._state_publish_callback = state_publish_callback
-        self._delivery = delivery or Delivery()
-        self._sheets = shown.Sheets(machine)
-        self._shelf = shelf or Shelf()
-        self._step = Step()
-        self._clock = Watch()
-
-    # -- the documented face --------------------------------------------------------------------
+        self._on_limit = [rate_limit_callback] if rate_limit_callback is not None else []
+        self._doors: dict[str, Door] = {}
+        self.learned = global_learning_store
+        self.registry = registry
+        self._token_warning_threshold = token_warning_threshold
+        self._token_error_threshold = token_error_threshold
+        self.pgroup = pgroup_manager
+        self.delivery = Delivery()
 
     @property
     def notifications_degraded(self) -> bool:
         """Whether three notices in a row reached nobody."""
-        return self._delivery.degraded
+        return self.delivery.degraded
 
-    def pause_job(self, job_id: str, workspace: Path, reason: str = "person") -> bool:
+    async def pause_job(self, job_id: str, workspace: Path) -> bool:
         """Starts no further sheet; the running ones finish, then the job is paused.
 
-        True when it pauses. Raises JobSubmissionError when this is another job, or when it is
+        True when it pauses. Raises JobSubmissionError when no such job runs here, or when it is
         paused, over, or being cancelled.
         """
-        if not self._is(job_id, workspace):
+        door = self._doors.get(job_id)
+        if door is None or door.workspace != Path(workspace):
             raise JobSubmissionError(f"job {job_id} does not run here")
-        status = self._machine.job.status
-        if status is JobStatus.CANCELLING:
-            raise JobSubmissionError(f"job {job_id} is {status}")
-        if status is JobStatus.PAUSED or status.terminal:
-            raise JobSubmissionError(f"job {job_id} is {status} already")
-        self.take(self._machine.pause(reason, self.now()))
+        await door.pause()
         return True
 
-    def get_status(
-        self,
-        job_id: str,
-        workspace: Path,
-        first: int = 1,
-        last: int = LAST_SHEET,
-        *,
-        packed: bool = False,
-    ) -> Any:
-        """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it; None when
-        this is another job. A map; ``packed`` as msgpack, of which what did not change is kept."""
-        if not self._is(job_id, workspace):
-            return None
-        machine = self._machine
-        nums = range(max(1, first), min(last, len(machine.plan.sheets)) + 1)
-        if packed:
-            mark = self._shelf.mark()
-            status = shown.status(self.summary(), self._sheets.of(nums))
-            self._shelf.keep(mark, job_id, first, last, status)
-            return status
-        return {**self.summary(), "sheets": wire.sheet_maps(machine.plan, machine.rows, nums)}
-
-    def summary(self) -> dict[str, Any]:
-        """The job without its sheets, as ``list`` shows it.
-
-        Its status is the one on disk: who is told of an end or a pause may act upon it at once.
-        """
-        return wire.job_map(self._on_disk, self._machine.progress())
-
-    def _is(self, job_id: str, workspace: Path) -> bool:
-        job = self._machine.job
-        return (job.job_id, Path(job.workspace)) == (job_id, workspace)
-
-    # -- what happens ---------------------------------------------------------------------------
-
-    def worker_up(self, hello: Mapping[str, Any]) -> list[int]:
-        """The worker lives: take the results that were missed, then go on from what runs.
-
-        Returns the sheets that an earlier worker ran when it was lost.
-        """
-        self.results(hello["unacked"])
-        running, queued, ended = (
-            [(num, attempt) for num, attempt in hello.get(name, ())]
-            for name in ("running", "queued", "ended")
-        )
-        self.take(self._machine.recover(running, self.now(), ended, queued))
-        return self._machine.take_lost()
-
-    def results(self, results: Sequence[dict[str, Any]]) -> None:
-        """Attempts ended. Idempotent: a result may come any number of times."""
-        now = self.now()
-        for result in results:
-            self.take(self._machine.result(AttemptResult.from_map(result), now))
-
-    def started(self, sheets: Sequence[Sequence[Any]]) -> None:
-        """Attempts began in the worker: their true start times, shown until the result comes."""
-        for num, attempt, _pid, started_at in sheets:
-            self.take(self._machine.began(num, attempt, started_at))
-
-    def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:
-        """``nums`` have a slot each; those ``ahead`` may begin when others of the job end."""
-        now = self.now()
-        for num in nums:
-            self.take(self._machine.grant(num, now))
-        for num in ahead:
-            self.take(self._machine.grant_ahead(num, now))
-
-    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
-        """The worker gave these back (sheet and attempt) that were granted ahead."""
-        self.take(self._machine.withdrawn([num for num, _ in sheets], self.now()))
-
-    def due(self, num: int) -> None:
-        """A waiting sheet's time has come."""
-        self.take(self._machine.due(num, self.now()))
-
-    def look_at_clock(self, timeout: float) -> float | None:
-        """Ends the job if it has run for more than ``timeout`` seconds.
-
-        Answers the seconds until the next look; None when there is nothing more to look for.
-        """
-        now = self.now()
-        self.take(self._machine.tick(now, timeout))
-        return self._machine.next_tick(timeout)
-
-    def now(self) -> float:
-        """The wall clock's time, by which everything in here is kept. If it was set meanwhile, what
-        waits has moved along."""
-        by = self._clock.moved()
-        if by:
-            self.take(self._machine.clock_set(by))
-        return time.time()
-
-    # -- carrying out ---------------------------------------------------------------------------
-
-    def take(self, step: Step) -> None:
-        """Does at once what may be done at once; the rest waits for its commit."""
-        self._shelf.drop(self._machine.job.job_id)
-        for effect in step.now:
-            self._do(effect)
-        step.now.clear()
-        self._step.extend(step)
-
-    def add(self, change: Change) -> None:
-        """A change of the carrier's own, for the transaction of what is decided now."""
-        self._step.changes.append(change)
-
-    def decided(self) -> Step:
-        """All that is to be committed together, and is then to be handed to ``committed``."""
-        step, self._step = self._step, Step()
-        return step
-
-    def committed(self, step: Step) -> None:
-        """A step's changes are on disk: now what follows from them."""
-        for effect in step.after:
-            self._do(effect)
-        ended = False
-        for change in step.changes:
-            if type(change) is AddEvent:
-                self._tell(change)
-                ended = ended or change.event in ENDS_OF_SHEETS
-            elif type(change) is UpdateJob:
-                self._kept(change.fields)
-        if ended:  # once for all that came together
-            machine = self._machine
-            done = machine.counts[SheetStatus.COMPLETED]
-            self._output.progress(machine.job.job_id, done, len(machine.plan.sheets))
-
-    def _kept(self, fields: Mapping[str, Any]) -> None:
-        for name, value in fields.items():
-            setattr(self._on_disk, name, value)
-        self._shelf.drop(self._on_disk.job_id)
-        if "status" in fields and self._state_publish_callback is not None:
-            self._state_publish_callback(self.summary())
-
-    def _tell(self, change: AddEvent) -> None:
-        kind, _, event = change.event.partition(".")
-        num, data = change.sheet_num, dict(change.data)
-        job_id = self._machine.job.job_id
-        if self._event_callback is not None:
-            self._event_callback(job_id, num, change.event, data)
-        if kind == "sheet" and num is not None:
-            self._output.sheet_event(job_id, num, event, data)
+    async def get_status(
+        self, job_id: str, workspace: Path, backend_type: str = "sqlite"
+    ) -> dict[str, Any] | None:
+        """The job with its sheets, as ``job.status`` answers it; None when there is none of that
+        id that works there. ValueError for another backend: there is only sqlite."""
+        if backend_type != BACKEND:
+            raise ValueError(f"backend_type {backend_type!r}: there is only {BACKEND!r}")
+        door = self._doors.get(job_id)
+        if door is not None:
+            found: dict[str, Any] | None = await door.status()
         else:
-            self._output.job_event(job_id, event, data)
+            found = self.registry.status(job_id) if self.registry is not None else None
+        return found if found and Path(found["workspace"]) == Path(workspace) else None
 
-    def _do(self, effect: Effect) -> None:
-        hands = self._hands
-        match effect:
-            case Run():
-                hands.run(effect)
-            case Acknowledge(serial):
-                hands.acknowledge(serial)
-            case Release(num):
-                hands.release(num)
-            case Complete(num, success):
-                hands.complete(num, success)
-            case Requeue(info):
-                hands.requeue(info)
-            case WakeAt(num, due_at):
-                hands.wake_at(num, due_at)
-            case Register():
-                hands.register(effect, self._machine.plan.max_concurrent, self._pools())
-            case Deregister():
-                hands.deregister()
-            case Withdraw():
-                hands.withdraw()
-            case EndSheets(nums, category):
-                hands.end_sheets(nums, category)
-            case RateLimited(pool, seconds, num):
-                if self._rate_limit_callback is not None:
-                    job_id = self._machine.job.job_id
-                    self._rate_limit_callback(pool, seconds, job_id, num)
-            case Finish(status):
-                hands.finish(status)
+    # -- for who carries jobs -------------------------------------------------------------------
 
-    def _pools(self) -> dict[str, int]:
-        """The limits of the instruments that the job's sheets play, by limit key."""
-        return {
-            instrument.limit_key: instrument.max_concurrent
-            for sheet in self._machine.plan.sheets
-            for instrument in (sheet.instrument, *sheet.fallbacks)
-            if instrument.max_concurrent is not None
+    def open(self, job_id: str, door: Door) -> None:
+        """The job has actors."""
+        self._doors[job_id] = door
+
+    def close(self, job_id: str) -> None:
+        """The job has none any more."""
+        self._doors.pop(job_id, None)
+
+    def on_limit(self, callback: RateLimitCallback) -> None:
+        """How an instrument's other sheets come to wait: without one a limit delays its own sheet
+        alone."""
+        self._on_limit.append(callback)
+
+    def tell_too(self, output: OutputProtocol) -> None:
+        """This one is told what happens, too."""
+        self._outputs.append(output)
+
+    def limits(self, config: DaemonConfig) -> DaemonConfig:
+        """The configuration with this service's thresholds."""
+        given = {
+            "token_warning_threshold": self._token_warning_threshold,
+            "token_error_threshold": self._token_error_threshold,
         }
+        given = {name: value for name, value in given.items() if value is not None}
+        preflight = config.preflight.model_copy(update=given)
+        return config.model_copy(update={"preflight": preflight}) if given else config
+
+    def limited(self, key: str, seconds: float, job_id: str, num: int) -> None:
+        """An instrument refused work."""
+        for callback in self._on_limit:
+            _call(callback, key, seconds, job_id, num)
+
+    def state(self, summary: dict[str, Any]) -> None:
+        """A job's status has changed, on disk."""
+        if self._state_publish_callback is not None:
+            _call(self._state_publish_callback, summary)
+
+    def progressed(self, job_id: str, completed: int, total: int) -> None:
+        """Sheets have come to their end, on disk."""
+        for output in self._outputs:
+            _call(output.progress, job_id, completed, total)
+
+    def happened(self, job_id: str, num: int | None, name: str, data: dict[str, Any]) -> None:
+        """An event is on disk."""
+        kind, _, event = name.partition(".")
+        if self._event_callback is not None:
+            _call(self._event_callback, job_id, num, name, data)
+        for output in self._outputs:
+            if kind == "sheet" and num is not None:
+                _call(output.sheet_event, job_id, num, event, data)
+            else:
+                _call(output.job_event, job_id, event, data)
+
+
+def _call(callback: Callable[..., Any], *args: Any) -> None:
+    """A program's own code is no part of the job: its error is said, and the job goes on."""
+    try:
+        callback(*args)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not the job's
+        log.error("callback_failed", callback=repr(callback), error=repr(error))

@@ -38,7 +38,6 @@ class JobMeta:
     hook_config: list[dict[str, Any]] | None = None
     concert_config: dict[str, Any] | None = None
     completed_new_work: bool = False
-    observer: Any = None
     pending_modify: tuple[Path, Path | None] | None = None
     held_chain_hook: dict[str, Any] | None = None
 

@@ -96,20 +96,29 @@ def open_log(path: Path) -> None:
 
     global _sink, _file
     file = LogFile(path)
-    structlog.configure(
+    sink = structlog.wrap_logger(
+        structlog.WriteLogger(file),  # type: ignore[arg-type]
         processors=[
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=lambda line, **_: _encode(line)),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file),  # type: ignore[arg-type]
         wrapper_class=structlog.BoundLogger,
         cache_logger_on_first_use=True,
-    )
+    ).bind()  # nothing of it is configured for the rest of the process
     with _lock:
-        _sink, _file = structlog.get_logger(), file
+        _sink, _file = sink, file
         early, _early[:] = _early[:], []
         for when, level, event, fields in early:
             _emit(when, level, event, fields)
+
+
+def close_log() -> None:
+    """Closes the log file; what is said from now on is kept for the next one."""
+    global _sink, _file
+    with _lock:
+        file, _sink, _file = _file, None, None
+    if file is not None:
+        file.close()
 
 
 def early_lines() -> list[str]:

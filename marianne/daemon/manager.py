@@ -1,295 +1,372 @@
-"""The manager of all jobs: who comes in, who is admitted, what became of them.
+"""The documented job manager: one conductor, as a program sees it.
 
-It owns the jobs that are not admitted: queued, paused and finished ones are rows. An admitted
-job's state is its job actor's. The manager starts and watches the jobs' supervisors; a job whose
-actors gave up is ended here.
-
-What a restart finds: submitted, not admitted: queued again by its row; admitted, not started:
-started; started: found alive by its name and watched again.
+It decides nothing. Its methods ask the actors of its tree (:mod:`marianne.daemon.manager_actor` and
+those beside it) without blocking the program's event loop; its properties are read from what they
+publish. The tree is that of :class:`~marianne.daemon.conductor.Conductor`, in the program's own
+process or, for ``marianne start``, in one of its own. docs/embedding.md shows a program.
 """
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors import Future, Outcome, Promise
-from ipc import codec
-from ipc.errors import CodecError
-from marianne.daemon import queries, reports, shown, submission
-from marianne.daemon.chaining import Chaining
-from marianne.daemon.context import Context
-from marianne.daemon.explaining import Explaining
-from marianne.daemon.figures import Figures
-from marianne.daemon.job import Job
-from marianne.daemon.job_life import Happens
+from marianne.clock import steady
+from marianne.daemon import asking
+from marianne.daemon.exceptions import JobSubmissionError
+from marianne.daemon.job_service import JobService
 from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
-from marianne.daemon.log import get_logger, set_level
-from marianne.daemon.memory_room import REASON
-from marianne.daemon.parser import Parsed, Parser
-from marianne.daemon.pressing import Pressing
+from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.refusal import Refused
-from marianne.daemon.requests import Answer
-from marianne.daemon.roster import Live
-from marianne.daemon.scheduler import GlobalSheetScheduler
-from marianne.daemon.shelf import Packed
-from marianne.daemon.unforeseen import question, refusal_of
-from marianne.schedule.room import admit
-from marianne.state.changes import AddEvent
-from marianne.state.models import JobStatus
+from marianne.learning.hub import LearningHub
 
 if TYPE_CHECKING:
+    from marianne.daemon.backpressure import BackpressureController
     from marianne.daemon.config import DaemonConfig
-    from marianne.daemon.types import JobRequest
+    from marianne.daemon.context import Context
+    from marianne.daemon.event_bus import EventBus
+    from marianne.daemon.rates import RateLimitCoordinator
+    from marianne.daemon.scheduler import GlobalSheetScheduler
+    from marianne.daemon.types import JobRequest, JobResponse
+    from marianne.home import Home
 
-__all__ = ["DaemonJobStatus", "JobManager", "JobMeta"]
+__all__ = ["DaemonJobStatus", "JobManager", "JobMeta", "NotRunningError"]
 
-log = get_logger(__name__)
+PAGE = 500
 
 
-class JobManager(Chaining, Pressing, Explaining, Figures):
-    """All jobs of a conductor. Every method may be called through a handle from any thread.
+class NotRunningError(RuntimeError):
+    """The manager was not started, or has been shut down: ``await manager.start()`` first."""
 
-    A method that returns a Promise answers when its change is on disk. Refusals are raised as
-    :class:`~marianne.daemon.refusal.Refused`.
+
+class JobManager:
+    """All jobs of a conductor. For one event loop; its properties for any thread.
+
+    ``home`` is the conductor's directory: by default ``MARIANNE_HOME``, else one of embedded
+    conductors, apart from the user's own. ``service`` has the program's callbacks. ``start_time``
+    is in seconds since the epoch, of the start by default; ``monitor`` and ``pgroup`` are the
+    program's, if it wants to see what they see.
+
+    A job that is unknown, or in no state for what is asked, is a JobSubmissionError; where a
+    documented method returns a bool or a response, the answer says it.
     """
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._naming: set[str] = set()
+    def __init__(
+        self,
+        config: DaemonConfig,
+        *,
+        start_time: float | None = None,
+        monitor: ResourceMonitor | None = None,
+        pgroup: ProcessGroupManager | None = None,
+        home: Home | Path | str | None = None,
+        service: JobService | None = None,
+    ) -> None:
+        self.config = config if service is None else service.limits(config)
+        self.home = home
+        self.service = service or JobService()
+        self.start_time = start_time
+        self.learned = (service.learned if service is not None else None) or LearningHub()
+        given = service.pgroup if service is not None else None
+        self.group = pgroup or given or ProcessGroupManager()
+        self.monitor = monitor or ResourceMonitor(config.resource_limits)
+        self.monitor.set_manager(self)
+        self.monitor.set_group(self.group)
+        self._bound: Context | None = None
+        self._embedded: Any = None
 
-    # -- coming in ------------------------------------------------------------------------------
+    # -- its life -------------------------------------------------------------------------------
 
-    def submit_job(
-        self, request: JobRequest, request_id: str | None = None
-    ) -> Promise[dict[str, Any]]:
+    async def start(self) -> None:
+        """Starts the conductor's tree in this process; returns when it takes jobs.
+
+        Jobs that an earlier conductor of this home left go on. Raises HomeError where the home
+        must not be used or another conductor holds it, and what else keeps the tree from starting.
+        """
+        from marianne.daemon.embedded import Embedded
+
+        if self._embedded is not None:
+            raise RuntimeError("this manager was started before: make another")
+        self._embedded = Embedded(self)
+        await self._embedded.start()
+
+    async def shutdown(self, graceful: bool = True) -> None:
+        """Ends the tree; returns when no process of its jobs is left.
+
+        ``graceful``: running sheets finish, for ``shutdown_timeout_seconds`` at most, nothing more
+        starts, and unfinished jobs go on at the next start. Otherwise every job is cancelled.
+        """
+        if self._embedded is None:
+            return
+        await self._embedded.end("drain" if graceful else "cancel")
+
+    async def wait_for_shutdown(self) -> None:
+        """Returns when the tree has ended, whoever asked for it (``marianne stop``, too)."""
+        if self._embedded is not None:
+            await self._embedded.ended()
+
+    def bind(self, context: Context) -> None:
+        """The tree that this is the face of; None of the above is asked of a bound one."""
+        self._bound = context
+
+    def unbind(self) -> None:
+        """The tree has ended."""
+        self._bound = None
+
+    @property
+    def context(self) -> Context:
+        """What the tree's actors share. Raises NotRunningError before the start."""
+        if self._bound is None:
+            raise NotRunningError("the manager does not run: await manager.start() first")
+        return self._bound
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    async def submit_job(self, request: JobRequest) -> JobResponse:
         """Takes a job in: reads its score, gives it an id, commits it, admits it if there is room.
 
-        Answers a JobResponse as a map (plus ``warnings``; a dry run adds ``plan`` and leaves no
-        trace). Refuses with ``invalid_score``, ``conflict``, ``pressure`` or ``shutting_down``.
-        ``request_id`` lets a resent request find its answer.
+        What the request leaves open is this program's: its environment and its directory. A
+        refused one is ``rejected``, with the reason as the message.
         """
-        return self._once(request_id, self._submit, request)
+        from marianne.daemon.types import JobResponse
 
-    def _submit(self, answer: Answer, request: JobRequest) -> None:
-        if self.shutting_down:
-            raise Refused("shutting_down", "the conductor is shutting down")
-        if not request.dry_run:
-            self.backpressure.check_admission()
-        wanted = submission.parse_request(request, self._context.home)
-        scores = self._context.scores
-        known = scores.find(scores.key(wanted), wanted.search_path)
-        if known is not None:
-            self._name(known, request, answer)
-            return
-        parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
-        self.pipe(parsed, self.parsed, request, answer)
-
-    def parsed(self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer) -> None:
-        """A score was read, or cannot be."""
-        if outcome.error is not None or outcome.value is None:
-            answer.fail(outcome.error or LookupError("no plan"))
-            return
         try:
-            self._name(outcome.value, request, answer)
-        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
-            answer.fail(refusal_of(error))
+            answer = await self._once("submit_job", asking.completed(request))
+        except Refused as refusal:
+            return JobResponse(job_id="", status="rejected", message=asking.words(refusal))
+        return JobResponse.model_validate(answer)
 
-    def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
-        """Names the job of a score that was read, and commits it."""
-        parsed = submission.as_asked(request, parsed)
-        if self.shutting_down:
-            raise Refused("shutting_down", "the conductor is shutting down")
-        submission.check_sheets(request, parsed)
-        if request.dry_run:
-            answer.set(submission.dry_run_response(parsed))
-            return
-        shared = submission.check_workspace(request, parsed, self._live)
-        job_id = submission.choose_id(request, parsed, self._reader, self._naming)
-        now = time.time()
-        row = submission.new_row(job_id, request, parsed, now)
-        live = Live(row, unsure=True)
-        words = self._place(live, now)
-        admitted = row.status is JobStatus.RUNNING
-        environment = codec.pack(request.environment)
-        if admitted:
-            self._enter(row, parsed.plan, environment)
-        reply = submission.response(row, [*parsed.warnings, *shared], words)
-        changes = [*submission.changes(row, parsed, environment, now), *answer.remember(reply)]
-        if admitted:
-            changes.append(AddEvent(job_id, None, "job.started", {}, now))
-        self._naming.add(job_id)
-        self._live[job_id] = live
-        if admitted:
-            self._live.move(live, Happens.ADMIT)
-        written = self._ask_to_write(changes)
-        # The client is answered in the store's thread, a hand-over sooner; but not before we are
-        # told (what was added last is called first), so that what it asks next comes later.
-        written.on_done(lambda done: None if done.outcome().error else answer.tell(reply))
-        self.pipe(written, self.submitted, job_id, reply, answer)
+    async def get_job_status(self, job_id: str, workspace: Path | None = None) -> dict[str, Any]:
+        """The job with its sheets. ``workspace``, if given, must be the job's."""
+        await self._check_place(job_id, workspace)
+        return await self._asked("get_job_status", job_id, 1, asking.ALL_SHEETS)
 
-    def _place(self, live: Live, now: float) -> str | None:
-        """Lets a new job run at once, or says in words why it has to wait for memory.
-
-        Where others wait already it gets in line behind them, and is looked at once on disk.
-        """
-        places = self._room()
-        if places <= 0 or self._live.comes or next(self._live.in_line(), None) is not None:
-            return None
-        room = self._free(places)
-        admitted, _ = admit([self._memory.size(live.row, live.size)], room)
-        if admitted:
-            live.row.status, live.row.started_at = JobStatus.RUNNING, now
-            return None
-        live.row.status, live.row.reason = JobStatus.PENDING, REASON
-        self._context.resources.awaited = True
-        return str(self._memory.why(live.row, live.size, room)["text"])
-
-    def submitted(
-        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
-    ) -> None:
-        """A new job is on disk: acknowledge it and let it go."""
-        self._naming.discard(job_id)
-        if outcome.error is not None:
-            self._drop_entry(job_id)
-            del self._live[job_id]
-            answer.fail(outcome.error)
-        else:
-            answer.set(reply)
-            live = self._live.decided(job_id)
-            if live is not None and live.admitted:
-                self.admitted(outcome, job_id)
-        if self._room() > 0:
-            self._admit(lined_up=True)
-
-    # -- questions ------------------------------------------------------------------------------
-
-    @question
-    def wait_job(self, job_id: str) -> Promise[dict[str, Any]]:
-        """Answers the job without its sheets once it is over; a paused job is waited for."""
-        promise: Promise[dict[str, Any]] = self.promise()
-        live = self._live.get(job_id)
-        if live is not None:
-            live.waiters.append(promise)
-        else:
-            promise.set(queries.summary(self._reader, job_id))
-        return promise
-
-    @question
-    def get_job_status(
-        self, job_id: str, first: int = 1, last: int = 5_000, *, packed: bool = False
-    ) -> Promise[Any]:
-        """The job with its sheets ``first`` to ``last`` (1-based), live or from disk.
-
-        A map; ``packed`` as msgpack, for those who send it on.
-        """
-        promise: Promise[Any] = self.promise()
-        live = self._live.get(job_id)
-        if live is None or not live.admitted:
-            self.status_from_disk(job_id, first, last, packed, promise)
-            return promise
-
-        def known(future: Future[Packed]) -> None:
-            # In the job actor's thread: a message to us would be one hand-over more.
-            status = future.outcome().value
-            if status is not None:
-                _give(promise, status, packed)
-            else:  # it is being restarted
-                me = self._context.manager
-                me.tell(JobManager.status_from_disk, job_id, first, last, packed, promise)
-
-        self._context.job(job_id).call(Job.status, first, last).on_done(known)
-        return promise
-
-    def status_from_disk(
-        self, job_id: str, first: int, last: int, packed: bool, promise: Promise[Any]
-    ) -> None:
-        """Answers by what is on disk."""
-        shelf = self._context.shelf
-        mark = shelf.mark()
+    async def pause_job(self, job_id: str) -> bool:
+        """Running sheets finish, nothing new starts. False where nothing is left to pause."""
         try:
-            status = shown.at_rest(self._reader, job_id, first, last)
-        except Exception as error:  # noqa: BLE001 - see marianne.daemon.unforeseen
-            promise.fail(refusal_of(error))
-            return
-        live = self._live.get(job_id)
-        if live is None or not live.admitted:  # what an actor is about to change is its own to keep
-            shelf.keep(mark, job_id, first, last, status)
-        _give(promise, status, packed)
+            await self._once("pause_job", job_id)
+        except Refused as refusal:
+            if refusal.code == "conflict":
+                return False
+            raise asking.submission_error(refusal) from None
+        return True
 
-    @question
-    def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
+    async def resume_job(
+        self,
+        job_id: str,
+        workspace: Path | None = None,
+        config_path: Path | None = None,
+        no_reload: bool = False,
+    ) -> JobResponse:
+        """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
+
+        The score is read again if its file has changed since, or is that of ``config_path``;
+        ``no_reload`` goes on with what is stored.
+        """
+        places = asking.place(workspace), asking.place(config_path)
+        return await self._responds(job_id, "resume_job", job_id, *places, no_reload)
+
+    async def modify_job(
+        self, job_id: str, config_path: Path, workspace: Path | None = None
+    ) -> JobResponse:
+        """Lets a job go on by another score; completed sheets stay. A running job pauses first."""
+        places = asking.place(config_path), asking.place(workspace)
+        return await self._responds(job_id, "modify_job", job_id, *places, None, False)
+
+    async def cancel_job(self, job_id: str) -> bool:
+        """Cancels a job; returns when no process of it is left. False where it is over, or none."""
+        try:
+            answer = await self._once("cancel_job", job_id)
+        except Refused as refusal:
+            if refusal.code in ("conflict", "not_found"):
+                return False
+            raise asking.submission_error(refusal) from None
+        return bool(answer["status"] == "cancelled")  # else its end came first
+
+    async def list_jobs(self) -> list[dict[str, Any]]:
+        """All jobs with their progress, newest first, as committed."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = await self._asked("list_jobs", None, PAGE, cursor)
+            found += page["jobs"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return found
+
+    async def clear_jobs(
+        self,
+        statuses: list[str] | None = None,
+        older_than_seconds: float | None = None,
+        job_ids: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Deletes finished jobs, their history and their files: ``deleted`` and ``jobs``."""
+        return await self._told("clear_jobs", statuses, older_than_seconds, job_ids)
+
+    async def clear_rate_limits(self, instrument: str | None = None) -> dict[str, Any]:
+        """Ends the rate limits of an instrument, or all; what waits for them goes on at once."""
+        return await self._told("clear_rate_limits", instrument)
+
+    async def get_job_errors(self, job_id: str, workspace: Path | None = None) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""
-        return reports.errors(self._reader, job_id, limit)
+        await self._check_place(job_id, workspace)
+        return await self._asked("get_job_errors", job_id)
 
-    @question
-    def get_diagnostic_report(self, job_id: str) -> dict[str, Any]:
+    async def get_diagnostic_report(
+        self, job_id: str, workspace: Path | None = None
+    ) -> dict[str, Any]:
         """State, attempts, last output, resource use, supervision, the likely cause in words."""
-        directory = self._context.home.job_dir(job_id)
-        return reports.diagnosis(self._reader, directory, job_id, self._context.learned)
+        await self._check_place(job_id, workspace)
+        return await self._asked("get_diagnostic_report", job_id)
 
-    @question
-    def get_execution_history(
-        self, job_id: str, sheet_num: int | None = None, limit: int = 50
+    async def get_execution_history(
+        self,
+        job_id: str,
+        workspace: Path | None = None,
+        sheet_num: int | None = None,
+        limit: int = 50,
     ) -> dict[str, Any]:
         """``records``: attempts that came to an end, newest first; ``has_history``."""
-        return reports.history(self._reader, job_id, sheet_num, limit)
+        await self._check_place(job_id, workspace)
+        return await self._asked("get_execution_history", job_id, sheet_num, limit)
+
+    async def recover_job(
+        self,
+        job_id: str,
+        workspace: Path | None = None,
+        sheet_num: int | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Makes the checks of failed sheets again; those whose checks pass now are completed."""
+        await self._check_place(job_id, workspace)
+        return await self._told("recover_job", job_id, sheet_num, dry_run)
+
+    async def get_daemon_status(self) -> dict[str, Any]:
+        """DaemonStatus as a map, with what else ``marianne conductor-status`` shows."""
+        return await self._asked("get_daemon_status")
 
     def apply_config(self, new_config: DaemonConfig) -> None:
-        """Puts another configuration in force, for whatever reads it from now on.
+        """Puts another configuration in force, for whatever reads it from now on."""
+        self.config = new_config
+        context = self.context
+        context.manager.tell(asking.method("apply_config"), new_config)
 
-        Fields that are in use already are the caller's to leave as they are.
-        """
-        from marianne.daemon.health import HealthChecker
-        from marianne.daemon.monitor import ResourceMonitor
+    def update_job_config_metadata(
+        self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
+    ) -> None:
+        """Puts another score file or workspace into what is known of a job that has no actors."""
+        method = asking.method("update_job_config_metadata")
+        self.context.manager.tell(method, job_id, config_path=config_path, workspace=workspace)
 
-        self._context.config = new_config
-        self._context.learned.enabled = new_config.learning.enabled
-        self._context.monitor.tell(ResourceMonitor.update_limits, new_config.resource_limits)
-        self._context.health.tell(HealthChecker.start_periodic_checks)
-        set_level(new_config.log_level)
-        self.scheduler.tell(
-            GlobalSheetScheduler.set_limits,
-            new_config.max_concurrent_sheets,
-            new_config.resource_limits.max_api_calls_per_minute,
-        )
-        for job_id, live in self._live.items():
-            if live.admitted:
-                self._context.job(job_id).tell(Job.look_at_clock)
-        self._admit()
+    # -- figures --------------------------------------------------------------------------------
 
-    def shutdown(self, graceful: bool = True) -> None:
-        """Winds the work down, for a conductor that is to end. :meth:`wait_for_shutdown` answers.
+    @property
+    def uptime_seconds(self) -> float:
+        """Seconds since this conductor started; 0 before."""
+        if self._bound is None:
+            return 0.0
+        return max(0.0, steady() - self._bound.started_at)
 
-        ``graceful``: running sheets finish, nothing more starts, the jobs go on at the next start.
-        Otherwise every job is cancelled.
-        """
-        self._winding_down = True
-        if graceful:
-            scheduler = self.scheduler.within(None)
-            drained: Future[Any] = scheduler.call(GlobalSheetScheduler.drain)
-            self.pipe(drained, self.drained)
+    @property
+    def shutting_down(self) -> bool:
+        """Whether the conductor was asked to end."""
+        return self._bound is not None and self._bound.stop.mode is not None
+
+    @property
+    def running_count(self) -> int:
+        """Admitted jobs."""
+        roster = self._bound.roster if self._bound is not None else None
+        return 0 if roster is None else roster.admitted
+
+    @property
+    def active_job_count(self) -> int:
+        """Sheets of all jobs that hold a slot: what fair share is measured by."""
+        return self.monitor.active_sheets
+
+    @property
+    def failure_rate_elevated(self) -> bool:
+        """Whether more than three jobs failed unexpectedly within the last 60 s."""
+        return self._bound is not None and self._bound.failures.elevated(time.monotonic())
+
+    @property
+    def notifications_degraded(self) -> bool:
+        """Whether three notices in a row reached nobody."""
+        return self._bound is not None and self._bound.service.notifications_degraded
+
+    @property
+    def scheduler(self) -> GlobalSheetScheduler:
+        """Who grants sheets their turn, of all jobs."""
+        from marianne.daemon.scheduler import GlobalSheetScheduler
+
+        return GlobalSheetScheduler(self.config, tree=self.context)
+
+    @property
+    def rate_coordinator(self) -> RateLimitCoordinator:
+        """The rate limits in force, of all jobs."""
+        return self.context.rate_limits
+
+    @property
+    def backpressure(self) -> BackpressureController:
+        """How much is taken on."""
+        return self.context.backpressure
+
+    @property
+    def learning_hub(self) -> LearningHub:
+        """What was learned from how jobs ended."""
+        return self.context.learned
+
+    @property
+    def observer_recorder(self) -> None:
+        """Nobody: what happens is recorded as events, by the store."""
+        return
+
+    @property
+    def event_bus(self) -> EventBus:
+        """What happens to the jobs, for listeners in this process."""
+        return self.context.bus
+
+    def troubles(self) -> dict[str, Any]:
+        """What is ok, or in words what is not: ``storage``, ``starts``, ``workers``."""
+        return {} if self._bound is None else self._bound.troubles()
+
+    def hindrances(self) -> tuple[bool, dict[str, Any]]:
+        """Whether anything but load keeps it from taking jobs; and ``heart_lost``, ``storage``,
+        ``scores``."""
+        return (True, {}) if self._bound is None else self._bound.hindrances()
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    async def _asked(self, name: str, *args: Any) -> dict[str, Any]:
+        return await asking.as_submitter(self._once_or_again(name, args, None))
+
+    async def _told(self, name: str, *args: Any) -> dict[str, Any]:
+        return await asking.as_submitter(self._once(name, *args))
+
+    async def _once(self, name: str, *args: Any) -> dict[str, Any]:
+        """Asks for a change: again under the same id where an actor was being restarted."""
+        return await self._once_or_again(name, args, asking.new_id())
+
+    async def _once_or_again(
+        self, name: str, args: tuple[Any, ...], request_id: str | None
+    ) -> dict[str, Any]:
+        handle, method = self.context.manager, asking.method(name)
+        answer: dict[str, Any] = await asking.ask(handle, method, args, request_id)
+        return answer
+
+    async def _responds(self, job_id: str, name: str, *args: Any) -> JobResponse:
+        from marianne.daemon.types import JobResponse
+
+        try:
+            answer = await self._once(name, *args)
+        except Refused as refusal:
+            return JobResponse(job_id=job_id, status="rejected", message=asking.words(refusal))
+        message = answer.get("message") or str(answer["status"])
+        return JobResponse(job_id=job_id, status="accepted", message=message)
+
+    async def _check_place(self, job_id: str, workspace: Path | None) -> None:
+        if workspace is None:
             return
-        for live in list(self._live.values()):
-            self._cancel_live(live, None)
-        self._tell_wound_down()
-
-    def drained(self, outcome: Outcome[Any]) -> None:
-        """No sheet runs any more; without a scheduler there is nothing to wait for either."""
-        self._drained = True
-        self._tell_wound_down()
-
-    def wait_for_shutdown(self) -> Promise[None]:
-        """Answers when what :meth:`shutdown` began is done."""
-        promise: Promise[None] = self.promise()
-        self._when_wound_down.append(promise)
-        self._tell_wound_down()
-        return promise
-
-
-def _give(promise: Promise[Any], status: Packed, packed: bool) -> None:
-    """Answers with the status; fails where it is more than a message holds."""
-    try:
-        promise.set(status if packed else codec.unpack(status))
-    except CodecError as error:
-        promise.fail(error)
+        status = await self._asked("get_job_status", job_id, 1, 0)
+        if Path(status["workspace"]) != Path(workspace):
+            raise JobSubmissionError(f"job {job_id} works in {status['workspace']}")

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from marianne.daemon.at_once import at_once
 from marianne.schedule.room import ROOM_SHARE, Candidate, Room, free_memory, needs
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class MemoryRoom:
         """Brings a job's size up to date; an estimate that is there is kept while it waits."""
         if size.estimate is None or size.config_hash != row.config_hash:
             ask = self._context.backpressure.estimate_job_resource_needs
-            size.config_hash, size.estimate = row.config_hash, ask(row.config_hash)
+            size.config_hash, size.estimate = row.config_hash, at_once(ask(row.config_hash))
             size.candidate.job_id = row.job_id
         size.candidate.needs_mb = needs(size.estimate)
         return size.candidate

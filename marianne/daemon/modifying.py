@@ -51,7 +51,7 @@ MAX_SCORE_BYTES = 8 << 20
 
 
 class Modifying(Wishes):
-    """The part of the job manager that replaces plans; see :mod:`marianne.daemon.manager`."""
+    """The part of the job manager that replaces plans; see :mod:`marianne.daemon.manager_actor`."""
 
     def on_start(self) -> None:
         """Takes up what an earlier incarnation did not put in force."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.log import get_logger, tell_often
 from marianne.streams import clean
+
+if TYPE_CHECKING:
+    from marianne.daemon.event_bus import EventBus
 
 LOGGER = "marianne.job"
 STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
@@ -61,10 +64,10 @@ class StructuredOutput(OutputProtocol):
     """One log line each: ``job.<event>``, ``sheet.<event>``, ``job.progress``.
 
     All at the level info; the log is bounded (:mod:`marianne.daemon.log_file`). ``event_bus`` gets
-    the same: anything with ``publish(event, data)``.
+    the same.
     """
 
-    def __init__(self, *, event_bus: Any = None) -> None:
+    def __init__(self, *, event_bus: EventBus | None = None) -> None:
         self._bus = event_bus
         self._log = get_logger(LOGGER)
 

@@ -9,24 +9,40 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Collection
 
+from marianne.daemon.log import get_logger
 from marianne.run import procfs
-from marianne.run.confine import children, reap, signal_exact, sweep, sweep_orphans
+from marianne.run.confine import SWEEP_PAUSE, children, reap, signal_exact, sweep_orphans
+
+log = get_logger(__name__)
+
+PATIENCE = 5.0
 
 
 class ProcessGroupManager:
     """Keeps the conductor from leaving processes behind, and from touching strangers.
 
-    ``owner`` is the home's marker in the environment of its sheets; ``spare`` answers the pids
-    that live rightly (workers, helpers): they and all below them are never ended here.
+    Tracked are the processes that live rightly, the workers: they and all below them are never
+    ended here. Until it is told whose it is (:meth:`belong_to`) it finds no orphans.
     """
 
-    def __init__(self, owner: str = "", spare: Callable[[], Collection[int]] = tuple) -> None:
-        self._owner = owner
-        self._spare = spare
+    def __init__(self) -> None:
+        self._owner = ""
+        self._helpers: Callable[[], Collection[int]] = tuple
         self._original = os.getpgrp()
         self._tracked: set[int] = set()
+
+    def belong_to(self, owner: str, helpers: Callable[[], Collection[int]] = tuple) -> None:
+        """``owner`` is the home's marker in the environment of its sheets; ``helpers`` returns
+        further pids that live rightly."""
+        self._owner, self._helpers = owner, helpers
+
+    @property
+    def tracked(self) -> frozenset[int]:
+        """The pids that are tracked."""
+        return frozenset(self._tracked)
 
     @property
     def is_leader(self) -> bool:
@@ -35,16 +51,18 @@ class ProcessGroupManager:
 
     @property
     def original_pgid(self) -> int:
-        """The process group that this process was in before ``setup``."""
+        """The process group that this process was in before ``setup``: its terminal's signals go
+        there, and to us no more."""
         return self._original
 
     def setup(self) -> None:
         """Makes this process the leader of its group; nothing if it is one."""
         if not self.is_leader:
             os.setpgid(0, 0)
+            log.info("leads_its_group", group=os.getpgrp(), before=self.original_pgid)
 
     def track_backend_pid(self, pid: int) -> None:
-        """Notes a process that lives rightly, beside what ``spare`` answers."""
+        """Notes a process that lives rightly, with all below it."""
         self._tracked.add(pid)
 
     def untrack_backend_pid(self, pid: int) -> None:
@@ -52,8 +70,8 @@ class ProcessGroupManager:
         self._tracked.discard(pid)
 
     def kill_all_children(self, sig: int = signal.SIGTERM) -> int:
-        """Signals every process of our group that stands below us; answers the group, or 0 if
-        there is none.
+        """Signals every living process of our group that stands below us; answers the group, or
+        0 if there is none.
 
         Each one by pid and start time: ``killpg`` would reach ourselves, and in
         ``marianne start --foreground | tee log`` the shell's tee.
@@ -62,8 +80,10 @@ class ProcessGroupManager:
         return os.getpgrp() if any(sent) else 0
 
     def end_all_children(self) -> None:
-        """SIGKILL to the same processes, until a look finds none."""
-        sweep(self._members)
+        """SIGKILL to the same processes, until a look finds none; for five seconds at most."""
+        until = time.monotonic() + PATIENCE
+        while self.kill_all_children(signal.SIGKILL) and time.monotonic() < until:
+            time.sleep(SWEEP_PAUSE)
 
     def _members(self) -> list[procfs.Stat]:
         group, roots = os.getpgrp(), children()
@@ -71,7 +91,7 @@ class ProcessGroupManager:
             return []
         below = {one.pid for one in roots}.union(*(_below(one.pid) for one in roots))
         looks = map(procfs.stat, below)
-        return [one for one in looks if one is not None and one.pgrp == group]
+        return [one for one in looks if one and not one.dead and one.pgrp == group]
 
     def cleanup_orphans(self) -> list[int]:
         """Collects ended children that came to us as the subreaper; answers their pids."""
@@ -96,7 +116,7 @@ class ProcessGroupManager:
         return sweep_orphans(self._owner, spare={os.getpid(), *self._spared()})
 
     def _spared(self) -> set[int]:
-        return {*self._spare(), *self._tracked}
+        return {*self._helpers(), *self._tracked}
 
 
 def _below(pid: int) -> set[int]:

@@ -45,7 +45,7 @@ class _Look:
 
 
 class Recovering(Modifying):
-    """The part of the job manager that recovers; see :mod:`marianne.daemon.manager`."""
+    """The part of the job manager that recovers; see :mod:`marianne.daemon.manager_actor`."""
 
     def on_start(self) -> None:
         """No look is under way."""
@@ -112,7 +112,7 @@ class Recovering(Modifying):
             )
         except (OSError, EOFError) as error:
             raise Refused("unavailable", f"no process can be started now: {error!r}") from None
-        self._context.workers[process.pid] = process
+        self._context.took_on(process)
         self._looks[process] = _Look(job_id, failed, dry_run, answer, path)
         self.watch(process)
         self.send_after(LONGEST, self.look_overdue, process)
@@ -127,7 +127,7 @@ class Recovering(Modifying):
         if process not in self._looks:
             super().on_process_exit(process, ending)
             return
-        self._context.workers.pop(process.pid, None)
+        self._context.let_go(process)
         look = self._looks.pop(process)
         sweep_orphans(self._context.owner, look.job_id, spare=tuple(self._context.workers))
         try:

@@ -14,7 +14,7 @@ from actors import Future
 from marianne.daemon.config import RESTART_ONLY, ConfigError, Loaded, changed, load_config
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.refusal import Refused
 
 log = get_logger(__name__)
@@ -53,7 +53,7 @@ def reload(context: Context) -> dict[str, Any]:
             name: context.origins.get(name, origin) if name.split(".")[0] in kept else origin
             for name, origin in loaded.origins.items()
         }
-        context.manager.within(APPLY_SECONDS).ask(JobManager.apply_config, new)
+        context.manager.within(APPLY_SECONDS).ask(ManagerActor.apply_config, new)
         context.origins = origins
     log.info("reloaded", applied=applied, restart_needed=later)
     if later:

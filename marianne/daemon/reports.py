@@ -11,7 +11,7 @@ from marianne.daemon.cause import likely_cause
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.refusal import Refused, not_found
 from marianne.daemon.wire import sheet_map, timestamp
-from marianne.learning.board import LearningBoard
+from marianne.learning.hub import LearningHub
 from marianne.run.outputs import tail
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Plan
@@ -77,9 +77,7 @@ def outcome_map(row: OutcomeRow) -> dict[str, Any]:
     }
 
 
-def diagnosis(
-    reader: Reader, directory: Path, job_id: str, learned: LearningBoard
-) -> dict[str, Any]:
+def diagnosis(reader: Reader, directory: Path, job_id: str, learned: LearningHub) -> dict[str, Any]:
     """The likely cause in words, and what it was read from."""
     job = _job(reader, job_id)
     plan = queries.plan_of(reader, job_id)

@@ -1,12 +1,11 @@
 """The ways to stop, up to where the tree ends: the order on disk, draining, cancelling.
 
-All but the taking of an order runs in the main thread, which hears signals meanwhile: a drain may
+All but the taking of an order runs in the thread that hears what comes meanwhile: a drain may
 last for minutes, and a stop or a second wish must not wait for it.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -20,7 +19,7 @@ from marianne.daemon import queries
 from marianne.daemon.catch_up import catch_up
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.log import get_logger
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.refusal import Refused
 from marianne.state.changes import Change, UpdateJob
 from marianne.state.database import Database
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from marianne.home import Home
 
 log = get_logger(__name__)
-
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
 
 FAILING_DISK_SECONDS = 5.0
 """Beyond the sheets' grace, how long a cancelling waits for a disk that fails."""
@@ -171,19 +168,17 @@ def _pursue(
 
 def _ask(context: Context, mode: str) -> Future[Any]:
     manager = context.manager.within(None)
-    manager.tell(JobManager.shutdown, mode == "drain")
-    asked: Future[Any] = manager.call(JobManager.wait_for_shutdown)
-    asked.on_done(lambda _: os.kill(os.getpid(), signal.SIGUSR1))
+    manager.tell(ManagerActor.shutdown, mode == "drain")
+    asked: Future[Any] = manager.call(ManagerActor.wait_for_shutdown)
+    asked.on_done(lambda _: context.host.wake())
     return asked
 
 
 def _hear(context: Context, seconds: float, reap: Callable[[], object]) -> None:
-    got = signal.sigtimedwait(SIGNALS, seconds)
-    if got is None:
-        return
-    if got.si_signo == signal.SIGCHLD:
+    got = context.host.hear(seconds)
+    if got == signal.SIGCHLD:
         reap()
-    elif got.si_signo in (signal.SIGTERM, signal.SIGINT):
+    elif got in (signal.SIGTERM, signal.SIGINT):
         context.stop.mode = "stop" if context.stop.mode == "drain" else "force"
 
 

@@ -210,10 +210,10 @@ class Store(Actor):
         self._waiting = kept
 
     def _recovered(self) -> None:
-        from marianne.daemon.scheduler import GlobalSheetScheduler
+        from marianne.daemon.scheduler_actor import SchedulerActor
 
         log.warning("store_works_again", problem=self._context.storage.problem)
         self._context.storage.problem = None
         self._context.storage.load_ballast()
         self._pause = RETRY_FIRST
-        self._context.scheduler.tell(GlobalSheetScheduler.dispatch)
+        self._context.scheduler.tell(SchedulerActor.dispatch)

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 from actors import ActorDied, AskTimeout, NoSuchActor
 from marianne.daemon.context import Context
-from marianne.daemon.health import HealthChecker
+from marianne.daemon.health_actor import HealthActor
 from marianne.daemon.log import get_logger
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 log = get_logger(__name__)
 
@@ -45,8 +45,8 @@ class ServiceManager:
         # Half the period, as sd_watchdog_enabled(3) says; the answers may take a quarter.
         while not self._stopped.wait(period / 2):
             try:
-                context.health.within(period / 8).ask(HealthChecker.liveness)
-                context.manager.within(period / 8).ask(JobManager.counts)
+                context.health.within(period / 8).ask(HealthActor.liveness)
+                context.manager.within(period / 8).ask(ManagerActor.counts)
             except (ActorDied, AskTimeout, NoSuchActor) as error:
                 log.warning("watchdog_not_fed", error=repr(error))
             else:

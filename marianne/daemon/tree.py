@@ -9,17 +9,17 @@ from __future__ import annotations
 from actors import ActorRef, ChildSpec, Supervisor
 from marianne.daemon.context import Context
 from marianne.daemon.events import Events
-from marianne.daemon.health import HealthChecker
+from marianne.daemon.health_actor import HealthActor
 from marianne.daemon.housekeeper import Housekeeper
 from marianne.daemon.jobs import Jobs
-from marianne.daemon.learning_hub import LearningHub
+from marianne.daemon.learning_actor import LearningActor
 from marianne.daemon.link import Link
-from marianne.daemon.manager import JobManager
-from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.manager_actor import ManagerActor
+from marianne.daemon.monitor_actor import MonitorActor
 from marianne.daemon.notices import Notices
 from marianne.daemon.parser import Parser
-from marianne.daemon.rates import RateLimitCoordinator
-from marianne.daemon.scheduler import GlobalSheetScheduler
+from marianne.daemon.rates_actor import RatesActor
+from marianne.daemon.scheduler_actor import SchedulerActor
 from marianne.daemon.server import Server
 from marianne.daemon.spare import SpareKeeper
 from marianne.daemon.store import Store
@@ -34,11 +34,11 @@ def services(context: Context) -> list[ChildSpec]:
     return [
         ChildSpec(id="events", cls=Events, args=given),
         ChildSpec(id="link", cls=Link, args=given),
-        ChildSpec(id="monitor", cls=ResourceMonitor, args=given),
-        ChildSpec(id="rates", cls=RateLimitCoordinator, args=given),
-        ChildSpec(id="learning", cls=LearningHub, args=given),
+        ChildSpec(id="monitor", cls=MonitorActor, args=given),
+        ChildSpec(id="rates", cls=RatesActor, args=given),
+        ChildSpec(id="learning", cls=LearningActor, args=given),
         ChildSpec(id="parser", cls=Parser, args=given),
-        ChildSpec(id="health", cls=HealthChecker, args=given),
+        ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notices", cls=Notices, args=given),
         ChildSpec(id="housekeeper", cls=Housekeeper, args=given),
         ChildSpec(id="spare", cls=SpareKeeper, args=given),
@@ -60,9 +60,9 @@ def children(context: Context) -> list[ChildSpec]:
                 "children": services(context),
             },
         ),
-        ChildSpec(id="scheduler", cls=GlobalSheetScheduler, args=given),
+        ChildSpec(id="scheduler", cls=SchedulerActor, args=given),
         ChildSpec(id="jobs", cls=Jobs),
-        ChildSpec(id="manager", cls=JobManager, args=given),
+        ChildSpec(id="manager", cls=ManagerActor, args=given),
         ChildSpec(id="server", cls=Server, args=given),
     ]
 

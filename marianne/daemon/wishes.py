@@ -1,6 +1,7 @@
 """What a person asks of jobs: pause, resume, retry, cancel, clear.
 
-The part of the job manager between admission and coming in; see :mod:`marianne.daemon.manager`.
+The part of the job manager between admission and coming in; see
+:mod:`marianne.daemon.manager_actor`.
 An admitted job's actor does what is wished; any other job is a row, which is changed here. Each
 answer comes when the change is on disk, and the reply with it (:mod:`marianne.daemon.requests`).
 """

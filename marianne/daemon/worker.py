@@ -129,7 +129,8 @@ class Worker(Actor):
 
     def _begun(self, employed: Employed) -> None:
         process, self._proof = employed
-        self._process = self._context.workers[process.pid] = process
+        self._process = process
+        self._context.took_on(process)
         self.watch(process)
         if self._taken_over:
             # Within the same conductor it is connected, and says no hello by itself. A hello that
@@ -161,7 +162,7 @@ class Worker(Actor):
         if not process.wait(grace + END_MARGIN):
             process.signal(signal.SIGKILL)
             process.wait(END_MARGIN)
-        self._context.workers.pop(process.pid, None)
+        self._context.let_go(process)
         sweep_job(self._context, self._job_id)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
@@ -169,7 +170,7 @@ class Worker(Actor):
 
         One that never began anything is replaced later, and nobody notices.
         """
-        self._context.workers.pop(process.pid, None)
+        self._context.let_go(process)
         self._context.reached.discard(self._name_on_link)
         self._context.peers.forget(self._proof)
         self._context.silent.pop(self._job_id, None)

@@ -38,16 +38,21 @@ SWEEP_PAUSE = 0.0005
 # Children that this process had before it became a subreaper: they belong to whoever ran here and
 # then called exec, not to us (`setsid sidecar & exec marianne start --foreground`).
 _inherited: set[tuple[int, int]] = set()
+_subreaper = False
+"""Whether this process is one by our own doing. Else its children are not ours to judge: a program
+that embeds a conductor has its own, and may be a subreaper for reasons of its own."""
 
 
 def become_subreaper() -> None:
     """Makes every orphan below this process its child, instead of init's."""
+    global _subreaper
     looks = (procfs.stat(pid) for pid in procfs.own_children())
     _inherited.update((one.pid, one.start_time) for one in looks if one is not None)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+    _subreaper = True
 
 
 def signal_exact(pid: int, start_time: int, signum: int) -> bool:
@@ -200,6 +205,8 @@ def adopted(owner: str, spare: Collection[int] = ()) -> list[Stat]:
     subreaper. As process 1 of a container we get everybody's orphans: there the mark must say
     that one is ours. Ended ones are found too, so that they get reaped.
     """
+    if not _subreaper:
+        return []
     anyones = os.getpid() == 1
     session = os.getsid(0)
     return [
@@ -255,7 +262,7 @@ def sweep_orphans(
 
     def look() -> Iterator[Stat]:
         sources = [adopted_trees(owner, spare)]
-        if everywhere:
+        if everywhere or not _subreaper:
             sources.append(marked.left_behind(owner, job_id, spare=spare))
         for source in sources:
             for one in source:

@@ -39,8 +39,7 @@ class SheetEntry:
     """A sheet in the queue. Smaller goes first: by ``priority``, then by ``submitted_at``.
 
     ``submitted_at`` is when it became ready, in the scheduler's time. ``rate_limit_skip_count``
-    stays 0: the turn of a sheet whose instrument is limited never comes, so it is never skipped,
-    and never dropped for it.
+    is how many rate limits of its instrument it waited for; it is never dropped for it.
     """
 
     priority: float

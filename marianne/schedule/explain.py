@@ -64,8 +64,12 @@ def _explain_queued(
     if job.held:
         return Explanation("held", "its job is held back")
     if pool.blocked_until is not None:
+        limits = pool.blocks + job.queued[num].rate_limit_skip_count
         text = f"{pool.name} is rate limited"
-        return Explanation("rate_limited", text, {"pool": pool.name, "until": pool.blocked_until})
+        if limits > 1:
+            text += f", {limits} times since the sheet is ready"
+        data = {"pool": pool.name, "until": pool.blocked_until, "limits": limits}
+        return Explanation("rate_limited", text, data)
     if pool.agent and calls[1] is not None:
         text = f"{calls[0]} sheets of agents began within the last minute, as many as may"
         return Explanation("call_limit", text, {"limit": calls[0], "until": calls[1]})

@@ -43,13 +43,14 @@ class Job:
 @dataclass(slots=True, eq=False)
 class Pool:
     """The sheets of one instrument and model, of all jobs. ``limit`` None means no limit;
-    ``agent`` says that its sheets count as calls of an API."""
+    ``agent`` says that its sheets count as calls of an API. ``blocks`` counts its rate limits."""
 
     name: str
     limit: int | None = None
     agent: bool = False
     running: int = 0
     blocked_until: float | None = None
+    blocks: int = 0
     places: list[Place] = field(default_factory=list)
     lines: set[Line] = field(default_factory=set)
 

@@ -125,7 +125,9 @@ class Order:
             line.since = self._grants
             pool.lines.add(line)
         base = base_priority(info)
-        entry = SheetEntry(base, now, info)
+        # What its pool had counted by then is taken off when its turn comes.
+        known = pool.blocks - (pool.blocked_until is not None)
+        entry = SheetEntry(base, now, info, -known)
         self._arrivals += 1
         job.queued[info.sheet_num] = entry
         line.push(base, self._arrivals, entry)
@@ -133,6 +135,7 @@ class Order:
     def unqueue(self, line: Line, entry: SheetEntry) -> SheetEntry:
         """Takes a queued sheet out of its line."""
         del line.job.queued[entry.info.sheet_num]
+        entry.rate_limit_skip_count += line.pool.blocks
         line.size -= 1
         if line.size == 0:
             self._end_line(line)

@@ -281,6 +281,7 @@ class SheetQueue:
         changed = pool.blocked_until is None
         pool.blocked_until = until
         if changed:
+            pool.blocks += 1
             self._order.recount_pool(pool)
 
     def unblock(self, name: str | None = None) -> None:

@@ -15,10 +15,11 @@ from table import Row
 
 from actors import System
 from marianne.daemon.config import DaemonConfig
+from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.events import Events
+from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.notices import Notices
-from marianne.daemon.resources import Resources
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.home import Home
@@ -45,7 +46,7 @@ def rate(tails: int, count: int, number: int) -> float:
         start_time=0,
         started_at=0.0,
         stop=StopRequest(),
-        resources=Resources(1, 1),
+        resources=ResourceMonitor(ResourceLimitConfig()),
         storage=Storage(place),
     )
     for name, kind in (("store", Store), ("events", Events), ("notices", Notices)):

@@ -1,4 +1,4 @@
-"""The documented figures of JobManager, as the running conductor shows them."""
+"""The documented figures of ManagerActor, as the running conductor shows them."""
 
 from __future__ import annotations
 

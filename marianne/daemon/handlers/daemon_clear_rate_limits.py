@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = True
 
@@ -21,4 +21,4 @@ class Params(edge.Params):
 def handle(call: Call, params: Params) -> Future[Any]:
     """``cleared`` (a number), ``instrument`` and ``keys``."""
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.clear_rate_limits, params.instrument, call.request_id)
+    return manager.call(ManagerActor.clear_rate_limits, params.instrument, call.request_id)

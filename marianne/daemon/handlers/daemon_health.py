@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from marianne.daemon.at_once import at_once
 from marianne.daemon.call import Call
-from marianne.daemon.health import liveness
+from marianne.daemon.health import HealthChecker
 
 Params = None
 MUTATING = False
@@ -14,4 +15,4 @@ QUICK = True
 
 def handle(call: Call, params: None) -> dict[str, Any]:
     """The liveness map."""
-    return liveness(call.context)
+    return at_once(HealthChecker(call.context.face, call.context.resources).liveness())

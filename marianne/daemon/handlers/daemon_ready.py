@@ -6,7 +6,7 @@ from typing import Any
 
 from actors import Future
 from marianne.daemon.call import Call
-from marianne.daemon.health import HealthChecker
+from marianne.daemon.health_actor import HealthActor
 
 Params = None
 MUTATING = False
@@ -14,4 +14,4 @@ MUTATING = False
 
 def handle(call: Call, params: None) -> Future[Any]:
     """The readiness map, from the health checker."""
-    return call.context.health.within(call.deadline).call(HealthChecker.readiness)
+    return call.context.health.within(call.deadline).call(HealthActor.readiness)

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors import Future
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 Params = None
 MUTATING = False
@@ -14,4 +14,4 @@ MUTATING = False
 
 def handle(call: Call, params: None) -> Future[dict[str, Any]]:
     """DaemonStatus plus heart_pid, ready, pressure, disk and home."""
-    return call.context.manager.within(call.deadline).call(JobManager.get_daemon_status)
+    return call.context.manager.within(call.deadline).call(ManagerActor.get_daemon_status)

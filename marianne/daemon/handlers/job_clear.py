@@ -9,7 +9,7 @@ from pydantic import Field
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.state.models import JobStatus
 
 MUTATING = True
@@ -28,4 +28,4 @@ def handle(call: Call, params: Params) -> Future[Any]:
     ids = [call.resolve(job) for job in params.ids] if params.ids else None
     manager = call.context.manager.within(call.deadline)
     older = params.older_than_seconds
-    return manager.call(JobManager.clear_jobs, params.statuses, older, ids, call.request_id)
+    return manager.call(ManagerActor.clear_jobs, params.statuses, older, ids, call.request_id)

@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = False
 
@@ -22,4 +22,4 @@ def handle(call: Call, params: Params) -> Future[Any]:
     """The report of docs/protocol.md."""
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)
-    return manager.call(JobManager.get_diagnostic_report, job_id)
+    return manager.call(ManagerActor.get_diagnostic_report, job_id)

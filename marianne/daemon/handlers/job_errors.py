@@ -9,7 +9,7 @@ from pydantic import Field
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = False
 
@@ -25,4 +25,4 @@ def handle(call: Call, params: Params) -> Future[Any]:
     """``errors``, newest first, ``total``, and ``skipped``."""
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)
-    return manager.call(JobManager.get_job_errors, job_id, params.limit)
+    return manager.call(ManagerActor.get_job_errors, job_id, params.limit)

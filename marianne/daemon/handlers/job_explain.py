@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = False
 
@@ -22,4 +22,4 @@ class Params(edge.Params):
 def handle(call: Call, params: Params) -> Future[Any]:
     """The reasons as data (``code``, ``data``) and in words (``text``)."""
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.explain_job, call.resolve(params.job_id), params.sheet)
+    return manager.call(ManagerActor.explain_job, call.resolve(params.job_id), params.sheet)

@@ -9,7 +9,7 @@ from pydantic import Field
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = False
 
@@ -26,4 +26,4 @@ def handle(call: Call, params: Params) -> Future[Any]:
     """``records``, newest first, and ``has_history``."""
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)
-    return manager.call(JobManager.get_execution_history, job_id, params.sheet, params.limit)
+    return manager.call(ManagerActor.get_execution_history, job_id, params.sheet, params.limit)

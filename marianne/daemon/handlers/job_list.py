@@ -9,7 +9,7 @@ from pydantic import Field
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.state.models import JobStatus
 
 MUTATING = False
@@ -30,4 +30,4 @@ def handle(call: Call, params: Params) -> Future[dict[str, Any]]:
     if statuses is None and not params.all:
         statuses = [status for status in JobStatus if not status.terminal]
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.list_jobs, statuses, params.limit, params.cursor)
+    return manager.call(ManagerActor.list_jobs, statuses, params.limit, params.cursor)

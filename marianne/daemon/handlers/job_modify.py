@@ -10,7 +10,7 @@ from pydantic import model_validator
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = True
 
@@ -43,7 +43,7 @@ def handle(call: Call, params: Params) -> Future[Any]:
     """The job's id and status, what changes, and the difference of the texts."""
     manager = call.context.manager.within(call.deadline)
     return manager.call(
-        JobManager.modify_job,
+        ManagerActor.modify_job,
         call.resolve(params.job_id),
         params.place(params.config_path),
         params.place(params.workspace),

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors import Future
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.selection import Selection, each
 
 MUTATING = True
@@ -16,4 +16,4 @@ Params = Selection
 def handle(call: Call, params: Selection) -> Future[Any]:
     """For each job that was meant: its id and status, or its error."""
     manager = call.context.manager.within(call.deadline)
-    return each(call, params, lambda *job: manager.call(JobManager.pause_job, *job))
+    return each(call, params, lambda *job: manager.call(ManagerActor.pause_job, *job))

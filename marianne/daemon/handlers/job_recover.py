@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = True
 
@@ -25,5 +25,5 @@ def handle(call: Call, params: Params) -> Future[Any]:
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)
     return manager.call(
-        JobManager.recover_job, job_id, params.sheet, params.dry_run, call.request_id
+        ManagerActor.recover_job, job_id, params.sheet, params.dry_run, call.request_id
     )

@@ -8,7 +8,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.refusal import Refused
 from marianne.daemon.selection import Selection, each
 
@@ -39,7 +39,7 @@ def handle(call: Call, params: Params) -> Future[Any]:
 
     def ask(job_id: str, request_id: str) -> Future[Any]:
         return manager.call(
-            JobManager.resume_job, job_id, workspace, config_path, params.no_reload, request_id
+            ManagerActor.resume_job, job_id, workspace, config_path, params.no_reload, request_id
         )
 
     return each(call, params, ask)

@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = True
 
@@ -23,4 +23,4 @@ def handle(call: Call, params: Params) -> Future[Any]:
     """The job's id and status."""
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)
-    return manager.call(JobManager.retry_job, job_id, params.sheets, call.request_id)
+    return manager.call(ManagerActor.retry_job, job_id, params.sheets, call.request_id)

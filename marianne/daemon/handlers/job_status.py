@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.shelf import Packed
 
 MUTATING = False
@@ -31,4 +31,4 @@ def handle(call: Call, params: Params) -> Packed | Future[Any]:
         return told
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)
-    return manager.call(JobManager.get_job_status, job_id, first, last, packed=True)
+    return manager.call(ManagerActor.get_job_status, job_id, first, last, packed=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors import Future
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.types import JobRequest
 
 MUTATING = True
@@ -17,4 +17,4 @@ Params = JobRequest
 def handle(call: Call, params: JobRequest) -> Future[Any]:
     """A JobResponse, once the job is on disk."""
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.submit_job, params, call.request_id)
+    return manager.call(ManagerActor.submit_job, params, call.request_id)

@@ -7,7 +7,7 @@ from typing import Any
 from actors import Future
 from marianne.daemon import edge
 from marianne.daemon.call import Call
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 
 MUTATING = False
 
@@ -21,4 +21,4 @@ class Params(edge.Params):
 def handle(call: Call, params: Params) -> Future[Any]:
     """The job without its sheets; ``deadline`` if it is not over by then: ask again."""
     manager = call.context.manager.within(call.deadline)
-    return manager.call(JobManager.wait_job, call.resolve(params.job_id))
+    return manager.call(ManagerActor.wait_job, call.resolve(params.job_id))

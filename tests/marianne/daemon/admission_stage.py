@@ -11,9 +11,10 @@ from typing import Any, cast
 
 from actors import Actor, ActorRef, ChildSpec, System
 from marianne.daemon.config import DaemonConfig
+from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.manager import JobManager
-from marianne.daemon.resources import Resources, ResourceSnapshot
+from marianne.daemon.manager_actor import ManagerActor
+from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
 from marianne.daemon.storage import Storage
 from marianne.daemon.store import Store
 from marianne.home import Home
@@ -58,7 +59,7 @@ class Stage:
     def __init__(self, place: Path, **settings: Any) -> None:
         self.home = Home(place)
         self.system = System("stage")
-        resources = Resources(8_000, 1_000)
+        resources = ResourceMonitor(ResourceLimitConfig(max_memory_mb=8_000, max_processes=1_000))
         resources.snapshot = ResourceSnapshot(time.monotonic(), 10.0, 1, 0, 0)
         self.context = Context(
             system=self.system,
@@ -73,7 +74,7 @@ class Stage:
         )
         self.answers: deque[Any] = deque()
         self.asked: list[str] = []
-        self.manager = self.system.handle(JobManager, "manager")
+        self.manager = self.system.handle(ManagerActor, "manager")
 
     def insert(self, *job_ids: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Jobs of one sheet, as an earlier conductor left them."""
@@ -101,7 +102,7 @@ class Stage:
         """Store, starter and manager, in this order."""
         self.system.spawn(Store, self.context, name="store")
         self.system.spawn(Starter, self.answers, self.asked, name="jobs")
-        self.system.spawn(JobManager, self.context, name="manager")
+        self.system.spawn(ManagerActor, self.context, name="manager")
 
     def job(self, job_id: str) -> JobRow:
         with Reader(self.home.db) as reader:

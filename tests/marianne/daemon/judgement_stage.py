@@ -11,8 +11,9 @@ from typing import Any
 from actors import Actor
 from actors.testing import Simulation
 from marianne.daemon.config import DaemonConfig
+from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.resources import Resources
+from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.storage import Storage
 from marianne.home import Home
 
@@ -56,7 +57,7 @@ class Stage:
             start_time=0,
             started_at=time.time(),
             stop=StopRequest(),
-            resources=Resources(1000, 100),
+            resources=ResourceMonitor(ResourceLimitConfig(max_memory_mb=1000, max_processes=100)),
             storage=Storage(place),
         )
 

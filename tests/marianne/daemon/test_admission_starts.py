@@ -14,7 +14,7 @@ from actors import ChildError, StartError
 from actors.reasons import crash
 from marianne.daemon import start_delays
 from marianne.daemon.admission import Admission
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.run.result import AttemptResult
 from marianne.state.changes import SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
@@ -62,7 +62,7 @@ def test_a_supervisor_that_is_there_already_is_the_jobs(stage: Stage) -> None:
     stage.answers.append(starts_and_says_no)
     stage.begin()
     until(lambda: stage.is_up("a"))
-    until(lambda: stage.manager.ask(JobManager.counts)["running_jobs"] == 1)
+    until(lambda: stage.manager.ask(ManagerActor.counts)["running_jobs"] == 1)
     stage.leave("a", status=JobStatus.COMPLETED)  # it is watched: the next one is let in
     until(lambda: stage.is_up("b"))
     assert stage.asked == ["job:a", "job:b"]
@@ -81,7 +81,7 @@ def test_a_job_that_waits_for_its_start_says_why_and_keeps_its_place(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delayed(stage, monkeypatch, "a", "b")
-    told = stage.manager.ask(JobManager.explain_job, "a")
+    told = stage.manager.ask(ManagerActor.explain_job, "a")
     assert told["code"] == "start_delayed"
     assert "can't start new thread" in told["text"]
     assert stage.asked == ["job:a"]
@@ -92,9 +92,9 @@ def test_a_job_that_waits_for_its_start_can_be_paused_and_resumed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delayed(stage, monkeypatch, "a")
-    assert stage.manager.ask(JobManager.pause_job, "a")["status"] == "pausing"
+    assert stage.manager.ask(ManagerActor.pause_job, "a")["status"] == "pausing"
     assert stage.job("a").status is JobStatus.PAUSING
-    assert stage.manager.ask(JobManager.resume_job, "a")["status"] == "running"
+    assert stage.manager.ask(ManagerActor.resume_job, "a")["status"] == "running"
     stage.manager.tell(Admission.start_again, "a")
     until(lambda: stage.is_up("a"))
 
@@ -103,7 +103,7 @@ def test_a_job_that_waits_for_its_start_can_be_cancelled_and_gives_its_place_bac
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delayed(stage, monkeypatch, "a", "b")
-    assert stage.manager.ask(JobManager.cancel_job, "a")["status"] == "cancelled"
+    assert stage.manager.ask(ManagerActor.cancel_job, "a")["status"] == "cancelled"
     until(lambda: stage.is_up("b"))
     assert stage.context.start_delays.of("a") is None
 
@@ -135,7 +135,7 @@ def test_a_job_that_is_cancelled_without_actors_keeps_what_its_worker_had_finish
 ) -> None:
     delayed(stage, monkeypatch, "a")
     stage.spool("a", AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0))
-    assert stage.manager.ask(JobManager.cancel_job, "a")["status"] == "completed"
+    assert stage.manager.ask(ManagerActor.cancel_job, "a")["status"] == "completed"
 
 
 def test_why_a_worker_cannot_start_is_not_taken_back_by_the_start_of_its_actors(
@@ -148,7 +148,7 @@ def test_why_a_worker_cannot_start_is_not_taken_back_by_the_start_of_its_actors(
     stage.answers.append(starts_and_waits)
     stage.begin()
     until(lambda: stage.is_up("a"))
-    stage.manager.ask(JobManager.counts)
+    stage.manager.ask(ManagerActor.counts)
     assert stage.context.start_delays.words() is not None
     stage.leave("a", status=JobStatus.COMPLETED)  # and nobody waits for what is over
     until(lambda: stage.context.start_delays.words() is None)
@@ -161,7 +161,7 @@ def test_a_crash_of_the_manager_forgets_no_place(stage: Stage) -> None:
     until(lambda: stage.context.start_delays.of("a"))
     stage.system.kill(stage.manager)
     until(lambda: stage.system.whereis("manager") is None)
-    stage.system.spawn(JobManager, stage.context, name="manager")
+    stage.system.spawn(ManagerActor, stage.context, name="manager")
     until(lambda: stage.is_up("a"))
-    assert stage.manager.ask(JobManager.counts)["running_jobs"] == 1
+    assert stage.manager.ask(ManagerActor.counts)["running_jobs"] == 1
     assert not stage.is_up("b")

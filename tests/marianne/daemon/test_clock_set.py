@@ -11,9 +11,10 @@ from job_play import Play, plan_of
 
 from marianne import clock
 from marianne.daemon.effects import Requeue, WakeAt
+from marianne.daemon.job_execution import Execution
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.job_service import JobService
-from marianne.daemon.rate_board import RateBoard
+from marianne.daemon.rates import RateLimitCoordinator
 from marianne.schedule.breaker import LONGEST_WAIT, THRESHOLD, Breakers
 from marianne.schedule.pace import Pace
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
@@ -57,11 +58,11 @@ def waiting(due_in: float, ended_ago: float = 0.0) -> SheetRow:
     return row
 
 
-def service(row: SheetRow) -> tuple[JobService, Hands, JobMachine]:
+def service(row: SheetRow) -> tuple[Execution, Hands, JobMachine]:
     job = JobRow("job", "job", JobStatus.RUNNING, "/w", 0.0, 1)
     machine = JobMachine(plan_of({1: ()}, retries=3), job, {1: row}, lambda: 0.5)
     hands = Hands()
-    made = JobService(machine, hands)
+    made = Execution(machine, hands, JobService())
     made.worker_up({"unacked": ()})
     return made, hands, machine
 
@@ -146,7 +147,7 @@ def test_a_breaker_keeps_nobody_back_for_longer_than_it_may() -> None:
 
 
 def test_a_rate_limit_lasts_as_long_as_it_was_to(set_clock: SetClock) -> None:
-    board = RateBoard()
+    board = RateLimitCoordinator()
     board.until = {"cli": clock.steady() + 60.0}
     for by in (-3600.0, 7200.0):
         set_clock(by)

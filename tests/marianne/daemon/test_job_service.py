@@ -12,8 +12,10 @@ import pytest
 from job_play import plan_of
 
 from ipc import codec
+from marianne.daemon.at_once import at_once
 from marianne.daemon.effects import Register, Run
 from marianne.daemon.exceptions import JobSubmissionError
+from marianne.daemon.job_execution import Execution
 from marianne.daemon.job_machine import JobMachine
 from marianne.daemon.job_service import JobService
 from marianne.daemon.output import NullOutput
@@ -86,21 +88,40 @@ class Hands:
         self.finished = status
 
 
-def _play(service: JobService, hands: Hands) -> None:
+class Here:
+    """The door to a job that runs in the same thread."""
+
+    def __init__(self, job: Execution) -> None:
+        self._job = job
+        self.workspace = job.workspace
+
+    async def pause(self) -> None:
+        self._job.pause()
+
+    async def status(self) -> dict[str, Any]:
+        return _status(self._job)
+
+
+def _status(job: Execution) -> dict[str, Any]:
+    status: dict[str, Any] = codec.unpack(job.status())
+    return status
+
+
+def _play(job: Execution, hands: Hands) -> None:
     """Until nothing can happen any more."""
-    service.add(AddEvent("job", None, "job.started", {}, time.time()))
-    service.worker_up({"unacked": ()})
+    job.add(AddEvent("job", None, "job.started", {}, time.time()))
+    job.worker_up({"unacked": ()})
     while True:
-        service.granted(hands.grants())
-        step = service.decided()
-        service.committed(step)
+        job.granted(hands.grants())
+        step = job.decided()
+        job.committed(step)
         if step:
             continue
         if not hands.todo:
             return
         run = hands.todo.popleft()
         now = time.time()
-        service.results([AttemptResult(run.num, run.attempt, "completed", now, now).to_map()])
+        job.results([AttemptResult(run.num, run.attempt, "completed", now, now).to_map()])
 
 
 def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it() -> None:
@@ -110,48 +131,62 @@ def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it() -> None
     def happened(job_id: str, num: int | None, event: str, _data: Mapping[str, Any]) -> None:
         events.append((num, event))
         if event == "sheet.started":
-            assert service.pause_job(job_id, WORKSPACE)
+            assert at_once(service.pause_job(job_id, WORKSPACE))
 
     hands = Hands()
     row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 2)
     service = JobService(
-        JobMachine(plan_of({1: (), 2: (1,)}), row, {}, lambda: 0.5),
-        hands,
         output=NullOutput(),
         event_callback=happened,
         state_publish_callback=lambda state: states.append(state["status"]),
     )
-    _play(service, hands)
+    machine = JobMachine(plan_of({1: (), 2: (1,)}), row, {}, lambda: 0.5)
+    job = Execution(machine, hands, service)
+    service.open("job", Here(job))
+    _play(job, hands)
     assert events == [
         *((None, "job.started"), (1, "sheet.started"), (1, "sheet.completed")),
         (None, "job.paused"),
     ]
     assert states == ["pausing", "paused"]
     assert hands.finished is JobStatus.PAUSED
-    assert service.get_status("job", WORKSPACE)["status"] == "paused"
-    assert service.get_status("other", WORKSPACE) is None
+    status = at_once(service.get_status("job", WORKSPACE))
+    assert status is not None
+    assert status["status"] == "paused"
+    assert at_once(service.get_status("job", Path("/elsewhere"))) is None
+    assert at_once(service.get_status("other", WORKSPACE)) is None
+    with pytest.raises(ValueError, match="there is only 'sqlite'"):
+        at_once(service.get_status("job", WORKSPACE, "json"))
     with pytest.raises(JobSubmissionError, match="job job is paused already"):
-        service.pause_job("job", WORKSPACE)
+        at_once(service.pause_job("job", WORKSPACE))
     with pytest.raises(JobSubmissionError, match="job other does not run here"):
-        service.pause_job("other", WORKSPACE)
+        at_once(service.pause_job("other", WORKSPACE))
     assert not service.notifications_degraded
+
+
+def test_what_a_programs_callback_raises_stops_nothing() -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("the program's own fault")
+
+    hands = Hands()
+    row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
+    service = JobService(event_callback=fail, state_publish_callback=fail, rate_limit_callback=fail)
+    _play(Execution(JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5), hands, service), hands)
+    assert hands.finished is JobStatus.COMPLETED
 
 
 def test_an_end_is_told_when_it_is_on_disk_and_not_before() -> None:
     hands = Hands()
     row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
-    service = JobService(JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5), hands)
-    service.worker_up({"unacked": ()})
-    service.granted(hands.grants())
-    service.committed(service.decided())
-    service.results([AttemptResult(1, 1, "completed", 1.0, 2.0).to_map()])
-    decided = service.decided()
-    told = service.get_status("job", WORKSPACE)
+    machine = JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5)
+    job = Execution(machine, hands, JobService())
+    job.worker_up({"unacked": ()})
+    job.granted(hands.grants())
+    job.committed(job.decided())
+    job.results([AttemptResult(1, 1, "completed", 1.0, 2.0).to_map()])
+    decided = job.decided()
+    told = _status(job)
     assert (told["status"], told["finished_at"]) == ("running", None)
-    assert service.get_status("job", WORKSPACE, packed=True) == service.get_status(
-        "job", WORKSPACE, packed=True
-    )
-    service.committed(decided)
-    assert service.get_status("job", WORKSPACE)["status"] == "completed"
-    packed = service.get_status("job", WORKSPACE, packed=True)
-    assert codec.unpack(packed)["status"] == "completed", "what was kept before was told"
+    assert job.status() == job.status()
+    job.committed(decided)
+    assert _status(job)["status"] == "completed", "what was kept before was told"

@@ -14,7 +14,8 @@ from actors import Handle
 from actors.testing import Simulation
 from marianne.daemon import monitor as module
 from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.monitor import ResourceMonitor
+from marianne.daemon.host import OwnProcess
+from marianne.daemon.monitor_actor import MonitorActor
 from marianne.daemon.treelook import TreeLook, Usage
 
 INTERVAL = 15.0
@@ -42,8 +43,8 @@ class Watched:
         self.stage.ears("scheduler", "manager", "store")
         self.probe = Probe(sim)
         monkeypatch.setattr(module, "look", self.probe)
-        sim.system.spawn(ResourceMonitor, self.stage.context, name="monitor")
-        self.monitor: Handle[ResourceMonitor] = self.stage.context.monitor
+        sim.system.spawn(MonitorActor, self.stage.context, name="monitor")
+        self.monitor: Handle[MonitorActor] = self.stage.context.monitor
         self.resources = self.stage.context.resources
 
 
@@ -78,7 +79,7 @@ def test_one_good_reading_ends_it_and_who_waited_is_told(
         assert it.resources.is_degraded
         it.probe.broken = False
         it.stage.told.clear()
-        it.monitor.ask(ResourceMonitor.check)
+        it.monitor.ask(MonitorActor.check)
         sim.quiet()
         assert not it.resources.is_degraded
         assert it.resources.is_accepting_work()
@@ -96,7 +97,7 @@ def test_each_change_of_the_level_is_an_event(
         it = Watched(sim, tmp_path, monkeypatch)
         for memory in (600.0, 610.0, 750.0, 100.0):
             it.probe.tree = TreeLook(Usage(memory, 3))
-            it.monitor.ask(ResourceMonitor.check_now)
+            it.monitor.ask(MonitorActor.check_now)
         sim.quiet()
         events = [batch[0] for batch, *_ in it.stage.heard("store", "write")]
         assert [event.event for event in events] == ["monitor.pressure"] * 3
@@ -113,14 +114,15 @@ def test_who_is_dead_at_two_looks_is_collected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signals: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
     with Simulation() as sim:
         it = Watched(sim, tmp_path, monkeypatch)
+        it.stage.context.host = OwnProcess()
+        monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
         it.probe.tree = TreeLook(Usage(100.0, 3), zombies=[77])
-        assert it.monitor.ask(ResourceMonitor.check_now).zombie_pids == [77]
-        it.monitor.ask(ResourceMonitor.check)
+        assert it.monitor.ask(MonitorActor.check_now).zombie_pids == [77]
+        it.monitor.ask(MonitorActor.check)
         assert signals == [], "it may just have died"
-        it.monitor.ask(ResourceMonitor.check)
+        it.monitor.ask(MonitorActor.check)
         assert signals == [(os.getpid(), signal.SIGCHLD)]
 
 
@@ -130,7 +132,7 @@ def test_other_limits_are_judged_by_at_once(
     with Simulation() as sim:
         it = Watched(sim, tmp_path, monkeypatch)
         it.probe.tree = TreeLook(Usage(700.0, 3))
-        it.monitor.ask(ResourceMonitor.update_limits, ResourceLimitConfig(max_memory_mb=800))
+        it.monitor.ask(MonitorActor.update_limits, ResourceLimitConfig(max_memory_mb=800))
         assert not it.resources.is_accepting_work()
         assert it.resources.max_memory_mb == 800
 
@@ -148,9 +150,9 @@ def test_who_waits_for_memory_is_told_of_each_reading(
 
 
 def test_what_jobs_used_is_kept_for_two_looks_after_their_end() -> None:
-    from marianne.daemon.resources import Resources
+    from marianne.daemon.monitor import ResourceMonitor
 
-    seen = Resources(1000, 100)
+    seen = ResourceMonitor(ResourceLimitConfig(max_memory_mb=1000, max_processes=100))
     seen.saw_jobs({"a": 100.0})
     seen.saw_jobs({"a": 50.0, "b": 5.0})
     assert seen.peak_by_job == {"a": 100.0, "b": 5.0}

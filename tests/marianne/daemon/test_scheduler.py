@@ -13,9 +13,10 @@ import pytest
 
 from actors import Actor, Handle, System
 from marianne.daemon.config import DaemonConfig
+from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.resources import Resources, ResourceSnapshot
-from marianne.daemon.scheduler import GlobalSheetScheduler, SheetInfo
+from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
+from marianne.daemon.scheduler_actor import SchedulerActor, SheetInfo
 from marianne.daemon.storage import Storage
 from marianne.home import Home
 
@@ -51,15 +52,17 @@ class Stage:
             start_time=0,
             started_at=time.time(),
             stop=StopRequest(),
-            resources=Resources(LIMIT_MB, 100),
+            resources=ResourceMonitor(
+                ResourceLimitConfig(max_memory_mb=LIMIT_MB, max_processes=100)
+            ),
             storage=Storage(place),
         )
         self.told: list[tuple[str, list[int], float]] = []
         self.arrived = threading.Event()
         self.load(0.0)
         self.system.spawn(Grants, self.told, self.arrived, name="job:j/job")
-        self.ref = self.system.spawn(GlobalSheetScheduler, self.context, name="scheduler")
-        self.scheduler: Handle[GlobalSheetScheduler] = self.context.scheduler
+        self.ref = self.system.spawn(SchedulerActor, self.context, name="scheduler")
+        self.scheduler: Handle[SchedulerActor] = self.context.scheduler
 
     def load(self, memory_mb: float) -> None:
         snapshot = ResourceSnapshot(time.monotonic(), memory_mb, 1, 0, 0)
@@ -67,16 +70,16 @@ class Stage:
 
     def register(self, sheets: int, instrument: str = "shell", **more: Any) -> None:
         infos = [SheetInfo("j", num, backend_type=instrument) for num in range(1, sheets + 1)]
-        self.scheduler.ask(GlobalSheetScheduler.register_job, "j", infos, **more)
+        self.scheduler.ask(SchedulerActor.register_job, "j", infos, **more)
         self.settled()
 
     def settled(self) -> None:
         """All that was sent so far has been dealt with, and the grants of it were told."""
-        self.scheduler.ask(GlobalSheetScheduler.get_stats)
-        self.scheduler.ask(GlobalSheetScheduler.get_stats)
+        self.scheduler.ask(SchedulerActor.get_stats)
+        self.scheduler.ask(SchedulerActor.get_stats)
 
     def active(self) -> int:
-        return self.scheduler.ask(GlobalSheetScheduler.get_stats).active
+        return self.scheduler.ask(SchedulerActor.get_stats).active
 
     def timers(self) -> int:
         """Timers that the scheduler has set: none may be at rest."""
@@ -122,7 +125,7 @@ def test_a_level_that_falls_ends_its_delay(stage: Stage) -> None:
     stage.register(3)
     assert stage.next_told()[1] == [1]
     stage.load(0.0)
-    stage.scheduler.tell(GlobalSheetScheduler.dispatch)
+    stage.scheduler.tell(SchedulerActor.dispatch)
     assert stage.next_told(2.0)[1] == [2, 3]
 
 
@@ -132,7 +135,7 @@ def test_critical_grants_nothing_until_the_monitor_tells_of_its_end(stage: Stage
     assert stage.active() == 0
     assert stage.timers() == 0
     stage.load(0.0)
-    stage.scheduler.tell(GlobalSheetScheduler.dispatch)
+    stage.scheduler.tell(SchedulerActor.dispatch)
     assert stage.next_told(2.0)[1] == [1, 2]
 
 
@@ -142,7 +145,7 @@ def test_under_pressure_nothing_ticks_when_there_is_nothing_to_grant(stage: Stag
     stage.next_told()
     stage.settled()
     assert stage.timers() == 0
-    stage.scheduler.ask(GlobalSheetScheduler.release, "j", 1)
+    stage.scheduler.ask(SchedulerActor.release, "j", 1)
     stage.settled()
     assert stage.timers() == 0
 
@@ -150,9 +153,9 @@ def test_under_pressure_nothing_ticks_when_there_is_nothing_to_grant(stage: Stag
 def test_a_question_that_granted_nothing_delays_nothing(stage: Stage) -> None:
     stage.load(750.0)
     stage.register(1, waiting=[1])
-    stage.scheduler.tell(GlobalSheetScheduler.dispatch)
+    stage.scheduler.tell(SchedulerActor.dispatch)
     stage.settled()
-    stage.scheduler.tell(GlobalSheetScheduler.requeue, SheetInfo("j", 1, backend_type="shell"))
+    stage.scheduler.tell(SchedulerActor.requeue, SheetInfo("j", 1, backend_type="shell"))
     assert stage.next_told(2.0)[1] == [1]
 
 
@@ -160,25 +163,25 @@ def test_of_two_times_to_wake_the_earlier_one_counts(stage: Stage) -> None:
     stage.register(0)
     infos = [SheetInfo("j", 1, backend_type="soon"), SheetInfo("j", 2, backend_type="later")]
     now = time.time()
-    stage.scheduler.ask(GlobalSheetScheduler.block, "soon", now + 0.3)
-    stage.scheduler.ask(GlobalSheetScheduler.block, "later", now + 60.0)
-    stage.scheduler.ask(GlobalSheetScheduler.register_job, "j", infos)
+    stage.scheduler.ask(SchedulerActor.block, "soon", now + 0.3)
+    stage.scheduler.ask(SchedulerActor.block, "later", now + 60.0)
+    stage.scheduler.ask(SchedulerActor.register_job, "j", infos)
     stage.settled()
-    stage.scheduler.ask(GlobalSheetScheduler.block, "later", now + 90.0)
+    stage.scheduler.ask(SchedulerActor.block, "later", now + 90.0)
     assert stage.next_told(5.0)[1] == [1]
 
 
 def test_a_limit_that_is_lifted_wakes_what_waits_for_it(stage: Stage) -> None:
-    stage.scheduler.ask(GlobalSheetScheduler.block, "busy", time.time() + 60.0)
+    stage.scheduler.ask(SchedulerActor.block, "busy", time.time() + 60.0)
     stage.register(2, "busy", waiting=[1])
-    stage.scheduler.ask(GlobalSheetScheduler.block, "busy", 0.0)
+    stage.scheduler.ask(SchedulerActor.block, "busy", 0.0)
     assert stage.all_told(2) == [("limit_ended", [1]), ("granted", [2])]
 
 
 def test_explain_names_the_pressure(stage: Stage) -> None:
     stage.load(990.0)
     stage.register(1)
-    reason = stage.scheduler.ask(GlobalSheetScheduler.explain, "j", 1)
+    reason = stage.scheduler.ask(SchedulerActor.explain, "j", 1)
     assert reason.code == "pressure"
     assert reason.data["level"] == "critical"
     assert "990 of 1000 MB" in reason.text
@@ -186,6 +189,6 @@ def test_explain_names_the_pressure(stage: Stage) -> None:
 
 def test_a_scheduler_that_starts_knows_the_limits_in_force(stage: Stage) -> None:
     stage.context.rate_limits.until = {"busy": time.time() + 60.0}
-    stage.scheduler.ask(GlobalSheetScheduler.set_rate_limiter, stage.context.rate_limits)
+    stage.scheduler.ask(SchedulerActor.set_rate_limiter, stage.context.rate_limits)
     stage.register(1, "busy")
-    assert stage.scheduler.ask(GlobalSheetScheduler.explain, "j", 1).code == "rate_limited"
+    assert stage.scheduler.ask(SchedulerActor.explain, "j", 1).code == "rate_limited"

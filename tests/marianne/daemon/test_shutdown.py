@@ -9,6 +9,7 @@ import pytest
 
 from marianne.daemon import shutdown
 from marianne.daemon.context import Context
+from marianne.daemon.host import Guest
 
 
 class _Manager:
@@ -37,6 +38,7 @@ def _context(problem: str | None, answers: bool) -> Context:
     made = SimpleNamespace(
         stop=SimpleNamespace(mode="cancel", drain_seconds=None),
         storage=SimpleNamespace(words=lambda: problem),
+        host=Guest(),
         config=SimpleNamespace(sheet_grace_seconds=0.0, shutdown_timeout_seconds=60.0),
         manager=_Manager(answers),
     )

@@ -12,7 +12,7 @@ from admission_stage import Stage, until
 
 from actors import Future
 from marianne.daemon import store
-from marianne.daemon.manager import JobManager
+from marianne.daemon.manager_actor import ManagerActor
 from marianne.daemon.refusal import Refused
 from marianne.state.database import Database
 from marianne.state.errors import StoreFull
@@ -62,13 +62,13 @@ def test_a_job_whose_change_is_not_on_disk_is_neither_changed_nor_let_in(stage: 
     stage.insert("a", status=JobStatus.PAUSED)
     stage.begin()
     Disk.gate.clear()
-    first = ask(stage, JobManager.resume_job, "a")
+    first = ask(stage, ManagerActor.resume_job, "a")
     others = [
         ask(stage, method, "a")
-        for method in (JobManager.pause_job, JobManager.resume_job, JobManager.cancel_job)
+        for method in (ManagerActor.pause_job, ManagerActor.resume_job, ManagerActor.cancel_job)
     ]
     assert [code(other) for other in others] == ["unavailable"] * 3
-    assert stage.manager.ask(JobManager.counts)["running_jobs"] == 0
+    assert stage.manager.ask(ManagerActor.counts)["running_jobs"] == 0
     Disk.gate.set()
     assert code(first) == "ok"
     until(lambda: stage.is_up("a"))
@@ -78,7 +78,7 @@ def test_a_retry_that_the_disk_refuses_lets_nothing_in(stage: Stage) -> None:
     stage.insert("a", status=JobStatus.FAILED)
     stage.begin()
     Disk.broken.set()
-    retry = ask(stage, JobManager.retry_job, "a")
+    retry = ask(stage, ManagerActor.retry_job, "a")
     until(lambda: retry.done)
     assert retry.outcome().error is not None
     Disk.broken.clear()
@@ -91,18 +91,18 @@ def test_two_who_clear_at_once_delete_each_job_once(stage: Stage) -> None:
     stage.insert("a", "b", status=JobStatus.FAILED)
     stage.begin()
     Disk.gate.clear()
-    both = [ask(stage, JobManager.clear_jobs) for _ in range(2)]
+    both = [ask(stage, ManagerActor.clear_jobs) for _ in range(2)]
     Disk.gate.set()
     assert [code(one) for one in both] == ["ok", "ok"]
     assert sorted(one.outcome().value["deleted"] for one in both) == [0, 2]
 
 
-@pytest.mark.parametrize("method", [JobManager.retry_job, JobManager.resume_job])
+@pytest.mark.parametrize("method", [ManagerActor.retry_job, ManagerActor.resume_job])
 def test_a_job_that_is_being_deleted_is_none_any_more(stage: Stage, method: Any) -> None:
     stage.insert("a", status=JobStatus.FAILED)
     stage.begin()
     Disk.gate.clear()
-    clear = ask(stage, JobManager.clear_jobs)
+    clear = ask(stage, ManagerActor.clear_jobs)
     again = ask(stage, method, "a")
     Disk.gate.set()
     assert (code(clear), code(again)) == ("ok", "not_found")

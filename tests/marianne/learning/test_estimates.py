@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from marianne.learning.board import LearningBoard
 from marianne.learning.diversity import (
     CEILING,
     FLOOR,
@@ -14,6 +13,7 @@ from marianne.learning.diversity import (
     next_budget,
 )
 from marianne.learning.estimate import Lessons, effectiveness
+from marianne.learning.hub import LearningHub
 from marianne.learning.outcome import outcome_of, peak_together
 from marianne.run.result import AttemptResult
 from marianne.state.models import JobRow, JobStatus, OutcomeRow, PatternRow
@@ -38,7 +38,7 @@ def job(status: JobStatus) -> JobRow:
 
 def taught(*memories: float) -> Lessons:
     """Lessons after jobs that used so much, in that order."""
-    board = LearningBoard()
+    board = LearningHub()
     for memory in memories:
         known = board.lessons("hash")
         new = outcome(memory)
@@ -132,7 +132,7 @@ def test_the_budget_is_the_share_of_decisions_that_explore(budget: float) -> Non
 
 
 def test_the_board_counts_uses_and_explores_as_often_as_its_budget_says() -> None:
-    board = LearningBoard()
+    board = LearningHub()
     board.budget = 0.25
     board.learn(outcome(300), [], keep=20)
     used = [board.use("hash") for _ in range(8)]

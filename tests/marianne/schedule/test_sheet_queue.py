@@ -53,7 +53,6 @@ def test_entries_are_ordered_by_priority_then_time() -> None:
     info = SheetInfo("a", 1)
     assert SheetEntry(1, 9, info) < SheetEntry(2, 0, info)
     assert SheetEntry(1, 1, info) < SheetEntry(1, 2, SheetInfo("a", 0))
-    assert SheetEntry(1, 1, info).rate_limit_skip_count == 0
 
 
 def test_urgent_jobs_go_first_then_the_older() -> None:
@@ -270,7 +269,7 @@ def test_a_blocked_pool_waits_until_its_time() -> None:
     queue.block("x", until=10.0)
     assert queue.grant(9.9) is None
     assert queue.next_unblock(9.9) == 10.0
-    assert queue.explain("a", 1, now=9.9).data == {"pool": "x", "until": 10.0}
+    assert queue.explain("a", 1, now=9.9).data == {"pool": "x", "until": 10.0, "limits": 1}
     assert queue.grant(10.0) is not None
     assert queue.next_unblock(10.0) is None
 

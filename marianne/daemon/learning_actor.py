@@ -6,14 +6,12 @@ is not learned from; nothing else depends on it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors import Actor, ExitReason
 from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.log import get_logger
 from marianne.daemon.store import Store
-from marianne.learning.diversity import CEILING, FLOOR, entropy, has_collapsed, next_budget
+from marianne.learning.diversity import CEILING, FLOOR
 from marianne.learning.outcome import outcome_of
 from marianne.state.apply import OUTCOMES_KEPT
 from marianne.state.changes import AddOutcome, Change, SavePattern, SetMeta
@@ -26,7 +24,7 @@ ATTEMPTS_READ = 10_000
 """Attempts of a job that are looked at, the newest."""
 
 
-class LearningHub(Actor):
+class LearningActor(Actor):
     """Writes outcomes and patterns; ``context.learned`` is what others read without asking."""
 
     def __init__(self, context: Context) -> None:
@@ -73,24 +71,14 @@ class LearningHub(Actor):
         """A job was admitted by what is known of its configuration; kept with its outcome."""
         self._context.learned.use(config_hash)
 
-    def check_diversity(self) -> dict[str, Any]:
-        """Raises the exploration budget when always the same pattern is used, else lets it fall.
-
-        Answers ``entropy`` (0 to 1), ``collapsed`` and ``exploration_budget`` (0.05 to 0.5).
-        """
+    def check_diversity(self) -> dict[str, object]:
+        """As :meth:`LearningHub.check_diversity`; a budget that it changes is kept."""
         board, config = self._context.learned, self._context.config.learning
-        if not config.enabled:
-            return {"entropy": 0.0, "collapsed": False, "exploration_budget": board.budget}
-        uses = board.uses()
-        collapsed = has_collapsed(uses, config.entropy_threshold)
-        budget = next_budget(board.budget, config.exploration_budget, collapsed)
-        if budget != board.budget:
-            log.info("exploration", entropy=round(entropy(uses), 3), budget=round(budget, 3))
-            board.budget = budget
-            kept = SetMeta(META, codec.pack(budget))
+        board.enabled, board.least = config.enabled, config.exploration_budget
+        board.threshold, before = config.entropy_threshold, board.budget
+        told = board.check_diversity()
+        if board.budget != before:
+            log.info("exploration", entropy=told["entropy"], budget=told["exploration_budget"])
+            kept = SetMeta(META, codec.pack(board.budget))
             self._context.store.tell(Store.write, [kept], kept=False)
-        return {
-            "entropy": round(entropy(uses), 3),
-            "collapsed": collapsed,
-            "exploration_budget": round(budget, 3),
-        }
+        return told

@@ -1,6 +1,6 @@
 """What was learned, for those who decide by it without asking.
 
-The hub (:mod:`marianne.daemon.learning_hub`) replaces the lessons of one configuration at a time;
+The hub (:mod:`marianne.daemon.learning_actor`) replaces the lessons of one configuration at a time;
 every reader sees old or new ones whole.
 """
 
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from marianne.learning.diversity import entropy, explores
+from marianne.learning.diversity import entropy, explores, has_collapsed, next_budget
 from marianne.learning.estimate import ESTIMATORS, Lessons, effectiveness
 from marianne.schedule.pressure import ResourceEstimate
 from marianne.state.models import OutcomeRow, PatternRow
 
 
-class LearningBoard:
+class LearningHub:
     """Lessons by configuration. Safe to read from any thread."""
 
     def __init__(self) -> None:
         self.enabled = True
-        self.budget = 0.15
+        self.budget = self.least = 0.15
+        self.threshold = 0.3
         self._lessons: dict[str, Lessons] = {}
         self._decisions = 0
 
@@ -60,6 +61,23 @@ class LearningBoard:
         explore = explores(self._decisions, self.budget)
         self._lessons[config_hash] = Lessons(known.outcomes, patterns, explore)
         return pattern
+
+    def check_diversity(self) -> dict[str, object]:
+        """Raises the exploration ``budget`` when always the same pattern is used (an entropy below
+        the ``threshold``), else lets it fall to the ``least``.
+
+        Returns ``entropy`` (0 to 1), ``collapsed`` and ``exploration_budget`` (0.05 to 0.5).
+        """
+        if not self.enabled:
+            return {"entropy": 0.0, "collapsed": False, "exploration_budget": self.budget}
+        uses = self.uses()
+        collapsed = has_collapsed(uses, self.threshold)
+        self.budget = next_budget(self.budget, self.least, collapsed)
+        return {
+            "entropy": round(entropy(uses), 3),
+            "collapsed": collapsed,
+            "exploration_budget": round(self.budget, 3),
+        }
 
     # -- for everybody --------------------------------------------------------------------------
 

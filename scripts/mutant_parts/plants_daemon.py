@@ -1,0 +1,100 @@
+"""scripts/mutants daemon [--only WORD] [--list]: each documented member, broken.
+
+The members are those of tests/marianne/daemon/documented_api.txt. A broken one does nothing and
+returns what looks like an answer: nothing, zero, an empty map, yes where it was no. Asked are the
+tests of its class, then a program that embeds a conductor.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mutant_frame import ROOT, Check, Plant, main, pytest
+
+UNIT, E2E = "tests/marianne/daemon", "tests/e2e"
+API = ROOT / UNIT / "documented_api.txt"
+WHOLE = pytest(f"{E2E}/test_embedding.py")
+FIGURES = pytest(f"{E2E}/test_embedding_figures.py")
+
+CHECKS: dict[str, tuple[Check, ...]] = {
+    "BackpressureController": (pytest(f"{UNIT}/test_backpressure.py"),),
+    "HealthChecker": (pytest(f"{UNIT}/test_health.py"),),
+    "JobService": (pytest(f"{UNIT}/test_job_service.py"),),
+    "JobMeta": (pytest(f"{E2E}/test_manager_face.py", "-k", "metadata"),),
+    "JobManager": (),
+    "ResourceMonitor": (pytest(f"{UNIT}/test_monitor.py"),),
+    "NullOutput": (pytest(f"{UNIT}/test_output.py"),),
+    "StructuredOutput": (pytest(f"{UNIT}/test_output.py"),),
+    "ConsoleOutput": (pytest(f"{UNIT}/test_output.py"),),
+    "ProcessGroupManager": (pytest(f"{UNIT}/test_pgroup.py"),),
+    "DaemonProcess": (pytest(f"{E2E}/test_manager_face.py", "-k", "counts_running"),),
+    "GlobalSheetScheduler": (pytest(f"{UNIT}/test_scheduler.py"),),
+}
+
+SOUND = {
+    "NullOutput": "it does nothing",
+    "OutputProtocol": "it is abstract",
+    "JobManager.observer_recorder": "there is none",
+    "JobManager.update_job_config_metadata": "what it sets is read by nobody outside",
+}
+"""What cannot be broken, and why."""
+
+ANSWERS = {"bool": "False", "int": "0", "float": "0.0", "None": "None"}
+
+
+def members() -> Iterator[tuple[str, str, str]]:
+    """Module, class and name of each documented member that is code."""
+    module = cls = ""
+    for line in API.read_text().splitlines():
+        if not line.startswith("  "):
+            module, _, cls = line.partition(".") if line else ("", "", "")
+        elif not line.strip().startswith("field "):
+            yield module, cls, line.split("(")[0].split()[-1]
+
+
+def broken(module: str, cls: str, name: str) -> Plant | None:
+    """The member without its body; None for one that is none of its own."""
+    file = _file(module, cls)
+    text = (ROOT / file).read_text()
+    found = [
+        member
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef) and node.name == cls
+        for member in node.body
+        if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and member.name == name
+    ]
+    return _plant(file, text, cls, found[0]) if found else None
+
+
+def _file(module: str, cls: str) -> str:
+    moved = {"JobMeta": "jobmeta"}
+    return f"marianne/daemon/{moved.get(cls, module)}.py"
+
+
+def _plant(file: str, text: str, cls: str, member: ast.FunctionDef | ast.AsyncFunctionDef) -> Plant:
+    lines = text.splitlines(keepends=True)
+    first = member.body[1] if ast.get_docstring(member) else member.body[0]
+    old = "".join(lines[member.lineno - 1 : member.end_lineno])
+    head = "".join(lines[member.lineno - 1 : first.lineno - 1])
+    returns = ast.unparse(member.returns) if member.returns is not None else "None"
+    answer = "{}" if returns.startswith("dict") else ANSWERS.get(returns, "None")
+    if f"return {answer}\n" == "".join(lines[first.lineno - 1 : member.end_lineno]).strip() + "\n":
+        answer = "True" if returns == "bool" else "1"
+    new = f"{head}        return {answer}\n"
+    return Plant(f"{cls}.{member.name}", file, old, new, (*CHECKS[cls], FIGURES, WHOLE))
+
+
+PLANTS = [
+    plant
+    for module, cls, name in members()
+    if cls not in SOUND and f"{cls}.{name}" not in SOUND and name != "__init__"
+    for plant in [broken(module, cls, name)]
+    if plant is not None
+]
+
+if __name__ == "__main__":
+    assert Path(API).exists()
+    sys.exit(main(PLANTS, sys.argv[1:], __doc__ or ""))

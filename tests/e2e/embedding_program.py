@@ -1,0 +1,69 @@
+"""Programs that embed a conductor, each a process of its own, and what is left of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from marianne.run import marked
+
+DEADLINE = 60.0
+
+LIFE = """
+import asyncio, os, resource, signal, tempfile, threading
+from pathlib import Path
+from marianne.daemon import *
+
+SCORE = "name: {0}\\nworkspace: ./{0}\\nsheets:\\n  - name: one\\n    run: {1}\\n" \\
+    "  - name: two\\n    needs: [one]\\n    run: echo done\\n"
+
+def mine():
+    return (
+        os.getpgrp(), os.umask(os.umask(0)), os.getcwd(), tempfile.gettempdir(),
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.getsignal(signal.SIGTERM),
+        sorted(os.sched_getaffinity(0)), *map(resource.getrlimit, range(15)),
+    )
+
+def submit(manager, name, run):
+    Path(name + ".yaml").write_text(SCORE.format(name, run))
+    return manager.submit_job(JobRequest(config_path=Path(name + ".yaml")))
+
+async def reaches(manager, job, *wanted):
+    while (status := (await manager.get_job_status(job))["status"]) not in wanted:
+        await asyncio.sleep(0.05)
+    return status
+"""
+
+
+def run(place: Path, program: str, **environment: str) -> subprocess.Popen[str]:
+    (place / "program.py").write_text(program)
+    return subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=place,
+        env={**os.environ, "MARIANNE_HOME": str(place / "home"), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ends(program: subprocess.Popen[str]) -> str:
+    out, _ = program.communicate(timeout=DEADLINE)
+    assert program.returncode == 0, out
+    return out
+
+
+def left_behind(place: Path) -> list[int]:
+    owner = (place / "home" / "owner").read_text().partition("\n")[0]
+    return [one.pid for one in marked.left_behind(owner) if not one.dead]
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
