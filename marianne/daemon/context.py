@@ -170,7 +170,10 @@ class Context:
         self.service.on_limit(self._report_limit)
         self.delivery = self.service.delivery
         self.starts = Starts(self.system)
-        self.scores.limits = lambda: self.config.preflight.tokens
+        self.scores.settings = lambda: (
+            self.config.preflight.tokens,
+            self.config.default_thinking_method,
+        )
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:

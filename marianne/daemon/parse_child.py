@@ -31,6 +31,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             instruments=Registry.load(request.instruments),
             search_path=request.search_path,
             prompts=PromptLimits(*request.limits),
+            thinking_method=request.thinking_method,
         )
     except ScoreError as error:
         return {"problems": [p.to_map() for p in error.problems], "message": error.render()}

@@ -68,7 +68,7 @@ class ParseRequest:
     """What to read: ``text`` if given, else the file at ``path``; paths are absolute.
 
     ``prompts`` asks for the sheets' texts; ``limits`` are tokens from which on a prompt is warned
-    of, and refused.
+    of, and refused; ``thinking_method`` is for prompts that name none.
     """
 
     path: str | None
@@ -80,6 +80,7 @@ class ParseRequest:
     search_path: str
     prompts: bool = False
     limits: tuple[int, int] = (0, 0)
+    thinking_method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,12 @@ class Parser(Actor):
         if len(self._line) >= WAITING:
             raise Refused("unavailable", f"{WAITING:,} scores wait to be read already")
         key = self._context.scores.key(request)
-        request = replace(request, limits=self._context.config.preflight.tokens)
+        config = self._context.config
+        request = replace(
+            request,
+            limits=config.preflight.tokens,
+            thinking_method=config.default_thinking_method,
+        )
         until = self.system.runtime.monotonic() + PATIENCE_SECONDS
         self._line.append(_Reading(promise, request, key, until))
         self._begin_next()

@@ -2,8 +2,8 @@
 
 Reading a score is a process of its own; a score that is submitted again and again would pay for it
 each time. What is kept counts only while everything that the reading looked at is as it was: the
-text, the request's other parts, the limits of prompts, the instrument files, the repository around
-the score, and which programs there are. A score with template files is not kept.
+text, the request's other parts, the settings of prompts, the instrument files, the repository
+around the score, and which programs there are. A score with template files is not kept.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ScoreCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Parsed] = OrderedDict()
         self._bytes = 0
-        self.limits: Callable[[], Hashable] = lambda: None
+        self.settings: Callable[[], Hashable] = lambda: None
         """What the conductor's configuration says of prompts; it may be read anew."""
 
     def key(self, request: ParseRequest) -> Hashable | None:
@@ -55,7 +55,7 @@ class ScoreCache:
             _listing(request.instruments),
             _listing(os.path.join(request.base_dir, OWN_INSTRUMENTS)),
             project_root(request.base_dir),
-            self.limits(),
+            self.settings(),
         )
 
     def find(self, key: Hashable | None, search_path: str) -> Parsed | None:

@@ -25,7 +25,7 @@ from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.places import OWN_INSTRUMENTS, project_root
 from marianne.score.plan import Plan
-from marianne.score.preflight import UNBOUNDED, PromptLimits
+from marianne.score.preflight import UNBOUNDED, PromptLimits, thinking
 from marianne.score.problems import validate
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
@@ -44,6 +44,7 @@ def load_plan(
     instruments: Registry,
     search_path: str | None = None,
     prompts: PromptLimits = UNBOUNDED,
+    thinking_method: str | None = None,
 ) -> Plan:
     """Reads, checks and expands a score.
 
@@ -51,11 +52,21 @@ def load_plan(
     ``base_dir``, the directory of the score file; ``workspace`` replaces the score's own.
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
-    ``prompts`` bounds the length of prompts.
+    ``prompts`` bounds the length of prompts; ``thinking_method`` is for those that name none.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
     with _no_garbage_collection():
-        return _load(path, text, base_dir, workspace, variables, instruments, search_path, prompts)
+        return _load(
+            path,
+            text,
+            base_dir,
+            workspace,
+            variables,
+            instruments,
+            search_path,
+            prompts,
+            thinking_method,
+        )
 
 
 def _load(
@@ -67,6 +78,7 @@ def _load(
     instruments: Registry,
     search_path: str | None,
     prompts: PromptLimits,
+    thinking_method: str | None,
 ) -> Plan:
     file = path or "<stdin>"
     content = read_score(path) if text is None else text
@@ -88,6 +100,8 @@ def _load(
         assert isinstance(score, ReferenceScore)
         expansion = ReferenceExpander(score, report, resolver, overrides, reader.read).expand()
         own_variables = {**score.prompt.variables, **overrides}
+    if thinking_method:
+        expansion.sheets[:] = thinking(expansion.sheets, thinking_method)
     _warn_of_unused(variables, [content, *reader.texts], report)
     warn_of_inert(score, report)
     warn_of_shadows(score, overrides, report)

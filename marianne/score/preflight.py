@@ -1,4 +1,5 @@
-"""How long a prompt may be, before anything is started for it.
+"""What a conductor has to say of prompts: how long one may be, before anything is started for it,
+and how to think where a score says nothing.
 
 Nobody but the model can count its tokens; four characters to one is the usual estimate. A script
 is no prompt: nothing reads it but a shell.
@@ -6,9 +7,10 @@ is no prompt: nothing reads it but a shell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from marianne.score.plan import Instrument, Prompt
+from marianne.score.plan import Instrument, Prompt, SheetPlan
 
 CHARACTERS_A_TOKEN = 4
 SHELL = "shell"
@@ -38,6 +40,20 @@ UNBOUNDED = PromptLimits()
 def is_prompt(prompt: Prompt, instrument: Instrument) -> bool:
     """Whether the text is for a reader, and no script."""
     return not prompt.script and instrument.profile != SHELL
+
+
+def thinking(sheets: Iterable[SheetPlan], method: str) -> list[SheetPlan]:
+    """The sheets, whose prompts think so unless they say otherwise; scripts do not think."""
+    made: dict[int, Prompt] = {}  # sheets share prompts, and go on to
+    return [
+        replace(
+            sheet,
+            prompt=made.setdefault(id(sheet.prompt), replace(sheet.prompt, thinking_method=method)),
+        )
+        if is_prompt(sheet.prompt, sheet.instrument) and not sheet.prompt.thinking_method
+        else sheet
+        for sheet in sheets
+    ]
 
 
 def _over(characters: int, limit: int, which: str) -> str | None:

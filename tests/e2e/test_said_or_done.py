@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from e2e_marianne import Marianne, conductor, until
 
-CONFIG = """preflight: {token_warning_threshold: 20, token_error_threshold: 100}
+CONFIG = """default_thinking_method: THINK-TWICE
+preflight: {token_warning_threshold: 20, token_error_threshold: 100}
 socket:
   permissions: 0o660
 """
@@ -51,6 +52,15 @@ sheets:
     assert "preflight.token_error_threshold is 100" in sheet["error"]["message"]
     assert not (marianne.place / "grows/started").exists()
     assert "shorten it" in marianne("diagnose", job).out
+
+
+def test_the_thinking_method_of_the_conductor_is_in_the_prompt(marianne: Marianne) -> None:
+    programs = marianne.home / "instruments"
+    programs.mkdir(mode=0o700, exist_ok=True)
+    (programs / "agent.yaml").write_text("name: agent\ncli: {command: {executable: cat}}\n")
+    text = "instrument: agent\nsheets: [{name: a, prompt: p}]\n"
+    job = marianne.play("thinks", text)
+    assert marianne("output", job).out.endswith("p\n\nTHINK-TWICE\n")
 
 
 def test_another_threshold_counts_from_the_reload_on(own: Marianne) -> None:
@@ -98,7 +108,7 @@ def test_a_request_that_asks_to_heal_is_told_that_nothing_does(marianne: Mariann
 
 def test_a_setting_without_effect_is_named_by_config_show(marianne: Marianne) -> None:
     told = marianne("config", "show")
-    place = f"{marianne.home / 'conductor.yaml'}:3"
+    place = f"{marianne.home / 'conductor.yaml'}:4"
     assert f"{place}: socket.permissions: accepted, no effect (sockets are 0600" in told.err
     assert "word" not in told.out
 

@@ -75,7 +75,7 @@ class DaemonConfig(Section):
     )
     max_job_history: Number = Field(1000, ge=10, description="Ended jobs that are kept.")
     default_thinking_method: str | None = Field(
-        None, description="Accepted for compatibility; without effect."
+        None, description="Put into every prompt whose score names no thinking_method."
     )
     config_file: Place | None = Field(None, description="The file that was read.")
     sheet_grace_seconds: Seconds = Field(

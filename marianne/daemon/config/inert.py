@@ -10,7 +10,6 @@ WITHOUT_EFFECT: dict[str, str] = {
     "profiler": "what each attempt used is measured anyway: `marianne history`",
     "mcp_pool": "tool servers are the instrument's own business",
     "keyring": "instruments find their keys themselves, in the environment or their own files",
-    "default_thinking_method": "write it in the score: prompt.thinking_method",
     "socket.permissions": "sockets are 0600: whoever can open one can do what you can",
     "socket.backlog": "as many may wait as ZeroMQ needs",
     "learning.backend": "nothing is learned by a hosted model",

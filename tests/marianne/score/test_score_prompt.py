@@ -216,3 +216,17 @@ def test_a_built_in_of_skip_expressions_or_rules_that_is_shadowed_is_warned_of(
         ]
         assert all(warning.startswith("<stdin>:") for warning in told)
         assert should_skip(plan, plan.sheets[-1], {1: {}}) is (skip_when is not None)
+
+
+def test_a_thinking_method_of_the_conductor_is_for_prompts_that_name_none() -> None:
+    own = "prompt: {template: x, thinking_method: MINE}"
+    for text, found in (
+        (reference("{size: 1, total_items: 1}"), "THEIRS"),
+        (reference("{size: 1, total_items: 1}", own), "MINE"),
+        (short("'true'"), None),
+        ("name: x\ninstrument: claude-code\nsheets: [{name: a, prompt: p}]\n", "THEIRS"),
+    ):
+        [sheet] = load(text, thinking_method="THEIRS").sheets
+        assert sheet.prompt.thinking_method == found
+        [sheet] = load(text).sheets
+        assert sheet.prompt.thinking_method != "THEIRS"
