@@ -77,21 +77,13 @@ def test_pause_without_wait_asks_for_nothing_else(marianne, conductor) -> None:
     assert [method for method, _ in conductor.asked] == ["job.pause"]
 
 
-@pytest.mark.parametrize(("status", "resumed"), [("paused", True), ("pausing", False)])
-def test_modify_resume_lets_a_paused_job_go_on(
-    marianne, conductor, tmp_path, status, resumed
-) -> None:
+def test_modify_lets_the_job_go_on_with_and_without_resume(marianne, conductor, tmp_path) -> None:
     (tmp_path / "s.yaml").write_text("name: wc\nsheets: [{name: a, run: 'true'}]\n")
-    answer = {"job_id": "wc", "status": status, "message": "changed", "changes": [], "diff": ""}
+    answer = {"job_id": "wc", "status": "queued", "message": "goes on", "changes": [], "diff": ""}
     conductor.answers["job.modify"] = answer
-    conductor.answers["job.resume"] = {"jobs": [{"job_id": "wc", "ok": True}]}
-    told = marianne("modify", "wc", "-c", "s.yaml", "--resume")
-    assert told.code == 0
-    asked = [method for method, _ in conductor.asked]
-    assert ("job.resume" in asked) is resumed
-    assert ("wc: resumed" in told.out) is resumed
-    assert marianne("modify", "wc", "-c", "s.yaml", "--dry-run", "--resume").code == 0
-    assert [method for method, _ in conductor.asked][len(asked) :] == ["job.modify"]
+    for more in ((), ("--resume",), ("-r",)):
+        assert marianne("modify", "wc", "-c", "s.yaml", *more).out == "wc: goes on\n"
+    assert [method for method, _ in conductor.asked] == ["job.modify"] * 3
 
 
 def test_diagnose_includes_what_the_log_says_of_the_job(marianne, conductor, home) -> None:
