@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors import Handle
+from actors import ActorDied, Handle, NoSuchActor
 from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.refusal import Refused
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from marianne.daemon.job import Job
 
 SECONDS = 30.0
+GONE = (ActorDied, NoSuchActor)
 
 
 class JobDoor:
@@ -26,28 +26,29 @@ class JobDoor:
         self.workspace = workspace
 
     async def pause(self) -> None:
-        """Answers when the pause is on disk. Raises JobSubmissionError where it is refused."""
+        """Returns when the pause is on disk. Raises JobSubmissionError where it is refused, and
+        where the job has just come to its end."""
         from marianne.daemon.job import Job
 
         try:
             await self._job.call(Job.pause, "person")
         except Refused as refusal:
             raise JobSubmissionError(refusal.message) from None
+        except GONE:
+            raise JobSubmissionError(f"job {self._job_id} is just being put away") from None
 
-    def status(self) -> Awaitable[dict[str, Any]]:
-        """The job with its sheets."""
+    async def status(self) -> dict[str, Any] | None:
+        """The job with its sheets; None where it has just come to its end: that is on disk."""
+        from ipc import codec
         from marianne.daemon.job import Job
         from marianne.daemon.job_execution import LAST_SHEET
 
-        return _unpacked(self._job.call(Job.status, 1, LAST_SHEET))
+        try:
+            status: dict[str, Any] = codec.unpack(await self._job.call(Job.status, 1, LAST_SHEET))
+        except GONE:
+            return None
+        return status
 
     @property
     def _job(self) -> Handle[Job]:
         return self._context.job(self._job_id).within(SECONDS)
-
-
-async def _unpacked(asked: Awaitable[Any]) -> dict[str, Any]:
-    from ipc import codec
-
-    status: dict[str, Any] = codec.unpack(await asked)
-    return status

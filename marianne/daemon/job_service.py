@@ -42,8 +42,8 @@ class Door(Protocol):
     def pause(self) -> Awaitable[Any]:
         """Asks it to pause; raises what it refuses with."""
 
-    def status(self) -> Awaitable[dict[str, Any]]:
-        """The job with its sheets."""
+    def status(self) -> Awaitable[dict[str, Any] | None]:
+        """The job with its sheets; None where what is on disk is newer."""
 
 
 class JobRegistry(Protocol):
@@ -113,10 +113,9 @@ class JobService:
         if backend_type != BACKEND:
             raise ValueError(f"backend_type {backend_type!r}: there is only {BACKEND!r}")
         door = self._doors.get(job_id)
-        if door is not None:
-            found: dict[str, Any] | None = await door.status()
-        else:
-            found = self.registry.status(job_id) if self.registry is not None else None
+        found = await door.status() if door is not None else None
+        if found is None and self.registry is not None:
+            found = self.registry.status(job_id)
         return found if found and Path(found["workspace"]) == Path(workspace) else None
 
     # -- for who carries jobs -------------------------------------------------------------------

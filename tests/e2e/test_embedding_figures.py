@@ -162,6 +162,15 @@ async def main():
         await asyncio.sleep(0.02)
     assert monitor.is_accepting_work()
     await monitor.stop()
+    last = monitor.snapshot
+    await asyncio.sleep(0.3)  # six of its intervals
+    assert monitor.snapshot is last
+
+    class Seven:
+        running_count = 7
+
+    monitor.set_manager(Seven())
+    assert (await monitor.check_now()).running_jobs == 7
 
     class Store:
         def check_diversity(self):
