@@ -38,7 +38,6 @@ SOUND = {
     "NullOutput": "it does nothing",
     "OutputProtocol": "it is abstract",
     "JobManager.observer_recorder": "there is none",
-    "JobManager.update_job_config_metadata": "what it sets is read by nobody outside",
 }
 """What cannot be broken, and why."""
 

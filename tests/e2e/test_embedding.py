@@ -77,8 +77,12 @@ async def main():
     assert await service.pause_job("paused", Path("paused").resolve())
     Path("paused/go").touch()
     assert await reaches(manager, "paused", "paused") == "paused"
+    other = Path("other.yaml").resolve()
+    other.write_text(Path("paused.yaml").read_text().replace("echo done", "touch changed"))
+    manager.update_job_config_metadata("paused", config_path=other)
     assert (await manager.resume_job("paused")).status == "accepted"
     assert await reaches(manager, "paused", "completed", "failed") == "completed"
+    assert Path("paused/changed").exists()
 
     await submit(manager, "bad", "exit 3")
     assert await reaches(manager, "bad", "completed", "failed") == "failed"
@@ -102,7 +106,12 @@ async def main():
 
     await submit(manager, "left", "sleep 1000")
     waits = asyncio.create_task(manager.wait_for_shutdown())
-    await manager.shutdown(graceful=False)
+    await asyncio.sleep(0.05)
+    assert not waits.done() and not manager.shutting_down
+    ends = asyncio.create_task(manager.shutdown(graceful=False))
+    await asyncio.sleep(0)
+    assert manager.shutting_down
+    await ends
     await waits
     assert mine() == before
     assert events.count("job.completed") == 3 and threads == {"MainThread"}, (events, threads)

@@ -162,6 +162,8 @@ def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it() -> None
     with pytest.raises(JobSubmissionError, match="job other does not run here"):
         at_once(service.pause_job("other", WORKSPACE))
     assert not service.notifications_degraded
+    service.delivery.undelivered = 3
+    assert service.notifications_degraded
 
 
 def test_what_a_programs_callback_raises_stops_nothing() -> None:

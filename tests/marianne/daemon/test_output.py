@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from marianne.daemon import log
 from marianne.daemon.output import ConsoleOutput, NullOutput, OutputProtocol, StructuredOutput
 
 
@@ -26,9 +27,14 @@ def _tell(output: OutputProtocol) -> None:
     output.job_event("j", "completed")
 
 
-def test_each_output_tells_the_same_in_its_own_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_output_tells_the_same_in_its_own_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_sink", None), ("_file", None), ("_early", [])):
+        monkeypatch.setattr(log, name, value)
     bus = Bus()
     _tell(StructuredOutput(event_bus=bus))
+    assert any("warning: careful" in line and "'here'" in line for line in log.early_lines())
     assert [event for event, _ in bus.heard] == ["sheet.failed", "job.progress", "job.completed"]
     assert bus.heard[0][1]["sheet_num"] == 2
     _tell(NullOutput())

@@ -7,13 +7,15 @@ import sys
 
 PROGRAM = """
 import os, subprocess, sys, time
+from marianne.daemon.log import early_lines
 from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.run import procfs
 from marianne.run.confine import become_subreaper
 
-group = ProcessGroupManager()
+group, before = ProcessGroupManager(), os.getpgrp()
 group.setup()
-assert group.is_leader
+assert group.is_leader and group.original_pgid == before != os.getpgrp()
+assert f"'before': {before}" in early_lines()[0]
 inherited = subprocess.Popen(["sleep", "10"])
 become_subreaper()
 ours = subprocess.Popen(["bash", "-c", "sleep 10 & echo $!; wait"], stdout=subprocess.PIPE)
