@@ -64,7 +64,7 @@ async def main():
     assert (stats.active, stats.per_job_running) == (1, {"slow": 1})
     while manager.running_count != 1:  # the one before is being put away
         await asyncio.sleep(0.02)
-    assert manager.scheduler.active_count == 1
+    assert manager.scheduler.active_count == manager.active_job_count == 1
     assert (await service.get_status("slow", Path("slow").resolve()))["status"] == "running"
     assert (await manager.modify_job("slow", Path("slow.yaml"))).status == "accepted"
     Path("slow/go").touch()
@@ -79,6 +79,8 @@ async def main():
     assert await reaches(manager, "paused", "paused") == "paused"
     other = Path("other.yaml").resolve()
     other.write_text(Path("paused.yaml").read_text().replace("echo done", "touch changed"))
+    while manager.running_count:  # its actors are being put away
+        await asyncio.sleep(0.02)
     manager.update_job_config_metadata("paused", config_path=other)
     assert (await manager.resume_job("paused")).status == "accepted"
     assert await reaches(manager, "paused", "completed", "failed") == "completed"
