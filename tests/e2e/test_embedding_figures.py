@@ -116,7 +116,8 @@ asyncio.run(main())
 
 
 def test_a_program_sees_load_blindness_and_jobs_that_fail_unexpectedly(tmp_path: Path) -> None:
-    assert ends(run(tmp_path, LOOKED)) == "all is well\n"
+    # Before it a worker may say that it knows of an attempt what a new actor does not.
+    assert ends(run(tmp_path, LOOKED)).endswith("all is well\n")
     assert left_behind(tmp_path) == []
 
 
