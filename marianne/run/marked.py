@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 MARKER = "MARIANNE_OWNER"
+CATCH_UPS = 50
+"""How often a look goes on with what was born meanwhile: each time that is less, and quicker."""
 
 
 def carries(pid: int, owner: str, job_id: str | None = None) -> bool:
@@ -41,16 +43,35 @@ def left_behind(
 
     ``spare`` are pids of living workers (and whatever else must stay), spared with all that
     stands below them. ``since`` is a start time in clock ticks: what is older is a stranger.
+
+    One that forks and ends all the time has another number before a look at all processes is over:
+    so the look goes on with those that were born during it, until there are none.
     """
+    last, uid = procfs.newest(), os.getuid()
     look = procfs.snapshot()
-    safe = procfs.descendants(set(spare), look)
-    mine, uid = os.getpid(), os.getuid()
-    for one in sorted(look.values(), key=lambda one: one.start_time, reverse=True):
-        if (
-            one.pid != mine
-            and one.pid not in safe
-            and one.start_time >= since
+    safe = {*procfs.descendants(set(spare), look), *spare}
+
+    def meant(one: Stat) -> bool:
+        return (
+            one.start_time >= since
             and procfs.owner_uid(one.pid) == uid
             and carries(one.pid, owner, job_id)
-        ):
+        )
+
+    for one in sorted(look.values(), key=lambda one: one.start_time, reverse=True):
+        if one.pid != os.getpid() and one.pid not in safe and meant(one):
             yield one
+    for _ in range(CATCH_UPS):
+        before, last = last, procfs.newest()
+        if last <= before:  # nobody was born, or the numbers began anew: the next look sees them
+            return
+        for pid in range(before + 1, last + 1):
+            born = None if pid in look else procfs.stat(pid)
+            if (
+                born is not None
+                and not born.dead
+                and meant(born)
+                and procfs.is_process(pid)
+                and not procfs.stands_below(born, safe)
+            ):
+                yield born

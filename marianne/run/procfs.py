@@ -10,6 +10,10 @@ import errno
 import os
 import time
 
+TYPE_CHECKING = False  # for the type checker alone: the heart does without what typing costs
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 DEAD_STATES = "ZXx"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PF_EXITING = 0x4  # include/linux/sched.h
@@ -162,6 +166,32 @@ def take_name(name: str) -> None:
 def pids() -> list[int]:
     """All processes, ended ones that wait to be reaped included."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def newest() -> int:
+    """The number that was given last, to a process or a thread (proc(5), loadavg)."""
+    return int((_read("/proc/loadavg") or b"0").split()[-1])
+
+
+def is_process(pid: int) -> bool:
+    """Whether the number is a living process's, not one of its other threads'."""
+    for line in (_read(f"/proc/{pid}/status") or b"").splitlines():
+        if line.startswith(b"Tgid:"):
+            return int(line.split()[1]) == pid
+    return False
+
+
+def stands_below(one: Stat, tops: Collection[int]) -> bool:
+    """Whether one of its parents, as they are now, is among ``tops``."""
+    while one.ppid > 1:
+        if one.ppid in tops:
+            return True
+        # A parent that has just ended has left its children to somebody else.
+        above = stat(one.ppid) or stat(one.pid)
+        if above is None:
+            return False
+        one = above
+    return False
 
 
 def snapshot() -> dict[int, Stat]:

@@ -28,7 +28,12 @@ from ipc.errors import IpcError, RemoteError
 from marianne.crashpoints import POINTS, VARIABLE
 
 PROGRAM = Path(sys.executable).with_name("marianne")
-CONFIG = "sheet_grace_seconds: 0.5\nmax_concurrent_jobs: 8\nmax_concurrent_sheets: 12\n"
+# Retention is not what is tried here: the witness looks at each job to the end.
+CONFIG = """sheet_grace_seconds: 0.5
+max_concurrent_jobs: 8
+max_concurrent_sheets: 12
+max_job_history: 1000000
+"""
 RECOVERY = 30.0
 """Seconds within which a conductor serves again after any death."""
 

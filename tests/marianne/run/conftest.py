@@ -14,11 +14,13 @@ from run_conductor import Conductor
 from run_stage import Stage
 
 from actors import forkserver
+from marianne.run import confine
 
 
-def set_subreaper(on: bool) -> None:
-    """For the time of one test: other tests' orphans are not ours to adopt."""
-    assert ctypes.CDLL(None).prctl(36, int(on), 0, 0, 0) == 0
+def no_subreaper() -> None:
+    """Takes it back: other tests' orphans are not ours to adopt."""
+    assert ctypes.CDLL(None).prctl(36, 0, 0, 0, 0) == 0
+    confine._subreaper = False
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     # A nursery takes each child of its process for a sheet's and ends it: multiprocessing's
     # helpers, which an earlier test started, would be killed and reaped behind its back.
     forkserver.end()
-    set_subreaper(True)
+    confine.become_subreaper()
     here = os.getcwd()
     read, write = os.pipe()
     os.set_blocking(read, False)
@@ -51,7 +53,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     os.close(write)
     made.loop.close()
     os.chdir(here)
-    set_subreaper(False)
+    no_subreaper()
 
 
 @pytest.fixture

@@ -93,6 +93,32 @@ def test_what_carries_the_marker_is_found_and_ended_and_nothing_else() -> None:
     ours.returncode = 0  # reaped by the sweep
 
 
+def test_a_look_goes_on_with_what_was_born_during_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, real = uuid4().hex, procfs.snapshot
+    born: list[subprocess.Popen[bytes]] = []
+
+    def slow() -> dict[int, procfs.Stat]:
+        look = real()
+        for parent in ("", "sleep 60 & wait"):  # one stands alone, one's child is to be spared
+            env = {"MARIANNE_OWNER": owner, "PATH": os.environ["PATH"]}
+            words = ["bash", "-c", parent] if parent else ["sleep", "60"]
+            born.append(subprocess.Popen(words, env=env, start_new_session=True))
+        wait_for(lambda: procfs.descendants({born[1].pid}, real()).keys() - {born[1].pid})
+        spare.append(born[1].pid)
+        return look
+
+    spare: list[int] = []
+    monkeypatch.setattr(procfs, "snapshot", slow)
+    try:
+        assert [one.pid for one in marked.left_behind(owner, spare=spare)] == [born[0].pid]
+    finally:
+        monkeypatch.undo()
+        for one in marked.left_behind(owner):
+            os.kill(one.pid, signal.SIGKILL)
+        for process in born:
+            process.wait()
+
+
 def cmdline(pid: int) -> bytes:
     with open(f"/proc/{pid}/cmdline", "rb") as file:
         return file.read()
