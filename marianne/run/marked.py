@@ -66,7 +66,7 @@ def left_behind(
         if last <= before:  # nobody was born, or the numbers began anew: the next look sees them
             return
         for pid in range(before + 1, last + 1):
-            born = None if pid in look else procfs.stat(pid)
+            born = None if pid in look or pid in safe else procfs.stat(pid)
             if (
                 born is not None
                 and not born.dead
