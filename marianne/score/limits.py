@@ -31,8 +31,16 @@ HINT: Final = "make it smaller, or look for a loop in its templates"
 
 
 def confine() -> None:
-    """Bounds this process for good: address space, CPU time, no core."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    """Bounds this process for good: address space, CPU time, no core.
+
+    What a large program has mapped already, whose child this is, is not the score's doing.
+    """
+    with open("/proc/self/statm", encoding="ascii") as file:
+        space = int(file.read().split()[0]) * resource.getpagesize() + MEMORY_BYTES
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:
+        space = min(space, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
     # SIGXCPU at the first tells this end from anybody's SIGKILL; the second is for who ignores it.
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 2))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

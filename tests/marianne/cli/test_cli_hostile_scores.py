@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from typing import Any
@@ -61,6 +62,14 @@ def test_what_c_code_makes_of_the_limit_is_the_limit(error: Exception) -> None:
         bounded(read)
     assert told.value.code == "invalid_score"
     assert "more memory" in _explain(error).message
+
+
+def test_what_the_reader_had_before_is_not_the_scores_memory(marianne, tmp_path) -> None:
+    """Also where more was mapped than a score may take."""
+    some = SMALL.replace("'true'", "\"true {{ ('a' * 9000000) | length }}\"")
+    (tmp_path / "small.yaml").write_text(some)
+    with mmap.mmap(-1, limits.MEMORY_BYTES + (1 << 28)):  # never touched: it takes no memory
+        assert marianne("validate", "small.yaml").code == 0
 
 
 def test_a_pipe_without_a_writer_is_not_waited_for(marianne, tmp_path, monkeypatch) -> None:
