@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 from stopped_child import stopped
 
-from actors import Future, Handle, System
+from actors import Future, Handle, System, forkserver
 from marianne.daemon import parser as parser_module
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
@@ -91,6 +91,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
+    forkserver.end()  # one that an earlier test has left has other modules
     system = System("test")
     system.processes.prepare(["marianne.daemon.parse_child"])
     yield system
