@@ -59,26 +59,23 @@ ANYWHERE: dict[str, str] = {
     "--log-format": "it is always JSON lines; marianne logs shows them to people",
 }
 
+_UNATTENDED = {
+    "--self-healing": _HEALS,
+    "-H": _HEALS,
+    "--yes": _HEALS,
+    "-y": _HEALS,
+    "--escalation": _PERSON,
+    "-e": _PERSON,
+}
+
 OPTIONS: dict[str, dict[str, str]] = {
-    "run": {
-        "--self-healing": _HEALS,
-        "-H": _HEALS,
-        "--yes": _HEALS,
-        "-y": _HEALS,
-        "--escalation": _PERSON,
-        "-e": _PERSON,
-    },
+    "run": _UNATTENDED,
     "resume": {
         "--workspace": _KNOWN,
         "-w": _KNOWN,
         "--force": _ANEW,
         "-f": _ANEW,
-        "--self-healing": _HEALS,
-        "-H": _HEALS,
-        "--yes": _HEALS,
-        "-y": _HEALS,
-        "--escalation": _PERSON,
-        "-e": _PERSON,
+        **_UNATTENDED,
     },
     "validate": {
         "--verbose": "marianne validate SCORE --expand shows the sheets",

@@ -132,7 +132,7 @@ class Customer(threading.Thread):
     def _after(self, client: Client, order: Order, status: str, roll: float) -> None:
         """A job that is over: repaired and tried again, cleared, or left alone."""
         if status == "failed" and order.score.breakable and not order.score.repaired:
-            workspace = self._folder / "work" / order.score.name
+            workspace = self._folder / "spaces" / order.score.name
             workspace.mkdir(parents=True, exist_ok=True)
             (workspace / "repaired").touch()
             self._again(client, order, "retry" if roll < 0.5 else "resume")

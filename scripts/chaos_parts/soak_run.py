@@ -93,7 +93,7 @@ class Soak:
         self._tail = Tail(self._book, self._home)
 
     def _build(self) -> None:
-        for name in ("home", "locks", "work", "side"):
+        for name in ("home", "locks", "spaces", "side"):
             (self._folder / name).mkdir(mode=0o700)
         self._pids = soak_cgroup.group(f"soak-{os.getpid()}")
         self._disk = soak_disk.mount(self._folder, self._home)

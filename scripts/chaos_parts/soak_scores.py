@@ -111,7 +111,7 @@ def random_score(random: Random, name: str, sheets: int, longest: float) -> Scor
 
 def text(score: Score, place: Place) -> str:
     """The score as YAML."""
-    lines = [f"name: {score.name}", f"workspace: ./work/{score.name}"]
+    lines = [f"name: {score.name}", f"workspace: ./spaces/{score.name}"]
     if score.most is not None:
         lines.append(f"parallel: {{max_concurrent: {score.most}}}")
     if score.follower is not None:

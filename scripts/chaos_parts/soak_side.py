@@ -17,7 +17,7 @@ from soak_places import CLIENT, look, refine
 from soak_plan import Fault
 from soak_strike import Shim
 
-SCORE = "name: first\nworkspace: ./work/first\nsheets:\n  - name: one\n    run: echo done\n"
+SCORE = "name: first\nworkspace: ./spaces/first\nsheets:\n  - name: one\n    run: echo done\n"
 
 
 class FirstStart:

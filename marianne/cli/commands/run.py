@@ -67,7 +67,7 @@ def command(
     The job runs with this command's environment. Ctrl-C while waiting detaches; the job goes on.
     """
     until = None if timeout is None else time.monotonic() + timeout
-    params: dict[str, Any] = {
+    params = {
         **source(score),
         "workspace": workspace,
         "client_cwd": os.getcwd(),
@@ -82,16 +82,10 @@ def command(
         "self_healing_auto_confirm": False,
         "chain_depth": None,
     }
+    if local and timeout is not None:
+        raise click.UsageError("--timeout ends a wait; --local is the job itself")
     if local:
-        if timeout is not None:
-            raise click.UsageError("--timeout ends a wait; --local is the job itself")
-        if dry_run:
-            from marianne.cli.local import plan_local
-
-            return _show_plan(plan_local(params, session.home), as_json)
-        from marianne.cli.local import run_local
-
-        return run_local(session, params, wait=wait, follow_it=follow_it, as_json=as_json)
+        return _by_itself(session, params, wait, follow_it, as_json)
     response = submit(session, params, may_start=not no_start)
     if response["status"] not in ("accepted", "pending"):
         raise CliError("conflict", response.get("message") or "the job was not accepted")
@@ -108,6 +102,16 @@ def command(
                 note(f"follow it with: marianne wait {job_id} --follow")
         return OK
     return _to_the_end(session, response, follow_it, until, as_json)
+
+
+def _by_itself(
+    session: Session, params: dict[str, Any], wait: bool, follow_it: bool, as_json: bool
+) -> int:
+    from marianne.cli.local import plan_local, run_local
+
+    if params["dry_run"]:
+        return _show_plan(plan_local(params, session.home), as_json)
+    return run_local(session, params, wait=wait, follow_it=follow_it, as_json=as_json)
 
 
 def _to_the_end(
