@@ -252,7 +252,8 @@ class Actor(_Base):
         """The name under which this actor has the method."""
         if getattr(method, "__self__", self) is not self:
             raise TypeError(f"{shown(method)} is no method of this {type(self).__name__}")
-        return self.message_names[method]
+        # The function, which is remembered: a bound method is another one each time.
+        return self.message_names[getattr(method, "__func__", method)]
 
     # -- pykka's loop, replaced --------------------------------------------------------------
 

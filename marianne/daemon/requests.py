@@ -117,15 +117,14 @@ class Requests:
         if request_id is None:
             return Answer(self, None, promise)
         asked = getattr(request_id, "asked", None)
-        if asked is not None:
-            self._reader.check_asked(request_id, asked)
         first = self._open.get(request_id)
         if first is not None:
             if asked != getattr(first.request_id, "asked", None):
                 raise OtherRequest("this id is in use by another request: ids are unique")
             first.promises.append(promise)
             return None
-        kept = self._reader.reply(request_id)
+        read = self._reader
+        kept = read.reply(request_id) if asked is None else read.answered(request_id, asked)
         if kept is not None:
             promise.set(codec.unpack(kept))
             return None

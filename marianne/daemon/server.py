@@ -98,8 +98,7 @@ class Server(Actor):
                 asked = hash_of(request.method, request.params)
                 call.request_id = RequestId(request.id, asked)
                 if not known:
-                    reader.check_asked(request.id, asked)
-                    packed = reader.reply(request.id)
+                    packed = reader.answered(request.id, asked)
                     if packed is not None:
                         responder.ok_packed(packed)
                         return

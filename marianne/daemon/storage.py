@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from marianne.daemon.refusal import Refused
@@ -18,6 +19,9 @@ database takes some, and a conductor that cannot start cannot say why."""
 FILES_RESERVE = 100
 """Free inodes, likewise, on file systems that count them."""
 
+LOOK_EVERY = 0.1
+"""Seconds for which a disk in which all was well is not looked at again."""
+
 
 class Storage:
     """What the store found at its last commit. Safe to read from any thread.
@@ -32,6 +36,7 @@ class Storage:
         self._db: Path | None = None
         self._db_mark: tuple[int, int] | None = None
         self._ballast = place / "ballast"
+        self._next_look = 0.0
         self.problem: str | None = None
         self.files_bytes: int | None = None
 
@@ -48,6 +53,15 @@ class Storage:
 
         What is committed to a file without a name is gone with the conductor.
         """
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        words = self._look()
+        if words is None:
+            self._next_look = now + LOOK_EVERY
+        return words
+
+    def _look(self) -> str | None:
         if self._db is not None and identity(self._db) != self._db_mark:
             return (
                 f"{self._db} was removed or replaced while the conductor runs: bring the old file "

@@ -17,7 +17,6 @@ incarnation wanted can still come.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,9 +46,6 @@ FORGET_DEADLINE = 30.0
 RETRY_FIRST, RETRY_LAST = 0.25, 2.0
 """Seconds between tries while the disk fails."""
 
-LOOK_EVERY = 1.0
-"""Seconds between looks at the free space, at commits only: nothing looks at rest."""
-
 PROBE = "store_probe"
 
 
@@ -71,7 +67,6 @@ class Store(Actor):
         self._pause = RETRY_FIRST
         self._failing = False
         self._timer: Timer | None = None
-        self._next_look = 0.0
 
     def on_start(self) -> None:
         """Opens the database; raises what :class:`Database` raises if it can't be trusted."""
@@ -134,13 +129,12 @@ class Store(Actor):
         if self._failing and not self._waiting:
             # Something has to be written to find out.
             self.write([SetMeta(PROBE, b"")])
-        self._next_look = 0.0
         self._commit()
 
     def _commit(self) -> None:
         error = self._try() if self._waiting else None
         self._failing = error is not None
-        problem = str(error) if error is not None else self._low()
+        problem = str(error) if error is not None else self._context.storage.low()
         storage = self._context.storage
         if problem is None:
             if storage.problem is not None:
@@ -154,14 +148,6 @@ class Store(Actor):
         if self._timer is None:
             self._timer = self.send_after(self._pause, self.try_again)
             self._pause = min(self._pause * 2, RETRY_LAST)
-
-    def _low(self) -> str | None:
-        """Looks at the free space now and then; every time while there is a problem."""
-        now = time.monotonic()
-        if now < self._next_look and self._context.storage.problem is None:
-            return None
-        self._next_look = now + LOOK_EVERY
-        return self._context.storage.low()
 
     def _try(self) -> StoreError | None:
         """Commits all that waits; what went wrong with the disk, None if nothing did."""

@@ -53,6 +53,9 @@ KINDS: dict[str, tuple[str, int]] = {
     "never the same process": (WANDERER, 0),
 }
 
+STEPS = (b"os.fork()", b"sleep\x000.")
+"""In the command lines of what the children and the sheet itself start and end all the time."""
+
 
 def wait_for(condition: Callable[[], T], timeout: float = 60.0) -> T:
     """The condition's first true value; AssertionError when it does not come in time."""
@@ -70,6 +73,14 @@ def field(pid: int, number: int) -> str:
     except OSError:
         return ""
     return "" if text[0] in "ZX" else text[number - 3]
+
+
+def line_of(pid: int) -> bytes:
+    """The command line of a process, with NUL between the words; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def pids() -> list[int]:
@@ -123,10 +134,13 @@ class Home:
         """The living processes of the sheet."""
         return [pid for pid in pids() if self._is_of_the_sheet(pid) and field(pid, 3)]
 
+    def lasting(self) -> list[int]:
+        """Of these, who stays until somebody ends it: no step of a loop, however long it takes."""
+        return [pid for pid in self.alive() if not any(step in line_of(pid) for step in STEPS)]
+
     def _is_of_the_sheet(self, pid: int) -> bool:
-        line, place = b"", ""
+        line, place = line_of(pid), ""
         with contextlib.suppress(OSError):
-            line = Path(f"/proc/{pid}/cmdline").read_bytes()
             place = os.readlink(f"/proc/{pid}/cwd")
         if b"600." + self.token.encode() in line:
             return True

@@ -20,7 +20,7 @@ SHORT = 1.0
 
 
 LONGEST_STEP = 0.5
-"""Loops of the children start and end sleeps that are shorter: whoever is older stays."""
+"""Between fork and exec a step of a child's loop looks like the child; so long it does not stay."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def second_attempt(home: Home) -> None:
 
 def unhurt(home: Home, happen: Callable[[], object]) -> None:
     """The sheet and its children are the same before and after."""
-    before = set(home.alive())
+    before = set(home.lasting())
     time.sleep(LONGEST_STEP)
-    lasting = before & set(home.alive())
+    lasting = before & set(home.lasting())
     leader = home.leader
     happen()
     assert home.leader == leader
