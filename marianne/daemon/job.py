@@ -33,6 +33,7 @@ from marianne.daemon.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.worker import Worker
 from marianne.environment import search_path
 from marianne.instruments.present import look_again
+from marianne.run.spool import read_spool
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import SetMeta
 from marianne.state.models import JobRow, JobStatus, SheetRow
@@ -230,10 +231,25 @@ class Job(Actor):
         return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
-        """Ends running sheets. Answers the id and the status; the job's end comes by itself."""
+        """Ends running sheets. Answers the id and the status; the job's end comes by itself.
+
+        Refuses with ``unavailable`` when what the worker has finished cannot be read just now.
+        """
+        if not self._up:
+            self._take_what_is_finished()
         self._hear(request_id)
         self._execution.take(self._machine.cancel(self._execution.now()))
         return self._wish(request_id)
+
+    def _take_what_is_finished(self) -> None:
+        """Finished work outlives every decision: the worker, once heard, would tell the same."""
+        directory = self._context.home.job_dir(self._job_id)
+        try:
+            self._execution.results(read_spool(str(directory / "spool")))
+        except OSError as error:
+            text = f"what job {self._job_id} has finished cannot be read: {error.strerror}"
+            raise Refused("unavailable", text) from None
+        self._note_progress()
 
     def _hear(self, request_id: str | None) -> None:
         """Refuses a request that came before: asked once more, it finds its reply."""

@@ -1,0 +1,86 @@
+"""The actor of a job that came back, before its worker was heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from judgement_stage import Stage
+
+from actors.testing import Simulation
+from marianne.daemon.job import Job
+from marianne.daemon.refusal import Refused
+from marianne.run.result import AttemptResult
+from marianne.run.spool import Spool
+from marianne.score.pack import pack_plan
+from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.state.changes import AddAttempt, InsertJob, SaveSheet, UpdateJob
+from marianne.state.database import Database
+from marianne.state.models import JobRow, JobStatus
+
+SHELL = Instrument("shell")
+PLAN = Plan(
+    "job",
+    "/w",
+    tuple(SheetPlan(num, f"s{num}", num, SHELL, Prompt("true")) for num in (1, 2)),
+    total_stages=1,
+)
+
+
+class Back:
+    """A job with two sheets; the first one's start and end are known to its worker's spool alone.
+
+    The conductor died between telling the worker and committing the start.
+    """
+
+    def __init__(self, sim: Simulation, place: Path) -> None:
+        self.sim, self.stage = sim, Stage(sim, place)
+        home = self.stage.context.home
+        with Database(home.db) as database:
+            row = JobRow("job", "job", JobStatus.RUNNING, "/w", 1.0, 2)
+            database.write([InsertJob(row, pack_plan(PLAN), "", b"\x80")])
+        self.spool = home.job_dir("job") / "spool"
+        self.spool.parent.mkdir(parents=True)
+        spool = Spool(str(self.spool))
+        spool.append(AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0).to_map())
+        spool.close()
+        self.stage.ears("store", "scheduler", "manager", "rates", "learning", "job:job/worker")
+        context = self.stage.context
+        self.job = sim.system.spawn(Job, context, "job", name="job:job/job")
+        sim.quiet()
+
+    def cancel(self) -> str:
+        answer = self.job.call(Job.cancel, "request")
+        self.sim.quiet()
+        return str(answer.value()["status"])
+
+    def written(self) -> tuple[dict[int, str], str, int]:
+        """The sheets and the job as they were written last, and how many attempts."""
+        changes = [one for args in self.stage.heard("store", "write") for one in args[0]]
+        sheets = {c.row.num: str(c.row.status) for c in changes if isinstance(c, SaveSheet)}
+        told = [c.fields["status"] for c in changes if isinstance(c, UpdateJob)]
+        return sheets, str(told[-1]), sum(isinstance(c, AddAttempt) for c in changes)
+
+
+def test_a_cancel_before_the_worker_is_heard_counts_what_is_finished(tmp_path: Path) -> None:
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        assert back.cancel() == "cancelled"
+        assert back.written() == ({1: "completed", 2: "cancelled"}, "cancelled", 1)
+
+
+def test_a_cancel_waits_for_a_spool_that_cannot_be_read_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        with monkeypatch.context() as broken, pytest.raises(Refused) as refused:
+            broken.setattr("marianne.run.spool._read", _eio)
+            back.cancel()
+        assert refused.value.code == "unavailable"
+        assert back.cancel() == "cancelled"
+        assert back.written()[0] == {1: "completed", 2: "cancelled"}
+
+
+def _eio(path: str) -> bytes:
+    raise OSError(5, "Input/output error", path)
