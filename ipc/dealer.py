@@ -13,6 +13,7 @@ from ipc.codec import pack, unpack
 from ipc.connection import connect
 from ipc.endpoint import Endpoint
 from ipc.errors import CodecError
+from ipc.flags import EVENTS, NOBLOCK, READABLE, WRITABLE
 
 
 class Dealer:
@@ -70,7 +71,7 @@ class Dealer:
         frame = pack(message)
         if not self._outbox:
             try:
-                self._socket.send(frame, zmq.NOBLOCK)
+                self._socket.send(frame, NOBLOCK)
             except zmq.Again:
                 pass
             else:
@@ -85,7 +86,7 @@ class Dealer:
     @property
     def connected(self) -> bool:
         """Whether there is a connection, as far as ZeroMQ has noticed."""
-        return bool(self._look() & zmq.POLLOUT)
+        return bool(self._look() & WRITABLE)
 
     @property
     def waiting(self) -> int:
@@ -102,41 +103,41 @@ class Dealer:
             os.eventfd_read(self._again)
         except BlockingIOError:
             pass
-        while True:
-            self._receive_into(messages)
+        # Asked for first: that there is nothing costs three times as much as an exception.
+        while self._has_work(events := int(self._socket.getsockopt(EVENTS))):
+            if events & READABLE:
+                self._receive_into(messages)
             self._send_waiting()
-            if not self._has_work(int(self._socket.getsockopt(zmq.EVENTS))):
-                return messages
+        return messages
 
     def _has_work(self, events: int) -> bool:
-        return bool(events & zmq.POLLIN or (self._outbox and events & zmq.POLLOUT))
+        return bool(events & READABLE or (self._outbox and events & WRITABLE))
 
     def _look(self) -> int:
         """The socket's state; makes `fileno` fire if looking at it has swallowed a reason to."""
-        events = int(self._socket.getsockopt(zmq.EVENTS))
+        events = int(self._socket.getsockopt(EVENTS))
         if self._has_work(events):
             os.eventfd_write(self._again, 1)
         return events
 
     def _receive_into(self, messages: list[dict[str, Any]]) -> None:
-        while True:
-            try:
-                frame = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            try:
-                message = unpack(frame)
-            except CodecError:
-                message = None
-            if isinstance(message, dict):
-                messages.append(message)
-            else:
-                self.malformed += 1
+        try:
+            frame = self._socket.recv(NOBLOCK)
+        except zmq.Again:
+            return
+        try:
+            message = unpack(frame)
+        except CodecError:
+            message = None
+        if isinstance(message, dict):
+            messages.append(message)
+        else:
+            self.malformed += 1
 
     def _send_waiting(self) -> None:
         while self._outbox:
             try:
-                self._socket.send(self._outbox[0], zmq.NOBLOCK)
+                self._socket.send(self._outbox[0], NOBLOCK)
             except zmq.Again:
                 return
             self._outbox.popleft()

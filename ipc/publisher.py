@@ -11,6 +11,7 @@ import zmq
 from ipc.codec import pack
 from ipc.connections import Connections
 from ipc.endpoint import Endpoint
+from ipc.flags import EVENTS, MORE, NOBLOCK, READABLE
 
 # Messages that wait for each listener that reads too slowly; what goes beyond is dropped for that
 # listener, which sees the gap and asks for what it missed. About 10 MB at usual sizes.
@@ -111,12 +112,11 @@ class Publisher:
             return
         # Two plain sends: send_multipart costs a third of the whole rate.
         send = socket.send
-        more = zmq.SNDMORE | zmq.NOBLOCK
         count = 0
         for topic, body in events:
             frame = body if isinstance(body, bytes) else pack(body)
-            send(topic.encode(), more)
-            send(frame, zmq.NOBLOCK)
+            send(topic.encode(), MORE)
+            send(frame, NOBLOCK)
             count += 1
         self.published += count
 
@@ -125,8 +125,8 @@ class Publisher:
         socket = self._socket
         if socket is None:
             return
-        while int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            frame = socket.recv(zmq.NOBLOCK, copy=False)
+        while int(socket.getsockopt(EVENTS)) & READABLE:
+            frame = socket.recv(NOBLOCK, copy=False)
             notice = frame.bytes
             # The first byte says which; XPUB reports the first to come and the last to go.
             if notice[:1] == b"\x01":

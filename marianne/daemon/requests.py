@@ -58,8 +58,10 @@ def _ordered(value: Any) -> Any:
             keys = sorted(value)
         except TypeError:
             keys = sorted(value, key=codec.pack)
-        items = [value[key] for key in keys]
-        return keys, [item if type(item) in _FLAT else _ordered(item) for item in items]
+        items = list(map(value.__getitem__, keys))
+        if not _FLAT.issuperset(map(type, items)):  # an environment is, and long
+            items = [item if type(item) in _FLAT else _ordered(item) for item in items]
+        return keys, items
     return [_ordered(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import quote
 
 from marianne.state.errors import DatabaseCorrupt, StateError, StoreError, StoreFull
@@ -51,13 +50,25 @@ def connect_reader(path: Path, *, any_thread: bool = False) -> sqlite3.Connectio
     return connection
 
 
-@contextmanager
-def named_errors(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into ours, by what the person can do about them."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _meaning(error, path) from error
+class NamedErrors:
+    """With it, SQLite's errors become ours, by what the person can do about them.
+
+    A class: every read has one, and a generator costs three times as much.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise _meaning(error, self._path) from error
 
 
 def _meaning(error: sqlite3.Error, path: Path) -> StateError:

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from marianne.state.apply import Batch
 from marianne.state.changes import Change
-from marianne.state.connection import connect_writer, named_errors, what_to_do
+from marianne.state.connection import NamedErrors, connect_writer, what_to_do
 from marianne.state.errors import DatabaseCorrupt, Refused, StoreError
 from marianne.state.making import settle
 from marianne.state.migrations import migrate
@@ -36,12 +36,12 @@ class Database:
         self.path = Path(path)
         settle(self.path)
         try:
-            with named_errors(self.path):
+            with NamedErrors(self.path):
                 self._connection = connect_writer(self.path)
         except OSError as error:
             raise StoreError(f"cannot open {self.path}: {error.strerror}") from error
         try:
-            with named_errors(self.path):
+            with NamedErrors(self.path):
                 self._check()
                 migrate(self._connection)
                 self._seq = self._highest_seq()
@@ -84,7 +84,7 @@ class Database:
         """
         seq = self._seq
         try:
-            with named_errors(self.path):
+            with NamedErrors(self.path):
                 self._execute("BEGIN IMMEDIATE")
                 results = self._apply(batches)
                 if self._connection.in_transaction:
@@ -97,7 +97,7 @@ class Database:
 
     def retain(self, policy: RetentionPolicy, now: float) -> Retained:
         """Forgets a bounded part of what is too old or too much; ``more`` says to call again."""
-        with named_errors(self.path):
+        with NamedErrors(self.path):
             try:
                 self._execute("BEGIN IMMEDIATE")
                 # Numbers go on growing even if the newest event is forgotten.
@@ -118,7 +118,7 @@ class Database:
         """Forgets which process runs each job: they are another home's."""
         fields = ("worker_pid", "worker_start_time", "worker_boot_id", "worker_link")
         nothing = ", ".join(f"{name} = NULL" for name in fields)
-        with named_errors(self.path):
+        with NamedErrors(self.path):
             self._execute(f"UPDATE jobs SET {nothing} WHERE worker_pid IS NOT NULL")
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from marianne.state.connection import connect_writer, named_errors
+from marianne.state.connection import NamedErrors, connect_writer
 from marianne.state.errors import StoreError
 from marianne.state.migrations import migrate
 
@@ -84,7 +84,7 @@ def _holds_nothing(path: Path, head: bytes) -> bool:
     if not head.startswith(_MAGIC) and not os.path.lexists(f"{path}-journal"):
         return not any(head) and _is_blank(path)
     # What the log holds counts too: SQLite reads both, and takes back what was half written.
-    with named_errors(path):
+    with NamedErrors(path):
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -122,7 +122,7 @@ def _make(path: Path) -> None:
     making = path.with_name(path.name + MAKING)
     _remove(making)
     try:
-        with named_errors(path):
+        with NamedErrors(path):
             connection = connect_writer(making)
             try:
                 migrate(connection)

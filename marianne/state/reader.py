@@ -14,7 +14,7 @@ from typing import Any
 
 from marianne.run.result import AttemptResult
 from marianne.state import rows
-from marianne.state.connection import connect_reader, named_errors
+from marianne.state.connection import NamedErrors, connect_reader
 from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest
 from marianne.state.models import (
     TERMINAL_JOB,
@@ -59,7 +59,7 @@ class Reader:
 
     def __init__(self, path: str | os.PathLike[str], *, any_thread: bool = False) -> None:
         self.path = Path(path)
-        with named_errors(self.path):
+        with NamedErrors(self.path):
             self._connection = connect_reader(self.path, any_thread=any_thread)
 
     def __enter__(self) -> Reader:
@@ -352,7 +352,7 @@ class Reader:
 
     def _all(self, sql: str, *values: object) -> list[Sequence[Any]]:
         # All rows at once: an open cursor would hold the write-ahead log.
-        with named_errors(self.path):
+        with NamedErrors(self.path):
             return self._connection.execute(sql, values).fetchall()
 
 
