@@ -13,13 +13,14 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from actors import Actor, ExitReason
 from actors.process import Process, ProcessExit
-from marianne.daemon import webhook, wire
+from marianne.daemon import wire
 from marianne.daemon.context import Context
 from marianne.daemon.errands import Errand, Errands, Outcome
 from marianne.daemon.events import NOTICED
@@ -38,11 +39,18 @@ SECONDS = 30.0
 """A delivery that takes longer is ended and counts as failed."""
 
 AT_ONCE = 8
+TO_ONE_ADDRESS = 2
+"""Deliveries under way at once, in all and to one address: one that never answers takes its whole
+time at each, and holds up nobody's notices but its own."""
+
 WAITING_LIMIT = 1_000
 LOOK_BACK = 20_000
 """Events that a start looks through for what was not told, at most."""
 
 CURSOR = "notices_seen"
+
+WEBHOOK = str(Path(__file__).with_name("webhook.py"))
+"""The program; it is not imported: a conductor needs no HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Notices(Actor):
         self._receivers: dict[str, list[dict[str, Any]]] = {}
         self._seen = 0
         self._open: Counter[int] = Counter()
+        self._busy: Counter[str] = Counter()
 
     def on_start(self) -> None:
         """Looks at what happened since the last event that was looked at."""
@@ -116,8 +125,11 @@ class Notices(Actor):
     # -- delivery -------------------------------------------------------------------------------
 
     def _deliver(self) -> None:
-        while self._waiting and len(self._errands) < AT_ONCE:
-            notice = self._waiting.pop(0)
+        while len(self._errands) < AT_ONCE:
+            notice = in_turn(self._waiting, self._busy)
+            if notice is None:
+                return
+            self._waiting.remove(notice)
             errand = _errand(notice)
             if errand is None:
                 log.warning(
@@ -127,6 +139,7 @@ class Notices(Actor):
                 continue
             try:
                 self.watch(self._errands.start(errand, self._reader))
+                self._busy[_address(notice)] += 1
             except StateError as error:
                 self._undelivered(notice, repr(error))
             except (OSError, EOFError) as error:
@@ -138,6 +151,7 @@ class Notices(Actor):
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """A delivery ended."""
         errand, outcome = self._errands.ended(process, ending)
+        self._busy -= Counter({_address(errand.what): 1})
         if outcome.ok:
             self._context.delivery.undelivered = 0
             self._close(errand.what)
@@ -173,6 +187,19 @@ class Notices(Actor):
         self._context.store.tell(Store.write, changes, kept=False)
 
 
+def in_turn(waiting: Sequence[Notice], busy: Mapping[str, int]) -> Notice | None:
+    """The first notice whose address can take one more; ``busy`` counts those under way."""
+    for notice in waiting:
+        if busy.get(_address(notice), 0) < TO_ONE_ADDRESS:
+            return notice
+    return None
+
+
+def _address(notice: Notice) -> str:
+    receiver = notice.receiver
+    return json.dumps([receiver["type"], receiver.get("config")], sort_keys=True, default=str)
+
+
 def _errand(notice: Notice) -> Errand | None:
     """The command that delivers it; None when there is none for this kind of receiver."""
     row, config = notice.row, notice.receiver["config"]
@@ -182,10 +209,10 @@ def _errand(notice: Notice) -> Errand | None:
             argv = ["bash", "-c", str(config["command"])]
             return Errand(row.job_id, argv, "/", notice, timeout, _packed(_body(notice)))
         case "webhook":
-            argv, body = [sys.executable, "-I", "-S", webhook.__file__], _body(notice)
+            argv, body = [sys.executable, "-I", "-S", WEBHOOK], _body(notice)
             wanted = {"url": config.get("url"), "url_env": config.get("url_env")}
         case "slack":
-            argv, body = [sys.executable, "-I", "-S", webhook.__file__], {"text": _line(notice)}
+            argv, body = [sys.executable, "-I", "-S", WEBHOOK], {"text": _line(notice)}
             wanted = {"url": config.get("webhook_url"), "url_env": config.get("webhook_url_env")}
         case "desktop" if shutil.which("notify-send"):
             argv = ["notify-send", "--app-name=marianne", "--", *_title_and_text(notice)]
