@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, NoReturn, ParamSpec, TypeVar
+import logging
+from inspect import CO_VARARGS, unwrap
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-import pykka
+from pykka import ThreadingActor
 
 from actors.address import ActorRef, MessageNames
+from actors.as_pykka import Inbox, OfPykka, start
 from actors.current import current
 from actors.errors import Fenced, NameTaken, SpecError
 from actors.loop import run
@@ -18,7 +21,10 @@ from actors.runtime import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from types import TracebackType
     from typing import Self
+
+    import pykka
 
     from actors.address import Address
     from actors.cell import Cell
@@ -33,13 +39,14 @@ A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 
+logger = logging.getLogger("pykka")
 
 if TYPE_CHECKING:
     # pykka's hooks take other arguments and its refs other messages: to a type checker, and only
     # there, an Actor is a class of its own, so that subclasses need not silence it at each hook.
     _Base = object
 else:
-    _Base = pykka.ThreadingActor
+    _Base = ThreadingActor
 
 
 class Actor(_Base):
@@ -70,6 +77,15 @@ class Actor(_Base):
     has_idle_hook: ClassVar[bool] = False
     """Whether the class overrides `on_idle`. Set by itself."""
 
+    has_failure_hook: ClassVar[bool] = False
+    """Whether the class overrides `on_failure`. Set by itself."""
+
+    on_stop_takes_reason: ClassVar[bool] = True
+    """False for an `on_stop(self)` as pykka has it. Set by itself."""
+
+    is_plain: ClassVar[bool] = False
+    """Whether it stands behind a plain pykka class."""
+
     message_names: ClassVar[MessageNames]
     """Set by itself."""
 
@@ -79,10 +95,20 @@ class Actor(_Base):
     ref: ActorRef[Self]
     _cell: Cell
 
+    actor_urn = OfPykka()
+    actor_inbox = OfPykka()
+    actor_stopped = OfPykka()
+    _actor_ref = OfPykka()
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.message_names = MessageNames(cls)
         cls.has_idle_hook = cls.on_idle is not Actor.on_idle
+        cls.has_failure_hook = cls.on_failure is not Actor.on_failure
+        code = getattr(unwrap(cls.on_stop), "__code__", None)
+        cls.on_stop_takes_reason = (
+            code is None or code.co_argcount != 1 or bool(code.co_flags & CO_VARARGS)
+        )
         for field, legal in (
             ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),
             ("mailbox_policy", cls.mailbox_policy in POLICIES),
@@ -94,17 +120,12 @@ class Actor(_Base):
                 raise SpecError(f"{cls.__name__}: {field} is not {shown(getattr(cls, field))}")
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        """Does nothing: pykka's constructor would make a urn, a queue and an event for each."""
+        """Does nothing: pykka's constructor would make a urn, an inbox and an event for each."""
 
     @property
-    def actor_urn(self) -> str:
-        """pykka's name for what tells incarnations apart."""
-        return f"{self.name}#{self.incarnation}"
-
-    @property
-    def actor_ref(self) -> ActorRef[Self]:
-        """pykka's name for `ref`."""
-        return self.ref
+    def actor_ref(self) -> pykka.ActorRef[Any]:
+        """pykka's ref of this incarnation, made when it is first asked for."""
+        return self._actor_ref  # type: ignore[no-any-return]
 
     def attach(self, cell: Cell) -> None:
         """Binds the new instance to its incarnation, before `__init__`. For this package only."""
@@ -115,9 +136,12 @@ class Actor(_Base):
         self.ref = ActorRef(cell)
 
     @classmethod
-    def start(cls, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Not here: an actor needs a system. Use `System.spawn`."""
-        raise TypeError(f"use System.spawn({cls.__name__}, ...)")
+    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Any]:
+        """Starts it as pykka does, in the system of this process; returns pykka's ref.
+
+        `__init__` runs here; `on_start` is not waited for, and its failure is logged.
+        """
+        return start(cls, args, kwargs)
 
     # -- hooks -------------------------------------------------------------------------------
 
@@ -127,6 +151,14 @@ class Actor(_Base):
 
     def on_stop(self, reason: ExitReason) -> None:
         """Runs last, whatever the reason, except after a kill. Watchers are told afterwards."""
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Runs when an exception has ended this actor, before `on_stop`."""
 
     def on_idle(self) -> None:
         """Runs when the mailbox has just run empty, before the actor waits."""
@@ -255,10 +287,36 @@ class Actor(_Base):
         # The function, which is remembered: a bound method is another one each time.
         return self.message_names[getattr(method, "__func__", method)]
 
-    # -- pykka's loop, replaced --------------------------------------------------------------
+    # -- what pykka's refs and threads call --------------------------------------------------
 
-    def _start_actor_loop(self) -> None:
-        raise TypeError("use System.spawn")
+    if TYPE_CHECKING:  # pykka's own
+
+        def on_receive(self, message: Any) -> Any:
+            """Serves what a pykka ref tells or asks; what it returns is the answer."""
+
+        def _handle_receive(self, message: Any) -> Any: ...
+        def _handle_failure(self, *exc_info: Any) -> None: ...
+
+    def _answer_envelope(self, message: Any) -> Any:
+        try:
+            return self._handle_receive(message)
+        except Exception as error:  # pykka's rule: it is the answer
+            logger.info(f"Exception returned from {self} to caller:", exc_info=True)
+            assert current.cell is not None
+            promise = current.cell.promise()
+            promise.fail(error)
+            return promise
+
+    def _stop(self) -> Promise[Any]:
+        """Who asked for this stop has his answer when the actor has ended."""
+        cell = current.cell
+        assert cell is not None
+        cell.leaving = cell.leaving or NORMAL
+        return cell.promise()
+
+    def _create_actor_inbox(self) -> Any:
+        cell = vars(self).get("_cell")  # one that nobody has started has none
+        return ThreadingActor._create_actor_inbox() if cell is None else Inbox(cell)
 
     def _actor_loop(self) -> None:
         run(self._cell)

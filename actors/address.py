@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Self
 
+    import pykka
+
     from actors.cell import Cell
     from actors.system import System
 
@@ -113,6 +115,20 @@ class Address(Generic[A]):
         cell = self.cell()
         if cell is not None:
             cell.request_stop(reason)
+
+    @property
+    def actor_ref(self) -> pykka.ActorRef[Any]:
+        """pykka's ref of the present incarnation: `tell`, `ask`, `proxy`, `stop`, `is_alive`.
+
+        Waits for its start, no longer than an ask. Raises `NoSuchActor` if there is none.
+        """
+        cell = self.cell()
+        if cell is None or (cell.actor is None and not cell.started.wait(cell.cls.ask_timeout)):
+            raise NoSuchActor(self.name)
+        actor = cell.actor
+        if actor is None:  # it has ended
+            raise NoSuchActor(self.name)
+        return actor.actor_ref
 
     def join(self, timeout: float | None = None) -> bool:
         """Waits until the present incarnation has ended; True if it has (or there is none).

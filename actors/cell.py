@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.address import AS_ITS_CLASS_SAYS
+from actors.as_pykka import enlist, last_hooks, leave, report
 from actors.current import current
 from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.future import Future, Latch, Promise
@@ -20,6 +21,7 @@ from actors.reasons import FORKED, KILLED, NORMAL, SHUTDOWN, ExitReason, Started
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Hashable
+    from types import TracebackType
 
     from actors.actor import Actor
     from actors.inspect import Node
@@ -96,6 +98,21 @@ class Cell:
     def __repr__(self) -> str:
         return f"<{self.cls.__name__} {self.name}#{self.incarnation}>"
 
+    def make(self, listed: bool) -> Actor:
+        """The instance; `listed`: it is in pykka's registry from now on."""
+        assert self.arguments is not None
+        args, kwargs = self.arguments
+        self.arguments = None  # those of a child may be large; its spec has them if needed
+        actor = self.cls.__new__(self.cls)
+        if self.cls.is_plain:
+            actor._cell = self
+        else:
+            actor.attach(self)
+        actor.__init__(*args, **kwargs)  # type: ignore[misc]  # after attach, on purpose
+        if listed:
+            enlist(actor, self)
+        return actor
+
     # -- sending, from any thread ------------------------------------------------------------
 
     def tell(self, method: Method, args: Args, kwargs: Kwargs) -> None:
@@ -120,7 +137,7 @@ class Cell:
         if timeout is AS_ITS_CLASS_SAYS:
             timeout = self.cls.ask_timeout
         future: Future[Any] = Future(self.system, self.name, self, timeout)
-        self._send(method, args, kwargs, future)
+        self.send(method, args, kwargs, future)
         return future
 
     def ask(self, method: Method, args: Args, kwargs: Kwargs, timeout: float | None) -> Any:
@@ -134,13 +151,13 @@ class Cell:
         future = Future(self.system, self.name, self, timeout)
         before = me.block_on(self, future)
         try:
-            self._send(method, args, kwargs, future)
+            self.send(method, args, kwargs, future)
             future.await_answer()
             return future.value()
         finally:
             me.awaits = before
 
-    def _send(self, method: Method, args: Args, kwargs: Kwargs, future: Future[Any]) -> None:
+    def send(self, method: Method, args: Args, kwargs: Kwargs, future: Future[Any]) -> None:
         name = self.cls.message_names[method]
         result = self.mailbox.put((name, args, kwargs, future), future.deadline)
         if result == "closed":
@@ -242,7 +259,9 @@ class Cell:
         if self._publish(KILLED):
             self.started.settle(Started("error", KILLED))
 
-    def end(self, reason: ExitReason, actor: Actor | None) -> bool:
+    def end(
+        self, reason: ExitReason, actor: Actor | None, traceback: TracebackType | None = None
+    ) -> bool:
         """The loop has ended for `reason`. `actor` is None if it never started.
 
         False if a kill was faster, and says the rest.
@@ -255,8 +274,9 @@ class Cell:
             self._kill_owned()
         else:
             try:
-                actor.on_stop(reason)
+                last_hooks(actor, reason, traceback)
             except BaseException as error:  # noqa: BLE001
+                report(actor, error, error.__traceback__)
                 if reason.kind != "error":
                     reason = self.dying = crash(error)
         if self.children:
@@ -284,6 +304,8 @@ class Cell:
 
     def _drain(self, reason: ExitReason) -> bool:
         """Closes the mailbox and answers what is in it. True if the actor was in a handler."""
+        if self.actor is not None:
+            leave(self.actor)
         left, left_system, waiting = self.mailbox.close()
         asked, self.asked = self.asked, None
         if asked is not None:

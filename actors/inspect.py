@@ -100,7 +100,9 @@ def _look(cell: Cell, inspection: Inspection) -> None:
 
 
 def _state(cell: Cell) -> dict[str, Any]:
-    ours = {"system", "name", "incarnation", "ref", "_cell"}
+    ours = {"_cell", "actor_urn", "actor_inbox", "actor_stopped", "_actor_ref"}
+    if not cell.cls.is_plain:
+        ours |= {"system", "name", "incarnation", "ref"}
     return {name: value for name, value in vars(cell.actor).items() if name not in ours}
 
 

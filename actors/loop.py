@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.as_pykka import report
 from actors.current import current
 from actors.errors import Fenced, Refusal
 from actors.future import Promise
@@ -15,6 +16,8 @@ from actors.outside import shown
 from actors.reasons import KILLED, NORMAL, ExitReason, Ignore, Info, Started, crash
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from actors.actor import Actor
     from actors.cell import Cell
     from actors.future import Future
@@ -26,6 +29,7 @@ def run(cell: Cell) -> None:
     current.cell = cell
     actor: Actor | None = None
     reason = NORMAL
+    traceback: TracebackType | None = None
     try:
         current.check()  # killed before its thread ran
         actor, started = _start(cell)
@@ -39,25 +43,25 @@ def run(cell: Cell) -> None:
             return
         reason = _loop(cell, actor)
     except BaseException as error:  # noqa: BLE001  # also SystemExit ends this actor only
+        if actor is not None and (actor.has_failure_hook or "_actor_ref" in vars(actor)):
+            traceback = error.__traceback__
         reason = crash(error)
     finally:
         if actor is not None:
-            cell.end(reason, actor)
+            cell.end(reason, actor, traceback)
+        traceback = None  # a cycle: it holds this frame
         current.cell = None
         cell.thread_ended = True
         cell.system.thread_ended(cell)
 
 
 def _start(cell: Cell) -> tuple[Actor | None, Started]:
-    assert cell.arguments is not None
-    args, kwargs = cell.arguments
-    cell.arguments = None  # the arguments of a child may be large; its spec has them if needed
     try:
-        actor = cell.cls.__new__(cell.cls)
-        actor.attach(cell)
-        actor.__init__(*args, **kwargs)  # type: ignore[misc]  # after attach, on purpose
+        actor = cell.make(listed=cell.cls.is_plain) if cell.actor is None else cell.actor
         answer: object = actor.on_start()
     except BaseException as error:  # noqa: BLE001
+        if cell.actor is not None:
+            report(cell.actor, error, error.__traceback__)
         return None, Started("error", crash(error))
     if isinstance(answer, Ignore):
         return None, Started("ignore", NORMAL)
@@ -65,6 +69,8 @@ def _start(cell: Cell) -> tuple[Actor | None, Started]:
         return actor, Started("ok", NORMAL)
     if isinstance(answer, Info):
         return actor, Started("ok", NORMAL, answer.value)
+    if cell.actor is not None:  # pykka does not look at what it returns
+        return actor, Started("ok", NORMAL)
     bad = f"bad return of on_start: {shown(answer)}"
     return None, Started("error", ExitReason("error", bad))
 

@@ -6,14 +6,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from inspect import isclass
-from typing import Any, Final, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec
 
-from actors.actor import Actor
 from actors.errors import SpecError
 from actors.outside import shown
 from actors.pace import Backoff
+from actors.plain_pykka import as_actor, is_actor_class
 from actors.runtime import is_time
+
+if TYPE_CHECKING:
+    from pykka import ThreadingActor
+
+    from actors.actor import Actor
 
 P = ParamSpec("P")
 Restart = Literal["permanent", "transient", "temporary"]
@@ -49,7 +53,7 @@ class ChildSpec:
     """
 
     id: str
-    cls: type[Actor]
+    cls: type[Actor] | type[ThreadingActor]
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     restart: Restart = "permanent"
@@ -64,7 +68,7 @@ class ChildSpec:
     def of(
         cls,
         id: str,  # noqa: A002
-        actor: Callable[P, Actor],
+        actor: Callable[P, Actor | ThreadingActor],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -77,11 +81,12 @@ class ChildSpec:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.id, str) and self.id, "id is a text that is not empty", self.id)
-        self._require("cls", isclass(self.cls) and issubclass(self.cls, Actor), "an actor class")
-        is_supervisor = bool(getattr(self.cls, "is_supervisor", False))
+        self._require("cls", is_actor_class(self.cls), "an actor class")
+        cls = as_actor(self.cls)
+        is_supervisor = bool(getattr(cls, "is_supervisor", False))
         self._default("type", None, "supervisor" if is_supervisor else "worker")
         self._default("shutdown", -1.0, math.inf if self.type == "supervisor" else 5.0)
-        self._default("start_timeout", -1.0, self.cls.start_timeout)
+        self._default("start_timeout", -1.0, cls.start_timeout)
         self._default("name", "", self.id)
         self._check()
         object.__setattr__(self, "kwargs", dict(self.kwargs))  # whose was given may change

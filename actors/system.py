@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from inspect import isclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from actors.actor import Actor
 from actors.address import ActorRef, Address, Handle, Topic
 from actors.cell import Cell
 from actors.current import current
@@ -16,6 +14,7 @@ from actors.guards import guard
 from actors.inspect import Inspector, Node, draw
 from actors.loop import run
 from actors.outside import shown
+from actors.plain_pykka import as_actor, is_actor_class
 from actors.reasons import SHUTDOWN, ExitReason, Started
 from actors.registry import Registry
 from actors.runtime import RealRuntime, check_time
@@ -24,10 +23,14 @@ from actors.timers import Timers
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from pykka import ThreadingActor
+
+    from actors.actor import Actor
+    from actors.mailbox import Args, Kwargs
     from actors.processes import Processes
     from actors.runtime import Runtime
 
-A = TypeVar("A", bound="Actor")
+A = TypeVar("A", bound="Actor | ThreadingActor")
 P = ParamSpec("P")
 
 
@@ -90,12 +93,12 @@ class System:
         to no limit. What an actor spawns is `linked`: after its `on_stop` it stops it, and kills it
         after 5 seconds. Raises `StartError` with the cause, or `StartIgnored`: nothing is left.
         """
-        if not (isclass(cls) and issubclass(cls, Actor)):
+        if not is_actor_class(cls):
             raise SpecError(f"cls is an actor class, not {shown(cls)}")
         if not isinstance(name, str | None):
             raise SpecError(f"name is a text or None, not {shown(name)}")
         if start_timeout == -1.0:
-            start_timeout = cls.start_timeout
+            start_timeout = as_actor(cls).start_timeout
         check_time(start_timeout, "start_timeout")
         me = current.cell
         parent = me if linked and me is not None and me.system is self else None
@@ -116,24 +119,38 @@ class System:
         """`spawn` for supervisors, whose specs are checked: with the place in the tree."""
         current.check()
         me = current.cell
+        node = node or Node("")
+        cell = self.prepare(cls, (args, kwargs or {}), name, parent, node, registered)
+        acknowledged = self._acknowledge(cell, me, timeout)
+        if acknowledged.outcome == "ok":
+            self.events.tell("started", cell.name, cell.incarnation)
+            return ActorRef(cell, acknowledged.info)
+        node.cell = None
+        if acknowledged.outcome == "ignore":
+            raise StartIgnored(cell.name, acknowledged.reason)
+        raise StartError(cell.name, acknowledged.reason)
+
+    def prepare(
+        self,
+        cls: type[Any],
+        arguments: tuple[Args, Kwargs],
+        name: str | None = None,
+        parent: Cell | None = None,
+        node: Node | None = None,
+        registered: bool = True,
+    ) -> Cell:
+        """An incarnation that has its name and its place, and no thread yet."""
         serial = next(self._serial)
         name = name or f"{cls.__name__}-{serial}"
-        cell = Cell(self, cls, (args, kwargs or {}), name, serial, parent)
+        cell = Cell(self, as_actor(cls), arguments, name, serial, parent)
         owner = self.registry.register(name, cell) if registered else None
         if owner is not None:
             taken = NameTaken(name, owner.incarnation)
             raise StartError(name, ExitReason("error", "already_started", taken))
         node = node or Node(name)
-        node.cell = cell
+        node.name, node.cell = name, cell
         self._adopt(cell, node)
-        acknowledged = self._acknowledge(cell, me, timeout)
-        if acknowledged.outcome == "ok":
-            self.events.tell("started", name, serial)
-            return ActorRef(cell, acknowledged.info)
-        node.cell = None
-        if acknowledged.outcome == "ignore":
-            raise StartIgnored(name, acknowledged.reason)
-        raise StartError(name, acknowledged.reason)
+        return cell
 
     def _adopt(self, cell: Cell, node: Node) -> None:
         parent = cell.parent

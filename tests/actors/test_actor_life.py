@@ -363,11 +363,6 @@ def test_an_injected_error_is_raised_in_the_next_turn_for_a_user_message(system:
         ref.ask(Counter.add, 1)
 
 
-def test_pykkas_way_to_start_is_refused_with_a_pointer() -> None:
-    with pytest.raises(TypeError, match=r"System\.spawn"):
-        Counter.start()
-
-
 def test_on_idle_runs_when_the_mailbox_has_run_empty(system: System, eventually) -> None:  # type: ignore[no-untyped-def]
     class Batch(Actor):
         def __init__(self) -> None:
