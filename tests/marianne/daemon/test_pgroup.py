@@ -1,9 +1,17 @@
-"""Who of the processes below a conductor is one of its group, and ends with it."""
+"""Who of the processes below a conductor is of its group and ends with it; what it collects."""
 
 from __future__ import annotations
 
+import os
+import secrets
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+
+import pytest
+
+from marianne.daemon.pgroup import ProcessGroupManager
 
 PROGRAM = """
 import os, subprocess, sys, time
@@ -40,3 +48,73 @@ def test_the_whole_group_below_it_ends_and_nobody_else() -> None:
     assert (done.returncode, done.stdout.split()) == (0, ["True", "False", "False", "True"]), (
         done.stderr
     )
+
+
+ADOPTED = """
+import os, signal, subprocess
+from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.run.confine import become_subreaper
+
+become_subreaper()
+group = ProcessGroupManager()
+leaves = subprocess.Popen(["bash", "-c", "sleep 0.01 & echo $!"], stdout=subprocess.PIPE)
+orphan = int(leaves.stdout.readline())
+leaves.wait()
+backend, lives = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "60"])
+for pid in (orphan, backend.pid):
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+group.track_backend_pid(backend.pid)
+assert group.cleanup_orphans() == [orphan]
+assert not os.path.exists(f"/proc/{orphan}") and lives.poll() is None
+assert backend.wait() == 0, "a tracked one's end is its owner's to learn"
+group.untrack_backend_pid(backend.pid)
+assert group.cleanup_orphans() == []
+lives.kill()
+lives.wait()
+"""
+
+
+def test_an_orphan_that_ended_is_collected_and_nothing_else() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ADOPTED], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def owner() -> Iterator[str]:
+    yield (owner := secrets.token_hex(16))
+    group = ProcessGroupManager()
+    group.belong_to(owner)
+    group.reap_orphaned_backends()
+
+
+def _orphan(owner: str) -> int:
+    """What a sheet of an earlier conductor left: in a session of its own, its parent gone."""
+    env = {**os.environ, "MARIANNE_OWNER": owner, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "1"}
+    line = "sleep 600 </dev/null >/dev/null 2>&1 & echo $!"
+    words = ["setsid", "bash", "-c", line]
+    return int(subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_an_earlier_conductor_left_is_ended_by_its_mark_and_no_stranger(owner: str) -> None:
+    left, tracked, stranger = _orphan(owner), _orphan(owner), _orphan("another home's")
+    group = ProcessGroupManager()
+    try:
+        assert group.reap_orphaned_backends() == [], "nobody has said whose it is"
+        group.belong_to(owner)
+        group.track_backend_pid(tracked)
+        assert group.reap_orphaned_backends() == [left]
+        assert [_lives(pid) for pid in (left, tracked, stranger)] == [False, True, True]
+        group.untrack_backend_pid(tracked)
+        assert group.reap_orphaned_backends() == [tracked]
+    finally:
+        os.kill(stranger, signal.SIGKILL)
