@@ -34,7 +34,7 @@ def probe(profile: Profile, environ: Mapping[str, str] | None = None) -> Probe:
     names = os.environ if environ is None else environ
     search_path = names.get("PATH")
     reason = why_unavailable(profile, search_path)
-    if profile.cli is None:
+    if profile.kind == "http" or profile.cli is None:
         return Probe(profile.name, False, reason, None, (), ())
     command = build_command(
         from_profile(profile, profile.default_model), "PROMPT", "PROMPT", None, "."

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from marianne.instruments.inert import remarks
 from marianne.instruments.present import why_missing
 from marianne.instruments.profile import Profile
 from marianne.regular_file import read_regular
@@ -28,10 +29,11 @@ NO_PROGRAM = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A profile and the file that it came from."""
+    """A profile, the file that it came from, and what of it has no effect."""
 
     profile: Profile
     source: str
+    remarks: tuple[Problem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -55,13 +57,15 @@ class Registry:
 
     def get(self, name: str) -> Profile | None:
         """The profile of that name, or of which it is another name."""
+        entry = self.entry(name)
+        return entry.profile if entry is not None else None
+
+    def entry(self, name: str) -> Entry | None:
+        """The same with its file."""
         entry = self.entries.get(name)
         if entry is not None:
-            return entry.profile
-        for entry in self.entries.values():
-            if name in entry.profile.aliases:
-                return entry.profile
-        return None
+            return entry
+        return next((e for e in self.entries.values() if name in e.profile.aliases), None)
 
     def names(self) -> list[str]:
         """All names a score can use, sorted."""
@@ -83,7 +87,8 @@ class Registry:
             except (OSError, UnicodeDecodeError) as error:
                 self.problems.append(Problem(f"cannot be read: {error}", file=str(path)))
             else:
-                self.entries[profile.name] = Entry(profile, str(path))
+                said = remarks(profile, document)
+                self.entries[profile.name] = Entry(profile, str(path), said)
 
 
 @cache
@@ -103,6 +108,6 @@ def _profile_files(directory: Path) -> Iterable[Path]:
 
 def why_unavailable(profile: Profile, search_path: str | None = None) -> str | None:
     """Why no attempt can be made with a profile, or None when its program is there."""
-    if profile.cli is None:
+    if profile.kind == "http" or profile.cli is None:
         return "it is a hosted model, not a program"
     return why_missing(profile.cli.command.executable, search_path)

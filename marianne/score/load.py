@@ -86,7 +86,7 @@ def _load(
     score = _model(document)
     report = Report(document)
     registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
-    for problem in registry.problems[len(instruments.problems) :]:
+    for problem in registry.problems:
         report.warn(f"an instrument file was left out: {problem.render()}")
     _check_variables(variables)
     resolver = Resolver(registry, score.instruments, report, search_path)

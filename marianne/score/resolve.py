@@ -87,12 +87,12 @@ class Resolver:
     def _make(self, name: str, config: dict[str, Any], path: Sequence[PathPart]) -> Instrument:
         alias = self._aliases.get(name)
         target = alias.profile if alias else name
-        profile = self._registry.get(target)
-        if profile is None and target in NO_PROGRAM:
+        entry = self._registry.entry(target)
+        if entry is None and target in NO_PROGRAM:
             reason = NO_PROGRAM[target]
             self._report.warn(f"the instrument '{target}' is unavailable: {reason}")
             return Instrument(target, raw_prompt=False, unavailable=reason, max_concurrent=4)
-        if profile is None:
+        if entry is None:
             where = ["instruments", name, "profile"] if alias else path
             if target not in self._unknown:
                 known = [*self._registry.names(), *self._aliases]
@@ -100,6 +100,9 @@ class Resolver:
                 self._report.error(where, f"no instrument is called '{target}'", hint)
             self._unknown.add(target)
             return Instrument(target, unavailable="no such instrument")
+        profile = entry.profile
+        for remark in entry.remarks:
+            self._report.warn(remark.render())
         unavailable = why_unavailable(profile, self._search_path)
         if unavailable:
             self._report.warn(f"the instrument '{target}' is unavailable: {unavailable}")
@@ -124,7 +127,7 @@ def from_profile(
             limit = entry.max_concurrent
         if entry.name == model and (entry.cost_per_1k_input or entry.cost_per_1k_output):
             costs = {"input": entry.cost_per_1k_input, "output": entry.cost_per_1k_output}
-    cli = profile.cli
+    cli = profile.cli if profile.kind == "cli" else None
     return Instrument(
         profile=profile.name,
         model=model,

@@ -64,6 +64,33 @@ def test_the_thinking_method_of_the_conductor_is_in_the_prompt(marianne: Mariann
     assert marianne("output", job).out.endswith("p\n\nTHINK-TWICE\n")
 
 
+def test_what_a_profile_says_without_effect_is_named_wherever_it_is_used(
+    marianne: Marianne,
+) -> None:
+    programs = marianne.home / "instruments"
+    programs.mkdir(mode=0o700, exist_ok=True)
+    (programs / "big.yaml").write_text(
+        "name: big\nmodels:\n  - name: m\n    context_window: 200000\n"
+        "cli: {command: {executable: cat}}\n"
+    )
+    (programs / "torn.yaml").write_text("name: torn\ncli: {command: {exe: cat}}\n")
+    score = marianne.score("big", "instrument: big\nsheets: [{name: a, prompt: p}]\n")
+    unused = f"{programs}/big.yaml:4:5: models[0].context_window: accepted, no effect ("
+    broken = f"{programs}/torn.yaml:2:17: cli.command.exe: unknown key"
+    for verb in (("validate", score), ("run", score, "--local", "--dry-run"), ("run", score)):
+        told = marianne(*verb).err
+        assert f"{unused}the conductor's preflight bounds prompts" in told
+        assert f"an instrument file was left out: {broken}" in told
+    for words in (("list",), ("show", "big"), ("check", "big")):
+        assert unused in marianne("instruments", *words).err
+        said = marianne("instruments", *words, "--json").json
+        [row] = [row for row in said if row["name"] == "big"] if words == ("list",) else [said]
+        assert len(row["warnings"]) == 1
+        assert row["warnings"][0].startswith(unused)
+    assert unused in marianne("doctor", code=None).out
+    (programs / "torn.yaml").unlink()
+
+
 def test_another_threshold_counts_from_the_reload_on(own: Marianne) -> None:
     score = own.score("mid", "instrument: cli\nsheets: [{name: a, prompt: 'true # 40 characters'}]")
     own("run", score, "--wait")

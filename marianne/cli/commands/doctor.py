@@ -103,8 +103,11 @@ def _instruments(session: Session) -> Iterator[Finding]:
     for problem in registry.problems:
         yield Finding("instrument", False, problem.render())
     for name in sorted(registry.entries):
-        why = why_unavailable(registry.entries[name].profile)
+        entry = registry.entries[name]
+        why = why_unavailable(entry.profile)
         yield Finding(f"instrument {name}", None if why else True, why or "can play here")
+        for remark in entry.remarks:
+            yield Finding(f"instrument {name}", None, remark.render())
 
 
 LOOKS = (_home, _configuration, _conductor, _instruments)

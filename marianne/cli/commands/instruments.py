@@ -41,6 +41,8 @@ def list_(session: Session, as_json: bool) -> None:
     from marianne.cli.render.table import Cell, print_table
 
     print_warnings([problem.render() for problem in registry.problems])
+    for row in rows:
+        _warn(row)
     print_table(
         ("NAME", "HERE", "AT ONCE", "DESCRIPTION"),
         [
@@ -69,6 +71,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
         return
     import yaml
 
+    _warn(row)
     say(f"# {row['source']}")
     if row["unavailable"]:
         say(f"# cannot play here: {row['unavailable']}")
@@ -93,10 +96,13 @@ def check(session: Session, name: str, as_json: bool) -> int:
     from marianne.cli.render.facts import print_facts
     from marianne.instruments.probe import probe
 
-    found = probe(_profile(_registry(session), name))
+    registry = _registry(session)
+    profile = _profile(registry, name)
+    row, found = _row(registry, profile.name), probe(profile)
     if as_json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "warnings": row["warnings"]})
     else:
+        _warn(row)
         print_facts({**asdict(found), "command": " ".join(map(shlex.quote, found.command))})
     return OK if found.available else FAILED
 
@@ -106,6 +112,12 @@ def _profile(registry: Registry, name: str) -> Profile:
     if profile is None:
         raise CliError("not_found", f"there is no instrument {name!r}", "marianne instruments list")
     return profile
+
+
+def _warn(row: dict[str, Any]) -> None:
+    from marianne.cli.render.problems import print_warnings
+
+    print_warnings(row["warnings"])
 
 
 def _registry(session: Session) -> Registry:
@@ -129,4 +141,5 @@ def _row(registry: Registry, name: str) -> dict[str, Any]:
         "models": [model.name for model in profile.models],
         "unavailable": why_unavailable(profile),
         "source": entry.source,
+        "warnings": [remark.render() for remark in entry.remarks],
     }

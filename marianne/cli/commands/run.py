@@ -110,7 +110,9 @@ def _by_itself(
     from marianne.cli.local import plan_local, run_local
 
     if params["dry_run"]:
-        return _show_plan(plan_local(params, session.home), as_json)
+        planned = plan_local(params, session.home)
+        print_warnings(planned["warnings"])
+        return _show_plan(planned, as_json)
     return run_local(session, params, wait=wait, follow_it=follow_it, as_json=as_json)
 
 
