@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -154,22 +155,29 @@ def _run(place: Path, check: Check) -> tuple[bool, str]:
     home = place.parent / "tmp"
     home.mkdir(exist_ok=True)
     env = os.environ | {"PYTHONPATH": str(place), "TMPDIR": str(home)}
-    process = subprocess.Popen(
-        [PYTHON, *check.words], cwd=place, env=env, text=True, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    with tempfile.TemporaryFile("w+", errors="replace") as out:
+        process = subprocess.Popen(
+            [PYTHON, *check.words], cwd=place, env=env, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        in_time = _ends(process, check.seconds)
+        if not in_time:
+            os.killpg(process.pid, signal.SIGTERM)
+            _ends(process, 60.0)
+        os.killpg(process.pid, signal.SIGKILL)  # while it is uncollected its number is its own
+        failed = process.wait() != 0 or not in_time
+        out.seek(0)
+        said = out.read()
+    return failed, said if in_time else f"{said}\nERROR no end within {check.seconds:g} s"
+
+
+def _ends(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether it ended within so many seconds. It is not collected."""
+    pidfd = os.pidfd_open(process.pid)
     try:
-        said, _ = process.communicate(timeout=check.seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            said, _ = process.communicate(timeout=60.0)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            said, _ = process.communicate()
-        said += f"\nERROR no end within {check.seconds:g} s"
-        return True, said
-    return process.returncode != 0, said
+        return bool(select.select([pidfd], [], [], seconds)[0])
+    finally:
+        os.close(pidfd)
 
 
 if __name__ == "__main__":

@@ -61,10 +61,10 @@ PLANTS = (
     Plant(
         "a name is free before its owner's on_stop",
         "actors/cell.py",
-        "            try:\n                actor.on_stop(reason)",
+        "            try:\n                last_hooks(actor, reason, traceback)",
         "            self.system.registry.forget(self)\n"
         "            try:\n"
-        "                actor.on_stop(reason)",
+        "                last_hooks(actor, reason, traceback)",
         test("test_actor_scenarios.py::test_a_name_is_its_owners_until_on_stop_has_returned"),
     ),
     Plant(

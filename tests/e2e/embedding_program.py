@@ -39,22 +39,30 @@ async def reaches(manager, job, *wanted):
 """
 
 
-def run(place: Path, program: str, **environment: str) -> subprocess.Popen[str]:
+def run(place: Path, program: str) -> subprocess.Popen[bytes]:
+    """Starts it. It prints into a file: its workers, which hold on to a pipe, may outlive it."""
     (place / "program.py").write_text(program)
-    return subprocess.Popen(
-        [sys.executable, "program.py"],
-        cwd=place,
-        env={**os.environ, "MARIANNE_HOME": str(place / "home"), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with (place / "said").open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "program.py"],
+            cwd=place,
+            env={**os.environ, "MARIANNE_HOME": str(place / "home")},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
 
 
-def ends(program: subprocess.Popen[str]) -> str:
-    out, _ = program.communicate(timeout=DEADLINE)
-    assert program.returncode == 0, out
-    return out
+def ends(place: Path, program: str) -> str:
+    """Runs it to its end, which is a good one; what it said. One that has none is killed."""
+    process = run(place, program)
+    try:
+        code = process.wait(DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    said = (place / "said").read_text()
+    assert code == 0, said
+    return said
 
 
 def left_behind(place: Path) -> list[int]:

@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "embedding.md"
 def test_the_program_of_the_page_runs_its_job(tmp_path: Path) -> None:
     found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
-    assert ends(run(tmp_path, found[1])) == "greeting completed\n"
+    assert ends(tmp_path, found[1]) == "greeting completed\n"
     assert (tmp_path / "out" / "said.txt").read_text() == "hello\n"
     assert left_behind(tmp_path) == []
     assert not Home(tmp_path / "home").running()
@@ -138,7 +138,7 @@ asyncio.run(main())
 def test_all_that_is_documented_of_the_manager_works_in_a_program_and_nothing_of_it_is_changed(
     tmp_path: Path,
 ) -> None:
-    assert ends(run(tmp_path, WHOLE)) == "all is well\n", "its main module ran once"
+    assert ends(tmp_path, WHOLE) == "all is well\n", "its main module ran once"
     assert left_behind(tmp_path) == []
 
 
@@ -157,15 +157,15 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+def killed(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     program = run(tmp_path, KILLED)
     yield tmp_path, program
     program.kill()
-    program.communicate()
+    program.wait()
 
 
 def test_a_program_that_is_killed_leaves_no_process_and_its_job_goes_on_with_the_next(
-    killed: tuple[Path, subprocess.Popen[str]],
+    killed: tuple[Path, subprocess.Popen[bytes]],
 ) -> None:
     place, program = killed
     pid = place / "long" / "pid"
@@ -182,5 +182,5 @@ def test_a_program_that_is_killed_leaves_no_process_and_its_job_goes_on_with_the
         '    assert await manager.cancel_job("long")\n    await manager.shutdown()\n'
         "asyncio.run(main())\n"
     )
-    ends(run(place, after))
+    ends(place, after)
     assert left_behind(place) == []

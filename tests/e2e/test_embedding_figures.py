@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embedding_program import LIFE, ends, left_behind, run
+from embedding_program import LIFE, ends, left_behind
 
 PAUSED = (
     LIFE
@@ -38,7 +38,7 @@ asyncio.run(main())
 
 
 def test_of_a_job_that_pauses_no_further_sheet_runs(tmp_path: Path) -> None:
-    assert ends(run(tmp_path, PAUSED)) == "all is well\n"
+    assert ends(tmp_path, PAUSED) == "all is well\n"
     assert left_behind(tmp_path) == []
 
 
@@ -104,6 +104,9 @@ async def main():
     told = await health.readiness()
     assert (told["status"], told["failure_rate_elevated"]) == ("not_ready", True), told
     assert (await manager.get_daemon_status())["failure_rate_elevated"]
+    assert not manager.notifications_degraded
+    manager.service.delivery.undelivered = 3
+    assert manager.notifications_degraded and (await health.readiness())["notifications_degraded"]
     await manager.shutdown()
     told = await health.readiness()
     assert told["status"] == "not_ready" and (await health.liveness())["status"] == "ok"
@@ -117,7 +120,7 @@ asyncio.run(main())
 
 def test_a_program_sees_load_blindness_and_jobs_that_fail_unexpectedly(tmp_path: Path) -> None:
     # Before it a worker may say that it knows of an attempt what a new actor does not.
-    assert ends(run(tmp_path, LOOKED)).endswith("all is well\n")
+    assert ends(tmp_path, LOOKED).endswith("all is well\n")
     assert left_behind(tmp_path) == []
 
 
@@ -199,4 +202,4 @@ asyncio.run(main())
 
 
 def test_each_class_can_be_used_alone(tmp_path: Path) -> None:
-    assert ends(run(tmp_path, ALONE)) == "all is well\n"
+    assert ends(tmp_path, ALONE) == "all is well\n"

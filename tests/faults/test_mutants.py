@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "mutant_parts"))
 from mutant_frame import ROOT, Check, Plant, narrowed, reasons
 
 
-@pytest.mark.parametrize("part", ["actors", "conductor"])
+@pytest.mark.parametrize("part", ["actors", "conductor", "daemon"])
 def test_each_plant_has_its_place_in_the_code_and_a_check(part: str) -> None:
     plants = import_module(f"plants_{part}").PLANTS
     assert len({plant.name for plant in plants}) == len(plants)
@@ -21,6 +21,13 @@ def test_each_plant_has_its_place_in_the_code_and_a_check(part: str) -> None:
         assert (ROOT / plant.file).read_text().count(plant.old) == 1, plant.name
         assert plant.old != plant.new
         assert plant.checks, plant.name
+
+
+def test_each_documented_member_is_broken_or_cannot_be() -> None:
+    part = import_module("plants_daemon")
+    planted = {plant.name for plant in part.PLANTS}
+    names = [(cls, f"{cls}.{name}") for _, cls, name in part.members() if name != "__init__"]
+    assert {name for cls, name in names if cls not in part.SOUND} - {*planted, *part.SOUND} == set()
 
 
 def test_a_plant_whose_text_is_gone_or_stands_twice_is_no_plant(tmp_path: Path) -> None:
