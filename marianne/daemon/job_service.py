@@ -59,8 +59,9 @@ class JobService:
     ``output`` and the callbacks are told what happens, in the thread of the job that it happens to:
     they must be quick, and what they raise is logged and stops nothing. ``registry`` has the jobs
     that have no actors, ``global_learning_store`` what is learned, ``pgroup_manager`` the worker
-    processes; the two thresholds are ``preflight``'s of the configuration. What is not given is
-    the conductor's (:class:`~marianne.daemon.manager.JobManager`).
+    processes; the two thresholds, in tokens, hold instead of the configuration's ``preflight``,
+    after a reload too: ValueError where they do not fit. What is not given is the conductor's
+    (:class:`~marianne.daemon.manager.JobManager`).
     """
 
     def __init__(
@@ -83,8 +84,7 @@ class JobService:
         self._doors: dict[str, Door] = {}
         self.learned = global_learning_store
         self.registry = registry
-        self._token_warning_threshold = token_warning_threshold
-        self._token_error_threshold = token_error_threshold
+        self._thresholds = _given(token_warning_threshold, token_error_threshold)
         self.pgroup = pgroup_manager
         self.delivery = Delivery()
 
@@ -139,13 +139,10 @@ class JobService:
 
     def limits(self, config: DaemonConfig) -> DaemonConfig:
         """The configuration with this service's thresholds."""
-        given = {
-            "token_warning_threshold": self._token_warning_threshold,
-            "token_error_threshold": self._token_error_threshold,
-        }
-        given = {name: value for name, value in given.items() if value is not None}
-        preflight = config.preflight.model_copy(update=given)
-        return config.model_copy(update={"preflight": preflight}) if given else config
+        if not self._thresholds:
+            return config
+        preflight = config.preflight.model_copy(update=self._thresholds)
+        return config.model_copy(update={"preflight": preflight})
 
     def limited(self, key: str, seconds: float, job_id: str, num: int) -> None:
         """An instrument refused work."""
@@ -180,3 +177,14 @@ def _call(callback: Callable[..., Any], *args: Any) -> None:
         callback(*args)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not the job's
         log.error("callback_failed", callback=repr(callback), error=repr(error))
+
+
+def _given(warning: int | None, error: int | None) -> dict[str, int]:
+    """The thresholds that a program has set, as fields of ``preflight``."""
+    both = {"token_warning_threshold": warning, "token_error_threshold": error}
+    given = {name: value for name, value in both.items() if value is not None}
+    if given:
+        from marianne.daemon.config.sections import PreflightConfig
+
+        PreflightConfig.model_validate({**dict.fromkeys(both, 0), **given})
+    return given

@@ -63,9 +63,9 @@ class JobManager:
         home: Home | Path | str | None = None,
         service: JobService | None = None,
     ) -> None:
-        self.config = config if service is None else service.limits(config)
-        self.home = home
         self.service = service or JobService()
+        self.config = self.service.limits(config)
+        self.home = home
         self.start_time = start_time
         self.learned = (service.learned if service is not None else None) or LearningHub()
         given = service.pgroup if service is not None else None
@@ -248,9 +248,8 @@ class JobManager:
 
     def apply_config(self, new_config: DaemonConfig) -> None:
         """Puts another configuration in force, for whatever reads it from now on."""
-        self.config = new_config
-        context = self.context
-        context.manager.tell(asking.method("apply_config"), new_config)
+        self.config = self.service.limits(new_config)
+        self.context.manager.tell(asking.method("apply_config"), self.config)
 
     def update_job_config_metadata(
         self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None

@@ -240,7 +240,7 @@ class ManagerActor(Chaining, Pressing, Explaining, Figures):
         from marianne.daemon.health_actor import HealthActor
         from marianne.daemon.monitor_actor import MonitorActor
 
-        self._context.config = new_config
+        self._context.config = self._context.face.config = new_config
         self._context.learned.enabled = new_config.learning.enabled
         self._context.monitor.tell(MonitorActor.update_limits, new_config.resource_limits)
         self._context.health.tell(HealthActor.start_periodic_checks)

@@ -46,9 +46,10 @@ def reload(context: Context) -> dict[str, Any]:
     """
     with _one_at_a_time:
         loaded = read(context)
-        applied, later = changed(context.config, loaded.config)
+        read_now = context.service.limits(loaded.config)
+        applied, later = changed(context.config, read_now)
         kept = {name: getattr(context.config, name) for name in RESTART_ONLY}
-        new = loaded.config.model_copy(update=kept)
+        new = read_now.model_copy(update=kept)
         origins = {
             name: context.origins.get(name, origin) if name.split(".")[0] in kept else origin
             for name, origin in loaded.origins.items()
