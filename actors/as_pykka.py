@@ -116,6 +116,7 @@ def start(cls: type[Actor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ac
 
     The thread is pykka's, too: it keeps the process alive unless `use_daemon_thread`.
     """
+    current.check()
     cell = system_of_the_process().prepare(cls, (args, kwargs))
     try:
         actor: Any = cell.make(listed=True)

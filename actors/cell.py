@@ -105,7 +105,7 @@ class Cell:
         self.arguments = None  # those of a child may be large; its spec has them if needed
         actor = self.cls.__new__(self.cls)
         if self.cls.is_plain:
-            actor._cell = self
+            vars(actor)["_cell"] = self  # it may guard its attributes
         else:
             actor.attach(self)
         actor.__init__(*args, **kwargs)  # type: ignore[misc]  # after attach, on purpose

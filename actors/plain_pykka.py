@@ -20,19 +20,27 @@ class Plain(Actor):
     stays as it is. Its attributes are its own: only `_cell` and pykka's are on the instance.
     """
 
-    is_plain = True
     mailbox_limit = None
-    is_supervisor = False
 
     if not TYPE_CHECKING:
         stop = ThreadingActor.stop  # it waits its turn
 
 
-_SETTINGS = (
-    *("mailbox_limit", "mailbox_policy", "mailbox_high", "ask_timeout", "start_timeout"),
-    *("is_plain", "is_supervisor"),
-)
-_HOOKS = {"has_idle_hook": False, "has_failure_hook": True, "on_stop_takes_reason": False}
+class _Quiet:
+    """Stands before it: what the class does when it is subclassed is not for this subclass."""
+
+    def __init_subclass__(cls) -> None: ...
+
+
+# What the class itself calls `ask_timeout` or `on_idle` has nothing to do with ours.
+_OURS = ("mailbox_limit", "mailbox_policy", "mailbox_high", "ask_timeout", "start_timeout")
+_SETTINGS = {name: getattr(Plain, name) for name in _OURS} | {
+    "is_plain": True,
+    "is_supervisor": False,
+    "has_idle_hook": False,
+    "has_failure_hook": True,
+    "on_stop_takes_reason": False,
+}
 
 
 def is_actor_class(cls: object) -> bool:
@@ -47,12 +55,9 @@ def as_actor(cls: type[Any]) -> type[Actor]:
 
 
 @cache
-def _subclass(cls: Any) -> type[Actor]:
-    # What the class itself calls `ask_timeout` or `on_idle` has nothing to do with ours.
-    settings = {name: getattr(Plain, name) for name in _SETTINGS}
-    settings |= {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
-    bases = (Plain,) if issubclass(Plain, cls) else (cls, Plain)
-    made = new_class(cls.__name__, bases, exec_body=lambda body: body.update(settings))
-    for name, value in {**_HOOKS, "message_names": MessageNames(made)}.items():
-        setattr(made, name, value)
-    return made
+def _subclass(cls: type[Any]) -> type[Actor]:
+    bases = (_Quiet, Plain) if issubclass(Plain, cls) else (_Quiet, cls, Plain)
+    body = {**_SETTINGS, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    made: Any = new_class(cls.__name__, bases, exec_body=lambda space: space.update(body))
+    made.message_names = MessageNames(made)
+    return made  # type: ignore[no-any-return]

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeV
 from actors.actor import Actor
 from actors.errors import ActorDied, AskTimeout, PoolFull, Refusal, SpecError, StartError
 from actors.outside import shown
+from actors.plain_pykka import as_actor
 from actors.runtime import check_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pykka import ThreadingActor
 
     from actors.address import ActorRef
     from actors.future import Future, Outcome, Promise
@@ -52,7 +55,7 @@ class Pool(Actor):
         size: int,
         queue: int = 1000,
         timeout: float | None = None,
-        worker: type[Actor] = Task,
+        worker: type[Actor] | type[ThreadingActor] = Task,
         args: tuple[Any, ...] = (),
     ) -> None:
         for field, value, least in (("size", size, 1), ("queue", queue, 0)):
@@ -60,7 +63,7 @@ class Pool(Actor):
                 raise SpecError(f"{field} is a whole number from {least}, not {shown(value)}")
         check_time(timeout, "timeout")
         self._size, self._queue, self._timeout = size, queue, timeout
-        self._worker, self._args = worker, args
+        self._worker, self._args = as_actor(worker), args
         self._waiting: deque[Job] = deque()
         self._idle: list[ActorRef[Any]] = []
         self._busy = 0

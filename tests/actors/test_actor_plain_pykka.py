@@ -18,9 +18,11 @@ from actors import (
     ChildSpec,
     Down,
     DynamicSupervisor,
+    Pool,
     StartError,
     Supervisor,
     System,
+    as_pykka,
 )
 from actors.testing import Simulation, explore
 
@@ -206,6 +208,14 @@ def test_a_dynamic_supervisor_takes_plain_children(stage: Stage) -> None:
     assert not ref.alive
 
 
+def test_the_workers_of_a_pool_may_be_plain(stage: Stage) -> None:
+    pool = stage.system.spawn(Pool, 2, worker=Plain, args=([],))
+    assert pool.ask(Pool.send, Plain.on_receive, "hello") == "hello"
+    with pytest.raises(ActorDied, match="crash"):
+        pool.ask(Pool.send, Plain.on_receive, "crash")
+    stage.system.stop(pool)
+
+
 def test_one_that_does_not_stop_in_its_time_is_killed(system: System) -> None:
     log, gate = list[str](), threading.Event()
     sup = system.spawn(Supervisor, "one_for_one", [spec(log, "a", shutdown=0.05)])
@@ -228,6 +238,13 @@ def test_the_class_stays_as_it_was_and_what_it_calls_its_attributes_is_its_own(
         mailbox_limit = "none"
         is_supervisor = True
 
+        def __init_subclass__(cls, *, topic: str) -> None:
+            subclasses.append(topic)
+
+        def __setattr__(self, name: str, value: object) -> None:
+            assert name != "_cell"
+            super().__setattr__(name, value)
+
         def __init__(self, system: str) -> None:
             pykka.ThreadingActor.__init__(self)  # as pykka's documents have it, too
             self.system, self.ref, self.incarnation = system, "ref", None
@@ -243,6 +260,7 @@ def test_the_class_stays_as_it_was_and_what_it_calls_its_attributes_is_its_own(
         def on_idle(self) -> None:
             raise AssertionError
 
+    subclasses: list[str] = []
     before = dict(vars(Stubborn))
     ref = system.spawn(Stubborn, "mine")
     proxy = ref.actor_ref.proxy()
@@ -250,35 +268,53 @@ def test_the_class_stays_as_it_was_and_what_it_calls_its_attributes_is_its_own(
     assert proxy.ask_timeout.get() != "its own"  # the one word that is ours in a supervised child
     assert system.inspect(ref).state() == {"system": "mine", "ref": "ref", "incarnation": None}
     assert dict(vars(Stubborn)) == before
+    assert subclasses == []
     assert isinstance(ref.cell().actor, Stubborn)
     assert Stubborn.start("plainly").stop()
     system.stop(ref)
 
 
+class Ours(Actor):
+    def on_receive(self, message: object) -> object:
+        if message == "crash":
+            raise ValueError("crash")
+        return message
+
+
 @pytest.mark.parametrize("end", ["stop", "kill", "crash"])
-def test_no_ask_of_a_pykka_ref_is_lost_when_its_actor_ends(end: str, seeds: Sequence[int]) -> None:
+@pytest.mark.parametrize("kind", ["plain", "ours", "started"])
+def test_no_ask_of_a_pykka_ref_is_lost_when_its_actor_ends(
+    kind: str, end: str, seeds: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: set[object] = set()
 
     def scenario(sim: Simulation) -> None:
+        monkeypatch.setattr(as_pykka, "_system", sim.system)
         with pykka_in(sim):
             answers: list[object] = []
-            ref = sim.system.spawn(Plain, [])
-            asked = ref.actor_ref
+            if kind == "started":
+                ref = Ours.start()
+            else:
+                cls: Any = Ours if kind == "ours" else Plain
+                ref = sim.system.spawn(cls, []).actor_ref
 
             def ask() -> None:
                 try:
-                    answers.append(asked.ask(7))
+                    answers.append(ref.ask(7))
                 except pykka.ActorDeadError:
                     answers.append("dead")
 
             for number in range(2):
                 sim.start_thread(ask, f"asker-{number}")
             if end == "kill":
-                sim.system.kill(ref)
+                (name,) = sim.system.registry.names()
+                sim.system.kill(sim.system.handle(Actor, name))
+            elif end == "stop":
+                ref.stop(block=False)
             else:
-                asked.tell("crash") if end == "crash" else asked.stop(block=False)
+                ref.tell("crash")
             sim.until(lambda: len(answers) == 2)
-            sim.until(lambda: not pykka.ActorRegistry.get_all())
+            sim.until(lambda: not ref.is_alive() and not pykka.ActorRegistry.get_all())
             seen.update(answers)
 
     explore(scenario, seeds)
