@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import pykka
 import pykka._actor
 import pykka._threading
 
@@ -87,6 +88,7 @@ def pykka_in(sim: Simulation) -> Iterator[None]:
     """While it lasts, pykka's actors live in the simulation."""
     actor, threads = pykka._actor, pykka._threading
     before = actor.threading, threads.threading, threads.queue
+    known = pykka.ActorRegistry.get_all()
     actor.threading = SimpleNamespace(Event=lambda: Event(sim))  # type: ignore[assignment]
     threads.threading = SimpleNamespace(  # type: ignore[assignment]
         Condition=lambda: Condition(sim),
@@ -97,3 +99,6 @@ def pykka_in(sim: Simulation) -> Iterator[None]:
         yield
     finally:
         actor.threading, threads.threading, threads.queue = before
+        for ref in pykka.ActorRegistry.get_all():
+            if ref not in known:  # a run that was cut short has left it, and it can end no more
+                pykka.ActorRegistry.unregister(ref)
