@@ -190,6 +190,38 @@ PLANTS = (
             "test_actor_kill.py::test_a_killed_supervisor_leaves_no_child_behind_under_any_schedule"
         ),
     ),
+    Plant(
+        "pykka is the base of an actor no more",
+        "actors/actor.py",
+        "    _Base = ThreadingActor\n",
+        "    _Base = object\n",
+        test(
+            "test_actor_as_pykka.py::test_start_returns_a_ref_of_pykka_itself_that_tells_asks_and_stops"
+        ),
+    ),
+    Plant(
+        "pykka's registry keeps the dead",
+        "actors/as_pykka.py",
+        "        ActorRegistry.unregister(actor.actor_ref)\n",
+        "",
+        test(
+            "test_actor_plain_pykka.py::test_what_ends_a_plain_child_by_pykkas_rules_is_a_crash_and_is_restarted"
+        ),
+    ),
+    Plant(
+        "what a pykka ref asked and nobody served is not answered",
+        "actors/as_pykka.py",
+        "        self.settle(None, dead)\n",
+        "",
+        test("test_actor_plain_pykka.py::test_no_ask_of_a_pykka_ref_is_lost_when_its_actor_ends"),
+    ),
+    Plant(
+        "a plain pykka class ends before its turn",
+        "actors/plain_pykka.py",
+        "        stop = ThreadingActor.stop  # it waits its turn\n",
+        "        pass\n",
+        test("test_actor_plain_pykka.py::test_its_own_stop_waits_its_turn_and_is_a_normal_end"),
+    ),
 )
 
 if __name__ == "__main__":
