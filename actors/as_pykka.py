@@ -17,6 +17,7 @@ from pykka.messages import _ActorStop
 from actors.current import current
 from actors.errors import ActorDied, Fenced
 from actors.future import Future
+from actors.outside import raised_by
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -83,13 +84,16 @@ class Reply(Future[Any]):
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> bool:
         first = super().settle(value, error)
-        to = self._envelope.reply_to
-        if first and to is not None:
-            if error is None:
-                to.set(value)
-            else:
-                to.set_exception((type(error), error, error.__traceback__))
-        return first
+        to: Any = self._envelope.reply_to
+        if not first:
+            return False
+        if error is None:
+            bad = raised_by(to.set, value)
+        else:
+            bad = raised_by(to.set_exception, (type(error), error, error.__traceback__))
+        if bad is not None:  # its owner has settled it
+            self._system.events.dead_letter("late_reply", self._name)
+        return True
 
     def died(self, reason: ExitReason, serving: bool = False) -> None:
         if isinstance(self._envelope.message, _ActorStop):
@@ -121,6 +125,7 @@ def start(cls: type[Actor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ac
     try:
         actor: Any = cell.make(listed=True)
         cell.thread_ended = False
+        cell.system.events.tell("started", cell.name, cell.incarnation)
         ThreadingActor._start_actor_loop(actor)
     except BaseException:
         cell.thread_ended = True

@@ -286,6 +286,27 @@ def test_the_mailbox_limit_holds_for_pykkas_refs(system: System) -> None:
     gate.set()
 
 
+def test_an_asker_that_settles_its_own_future_harms_nobody_else(
+    system: System, eventually: Eventually
+) -> None:
+    ref, gate = system.spawn(Account), threading.Event()
+    ref.tell(Account.hold, gate)
+    ref.actor_ref.ask("one", block=False).set("I know")
+    gate.set()
+    assert ref.actor_ref.ask("two") == "two heard"
+    assert system.dead_letters == {"late_reply": 1}
+
+
+def test_its_start_and_its_end_are_events_of_the_system_of_the_process() -> None:
+    told: list[tuple[str, str]] = []
+    remove = system_of_the_process().on_event(lambda event: told.append((event.kind, event.name)))
+    ref = Account.start()
+    assert ref.stop()
+    remove()
+    (name,) = {name for _, name in told}
+    assert told[0] == ("started", name)
+
+
 def test_a_supervisor_is_started_pykkas_way_too() -> None:
     ref = Supervisor.start("one_for_one", [])
     assert ref.proxy().count_children().get()["specs"] == 0
