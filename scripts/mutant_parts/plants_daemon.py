@@ -2,7 +2,7 @@
 
 The members are those of tests/marianne/daemon/documented_api.txt. A broken one does nothing and
 returns what looks like an answer: nothing, zero, an empty map, yes where it was no. Asked are the
-tests of its class, then a program that embeds a conductor.
+tests of its class, then a program that embeds a conductor. Last, psutil is hidden.
 """
 
 from __future__ import annotations
@@ -104,6 +104,19 @@ PLANTS = [
     for plant in [broken(module, cls, name)]
     if plant is not None
 ]
+
+PLANTS.append(
+    Plant(
+        "psutil is uninstalled",
+        "marianne/__init__.py",
+        '''command-line steps."""''',
+        '''command-line steps."""
+import sys
+sys.modules["psutil"] = None''',
+        (pytest(f"{E2E}/test_pressure.py", "-k", "ready_shows"),),
+    )
+)
+"""Without it no conductor starts, and the log says which package is missing."""
 
 if __name__ == "__main__":
     assert Path(API).exists()
