@@ -77,11 +77,11 @@ class Actor(_Base):
     has_idle_hook: ClassVar[bool] = False
     """Whether the class overrides `on_idle`. Set by itself."""
 
-    has_failure_hook: ClassVar[bool] = False
-    """Whether the class overrides `on_failure`. Set by itself."""
-
     on_stop_takes_reason: ClassVar[bool] = True
     """False for an `on_stop(self)` as pykka has it. Set by itself."""
+
+    of_pykka: ClassVar[bool] = False
+    """Whether it has such an `on_stop`, or an `on_failure`. Set by itself."""
 
     is_plain: ClassVar[bool] = False
     """Whether it stands behind a plain pykka class."""
@@ -104,11 +104,12 @@ class Actor(_Base):
         super().__init_subclass__(**kwargs)
         cls.message_names = MessageNames(cls)
         cls.has_idle_hook = cls.on_idle is not Actor.on_idle
-        cls.has_failure_hook = cls.on_failure is not Actor.on_failure
         code = getattr(unwrap(cls.on_stop), "__code__", None)
         cls.on_stop_takes_reason = (
             code is None or code.co_argcount != 1 or bool(code.co_flags & CO_VARARGS)
         )
+        has_failure_hook = cls.on_failure is not Actor.on_failure
+        cls.of_pykka = has_failure_hook or not cls.on_stop_takes_reason
         for field, legal in (
             ("mailbox_limit", cls.mailbox_limit is None or is_time(cls.mailbox_limit)),
             ("mailbox_policy", cls.mailbox_policy in POLICIES),
@@ -315,8 +316,11 @@ class Actor(_Base):
         return cell.promise()
 
     def _create_actor_inbox(self) -> Any:
-        cell = vars(self).get("_cell")  # one that nobody has started has none
-        return ThreadingActor._create_actor_inbox() if cell is None else Inbox(cell)
+        cell = vars(self).get("_cell")
+        if cell is None:  # nobody has started it
+            return ThreadingActor._create_actor_inbox()
+        cell.of_pykka = True
+        return Inbox(cell)
 
     def _actor_loop(self) -> None:
         run(self._cell)

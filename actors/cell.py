@@ -43,8 +43,8 @@ class Cell:
     __slots__ = (
         *("_lock", "actor", "arguments", "asked", "awaits", "children", "claimed", "cls", "dying"),
         *("ended", "fenced", "handled", "heard", "incarnation", "injected", "leaving", "mailbox"),
-        *("monitors", "name", "names", "owned", "parent", "promised", "promises", "reason"),
-        *("started", "suspended", "system", "thread_ended", "timers", "topics", "trace"),
+        *("monitors", "name", "names", "of_pykka", "owned", "parent", "promised", "promises"),
+        *("reason", "started", "suspended", "system", "thread_ended", "timers", "topics", "trace"),
         "watching",
     )
 
@@ -93,6 +93,7 @@ class Cell:
         self.cls = cls
         self.arguments: tuple[Args, Kwargs] | None = arguments
         self.promised = False
+        self.of_pykka = cls.of_pykka  # its end is told as pykka tells it
         self._lock = runtime.lock()
 
     def __repr__(self) -> str:
@@ -274,7 +275,10 @@ class Cell:
             self._kill_owned()
         else:
             try:
-                last_hooks(actor, reason, traceback)
+                if self.of_pykka:
+                    last_hooks(actor, reason, traceback)
+                else:
+                    actor.on_stop(reason)
             except BaseException as error:  # noqa: BLE001
                 report(actor, error, error.__traceback__)
                 if reason.kind != "error":
@@ -304,7 +308,7 @@ class Cell:
 
     def _drain(self, reason: ExitReason) -> bool:
         """Closes the mailbox and answers what is in it. True if the actor was in a handler."""
-        if self.actor is not None:
+        if self.of_pykka and self.actor is not None:
             leave(self.actor)
         left, left_system, waiting = self.mailbox.close()
         asked, self.asked = self.asked, None

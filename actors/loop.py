@@ -43,7 +43,7 @@ def run(cell: Cell) -> None:
             return
         reason = _loop(cell, actor)
     except BaseException as error:  # noqa: BLE001  # also SystemExit ends this actor only
-        if actor is not None and (actor.has_failure_hook or "_actor_ref" in vars(actor)):
+        if cell.of_pykka:
             traceback = error.__traceback__
         reason = crash(error)
     finally:

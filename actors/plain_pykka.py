@@ -38,7 +38,7 @@ _SETTINGS = {name: getattr(Plain, name) for name in _OURS} | {
     "is_plain": True,
     "is_supervisor": False,
     "has_idle_hook": False,
-    "has_failure_hook": True,
+    "of_pykka": True,
     "on_stop_takes_reason": False,
 }
 
