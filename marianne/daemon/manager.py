@@ -68,11 +68,11 @@ class JobManager:
         self.home = home
         self.start_time = start_time
         self.learned = (service.learned if service is not None else None) or LearningHub()
-        given = service.pgroup if service is not None else None
-        self.group = pgroup or given or ProcessGroupManager()
         self.monitor = monitor or ResourceMonitor(config.resource_limits)
+        given = pgroup or self.service.pgroup or self.monitor.group
+        self.group = given or ProcessGroupManager()
         self.monitor.set_manager(self)
-        self.monitor.set_group(self.group)
+        self.monitor.group = self.group
         self._bound: Context | None = None
         self._embedded: Any = None
 

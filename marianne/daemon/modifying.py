@@ -134,15 +134,18 @@ class Modifying(Wishes):
             raise not_found(job_id)
         if live is not None:
             check_sure(live)
-        still = live is None or (not live.admitted and row.status is JobStatus.PAUSED)
-        changed = config_path is None and not no_reload and still and self._has_changed(row)
-        if config_path is None and workspace is None and not changed:
+        at_rest = live is None or (not live.admitted and row.status is JobStatus.PAUSED)
+        changed = config_path is None and not no_reload and at_rest and self._has_changed(row)
+        moved = at_rest and row.workspace != self._known(job_id).workspace
+        if config_path is None and workspace is None and not changed and not moved:
             self._resume(answer, job_id)
         elif live is not None and not live.admitted and row.status is not JobStatus.PAUSED:
             raise Refused("conflict", f"job {job_id} is {row.status}: nothing to resume")
         else:
             path = config_path or row.config_path
-            self._modify(answer, job_id, path, workspace, None, False, "job.resumed")
+            stored = no_reload and config_path is None
+            score = self._reader.score(job_id) if stored else None
+            self._modify(answer, job_id, path, workspace, score, False, "job.resumed")
 
     def _has_changed(self, row: JobRow) -> bool:
         if row.config_path is None or row.status is JobStatus.COMPLETED:
@@ -161,7 +164,8 @@ class Modifying(Wishes):
     ) -> None:
         """Puts another score file or workspace into what is known of a job that has no actors.
 
-        Only in memory: whoever changes the job has it written with the change.
+        Only in memory: whoever resumes or modifies the job goes by it, and has it written with
+        the change.
         """
         live = self._live.get(job_id)
         if live is None:
@@ -185,21 +189,23 @@ class Modifying(Wishes):
         event: str,
     ) -> None:
         row = self._modifiable(job_id)
+        live = self._live.get(job_id)
+        known = row if live is None else live.row  # which may say more than the disk
         environment = codec.unpack(self._reader.environment(job_id))
         if score is None and config_path is None:
             score = self._reader.score(job_id)
-        base = config_path or row.config_path
+        base = config_path or known.config_path
         wanted = ParseRequest(
             path=str(config_path) if config_path else None,
             text=score,
             base_dir=str(Path(base).parent if base else row.workspace),
-            workspace=str(workspace or row.workspace),
+            workspace=str(workspace or known.workspace),
             variables=dict(row.options.get("variables") or {}),
             instruments=str(self._context.home.instruments),
             search_path=search_path(environment),
         )
         parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
-        path = str(config_path) if config_path else row.config_path
+        path = str(config_path) if config_path else known.config_path
         self.pipe(parsed, self.reparsed, job_id, path, dry_run, event, answer)
 
     def _modifiable(self, job_id: str) -> JobRow:

@@ -63,7 +63,8 @@ class ResourceMonitor:
     ) -> None:
         self._max_memory_mb, self._max_processes = config.max_memory_mb, config.max_processes
         self._manager = manager
-        self._group = pgroup
+        self.group = pgroup
+        """Who says which processes are the workers."""
         self._failures = 0
         self._looking: asyncio.Task[None] | None = None
         self.snapshot: ResourceSnapshot | None = None
@@ -127,7 +128,7 @@ class ResourceMonitor:
 
     def look(self) -> TreeLook | None:
         """Takes a reading; returns what was seen, None where it could not be read."""
-        workers = self._group.tracked if self._group is not None else ()
+        workers = self.group.tracked if self.group is not None else ()
         try:
             found = look({os.getpid(), *workers, *self.beside}, workers)
             self._saw(found)
@@ -212,10 +213,6 @@ class ResourceMonitor:
     def set_manager(self, manager: JobManager) -> None:
         """Who says how many jobs run."""
         self._manager = manager
-
-    def set_group(self, pgroup: ProcessGroupManager) -> None:
-        """Who says which processes are the workers."""
-        self._group = pgroup
 
     def in_words(self) -> str:
         """The last reading beside its limits."""

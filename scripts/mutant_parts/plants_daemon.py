@@ -65,19 +65,28 @@ def members() -> Iterator[tuple[str, str, str]]:
 
 def broken(module: str, cls: str, name: str) -> Plant | None:
     """The member without its body; None for one that is none of its own."""
-    file = _file(module, cls)
+    file = file_of(module, cls)
     text = (ROOT / file).read_text()
-    found = [
-        member
-        for node in ast.parse(text).body
-        if isinstance(node, ast.ClassDef) and node.name == cls
-        for member in node.body
-        if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and member.name == name
-    ]
-    return _plant(file, text, cls, found[0]) if found else None
+    member = member_of(text, cls, name)
+    return _plant(file, text, cls, member) if member is not None else None
 
 
-def _file(module: str, cls: str) -> str:
+def member_of(text: str, cls: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The class's own member of that name in a module's text."""
+    return next(
+        (
+            member
+            for node in ast.parse(text).body
+            if isinstance(node, ast.ClassDef) and node.name == cls
+            for member in node.body
+            if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and member.name == name
+        ),
+        None,
+    )
+
+
+def file_of(module: str, cls: str) -> str:
+    """Where a documented class is written."""
     moved = {"JobMeta": "jobmeta"}
     return f"marianne/daemon/{moved.get(cls, module)}.py"
 

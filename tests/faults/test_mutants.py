@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "mutant_parts"))
 from mutant_frame import ROOT, Check, Plant, narrowed, reasons
 
 
-@pytest.mark.parametrize("part", ["actors", "conductor", "daemon"])
+@pytest.mark.parametrize("part", ["actors", "conductor", "daemon", "parameters"])
 def test_each_plant_has_its_place_in_the_code_and_a_check(part: str) -> None:
     plants = import_module(f"plants_{part}").PLANTS
     assert len({plant.name for plant in plants}) == len(plants)

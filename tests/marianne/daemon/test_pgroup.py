@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -60,17 +60,19 @@ group = ProcessGroupManager()
 leaves = subprocess.Popen(["bash", "-c", "sleep 0.01 & echo $!"], stdout=subprocess.PIPE)
 orphan = int(leaves.stdout.readline())
 leaves.wait()
-backend, lives = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "60"])
-for pid in (orphan, backend.pid):
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-group.track_backend_pid(backend.pid)
-assert group.cleanup_orphans() == [orphan]
-assert not os.path.exists(f"/proc/{orphan}") and lives.poll() is None
-assert backend.wait() == 0, "a tracked one's end is its owner's to learn"
-group.untrack_backend_pid(backend.pid)
-assert group.cleanup_orphans() == []
-lives.kill()
-lives.wait()
+backend, lives = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "60"], stderr=-3, stdout=-3)
+try:
+    for pid in (orphan, backend.pid):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    group.track_backend_pid(backend.pid)
+    assert group.cleanup_orphans() == [orphan]
+    assert not os.path.exists(f"/proc/{orphan}") and lives.poll() is None
+    assert os.waitid(os.P_PID, backend.pid, os.WEXITED), "its owner learns its end"
+    group.untrack_backend_pid(backend.pid)
+    assert group.cleanup_orphans() == []
+finally:
+    lives.kill()
+    lives.wait()
 """
 
 
@@ -82,19 +84,20 @@ def test_an_orphan_that_ended_is_collected_and_nothing_else() -> None:
 
 
 @pytest.fixture
-def owner() -> Iterator[str]:
-    yield (owner := secrets.token_hex(16))
-    group = ProcessGroupManager()
-    group.belong_to(owner)
-    group.reap_orphaned_backends()
+def orphan() -> Iterator[Callable[[str], int]]:
+    """Makes what a sheet of an earlier conductor left: in a session of its own, its parent gone."""
+    left: list[int] = []
 
+    def leave(owner: str) -> int:
+        env = {**os.environ, "MARIANNE_OWNER": owner, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "1"}
+        words = ["setsid", "bash", "-c", "sleep 600 </dev/null >/dev/null 2>&1 & echo $!"]
+        left.append(int(subprocess.run(words, env=env, check=True, capture_output=True).stdout))
+        return left[-1]
 
-def _orphan(owner: str) -> int:
-    """What a sheet of an earlier conductor left: in a session of its own, its parent gone."""
-    env = {**os.environ, "MARIANNE_OWNER": owner, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "1"}
-    line = "sleep 600 </dev/null >/dev/null 2>&1 & echo $!"
-    words = ["setsid", "bash", "-c", line]
-    return int(subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout)
+    yield leave
+    for pid in left:
+        if _lives(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _lives(pid: int) -> bool:
@@ -105,16 +108,15 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def test_what_an_earlier_conductor_left_is_ended_by_its_mark_and_no_stranger(owner: str) -> None:
-    left, tracked, stranger = _orphan(owner), _orphan(owner), _orphan("another home's")
-    group = ProcessGroupManager()
-    try:
-        assert group.reap_orphaned_backends() == [], "nobody has said whose it is"
-        group.belong_to(owner)
-        group.track_backend_pid(tracked)
-        assert group.reap_orphaned_backends() == [left]
-        assert [_lives(pid) for pid in (left, tracked, stranger)] == [False, True, True]
-        group.untrack_backend_pid(tracked)
-        assert group.reap_orphaned_backends() == [tracked]
-    finally:
-        os.kill(stranger, signal.SIGKILL)
+def test_what_an_earlier_conductor_left_is_ended_by_its_mark_and_no_stranger(
+    orphan: Callable[[str], int],
+) -> None:
+    owner, group = secrets.token_hex(16), ProcessGroupManager()
+    left, tracked, stranger = orphan(owner), orphan(owner), orphan("another home's")
+    assert group.reap_orphaned_backends() == [], "nobody has said whose it is"
+    group.belong_to(owner)
+    group.track_backend_pid(tracked)
+    assert group.reap_orphaned_backends() == [left]
+    assert [_lives(pid) for pid in (left, tracked, stranger)] == [False, True, True]
+    group.untrack_backend_pid(tracked)
+    assert group.reap_orphaned_backends() == [tracked]
