@@ -61,10 +61,10 @@ PLANTS = (
     Plant(
         "a name is free before its owner's on_stop",
         "actors/cell.py",
-        "            try:\n                last_hooks(actor, reason, traceback)",
+        "            try:\n                if self.of_pykka:",
         "            self.system.registry.forget(self)\n"
         "            try:\n"
-        "                last_hooks(actor, reason, traceback)",
+        "                if self.of_pykka:",
         test("test_actor_scenarios.py::test_a_name_is_its_owners_until_on_stop_has_returned"),
     ),
     Plant(
