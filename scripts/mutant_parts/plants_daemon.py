@@ -18,6 +18,7 @@ UNIT, E2E = "tests/marianne/daemon", "tests/e2e"
 API = ROOT / UNIT / "documented_api.txt"
 WHOLE = pytest(f"{E2E}/test_embedding.py", "-k", "documented")
 FIGURES = pytest(f"{E2E}/test_embedding_figures.py")
+ALONE = pytest(f"{E2E}/test_embedding_figures.py", "-k", "used_alone")
 
 CHECKS: dict[str, tuple[Check, ...]] = {
     "BackpressureController": (pytest(f"{UNIT}/test_backpressure.py"),),
@@ -25,13 +26,13 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "JobService": (pytest(f"{UNIT}/test_job_service.py"),),
     "JobMeta": (pytest(f"{E2E}/test_manager_face.py", "-k", "metadata"),),
     "JobManager": (),
-    "ResourceMonitor": (pytest(f"{UNIT}/test_monitor.py"),),
+    "ResourceMonitor": (pytest(f"{UNIT}/test_monitor.py"), ALONE),
     "NullOutput": (pytest(f"{UNIT}/test_output.py"),),
     "StructuredOutput": (pytest(f"{UNIT}/test_output.py"),),
     "ConsoleOutput": (pytest(f"{UNIT}/test_output.py"),),
     "ProcessGroupManager": (pytest(f"{UNIT}/test_pgroup.py"),),
     "DaemonProcess": (pytest(f"{E2E}/test_manager_face.py", "-k", "counts_running"),),
-    "GlobalSheetScheduler": (pytest(f"{UNIT}/test_scheduler.py"),),
+    "GlobalSheetScheduler": (pytest(f"{UNIT}/test_scheduler.py"), ALONE),
 }
 
 SEEN_FROM_OUTSIDE = frozenset(

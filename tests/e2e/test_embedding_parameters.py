@@ -162,3 +162,56 @@ asyncio.run(main())
 def test_what_is_given_to_the_constructors_is_heeded(tmp_path: Path) -> None:
     assert ends(tmp_path, GIVEN) == "all is well\n"
     assert left_behind(tmp_path) == []
+
+
+BOUNDED = (
+    LIFE
+    + """
+LONG = "name: long\\nworkspace: ./long\\ninstrument: cli\\n" \\
+    "sheets: [{name: a, prompt: 'true # forty characters and more of them'}]\\n"
+
+async def refused(manager):
+    answer = await manager.submit_job(JobRequest(config_path=Path("long.yaml")))
+    assert answer.status == "rejected", answer
+    assert "about 10 tokens, preflight.token_error_threshold is 5" in answer.message, answer
+
+async def main():
+    for wrong in ({"token_warning_threshold": 5, "token_error_threshold": 5},
+                  {"token_error_threshold": -1}):
+        try:
+            JobService(**wrong)
+        except ValueError as error:
+            assert "token_" in str(error)
+        else:
+            raise AssertionError(wrong)
+    Path("long.yaml").write_text(LONG)
+    service = JobService(token_warning_threshold=2, token_error_threshold=5)
+    manager = JobManager(DaemonConfig(), service=service)
+    await manager.start()
+    await refused(manager)
+    manager.apply_config(DaemonConfig(max_concurrent_sheets=3))
+    assert manager.config.preflight.tokens == (2, 5)
+    while (await manager.scheduler.get_stats()).max_concurrent != 3:
+        await asyncio.sleep(0.02)
+    await refused(manager)
+    reload = await asyncio.create_subprocess_exec(
+        MARIANNE, "reload", "--json", stdout=asyncio.subprocess.PIPE
+    )
+    told = json.loads((await reload.communicate())[0])
+    assert told["applied"] == ["max_concurrent_sheets"], told
+    assert manager.config.max_concurrent_sheets == DaemonConfig().max_concurrent_sheets
+    await refused(manager)
+    await manager.shutdown()
+    print("all is well")
+
+import json, sys
+MARIANNE = str(Path(sys.executable).with_name("marianne"))
+asyncio.run(main())
+"""
+)
+
+
+def test_a_programs_own_bounds_of_prompts_hold_whatever_configuration_comes(
+    tmp_path: Path,
+) -> None:
+    assert ends(tmp_path, BOUNDED) == "all is well\n"

@@ -166,6 +166,39 @@ def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it() -> None
     assert service.notifications_degraded
 
 
+class Said(NullOutput):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[Any, ...]] = []
+
+    def progress(
+        self, job_id: str, completed: int, total: int, eta_seconds: float | None = None
+    ) -> None:
+        self.lines.append((job_id, completed, total))
+
+    def sheet_event(
+        self, job_id: str, sheet_num: int, event: str, data: dict[str, Any] | None = None
+    ) -> None:
+        self.lines.append((job_id, sheet_num, event))
+
+    def job_event(self, job_id: str, event: str, data: dict[str, Any] | None = None) -> None:
+        self.lines.append((job_id, event))
+
+
+def test_a_programs_output_is_told_of_the_job_its_sheets_and_its_progress() -> None:
+    said = Said()
+    row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
+    machine = JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5)
+    hands = Hands()
+    _play(Execution(machine, hands, JobService(output=said)), hands)
+    assert said.lines == [
+        ("job", "started"),
+        *(("job", 1, "started"), ("job", 1, "completed")),
+        *(("job", "completed"), ("job", 1, 1)),
+    ]
+
+
 def test_what_a_programs_callback_raises_stops_nothing() -> None:
     def fail(*_: object) -> None:
         raise ValueError("the program's own fault")
