@@ -344,6 +344,7 @@ class Worker(Actor):
     use_daemon_thread = {daemon}
 
     def work(self):
+        begun.set()
         gate.wait(60)
         print("done")
         self.stop()
@@ -351,8 +352,9 @@ class Worker(Actor):
     def on_stop(self):
         print("stopped")
 
-gate = threading.Event()
+begun, gate = threading.Event(), threading.Event()
 Worker.start().proxy().work()
+begun.wait(60)
 threading.Timer(0.05, gate.set).start()
 """
 

@@ -216,11 +216,14 @@ def test_the_workers_of_a_pool_may_be_plain(stage: Stage) -> None:
     stage.system.stop(pool)
 
 
-def test_one_that_does_not_stop_in_its_time_is_killed(system: System) -> None:
+def test_one_that_does_not_stop_in_its_time_is_killed(
+    system: System, eventually: Callable[[Callable[[], object]], None]
+) -> None:
     log, gate = list[str](), threading.Event()
     sup = system.spawn(Supervisor, "one_for_one", [spec(log, "a", shutdown=0.05)])
     ref = system.handle(Plain, "a").actor_ref
     holding, waiting = ref.proxy().hold(gate), ref.ask("never", block=False)
+    eventually(lambda: system.inspect(system.handle(Plain, "a")).statistics()["mailbox"] == 1)
     assert system.stop(sup)
     assert system.zombies == ["a"]
     for future in (holding, waiting):
@@ -321,9 +324,7 @@ def test_no_ask_of_a_pykka_ref_is_lost_when_its_actor_ends(
     assert seen == {7, "dead"} or len(seeds) < 20
 
 
-def test_a_plain_class_that_nobody_supervises_stays_plain(
-    eventually: Callable[[Callable[[], object]], None],
-) -> None:
+def test_a_plain_class_that_nobody_supervises_stays_plain() -> None:
     ref = Plain.start([])
     assert type(ref.proxy()._actor) is Plain
     assert ref.stop()
