@@ -24,6 +24,9 @@ def _regex(value: str) -> str:
 
 Pattern = Annotated[str, AfterValidator(_regex)]
 
+IDLE = "Accepted; without effect."
+"""Of a field that nothing reads; :mod:`marianne.instruments.inert` has the reason."""
+
 
 class CommandSection(Section):
     """How the command line is built.
@@ -54,7 +57,7 @@ class CommandSection(Section):
     working_dir_flag: str | None = None
     extra_flags: list[str] = []
     env: dict[str, str] = {}
-    start_new_session: bool = False
+    start_new_session: bool = Field(default=False, description=IDLE)
     required_env: list[str] | None = Field(
         default=None, description="None: everything is inherited"
     )
@@ -113,10 +116,10 @@ class ModelSection(Section):
     """One model of an instrument. Prices are per 1,000 tokens."""
 
     name: str
-    context_window: Count | None = None
+    context_window: Count | None = Field(default=None, description=IDLE)
     cost_per_1k_input: Price = Field(default=0.0, ge=0)
     cost_per_1k_output: Price = Field(default=0.0, ge=0)
-    max_output_tokens: Count | None = None
+    max_output_tokens: Count | None = Field(default=None, description=IDLE)
     max_concurrent: int = Field(default=4, ge=1, le=1000)
 
 
@@ -128,7 +131,7 @@ class Profile(Section):
     aliases: list[str] = []
     kind: Literal["cli", "http"] = "cli"
     description: str | None = None
-    capabilities: list[str] = []
+    capabilities: list[str] = Field(default=[], description=IDLE)
     raw_prompt: bool = False
     default_timeout_seconds: Timeout | None = 1800.0
     default_model: str | None = None

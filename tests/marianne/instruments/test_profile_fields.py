@@ -8,7 +8,6 @@ environment, what is read from outputs and errors, prompts, limits, prices.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -16,13 +15,14 @@ from typing import Any, get_args
 import pytest
 import yaml
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from marianne.cli.commands.instruments import _row
 from marianne.instruments.command import allowed_environment, build_command
 from marianne.instruments.inert import WITHOUT_EFFECT
 from marianne.instruments.output import diagnose, is_success, read_output
 from marianne.instruments.probe import probe
-from marianne.instruments.profile import Profile
+from marianne.instruments.profile import IDLE, Profile
 from marianne.instruments.registry import BUILTIN, Registry
 from marianne.score import load_plan
 from marianne.score.plan import Plan
@@ -137,15 +137,17 @@ def written(field: str, value: Any, profile: dict[str, Any]) -> dict[str, Any]:
     return dict(merged(profile, value))
 
 
-def fields(model: type[BaseModel] = Profile, prefix: str = "") -> Iterator[str]:
-    """The dotted names of all fields that are no sections."""
+def fields(model: type[BaseModel] = Profile, prefix: str = "") -> dict[str, FieldInfo]:
+    """All fields that are no sections, by dotted name."""
+    found: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():
         kinds = [field.annotation, *get_args(field.annotation)]
         sections = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
         if sections:
-            yield from fields(sections[0], f"{prefix}{name}.")
+            found |= fields(sections[0], f"{prefix}{name}.")
         else:
-            yield prefix + name
+            found[prefix + name] = field
+    return found
 
 
 def read(profile: dict[str, Any], place: Path) -> Registry:
@@ -207,14 +209,14 @@ def test_what_a_profile_says_is_done_and_nothing_is_said_of_it(field: str, tmp_p
     assert not [remark for remark in entry.remarks if remark.path.endswith(field)]
 
 
-INERT = {
+UNREAD = {
     "capabilities": ["vision"],
     "models.context_window": 200_000,
     "models.max_output_tokens": 8_192,
     "cli.command.start_new_session": True,
 }
-IDLE: dict[str, tuple[Any, dict[str, Any]]] = {
-    **{field: (value, {"models": [MODEL]}) for field, value in INERT.items()},
+NAMED: dict[str, tuple[Any, dict[str, Any]]] = {
+    **{field: (value, {"models": [MODEL]}) for field, value in UNREAD.items()},
     "http": (HTTP, {}),
     "cli": ({"command": {"executable": "true"}}, {"kind": "http", "http": HTTP}),
     "cli.command.prompt_flag": ("-p", {}),
@@ -230,15 +232,16 @@ IDLE: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 def test_what_is_named_without_effect_is_all_tried_and_documented() -> None:
-    assert set(INERT) == set(WITHOUT_EFFECT)
+    assert set(UNREAD) == set(WITHOUT_EFFECT)
     assert {field for field in WITHOUT_EFFECT if f"| `{field}` |" not in DOCS.read_text()} == set()
+    assert {name for name, field in fields().items() if field.description == IDLE} == set(UNREAD)
 
 
-@pytest.mark.parametrize("field", IDLE)
+@pytest.mark.parametrize("field", NAMED)
 def test_what_has_no_effect_is_named_with_its_file_line_and_reason(
     field: str, tmp_path: Path
 ) -> None:
-    value, more = IDLE[field]
+    value, more = NAMED[field]
     base = merged(BASE, more)
     registry = read(written(field, value, base), tmp_path)
     path = field.replace("models.", "models[0].")
