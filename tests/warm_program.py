@@ -26,7 +26,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WARMED = ("marianne.cli", "marianne.score", "marianne.instruments", "ipc")
-ALSO = ("marianne.daemon.launch", "marianne.daemon.config", "marianne.serving", "multiprocessing")
+ALSO = (
+    "marianne.daemon.boot.launch",
+    "marianne.daemon.config",
+    "marianne.serving",
+    "multiprocessing",
+)
 
 ORDER_BYTES = 2**20
 NUMBER = struct.Struct("i")

@@ -1,7 +1,7 @@
 """``marianne run --local``: a job in the foreground, by a conductor that is this run's alone.
 
 Its home is a temporary one, and it ends with this process, however that ends; see
-:mod:`marianne.daemon.private`. The user's own conductor is neither needed nor started nor asked.
+:mod:`marianne.daemon.boot.private`. The user's own conductor is neither needed nor started nor asked.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ START_SECONDS = 120.0
 
 def plan_local(params: Map, home: Home) -> Map:
     """The answer to a dry run of a ``job.submit``; read in this process, nothing is kept."""
-    from marianne.daemon.parse_child import parse
-    from marianne.daemon.parser import Parsed
-    from marianne.daemon.submission import dry_run_response, parse_request
+    from marianne.daemon.jobs.submission import dry_run_response, parse_request
+    from marianne.daemon.services.parse_child import parse
+    from marianne.daemon.services.parser import Parsed
     from marianne.daemon.types import JobRequest
 
     request = parse_request(JobRequest.model_validate(params), home)
@@ -139,9 +139,9 @@ def _over(event: Map) -> bool:
 @contextmanager
 def _own_conductor(user: Home, claim: socket.socket | None) -> Iterator[Session]:
     """A session with a private conductor, which ends with the block."""
+    from marianne.daemon.boot.launch import LaunchError, start
+    from marianne.daemon.boot.private import make_home, sweep_stale
     from marianne.daemon.config import ConfigError
-    from marianne.daemon.launch import LaunchError, start
-    from marianne.daemon.private import make_home, sweep_stale
 
     sweep_stale()
     try:
@@ -165,7 +165,7 @@ def _own_conductor(user: Home, claim: socket.socket | None) -> Iterator[Session]
 def _end(own: Session) -> None:
     """Ends the private conductor and all that it runs; a signal meanwhile hurries."""
     from marianne.cli.leaving import end_conductor, wait_for_exit
-    from marianne.daemon.private import remove_home
+    from marianne.daemon.boot.private import remove_home
 
     heart = own.home.heart()
     try:

@@ -11,7 +11,7 @@ from marianne.cli.session import Session
 from marianne.streams import open_standard_streams
 
 if TYPE_CHECKING:
-    from marianne.daemon.launch import Launch
+    from marianne.daemon.boot.launch import Launch
 
 
 def main() -> NoReturn:
@@ -41,7 +41,7 @@ def _begin(session: Session) -> Launch | None:
     try:
         if session.running():
             return None
-        from marianne.daemon.launch import begin
+        from marianne.daemon.boot.launch import begin
 
         return begin(session.home)
     except (HomeError, OSError):

@@ -11,7 +11,7 @@ from marianne.cli.errors import CliError, no_conductor
 
 if TYPE_CHECKING:
     from ipc.client import Client
-    from marianne.daemon.launch import Launch
+    from marianne.daemon.boot.launch import Launch
     from marianne.home import Home
 
 REQUEST_SECONDS = 10.0

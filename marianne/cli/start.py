@@ -9,7 +9,7 @@ from marianne.cli.errors import CliError
 from marianne.cli.session import Session
 
 if TYPE_CHECKING:
-    from marianne.daemon.launch import LaunchResult
+    from marianne.daemon.boot.launch import LaunchResult
 
 START_SECONDS = 30.0
 
@@ -17,7 +17,7 @@ START_SECONDS = 30.0
 def start_conductor(session: Session, wait: float = START_SECONDS) -> LaunchResult:
     """A conductor that serves; says so when it was started inside a sheet and ends with it."""
     from marianne.cli.render.out import note
-    from marianne.daemon.launch import LaunchError, start
+    from marianne.daemon.boot.launch import LaunchError, start
     from marianne.home import HomeError
 
     try:

@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from marianne.daemon.at_once import at_once
-    from marianne.daemon.conductor import Given
+    from marianne.daemon.boot.conductor import Given
     from marianne.daemon.config import ConfigError, load_config
     from marianne.daemon.process import DaemonProcess
     from marianne.home import Home, HomeError, HomeLock

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import ActorDied, AskTimeout, Handle, MailboxFull, NoSuchActor
-from marianne.daemon.exceptions import JobSubmissionError
-from marianne.daemon.refusal import Refused
+from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.daemon.shared.refusal import Refused
 from marianne.environment import clean_environment, packable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ ALL_SHEETS = 1 << 30
 
 def method(name: str) -> Callable[..., Any]:
     """The actor's method of that name."""
-    from marianne.daemon.manager_actor import ManagerActor
+    from marianne.daemon.jobs.actor import ManagerActor
 
     found: Callable[..., Any] = getattr(ManagerActor, name)
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marianne.daemon.refusal import Refused
+from marianne.daemon.shared.refusal import Refused
 from marianne.schedule.pressure import (
     Load,
     PressureLevel,
@@ -20,7 +20,7 @@ from marianne.schedule.pressure import (
 
 if TYPE_CHECKING:
     from marianne.daemon.monitor import ResourceMonitor
-    from marianne.daemon.rates import RateLimitCoordinator
+    from marianne.daemon.shared.rate_limits import RateLimitCoordinator
     from marianne.learning.hub import LearningHub
 
 __all__ = ["BackpressureController", "PressureLevel", "ResourceEstimate"]

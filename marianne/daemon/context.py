@@ -8,53 +8,53 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Handle, System
 from marianne.daemon.backpressure import BackpressureController
-from marianne.daemon.deaths import Deaths
-from marianne.daemon.entry import Entry
 from marianne.daemon.event_bus import EventBus
-from marianne.daemon.failures import Delivery, FailureRate
-from marianne.daemon.host import Guest, Host
+from marianne.daemon.job.on_disk import OnDisk
 from marianne.daemon.job_service import JobService
-from marianne.daemon.losses import Losses
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
-from marianne.daemon.on_disk import OnDisk
 from marianne.daemon.output import StructuredOutput
-from marianne.daemon.peers import Peers
 from marianne.daemon.pgroup import ProcessGroupManager
-from marianne.daemon.rates import RateLimitCoordinator
-from marianne.daemon.score_cache import ScoreCache
-from marianne.daemon.shelf import Shelf
-from marianne.daemon.spare import Spare
-from marianne.daemon.start_delays import StartDelays
-from marianne.daemon.starts import Starts
-from marianne.daemon.storage import Storage
+from marianne.daemon.processes.host import Guest, Host
+from marianne.daemon.processes.identity import Peers
+from marianne.daemon.processes.standby import Spare
+from marianne.daemon.processes.starts import Starts
+from marianne.daemon.shared.deaths import Deaths
+from marianne.daemon.shared.failures import Delivery, FailureRate
+from marianne.daemon.shared.handoff import Entry
+from marianne.daemon.shared.losses import Losses
+from marianne.daemon.shared.rate_limits import RateLimitCoordinator
+from marianne.daemon.shared.score_cache import ScoreCache
+from marianne.daemon.shared.start_delays import StartDelays
+from marianne.daemon.shared.status_cache import Shelf
+from marianne.daemon.shared.storage import Storage
 from marianne.learning.hub import LearningHub
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.process import Process
+    from marianne.daemon.api.server import Server
     from marianne.daemon.config import DaemonConfig
-    from marianne.daemon.events import Events
-    from marianne.daemon.health_actor import HealthActor
-    from marianne.daemon.housekeeper import Housekeeper
-    from marianne.daemon.job import Job
-    from marianne.daemon.jobs import Jobs
-    from marianne.daemon.learning_actor import LearningActor
-    from marianne.daemon.link import Link
-    from marianne.daemon.manager_actor import ManagerActor
-    from marianne.daemon.monitor_actor import MonitorActor
-    from marianne.daemon.notices import Notices
-    from marianne.daemon.parser import Parser
-    from marianne.daemon.places import Places
-    from marianne.daemon.rates_actor import RatesActor
-    from marianne.daemon.roster import Roster
+    from marianne.daemon.job.actor import Job
+    from marianne.daemon.job.supervisor import Jobs
+    from marianne.daemon.jobs.actor import ManagerActor
+    from marianne.daemon.jobs.roster import Roster
+    from marianne.daemon.processes.standby import SpareKeeper
     from marianne.daemon.scheduler import GlobalSheetScheduler
-    from marianne.daemon.scheduler_actor import SchedulerActor
-    from marianne.daemon.server import Server
-    from marianne.daemon.spare import SpareKeeper
-    from marianne.daemon.store import Store
-    from marianne.daemon.worker import Worker
+    from marianne.daemon.services.events import Events
+    from marianne.daemon.services.health import HealthActor
+    from marianne.daemon.services.learning import LearningActor
+    from marianne.daemon.services.monitor import MonitorActor
+    from marianne.daemon.services.notifications import Notices
+    from marianne.daemon.services.parser import Parser
+    from marianne.daemon.services.rates import RatesActor
+    from marianne.daemon.services.retention import Housekeeper
+    from marianne.daemon.services.scheduler import SchedulerActor
+    from marianne.daemon.services.store import Store
+    from marianne.daemon.shared.places import Places
+    from marianne.daemon.worker.actor import Worker
+    from marianne.daemon.worker.socket import Link
     from marianne.home import Home
 
 
@@ -177,7 +177,7 @@ class Context:
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:
-        from marianne.daemon.rates_actor import RatesActor
+        from marianne.daemon.services.rates import RatesActor
 
         self.rates.tell(RatesActor.report, key, seconds, job_id, num)
 

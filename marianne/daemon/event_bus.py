@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marianne.daemon.log import get_logger
+from marianne.daemon.shared.log import get_logger
 
 log = get_logger(__name__)
 

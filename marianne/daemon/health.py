@@ -1,7 +1,7 @@
 """Is the conductor alive, and does it take work? And is what it learns still diverse?
 
 Judged by what the manager and the monitor say without being asked. In a conductor's tree an actor
-(:mod:`marianne.daemon.health_actor`) carries it and sees to it that both are fresh.
+(:mod:`marianne.daemon.services.health`) carries it and sees to it that both are fresh.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from marianne.clock import steady
-from marianne.daemon.log import get_logger
+from marianne.daemon.shared.log import get_logger
 
 if TYPE_CHECKING:
     from marianne.daemon.manager import JobManager

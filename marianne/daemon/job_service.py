@@ -1,7 +1,7 @@
 """What a conductor's jobs have in common, whoever carries each: who is told of them, and the doors
 through which one of them is reached.
 
-The rules of one job in force are :class:`marianne.daemon.job_execution.Execution`.
+The rules of one job in force are :class:`marianne.daemon.job.execution.Execution`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from marianne.daemon.exceptions import JobSubmissionError
-from marianne.daemon.failures import Delivery
-from marianne.daemon.log import get_logger
+from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.daemon.shared.failures import Delivery
+from marianne.daemon.shared.log import get_logger
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig

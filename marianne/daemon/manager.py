@@ -1,8 +1,8 @@
 """The documented job manager: one conductor, as a program sees it.
 
-It decides nothing. Its methods ask the actors of its tree (:mod:`marianne.daemon.manager_actor` and
+It decides nothing. Its methods ask the actors of its tree (:mod:`marianne.daemon.jobs.actor` and
 those beside it) without blocking the program's event loop; its properties are read from what they
-publish. The tree is that of :class:`~marianne.daemon.conductor.Conductor`, in the program's own
+publish. The tree is that of :class:`~marianne.daemon.boot.conductor.Conductor`, in the program's own
 process or, for ``marianne start``, in one of its own. docs/embedding.md shows a program.
 """
 
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from marianne.clock import steady
 from marianne.daemon import asking
-from marianne.daemon.exceptions import JobSubmissionError
 from marianne.daemon.job_service import JobService
 from marianne.daemon.jobmeta import DaemonJobStatus, JobMeta
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.pgroup import ProcessGroupManager
-from marianne.daemon.refusal import Refused
+from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.daemon.shared.refusal import Refused
 from marianne.learning.hub import LearningHub
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.context import Context
     from marianne.daemon.event_bus import EventBus
-    from marianne.daemon.rates import RateLimitCoordinator
     from marianne.daemon.scheduler import GlobalSheetScheduler
+    from marianne.daemon.shared.rate_limits import RateLimitCoordinator
     from marianne.daemon.types import JobRequest, JobResponse
     from marianne.home import Home
 
@@ -84,7 +84,7 @@ class JobManager:
         Jobs that an earlier conductor of this home left go on. Raises HomeError where the home
         must not be used or another conductor holds it, and what else keeps the tree from starting.
         """
-        from marianne.daemon.embedded import Embedded
+        from marianne.daemon.boot.embedded import Embedded
 
         if self._embedded is not None:
             raise RuntimeError("this manager was started before: make another")

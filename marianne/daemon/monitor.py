@@ -1,6 +1,6 @@
 """The latest reading of memory and processes, and how it is judged.
 
-In a conductor's tree its actor (:mod:`marianne.daemon.monitor_actor`) has it read at an interval,
+In a conductor's tree its actor (:mod:`marianne.daemon.services.monitor`) has it read at an interval,
 and everybody else decides by the last reading without asking. A program that has no tree has it
 read in its own event loop (:meth:`ResourceMonitor.start`).
 """
@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from marianne.daemon.log import get_logger
-from marianne.daemon.treelook import TreeLook, look
+from marianne.daemon.processes.usage import TreeLook, look
+from marianne.daemon.shared.log import get_logger
 
 if TYPE_CHECKING:
     import asyncio

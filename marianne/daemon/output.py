@@ -6,7 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from marianne.daemon.log import get_logger, tell_often
+from marianne.daemon.shared.log import get_logger, tell_often
 from marianne.streams import clean
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class NullOutput(OutputProtocol):
 class StructuredOutput(OutputProtocol):
     """One log line each: ``job.<event>``, ``sheet.<event>``, ``job.progress``.
 
-    All at the level info; the log is bounded (:mod:`marianne.daemon.log_file`). ``event_bus`` gets
+    All at the level info; the log is bounded (:mod:`marianne.daemon.shared.log_file`). ``event_bus`` gets
     the same.
     """
 

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Collection
 
-from marianne.daemon.log import get_logger
+from marianne.daemon.shared.log import get_logger
 from marianne.run import procfs
 from marianne.run.confine import SWEEP_PAUSE, children, reap, signal_exact, sweep_orphans
 

@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from marianne.daemon.conductor import (
+from marianne.daemon.boot.conductor import (
     EXIT_FAILED,
     EXIT_RUNNING,
     EXIT_UNUSABLE,
@@ -15,10 +15,10 @@ from marianne.daemon.conductor import (
     Given,
     unusable,
 )
-from marianne.daemon.host import OwnProcess
-from marianne.daemon.log import get_logger
+from marianne.daemon.boot.systemd import ServiceManager
 from marianne.daemon.manager import JobManager
-from marianne.daemon.systemd import ServiceManager
+from marianne.daemon.processes.host import OwnProcess
+from marianne.daemon.shared.log import get_logger
 from marianne.home import Home, HomeLock
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 :class:`GlobalSheetScheduler` puts the pure queue of :mod:`marianne.schedule.queue` beside the
 clock, the rate limits and the backpressure. It owns no execution and starts nothing: its caller
-does. In a conductor's tree that is an actor (:mod:`marianne.daemon.scheduler_actor`).
+does. In a conductor's tree that is an actor (:mod:`marianne.daemon.services.scheduler`).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class GlobalSheetScheduler:
 
     def set_rate_limiter(self, rate_limiter: RateLimitChecker) -> None:
         """Takes over the limits that are in force now; later ones come to the queue by themselves:
-        :meth:`~marianne.daemon.scheduler_actor.SchedulerActor.block`."""
+        :meth:`~marianne.daemon.services.scheduler.SchedulerActor.block`."""
         if self._tree is not None:
             self._tree.scheduler.tell(_actor().set_rate_limiter, rate_limiter)
             return
@@ -194,6 +194,6 @@ class GlobalSheetScheduler:
 
 
 def _actor() -> Any:
-    from marianne.daemon.scheduler_actor import SchedulerActor
+    from marianne.daemon.services.scheduler import SchedulerActor
 
     return SchedulerActor

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from marianne.daemon import edge
+from marianne.daemon.shared import edge
 
 
 class JobRequest(edge.Params):

@@ -1,4 +1,4 @@
 """What is learned from how jobs end, as pure rules: outcomes, estimates, diversity.
 
-The actor that feeds them is :mod:`marianne.daemon.learning_actor`.
+The actor that feeds them is :mod:`marianne.daemon.services.learning`.
 """

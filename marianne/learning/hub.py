@@ -1,6 +1,6 @@
 """What was learned, for those who decide by it without asking.
 
-The hub (:mod:`marianne.daemon.learning_actor`) replaces the lessons of one configuration at a time;
+The hub (:mod:`marianne.daemon.services.learning`) replaces the lessons of one configuration at a time;
 every reader sees old or new ones whole.
 """
 

@@ -17,11 +17,11 @@ from actors import System
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.events import Events
 from marianne.daemon.monitor import ResourceMonitor
-from marianne.daemon.notices import Notices
-from marianne.daemon.storage import Storage
-from marianne.daemon.store import Store
+from marianne.daemon.services.events import Events
+from marianne.daemon.services.notifications import Notices
+from marianne.daemon.services.store import Store
+from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
 from marianne.state.changes import AddEvent, InsertJob
 from marianne.state.models import JobRow, JobStatus

@@ -33,7 +33,7 @@ _TOLD = """\
 PLANTS = (
     Plant(
         "a result is acknowledged before its commit",
-        "marianne/daemon/job_machine.py",
+        "marianne/daemon/job/machine.py",
         "        step.now.append(Release(row.num))\n"
         "        step.after.append(Acknowledge(result.serial))\n",
         "        step.now.append(Release(row.num))\n"
@@ -42,7 +42,7 @@ PLANTS = (
     ),
     Plant(
         "a write is answered before its commit",
-        "marianne/daemon/store.py",
+        "marianne/daemon/services/store.py",
         "        self._waiting.append(_Waiting(changes, promise, owner, kept))\n",
         "        self._waiting.append(_Waiting(changes, self.promise(), owner, kept))\n"
         "        promise.set([])\n",
@@ -85,7 +85,7 @@ PLANTS = (
     ),
     Plant(
         "a limit of jobs is off by one",
-        "marianne/daemon/admission.py",
+        "marianne/daemon/jobs/admission.py",
         "        return self._context.config.max_concurrent_jobs - self._live.admitted\n",
         "        return self._context.config.max_concurrent_jobs - self._live.admitted + 1\n",
         (SOAK,),
@@ -107,7 +107,7 @@ PLANTS = (
     ),
     Plant(
         "a request that is sent again acts again",
-        "marianne/daemon/requests.py",
+        "marianne/daemon/shared/idempotency.py",
         "        if kept is not None:\n            promise.set(",
         "        if kept is not None and False:\n            promise.set(",
         (pytest(_LOST, "-k", "between_commit_and_reply"), SOAK),
@@ -121,14 +121,14 @@ PLANTS = (
     ),
     Plant(
         "a wake-up of admission is lost",
-        "marianne/daemon/admission.py",
+        "marianne/daemon/jobs/admission.py",
         "            self._admit(lined_up=row.status.terminal)\n",
         "            pass\n",
         (pytest("tests/marianne/daemon/test_admission_starts.py"), SOAK),
     ),
     Plant(
         "finished work is forgotten when its job is put away",
-        "marianne/daemon/catch_up.py",
+        "marianne/daemon/job/catch_up.py",
         '    for record in read_spool(str(directory / "spool")):\n',
         "    for record in ():\n",
         (pytest("tests/marianne/daemon/test_admission_starts.py"), SOAK),

@@ -26,10 +26,10 @@ from e2e_marianne import Marianne, until
 
 from ipc import codec, errors
 from ipc.errors import CodecError
-from marianne.daemon import handlers
+from marianne.daemon.api import handlers
 from marianne.daemon.config import ConfigError, load_config
-from marianne.daemon.parse_child import parse
-from marianne.daemon.parser import ParseRequest
+from marianne.daemon.services.parse_child import parse
+from marianne.daemon.services.parser import ParseRequest
 from marianne.home import Home
 from marianne.instruments.output import diagnose, read_output
 from marianne.instruments.profile import Profile

@@ -76,7 +76,7 @@ def command(
 
 
 def _become_conductor(session: Session) -> None:
-    from marianne.daemon.launch import command as conductor
+    from marianne.daemon.boot.launch import command as conductor
     from marianne.environment import clean_environment
 
     pid = session.holder()

@@ -32,7 +32,7 @@ from marianne.daemon.config.sections import (
     Section,
     SocketConfig,
 )
-from marianne.daemon.exceptions import ConfigError
+from marianne.daemon.shared.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from marianne.home import Home

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from marianne.daemon.config import DaemonConfig, variable_of
 from marianne.daemon.config.inert import AS_IT_IS, reason
 from marianne.daemon.config.sections import LONGEST_SECONDS, MOST
-from marianne.daemon.exceptions import ConfigError, ConfigProblem
+from marianne.daemon.shared.exceptions import ConfigError, ConfigProblem
 from marianne.regular_file import read_regular
 from marianne.score.document import Document, render_path
 from marianne.score.errors import ScoreError, did_you_mean

@@ -15,7 +15,7 @@ import pytest
 
 from ipc.client import Client
 from marianne.cli import leaving
-from marianne.daemon import launch
+from marianne.daemon.boot import launch
 from marianne.home import Home
 
 STANDIN = str(Path(__file__).with_name("cli_standin.py"))
@@ -181,7 +181,7 @@ def test_a_start_begins_before_the_rest_of_the_program_is_imported(home: Home) -
     code = (
         "import sys\n"
         "from marianne.cli import main\n"
-        "from marianne.daemon import launch\n"
+        "from marianne.daemon.boot import launch\n"
         "launch.begin = lambda *_: print('click' in sys.modules)\n"
         "sys.argv = ['marianne', 'start']\n"
         "main.main()\n"

@@ -13,10 +13,10 @@ from actors import Actor, ActorRef, ChildSpec, System
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.manager_actor import ManagerActor
+from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
-from marianne.daemon.storage import Storage
-from marianne.daemon.store import Store
+from marianne.daemon.services.store import Store
+from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
 from marianne.run.result import AttemptResult
 from marianne.run.spool import Spool

@@ -7,7 +7,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from marianne.daemon.effects import (
+from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.shared.effects import (
     Complete,
     Deregister,
     EndSheets,
@@ -19,7 +20,6 @@ from marianne.daemon.effects import (
     Step,
     WakeAt,
 )
-from marianne.daemon.job_machine import JobMachine
 from marianne.run.result import AttemptResult, lost
 from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob

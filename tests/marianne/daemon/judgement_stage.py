@@ -14,7 +14,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.monitor import ResourceMonitor
-from marianne.daemon.storage import Storage
+from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
 
 Told = list[tuple[str, str, tuple[Any, ...]]]

@@ -12,9 +12,9 @@ from admission_stage import Stage, Supervised, until
 
 from actors import ChildError, StartError
 from actors.reasons import crash
-from marianne.daemon import start_delays
-from marianne.daemon.admission import Admission
-from marianne.daemon.manager_actor import ManagerActor
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.jobs.admission import Admission
+from marianne.daemon.shared import start_delays
 from marianne.run.result import AttemptResult
 from marianne.state.changes import SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus

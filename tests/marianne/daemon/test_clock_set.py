@@ -10,11 +10,11 @@ import pytest
 from job_play import Play, plan_of
 
 from marianne import clock
-from marianne.daemon.effects import Requeue, WakeAt
-from marianne.daemon.job_execution import Execution
-from marianne.daemon.job_machine import JobMachine
+from marianne.daemon.job.execution import Execution
+from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.job_service import JobService
-from marianne.daemon.rates import RateLimitCoordinator
+from marianne.daemon.shared.effects import Requeue, WakeAt
+from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.schedule.breaker import LONGEST_WAIT, THRESHOLD, Breakers
 from marianne.schedule.pace import Pace
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors import Actor, ActorDied, Promise, System
-from marianne.daemon.deaths import REMEMBERED, Deaths
+from marianne.daemon.shared.deaths import REMEMBERED, Deaths
 
 
 def test_a_request_is_the_cause_after_two_deaths_that_served_it_or_six_that_it_waited_for() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from marianne import stop_order
-from marianne.daemon import catch_up
-from marianne.daemon.deathwatch import SERVES, STOPS, count_death
-from marianne.daemon.shutdown import take_order
+from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
+from marianne.daemon.boot.shutdown import take_order
+from marianne.daemon.job import catch_up
 from marianne.home import Home
 from marianne.run.procfs import boot_id, start_time
 from marianne.run.result import AttemptResult

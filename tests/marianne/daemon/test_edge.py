@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from marianne.daemon import handlers
-from marianne.daemon.refusal import Refused
-from marianne.daemon.requests import RequestId, hash_of
+from marianne.daemon.api import handlers
+from marianne.daemon.shared.idempotency import RequestId, hash_of
+from marianne.daemon.shared.refusal import Refused
 
 POISONS = [
     *(2**64 - 1, 2**63, -(2**63), -1.5, math.nan, math.inf, -math.inf, 1e308),

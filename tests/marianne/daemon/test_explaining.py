@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from marianne.daemon import chaining, deathwatch, modifying, pressing
-from marianne.daemon.cause import PAUSES
-from marianne.daemon.explaining import job_reason, sheet_reason
+from marianne.daemon.boot import crash_loop
+from marianne.daemon.jobs import hooks, modify, pressure
+from marianne.daemon.jobs.explain import job_reason, sheet_reason
+from marianne.daemon.views.diagnosis import PAUSES
 from marianne.state.models import JobRow, JobStatus
 
 
@@ -44,7 +45,7 @@ def test_a_paused_job_says_who_paused_it_and_what_lets_it_go_on(reason: str) -> 
 
 
 def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
-    reasons = {chaining.REASON, deathwatch.REASON, modifying.REASON, pressing.REASON}
+    reasons = {hooks.REASON, crash_loop.REASON, modify.REASON, pressure.REASON}
     assert reasons <= PAUSES.keys()
 
 

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from marianne.daemon.first_start import settle_state
-from marianne.daemon.reaper import recorded_workers
+from marianne.daemon.boot.first_start import settle_state
+from marianne.daemon.worker.orphans import recorded_workers
 from marianne.home import Home
 from marianne.state.reader import Reader
 

@@ -14,8 +14,8 @@ from judgement_stage import Stage
 from actors import Actor, Handle
 from actors.testing import Simulation
 from marianne.daemon.health import CHECK_EVERY
-from marianne.daemon.health_actor import HealthActor
 from marianne.daemon.monitor import ResourceSnapshot
+from marianne.daemon.services.health import HealthActor
 
 HOUR = 3600.0
 

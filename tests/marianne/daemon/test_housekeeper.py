@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marianne.daemon.housekeeper import too_much
+from marianne.daemon.services.retention import too_much
 from marianne.state.models import JobRow, JobStatus
 
 

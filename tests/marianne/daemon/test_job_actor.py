@@ -8,8 +8,8 @@ import pytest
 from judgement_stage import Stage
 
 from actors.testing import Simulation
-from marianne.daemon.job import Job
-from marianne.daemon.refusal import Refused
+from marianne.daemon.job.actor import Job
+from marianne.daemon.shared.refusal import Refused
 from marianne.run.result import AttemptResult
 from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marianne.daemon.job_life import Happens, Life, after
+from marianne.daemon.jobs.job_life import Happens, Life, after
 
 MOVES = {
     Life.AT_REST: {"ADMIT": "ENTERING", "FOUND": "STARTING", "FOUND_UP": "UP"},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from job_play import Play, plan_of
 from job_walk import walk
 
-from marianne.daemon.effects import Acknowledge, Step
+from marianne.daemon.shared.effects import Acknowledge, Step
 from marianne.run.result import AttemptResult
 from marianne.state.models import JobStatus, SheetStatus
 

@@ -13,12 +13,12 @@ from job_play import plan_of
 
 from ipc import codec
 from marianne.daemon.at_once import at_once
-from marianne.daemon.effects import Register, Run
-from marianne.daemon.exceptions import JobSubmissionError
-from marianne.daemon.job_execution import Execution
-from marianne.daemon.job_machine import JobMachine
+from marianne.daemon.job.execution import Execution
+from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.job_service import JobService
 from marianne.daemon.output import NullOutput
+from marianne.daemon.shared.effects import Register, Run
+from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.queue import SheetQueue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marianne.daemon.listening import Listening, Look
+from marianne.daemon.worker.listening import Listening, Look
 
 
 def looks(listening: Listening, count: int) -> list[Look]:

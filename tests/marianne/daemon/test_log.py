@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from marianne.daemon import log_file
-from marianne.daemon.log_file import OLDER, LogFile, older
+from marianne.daemon.shared import log_file
+from marianne.daemon.shared.log_file import OLDER, LogFile, older
 
 
 def put_away(path: Path) -> list[str]:
@@ -77,7 +77,7 @@ def test_text_that_is_no_utf8_is_written_all_the_same(tmp_path: Path) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from marianne.daemon import log
+from marianne.daemon.shared import log
 from marianne.daemon.output import StructuredOutput
 output = StructuredOutput()
 output.sheet_event("early", 1, "started")

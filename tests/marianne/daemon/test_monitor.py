@@ -14,9 +14,9 @@ from actors import Handle
 from actors.testing import Simulation
 from marianne.daemon import monitor as module
 from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.host import OwnProcess
-from marianne.daemon.monitor_actor import MonitorActor
-from marianne.daemon.treelook import TreeLook, Usage
+from marianne.daemon.processes.host import OwnProcess
+from marianne.daemon.processes.usage import TreeLook, Usage
+from marianne.daemon.services.monitor import MonitorActor
 
 INTERVAL = 15.0
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from marianne.daemon import log
 from marianne.daemon.output import ConsoleOutput, NullOutput, OutputProtocol, StructuredOutput
+from marianne.daemon.shared import log
 
 
 class Bus:

@@ -15,12 +15,12 @@ import pytest
 from stopped_child import stopped
 
 from actors import Future, Handle, System, forkserver
-from marianne.daemon import parser as parser_module
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
-from marianne.daemon.parser import CHILDREN, Parser, ParseRequest
-from marianne.daemon.refusal import Refused
-from marianne.daemon.score_cache import ScoreCache
+from marianne.daemon.services import parser as parser_module
+from marianne.daemon.services.parser import CHILDREN, Parser, ParseRequest
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.shared.score_cache import ScoreCache
 
 SMALL = "name: small\nworkspace: ./w\nsheets:\n  - {name: a, run: 'true'}\n"
 LOOP = """name: loop
@@ -93,7 +93,7 @@ class Stage:
 def system() -> Iterator[System]:
     forkserver.end()  # one that an earlier test has left has other modules
     system = System("test")
-    system.processes.prepare(["marianne.daemon.parse_child"])
+    system.processes.prepare(["marianne.daemon.services.parse_child"])
     yield system
     system.shutdown(timeout=5.0)
     system.processes.end_helpers()

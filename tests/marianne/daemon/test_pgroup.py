@@ -15,7 +15,7 @@ from marianne.daemon.pgroup import ProcessGroupManager
 
 PROGRAM = """
 import os, subprocess, sys, time
-from marianne.daemon.log import early_lines
+from marianne.daemon.shared.log import early_lines
 from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.run import procfs
 from marianne.run.confine import become_subreaper

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from marianne.daemon.reaper import end_worker
+from marianne.daemon.worker.orphans import end_worker
 from marianne.run.procfs import boot_id
 from marianne.state.models import JobRow, JobStatus
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from marianne.daemon.job_life import Happens, Life
-from marianne.daemon.roster import Live, Roster
+from marianne.daemon.jobs.job_life import Happens, Life
+from marianne.daemon.jobs.roster import Live, Roster
 from marianne.state.models import JobRow, JobStatus
 
 

@@ -16,8 +16,8 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
-from marianne.daemon.scheduler_actor import SchedulerActor, SheetInfo
-from marianne.daemon.storage import Storage
+from marianne.daemon.services.scheduler import SchedulerActor, SheetInfo
+from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
 
 LIMIT_MB = 1000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marianne.daemon import scratch
+from marianne.daemon.processes import scratch
 from marianne.home import Home
 
 

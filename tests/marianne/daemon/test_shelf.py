@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marianne.daemon.shelf import KEPT_BYTES, Packed, Shelf
+from marianne.daemon.shared.status_cache import KEPT_BYTES, Packed, Shelf
 
 ANSWER, OTHER = Packed(b"answer"), Packed(b"other")
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from marianne.daemon import shutdown
+from marianne.daemon.boot import shutdown
 from marianne.daemon.context import Context
-from marianne.daemon.host import Guest
+from marianne.daemon.processes.host import Guest
 
 
 class _Manager:

@@ -10,7 +10,13 @@ import pytest
 
 from actors import ActorDied, AskTimeout, ChildError, NoSuchActor, StartError
 from actors.reasons import SHUTDOWN, ExitReason, crash, gave_up
-from marianne.daemon.start_delays import BACKOFF, StartDelays, in_words, passing, passing_reason
+from marianne.daemon.shared.start_delays import (
+    BACKOFF,
+    StartDelays,
+    in_words,
+    passing,
+    passing_reason,
+)
 from marianne.state.errors import StoreFull
 
 

@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 
 from actors import ActorDied, Handle, System
-from marianne.daemon import storage as storage_module
-from marianne.daemon import store as store_module
 from marianne.daemon.context import Context
-from marianne.daemon.storage import Storage
-from marianne.daemon.store import Store
+from marianne.daemon.services import store as store_module
+from marianne.daemon.services.store import Store
+from marianne.daemon.shared import storage as storage_module
+from marianne.daemon.shared.storage import Storage
 from marianne.state.changes import AddEvent, Change, SetMeta
 from marianne.state.database import Database
 from marianne.state.errors import StoreError, StoreFull

@@ -7,8 +7,8 @@ import errno
 import pytest
 
 from ipc.errors import RETRYABLE
-from marianne.daemon.refusal import Refused
-from marianne.daemon.unforeseen import refusal_of, refused
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.shared.unforeseen import refusal_of, refused
 
 
 @pytest.mark.parametrize(

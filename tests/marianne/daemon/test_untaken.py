@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marianne.daemon.untaken import Untaken
+from marianne.daemon.worker.outbox import Untaken
 
 
 def run(*nums: int, ahead: bool = False) -> dict[str, Any]:

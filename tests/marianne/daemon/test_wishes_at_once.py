@@ -11,9 +11,9 @@ import pytest
 from admission_stage import Stage, until
 
 from actors import Future
-from marianne.daemon import store
-from marianne.daemon.manager_actor import ManagerActor
-from marianne.daemon.refusal import Refused
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.services import store
+from marianne.daemon.shared.refusal import Refused
 from marianne.state.database import Database
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus

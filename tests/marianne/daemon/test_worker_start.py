@@ -14,10 +14,10 @@ from admission_stage import Stage, until
 
 from actors import Actor
 from marianne.daemon.context import Context
-from marianne.daemon.peers import proof_of
-from marianne.daemon.spare import SpareWorker
-from marianne.daemon.store import Store
-from marianne.daemon.worker import Worker
+from marianne.daemon.processes.identity import proof_of
+from marianne.daemon.processes.standby import SpareWorker
+from marianne.daemon.services.store import Store
+from marianne.daemon.worker.actor import Worker
 from marianne.run.procfs import start_time
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
@@ -41,7 +41,7 @@ class House:
         stage.insert("a", status=JobStatus.RUNNING)
         stage.system.spawn(Store, stage.context, name="store")
         stage.system.spawn(Keeper, name="spare")
-        monkeypatch.setattr("marianne.daemon.employment.start_waiting", self.start)
+        monkeypatch.setattr("marianne.daemon.worker.employment.start_waiting", self.start)
 
     def start(self, context: Context) -> SpareWorker:
         answer = self.answers.pop(0)

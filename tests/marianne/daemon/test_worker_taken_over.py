@@ -11,8 +11,8 @@ import pytest
 from admission_stage import Stage, until
 
 from actors import Actor
-from marianne.daemon.store import Store
-from marianne.daemon.worker import Worker
+from marianne.daemon.services.store import Store
+from marianne.daemon.worker.actor import Worker
 from marianne.run.procfs import boot_id, start_time
 from marianne.run.setup import incarnation_of
 from marianne.state.changes import UpdateJob

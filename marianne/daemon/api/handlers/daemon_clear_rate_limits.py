@@ -1,0 +1,24 @@
+"""``daemon.clear_rate_limits``: let what waits for a rate limit go on at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared import edge
+
+MUTATING = True
+
+
+class Params(edge.Params):
+    """``instrument`` is a profile (all its models) or ``profile/model``; None means all."""
+
+    instrument: edge.Name | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """``cleared`` (a number), ``instrument`` and ``keys``."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(ManagerActor.clear_rate_limits, params.instrument, call.request_id)

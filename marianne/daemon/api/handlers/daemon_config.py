@@ -1,0 +1,18 @@
+"""``daemon.config``: the settings in force and where each comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marianne.daemon.api.request_context import Call
+
+Params = None
+MUTATING = False
+
+
+def handle(call: Call, params: None) -> dict[str, Any]:
+    """``config`` as nested maps, ``origin`` by dotted name."""
+    return {
+        "config": call.context.config.model_dump(mode="json"),
+        "origin": dict(call.context.origins),
+    }

@@ -1,0 +1,19 @@
+"""``job.cancel``: end jobs; answers when a look finds no process of theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.api.selection import Selection, each
+from marianne.daemon.jobs.actor import ManagerActor
+
+MUTATING = True
+Params = Selection
+
+
+def handle(call: Call, params: Selection) -> Future[Any]:
+    """For each job that was meant: its id and status, or its error."""
+    manager = call.context.manager.within(call.deadline)
+    return each(call, params, lambda *job: manager.call(ManagerActor.cancel_job, *job))

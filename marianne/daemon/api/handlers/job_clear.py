@@ -1,0 +1,31 @@
+"""``job.clear``: delete finished jobs and their history."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared import edge
+from marianne.state.models import JobStatus
+
+MUTATING = True
+
+
+class Params(edge.Params):
+    """Which ones: by id, by final status, by age in seconds; nothing named is all finished."""
+
+    ids: edge.Names | None = None
+    statuses: Annotated[list[JobStatus] | None, Field(max_length=100)] = None
+    older_than_seconds: edge.Seconds | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """How many were deleted, and which."""
+    ids = [call.resolve(job) for job in params.ids] if params.ids else None
+    manager = call.context.manager.within(call.deadline)
+    older = params.older_than_seconds
+    return manager.call(ManagerActor.clear_jobs, params.statuses, older, ids, call.request_id)

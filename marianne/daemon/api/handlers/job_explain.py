@@ -1,0 +1,25 @@
+"""``job.explain``: why a job or a sheet does not run now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared import edge
+
+MUTATING = False
+
+
+class Params(edge.Params):
+    """``sheet`` None: every sheet that neither runs nor is over."""
+
+    job_id: edge.Name
+    sheet: edge.Sheet | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The reasons as data (``code``, ``data``) and in words (``text``)."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(ManagerActor.explain_job, call.resolve(params.job_id), params.sheet)

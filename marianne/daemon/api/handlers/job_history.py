@@ -1,0 +1,29 @@
+"""``job.history``: the attempts of a job's sheets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared import edge
+
+MUTATING = False
+
+
+class Params(edge.Params):
+    """Of one ``sheet`` or of all; at most ``limit``."""
+
+    job_id: edge.Name
+    sheet: edge.Sheet | None = None
+    limit: int = Field(50, ge=1, le=1_000)
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """``records``, newest first, and ``has_history``."""
+    manager = call.context.manager.within(call.deadline)
+    job_id = call.resolve(params.job_id)
+    return manager.call(ManagerActor.get_execution_history, job_id, params.sheet, params.limit)

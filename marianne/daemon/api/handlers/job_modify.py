@@ -1,0 +1,53 @@
+"""``job.modify``: a job goes on by another score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import model_validator
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared import edge
+
+MUTATING = True
+
+
+class Params(edge.Params):
+    """``config_path`` is the file, relative to ``client_cwd``; ``score`` its text if it was read.
+
+    ``workspace`` None keeps the job's. ``dry_run`` tells what would change.
+    """
+
+    job_id: edge.Name
+    config_path: edge.ClientPath | None = None
+    score: edge.Text | None = None
+    workspace: edge.ClientPath | None = None
+    client_cwd: edge.ClientPath | None = None
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _something_new(self) -> Params:
+        if self.config_path is None and self.score is None:
+            raise ValueError("config_path required")
+        return self
+
+    def place(self, path: Path | None) -> str | None:
+        """The absolute path, or None."""
+        return None if path is None else str((self.client_cwd or Path.cwd()) / path)
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The job's id and status, what changes, and the difference of the texts."""
+    manager = call.context.manager.within(call.deadline)
+    return manager.call(
+        ManagerActor.modify_job,
+        call.resolve(params.job_id),
+        params.place(params.config_path),
+        params.place(params.workspace),
+        params.score,
+        params.dry_run,
+        call.request_id,
+    )

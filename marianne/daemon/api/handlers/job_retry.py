@@ -1,0 +1,26 @@
+"""``job.retry``: run failed sheets of a finished job again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared import edge
+
+MUTATING = True
+
+
+class Params(edge.Params):
+    """``sheets`` None: every sheet that did not complete."""
+
+    job_id: edge.Name
+    sheets: edge.Sheets | None = None
+
+
+def handle(call: Call, params: Params) -> Future[Any]:
+    """The job's id and status."""
+    manager = call.context.manager.within(call.deadline)
+    job_id = call.resolve(params.job_id)
+    return manager.call(ManagerActor.retry_job, job_id, params.sheets, call.request_id)

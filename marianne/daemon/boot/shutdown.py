@@ -1,0 +1,222 @@
+"""The ways to stop, up to where the tree ends: the order on disk, draining, cancelling.
+
+All but the taking of an order runs in the thread that hears what comes meanwhile: a drain may
+last for minutes, and a stop or a second wish must not wait for it.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actors import Future
+from marianne import stop_order
+from marianne.daemon.job.catch_up import catch_up
+from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.views import queries
+from marianne.state.changes import Change, UpdateJob
+from marianne.state.database import Database
+from marianne.state.errors import StateError
+from marianne.state.models import JobStatus, SheetStatus
+from marianne.state.reader import Reader
+
+if TYPE_CHECKING:
+    from marianne.daemon.context import Context
+    from marianne.home import Home
+
+log = get_logger(__name__)
+
+FAILING_DISK_SECONDS = 5.0
+"""Beyond the sheets' grace, how long a cancelling waits for a disk that fails."""
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at the disk, meanwhile."""
+
+ASK_AGAIN = 0.2
+"""Seconds until a manager that died, or a job that has not said yet what runs, is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A sheet that ran when its drain was cut short."""
+
+    job_id: str
+    num: int
+    name: str
+
+
+# -- the order -------------------------------------------------------------------------------------
+
+
+def keep_order(context: Context, mode: str, drain_seconds: float | None) -> bool:
+    """Puts a wish on disk, before it is acknowledged; False where the disk fails.
+
+    The conductor does as it is told then too; only if it dies over it, nobody else will.
+    """
+    until = None
+    if mode == "drain":
+        until = time.monotonic() + _limit(context, drain_seconds)
+    try:
+        stop_order.leave(context.home.path, mode, stop_order.mark_of(context.heart_pid), until)
+    except OSError as error:
+        log.warning("order_not_kept", mode=mode, error=str(error))
+        return False
+    return True
+
+
+def take_order(home: Home, heart_pid: int | None) -> stop_order.StopOrder | None:
+    """What an earlier conductor was told and did not live to do; None if that is nothing.
+
+    Jobs that are to be cancelled are cancelled here, before any of them starts. For the lock's
+    holder, before the tree. What a restart finds: the same order, and cancels what is left.
+    """
+    order = stop_order.read(home.path)
+    if order is None:
+        return None
+    if order.mode == "cancel":
+        _cancel_all(home)
+    if order.mode in stop_order.RANK and order.heart == stop_order.mark_of(heart_pid) != "":
+        return order
+    stop_order.withdraw(home.path)
+    return None
+
+
+def close_order(home: Home, *, drained: bool, cancelled: bool, left: list[Interrupted]) -> None:
+    """The order is carried out: takes it away, or says what a drain interrupted.
+
+    A cancelling that came too late for this conductor stays for the next one.
+    """
+    try:
+        order = stop_order.read(home.path)
+        if order is not None and order.mode == "cancel" and not cancelled:
+            return
+        if drained:
+            stop_order.finish(home.path, [f"{one.job_id} {one.num} {one.name}" for one in left])
+        else:
+            stop_order.withdraw(home.path)
+    except OSError as error:
+        log.warning("order_not_closed", error=str(error))
+
+
+def _cancel_all(home: Home) -> None:
+    with Database(home.db) as database, Reader(home.db) as reader:
+        changes: list[Change] = []
+        for job in reader.live_jobs():
+            try:
+                plan = queries.plan_of(reader, job.job_id)
+            except Refused:
+                changes.append(UpdateJob(job.job_id, {"status": JobStatus.CANCELLED}))
+                continue
+            rows = {row.num: row for row in reader.sheets(job.job_id)}
+            machine, now = JobMachine(plan, job, rows, random.random), time.time()
+            changes += catch_up(machine, home.job_dir(job.job_id), now).changes
+            changes += machine.cancel(now).changes
+        if changes:
+            database.write(changes)
+
+
+# -- winding down ----------------------------------------------------------------------------------
+
+
+def wind_down(context: Context, reap: Callable[[], object]) -> bool:
+    """Drains or cancels, as it was asked; whether that came to its end.
+
+    It does not when the time is up, or when a stronger wish comes. ``reap`` is called for each
+    child that ended.
+    """
+    while (mode := context.stop.mode) in ("drain", "cancel"):
+        begun = time.monotonic()
+        deadline = begun + _limit(context, context.stop.drain_seconds)
+        if _pursue(context, mode, begun, deadline, reap):
+            return True
+        if context.stop.mode == mode:
+            log.error("jobs_not_finished", mode=mode)
+            return False
+    return False
+
+
+def _pursue(
+    context: Context, mode: str, begun: float, deadline: float, reap: Callable[[], object]
+) -> bool:
+    patience = context.config.sheet_grace_seconds + FAILING_DISK_SECONDS
+    asked = _ask(context, mode)
+    ask_at: float | None = None
+    while context.stop.mode == mode:
+        now = time.monotonic()
+        if now >= deadline:
+            return False
+        failing = mode == "cancel" and context.storage.words() is not None
+        if failing and now >= begun + patience:
+            return False  # nothing can be committed; the order stays
+        if asked.done and ask_at is None:
+            if asked.outcome().ok and (mode == "cancel" or not running(context.home)):
+                return True
+            ask_at = now + ASK_AGAIN
+        if ask_at is not None and now >= ask_at:
+            asked, ask_at = _ask(context, mode), None
+        until = deadline if ask_at is None else min(deadline, ask_at)
+        _hear(context, max(0.0, min(until - now, LOOK_EVERY)), reap)
+    return False
+
+
+def _ask(context: Context, mode: str) -> Future[Any]:
+    manager = context.manager.within(None)
+    manager.tell(ManagerActor.shutdown, mode == "drain")
+    asked: Future[Any] = manager.call(ManagerActor.wait_for_shutdown)
+    asked.on_done(lambda _: context.host.wake())
+    return asked
+
+
+def _hear(context: Context, seconds: float, reap: Callable[[], object]) -> None:
+    got = context.host.hear(seconds)
+    if got == signal.SIGCHLD:
+        reap()
+    elif got in (signal.SIGTERM, signal.SIGINT):
+        context.stop.mode = "stop" if context.stop.mode == "drain" else "force"
+
+
+def _limit(context: Context, drain_seconds: float | None) -> float:
+    return context.config.shutdown_timeout_seconds if drain_seconds is None else drain_seconds
+
+
+# -- what was interrupted --------------------------------------------------------------------------
+
+
+def running(home: Home) -> list[Interrupted]:
+    """The sheets that run, by what is on disk."""
+    found: list[Interrupted] = []
+    try:
+        with Reader(home.db) as reader:
+            if not reader.running_sheets():
+                return []
+            for job in reader.live_jobs():
+                rows = reader.sheets(job.job_id)
+                nums = [row.num for row in rows if row.status is SheetStatus.RUNNING]
+                plan = queries.plan_of(reader, job.job_id) if nums else None
+                for num in nums:
+                    name = plan.sheets[num - 1].name if plan is not None else ""
+                    found.append(Interrupted(job.job_id, num, name))
+    except (StateError, Refused) as error:
+        log.warning("running_sheets_not_known", error=str(error))
+    return found
+
+
+def not_ended(home: Home, sheets: list[Interrupted]) -> list[Interrupted]:
+    """Those of ``sheets`` that have come to no end of their own by now."""
+    try:
+        with Reader(home.db) as reader:
+            return [
+                one
+                for one in sheets
+                if not any(r.status.terminal for r in reader.sheets(one.job_id, one.num, one.num))
+            ]
+    except StateError as error:
+        log.warning("ended_sheets_not_known", error=str(error))
+        return sheets

@@ -1,0 +1,1 @@
+"""One admitted job: its state machine, and the actor that carries it."""

@@ -1,0 +1,340 @@
+"""The actor that runs one admitted job in the conductor.
+
+The rules are :class:`~marianne.daemon.job.execution.Execution`'s; here are its hands: the
+scheduler, the job's worker, the store, timers. Steps that come together are committed together.
+
+What a restart finds: every committed step. Results that were not committed are still in the
+worker's spool and are said again; grants that were not committed are asked from the scheduler
+anew, and a sheet that was started without its start being committed is found in the worker's
+hello.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from actors import Actor, ExitReason, Future, Outcome, Promise, Timer
+from ipc import codec
+from marianne.daemon.context import Context
+from marianne.daemon.job.dispatch import ConductorHands
+from marianne.daemon.job.door import JobDoor
+from marianne.daemon.job.execution import Execution
+from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
+from marianne.daemon.shared.effects import Step
+from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.daemon.shared.idempotency import reply_row
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.shared.status_cache import Packed
+from marianne.daemon.worker.actor import Worker
+from marianne.environment import search_path
+from marianne.instruments.present import look_again
+from marianne.run.spool import read_spool
+from marianne.score.pack import unpack_plan
+from marianne.state.changes import SetMeta
+from marianne.state.models import JobRow, JobStatus, SheetRow
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+
+class Job(Actor):
+    """One per admitted job; ``job:<id>/job``. A significant child: its normal end ends the job's
+    supervisor."""
+
+    def __init__(self, context: Context, job_id: str) -> None:
+        super().__init__()
+        self._context = context
+        self._job_id = job_id
+        self._worker = context.worker(job_id)
+        self._answers: list[tuple[Promise[dict[str, Any]], dict[str, Any]]] = []
+        self._heard: set[str] = set()
+        self._writing = 0
+        self._ended: JobStatus | None = None
+        self._over = self._up = False
+        self._clock: Timer | None = None
+
+    def on_start(self) -> None:
+        """Reads the checkpoint; asks the worker what runs, or goes on ending a job that is over."""
+        entry = self._context.entries.pop(self._job_id, None)
+        rows: dict[int, SheetRow] = {}
+        if entry is not None:
+            job, plan, environment = entry.row, entry.plan, entry.environment
+        else:
+            job, rows, plan, environment = self._from_disk()
+        path = search_path(codec.unpack(environment))
+        self._machine = JobMachine(look_again(unpack_plan(plan), path), job, rows, random.random)
+        self._hands = ConductorHands(self, self._context, self._job_id)
+        service, shelf = self._context.service, self._context.shelf
+        self._execution = Execution(self._machine, self._hands, service, shelf)
+        service.open(self._job_id, JobDoor(self._context, self._job_id, self._execution.workspace))
+        if job.status.terminal or job.status is JobStatus.PAUSED:
+            self.finish(job.status)
+        elif entry is not None and entry.blank:
+            self.worker_up({"unacked": ()})
+        else:
+            self._machine.knows_what_runs = False
+            self._worker.tell(Worker.report)
+
+    def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:
+        self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
+        self._context.shelf.drop(self._job_id)  # an earlier incarnation may have told more
+        with Reader(self._context.home.db) as reader:
+            job = reader.job(self._job_id)
+            if job is None:
+                raise LookupError(f"no job {self._job_id} in the database")
+            rows = {row.num: row for row in reader.sheets(self._job_id)}
+            return job, rows, reader.plan(self._job_id), reader.environment(self._job_id)
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Nobody is let in any more."""
+        self._context.service.close(self._job_id)
+
+    def on_idle(self) -> None:
+        """Everything that waited is decided: send and commit it in one go."""
+        self._flush()
+
+    # -- from the worker ------------------------------------------------------------------------
+
+    def worker_up(self, hello: dict[str, Any]) -> None:
+        """The worker lives: take the results that were missed, then go on from what runs."""
+        self._up = True
+        lost = self._execution.worker_up(hello)
+        self._note_progress()
+        why = self._context.losses.lost(self._job_id) if lost else None
+        if why is not None:
+            log.error("job_lost_its_worker", job_id=self._job_id, sheets=lost, why=why)
+            self._execution.take(self._machine.lost_too_often(lost, why, self._execution.now()))
+        self.look_at_clock()
+
+    def _note_progress(self) -> None:
+        if self._machine.take_ended():
+            self._context.losses.progress(self._job_id)
+
+    def results(
+        self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
+    ) -> None:
+        """Attempts ended, and others (sheet, attempt, pid, time) began. Idempotent: a result may
+        come any number of times."""
+        self._execution.results(results)
+        self._note_progress()
+        self._execution.started(started)
+
+    # -- from the scheduler and timers ----------------------------------------------------------
+
+    def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
+        """The scheduler gives ``nums`` a slot each, so that the job holds ``slots``; those
+        ``ahead`` may begin as others of the job end. Before the worker is up they mean an earlier
+        incarnation: the scheduler is about to be told what runs."""
+        if not self._up:
+            return
+        self._hands.granted(slots)
+        self._execution.granted(nums, ahead)
+
+    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
+        """The worker gave back what it had been granted ahead and had not begun."""
+        self._execution.withdrawn(sheets)
+
+    def due(self, num: int) -> None:
+        """A waiting sheet's time has come."""
+        self._execution.due(num)
+
+    def look_at_clock(self) -> None:
+        """Has the job run for too long? Its time is up, or this is asked again."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        went = self._machine.job.status in (JobStatus.RUNNING, JobStatus.PAUSING)
+        again = self._execution.look_at_clock(self._context.config.job_timeout_seconds)
+        if again is not None:
+            self._clock = self.send_after(again, self.look_at_clock)
+        elif went:
+            log.error("job_timed_out", job_id=self._job_id, error=self._machine.job.error)
+            self._context.failures.note(time.monotonic())
+
+    def press(self) -> None:
+        """Pressure: running sheets finish, nothing new starts until :meth:`relieve`."""
+        self._execution.take(self._machine.pause("pressure", self._execution.now()))
+
+    def relieve(self) -> None:
+        """The pressure has ended: a pause for its sake that is not in force yet is taken back."""
+        job = self._machine.job
+        if job.status is JobStatus.PAUSING and job.reason == "pressure":
+            self._execution.take(self._machine.resume(self._execution.now()))
+
+    def end_for_resources(self, num: int) -> None:
+        """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
+        self._worker.tell(Worker.end_sheets, [num], "resource_limit")
+
+    def limit_ended(self, nums: Sequence[int]) -> None:
+        """A rate limit was lifted: what waits for it need not wait for its time."""
+        now = self._execution.now()
+        for num in nums:
+            self._execution.take(self._machine.limit_ended(num, now))
+
+    # -- from the manager -----------------------------------------------------------------------
+
+    # A wish is answered when it is on disk, with its reply under ``request_id``.
+
+    def pause(self, reason: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Running sheets finish, nothing new starts. Answers the id and the status then.
+
+        Refuses with ``conflict`` when the job is paused, over, or being cancelled.
+        """
+        self._hear(request_id)
+        try:
+            self._execution.pause(reason)
+        except JobSubmissionError as error:
+            self._heard.discard(request_id or "")
+            raise Refused("conflict", str(error)) from None
+        return self._wish(request_id)
+
+    def resume(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Takes back a pause that has not come into force. Answers the id and the status then.
+
+        Refuses with ``conflict`` when nothing pauses, ``unavailable`` when it has just paused or
+        come to its end.
+        """
+        status = self._machine.job.status
+        if status is JobStatus.PAUSED or status.terminal:
+            raise Refused("unavailable", f"job {self._job_id} is just being put away")
+        if status is not JobStatus.PAUSING:
+            raise Refused("conflict", f"job {self._job_id} is {status}: nothing to resume")
+        if self._machine.job.reason == "modify":
+            raise Refused(
+                "conflict", f"job {self._job_id} goes on by itself, with its new score, in a moment"
+            )
+        self._hear(request_id)
+        self._execution.take(self._machine.resume(self._execution.now()))
+        return self._wish(request_id)
+
+    def modify(
+        self, plan: SetMeta, reply: dict[str, Any], request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Pauses, to go on with another plan, which is kept in the same transaction.
+
+        Answers ``reply``. Refuses with ``conflict`` when the job is being cancelled,
+        ``unavailable`` when it has just paused or come to its end.
+        """
+        status = self._machine.job.status
+        if status is JobStatus.PAUSED or status.terminal:
+            raise Refused("unavailable", f"job {self._job_id} is just being put away")
+        if status is JobStatus.CANCELLING:
+            raise Refused("conflict", f"job {self._job_id} is {status}")
+        self._hear(request_id)
+        self._execution.add(plan)
+        self._execution.take(self._machine.pause("modify", self._execution.now()))
+        return self._wish(request_id, reply)
+
+    def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Ends running sheets. Answers the id and the status; the job's end comes by itself.
+
+        Refuses with ``unavailable`` when what the worker has finished cannot be read just now.
+        """
+        if not self._up:
+            self._take_what_is_finished()
+        self._hear(request_id)
+        self._execution.take(self._machine.cancel(self._execution.now()))
+        return self._wish(request_id)
+
+    def _take_what_is_finished(self) -> None:
+        """Finished work outlives every decision: the worker, once heard, would tell the same."""
+        directory = self._context.home.job_dir(self._job_id)
+        try:
+            self._execution.results(read_spool(str(directory / "spool")))
+        except OSError as error:
+            text = f"what job {self._job_id} has finished cannot be read: {error.strerror}"
+            raise Refused("unavailable", text) from None
+        self._note_progress()
+
+    def _hear(self, request_id: str | None) -> None:
+        """Refuses a request that came before: asked once more, it finds its reply."""
+        if request_id is None:
+            return
+        with Reader(self._context.home.db) as reader:
+            if request_id in self._heard or reader.reply(request_id) is not None:
+                raise Refused("unavailable", "this is being done already")
+        self._heard.add(request_id)
+
+    def _wish(
+        self, request_id: str | None, reply: dict[str, Any] | None = None
+    ) -> Promise[dict[str, Any]]:
+        reply = reply or {"job_id": self._job_id, "status": str(self._machine.job.status)}
+        if request_id is not None:
+            self._execution.add(reply_row(request_id, reply))
+        promise: Promise[dict[str, Any]] = self.promise()
+        self._answers.append((promise, reply))
+        return promise
+
+    def _answer(self, answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]]) -> None:
+        for promise, reply in answers:
+            promise.set(reply)
+        if not self._answers:
+            self._heard.clear()  # they are all on disk
+
+    def kept_back(self) -> dict[int, dict[str, Any]]:
+        """Sheets that the job keeps back itself: ``code`` (pacing, breaker), ``text``, ``data``."""
+        return {
+            num: {"code": why.code, "text": why.text, "data": dict(why.data)}
+            for num, why in self._machine.kept_back().items()
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The job without its sheets, as ``list`` shows it."""
+        return self._execution.summary()
+
+    def status(self, first: int, last: int) -> Packed:
+        """The job with sheets ``first`` to ``last`` (1-based, inclusive), packed."""
+        return self._execution.status(first, last)
+
+    # -- carrying out ---------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        # First the hands: what is to run need not wait until the store has taken its turn.
+        self._hands.flush(self._machine.lends())
+        step = self._execution.decided()
+        if step or self._answers:
+            answers, self._answers = self._answers, []
+            store = self._context.store.within(WRITE_DEADLINE)
+            written = store.call(Store.write, step.changes, self.name)
+            self._writing += 1
+            self.pipe(written, self.committed, step, answers)
+
+    def committed(
+        self,
+        outcome: Outcome[Any],
+        step: Step,
+        answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]],
+    ) -> None:
+        """A transaction is on disk: now its consequences. If it failed, start over from disk."""
+        if outcome.error is not None:
+            raise outcome.error
+        self._writing -= 1
+        self._answer(answers)
+        self._execution.committed(step)
+        self._stop_if_done()
+
+    def finish(self, status: JobStatus) -> None:
+        """The job is over, or paused: ends its worker, then itself."""
+        if self._ended is None:
+            self._ended = status
+            self._context.losses.progress(self._job_id)
+            ended: Future[Any] = self._worker.within(None).call(Worker.finish)
+            self.pipe(ended, self.worker_finished)
+
+    def worker_finished(self, outcome: Outcome[Any]) -> None:
+        """No process of the job is left: end normally, which ends the job's supervisor."""
+        if outcome.error is not None:
+            raise outcome.error
+        self._over = True
+        self._flush()
+        self._stop_if_done()
+
+    def _stop_if_done(self) -> None:
+        # Whoever watches us reads the job from disk when we end: it has to be there.
+        if self._over and not self._writing:
+            self.stop()

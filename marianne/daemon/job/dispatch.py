@@ -1,0 +1,122 @@
+"""The hands of a job in a conductor: what its state machine decided, told to other actors.
+
+What comes together is told together: a message is a hand-over between threads, and there is one
+for each sheet that ends in the worst case, one for a hundred in the best.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from marianne.daemon.context import Context
+from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.shared.effects import Register, Run
+from marianne.daemon.worker.actor import Worker
+from marianne.schedule.entries import SheetInfo
+from marianne.state.models import JobStatus
+
+if TYPE_CHECKING:
+    from actors import Timer
+    from marianne.daemon.job.actor import Job
+
+
+class ConductorHands:
+    """See the head of this file. ``flush`` sends what was collected, when the actor is idle."""
+
+    def __init__(self, job: Job, context: Context, job_id: str) -> None:
+        self._job = job
+        self._job_id = job_id
+        self._scheduler = context.scheduler
+        self._worker = context.worker(job_id)
+        self._runs: list[Run] = []
+        self._serials: list[int] = []
+        self._released: list[int] = []
+        self._completed: list[tuple[int, bool]] = []
+        self._slots: int | None = None
+        self._timers: dict[int, Timer] = {}
+
+    def flush(self, lends: int) -> None:
+        """Sends it. ``lends`` is how many sheets a slot of the job may be lent."""
+        if self._runs:
+            self._worker.tell(Worker.run, self._runs, self._slots)
+            self._runs = []
+        if self._serials:
+            self._worker.tell(Worker.acknowledge, self._serials)
+            self._serials = []
+        self._settle(lends)
+
+    def _settle(self, lends: int = 0) -> None:
+        if self._released or self._completed:
+            self._scheduler.tell(
+                SchedulerActor.ended, self._job_id, self._released, self._completed, lends
+            )
+            self._released, self._completed = [], []
+
+    def granted(self, slots: int) -> None:
+        """The job holds so many slots."""
+        self._slots = slots
+
+    def run(self, run: Run) -> None:
+        """With all others that are granted now."""
+        self._runs.append(run)
+
+    def withdraw(self) -> None:
+        """From the worker, and from what it was about to be sent: that was not begun either."""
+        self._worker.tell(Worker.withdraw)
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """Through the worker's kill ladder."""
+        self._worker.tell(Worker.end_sheets, nums, category)
+
+    def acknowledge(self, serial: int) -> None:
+        """With all others that are on disk now."""
+        self._serials.append(serial)
+
+    def register(
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+    ) -> None:
+        """With the scheduler of all jobs."""
+        self._settle()
+        self._scheduler.tell(
+            SchedulerActor.register_job,
+            self._job_id,
+            list(work.sheets),
+            work.dependencies,
+            running=work.running,
+            waiting=work.waiting,
+            max_concurrent=max_concurrent,
+            pools=pools,
+            agents=work.agents,
+        )
+
+    def deregister(self) -> None:
+        """With the scheduler."""
+        self._settle()
+        self._scheduler.tell(SchedulerActor.deregister_job, self._job_id)
+
+    def release(self, num: int) -> None:
+        """To the scheduler, with all others that ended now."""
+        self._released.append(num)
+
+    def complete(self, num: int, success: bool) -> None:
+        """To the scheduler, with all others."""
+        self._completed.append((num, success))
+
+    def requeue(self, info: SheetInfo) -> None:
+        """With the scheduler."""
+        self._settle()
+        self._scheduler.tell(SchedulerActor.requeue, info)
+
+    def wake_at(self, num: int, due_at: float) -> None:
+        """By a timer of the actor, which replaces an earlier one of the sheet."""
+        earlier = self._timers.get(num)
+        if earlier is not None:
+            earlier.cancel()
+        seconds = max(0.0, due_at - time.time())
+        self._timers[num] = self._job.send_after(seconds, self._job.due, num)
+
+    def finish(self, status: JobStatus) -> None:
+        """The actor ends its worker and itself."""
+        self._job.finish(status)

@@ -1,0 +1,284 @@
+"""The execution of one job, whoever carries it: a conductor's job actor, or a process of its own.
+
+It feeds the job's state machine (:mod:`marianne.daemon.job.machine`) with what happens and has its
+steps carried out by *hands*: what may be done at once at once; the changes of all that came
+together in one go; what follows from them, and the telling of it, once the hands say that they are
+on disk. Single-threaded: nothing here may be called from within one of the hands' methods.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from marianne.clock import Watch
+from marianne.daemon.job import status_bytes
+from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.shared.effects import (
+    Acknowledge,
+    Complete,
+    Deregister,
+    Effect,
+    EndSheets,
+    Finish,
+    RateLimited,
+    Register,
+    Release,
+    Requeue,
+    Run,
+    Step,
+    WakeAt,
+    Withdraw,
+)
+from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.daemon.shared.status_cache import Packed, Shelf
+from marianne.daemon.views import wire
+from marianne.run.result import AttemptResult
+from marianne.schedule.entries import SheetInfo
+from marianne.state.changes import AddEvent, Change, UpdateJob
+from marianne.state.models import JobStatus, SheetStatus
+
+if TYPE_CHECKING:
+    from marianne.daemon.job_service import JobService
+
+LAST_SHEET = 1 << 30
+ENDS_OF_SHEETS = frozenset({"sheet.completed", "sheet.failed", "sheet.skipped"})
+
+
+class Hands(Protocol):
+    """What carries out a job's effects. No method may wait."""
+
+    def run(self, run: Run) -> None:
+        """Start an attempt in the worker."""
+
+    def withdraw(self) -> None:
+        """Takes back what was granted ahead and has not begun."""
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """End running attempts."""
+
+    def acknowledge(self, serial: int) -> None:
+        """Tell the worker that a result is kept."""
+
+    def register(
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+    ) -> None:
+        """Queue the job's sheets in place of what was queued of it."""
+
+    def deregister(self) -> None:
+        """Take the job's sheets out of the queue."""
+
+    def release(self, num: int) -> None:
+        """Give a slot back."""
+
+    def complete(self, num: int, success: bool) -> None:
+        """Note in the queue that a sheet is over."""
+
+    def requeue(self, info: SheetInfo) -> None:
+        """Queue a sheet again."""
+
+    def wake_at(self, num: int, due_at: float) -> None:
+        """Call ``due`` for the sheet at that time."""
+
+    def finish(self, status: JobStatus) -> None:
+        """The job needs no process any more."""
+
+
+class Execution:
+    """One job's rules in force; see the head of this file. ``service`` is told what happens."""
+
+    def __init__(
+        self,
+        machine: JobMachine,
+        hands: Hands,
+        service: JobService,
+        shelf: Shelf | None = None,
+    ) -> None:
+        self._machine = machine
+        self._on_disk = copy(machine.job)
+        self._hands = hands
+        self._service = service
+        self._sheets = status_bytes.Sheets(machine)
+        self._shelf = shelf or Shelf()
+        self._step = Step()
+        self._clock = Watch()
+
+    # -- asked ----------------------------------------------------------------------------------
+
+    @property
+    def workspace(self) -> Path:
+        """Where the job works."""
+        return Path(self._machine.job.workspace)
+
+    def pause(self, reason: str = "person") -> None:
+        """Starts no further sheet; the running ones finish, then the job is paused.
+
+        Raises JobSubmissionError when it is paused, over, or being cancelled.
+        """
+        job_id, status = self._machine.job.job_id, self._machine.job.status
+        if status is JobStatus.CANCELLING:
+            raise JobSubmissionError(f"job {job_id} is {status}")
+        if status is JobStatus.PAUSED or status.terminal:
+            raise JobSubmissionError(f"job {job_id} is {status} already")
+        self.take(self._machine.pause(reason, self.now()))
+
+    def status(self, first: int = 1, last: int = LAST_SHEET) -> Packed:
+        """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it, packed; of
+        which what did not change is kept."""
+        nums = range(max(1, first), min(last, len(self._machine.plan.sheets)) + 1)
+        mark = self._shelf.mark()
+        status = status_bytes.status(self.summary(), self._sheets.of(nums))
+        self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
+        return status
+
+    def summary(self) -> dict[str, Any]:
+        """The job without its sheets, as ``list`` shows it.
+
+        Its status is the one on disk: who is told of an end or a pause may act upon it at once.
+        """
+        return wire.job_map(self._on_disk, self._machine.progress())
+
+    # -- what happens ---------------------------------------------------------------------------
+
+    def worker_up(self, hello: Mapping[str, Any]) -> list[int]:
+        """The worker lives: take the results that were missed, then go on from what runs.
+
+        Returns the sheets that an earlier worker ran when it was lost.
+        """
+        self.results(hello["unacked"])
+        running, queued, ended = (
+            [(num, attempt) for num, attempt in hello.get(name, ())]
+            for name in ("running", "queued", "ended")
+        )
+        self.take(self._machine.recover(running, self.now(), ended, queued))
+        return self._machine.take_lost()
+
+    def results(self, results: Sequence[dict[str, Any]]) -> None:
+        """Attempts ended. Idempotent: a result may come any number of times."""
+        now = self.now()
+        for result in results:
+            self.take(self._machine.result(AttemptResult.from_map(result), now))
+
+    def started(self, sheets: Sequence[Sequence[Any]]) -> None:
+        """Attempts began in the worker: their true start times, shown until the result comes."""
+        for num, attempt, _pid, started_at in sheets:
+            self.take(self._machine.began(num, attempt, started_at))
+
+    def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:
+        """``nums`` have a slot each; those ``ahead`` may begin when others of the job end."""
+        now = self.now()
+        for num in nums:
+            self.take(self._machine.grant(num, now))
+        for num in ahead:
+            self.take(self._machine.grant_ahead(num, now))
+
+    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
+        """The worker gave these back (sheet and attempt) that were granted ahead."""
+        self.take(self._machine.withdrawn([num for num, _ in sheets], self.now()))
+
+    def due(self, num: int) -> None:
+        """A waiting sheet's time has come."""
+        self.take(self._machine.due(num, self.now()))
+
+    def look_at_clock(self, timeout: float) -> float | None:
+        """Ends the job if it has run for more than ``timeout`` seconds.
+
+        Answers the seconds until the next look; None when there is nothing more to look for.
+        """
+        now = self.now()
+        self.take(self._machine.tick(now, timeout))
+        return self._machine.next_tick(timeout)
+
+    def now(self) -> float:
+        """The wall clock's time, by which everything in here is kept. If it was set meanwhile, what
+        waits has moved along."""
+        by = self._clock.moved()
+        if by:
+            self.take(self._machine.clock_set(by))
+        return time.time()
+
+    # -- carrying out ---------------------------------------------------------------------------
+
+    def take(self, step: Step) -> None:
+        """Does at once what may be done at once; the rest waits for its commit."""
+        self._shelf.drop(self._machine.job.job_id)
+        for effect in step.now:
+            self._do(effect)
+        step.now.clear()
+        self._step.extend(step)
+
+    def add(self, change: Change) -> None:
+        """A change of the carrier's own, for the transaction of what is decided now."""
+        self._step.changes.append(change)
+
+    def decided(self) -> Step:
+        """All that is to be committed together, and is then to be handed to ``committed``."""
+        step, self._step = self._step, Step()
+        return step
+
+    def committed(self, step: Step) -> None:
+        """A step's changes are on disk: now what follows from them."""
+        for effect in step.after:
+            self._do(effect)
+        ended = False
+        for change in step.changes:
+            if type(change) is AddEvent:
+                self._tell(change)
+                ended = ended or change.event in ENDS_OF_SHEETS
+            elif type(change) is UpdateJob:
+                self._kept(change.fields)
+        if ended:  # once for all that came together
+            machine = self._machine
+            done = machine.counts[SheetStatus.COMPLETED]
+            self._service.progressed(machine.job.job_id, done, len(machine.plan.sheets))
+
+    def _kept(self, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self._on_disk, name, value)
+        self._shelf.drop(self._on_disk.job_id)
+        if "status" in fields:
+            self._service.state(self.summary())
+
+    def _tell(self, change: AddEvent) -> None:
+        job_id = self._machine.job.job_id
+        self._service.happened(job_id, change.sheet_num, change.event, dict(change.data))
+
+    def _do(self, effect: Effect) -> None:
+        hands = self._hands
+        match effect:
+            case Run():
+                hands.run(effect)
+            case Acknowledge(serial):
+                hands.acknowledge(serial)
+            case Release(num):
+                hands.release(num)
+            case Complete(num, success):
+                hands.complete(num, success)
+            case Requeue(info):
+                hands.requeue(info)
+            case WakeAt(num, due_at):
+                hands.wake_at(num, due_at)
+            case Register():
+                hands.register(effect, self._machine.plan.max_concurrent, self._pools())
+            case Deregister():
+                hands.deregister()
+            case Withdraw():
+                hands.withdraw()
+            case EndSheets(nums, category):
+                hands.end_sheets(nums, category)
+            case RateLimited(pool, seconds, num):
+                self._service.limited(pool, seconds, self._machine.job.job_id, num)
+            case Finish(status):
+                hands.finish(status)
+
+    def _pools(self) -> dict[str, int]:
+        """The limits of the instruments that the job's sheets play, by limit key."""
+        return {
+            instrument.limit_key: instrument.max_concurrent
+            for sheet in self._machine.plan.sheets
+            for instrument in (sheet.instrument, *sheet.fallbacks)
+            if instrument.max_concurrent is not None
+        }

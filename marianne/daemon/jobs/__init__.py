@@ -1,0 +1,1 @@
+"""All jobs of a conductor: who comes in, who is admitted, what a person wishes of them."""

@@ -1,0 +1,252 @@
+"""Why a job, or a sheet of it, does not run now.
+
+Three know a part: the manager whether the job is admitted, the job how far its sheets are, the
+scheduler what stands between a ready sheet and its slot. Here the parts become one answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actors import Future, Outcome, Promise
+from marianne.daemon.job.actor import Job
+from marianne.daemon.job.machine import CANNOT_BEGIN
+from marianne.daemon.jobs.commands import Wishes
+from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.shared.start_delays import in_words
+from marianne.daemon.views.diagnosis import paused
+from marianne.schedule.entries import SchedulerStats
+from marianne.state.models import JobRow, JobStatus
+
+SHEETS_EXPLAINED = 100
+"""Sheets in one answer at most; ``more`` counts the rest."""
+
+PAGE = 5_000
+"""Sheets that are looked at together: of 100,000 a status is more than a message holds."""
+
+ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
+
+
+class Explaining(Wishes):
+    """The questions for reasons. Part of the job manager."""
+
+    def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
+        """Why the job, and each sheet of it that neither runs nor is over, does not run now.
+
+        Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
+        text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
+        Refuses with ``not_found``.
+        """
+        promise: Promise[dict[str, Any]] = self.promise()
+        self._look(job_id, sheet, 1, [], promise)
+        return promise
+
+    def _look(
+        self,
+        job_id: str,
+        sheet: int | None,
+        page: int,
+        found: Sequence[dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        from marianne.daemon.jobs.actor import ManagerActor
+
+        first, last = (page, page + PAGE - 1) if sheet is None else (sheet, sheet)
+        known: Future[Any] = self._context.manager.call(
+            ManagerActor.get_job_status, job_id, first, last
+        )
+        self.pipe(known, self.sheets_known, job_id, sheet, last + 1, found, promise)
+
+    def sheets_known(
+        self,
+        outcome: Outcome[dict[str, Any]],
+        job_id: str,
+        sheet: int | None,
+        after: int,
+        found: Sequence[dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        """The job's part is there; what is ready is the scheduler's to explain."""
+        if outcome.error is not None:
+            promise.fail(outcome.error)
+            return
+        status = outcome.value or {}
+        if sheet is not None and not status["sheets"]:
+            total = status["progress"]["total"]
+            promise.fail(Refused("not_found", f"job {job_id} has sheets 1 to {total}, not {sheet}"))
+            return
+        open_ = [
+            *found,
+            *(
+                row
+                for row in status["sheets"]
+                if sheet is not None or row["status"] not in (*ENDED, "running")
+            ),
+        ]
+        more = sheet is None and after <= status["progress"]["total"]
+        if more and len(open_) < SHEETS_EXPLAINED:
+            self._look(job_id, sheet, after, open_, promise)
+            return
+        if status["status"] == "running":
+            kept: Future[Any] = self._context.job(job_id).call(Job.kept_back)
+            self.pipe(kept, self.kept_back_known, job_id, status, open_, promise)
+        else:
+            self._ask_scheduler(job_id, status, open_, {}, promise)
+
+    def kept_back_known(
+        self,
+        outcome: Outcome[dict[int, dict[str, Any]]],
+        job_id: str,
+        status: dict[str, Any],
+        open_: Sequence[dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        """The job told what it keeps back itself, or has just ended: then the rest is enough."""
+        self._ask_scheduler(job_id, status, open_, outcome.value or {}, promise)
+
+    def _ask_scheduler(
+        self,
+        job_id: str,
+        status: dict[str, Any],
+        open_: Sequence[dict[str, Any]],
+        kept: dict[int, dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        asked: Future[Any] = self._context.scheduler.call(
+            SchedulerActor.explain_sheets,
+            job_id,
+            [row["num"] for row in open_[:SHEETS_EXPLAINED]],
+        )
+        self.pipe(asked, self.explained, job_id, status, open_, kept, promise)
+
+    def explained(
+        self,
+        outcome: Outcome[tuple[dict[int, dict[str, Any]], SchedulerStats]],
+        job_id: str,
+        status: dict[str, Any],
+        open_: Sequence[dict[str, Any]],
+        kept: dict[int, dict[str, Any]],
+        promise: Promise[dict[str, Any]],
+    ) -> None:
+        """All parts are there."""
+        scheduled, stats = outcome.value or ({}, None)
+        reasons = {**scheduled, **kept}
+        live = self._live.get(job_id)
+        running = [other.row for other in self._live.values() if other.admitted]
+        queued = [other.row for other in self._live.values() if not other.admitted]
+        accepts = self._context.backpressure.should_accept_job()
+        pressure = None if accepts else self._context.resources.in_words()
+        pressure = self._context.storage.words() or pressure
+        whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)
+        if whole["code"] == "pending" and live is not None:
+            why = self._memory.why(live.row, live.size, self._free(self._room()))
+            whole = _reason("pending", why["text"], **why["data"])
+        delay = self._context.start_delays.of(job_id)
+        if delay is not None and status["status"] not in ENDED:
+            tries = {"tries": delay.tries, "why": delay.why}
+            whole = _reason("start_delayed", in_words(delay, time.monotonic()), **tries)
+        open_count = status["progress"]["pending"] if len(open_) >= SHEETS_EXPLAINED else 0
+        promise.set(
+            {
+                "job_id": job_id,
+                "status": status["status"],
+                **whole,
+                "sheets": [
+                    sheet_reason(row, status["status"], whole, reasons.get(row["num"]))
+                    for row in open_[:SHEETS_EXPLAINED]
+                ],
+                "more": max(0, open_count - SHEETS_EXPLAINED),
+            }
+        )
+
+
+def job_reason(
+    status: Mapping[str, Any],
+    row: JobRow | None,
+    running: Sequence[JobRow],
+    queued: Sequence[JobRow],
+    pressure: str | None = None,
+    stats: SchedulerStats | None = None,
+) -> dict[str, Any]:
+    """Why the job as a whole stands where it stands: ``code``, ``text`` and ``data``.
+
+    ``pressure`` is what there is too much of while no job is admitted for it; ``stats`` are the
+    scheduler's figures of all jobs.
+    """
+    state, why = status["status"], status["reason"]
+    if state in ENDED:
+        return _reason("ended", f"it is over: {state}")
+    match state:
+        case "paused":
+            known = paused(status["job_id"], why)
+            told = "; ".join(part for part in (known.cause, known.next) if part)
+            return _reason("paused", f"it is paused: {told}", reason=why)
+        case "pausing":
+            return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
+        case "cancelling":
+            return _reason("cancelling", "it is being cancelled")
+        case "queued" | "pending" if pressure is not None:
+            return _reason("pressure", f"no job begins under this pressure: {pressure}")
+        case "pending":
+            return _reason("pending", "it waits for room")
+        case "queued":
+            before = sum(
+                (other.priority, other.submitted_at) < (row.priority, row.submitted_at)
+                for other in queued
+                if row is not None and other.status is JobStatus.QUEUED
+            )
+            text = f"{len(running)} jobs run, as many as may; {before} go before it"
+            return _reason("job_limit", text, running=len(running), before=before)
+        case _:
+            counts = status["progress"]
+            text = f"it runs: {counts['running']} sheets now, {counts['pending']} to come"
+            if pressure is not None and counts["pending"]:
+                text += f"; none begins under this pressure: {pressure}"
+            if stats is None:
+                return _reason("running", text)
+            data = {
+                "active": stats.active,
+                "queued": stats.queued,
+                "max_concurrent": stats.max_concurrent,
+                "slots": stats.per_job_running.get(status["job_id"], 0),
+                "ready": stats.per_job_queued.get(status["job_id"], 0),
+            }
+            text += f"; of all jobs {stats.active} of at most {stats.max_concurrent} sheets run"
+            return _reason("running", text, **data)
+
+
+def sheet_reason(
+    row: Mapping[str, Any],
+    job_status: str,
+    job: Mapping[str, Any],
+    scheduled: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Why a sheet does not run, or that it does."""
+    top = {"num": row["num"], "name": row["name"], "status": row["status"]}
+    if row["status"] in ENDED:
+        error = row["error"] or {}
+        told = f"it is over: {row['status']}"
+        text = f"{told} ({error['message']})" if error.get("message") else told
+        return {**top, **_reason("ended", text)}
+    if row["status"] == "running":
+        return {**top, **_reason("running", "it runs")}
+    if row["status"] == "waiting" and (row["error"] or {}).get("category") in CANNOT_BEGIN:
+        text = f"the machine could not begin it ({row['error']['message']}); again {row['due_at']}"
+        return {**top, **_reason("start_delayed", text, until=row["due_at"])}
+    if row["status"] == "waiting":
+        limited = (row["error"] or {}).get("category") == "rate_limit"
+        why = f"{row['instrument']} is rate limited" if limited else "a retry delay passes"
+        code = "rate_limited" if limited else "retry_delay"
+        return {**top, **_reason(code, f"{why}; due {row['due_at']}", until=row["due_at"])}
+    if job_status != "running" or job.get("code") == "start_delayed":
+        return {**top, **_reason(f"job_{job_status}", f"its job does not run: {job['text']}")}
+    if scheduled is None:
+        return {**top, **_reason("starting", "the scheduler has not heard of it yet")}
+    return {**top, **scheduled}
+
+
+def _reason(code: str, text: str, **data: Any) -> dict[str, Any]:
+    return {"code": code, "text": text, "data": data}

@@ -1,0 +1,305 @@
+"""What follows a completed job: its on_success hooks, one after the other.
+
+A job is not over before its hooks are: who waits for it waits for them. What a restart finds: the
+number of the first hook that has not ended, in the job's row; that one runs again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+from actors import Outcome
+from actors.process import Process, ProcessExit
+from ipc import codec
+from ipc.errors import RETRYABLE
+from marianne.daemon.jobmeta import JobMeta
+from marianne.daemon.jobs.recover import Recovering
+from marianne.daemon.jobs.roster import Live
+from marianne.daemon.services.side_commands import Errand, Errands
+from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.start_delays import passing
+from marianne.daemon.views.wire import timestamp
+from marianne.score.placeholders import fill, fill_command
+from marianne.state.changes import AddEvent, Change, UpdateJob
+from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import JobFilter
+
+log = get_logger(__name__)
+
+REASON = "chain"
+"""Why a job is paused that is completed, and whose next job waits for a person."""
+
+MAX_CHAIN_DEPTH = 5
+LOG = "concert-log"
+LOG_SECONDS = 30.0
+APPEND = 'mkdir -p -- "$(dirname -- "$1")" && cat >> "$1"'
+"""A process of the job's appends to its log: the file is the user's, and may be slow."""
+
+LOOK_BACK = 200
+"""Completed jobs, newest first, among which a start looks for hooks that have not run."""
+
+
+class Chaining(Recovering):
+    """The part of the job manager that runs hooks; see :mod:`marianne.daemon.jobs.actor`."""
+
+    def on_start(self) -> None:
+        """Takes up hooks that an earlier incarnation did not finish."""
+        self._errands = Errands(self._context, "hook")
+        super().on_start()
+        page = self._reader.jobs(JobFilter(frozenset({JobStatus.COMPLETED})), limit=LOOK_BACK)
+        for view in page.jobs:
+            if view.row.job_id not in self._live and self._next_hook(view.row) is not None:
+                self._live[view.row.job_id] = Live(view.row)
+                self._run_hook(view.row)
+
+    def _over(self, job_id: str) -> None:
+        row = self._reader.job(job_id)
+        if row is None or self._context.stop.mode is not None or self._next_hook(row) is None:
+            super()._over(job_id)
+            return
+        live = self._live[job_id]
+        self._live.leave(live, row)
+        self._run_hook(row)
+
+    def _next_hook(self, row: JobRow) -> int | None:
+        """The index of the hook that is to run; None when there is none (any more)."""
+        meta = JobMeta.of(row)
+        done = int(row.options.get("hooks_done") or 0)
+        if row.status is not JobStatus.COMPLETED or done >= len(meta.hook_config or ()):
+            return None
+        # Without new work a job that chains to itself would go round for ever.
+        return done if self._has_new_work(row) else None
+
+    def _has_new_work(self, row: JobRow) -> bool:
+        newest = self._reader.attempts(row.job_id, limit=50)
+        return any(a.outcome == "completed" for a in newest)
+
+    def _resume(self, answer: Answer, job_id: str) -> None:
+        live = self._live.get(job_id)
+        if live is None or live.admitted or live.row.reason != REASON:
+            super()._resume(answer, job_id)
+            return
+        row = live.row
+        row.options = {**row.options, "chain_agreed": row.options.get("hooks_done") or 0}
+        self._set(live, JobStatus.COMPLETED, None, "job.resumed", answer, options=row.options)
+
+    def was_set(
+        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+    ) -> None:
+        """A row's new status is on disk: one that is completed by it goes on with its chain."""
+        super().was_set(outcome, job_id, reply, answer)
+        live = self._live.get(job_id)
+        if live is not None and not live.admitted and live.row.status is JobStatus.COMPLETED:
+            self._run_hook(live.row)
+
+    def _hold_chain(self, row: JobRow, hook: dict[str, Any]) -> None:
+        """The next job waits for a person; this one is paused until then."""
+        row.status, row.reason = JobStatus.PAUSED, REASON
+        fields = {"status": row.status, "reason": REASON}
+        data = {"reason": REASON, "next": hook["job_path"]}
+        changes: list[Change] = [
+            UpdateJob(row.job_id, fields, asked=True),
+            AddEvent(row.job_id, None, "job.paused", data, time.time()),
+        ]
+        self.pipe(self._write(changes), self.chain_held)
+
+    def chain_held(self, outcome: Outcome[Any]) -> None:
+        """The job is paused on disk."""
+        if outcome.error is not None:
+            raise outcome.error
+
+    def _run_hook(self, row: JobRow) -> None:
+        index = self._next_hook(row)
+        if index is None:
+            super()._over(row.job_id)
+            return
+        meta = JobMeta.of(row, new_work=True)
+        hook = (meta.hook_config or [])[index]
+        names = {
+            "workspace": row.workspace,
+            "job_id": row.job_id,
+            "sheet_count": row.sheet_count,
+        }
+        if hook["type"] != "run_job":
+            self._run_errand(row, hook, names)
+            return
+        depth, concert = (meta.chain_depth or 0) + 1, meta.concert_config
+        limit = concert["max_chain_depth"] if concert else MAX_CHAIN_DEPTH
+        if concert is not None and not concert["enabled"]:
+            self._hook_ended(row.job_id, False, "concert.enabled is false: no job was started")
+        elif depth > limit:
+            self._hook_ended(row.job_id, False, f"the chain has {limit} jobs: max_chain_depth")
+        elif hook["pause_before_chain"] and row.options.get("chain_agreed") != index:
+            self._hold_chain(row, hook)
+        else:
+            pause = concert["cooldown_between_jobs_seconds"] if concert else 0.0
+            self.send_after(pause, self.chain, row.job_id, hook, names, depth)
+
+    def chain(self, job_id: str, hook: dict[str, Any], names: dict[str, Any], depth: int) -> None:
+        """Submits the job that follows."""
+        from marianne.daemon.types import JobRequest
+
+        row = self._reader.job(job_id)
+        if row is None or job_id not in self._live:
+            return
+        base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
+        workspace = hook["job_workspace"]
+        concert = JobMeta.of(row).concert_config
+        if workspace is not None:
+            workspace = base / fill(workspace, names)
+        elif concert is not None and concert["inherit_workspace"]:
+            workspace = Path(row.workspace)
+        request = JobRequest(
+            config_path=base / fill(hook["job_path"], names),
+            workspace=workspace,
+            client_cwd=base,
+            fresh=hook["fresh"],
+            chain_depth=depth,
+            start_sheet=None,
+            score=None,
+            priority=row.priority,
+            environment=codec.unpack(self._reader.environment(job_id)),
+        )
+        request_id = f"chain/{job_id}/{row.options.get('hooks_done') or 0}"
+        submitted = self._context.manager.call(self._submitter(), request, request_id)
+        self.pipe(submitted, self.chained, job_id)
+
+    def _submitter(self) -> Any:
+        from marianne.daemon.jobs.actor import ManagerActor
+
+        return ManagerActor.submit_job
+
+    def chained(self, outcome: Outcome[dict[str, Any]], job_id: str) -> None:
+        """The job that follows was taken in, or refused."""
+        error = outcome.error
+        if error is None:
+            self._hook_ended(job_id, True, f"started {(outcome.value or {}).get('job_id')}")
+        elif getattr(error, "code", None) in RETRYABLE or passing(error):
+            self._hook_again(job_id, getattr(error, "message", None) or repr(error))
+        else:
+            self._hook_ended(job_id, False, getattr(error, "message", None) or repr(error))
+
+    def _hook_again(self, job_id: str, why: str) -> None:
+        """It could not be begun just now, which is no failure of it: a later try, in a stop the
+        next conductor's."""
+        seconds = self._context.start_delays.note(job_id, why)
+        if self._context.stop.mode is None:
+            self.send_after(seconds, self.hook_again, job_id)
+
+    def hook_again(self, job_id: str) -> None:
+        """The next try of the hook that is to run."""
+        live = self._live.get(job_id)
+        if live is not None and not live.admitted and self._context.stop.mode is None:
+            self._run_hook(live.row)
+
+    def _run_errand(self, row: JobRow, hook: dict[str, Any], names: dict[str, Any]) -> None:
+        base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
+        folder = fill(hook["working_directory"] or "", names)
+        cwd = os.path.normpath(Path(row.workspace) / folder)
+        if hook["type"] == "run_command":
+            argv = ["bash", "-c", fill_command(hook["command"], names)]
+        else:
+            program, *rest = shlex.split(fill(hook["command"], names))
+            local = base / program
+            argv = [str(local) if local.exists() else program, *rest]
+        errand = Errand(
+            row.job_id,
+            argv,
+            cwd,
+            hook,
+            timeout=hook["timeout_seconds"],
+            extra={"MARIANNE_WORKSPACE": row.workspace},
+        )
+        try:
+            process = self._errands.start(errand, self._reader)
+        except Exception as error:
+            if passing(error):
+                self._hook_again(row.job_id, f"its hook cannot be started: {error}")
+            elif isinstance(error, OSError):
+                self._hook_ended(row.job_id, False, f"cannot be started: {error}")
+            else:
+                raise
+        else:
+            self.watch(process)
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """A hook's command ended, or the writing of the chain's log did."""
+        if process not in self._errands:
+            super().on_process_exit(process, ending)
+            return
+        errand, outcome = self._errands.ended(process, ending)
+        if errand.what is not LOG:
+            self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
+            return
+        if not outcome.ok:
+            log.warning("concert_log_not_written", job_id=errand.job_id, words=outcome.words)
+        if errand.job_id in self._live:
+            self._run_hook(self._live[errand.job_id].row)
+
+    def _hook_ended(self, job_id: str, ok: bool, words: str, said: str = "") -> None:
+        """Notes what became of a hook, in one transaction with what follows from it."""
+        self._context.start_delays.over(job_id)
+        row = self._reader.job(job_id)
+        if row is None or job_id not in self._live:
+            return
+        meta = JobMeta.of(row)
+        index = int(row.options.get("hooks_done") or 0)
+        hooks = meta.hook_config or []
+        hook, now = hooks[index], time.time()
+        results = [*(row.options.get("hook_results") or []), {"ok": ok, "words": words}]
+        stops = not ok and (
+            hook["on_failure"] == "abort"
+            or bool((meta.concert_config or {}).get("abort_concert_on_hook_failure"))
+        )
+        done = len(hooks) if stops else index + 1
+        row.options = {**row.options, "hooks_done": done, "hook_results": results[-20:]}
+        told = {"hook": index + 1, "type": hook["type"], "ok": ok, "detail": words, "said": said}
+        fields: dict[str, Any] = {"options": row.options}
+        changes: list[Change] = [AddEvent(job_id, None, "job.hook", told, now)]
+        if not ok:
+            log.warning("hook_failed", job_id=job_id, hook=index + 1, words=words)
+            called = (
+                f"{hook['type']}: {hook['description']}" if hook["description"] else hook["type"]
+            )
+            row.error = f"hook {index + 1} ({called}) failed: {words}"
+            fields["error"] = row.error
+        if stops:
+            row.status = fields["status"] = JobStatus.FAILED
+            changes.append(AddEvent(job_id, None, "job.failed", {"error": row.error}, now))
+        changes.append(UpdateJob(job_id, fields, asked=True))
+        self.pipe(self._write(changes), self.hook_noted, job_id, told)
+
+    def hook_noted(self, outcome: Outcome[Any], job_id: str, told: dict[str, Any]) -> None:
+        """It is on disk: the chain's log if there is one, the next hook, or the job is over."""
+        if outcome.error is not None:
+            raise outcome.error
+        row = self._reader.job(job_id)
+        if row is not None and job_id in self._live:
+            self._live[job_id].row = row
+            if not self._log_chain(row, told):
+                self._run_hook(row)
+
+    def _log_chain(self, row: JobRow, told: dict[str, Any]) -> bool:
+        """Has a line added to the concert's log; False if it keeps none."""
+        meta = JobMeta.of(row)
+        path = (meta.concert_config or {}).get("concert_log_path")
+        if not path:
+            return False
+        path = fill(path, {"workspace": row.workspace, "job_id": row.job_id})
+        depth = meta.chain_depth or 0
+        line = {"ts": timestamp(time.time()), "job_id": row.job_id, "chain_depth": depth, **told}
+        stdin = json.dumps(line).encode() + b"\n"
+        argv = ["bash", "-c", APPEND, LOG, path]
+        errand = Errand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
+        try:
+            self.watch(self._errands.start(errand, self._reader))
+        except (OSError, EOFError) as error:
+            log.warning("concert_log_not_written", job_id=row.job_id, words=repr(error))
+            return False
+        return True

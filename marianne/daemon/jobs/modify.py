@@ -1,0 +1,379 @@
+"""Going on with another score: modify, and resume with a new or changed file.
+
+A job without actors gets its new plan at once. One that runs is paused first; the new plan waits
+beside it in the database (``meta``), committed with the pause, until the running sheets have
+ended. What a restart finds: a plan that waits; it is put in force when the pause is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+from actors import Down, Future, Outcome, Promise
+from ipc import codec
+from marianne.daemon.job.actor import Job
+from marianne.daemon.jobs.commands import Wishes, check_sure
+from marianne.daemon.jobs.job_life import Life
+from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
+from marianne.daemon.jobs.roster import Live
+from marianne.daemon.services.parser import Parsed, Parser, ParseRequest
+from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.refusal import Refused, not_found
+from marianne.daemon.shared.unforeseen import refusal_of
+from marianne.daemon.views import queries
+from marianne.environment import search_path
+from marianne.score.pack import unpack_plan
+from marianne.state.changes import (
+    AddEvent,
+    Change,
+    DropSheets,
+    ReplacePlan,
+    SaveSheet,
+    SetMeta,
+    UpdateJob,
+)
+from marianne.state.models import JobRow, JobStatus
+
+log = get_logger(__name__)
+
+PENDING = "modify/"
+"""Before the job's id: the name of the plan that waits."""
+
+REASON = "modify"
+"""Why a job pauses that goes on by itself with its new plan."""
+
+MAX_SCORE_BYTES = 8 << 20
+
+
+class Modifying(Wishes):
+    """The part of the job manager that replaces plans; see :mod:`marianne.daemon.jobs.actor`."""
+
+    def on_start(self) -> None:
+        """Takes up what an earlier incarnation did not put in force."""
+        super().on_start()
+        for name, pending in self._reader.metas(PENDING):
+            job_id = name.removeprefix(PENDING)
+            live = self._live.get(job_id)
+            row = live.row if live is not None else self._reader.job(job_id)
+            if (live is None or not live.admitted) and row is not None:
+                self._live[job_id] = live or Live(row)
+                self._put_in_force(job_id, pending)
+
+    def on_down(self, down: Down) -> None:
+        """A job's actors are gone: it may have stopped only to go on with another plan."""
+        job_id = down.name.removeprefix("job:")
+        live = self._live.get(job_id)
+        pending = self._reader.meta(PENDING + job_id) if live is not None else None
+        row = self._reader.job(job_id) if pending is not None else None
+        if live is None or live.life is not Life.UP or pending is None or row is None:
+            super().on_down(down)
+        elif row.status is JobStatus.CANCELLED:
+            self._write([SetMeta(PENDING + job_id, None)])
+            super().on_down(down)
+        elif row.status.terminal or row.status is JobStatus.PAUSED:
+            self._live.leave(live, row)
+            self._put_in_force(job_id, pending)
+        else:
+            super().on_down(down)
+
+    # -- asked from outside ---------------------------------------------------------------------
+
+    def modify_job(
+        self,
+        job_id: str,
+        config_path: Path | str | None,
+        workspace: Path | str | None = None,
+        score: str | None = None,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Lets a job go on by another score; completed sheets stay. Paths are absolute.
+
+        A running job pauses first: its running sheets finish. Answers, when that is on disk,
+        ``job_id``, ``status``, ``message``, ``changes`` (docs/protocol.md) and ``diff``; a
+        ``dry_run`` answers the same and changes nothing. Refuses with ``conflict`` for a job that
+        is completed or ends just now, and for a score that has another sheet in the place of a
+        completed one.
+        """
+        return self._once(
+            request_id, self._modify, job_id, config_path, workspace, score, dry_run, "job.modified"
+        )
+
+    def resume_job(
+        self,
+        job_id: str,
+        workspace: Path | str | None = None,
+        config_path: Path | str | None = None,
+        no_reload: bool = False,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
+
+        Completed sheets stay. The job's score is read again if its file has changed since, or is
+        that of ``config_path``; ``no_reload`` goes on with what is stored. Refuses with
+        ``conflict`` when it runs or is completed.
+        """
+        return self._once(request_id, self._resume_with, job_id, workspace, config_path, no_reload)
+
+    def _resume_with(
+        self,
+        answer: Answer,
+        job_id: str,
+        workspace: Path | str | None,
+        config_path: Path | str | None,
+        no_reload: bool,
+    ) -> None:
+        live = self._live.get(job_id)
+        row = live.row if live is not None else self._reader.job(job_id)
+        if row is None:
+            raise not_found(job_id)
+        if live is not None:
+            check_sure(live)
+        at_rest = live is None or (not live.admitted and row.status is JobStatus.PAUSED)
+        changed = config_path is None and not no_reload and at_rest and self._has_changed(row)
+        moved = at_rest and row.workspace != self._known(job_id).workspace
+        if config_path is None and workspace is None and not changed and not moved:
+            self._resume(answer, job_id)
+        elif live is not None and not live.admitted and row.status is not JobStatus.PAUSED:
+            raise Refused("conflict", f"job {job_id} is {row.status}: nothing to resume")
+        else:
+            path = config_path or row.config_path
+            stored = no_reload and config_path is None
+            score = self._reader.score(job_id) if stored else None
+            self._modify(answer, job_id, path, workspace, score, False, "job.resumed")
+
+    def _has_changed(self, row: JobRow) -> bool:
+        if row.config_path is None or row.status is JobStatus.COMPLETED:
+            return False
+        try:
+            found = os.stat(row.config_path)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_SCORE_BYTES:
+                return False
+            text = Path(row.config_path).read_bytes().decode("utf-8-sig")  # as it was read first
+        except (OSError, UnicodeDecodeError):
+            return False  # gone or unreadable: what is stored is what there is
+        return text != self._reader.score(row.job_id)
+
+    def update_job_config_metadata(
+        self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
+    ) -> None:
+        """Puts another score file or workspace into what is known of a job that has no actors.
+
+        Only in memory: whoever resumes or modifies the job goes by it, and has it written with
+        the change.
+        """
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        if config_path is not None:
+            live.row.config_path = str(config_path)
+        if workspace is not None:
+            live.row.workspace = str(workspace)
+            self._live[job_id] = live  # by where it works, too, it is found
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def _modify(
+        self,
+        answer: Answer,
+        job_id: str,
+        config_path: Path | str | None,
+        workspace: Path | str | None,
+        score: str | None,
+        dry_run: bool,
+        event: str,
+    ) -> None:
+        row = self._modifiable(job_id)
+        live = self._live.get(job_id)
+        known = row if live is None else live.row  # which may say more than the disk
+        environment = codec.unpack(self._reader.environment(job_id))
+        if score is None and config_path is None:
+            score = self._reader.score(job_id)
+        base = config_path or known.config_path
+        wanted = ParseRequest(
+            path=str(config_path) if config_path else None,
+            text=score,
+            base_dir=str(Path(base).parent if base else row.workspace),
+            workspace=str(workspace or known.workspace),
+            variables=dict(row.options.get("variables") or {}),
+            instruments=str(self._context.home.instruments),
+            search_path=search_path(environment),
+        )
+        parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
+        path = str(config_path) if config_path else known.config_path
+        self.pipe(parsed, self.reparsed, job_id, path, dry_run, event, answer)
+
+    def _modifiable(self, job_id: str) -> JobRow:
+        """The job as it is on disk; refuses one that is completed or ends just now."""
+        row = self._known(job_id)
+        if row.status in (JobStatus.COMPLETED, JobStatus.CANCELLING):
+            raise Refused(
+                "conflict", f"job {job_id} is {row.status}", hint="run the score as a new job"
+            )
+        return row
+
+    def reparsed(
+        self,
+        outcome: Outcome[Parsed],
+        job_id: str,
+        config_path: str | None,
+        dry_run: bool,
+        event: str,
+        answer: Answer,
+    ) -> None:
+        """The new score was read: compare it, and go on by it now or after a pause."""
+        if outcome.error is not None or outcome.value is None:
+            answer.fail(outcome.error or LookupError("no plan"))
+            return
+        try:
+            self._go_on_by(outcome.value, job_id, config_path, dry_run, event, answer)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
+            answer.fail(refusal_of(error))
+
+    def _go_on_by(
+        self,
+        parsed: Parsed,
+        job_id: str,
+        config_path: str | None,
+        dry_run: bool,
+        event: str,
+        answer: Answer,
+    ) -> None:
+        row = self._modifiable(job_id)
+        old, new = queries.plan_of(self._reader, job_id), unpack_plan(parsed.plan)
+        rows = {sheet.num: sheet for sheet in self._reader.sheets(job_id)}
+        check_kept(old, new, rows, job_id)
+        live = self._live.get(job_id)
+        if live is not None:
+            check_sure(live)
+        runs = live is not None and live.admitted
+        status = JobStatus.PAUSING if runs else JobStatus.QUEUED
+        changed = changes_of(old, new, rows)
+        reply = {
+            "job_id": job_id,
+            "status": str(row.status if dry_run else status),
+            "message": _message(changed, runs, dry_run),
+            "changes": changed,
+            "diff": text_diff(self._reader.score(job_id), parsed.score),
+            "warnings": parsed.warnings,
+        }
+        if dry_run:
+            answer.set(reply)
+            return
+        pending = _pack(parsed, config_path, event)
+        if runs:
+            job = self._context.job(job_id).within(None)
+            meta = SetMeta(PENDING + job_id, pending)
+            asked: Future[Any] = job.call(Job.modify, meta, reply, answer.request_id)
+            self.pipe(asked, self.answered, answer)
+            return
+        if live is None:
+            live = self._live[job_id] = Live(row)
+        live.row = row
+        changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
+        self._live.change(live)
+        self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
+
+    # -- putting in force -----------------------------------------------------------------------
+
+    def _put_in_force(self, job_id: str, pending: bytes) -> None:
+        """The job has stopped: give it the plan that waits."""
+        row = self._live[job_id].row
+        goes_on = row.status is not JobStatus.PAUSED or row.reason == REASON
+        try:
+            changes = self._in_force(
+                row, pending, JobStatus.QUEUED if goes_on else JobStatus.PAUSED
+            )
+        except Refused as refusal:
+            log.warning("plan_not_replaced", job_id=job_id, error=refusal.message)
+            changes = [SetMeta(PENDING + job_id, None)]
+            if row.status is JobStatus.PAUSED:
+                row.reason = "person"
+                fields = {"reason": row.reason, "error": refusal.message}
+                changes.append(UpdateJob(job_id, fields))
+        self._live.change(self._live[job_id])
+        self.pipe(self._write(changes), self.in_force, job_id)
+
+    def in_force(self, outcome: Outcome[Any], job_id: str) -> None:
+        """The new plan is on disk: the job goes on, or is over if nothing of it was left."""
+        if outcome.error is not None:
+            raise outcome.error
+        self._live.decided(job_id)
+        row = self._reader.job(job_id)
+        if row is not None and row.status.terminal:
+            self._over(job_id)
+        self._admit()
+
+    def _in_force(self, row: JobRow, pending: bytes, status: JobStatus) -> list[Change]:
+        """The changes that replace the plan; ``row`` becomes what it then is."""
+        job_id, more = row.job_id, codec.unpack(pending)
+        old, new = queries.plan_of(self._reader, job_id), unpack_plan(more["plan"])
+        rows = {sheet.num: sheet for sheet in self._reader.sheets(job_id)}
+        check_kept(old, new, rows, job_id)
+        made = replan(old, new, rows, self._reader.last_attempts(job_id, len(old.sheets) + 1))
+        forget: list[Change] = [SetMeta(PENDING + job_id, None)]
+        if row.status is JobStatus.COMPLETED and made.left == 0:
+            return forget
+        changes: list[Change] = []
+        if made.drop_from is not None:
+            changes.append(DropSheets(job_id, made.drop_from))
+        changes.append(ReplacePlan(job_id, more["plan"], more["score"], len(new.sheets)))
+        changes += [SaveSheet(job_id, sheet, asked=True) for sheet in made.saves]
+        path = more["config_path"]
+        self.update_job_config_metadata(
+            job_id, config_path=Path(path) if path else None, workspace=Path(new.workspace)
+        )
+        ran = 0.0 if row.status.terminal else row.options.get("ran_seconds", 0.0)
+        row.status, row.sheet_count, row.crashes = status, len(new.sheets), 0
+        row.reason = None if status is JobStatus.QUEUED else row.reason
+        row.finished_at = row.error = None
+        row.name, row.config_hash = new.name, more["config_hash"]
+        row.options = {
+            **row.options,
+            "after": more["after"],
+            "hooks_done": 0,
+            "chain_agreed": None,
+            "ran_seconds": ran,
+        }
+        names = (
+            "options status reason crashes finished_at error name workspace config_hash config_path"
+        )
+        fields = {name: getattr(row, name) for name in names.split()}
+        told = {"changes": changes_of(old, new, rows)[:100], "left": made.left}
+        changes.append(UpdateJob(job_id, fields, asked=True))
+        changes.append(AddEvent(job_id, None, "job.modified", told, time.time()))
+        if more["event"] == "job.resumed" and status is JobStatus.QUEUED:
+            changes.append(AddEvent(job_id, None, "job.resumed", {"reason": None}, time.time()))
+        return changes + forget
+
+
+def _pack(parsed: Parsed, config_path: str | None, event: str) -> bytes:
+    packed: bytes = codec.pack(
+        {
+            "plan": parsed.plan,
+            "score": parsed.score,
+            "config_hash": parsed.config_hash,
+            "config_path": config_path,
+            "event": event,
+            "after": parsed.after,
+        }
+    )
+    return packed
+
+
+def _message(changed: list[dict[str, Any]], runs: bool, dry_run: bool) -> str:
+    counted = {
+        word: sum(c["change"] == word for c in changed if c["sheet"] is not None)
+        for word in ("changed", "added", "removed")
+    }
+    what = ", ".join(f"{number} {word}" for word, number in counted.items() if number)
+    what = f"sheets: {what}" if what else "the same sheets"
+    if dry_run:
+        return f"{what}; nothing was changed"
+    when = "goes on when the running sheets have ended" if runs else "goes on"
+    return f"{what}; {when}"

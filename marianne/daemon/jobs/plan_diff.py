@@ -1,0 +1,132 @@
+"""Another plan for a job that has run: what stays, what runs again, what differs. Pure.
+
+A sheet is the same sheet when it has the same number. What is completed stays completed, so the
+new plan must have it under the same name; every other sheet begins anew, with all its retries.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from marianne.daemon.shared.refusal import Refused
+from marianne.score.plan import Plan, SheetPlan
+from marianne.score.redact import redact
+from marianne.state.models import SheetRow, SheetStatus
+
+DIFF_LINES = 400
+"""Lines of a difference at most; what is cut off is said."""
+
+_KEEPS = (SheetStatus.COMPLETED, SheetStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """What becomes of the rows: ``saves`` are written, those from ``drop_from`` on go."""
+
+    saves: tuple[SheetRow, ...]
+    drop_from: int | None
+    left: int
+    """Sheets that are still to run."""
+
+
+def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) -> None:
+    """Refuses a plan that has another sheet in the place of one that is completed or runs."""
+    for num, row in sorted(rows.items()):
+        if row.status not in _KEEPS or num > min(len(old.sheets), len(new.sheets)):
+            continue
+        was, now = old.sheets[num - 1].name, new.sheets[num - 1].name
+        if was != now:
+            raise Refused(
+                "conflict",
+                f"sheet {num} ({was}) of {job_id} is {row.status}; the new score has {now} there",
+                hint="add new sheets after the completed ones, or run the score as a new job",
+            )
+
+
+def replan(
+    old: Plan, new: Plan, rows: Mapping[int, SheetRow], attempts: Mapping[int, int]
+) -> Replanned:
+    """The rows of a job that goes on by ``new``.
+
+    ``attempts`` are the numbers of the last attempts of sheets that an earlier plan had and this
+    one has again: numbers are never used twice.
+    """
+    count = len(new.sheets)
+    saves = []
+    done = 0
+    for num, row in sorted(rows.items()):
+        if num > count:
+            continue
+        if row.status is SheetStatus.COMPLETED or _still_skipped(old, new, row):
+            done += 1
+        elif row != (fresh := SheetRow(num, attempt=row.attempt)):
+            saves.append(fresh)
+    for num, attempt in sorted(attempts.items()):
+        if num <= count and num not in rows:
+            saves.append(SheetRow(num, attempt=attempt))
+    return Replanned(tuple(saves), count + 1 if len(old.sheets) > count else None, count - done)
+
+
+def _still_skipped(old: Plan, new: Plan, row: SheetRow) -> bool:
+    return (
+        row.status is SheetStatus.SKIPPED
+        and row.category == "skip_condition"
+        and row.num <= len(old.sheets)
+        and old.sheets[row.num - 1] == new.sheets[row.num - 1]
+    )
+
+
+def changes_of(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> list[dict[str, Any]]:
+    """What differs, for a person: one entry a sheet, and one (``sheet`` None) for the rest.
+
+    ``change`` is changed, added or removed; ``fields`` says what changed; ``kept`` that the sheet
+    is completed and does not run again.
+    """
+    found: list[dict[str, Any]] = []
+    top = [n for n in _TOP if getattr(old, n) != getattr(new, n)]
+    if top:
+        found.append(_entry(None, None, "changed", top, False))
+    for num in range(1, max(len(old.sheets), len(new.sheets)) + 1):
+        row = rows.get(num)
+        kept = row is not None and row.status is SheetStatus.COMPLETED
+        if num > len(new.sheets):
+            found.append(_entry(num, old.sheets[num - 1].name, "removed", [], False))
+        elif num > len(old.sheets):
+            found.append(_entry(num, new.sheets[num - 1].name, "added", [], kept))
+        elif old.sheets[num - 1] != new.sheets[num - 1]:
+            names = _differing(old.sheets[num - 1], new.sheets[num - 1])
+            found.append(_entry(num, new.sheets[num - 1].name, "changed", names, kept))
+    return found
+
+
+def text_diff(old: str, new: str) -> str:
+    """The difference of two scores as ``diff -u`` writes it, without credentials."""
+    lines = list(
+        difflib.unified_diff(
+            redact(old).splitlines(), redact(new).splitlines(), "before", "after", lineterm=""
+        )
+    )
+    more = len(lines) - DIFF_LINES
+    return "\n".join([*lines[:DIFF_LINES], *([f"({more} more lines)"] if more > 0 else [])])
+
+
+_TOP = (
+    "name",
+    "max_concurrent",
+    "stagger_seconds",
+    "pause_between_sheets_seconds",
+    "extras",
+)
+
+
+def _differing(old: SheetPlan, new: SheetPlan) -> list[str]:
+    return [f.name for f in fields(SheetPlan) if getattr(old, f.name) != getattr(new, f.name)]
+
+
+def _entry(
+    num: int | None, name: str | None, change: str, names: list[str], kept: bool
+) -> dict[str, Any]:
+    return {"sheet": num, "name": name, "change": change, "fields": names, "kept": kept}

@@ -1,0 +1,246 @@
+"""Looking again at failed sheets: what is done in truth is marked as done.
+
+The checks run in a process of their own (:mod:`marianne.run.recheck`); the manager hears of its
+end and changes the rows. What a restart finds: nothing was changed; the client asks again.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actors import Outcome, Promise
+from actors.process import Process, ProcessExit
+from ipc import codec
+from marianne.daemon.jobs.commands import check_sure
+from marianne.daemon.jobs.modify import Modifying
+from marianne.daemon.processes.job_files import lay_out
+from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.refusal import Refused, not_found
+from marianne.daemon.shared.unforeseen import refusal_of
+from marianne.daemon.views import queries
+from marianne.run.confine import sweep_orphans
+from marianne.run.result import AttemptResult
+from marianne.score.plan import Plan
+from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+
+log = get_logger(__name__)
+
+LONGEST = 3_600.0
+"""Seconds until a look that does not end is ended."""
+
+
+@dataclass(slots=True)
+class _Look:
+    job_id: str
+    rows: dict[int, SheetRow]
+    dry_run: bool
+    answer: Answer
+    path: Path
+
+
+class Recovering(Modifying):
+    """The part of the job manager that recovers; see :mod:`marianne.daemon.jobs.actor`."""
+
+    def on_start(self) -> None:
+        """No look is under way."""
+        self._looks: dict[Process, _Look] = {}
+        super().on_start()
+
+    def recover_job(
+        self,
+        job_id: str,
+        sheet_num: int | None = None,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Makes the checks of failed sheets again, of one or of all, without running them.
+
+        A sheet whose checks all pass now is completed; a job of which nothing else is left is
+        completed too. Answers ``sheets`` with what was found, ``recovered`` and the job's
+        ``status``. A ``dry_run`` changes nothing. Refuses with ``conflict`` while the job runs, or
+        when nothing of it has failed.
+        """
+        return self._once(request_id, self._recover, job_id, sheet_num, dry_run)
+
+    def _recover(self, answer: Answer, job_id: str, sheet_num: int | None, dry_run: bool) -> None:
+        live = self._live.get(job_id)
+        self._known(job_id)
+        looked_at = any(look.job_id == job_id for look in self._looks.values())
+        if live is not None:
+            check_sure(live)
+            self._check_away(live)
+        if looked_at or (live is not None and live.admitted):
+            raise Refused("conflict", f"job {job_id} is not at rest", hint="pause or cancel it")
+        rows = {r.num: r for r in self._reader.sheets(job_id)}
+        plan = queries.plan_of(self._reader, job_id)
+        if sheet_num is not None and not 1 <= sheet_num <= len(plan.sheets):
+            raise Refused("not_found", f"job {job_id} has sheets 1 to {len(plan.sheets)}")
+        failed = {
+            num: r
+            for num, r in rows.items()
+            if r.status is SheetStatus.FAILED and sheet_num in (None, num)
+        }
+        if not failed:
+            what = f"sheet {sheet_num} of {job_id}" if sheet_num else f"of {job_id} no sheet"
+            raise Refused("conflict", f"{what} has {'not ' if sheet_num else ''}failed")
+        directory = self._context.home.job_dir(job_id)
+        lay_out(directory, self._reader.plan(job_id), self._reader.environment(job_id))
+        config = self._context.config
+        settings = {
+            "job_id": job_id,
+            "job_dir": str(directory),
+            "owner": self._context.owner,
+            "sheet_grace_seconds": config.sheet_grace_seconds,
+            "output_limit_bytes": config.output_limit_mb * 2**20,
+            "sheets": [
+                (r.num, r.attempt, r.fallback, r.started_at or 0.0) for r in failed.values()
+            ],
+        }
+        path = directory / "recheck"
+        path.unlink(missing_ok=True)
+        try:
+            process = self._context.system.processes.start(
+                "marianne.run.recheck:recheck_main",
+                (settings, str(path)),
+                f"marianne-recheck {job_id}",
+            )
+        except (OSError, EOFError) as error:
+            raise Refused("unavailable", f"no process can be started now: {error!r}") from None
+        self._context.took_on(process)
+        self._looks[process] = _Look(job_id, failed, dry_run, answer, path)
+        self.watch(process)
+        self.send_after(LONGEST, self.look_overdue, process)
+
+    def look_overdue(self, process: Process) -> None:
+        """A check that never ends is ended."""
+        if process in self._looks and process.alive():
+            process.signal(signal.SIGKILL)
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """The looking is done, or its process was lost, with nothing left of it either way."""
+        if process not in self._looks:
+            super().on_process_exit(process, ending)
+            return
+        self._context.let_go(process)
+        look = self._looks.pop(process)
+        sweep_orphans(self._context.owner, look.job_id, spare=tuple(self._context.workers))
+        try:
+            found = codec.unpack(look.path.read_bytes())
+        except FileNotFoundError:
+            look.answer.fail(Refused("unavailable", f"the look at {look.job_id} ended: {ending}"))
+            return
+        look.path.unlink()
+        try:
+            self._found(look, [AttemptResult.from_map(result) for result in found])
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
+            look.answer.fail(refusal_of(error))
+
+    def _found(self, look: _Look, results: list[AttemptResult]) -> None:
+        job_id, live = look.job_id, self._live.get(look.job_id)
+        row = self._known(job_id)
+        rows = {r.num: r for r in self._reader.sheets(job_id)}
+        moved = any(rows.get(num) != old for num, old in look.rows.items())
+        if live is not None:
+            check_sure(live)
+        if moved or (live is not None and live.admitted):
+            raise Refused("conflict", f"job {job_id} went on meanwhile")
+        plan = queries.plan_of(self._reader, job_id)
+        good = [result for result in results if result.outcome == "completed"]
+        now = time.time()
+        changes = _mark(row, plan, rows, good, now)
+        reply = {
+            "job_id": job_id,
+            "dry_run": look.dry_run,
+            "status": str(self._reader_status(job_id) if look.dry_run else row.status),
+            "recovered": [result.num for result in good],
+            "sheets": [_found_map(plan, result) for result in results],
+            "message": _message(len(good), len(results), row, look.dry_run),
+        }
+        if look.dry_run or not good:
+            look.answer.set(reply)
+            return
+        changes += look.answer.remember(reply)
+        if live is not None:
+            self._live.change(live)
+        self.pipe(self._ask_to_write(changes), self.recovered, job_id, reply, look.answer)
+
+    def _reader_status(self, job_id: str) -> JobStatus:
+        row = self._reader.job(job_id)
+        if row is None:
+            raise not_found(job_id)
+        return row.status
+
+    def recovered(
+        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+    ) -> None:
+        """It is on disk; a paused job that is completed by it is over."""
+        self._live.decided(job_id)
+        if outcome.error is not None:
+            answer.fail(outcome.error)
+            return
+        row = self._reader.job(job_id)
+        if job_id in self._live and row is not None and row.status.terminal:
+            self._live[job_id].row = row
+            self._over(job_id)
+        answer.set(reply)
+
+
+def _mark(
+    job: JobRow,
+    plan: Plan,
+    rows: dict[int, SheetRow],
+    good: list[AttemptResult],
+    now: float,
+) -> list[Change]:
+    """The changes that make sheets completed, and the job if that was all; ``job`` follows."""
+    changes: list[Change] = []
+    for result in good:
+        row = rows[result.num]
+        row.status = SheetStatus.COMPLETED
+        row.category = row.code = row.message = None
+        row.validations = [
+            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
+        ]
+        changes.append(SaveSheet(job.job_id, row, asked=True))
+        told = {"attempt": row.attempt, "recovered": True}
+        changes.append(AddEvent(job.job_id, row.num, "sheet.completed", told, now))
+    if all(_satisfied(rows.get(sheet.num)) for sheet in plan.sheets):
+        job.status, job.finished_at, job.error, job.reason = JobStatus.COMPLETED, now, None, None
+        fields = {"status": job.status, "finished_at": now, "error": None, "reason": None}
+        changes.append(UpdateJob(job.job_id, fields, asked=True))
+        changes.append(AddEvent(job.job_id, None, "job.completed", {"recovered": True}, now))
+    return changes
+
+
+def _satisfied(row: SheetRow | None) -> bool:
+    return row is not None and (
+        row.status is SheetStatus.COMPLETED
+        or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
+    )
+
+
+def _found_map(plan: Plan, result: AttemptResult) -> dict[str, Any]:
+    return {
+        "sheet": result.num,
+        "name": plan.sheets[result.num - 1].name,
+        "passed": result.outcome == "completed",
+        "message": result.message,
+        "validations": [
+            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
+        ],
+    }
+
+
+def _message(good: int, looked_at: int, row: JobRow, dry_run: bool) -> str:
+    said = f"{good} of {looked_at} failed sheets {'is' if good == 1 else 'are'} done in truth"
+    if dry_run:
+        return f"{said}; nothing was changed"
+    if row.status is JobStatus.COMPLETED:
+        return f"{said}; the job is completed"
+    return f"{said}; `marianne resume {row.job_id}` runs what is left"

@@ -1,0 +1,189 @@
+"""The jobs that are not over: a map by id that knows without looking through them all who is
+admitted, who is next, and who works where. For one thread."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors import Promise
+from marianne.daemon.jobs.job_life import Happens, Life, after
+from marianne.daemon.jobs.memory import Size
+from marianne.daemon.shared.idempotency import Answer
+from marianne.state.models import JobRow, JobStatus
+
+WAITS = frozenset({JobStatus.QUEUED, JobStatus.PENDING})
+
+
+# (priority, submitted_at, job_id)
+Place = tuple[int, float, str]
+
+
+@dataclass(slots=True)
+class Live:
+    """A job that is not over. ``row`` is exact only while the job is at rest.
+
+    ``life`` is the roster's to change. ``unsure`` says that a change of the row is on its way to
+    the disk, and may yet fail or must not be come between: until it is decided the job is neither
+    let in nor changed by anybody else. ``put_off`` says that the reason in ``start_delays`` is
+    admission's, and no other's to take back.
+    """
+
+    row: JobRow
+    life: Life = Life.AT_REST
+    unsure: bool = False
+    restarts: int = 0
+    put_off: bool = False
+    waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
+    cancels: list[Answer] = field(default_factory=list)
+    size: Size = field(default_factory=Size)
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it holds a place: it has actors, or is about to, or they are being ended."""
+        return self.life is not Life.AT_REST
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is in line for admission."""
+        return not self.admitted and not self.unsure and self.row.status in WAITS
+
+
+class Roster(dict[str, Live]):
+    """See the head of this file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._admitted: set[str] = set()
+        self._unsure: set[str] = set()
+        self._line: list[Place] = []
+        self._places: dict[str, dict[str, None]] = {}
+        self._place_of: dict[str, str] = {}
+        self._archiving: dict[str, None] = {}
+
+    def __setitem__(self, job_id: str, live: Live) -> None:
+        self.pop(job_id, None)
+        super().__setitem__(job_id, live)
+        self._place_of[job_id] = live.row.workspace
+        self._places.setdefault(live.row.workspace, {})[job_id] = None
+        if live.row.options.get("archives"):
+            self._archiving[job_id] = None
+        if live.admitted:
+            self._admitted.add(job_id)
+        if live.unsure:
+            self._unsure.add(job_id)
+        self._stand_in_line(live)
+
+    def __delitem__(self, job_id: str) -> None:
+        self.pop(job_id)
+
+    def pop(self, job_id: str, *default: Any) -> Any:
+        """Takes a job out."""
+        live = super().pop(job_id, None)
+        if live is None:
+            if default:
+                return default[0]
+            raise KeyError(job_id)
+        self._admitted.discard(job_id)
+        self._unsure.discard(job_id)
+        self._archiving.pop(job_id, None)
+        place = self._place_of.pop(job_id)
+        there = self._places[place]
+        del there[job_id]
+        if not there:
+            del self._places[place]
+        return live
+
+    # -- admission ------------------------------------------------------------------------------
+
+    @property
+    def admitted(self) -> int:
+        """How many places are taken."""
+        return len(self._admitted)
+
+    def running(self) -> Iterator[Live]:
+        """Those that hold a place."""
+        for job_id in self._admitted:
+            yield self[job_id]
+
+    def move(self, live: Live, what: Happens) -> bool:
+        """Whether this means something for a job, which has moved then."""
+        life = after(live.life, what)
+        if life is None:
+            return False
+        live.life = life
+        if live.admitted:
+            self._admitted.add(live.row.job_id)
+        else:
+            self._admitted.discard(live.row.job_id)
+        return True
+
+    def leave(self, live: Live, row: JobRow) -> None:
+        """The job has no actors any more, and its place is free; ``row`` is how they left it."""
+        self.move(live, Happens.LEAVE)
+        live.row = row
+        self._stand_in_line(live)
+
+    # -- what is not decided --------------------------------------------------------------------
+
+    def change(self, live: Live) -> None:
+        """A change of the row is on its way."""
+        live.unsure = True
+        self._unsure.add(live.row.job_id)
+
+    def decided(self, job_id: str) -> Live | None:
+        """That change is on disk, or nothing of it is. None if the job is none any more."""
+        live = self.get(job_id)
+        if live is not None:
+            live.unsure = False
+            self._unsure.discard(job_id)
+            self._stand_in_line(live)
+        return live
+
+    @property
+    def comes(self) -> bool:
+        """Whether a job will stand in line as soon as it is on disk: nobody goes before it."""
+        return any(
+            not self[job_id].admitted and self[job_id].row.status in WAITS
+            for job_id in self._unsure
+        )
+
+    def line_up(self) -> None:
+        """Has to be called when the status of a row was set in place."""
+        self._line.clear()
+        for live in self.values():
+            self._stand_in_line(live)
+
+    def in_line(self) -> Iterator[JobRow]:
+        """The rows of the jobs that wait, by priority, then by submission."""
+        while self._line and not self._stands(self._line[0]):
+            self._line.pop(0)
+        for place in tuple(self._line):
+            if self._stands(place):
+                yield self[place[2]].row
+
+    def _stands(self, place: Place) -> bool:
+        live = self.get(place[2])
+        return live is not None and live.waits
+
+    def _stand_in_line(self, live: Live) -> None:
+        if live.waits:
+            row = live.row
+            place = (row.priority, row.submitted_at, row.job_id)
+            where = bisect_left(self._line, place)
+            if self._line[where : where + 1] != [place]:
+                self._line.insert(where, place)
+
+    # -- workspaces -----------------------------------------------------------------------------
+
+    def working_in(self, workspace: str) -> Iterator[JobRow]:
+        """The jobs whose workspace it is."""
+        for job_id in self._places.get(workspace, ()):
+            yield self[job_id].row
+
+    def archiving(self) -> Iterator[JobRow]:
+        """The jobs that move away what they find in their workspace."""
+        for job_id in self._archiving:
+            yield self[job_id].row

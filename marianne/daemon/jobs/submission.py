@@ -1,0 +1,205 @@
+"""From a request and a readable score to a new job: its id, its row, its first changes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from marianne.daemon.jobs.roster import Roster
+from marianne.daemon.services.parser import Parsed, ParseRequest
+from marianne.daemon.shared.refusal import Refused
+from marianne.environment import search_path
+from marianne.home import Home
+from marianne.state import ids
+from marianne.state.changes import AddEvent, Change, InsertJob
+from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import JobFilter, Reader
+
+if TYPE_CHECKING:
+    from marianne.daemon.types import JobRequest
+
+
+NAMED_NEIGHBOURS = 5
+"""Jobs in the same workspace that a warning names at most."""
+
+
+def parse_request(request: JobRequest, home: Home) -> ParseRequest:
+    """What the parser has to read; relative paths are the client's."""
+    cwd = os.fspath(request.client_cwd or os.getcwd())
+    path = os.path.join(cwd, request.config_path) if request.config_path else None
+    workspace = os.path.join(cwd, request.workspace) if request.workspace else None
+    return ParseRequest(
+        path=os.path.normpath(path) if path else None,
+        text=request.score,
+        base_dir=os.path.dirname(path) if path else cwd,
+        workspace=os.path.normpath(workspace) if workspace else None,
+        variables=dict(request.variables),
+        instruments=str(home.instruments),
+        search_path=search_path(request.environment),
+        prompts=request.dry_run,
+    )
+
+
+def config_path(request: JobRequest) -> str | None:
+    """The absolute path of the score's file, or None for one that came as text alone."""
+    if request.config_path is None:
+        return None
+    return os.path.normpath(os.path.join(request.client_cwd or os.getcwd(), request.config_path))
+
+
+def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Collection[str]) -> str:
+    """The new job's id: the one asked for, else from the score's name, never used before.
+
+    Refuses with ``conflict`` when the same file's last job is not over (unless another id was
+    asked for), or when the id asked for is or was in use.
+    """
+    if request.id is not None:
+        check_id(request.id)
+        if request.id in naming or reader.taken(request.id):
+            raise Refused(
+                "conflict",
+                f"the job id {request.id!r} is taken; ids are never used again",
+                hint="choose another one, or leave --id away",
+            )
+        return request.id
+    path = config_path(request)
+    if path is not None:
+        page = reader.jobs(JobFilter(config_path=path), limit=1)
+        last = page.jobs[0].row if page.jobs else None
+        if last is not None and not last.status.terminal:
+            raise Refused(
+                "conflict",
+                f"{path} has a job that is not over: {last.job_id} is {last.status}",
+                hint=f"`marianne resume {last.job_id}`, `marianne cancel {last.job_id}`,"
+                " or run it beside with `--id NEW`",
+                data={"job_id": last.job_id, "status": str(last.status)},
+            )
+    return ids.next_free(
+        ids.from_name(parsed.name), lambda name: name in naming or reader.taken(name)
+    )
+
+
+def check_id(job_id: str) -> None:
+    """Refuses an id that no job can have."""
+    if not ids.is_legal(job_id):
+        raise Refused(
+            "invalid_params",
+            f"{job_id!r} cannot be a job id",
+            hint="use letters, digits, _ and -, at most 63, the first a letter or digit",
+        )
+
+
+def as_asked(request: JobRequest, parsed: Parsed) -> Parsed:
+    """The score without what the request leaves out; warnings name that, and what of the request
+    has no effect."""
+    said = [
+        f"{name}: accepted, no effect (a failed sheet is retried as the score's 'retry' says)"
+        for name in ("self_healing", "self_healing_auto_confirm")
+        if getattr(request, name)
+    ]
+    after = parsed.after
+    if not request.hooks and after:
+        said += [
+            f"{name}: only a conductor does this, not --local"
+            for name in ("on_success", "notifications")
+            if name in after
+        ]
+        after = {}
+    return replace(parsed, after=after, warnings=[*parsed.warnings, *said]) if said else parsed
+
+
+def check_sheets(request: JobRequest, parsed: Parsed) -> None:
+    """Refuses a first sheet that the score does not have."""
+    first = request.start_sheet
+    if first is not None and first > parsed.sheet_count:
+        raise Refused(
+            "invalid_params",
+            f"there is no sheet {first} to start with: the score has {parsed.sheet_count}",
+        )
+
+
+def check_workspace(request: JobRequest, parsed: Parsed, live: Roster) -> list[str]:
+    """Warnings of jobs that are not over and work in the same directory; of many, a few.
+
+    Refuses with ``conflict`` where one of the two moves what it finds there away.
+    """
+    mine = parsed.workspace
+    archives = request.fresh and parsed.archives
+    for job in [one.row for one in live.values()] if archives else live.archiving():
+        other = job.workspace
+        if os.path.commonpath([mine, other]) in (mine, other):
+            raise Refused(
+                "conflict",
+                f"the job {job.job_id} works in {other}, and a fresh run moves what is there away",
+                hint=f"wait for it (`marianne wait {job.job_id}`), or choose another --workspace",
+                data={"job_id": job.job_id},
+            )
+    return [
+        f"the job {job.job_id} works in the same directory: {mine}"
+        for job in itertools.islice(live.working_in(mine), NAMED_NEIGHBOURS)
+    ]
+
+
+def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> JobRow:
+    """The row of a job that was just accepted."""
+    return JobRow(
+        job_id=job_id,
+        name=parsed.name,
+        status=JobStatus.QUEUED,
+        workspace=parsed.workspace,
+        submitted_at=now,
+        sheet_count=parsed.sheet_count,
+        config_path=config_path(request),
+        priority=request.priority,
+        config_hash=parsed.config_hash,
+        options={
+            "variables": dict(request.variables),
+            "start_sheet": request.start_sheet,
+            "archives": request.fresh and parsed.archives,
+            "after": parsed.after,
+            "chain_depth": request.chain_depth,
+        },
+    )
+
+
+def changes(row: JobRow, parsed: Parsed, environment: bytes, now: float) -> list[Change]:
+    """The new job and the event that says so."""
+    return [
+        InsertJob(row, parsed.plan, parsed.score, environment),
+        AddEvent(
+            row.job_id,
+            None,
+            "job.submitted",
+            {"name": row.name, "sheets": row.sheet_count, "config_path": row.config_path},
+            now,
+        ),
+    ]
+
+
+def response(row: JobRow, warnings: list[str], waits: str | None = None) -> dict[str, Any]:
+    """The JobResponse of a job that was taken in; ``waits`` says in words why it is pending."""
+    message = f"{_sheets(row.sheet_count)} in {row.workspace}"
+    return {
+        "job_id": row.job_id,
+        "status": "pending" if waits else "accepted",
+        "message": f"{message}; {waits}" if waits else message,
+        "warnings": warnings,
+    }
+
+
+def dry_run_response(parsed: Parsed) -> dict[str, Any]:
+    """The JobResponse of a dry run: what would run, nothing kept."""
+    return {
+        "job_id": "",
+        "status": "accepted",
+        "message": f"dry run: {_sheets(parsed.sheet_count)} would run in {parsed.workspace}",
+        "warnings": parsed.warnings,
+        "plan": {"name": parsed.name, "workspace": parsed.workspace, "sheets": parsed.sheets},
+    }
+
+
+def _sheets(count: int) -> str:
+    return f"{count} sheet{'' if count == 1 else 's'}"

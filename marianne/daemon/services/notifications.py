@@ -1,0 +1,260 @@
+"""Telling people what happens to their jobs: the ``notifications`` of a score.
+
+A notice goes to a command (JSON on its standard input), to an address (the same JSON, or Slack's
+one line) or to the desktop. It is tried three times;
+three notices in a row that could not be delivered are *degraded*, which readiness says, until one
+is delivered. What a restart finds: the number of the last event that was looked at, so that what
+happened meanwhile is told.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from actors import Actor, ExitReason
+from actors.process import Process, ProcessExit
+from marianne.daemon.context import Context
+from marianne.daemon.services.events import NOTICED
+from marianne.daemon.services.side_commands import Errand, Errands, Outcome
+from marianne.daemon.services.store import Store
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.views import wire
+from marianne.state.changes import SetMeta
+from marianne.state.errors import StateError
+from marianne.state.models import Event, JobRow
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+TRIES = 3
+RETRY_SECONDS = 2.0
+SECONDS = 30.0
+"""A delivery that takes longer is ended and counts as failed."""
+
+AT_ONCE = 8
+TO_ONE_ADDRESS = 2
+"""Deliveries under way at once, in all and to one address: one that never answers takes its whole
+time at each, and holds up nobody's notices but its own."""
+
+WAITING_LIMIT = 1_000
+LOOK_BACK = 20_000
+"""Events that a start looks through for what was not told, at most."""
+
+CURSOR = "notices_seen"
+
+WEBHOOK = str(Path(__file__).with_name("webhook.py"))
+"""The program; it is not imported: a conductor needs no HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One event for one receiver."""
+
+    event: Event
+    row: JobRow
+    number: int
+    receiver: dict[str, Any]
+    tries: int = 0
+
+
+class Notices(Actor):
+    """Delivers notices; a crash here tells again what was not marked as told."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._errands = Errands(context, "notice")
+        self._waiting: list[Notice] = []
+        self._receivers: dict[str, list[dict[str, Any]]] = {}
+        self._seen = 0
+        self._open: Counter[int] = Counter()
+        self._busy: Counter[str] = Counter()
+
+    def on_start(self) -> None:
+        """Looks at what happened since the last event that was looked at."""
+        self._reader = Reader(self._context.home.db)
+        last, kept = self._reader.last_seq(), self._reader.meta(CURSOR)
+        self._seen = int(kept) if kept else last
+        after = max(self._seen, last - LOOK_BACK)
+        while page := self._reader.events_since(after):
+            self.happened([event for event in page if event.event in NOTICED])
+            after = page[-1].seq
+        self._seen = max(self._seen, after)
+        self._mark()
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """What is being delivered is ended with its process, and told again."""
+        self._reader.close()
+
+    def happened(self, events: Sequence[Event]) -> None:
+        """Committed events, in order; those that were seen before are passed over."""
+        for event in events:
+            if event.seq <= self._seen or event.job_id is None:
+                continue
+            self._seen = event.seq
+            receivers = self._receivers_of(event.job_id)
+            wanted = [r for r in receivers if NOTICED[event.event] in r["on_events"]]
+            row = self._reader.job(event.job_id) if wanted else None
+            if row is not None:
+                notices = [Notice(event, row, i + 1, r) for i, r in enumerate(wanted)]
+                self._waiting += notices
+                self._open[event.seq] += len(notices)
+            if event.event in ("job.completed", "job.failed"):
+                self._receivers.pop(event.job_id, None)
+        if len(self._waiting) > WAITING_LIMIT:
+            log.error("notices_dropped", number=len(self._waiting) - WAITING_LIMIT)
+            for notice in self._waiting[:-WAITING_LIMIT]:
+                self._close(notice)
+            del self._waiting[:-WAITING_LIMIT]
+        self._deliver()
+
+    def _receivers_of(self, job_id: str) -> list[dict[str, Any]]:
+        if job_id not in self._receivers:
+            row = self._reader.job(job_id)
+            after = (row.options.get("after") or {}) if row is not None else {}
+            self._receivers[job_id] = after.get("notifications") or []
+        return self._receivers[job_id]
+
+    # -- delivery -------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        while len(self._errands) < AT_ONCE:
+            notice = in_turn(self._waiting, self._busy)
+            if notice is None:
+                return
+            self._waiting.remove(notice)
+            errand = _errand(notice)
+            if errand is None:
+                log.warning(
+                    "notice_has_no_way", type=notice.receiver["type"], job_id=notice.row.job_id
+                )
+                self._close(notice)
+                continue
+            try:
+                self.watch(self._errands.start(errand, self._reader))
+                self._busy[_address(notice)] += 1
+            except StateError as error:
+                self._undelivered(notice, repr(error))
+            except (OSError, EOFError) as error:
+                # The machine's trouble, or ours: that uses up none of its tries.
+                log.warning("notice_waits", job_id=notice.row.job_id, error=repr(error))
+                self.send_after(RETRY_SECONDS, self.again, notice)
+                return
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """A delivery ended."""
+        errand, outcome = self._errands.ended(process, ending)
+        self._busy -= Counter({_address(errand.what): 1})
+        if outcome.ok:
+            self._context.delivery.undelivered = 0
+            self._close(errand.what)
+            self._mark()
+        else:
+            self._undelivered(errand.what, _why(errand.what, outcome))
+        self._deliver()
+
+    def again(self, notice: Notice) -> None:
+        """Its pause is over."""
+        self._waiting.append(notice)
+        self._deliver()
+
+    def _undelivered(self, notice: Notice, why: str) -> None:
+        notice = replace(notice, tries=notice.tries + 1)
+        # The command may hold a secret, so the log names the receiver by its place.
+        known = {"job_id": notice.row.job_id, "number": notice.number, "tries": notice.tries}
+        if notice.tries < TRIES:
+            log.info("notice_retried", why=why, **known)
+            self.send_after(RETRY_SECONDS * notice.tries, self.again, notice)
+            return
+        self._context.delivery.undelivered += 1
+        self._close(notice)
+        log.error("notice_not_delivered", why=why, **known)
+
+    def _close(self, notice: Notice) -> None:
+        self._open -= Counter({notice.event.seq: 1})
+
+    def _mark(self) -> None:
+        """Nothing up to here has to be told any more."""
+        seen = min(self._open) - 1 if self._open else self._seen
+        changes = [SetMeta(CURSOR, str(seen).encode())]
+        self._context.store.tell(Store.write, changes, kept=False)
+
+
+def in_turn(waiting: Sequence[Notice], busy: Mapping[str, int]) -> Notice | None:
+    """The first notice whose address can take one more; ``busy`` counts those under way."""
+    for notice in waiting:
+        if busy.get(_address(notice), 0) < TO_ONE_ADDRESS:
+            return notice
+    return None
+
+
+def _address(notice: Notice) -> str:
+    receiver = notice.receiver
+    return json.dumps([receiver["type"], receiver.get("config")], sort_keys=True, default=str)
+
+
+def _errand(notice: Notice) -> Errand | None:
+    """The command that delivers it; None when there is none for this kind of receiver."""
+    row, config = notice.row, notice.receiver["config"]
+    timeout = float(config.get("timeout_seconds") or SECONDS)
+    match notice.receiver["type"]:
+        case "command":
+            argv = ["bash", "-c", str(config["command"])]
+            return Errand(row.job_id, argv, "/", notice, timeout, _packed(_body(notice)))
+        case "webhook":
+            argv, body = [sys.executable, "-I", "-S", WEBHOOK], _body(notice)
+            wanted = {"url": config.get("url"), "url_env": config.get("url_env")}
+        case "slack":
+            argv, body = [sys.executable, "-I", "-S", WEBHOOK], {"text": _line(notice)}
+            wanted = {"url": config.get("webhook_url"), "url_env": config.get("webhook_url_env")}
+        case "desktop" if shutil.which("notify-send"):
+            argv = ["notify-send", "--app-name=marianne", "--", *_title_and_text(notice)]
+            return Errand(row.job_id, argv, "/", notice, timeout)
+        case _:
+            return None
+    stdin = _packed({**wanted, "body": body, "timeout": timeout})
+    return Errand(row.job_id, argv, "/", notice, timeout, stdin)
+
+
+def _body(notice: Notice) -> dict[str, Any]:
+    """What a program is told."""
+    row, event = notice.row, notice.event
+    return {
+        "event": NOTICED[event.event],
+        "job_id": row.job_id,
+        "name": row.name,
+        "status": str(row.status),
+        "error": row.error,
+        "workspace": row.workspace,
+        "sheet_num": event.sheet_num,
+        "ts": wire.timestamp(event.ts),
+        "data": event.data,
+    }
+
+
+def _packed(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, default=str).encode() + b"\n"
+
+
+def _title_and_text(notice: Notice) -> tuple[str, str]:
+    """What a person is told."""
+    row, sheet = notice.row, notice.event.sheet_num
+    title = f"{row.name}: {NOTICED[notice.event.event].replace('_', ' ')}"
+    return title, row.error or (f"sheet {sheet}" if sheet else "")
+
+
+def _line(notice: Notice) -> str:
+    return " - ".join(filter(None, _title_and_text(notice)))
+
+
+def _why(notice: Notice, outcome: Outcome) -> str:
+    """What the log says of a failure: a command's own words may hold a secret, ours do not."""
+    ours = notice.receiver["type"] in ("webhook", "slack")
+    return (outcome.said.strip() if ours else "") or outcome.words

@@ -1,0 +1,78 @@
+"""What the parser's child process does: one score in, one plan or its problems out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marianne.daemon.services.parser import ParseRequest
+from marianne.instruments.registry import Registry, builtins
+from marianne.score.errors import ScoreError
+from marianne.score.load import load_plan, read_score
+from marianne.score.pack import pack_plan
+from marianne.score.plan import Plan
+from marianne.score.preflight import PromptLimits
+
+builtins()  # read where the forkserver loads this module, once for all the children
+
+AFTER = ("on_success", "concert", "notifications")
+
+
+def parse(request: ParseRequest) -> dict[str, Any]:
+    """The fields of :class:`~marianne.daemon.services.parser.Parsed`, or ``problems`` and ``message``."""
+    try:
+        # Kept as it was read: the plan and the stored score are of the same text.
+        text = read_score(request.path) if request.text is None else request.text
+        plan = load_plan(
+            request.path,
+            text,
+            base_dir=request.base_dir,
+            workspace=request.workspace,
+            variables=request.variables,
+            instruments=Registry.load(request.instruments),
+            search_path=request.search_path,
+            prompts=PromptLimits(*request.limits),
+            thinking_method=request.thinking_method,
+        )
+    except ScoreError as error:
+        return {"problems": [p.to_map() for p in error.problems], "message": error.render()}
+    sheets = []
+    if request.prompts:
+        sheets = [
+            {
+                "num": sheet.num,
+                "name": sheet.name,
+                "needs": list(sheet.needs),
+                "instrument": sheet.instrument.profile,
+                "prompt": sheet.prompt.template,
+            }
+            for sheet in plan.sheets
+        ]
+    return {
+        "name": plan.name,
+        "workspace": plan.workspace,
+        "sheet_count": len(plan.sheets),
+        "config_hash": plan.config_hash,
+        "score": text,
+        "plan": pack_plan(plan),
+        "warnings": list(plan.warnings),
+        "sheets": sheets,
+        "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
+        "repeatable": plan.template_files == 0,
+        "programs": _programs(plan),
+        "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
+    }
+
+
+def _programs(plan: Plan) -> list[tuple[str, bool]]:
+    """The programs that the score's instruments call, and whether each is there."""
+    players = {
+        id(player): player
+        for sheet in plan.sheets
+        for player in (sheet.instrument, *sheet.fallbacks)
+    }
+    found = {
+        str(player.command["executable"]): player.unavailable is None
+        for player in players.values()
+        if player.command
+    }
+    return sorted(found.items())

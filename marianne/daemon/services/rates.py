@@ -1,0 +1,130 @@
+"""Which instruments refuse work for now, and until when.
+
+A restart finds the limits in force: they are kept in the database, and on the board where all read
+them, so that a crash of this actor loses none that it has published.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from actors import Actor, Future, Outcome, Promise
+from ipc import codec
+from marianne.clock import steady, to_wall
+from marianne.daemon.context import Context
+from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.services.store import WRITE_DEADLINE, Store
+from marianne.daemon.shared.idempotency import reply_row
+from marianne.daemon.shared.log import get_logger
+from marianne.state.changes import Change, SetMeta
+from marianne.state.reader import Reader
+
+log = get_logger(__name__)
+
+LONGEST_WAIT = 3_600.0
+META = "rate_limits"
+
+
+class RatesActor(Actor):
+    """Rate limits by limit key (profile, or profile/model), reported by the jobs' failed runs.
+
+    A limit blocks its key's sheets in the scheduler until it ends; nobody else is slowed. What is
+    in force is read from ``context.rate_limits``, by anybody, without asking.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._until: dict[str, float] = {}
+
+    def on_start(self) -> None:
+        """Takes up the limits that are still in force."""
+        with Reader(self._context.home.db) as reader:
+            kept = reader.meta(META)
+        now, wall = steady(), time.time()
+        # On disk they are in wall time, of a clock that may have been set since: none is longer
+        # than any can be. What was published outlives us, and may not be on disk yet.
+        kept_until = codec.unpack(kept) if kept else {}
+        found = {key: now + min(until - wall, LONGEST_WAIT) for key, until in kept_until.items()}
+        found |= self._context.rate_limits.until
+        self._until = {key: until for key, until in found.items() if until > now}
+        self._publish()
+        for key, until in self._until.items():
+            self._context.scheduler.tell(SchedulerActor.block, key, until)
+
+    def report(
+        self, backend: str, wait_seconds: float, job_id: str, sheet_num: int | None = None
+    ) -> None:
+        """An instrument refused work for ``wait_seconds`` (0 to 3,600; nonsense counts as 0).
+
+        A limit is never shortened by a later report.
+        """
+        now = steady()
+        wait = min(max(0.0, wait_seconds), LONGEST_WAIT) if math.isfinite(wait_seconds) else 0.0
+        known = self._until.get(backend, 0.0)
+        if now + wait <= known:
+            return
+        if known <= now:
+            who = {"job_id": job_id, "sheet": sheet_num}
+            log.info("rate_limited", backend=backend, seconds=round(wait, 1), **who)
+        self._until = {key: end for key, end in self._until.items() if end > now}
+        self._until[backend] = now + wait
+        self._publish()
+        self._context.scheduler.tell(SchedulerActor.block, backend, now + wait)
+        self._context.store.tell(Store.write, [self._kept()])
+
+    def active_limits(self) -> dict[str, float]:
+        """Seconds left by limit key."""
+        return self._context.rate_limits.active_limits()
+
+    def clear_limits(
+        self, instrument: str | None = None, request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Ends the limits of one instrument (all its models, or one: ``profile/model``), or all.
+
+        What waits for them goes on at once. Answers ``{"cleared": n, "instrument": …, "keys":
+        […]}`` when it is on disk; a ``request_id`` that was answered before gets that answer.
+        """
+        promise: Promise[dict[str, Any]] = self.promise()
+        if request_id is not None:
+            with Reader(self._context.home.db) as reader:
+                known = reader.reply(request_id)
+            if known is not None:
+                promise.set(codec.unpack(known))
+                return promise
+        active = self.active_limits()
+        keys = sorted(
+            key
+            for key in active
+            if instrument is None or key == instrument or key.startswith(f"{instrument}/")
+        )
+        self._until = {key: self._until[key] for key in active if key not in keys}
+        self._publish()
+        for key in keys:
+            self._context.scheduler.tell(SchedulerActor.block, key, 0.0)
+        reply = {"cleared": len(keys), "instrument": instrument, "keys": keys}
+        changes: list[Change] = [self._kept()]
+        if request_id is not None:
+            changes.append(reply_row(request_id, reply))
+        store = self._context.store.within(WRITE_DEADLINE)
+        written: Future[Any] = store.call(Store.write, changes, kept=False)
+        self.pipe(written, self.cleared, reply, promise)
+        return promise
+
+    def cleared(
+        self, outcome: Outcome[Any], reply: dict[str, Any], promise: Promise[dict[str, Any]]
+    ) -> None:
+        """The end of those limits is on disk, or could not be written: then they may come back."""
+        if outcome.error is not None:
+            promise.fail(outcome.error)
+        else:
+            promise.set(reply)
+
+    def _publish(self) -> None:
+        self._context.rate_limits.until = dict(self._until)
+
+    def _kept(self) -> SetMeta:
+        until = {key: to_wall(end) for key, end in self._until.items()}
+        return SetMeta(META, codec.pack(until) if until else None)

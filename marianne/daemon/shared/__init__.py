@@ -1,0 +1,1 @@
+"""Plain objects that several rooms speak of. Knows no room."""

@@ -1,0 +1,148 @@
+"""The conductor's log: one JSON object a line, through structlog.
+
+structlog costs as much to import as the rest of the conductor needs to start, so it is imported
+when the conductor is ready (:func:`open_log`); what is said before that is kept and written then.
+A line below the level costs one comparison.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from marianne.daemon.shared.log_file import LogFile
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+EARLY_LINES = 1_000
+
+_level = 20
+_sink: Any = None
+_file: LogFile | None = None
+# One for all lines: json.dumps would make one for each.
+_encode = json.JSONEncoder(default=str).encode
+_early: list[tuple[float, str, str, dict[str, Any]]] = []
+_lock = threading.Lock()
+
+
+class Logger(Protocol):
+    """What :func:`get_logger` returns. The first argument names the event, in snake_case."""
+
+    def debug(self, event: str, **fields: Any) -> None: ...
+    def info(self, event: str, **fields: Any) -> None: ...
+    def warning(self, event: str, **fields: Any) -> None: ...
+    def error(self, event: str, **fields: Any) -> None: ...
+
+
+class _Named:
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def debug(self, event: str, **fields: Any) -> None:
+        if _level <= 10:
+            _write("debug", event, {"logger": self._name, **fields})
+
+    def info(self, event: str, **fields: Any) -> None:
+        if _level <= 20:
+            _write("info", event, {"logger": self._name, **fields})
+
+    def warning(self, event: str, **fields: Any) -> None:
+        if _level <= 30:
+            _write("warning", event, {"logger": self._name, **fields})
+
+    def error(self, event: str, **fields: Any) -> None:
+        _write("error", event, {"logger": self._name, **fields})
+
+
+def get_logger(name: str) -> Logger:
+    """A logger for one module; cheap, and usable before :func:`open_log`."""
+    return _Named(name)
+
+
+def tell_often(logger: str, event: str, fields: dict[str, Any]) -> None:
+    """An info line of what happens for each of 100,000 sheets: the same line as of a logger, at
+    half the cost. ``fields`` are plain data."""
+    if _level > 20:
+        return
+    now = time.time()
+    with _lock:
+        if _file is None:
+            if len(_early) < EARLY_LINES:
+                _early.append((now, "info", event, {"logger": logger, **fields}))
+            return
+        line = {"event": event, "logger": logger, **fields, "ts": _stamp(now), "level": "info"}
+        try:
+            _file.write(_encode(line) + "\n")
+        except OSError:
+            pass  # as in _emit
+
+
+def set_level(level: str) -> None:
+    """Sets the lowest level that is written: debug, info, warning or error."""
+    global _level
+    _level = LEVELS[level]
+
+
+def open_log(path: Path) -> None:
+    """Opens the log file (mode 0600, appended, bounded) and writes what was said before."""
+    import structlog
+
+    from marianne.daemon.shared.log_file import LogFile
+
+    global _sink, _file
+    file = LogFile(path)
+    sink = structlog.wrap_logger(
+        structlog.WriteLogger(file),  # type: ignore[arg-type]
+        processors=[
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=lambda line, **_: _encode(line)),
+        ],
+        wrapper_class=structlog.BoundLogger,
+        cache_logger_on_first_use=True,
+    ).bind()  # nothing of it is configured for the rest of the process
+    with _lock:
+        _sink, _file = sink, file
+        early, _early[:] = _early[:], []
+        for when, level, event, fields in early:
+            _emit(when, level, event, fields)
+
+
+def close_log() -> None:
+    """Closes the log file; what is said from now on is kept for the next one."""
+    global _sink, _file
+    with _lock:
+        file, _sink, _file = _file, None, None
+    if file is not None:
+        file.close()
+
+
+def early_lines() -> list[str]:
+    """What was said and not written yet, for a conductor that fails before its log is open."""
+    return [f"{level}: {event} {fields}" for _, level, event, fields in _early]
+
+
+def _write(level: str, event: str, fields: dict[str, Any]) -> None:
+    now = time.time()
+    with _lock:
+        if _sink is None:
+            if len(_early) < EARLY_LINES:
+                _early.append((now, level, event, fields))
+            return
+        _emit(now, level, event, fields)
+
+
+def _emit(when: float, level: str, event: str, fields: dict[str, Any]) -> None:
+    try:
+        _sink.msg(event, ts=_stamp(when), level=level, **fields)
+    except OSError:
+        pass  # a full disk: nobody may fail because of what they say about it
+
+
+def _stamp(when: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when))
+    return f"{whole}.{int(when % 1 * 1e6):06d}Z"

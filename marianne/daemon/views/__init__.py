@@ -1,0 +1,1 @@
+"""How state looks to a client. Reads, and decides nothing."""

@@ -1,0 +1,210 @@
+"""What is read of jobs from disk, for clients: summaries, statuses, lists, output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from marianne.daemon.context import Context
+from marianne.daemon.shared.refusal import Refused, not_found
+from marianne.daemon.views import wire
+from marianne.score.pack import PlanFormatError, unpack_plan
+from marianne.score.plan import Plan
+from marianne.state.models import TERMINAL_JOB, JobStatus, SheetRow, SheetStatus
+from marianne.state.reader import JobFilter, Reader
+from marianne.state.rows import JobView
+from marianne.version import version
+
+OUTPUT_LIMIT = 1 << 20
+"""Bytes of output in one answer at most."""
+
+
+def summary(reader: Reader, job_id: str) -> dict[str, Any]:
+    """A job without its sheets."""
+    view = reader.view(job_id)
+    if view is None:
+        raise not_found(job_id)
+    return wire.job_map(view.row, view.counts.progress())
+
+
+def plan_of(reader: Reader, job_id: str) -> Plan:
+    """The plan of a job. Refuses one that cannot be read, instead of ending whoever asks."""
+    try:
+        return unpack_plan(reader.plan(job_id))
+    except PlanFormatError as error:
+        raise Refused(
+            "internal",
+            f"the stored plan of job {job_id} cannot be read: {error}",
+            hint="submit its score again under another id",
+        ) from None
+
+
+def status(reader: Reader, job_id: str, first: int, last: int) -> dict[str, Any]:
+    """A job with its sheets ``first`` to ``last`` (1-based)."""
+    top = summary(reader, job_id)
+    plan = plan_of(reader, job_id)
+    rows = {row.num: row for row in reader.sheets(job_id)}
+    nums = range(max(1, first), min(last, len(plan.sheets)) + 1)
+    return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}
+
+
+def page(
+    reader: Reader, statuses: Collection[JobStatus] | None, limit: int, cursor: int | None
+) -> dict[str, Any]:
+    """Jobs at a glance, newest first: ``jobs``, ``cursor`` (None at the end) and ``total``."""
+    only = JobFilter(frozenset(statuses) if statuses is not None else None)
+    found = reader.jobs(only, limit=limit, cursor=cursor)
+    counted = reader.statuses()
+    return {
+        "jobs": [wire.job_map(view.row, view.counts.progress()) for view in found.jobs],
+        "cursor": found.cursor,
+        "total": sum(counted.get(status, 0) for status in only.statuses or counted),
+    }
+
+
+def every_job(reader: Reader, statuses: Iterable[JobStatus]) -> Iterator[JobView]:
+    """All jobs in these statuses, newest first, page by page."""
+    only = JobFilter(frozenset(statuses))
+    cursor: int | None = None
+    while True:
+        page = reader.jobs(only, limit=500, cursor=cursor)
+        yield from page.jobs
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]:
+    """DaemonStatus as a map, and what else ``conductor-status`` shows.
+
+    ``disk`` counts bytes and rows of the state; ``files_bytes`` is what the jobs' directories held
+    at the housekeeper's last look. ``storage`` is ok, or why the state cannot be written.
+    """
+    resources = context.resources
+    problem = context.storage.words()
+    with Reader(context.home.db) as reader:
+        disk: dict[str, Any] = reader.size()
+    there = os.statvfs(context.home.path)
+    disk["files_bytes"] = context.storage.files_bytes
+    disk["free_bytes"] = there.f_bavail * there.f_frsize
+    return {
+        "pid": os.getpid(),
+        **counts,
+        "memory_usage_mb": round(resources.current_memory_mb() or 0.0, 1),
+        "version": version(),
+        "heart_pid": context.heart_pid,
+        "ready": resources.is_accepting_work() and context.stop.mode is None and problem is None,
+        "pressure": str(context.backpressure.current_level()),
+        "current_delay": context.backpressure.current_delay,
+        "disk": disk,
+        "storage": problem or "ok",
+        "home": str(context.home.path),
+    }
+
+
+def clearable(
+    reader: Reader,
+    statuses: Sequence[str] | None,
+    older_than_seconds: float | None,
+    job_ids: Sequence[str] | None,
+    now: float,
+) -> list[str]:
+    """Ids of finished jobs that the selection means; all finished ones without a selection."""
+    wanted = {JobStatus(s) for s in statuses} if statuses else TERMINAL_JOB
+    chosen = []
+    for view in every_job(reader, wanted & TERMINAL_JOB):
+        row = view.row
+        old = older_than_seconds is None or (row.finished_at or now) <= now - older_than_seconds
+        if old and (not job_ids or row.job_id in job_ids):
+            chosen.append(row.job_id)
+    return chosen
+
+
+def output(
+    reader: Reader,
+    directory: Path,
+    job_id: str,
+    sheet: int | None,
+    attempt: int | None,
+    stream: str,
+    offset: int,
+    limit: int,
+    follow: bool = False,
+) -> dict[str, Any]:
+    """A piece of what a sheet printed (``out``, ``err``) or was given (``prompt``).
+
+    ``sheet`` None is the last started one that printed something (with ``follow`` also one that
+    runs: it may yet), else the last that started; ``attempt`` None is its latest.
+    """
+    view = reader.view(job_id)
+    if view is None:
+        raise not_found(job_id)
+    rows = {row.num: row for row in reader.sheets(job_id)}
+    if sheet is None:
+        begun = [row for row in rows.values() if row.attempt > 0]
+        if not begun:
+            raise Refused("not_found", f"no sheet of {job_id} has started yet")
+        sheet = _last_to_tell(begun, directory, attempt, stream, follow)
+    if not 1 <= sheet <= view.row.sheet_count:
+        raise Refused(
+            "not_found", f"job {job_id} has sheets 1 to {view.row.sheet_count}, not {sheet}"
+        )
+    row = rows.get(sheet)
+    latest = row.attempt if row else 0
+    if attempt is None:
+        attempt = latest
+    if attempt == 0 or attempt > latest:
+        over = row is not None and row.status.terminal
+        raise Refused(
+            "not_found" if over or attempt > latest else "conflict",
+            f"sheet {sheet} of {job_id} has not started"
+            + (f" attempt {attempt}" if attempt else " yet"),
+        )
+    path = directory / "sheets" / f"{sheet}.{attempt}.{stream}"
+    data, size = _piece(path, offset, min(limit, OUTPUT_LIMIT))
+    running = row is not None and attempt == latest and str(row.status) == "running"
+    return {
+        "job_id": job_id,
+        "sheet": sheet,
+        "attempt": attempt,
+        "path": str(path),
+        "offset": offset,
+        "next_offset": offset + len(data),
+        "size": size,
+        "data": data,
+        "ended": not running,
+    }
+
+
+def _last_to_tell(
+    begun: list[SheetRow], directory: Path, attempt: int | None, stream: str, follow: bool
+) -> int:
+    """The number of the sheet that :func:`output` shows when none is named."""
+    begun.sort(key=lambda row: row.started_at or 0.0, reverse=True)
+    told = (
+        row
+        for row in begun
+        if (follow and row.status is SheetStatus.RUNNING)
+        or _size(directory / "sheets" / f"{row.num}.{attempt or row.attempt}.{stream}")
+    )
+    return next(told, begun[0]).num
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _piece(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b"", 0
+    try:
+        return os.pread(descriptor, limit, offset), os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)

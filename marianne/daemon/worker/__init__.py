@@ -1,0 +1,1 @@
+"""The owner of one job's worker process, and the socket that the processes talk to."""
