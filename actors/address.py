@@ -42,11 +42,19 @@ class MessageNames(dict["Callable[..., Any]", str]):
         cls, name = self._cls, getattr(method, "__name__", "")
         if name[:2] == "__" and name[-2:] != "__":  # Python has given it the name of its class
             name = f"_{method.__qualname__.split('.')[-2].lstrip('_')}{name}"
-        if not hasattr(cls, name) or not isinstance(getattr(method, "__self__", None), cls | None):
+        bound = getattr(method, "__self__", None)
+        if not hasattr(cls, name) or not isinstance(bound, cls | None):
             raise TypeError(f"{shown(method)} is no method of {cls.__name__}")
-        if any(vars(base).get(name) is method for base in cls.__mro__):
-            self[method] = name  # these live as long as the class
+        if bound is None and self._lasts(method, name):
+            self[method] = name
         return name
+
+    def _lasts(self, method: Callable[..., Any], name: str) -> bool:
+        """Whether it lives as long as the class, or a module: what is made for each message would
+        add up here."""
+        if "<locals>" not in getattr(method, "__qualname__", "<locals>"):
+            return True
+        return any(vars(base).get(name) is method for base in self._cls.__mro__)
 
 
 class Address(Generic[A]):

@@ -1,7 +1,8 @@
 """``marianne run --local``: a job in the foreground, by a conductor that is this run's alone.
 
 Its home is a temporary one, and it ends with this process, however that ends; see
-:mod:`marianne.daemon.boot.private`. The user's own conductor is neither needed nor started nor asked.
+:mod:`marianne.daemon.boot.private`. The user's own conductor is neither needed nor started nor
+asked.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def plan_local(params: Map, home: Home) -> Map:
     """The answer to a dry run of a ``job.submit``; read in this process, nothing is kept."""
     from marianne.daemon.jobs.submission import dry_run_response, parse_request
     from marianne.daemon.services.parse_child import parse
-    from marianne.daemon.services.parser import Parsed
+    from marianne.daemon.shared.parsed import Parsed
     from marianne.daemon.types import JobRequest
 
     request = parse_request(JobRequest.model_validate(params), home)

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from actors import Handle, System
+from marianne.daemon import ports
 from marianne.daemon.backpressure import BackpressureController
 from marianne.daemon.event_bus import EventBus
-from marianne.daemon.job.on_disk import OnDisk
 from marianne.daemon.job_service import JobService
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.daemon.processes.handoff import Entry
 from marianne.daemon.processes.host import Guest, Host
 from marianne.daemon.processes.identity import Peers
 from marianne.daemon.processes.standby import Spare
 from marianne.daemon.processes.starts import Starts
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.failures import Delivery, FailureRate
-from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.losses import Losses
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.shared.score_cache import ScoreCache
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from marianne.daemon.job.supervisor import Jobs
     from marianne.daemon.jobs.actor import ManagerActor
     from marianne.daemon.jobs.roster import Roster
-    from marianne.daemon.processes.standby import SpareKeeper
     from marianne.daemon.scheduler import GlobalSheetScheduler
     from marianne.daemon.services.events import Events
     from marianne.daemon.services.health import HealthActor
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from marianne.daemon.services.rates import RatesActor
     from marianne.daemon.services.retention import Housekeeper
     from marianne.daemon.services.scheduler import SchedulerActor
+    from marianne.daemon.services.spare_keeper import SpareKeeper
     from marianne.daemon.services.store import Store
     from marianne.daemon.shared.places import Places
     from marianne.daemon.worker.actor import Worker
@@ -166,7 +166,6 @@ class Context:
             self.face = JobManager(self.config, monitor=self.resources)
         self.face.bind(self)
         self.service.tell_too(StructuredOutput(event_bus=self.bus))
-        self.service.registry = self.service.registry or OnDisk(self.home)
         self.service.on_limit(self._report_limit)
         self.delivery = self.service.delivery
         self.starts = Starts(self.system)
@@ -177,9 +176,7 @@ class Context:
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:
-        from marianne.daemon.services.rates import RatesActor
-
-        self.rates.tell(RatesActor.report, key, seconds, job_id, num)
+        self.rates.tell(ports.Rates.report, key, seconds, job_id, num)
 
     def troubles(self) -> dict[str, Any]:
         """What is ok, or in words what is not. Asks nobody, reads nothing."""

@@ -2,8 +2,8 @@
 
 It decides nothing. Its methods ask the actors of its tree (:mod:`marianne.daemon.jobs.actor` and
 those beside it) without blocking the program's event loop; its properties are read from what they
-publish. The tree is that of :class:`~marianne.daemon.boot.conductor.Conductor`, in the program's own
-process or, for ``marianne start``, in one of its own. docs/embedding.md shows a program.
+publish. The tree is that of :class:`~marianne.daemon.boot.conductor.Conductor`, in the program's
+own process or, for ``marianne start``, in one of its own. docs/embedding.md shows a program.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The latest reading of memory and processes, and how it is judged.
 
-In a conductor's tree its actor (:mod:`marianne.daemon.services.monitor`) has it read at an interval,
-and everybody else decides by the last reading without asking. A program that has no tree has it
-read in its own event loop (:meth:`ResourceMonitor.start`).
+In a conductor's tree its actor (:mod:`marianne.daemon.services.monitor`) has it read at an
+interval, and everybody else decides by the last reading without asking. A program that has no tree
+has it read in its own event loop (:meth:`ResourceMonitor.start`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from marianne.daemon.processes.usage import TreeLook, look
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.usage import TreeLook, look
 
 if TYPE_CHECKING:
     import asyncio
@@ -105,9 +105,10 @@ class ResourceMonitor:
 
         In an event loop the look is made in a thread of its own: it may take a while.
         """
-        asyncio = sys.modules.get("asyncio")
-        if asyncio is not None and asyncio._get_running_loop() is not None:
-            await asyncio.to_thread(self.look)
+        # Another thread may be just importing it: then there is no loop in this one.
+        running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+        if running_loop is not None and running_loop() is not None:
+            await sys.modules["asyncio"].to_thread(self.look)
         else:
             self.look()
         assert self.snapshot is not None

@@ -63,8 +63,8 @@ class NullOutput(OutputProtocol):
 class StructuredOutput(OutputProtocol):
     """One log line each: ``job.<event>``, ``sheet.<event>``, ``job.progress``.
 
-    All at the level info; the log is bounded (:mod:`marianne.daemon.shared.log_file`). ``event_bus`` gets
-    the same.
+    All at the level info; the log is bounded (:mod:`marianne.daemon.shared.log_file`).
+    ``event_bus`` gets the same.
     """
 
     def __init__(self, *, event_bus: EventBus | None = None) -> None:

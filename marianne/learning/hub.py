@@ -1,7 +1,7 @@
 """What was learned, for those who decide by it without asking.
 
-The hub (:mod:`marianne.daemon.services.learning`) replaces the lessons of one configuration at a time;
-every reader sees old or new ones whole.
+The hub (:mod:`marianne.daemon.services.learning`) replaces the lessons of one configuration at a
+time; every reader sees old or new ones whole.
 """
 
 from __future__ import annotations

@@ -250,7 +250,10 @@ def test_a_child_that_asks_its_starting_supervisor_fails_at_once(system: System)
 def test_a_future_can_be_awaited_without_blocking_the_loop(system: System) -> None:
     ref = system.spawn(Server)
 
-    async def program() -> tuple[int, int]:
+    async def wait(future: Future[int]) -> int:
+        return await future
+
+    async def program() -> None:
         ticks = 0
 
         async def tick() -> None:
@@ -260,16 +263,15 @@ def test_a_future_can_be_awaited_without_blocking_the_loop(system: System) -> No
                 await asyncio.sleep(0.001)
 
         ticker = asyncio.create_task(tick())
-        future = ref.call(Server.later)
-        await asyncio.sleep(0.02)
+        answer = asyncio.ensure_future(wait(ref.call(Server.later)))
+        while ticks < 3:
+            await asyncio.sleep(0.001)
+        assert not answer.done()
         ref.tell(Server.fulfil, 9)
-        answer = await future
+        assert await answer == 9
         ticker.cancel()
-        return answer, ticks
 
-    answer, ticks = asyncio.run(program())
-    assert answer == 9
-    assert ticks > 3
+    asyncio.run(program())
 
 
 def test_awaiting_raises_what_get_would(system: System) -> None:

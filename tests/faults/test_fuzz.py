@@ -29,7 +29,7 @@ from ipc.errors import CodecError
 from marianne.daemon.api import handlers
 from marianne.daemon.config import ConfigError, load_config
 from marianne.daemon.services.parse_child import parse
-from marianne.daemon.services.parser import ParseRequest
+from marianne.daemon.shared.parsed import ParseRequest
 from marianne.home import Home
 from marianne.instruments.output import diagnose, read_output
 from marianne.instruments.profile import Profile

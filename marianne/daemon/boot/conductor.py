@@ -27,13 +27,14 @@ from marianne.daemon.boot.first_start import settle_state
 from marianne.daemon.boot.shutdown import (
     Interrupted,
     close_order,
-    keep_order,
     not_ended,
     running,
     take_order,
     wind_down,
 )
 from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.job.on_disk import OnDisk
+from marianne.daemon.services.stopping import keep_order
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger, open_log, set_level
 from marianne.daemon.shared.places import Places
@@ -190,7 +191,7 @@ class Conductor:
 
     def _context(self, system: System, workers: dict[int, Process], storage: Storage) -> Context:
         given, manager = self._given, self._manager
-        return Context(
+        context = Context(
             system=system,
             home=self._home,
             config=self._config,
@@ -211,6 +212,8 @@ class Conductor:
             client=given.client,
             workers=workers,
         )
+        context.service.registry = context.service.registry or OnDisk(context.home)
+        return context
 
     def _tell(self, context: Context, event: str, mark: Change) -> None:
         """Commits an event of the daemon; one that cannot be committed stops nothing."""

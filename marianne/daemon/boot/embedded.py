@@ -1,8 +1,8 @@
 """A conductor in somebody else's program: in a thread beside the program's event loop.
 
-It is the same :class:`~marianne.daemon.boot.conductor.Conductor` as that of ``marianne start``; what it
-leaves to the program is :class:`~marianne.daemon.processes.host.Guest`'s. What a restart finds is what any
-conductor of the home finds: the lock is free, and the state says the rest.
+It is the same :class:`~marianne.daemon.boot.conductor.Conductor` as that of ``marianne start``;
+what it leaves to the program is :class:`~marianne.daemon.processes.host.Guest`'s. What a restart
+finds is what any conductor of the home finds: the lock is free, and the state says the rest.
 """
 
 from __future__ import annotations

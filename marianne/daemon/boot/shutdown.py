@@ -18,6 +18,7 @@ from marianne import stop_order
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.services.stopping import drain_limit
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
@@ -53,22 +54,6 @@ class Interrupted:
 
 
 # -- the order -------------------------------------------------------------------------------------
-
-
-def keep_order(context: Context, mode: str, drain_seconds: float | None) -> bool:
-    """Puts a wish on disk, before it is acknowledged; False where the disk fails.
-
-    The conductor does as it is told then too; only if it dies over it, nobody else will.
-    """
-    until = None
-    if mode == "drain":
-        until = time.monotonic() + _limit(context, drain_seconds)
-    try:
-        stop_order.leave(context.home.path, mode, stop_order.mark_of(context.heart_pid), until)
-    except OSError as error:
-        log.warning("order_not_kept", mode=mode, error=str(error))
-        return False
-    return True
 
 
 def take_order(home: Home, heart_pid: int | None) -> stop_order.StopOrder | None:
@@ -133,7 +118,7 @@ def wind_down(context: Context, reap: Callable[[], object]) -> bool:
     """
     while (mode := context.stop.mode) in ("drain", "cancel"):
         begun = time.monotonic()
-        deadline = begun + _limit(context, context.stop.drain_seconds)
+        deadline = begun + drain_limit(context, context.stop.drain_seconds)
         if _pursue(context, mode, begun, deadline, reap):
             return True
         if context.stop.mode == mode:
@@ -180,10 +165,6 @@ def _hear(context: Context, seconds: float, reap: Callable[[], object]) -> None:
         reap()
     elif got in (signal.SIGTERM, signal.SIGINT):
         context.stop.mode = "stop" if context.stop.mode == "drain" else "force"
-
-
-def _limit(context: Context, drain_seconds: float | None) -> float:
-    return context.config.shutdown_timeout_seconds if drain_seconds is None else drain_seconds
 
 
 # -- what was interrupted --------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from marianne.daemon.api.server import Server
 from marianne.daemon.context import Context
 from marianne.daemon.job.supervisor import Jobs
 from marianne.daemon.jobs.actor import ManagerActor
-from marianne.daemon.processes.standby import SpareKeeper
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.health import HealthActor
 from marianne.daemon.services.learning import LearningActor
@@ -21,6 +20,7 @@ from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.services.retention import Housekeeper
 from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.store import Store
 from marianne.daemon.worker.socket import Link
 

@@ -35,7 +35,7 @@ CLOCK_SECONDS = 600.0
 BEGIN_AGAIN = (2.0, 60.0)
 """Seconds until a sheet that could not begin is tried again: doubled each time, up to a bound."""
 
-_HOW_ENDED = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
+_HOW = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
 
 
 class JobLimits(JobLedger):
@@ -100,15 +100,9 @@ class JobLimits(JobLedger):
         # Only now: a dependent that has no instrument either has failed, and is not skipped.
         for sheet in blocked:
             self._skip_dependents(sheet.num, now, step)
-        first = blocked[0]
-        why = f"sheet {first.num} ({first.name}) has no instrument"
-        for sheet in self.plan.sheets:
-            row = self._row(sheet.num)
-            if not row.status.terminal:
-                self._move(row, SheetStatus.CANCELLED)
-                row.message = f"not started: {why}"
-                self._save(step, row)
-        error = f"{why}: {self.rows[first.num].message}"
+        why = f"sheet {blocked[0].num} ({blocked[0].name}) has no instrument"
+        self._leave_out_the_rest(step, why)
+        error = f"{why}: {self.rows[blocked[0].num].message}"
         self._end(step, JobStatus.FAILED, "job.failed", now, error)
 
     def lost_too_often(self, nums: Sequence[int], why: str, now: float) -> Step:
@@ -128,14 +122,17 @@ class JobLimits(JobLedger):
                 self._save(step, row)
                 data = {"category": row.category, "message": why}
                 self._event(step, "sheet.failed", num, data, now=now)
+        self._leave_out_the_rest(step, cause)
+        self._end(step, JobStatus.FAILED, "job.failed", now, cause)
+        return step
+
+    def _leave_out_the_rest(self, step: Step, why: str) -> None:
         for sheet in self.plan.sheets:
             row = self._row(sheet.num)
             if not row.status.terminal:
                 self._move(row, SheetStatus.CANCELLED)
-                row.message, row.due_at = f"not started: {cause}", None
+                row.message, row.due_at = f"not started: {why}", None
                 self._save(step, row)
-        self._end(step, JobStatus.FAILED, "job.failed", now, cause)
-        return step
 
     def _register(self, step: Step, now: float) -> None:
         if self._budget_spent():
@@ -375,20 +372,18 @@ class JobLimits(JobLedger):
         # First what failed: its number is the one that the skipped ones should name.
         for row in sorted(ended, key=lambda row: (row.status is SheetStatus.SKIPPED, row.num)):
             below = self._dependents.get(row.num, ())
-            if any(not self._fresh(n).status.terminal for n in below) and not self.is_satisfied(
-                row.num
-            ):
+            waits = any(not self._fresh(n).status.terminal for n in below)
+            if waits and not self.is_satisfied(row.num):
                 self._skip_dependents(row.num, now, step)
 
     def _skip_dependents(self, num: int, now: float, step: Step) -> None:
-        how = _HOW_ENDED.get(self._row(num).status, "did not run")
+        how = _HOW.get(self._row(num).status, "did not run")
         for below in sorted(self._below(num)):
             row = self._row(below)
             if row.status.terminal or row.status is SheetStatus.RUNNING:
                 continue
             self._move(row, SheetStatus.SKIPPED)
-            row.category = "dependency"
-            row.message = f"sheet {num} {how}"
+            row.category, row.message = "dependency", f"sheet {num} {how}"
             row.finished_at = now
             self._save(step, row)
             self._event(

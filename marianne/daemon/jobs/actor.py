@@ -27,10 +27,11 @@ from marianne.daemon.jobs.job_life import Happens
 from marianne.daemon.jobs.memory import REASON
 from marianne.daemon.jobs.pressure import Pressing
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.services.parser import Parsed, Parser
+from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger, set_level
+from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.shared.unforeseen import question, refusal_of

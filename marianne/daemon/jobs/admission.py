@@ -19,12 +19,12 @@ from marianne.daemon.job.supervisor import job_spec
 from marianne.daemon.jobs.job_life import Happens, Life
 from marianne.daemon.jobs.memory import REASON, MemoryRoom
 from marianne.daemon.jobs.roster import Live, Roster
-from marianne.daemon.processes.standby import SpareKeeper
+from marianne.daemon.processes.handoff import enter
 from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.services.retention import Housekeeper
 from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
-from marianne.daemon.shared.handoff import enter
 from marianne.daemon.shared.idempotency import Requests
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused, not_found

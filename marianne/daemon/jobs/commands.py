@@ -1,9 +1,9 @@
 """What a person asks of jobs: pause, resume, retry, cancel, clear.
 
-The part of the job manager between admission and coming in; see
-:mod:`marianne.daemon.jobs.actor`.
+The part of the job manager between admission and coming in; see :mod:`marianne.daemon.jobs.actor`.
 An admitted job's actor does what is wished; any other job is a row, which is changed here. Each
-answer comes when the change is on disk, and the reply with it (:mod:`marianne.daemon.shared.idempotency`).
+answer comes when the change is on disk, and the reply with it
+(:mod:`marianne.daemon.shared.idempotency`).
 """
 
 from __future__ import annotations

@@ -20,9 +20,10 @@ from marianne.daemon.jobs.commands import Wishes, check_sure
 from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.services.parser import Parsed, Parser, ParseRequest
+from marianne.daemon.services.parser import Parser
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.parsed import Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.jobs.roster import Roster
-from marianne.daemon.services.parser import Parsed, ParseRequest
+from marianne.daemon.shared.parsed import Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused
 from marianne.environment import search_path
 from marianne.home import Home

@@ -11,24 +11,16 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from actors import Actor, Future, Outcome
 from actors.process import Process
 from marianne.daemon.processes.identity import proof_of
-from marianne.daemon.shared.log import get_logger
-from marianne.daemon.shared.start_delays import BACKOFF
 
 if TYPE_CHECKING:
-    from marianne.daemon.context import Context
+    from actors import System
     from marianne.daemon.processes.identity import Peers
-
-log = get_logger(__name__)
-
-FIRST_FILL, FILL_AFTER = 0.1, 0.005
-"""Seconds after a start, and after the spare was taken: whoever took it goes first."""
+    from marianne.home import Home
 
 END_SECONDS = 2.0
 
@@ -58,16 +50,15 @@ class SpareWorker:
         self.pipe.close()
 
 
-def start_waiting(context: Context) -> SpareWorker:
+def start_waiting(system: System, home: Home, owner: str, peers: Peers) -> SpareWorker:
     """Starts one; blocks as long as the forkserver does. Raises OSError or EOFError."""
-    home, peers = context.home, context.peers
     theirs, ours = multiprocessing.Pipe(duplex=False)
     name = peers.new()
     with theirs:
         try:
-            process = context.system.processes.start(
+            process = system.processes.start(
                 "marianne.run.worker:worker_main",
-                (theirs, str(home.workers_sock), str(home.rehearsal), context.owner, name),
+                (theirs, str(home.workers_sock), str(home.rehearsal), owner, name),
                 "marianne-spare",
                 die_with_parent=False,
             )
@@ -118,45 +109,3 @@ class Spare:
         if waiting is not None:
             waiting.dismiss()
             waiting.process.wait(END_SECONDS)
-
-
-class SpareKeeper(Actor):
-    """Sees to it that there is a spare again, a moment after it was taken."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._context = context
-        self._starting = False
-        self._failures = 0
-
-    def on_start(self) -> None:
-        """Not at once: a start has more urgent things to do."""
-        self.send_after(FIRST_FILL, self.fill)
-
-    def taken(self) -> None:
-        """The spare has a job."""
-        self.send_after(FILL_AFTER, self.fill)
-
-    def fill(self) -> None:
-        """Has another started, unless one waits or is on its way.
-
-        A private conductor has one job: what is ready for the next one would only cost it time.
-        """
-        context = self._context
-        if self._starting or context.client is not None or not context.spare.wanted:
-            return
-        self._starting = True
-        start = partial(start_waiting, context)
-        started: Future[SpareWorker] = context.starts.ask(start, self.name)
-        self.pipe(started, self.started)
-
-    def started(self, outcome: Outcome[SpareWorker]) -> None:
-        """It waits. One that cannot be started is not missed by anybody, and tried again later."""
-        self._starting = False
-        if outcome.value is not None:
-            self._failures = 0
-            self._context.spare.put(outcome.value)
-            return
-        log.warning("no_spare_worker", error=repr(outcome.error))
-        self.send_after(BACKOFF.delay(self._failures, self.name), self.fill)
-        self._failures += 1

@@ -1,1 +1,1 @@
-"""What serves all jobs: the store, the scheduler, the monitor, events, notifications, the parser."""
+"""What serves all jobs: store, scheduler, monitor, events, notifications, parser."""

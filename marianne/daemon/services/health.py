@@ -6,10 +6,10 @@ from typing import Any
 
 from actors import Actor, Outcome, Promise
 from actors.process import Process, ProcessExit
+from marianne.daemon import ports
 from marianne.daemon.at_once import at_once
 from marianne.daemon.context import Context
 from marianne.daemon.health import HealthChecker
-from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.shared.log import get_logger
@@ -85,7 +85,7 @@ class HealthActor(Actor):
 
     def looked(self, outcome: Outcome[Any], promise: Promise[dict[str, Any]]) -> None:
         """The monitor took a reading, or is being restarted: then nothing is accepted."""
-        counted = self._context.manager.call(ManagerActor.counts)
+        counted = self._context.manager.call(ports.Jobs.counts)
         self.pipe(counted, self.counted, outcome.ok, promise)
 
     def counted(

@@ -15,17 +15,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from actors import Actor, Timer
+from marianne.daemon import ports
 from marianne.daemon.at_once import at_once
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context
-from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.monitor import HARD_PERCENT, ResourceSnapshot
 from marianne.daemon.processes.identity import job_of
-from marianne.daemon.processes.usage import TreeLook, Usage, sheets_below
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.usage import TreeLook, Usage, sheets_below
 from marianne.schedule.pressure import PressureLevel
 from marianne.state.changes import AddEvent
 
@@ -82,7 +82,7 @@ class MonitorActor(Actor):
         if found is not None:
             self._act(found)
         if self._monitor.awaited:
-            self._context.manager.tell(ManagerActor.pressure_fell)
+            self._context.manager.tell(ports.Jobs.pressure_fell)
         interval = self._context.config.monitor_interval_seconds
         if self._timer is not None:
             self._timer.cancel()
@@ -96,13 +96,9 @@ class MonitorActor(Actor):
         if not places.look():
             self._context.stop.ask("stop", why="the home was removed")
             return
-        # These know the monitor.
-        from marianne.daemon.api.server import Server
-        from marianne.daemon.worker.socket import Link
-
         self._context.events.tell(Events.look)
-        self._context.link.tell(Link.look)
-        self._context.server.tell(Server.look)
+        self._context.link.tell(ports.Listener.look)
+        self._context.server.tell(ports.Listener.look)
 
     def _look(self) -> TreeLook | None:
         return self._noting(self._monitor.look)
@@ -138,7 +134,7 @@ class MonitorActor(Actor):
 
     def _tell_of_a_fall(self) -> None:
         self._context.scheduler.tell(SchedulerActor.dispatch)
-        self._context.manager.tell(ManagerActor.pressure_fell)
+        self._context.manager.tell(ports.Jobs.pressure_fell)
 
     # -- the hard limit -------------------------------------------------------------------------
 
@@ -160,7 +156,7 @@ class MonitorActor(Actor):
                 if self._pressed != jobs[most]:
                     log.warning("paused_for_pressure", job_id=jobs[most])
                 self._pressed = jobs[most]
-                self._context.manager.tell(ManagerActor.pause_for_pressure, jobs[most])
+                self._context.manager.tell(ports.Jobs.pause_for_pressure, jobs[most])
 
     def _culprits(self, found: TreeLook, jobs: dict[int, str]) -> dict[tuple[str, int], Usage]:
         culprits = {}
@@ -172,8 +168,6 @@ class MonitorActor(Actor):
         return culprits
 
     def _end(self, job_id: str, num: int, usage: Usage) -> None:
-        from marianne.daemon.job.actor import Job
-
         log.error(
             "sheet_over_limit",
             job_id=job_id,
@@ -181,7 +175,7 @@ class MonitorActor(Actor):
             memory_mb=round(usage.memory_mb),
             processes=usage.processes,
         )
-        self._context.job(job_id).tell(Job.end_for_resources, num)
+        self._context.job(job_id).tell(ports.Job.end_for_resources, num)
 
     def _share(self, usage: Usage) -> float:
         return max(

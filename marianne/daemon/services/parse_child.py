@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marianne.daemon.services.parser import ParseRequest
+from marianne.daemon.shared.parsed import ParseRequest
 from marianne.instruments.registry import Registry, builtins
 from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan, read_score
@@ -18,7 +18,7 @@ AFTER = ("on_success", "concert", "notifications")
 
 
 def parse(request: ParseRequest) -> dict[str, Any]:
-    """The fields of :class:`~marianne.daemon.services.parser.Parsed`, or ``problems`` and ``message``."""
+    """The fields of ``Parsed``, or ``problems`` and ``message``."""
     try:
         # Kept as it was read: the plan and the stored score are of the same text.
         text = read_score(request.path) if request.text is None else request.text

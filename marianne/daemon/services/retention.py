@@ -12,6 +12,7 @@ from pathlib import Path
 
 from actors import Actor, Timer
 from marianne.clock import earliest
+from marianne.daemon import ports
 from marianne.daemon.context import Context
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
@@ -62,8 +63,6 @@ class Housekeeper(Actor):
 
     def count_jobs(self) -> None:
         """Has the oldest ended jobs beyond ``max_job_history`` deleted."""
-        from marianne.daemon.jobs.actor import ManagerActor
-
         self._soon = None
         keep = self._context.config.max_job_history
         try:
@@ -75,11 +74,9 @@ class Housekeeper(Actor):
             log.warning("jobs_not_counted", error=str(error))
             return
         for at in range(0, len(gone), JOBS_AT_ONCE):
-            self._context.manager.tell(ManagerActor.forget_jobs, gone[at : at + JOBS_AT_ONCE])
+            self._context.manager.tell(ports.Jobs.forget_jobs, gone[at : at + JOBS_AT_ONCE])
 
     def _look_at_files(self) -> None:
-        from marianne.daemon.jobs.actor import ManagerActor
-
         kept = self._context.config.retention
         sizes = {path.name: tree_size(path) for path in self._context.home.jobs.iterdir()}
         self._context.storage.files_bytes = sum(sizes.values())
@@ -89,7 +86,7 @@ class Housekeeper(Actor):
         gone = too_much(ended, sizes, earliest() - kept.output_days * DAY, kept.output_mb * 2**20)
         if gone:
             log.info("files_forgotten", jobs=len(gone))
-            self._context.manager.tell(ManagerActor.forget_files, gone)
+            self._context.manager.tell(ports.Jobs.forget_files, gone)
 
 
 def too_much(ended: list[JobRow], sizes: dict[str, int], oldest: float, limit: int) -> list[str]:

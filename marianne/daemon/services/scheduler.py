@@ -14,6 +14,7 @@ from typing import Any
 
 from actors import Actor, Promise, Timer
 from marianne import clock
+from marianne.daemon import ports
 from marianne.daemon.at_once import at_once
 from marianne.daemon.context import Context
 from marianne.daemon.scheduler import (
@@ -143,11 +144,9 @@ class SchedulerActor(Actor):
         if until > clock.steady():
             self._queue.block(key, until)
         else:
-            from marianne.daemon.job.actor import Job
-
             self._queue.unblock(key)
             for job_id, nums in self._queue.waiting_in(key).items():
-                self._context.job(job_id).tell(Job.limit_ended, nums)
+                self._context.job(job_id).tell(ports.Job.limit_ended, nums)
         self._dirty = True
 
     def drain(self) -> Promise[None]:
@@ -212,15 +211,13 @@ class SchedulerActor(Actor):
 
     def dispatch(self) -> None:
         """Grants while something may run; the grants of one job go in one message."""
-        from marianne.daemon.job.actor import Job
-
         granted: dict[str, list[int]] = {}
         while (entry := self.next_sheet()) is not None:
             granted.setdefault(entry.info.job_id, []).append(entry.info.sheet_num)
         ahead = self._ahead(granted)
         for job_id in granted | ahead:
             nums, more = granted.get(job_id, []), ahead.get(job_id, [])
-            self._context.job(job_id).tell(Job.granted, nums, more, self._queue.slots(job_id))
+            self._context.job(job_id).tell(ports.Job.granted, nums, more, self._queue.slots(job_id))
         now = clock.steady()
         until = self._queue.next_unblock(now)
         if until is not None:

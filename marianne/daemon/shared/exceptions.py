@@ -1,4 +1,4 @@
-"""What the daemon's own objects raise on purpose. Actors refuse with marianne.daemon.shared.refusal."""
+"""What the daemon's own objects raise on purpose. Actors refuse: see ``refusal`` beside this."""
 
 from __future__ import annotations
 

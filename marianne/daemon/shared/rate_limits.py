@@ -1,7 +1,7 @@
 """Which instruments refuse work now, for those who decide by it without asking.
 
-The tree's actor (:mod:`marianne.daemon.services.rates`) replaces the snapshot; every reader sees one
-whole or the other.
+The tree's actor (:mod:`marianne.daemon.services.rates`) replaces the snapshot; every reader sees
+one whole or the other.
 """
 
 from __future__ import annotations

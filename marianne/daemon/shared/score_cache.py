@@ -19,7 +19,7 @@ from marianne.instruments.present import why_missing
 from marianne.score.places import OWN_INSTRUMENTS, project_root
 
 if TYPE_CHECKING:
-    from marianne.daemon.services.parser import Parsed, ParseRequest
+    from marianne.daemon.shared.parsed import Parsed, ParseRequest
 
 KEPT_BYTES = 4 * 2**20
 """Of plans and texts in all."""

@@ -27,6 +27,7 @@ from typing import Any
 from actors import Actor, ExitReason, Outcome, Promise, Timer
 from actors.process import Process, ProcessExit
 from marianne.crashpoints import crash_point
+from marianne.daemon import ports
 from marianne.daemon.context import Context
 from marianne.daemon.processes.standby import SpareWorker
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
@@ -260,8 +261,6 @@ class Worker(Actor):
         if identity != self._name_on_link:
             log.info("stale_worker_message", job_id=self._job_id)
             return
-        from marianne.daemon.job.actor import Job
-
         answers = kind == "hello" and message.get("round", self._round) == self._round
         if answers or not self._hurried:
             self._listening.heard()
@@ -269,10 +268,10 @@ class Worker(Actor):
             self._greeted(message, answers)
         elif kind == "results":
             self._untaken.heard(message["results"], message["started"])
-            self._job.tell(Job.results, message["results"], message["started"])
+            self._job.tell(ports.Job.results, message["results"], message["started"])
         elif kind == "withdrawn":
             self._untaken.withdrawn()
-            self._job.tell(Job.withdrawn, message["sheets"])
+            self._job.tell(ports.Job.withdrawn, message["sheets"])
         if self._hurried and not self._untaken.ending:
             self._hurried = False
             self._listen(Listening.alone())
@@ -384,11 +383,9 @@ class Worker(Actor):
 
     def _tell_up(self) -> None:
         if self._asked and self._recorded and self._hello is not None:
-            from marianne.daemon.job.actor import Job
-
             self._asked = False
             self._untaken.clear()
-            self._job.tell(Job.worker_up, self._hello)
+            self._job.tell(ports.Job.worker_up, self._hello)
 
     def _send(self, message: dict[str, Any]) -> None:
         if name := self._name_on_link:

@@ -7,14 +7,14 @@ or an earlier conductor recorded, if it lives; the spare; a new one.
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors import Future
 from actors.process import Process
 from marianne.daemon.processes.identity import PROCESS_NAME, recorded_proof
 from marianne.daemon.processes.job_files import lay_out
-from marianne.daemon.processes.standby import SpareKeeper, SpareWorker, start_waiting
+from marianne.daemon.processes.standby import SpareWorker
+from marianne.daemon.services.spare_keeper import SpareKeeper, start_one
 from marianne.daemon.worker.orphans import sweep_job
 from marianne.run.procfs import boot_id
 from marianne.state.reader import Reader
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from marianne.daemon.context import Context
-    from marianne.daemon.shared.handoff import Entry
+    from marianne.daemon.processes.handoff import Entry
     from marianne.state.models import JobRow
 
 
@@ -91,10 +91,9 @@ class Employment:
     def another(self) -> Future[SpareWorker]:
         """One that is employed by nobody: the spare, else a new one, when it has started."""
         context = self._context
-        start = partial(start_waiting, context)
         spare = context.spare.take()
         if spare is None:
-            return context.starts.ask(start, self._name)
+            return start_one(context, self._name)
         context.spare_keeper.tell(SpareKeeper.taken)
         ready: Future[SpareWorker] = Future(context.system, self._name, None, None)
         ready.answer(spare)

@@ -1,7 +1,7 @@
 """The socket that all worker processes talk to.
 
-Whoever is no worker of ours is refused, by its name: see :mod:`marianne.daemon.processes.identity`. What a
-worker says is checked here, and not again behind.
+Whoever is no worker of ours is refused, by its name: see :mod:`marianne.daemon.processes.identity`.
+What a worker says is checked here, and not again behind.
 
 Messages are routed to the worker actor of their job. Nothing is kept here: when the actor is
 being restarted a message is a dead letter, and the worker says everything again that was not

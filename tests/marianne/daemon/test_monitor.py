@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from judgement_stage import Stage
 from actors import Handle
 from actors.testing import Simulation
 from marianne.daemon import monitor as module
+from marianne.daemon.at_once import at_once
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.processes.host import OwnProcess
-from marianne.daemon.processes.usage import TreeLook, Usage
 from marianne.daemon.services.monitor import MonitorActor
+from marianne.daemon.shared.usage import TreeLook, Usage
 
 INTERVAL = 15.0
 
@@ -160,3 +163,12 @@ def test_what_jobs_used_is_kept_for_two_looks_after_their_end() -> None:
     assert seen.peak_by_job["a"] == 100.0
     seen.saw_jobs({"b": 5.0})
     assert seen.peak_by_job == {"b": 5.0}
+
+
+def test_a_reading_beside_a_thread_that_is_just_importing_asyncio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "asyncio", ModuleType("asyncio"))  # nothing of it yet
+    monkeypatch.setattr(module, "look", lambda roots, workers: TreeLook(Usage(100.0, 3)))
+    monitor = module.ResourceMonitor(ResourceLimitConfig())
+    assert at_once(monitor.check_now()).memory_usage_mb == 100.0

@@ -18,7 +18,8 @@ from actors import Future, Handle, System, forkserver
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services import parser as parser_module
-from marianne.daemon.services.parser import CHILDREN, Parser, ParseRequest
+from marianne.daemon.services.parser import CHILDREN, Parser
+from marianne.daemon.shared.parsed import ParseRequest
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.score_cache import ScoreCache
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marianne.daemon.services.parser import Parsed, ParseRequest
+from marianne.daemon.shared.parsed import Parsed, ParseRequest
 from marianne.daemon.shared.score_cache import KEPT_BYTES, ScoreCache
 
 PARSED = Parsed("n", "/w", 1, "", "text", b"plan", programs=[("/bin/true", True)])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from marianne.daemon.processes.usage import Usage, look, own_mb, sheets_below
+from marianne.daemon.shared.usage import Usage, look, own_mb, sheets_below
 
 SHEET = {**os.environ, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "3"}
 

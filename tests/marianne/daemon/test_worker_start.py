@@ -41,13 +41,13 @@ class House:
         stage.insert("a", status=JobStatus.RUNNING)
         stage.system.spawn(Store, stage.context, name="store")
         stage.system.spawn(Keeper, name="spare")
-        monkeypatch.setattr("marianne.daemon.worker.employment.start_waiting", self.start)
+        monkeypatch.setattr("marianne.daemon.services.spare_keeper.start_waiting", self.start)
 
-    def start(self, context: Context) -> SpareWorker:
+    def start(self, *_given: object) -> SpareWorker:
         answer = self.answers.pop(0)
         if isinstance(answer, BaseException):
             raise answer
-        return answer(context)
+        return answer(self.stage.context)
 
     def process(self, context: Context) -> SpareWorker:
         """A process that waits at the pipe, as far as anybody can see."""

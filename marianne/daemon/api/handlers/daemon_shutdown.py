@@ -7,8 +7,8 @@ from typing import Any, Literal
 from actors import Future
 from marianne.daemon.api.reload import aside, read
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.boot.shutdown import keep_order
 from marianne.daemon.context import Context
+from marianne.daemon.services.stopping import keep_order
 from marianne.daemon.shared import edge
 
 MUTATING = False

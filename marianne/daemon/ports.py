@@ -1,0 +1,70 @@
+"""What rooms below ask of actors above them: one Protocol an actor, only what is asked.
+
+A message is a method of the receiver's class, found by its name; so who sends one up names it here
+and imports no room above its own. mypy holds the actors to it: a handle of an actor takes a method
+of a Protocol only if the actor's class has that method, with those arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+
+class Jobs(Protocol):
+    """The manager of all jobs."""
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are admitted and how many are not over at all."""
+
+    def pressure_fell(self) -> None:
+        """The level fell: what it held back may go on."""
+
+    def pause_for_pressure(self, job_id: str) -> None:
+        """This job uses most."""
+
+    def forget_jobs(self, chosen: Sequence[str]) -> None:
+        """These finished jobs are too many."""
+
+    def forget_files(self, chosen: Sequence[str]) -> None:
+        """The files of these finished jobs are too old."""
+
+
+class Job(Protocol):
+    """The state machine of an admitted job."""
+
+    def worker_up(self, hello: dict[str, Any]) -> None:
+        """The worker lives, and says what it runs and has finished."""
+
+    def results(
+        self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
+    ) -> None:
+        """Attempts ended, and others began."""
+
+    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
+        """The worker gave back what it had been granted ahead."""
+
+    def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
+        """These sheets have a slot each; those ahead may begin as others end."""
+
+    def limit_ended(self, nums: Sequence[int]) -> None:
+        """What these sheets wait for was lifted."""
+
+    def end_for_resources(self, num: int) -> None:
+        """This sheet alone uses far more than there may be."""
+
+
+class Rates(Protocol):
+    """Who keeps the rate limits."""
+
+    def report(
+        self, backend: str, wait_seconds: float, job_id: str, sheet_num: int | None = None
+    ) -> None:
+        """An instrument refused work."""
+
+
+class Listener(Protocol):
+    """Who owns a socket."""
+
+    def look(self) -> None:
+        """Binds again where the socket's file was removed."""

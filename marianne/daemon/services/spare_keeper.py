@@ -1,0 +1,63 @@
+"""Keeps a worker process ready (:mod:`marianne.daemon.processes.standby`)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from actors import Actor, Future, Outcome
+from marianne.daemon.context import Context
+from marianne.daemon.processes.standby import SpareWorker, start_waiting
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.start_delays import BACKOFF
+
+log = get_logger(__name__)
+
+FIRST_FILL, FILL_AFTER = 0.1, 0.005
+"""Seconds after a start, and after the spare was taken: whoever took it goes first."""
+
+
+def start_one(context: Context, asker: str) -> Future[SpareWorker]:
+    """A process that waits for its job, once it is started; ``asker`` is who wants it."""
+    start = partial(start_waiting, context.system, context.home, context.owner, context.peers)
+    return context.starts.ask(start, asker)
+
+
+class SpareKeeper(Actor):
+    """Sees to it that there is a spare again, a moment after it was taken."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._starting = False
+        self._failures = 0
+
+    def on_start(self) -> None:
+        """Not at once: a start has more urgent things to do."""
+        self.send_after(FIRST_FILL, self.fill)
+
+    def taken(self) -> None:
+        """The spare has a job."""
+        self.send_after(FILL_AFTER, self.fill)
+
+    def fill(self) -> None:
+        """Has another started, unless one waits or is on its way.
+
+        A private conductor has one job: what is ready for the next one would only cost it time.
+        """
+        context = self._context
+        if self._starting or context.client is not None or not context.spare.wanted:
+            return
+        self._starting = True
+        started = start_one(context, self.name)
+        self.pipe(started, self.started)
+
+    def started(self, outcome: Outcome[SpareWorker]) -> None:
+        """It waits. One that cannot be started is not missed by anybody, and tried again later."""
+        self._starting = False
+        if outcome.value is not None:
+            self._failures = 0
+            self._context.spare.put(outcome.value)
+            return
+        log.warning("no_spare_worker", error=repr(outcome.error))
+        self.send_after(BACKOFF.delay(self._failures, self.name), self.fill)
+        self._failures += 1
