@@ -30,7 +30,7 @@ from marianne.state.rows import (
     pack,
     sheet_values,
 )
-from marianne.state.transitions import check
+from marianne.state.transitions import check, move
 
 
 def _marks(count: int) -> str:
@@ -139,9 +139,7 @@ class Batch:
         if not change.fields:
             return
         if "status" in change.fields:
-            status = JobStatus(change.fields["status"])
-            check(job.status, status, asked=change.asked)
-            job.status = status
+            move(job, JobStatus(change.fields["status"]), asked=change.asked)
         terms = ", ".join(f"{name} = ?" for name in change.fields)
         values = [job_value(name, value) for name, value in change.fields.items()]
         self._execute(f"UPDATE jobs SET {terms} WHERE key = ?", (*values, job.key))

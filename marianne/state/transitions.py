@@ -1,38 +1,28 @@
-"""The one table of legal transitions of job, sheet and attempt.
+"""The one table of legal transitions of job and sheet, and the one way to make one.
 
 Staying is always legal: a row is saved again for another field's sake. Leaving a final state is
 legal only when a person asked for it (retry, resume, recover, modify), which the tables of
-``*_ASKED`` name: a completed sheet never runs again by itself. The store checks every write.
+``*_ASKED`` name: a completed sheet never runs again by itself. Who holds a row moves it here, and
+the store checks every write once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any, Protocol, overload
 
 from marianne.state.errors import IllegalTransition
 from marianne.state.models import JobStatus, SheetStatus
 
-
-class AttemptStatus(StrEnum):
-    """Where an attempt stands. Only ends are stored: ``attempts`` is append-only."""
-
-    GRANTED = "granted"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    INTERRUPTED = "interrupted"
-
-
 J = JobStatus
 S = SheetStatus
-A = AttemptStatus
 
 JOB: Mapping[JobStatus, frozenset[JobStatus]] = {
     # Queued or pending jobs are rows, not actors, so pause and cancel take effect at once.
-    J.QUEUED: frozenset({J.PENDING, J.RUNNING, J.PAUSED, J.FAILED, J.CANCELLED}),
-    J.PENDING: frozenset({J.QUEUED, J.RUNNING, J.PAUSED, J.FAILED, J.CANCELLED}),
+    # Cancelling is then passed through in one step: nothing of it runs.
+    J.QUEUED: frozenset({J.PENDING, J.RUNNING, J.PAUSED, J.FAILED, J.CANCELLING, J.CANCELLED}),
+    J.PENDING: frozenset({J.QUEUED, J.RUNNING, J.PAUSED, J.FAILED, J.CANCELLING, J.CANCELLED}),
     # To queued: a conductor that starts admits its running jobs again, in order.
     J.RUNNING: frozenset(
         {J.QUEUED, J.PAUSING, J.PAUSED, J.COMPLETED, J.FAILED, J.CANCELLING, J.CANCELLED}
@@ -87,27 +77,15 @@ SHEET_ASKED: Mapping[SheetStatus, frozenset[SheetStatus]] = {
     S.CANCELLED: frozenset({S.PENDING, S.READY}),
 }
 
-ATTEMPT: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
-    # Straight to an end: a result can arrive before the word that it started.
-    A.GRANTED: frozenset({A.RUNNING, A.COMPLETED, A.FAILED, A.SKIPPED, A.INTERRUPTED}),
-    A.RUNNING: frozenset({A.COMPLETED, A.FAILED, A.SKIPPED, A.INTERRUPTED}),
-    A.COMPLETED: frozenset(),
-    A.FAILED: frozenset(),
-    A.SKIPPED: frozenset(),
-    A.INTERRUPTED: frozenset(),
-}
-
 
 def allowed(old: StrEnum, new: StrEnum, *, asked: bool = False) -> bool:
     """Whether ``new`` may follow ``old``; both are statuses of one kind."""
     if old is new:
-        return type(old) is not AttemptStatus
+        return True
     if isinstance(old, JobStatus):
         return new in JOB[old] or (asked and new in JOB_ASKED.get(old, ()))
     if isinstance(old, SheetStatus):
         return new in SHEET[old] or (asked and new in SHEET_ASKED.get(old, ()))
-    if isinstance(old, AttemptStatus):
-        return new in ATTEMPT[old]
     raise TypeError(f"{old!r} is no status")
 
 
@@ -121,4 +99,22 @@ def check(old: StrEnum, new: StrEnum, *, asked: bool = False) -> None:
         raise IllegalTransition(_KIND[type(old)], old, new, hint)
 
 
-_KIND = {JobStatus: "job", SheetStatus: "sheet", AttemptStatus: "attempt"}
+class _Job(Protocol):
+    status: JobStatus
+
+
+class _Sheet(Protocol):
+    status: SheetStatus
+
+
+@overload
+def move(row: _Job, status: JobStatus, *, asked: bool = False) -> None: ...
+@overload
+def move(row: _Sheet, status: SheetStatus, *, asked: bool = False) -> None: ...
+def move(row: Any, status: StrEnum, *, asked: bool = False) -> None:
+    """Gives a row its next status; no other code assigns one. As :func:`check`, which it raises."""
+    check(row.status, status, asked=asked)
+    row.status = status
+
+
+_KIND = {JobStatus: "job", SheetStatus: "sheet"}

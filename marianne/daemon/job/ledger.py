@@ -19,6 +19,7 @@ from marianne.schedule.graph import depths
 from marianne.score.plan import Instrument, Plan
 from marianne.state.changes import AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+from marianne.state.transitions import move
 
 
 class JobLedger:
@@ -124,7 +125,7 @@ class JobLedger:
         )
 
     def _job(self, step: Step, status: JobStatus, **fields: object) -> None:
-        self.job.status = status
+        move(self.job, status)
         for name, value in fields.items():
             setattr(self.job, name, value)
         step.changes.append(UpdateJob(self.job.job_id, {"status": status, **fields}))
@@ -160,10 +161,11 @@ class JobLedger:
         """The row, or one to look at that is not kept."""
         return self.rows.get(num) or SheetRow(num)
 
-    def _move(self, row: SheetRow, status: SheetStatus) -> None:
-        self.counts[row.status] -= 1
+    def _move(self, row: SheetRow, status: SheetStatus, *, asked: bool = False) -> None:
+        before = row.status
+        move(row, status, asked=asked)
+        self.counts[before] -= 1
         self.counts[status] += 1
-        row.status = status
 
     def _running(self) -> list[int]:
         return sorted(n for n, r in self.rows.items() if r.status is SheetStatus.RUNNING)

@@ -29,6 +29,7 @@ from marianne.run.result import AttemptResult
 from marianne.schedule.outcome import Verdict
 from marianne.state.changes import AddAttempt
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
+from marianne.state.transitions import move
 
 CANNOT_BEGIN = frozenset({"disk_full", "machine"})
 """Why an attempt did not begin: the machine could not do it just then."""
@@ -199,7 +200,7 @@ class JobMachine(JobAhead):
         if self.job.status.terminal or self.job.status is JobStatus.CANCELLING:
             return step
         if self.job.status in (JobStatus.QUEUED, JobStatus.PENDING):
-            self.job.status = JobStatus.CANCELLING  # straight to its end: nothing of it runs
+            move(self.job, JobStatus.CANCELLING)  # straight to its end: nothing of it runs
         else:
             self._job(step, JobStatus.CANCELLING)
         self._deregister(step)
@@ -226,7 +227,7 @@ class JobMachine(JobAhead):
             if (nums is None and ended and row.category != "skip_condition") or (
                 num in chosen and row.status.terminal
             ):
-                self._move(row, SheetStatus.PENDING)
+                self._move(row, SheetStatus.PENDING, asked=True)
                 row.failures = row.completions = row.fallback = 0
                 row.category = row.code = row.message = row.due_at = None
                 self._save(step, row, asked=True)
@@ -255,11 +256,10 @@ class JobMachine(JobAhead):
     def hold(self, now: float) -> Step:
         """Pauses the job where it stands: even to let its sheets finish kills the conductor."""
         step = Step()
-        self.job.status, self.job.reason = JobStatus.PAUSED, "crashes"
+        self._job(step, JobStatus.PAUSED, reason="crashes")
         for num in self._running():
             row = self.rows[num]
             self._interrupted(row, lost(row, now), step)
-        self._job(step, JobStatus.PAUSED, reason="crashes")
         self._event(step, "job.paused", data={"reason": "crashes"}, now=now)
         return step
 

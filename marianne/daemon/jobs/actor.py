@@ -39,6 +39,7 @@ from marianne.daemon.views import queries, reports
 from marianne.schedule.room import admit
 from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
+from marianne.state.transitions import move
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
@@ -139,9 +140,11 @@ class ManagerActor(Chaining, Pressing, Explaining, Figures):
         room = self._free(places)
         admitted, _ = admit([self._memory.size(live.row, live.size)], room)
         if admitted:
-            live.row.status, live.row.started_at = JobStatus.RUNNING, now
+            move(live.row, JobStatus.RUNNING)
+            live.row.started_at = now
             return None
-        live.row.status, live.row.reason = JobStatus.PENDING, REASON
+        move(live.row, JobStatus.PENDING)
+        live.row.reason = REASON
         self._context.resources.awaited = True
         return str(self._memory.why(live.row, live.size, room)["text"])
 

@@ -35,6 +35,7 @@ from marianne.schedule.room import Room, admit
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
+from marianne.state.transitions import move
 
 log = get_logger(__name__)
 
@@ -130,7 +131,8 @@ class Admission(Actor):
             row = self._live[job_id].row
             if row.status is JobStatus.PENDING and row.reason == reason:
                 continue
-            row.status, row.reason = JobStatus.PENDING, reason
+            move(row, JobStatus.PENDING)
+            row.reason = reason
             changes: list[Change] = [
                 UpdateJob(job_id, {"status": row.status, "reason": reason}),
                 AddEvent(job_id, None, "job.pending", {"reason": reason}, now),
@@ -143,7 +145,8 @@ class Admission(Actor):
             raise outcome.error
 
     def _started(self, row: JobRow, now: float) -> list[Change]:
-        row.status, row.reason, row.started_at = JobStatus.RUNNING, None, row.started_at or now
+        move(row, JobStatus.RUNNING)
+        row.reason, row.started_at = None, row.started_at or now
         fields = {"status": row.status, "reason": None, "started_at": row.started_at}
         return [UpdateJob(row.job_id, {**fields, "finished_at": None, "error": None})]
 

@@ -26,6 +26,7 @@ from marianne.daemon.views import queries
 from marianne.daemon.worker.orphans import remove_files
 from marianne.state.changes import AddEvent, Change, DeleteJob, UpdateJob
 from marianne.state.models import JobStatus
+from marianne.state.transitions import move
 
 P = ParamSpec("P")
 log = get_logger(__name__)
@@ -153,7 +154,8 @@ class Wishes(Admission):
     ) -> None:
         check_sure(live)
         job_id, reply = live.row.job_id, {"job_id": live.row.job_id, "status": str(status)}
-        live.row.status, live.row.reason, live.row.crashes = status, reason, 0
+        move(live.row, status)
+        live.row.reason, live.row.crashes = reason, 0
         fields |= {"status": status, "reason": reason, "crashes": 0}
         changes: list[Change] = [
             UpdateJob(job_id, fields),
@@ -211,7 +213,8 @@ class Wishes(Admission):
                 raise Refused("not_found", f"job {job_id} has sheets 1 to {count}, not {num}")
         also = sorted(machine.unmet(sheets or ()))
         step = machine.reset(sheets, time.time())
-        job.status, job.finished_at, job.error, job.crashes = JobStatus.QUEUED, None, None, 0
+        move(job, JobStatus.QUEUED, asked=True)
+        job.finished_at, job.error, job.crashes = None, None, 0
         job.options = {**job.options, "ran_seconds": 0.0}
         fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
         reply: dict[str, Any] = {"job_id": job_id, "status": str(job.status)}
@@ -258,7 +261,7 @@ class Wishes(Admission):
     def _cancel_row(self, job_id: str, answer: Answer | None) -> None:
         changes = list(self._machine(job_id).cancel(time.time()).changes)
         live = self._live[job_id]
-        live.row.status = JobStatus.CANCELLED
+        move(live.row, JobStatus.CANCELLED)
         self._live.change(live)
         if answer is not None:
             reply = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}

@@ -29,6 +29,7 @@ from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import JobFilter
+from marianne.state.transitions import move
 
 log = get_logger(__name__)
 
@@ -100,7 +101,8 @@ class Chaining(Recovering):
 
     def _hold_chain(self, row: JobRow, hook: dict[str, Any]) -> None:
         """The next job waits for a person; this one is paused until then."""
-        row.status, row.reason = JobStatus.PAUSED, REASON
+        move(row, JobStatus.PAUSED, asked=True)
+        row.reason = REASON
         fields = {"status": row.status, "reason": REASON}
         data = {"reason": REASON, "next": hook["job_path"]}
         changes: list[Change] = [
@@ -270,7 +272,8 @@ class Chaining(Recovering):
             row.error = f"hook {index + 1} ({called}) failed: {words}"
             fields["error"] = row.error
         if stops:
-            row.status = fields["status"] = JobStatus.FAILED
+            move(row, JobStatus.FAILED, asked=True)
+            fields["status"] = row.status
             changes.append(AddEvent(job_id, None, "job.failed", {"error": row.error}, now))
         changes.append(UpdateJob(job_id, fields, asked=True))
         self.pipe(self._write(changes), self.hook_noted, job_id, told)

@@ -39,6 +39,7 @@ from marianne.state.changes import (
     UpdateJob,
 )
 from marianne.state.models import JobRow, JobStatus
+from marianne.state.transitions import move
 
 log = get_logger(__name__)
 
@@ -330,7 +331,8 @@ class Modifying(Wishes):
             job_id, config_path=Path(path) if path else None, workspace=Path(new.workspace)
         )
         ran = 0.0 if row.status.terminal else row.options.get("ran_seconds", 0.0)
-        row.status, row.sheet_count, row.crashes = status, len(new.sheets), 0
+        move(row, status, asked=True)
+        row.sheet_count, row.crashes = len(new.sheets), 0
         row.reason = None if status is JobStatus.QUEUED else row.reason
         row.finished_at = row.error = None
         row.name, row.config_hash = new.name, more["config_hash"]

@@ -16,6 +16,7 @@ from marianne.daemon.jobs.commands import Wishes
 from marianne.daemon.shared.log import get_logger
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobStatus
+from marianne.state.transitions import move
 
 log = get_logger(__name__)
 
@@ -56,7 +57,8 @@ class Pressing(Wishes):
                 REASON,
                 False,
             ):
-                live.row.status, live.row.reason = JobStatus.QUEUED, None
+                move(live.row, JobStatus.QUEUED)
+                live.row.reason = None
                 changes: list[Change] = [
                     UpdateJob(job_id, {"status": JobStatus.QUEUED, "reason": None}),
                     AddEvent(job_id, None, "job.resumed", {"reason": REASON}, time.time()),

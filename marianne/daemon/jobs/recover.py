@@ -28,6 +28,7 @@ from marianne.run.result import AttemptResult
 from marianne.score.plan import Plan
 from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+from marianne.state.transitions import move
 
 log = get_logger(__name__)
 
@@ -202,7 +203,7 @@ def _mark(
     changes: list[Change] = []
     for result in good:
         row = rows[result.num]
-        row.status = SheetStatus.COMPLETED
+        move(row, SheetStatus.COMPLETED, asked=True)
         row.category = row.code = row.message = None
         row.validations = [
             {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
@@ -211,7 +212,8 @@ def _mark(
         told = {"attempt": row.attempt, "recovered": True}
         changes.append(AddEvent(job.job_id, row.num, "sheet.completed", told, now))
     if all(_satisfied(rows.get(sheet.num)) for sheet in plan.sheets):
-        job.status, job.finished_at, job.error, job.reason = JobStatus.COMPLETED, now, None, None
+        move(job, JobStatus.COMPLETED, asked=True)
+        job.finished_at, job.error, job.reason = now, None, None
         fields = {"status": job.status, "finished_at": now, "error": None, "reason": None}
         changes.append(UpdateJob(job.job_id, fields, asked=True))
         changes.append(AddEvent(job.job_id, None, "job.completed", {"recovered": True}, now))

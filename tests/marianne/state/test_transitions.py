@@ -1,28 +1,31 @@
 """Every pair of statuses is either in the table or refused; final means final."""
 
+import ast
+from collections.abc import Iterator
 from enum import StrEnum
 from itertools import product
+from pathlib import Path
 
 import pytest
 
+import marianne
 from marianne.state.errors import IllegalTransition
-from marianne.state.models import TERMINAL_JOB, TERMINAL_SHEET, JobStatus, SheetStatus
+from marianne.state.models import TERMINAL_JOB, TERMINAL_SHEET, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import (
-    ATTEMPT,
     JOB,
     JOB_ASKED,
     SHEET,
     SHEET_ASKED,
-    AttemptStatus,
     check,
+    move,
 )
 
-KINDS = [JobStatus, SheetStatus, AttemptStatus]
+KINDS = [JobStatus, SheetStatus]
 # Written out again, by hand: a slip in the table shows here.
 LEGAL = {
     "job": """
-        queued > pending running paused failed cancelled
-        pending > queued running paused failed cancelled
+        queued > pending running paused failed cancelling cancelled
+        pending > queued running paused failed cancelling cancelled
         running > queued pausing paused completed failed cancelling cancelled
         pausing > running paused completed failed cancelling cancelled
         paused > queued pending running completed failed cancelling cancelled
@@ -41,14 +44,6 @@ LEGAL = {
         skipped >
         cancelled >
     """,
-    "attempt": """
-        granted > running completed failed skipped interrupted
-        running > completed failed skipped interrupted
-        completed >
-        failed >
-        skipped >
-        interrupted >
-    """,
 }
 ASKED = {
     "job": """
@@ -62,7 +57,6 @@ ASKED = {
         skipped > pending ready
         cancelled > pending ready
     """,
-    "attempt": "",
 }
 
 
@@ -82,7 +76,7 @@ def is_legal(old: StrEnum, new: StrEnum, asked: bool) -> bool:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pair_is_as_written(kind: type[StrEnum]) -> None:
     name = kind.__name__.removesuffix("Status").lower()
-    stay = {(str(s), str(s)) for s in kind} if kind is not AttemptStatus else set()
+    stay = {(str(s), str(s)) for s in kind}
     for asked, expected in ((False, LEGAL), (True, LEGAL | {name: LEGAL[name] + ASKED[name]})):
         found = {(str(a), str(b)) for a, b in product(kind, kind) if is_legal(a, b, asked)}
         assert found == pairs(expected[name]) | stay
@@ -91,7 +85,6 @@ def test_every_pair_is_as_written(kind: type[StrEnum]) -> None:
 def test_the_tables_know_every_status() -> None:
     assert set(JOB) == set(JobStatus)
     assert set(SHEET) == set(SheetStatus)
-    assert set(ATTEMPT) == set(AttemptStatus)
 
 
 def test_only_final_states_need_a_person_and_nothing_leaves_them_alone() -> None:
@@ -115,3 +108,39 @@ def test_the_error_names_what_was_tried() -> None:
 def test_statuses_of_two_kinds_never_mix() -> None:
     with pytest.raises(IllegalTransition):
         check(JobStatus.QUEUED, SheetStatus.READY)
+
+
+def test_a_move_that_is_not_in_the_table_changes_nothing() -> None:
+    row = SheetRow(1, SheetStatus.COMPLETED)
+    with pytest.raises(IllegalTransition):
+        move(row, SheetStatus.PENDING)
+    assert row.status is SheetStatus.COMPLETED
+    move(row, SheetStatus.PENDING, asked=True)
+    assert row.status is SheetStatus.PENDING
+
+
+PRODUCT = Path(marianne.__file__).parent
+ASSIGN = {
+    "state/transitions.py",
+    "state/rows.py",  # makes rows of what was read
+    "run/nursery.py",  # what wait(2) said of a process
+    "cli/render/live.py",  # a client's picture, by the events that it is told
+}
+
+
+def assigned(tree: ast.AST) -> Iterator[int]:
+    """The lines in which something is given a ``status``."""
+    for node in ast.walk(tree):
+        stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        if stored and node.attr == "status":
+            yield node.lineno
+
+
+def test_no_other_code_assigns_a_status() -> None:
+    found = {
+        f"{path.relative_to(PRODUCT)}:{line}"
+        for path in PRODUCT.rglob("*.py")
+        if str(path.relative_to(PRODUCT)) not in ASSIGN
+        for line in assigned(ast.parse(path.read_text()))
+    }
+    assert not found, "use marianne.state.transitions.move"
