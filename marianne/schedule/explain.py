@@ -13,7 +13,7 @@ from marianne.schedule.lines import Job
 class Explanation:
     """``code`` is for programs, ``text`` for people, ``data`` holds the figures in the text.
 
-    Codes: unknown_job, unknown_sheet, running, ahead, needs, waiting, ended, held, rate_limited,
+    Codes: unknown_job, unknown_sheet, running, ahead, needs, waiting, ended, rate_limited,
     call_limit, total_limit, pool_limit, job_limit, fair_share, next.
     """
 
@@ -61,8 +61,6 @@ def _explain_queued(
 ) -> Explanation:
     pool = job.lines[job.queued[num].info.pool].pool
     running = len(job.holding)
-    if job.held:
-        return Explanation("held", "its job is held back")
     if pool.blocked_until is not None:
         limits = pool.blocks + job.queued[num].rate_limit_skip_count
         text = f"{pool.name} is rate limited"

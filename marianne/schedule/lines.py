@@ -36,7 +36,6 @@ class Job:
     ahead: dict[int, Pool] = field(default_factory=dict)
     lends: int = 0
     registered: bool = True
-    held: bool = False
     competes: bool = False
 
 

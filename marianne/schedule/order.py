@@ -169,7 +169,7 @@ class Order:
         most = (
             self.hard_cap if job.max_concurrent is None else min(self.hard_cap, job.max_concurrent)
         )
-        return job.registered and not job.held and len(job.holding) < most
+        return job.registered and len(job.holding) < most
 
     def refresh(self, job: Job) -> None:
         """Gives the job's lines their new places, after anything about it changed."""
@@ -184,7 +184,7 @@ class Order:
                 line.pool.put((first[0] + penalty + age, first[1], first[2], line.stamp, line))
 
     def _recount(self, job: Job) -> None:
-        competes = job.registered and not job.held
+        competes = job.registered
         if competes and not job.holding:
             lines = job.lines.values()
             competes = any(line.size and line.pool.blocked_until is None for line in lines)

@@ -120,14 +120,6 @@ class SheetQueue:
             self._order.free_slot(job, num)
         self.deregister(job_id)
 
-    def hold(self, job_id: str) -> None:
-        """Grants nothing of this job for now; what runs goes on."""
-        self._set_held(job_id, True)
-
-    def unhold(self, job_id: str) -> None:
-        """Undoes ``hold``."""
-        self._set_held(job_id, False)
-
     # -- sheets ---------------------------------------------------------------------------------
 
     def grant(self, now: float) -> SheetEntry | None:
@@ -157,7 +149,7 @@ class SheetQueue:
         """
         job = self._jobs.get(job_id)
         entries: list[SheetEntry] = []
-        if job is None or job.held or not job.registered:
+        if job is None or not job.registered:
             return entries
         for pool in dict.fromkeys(job.holding.values()):
             line = job.lines.get(pool.name)
@@ -377,9 +369,3 @@ class SheetQueue:
         if needs or upper in job.waiting or upper in job.holding:
             return False
         return upper in job.info and upper not in job.queued
-
-    def _set_held(self, job_id: str, held: bool) -> None:
-        job = self._jobs.get(job_id)
-        if job is not None:
-            job.held = held
-            self._order.refresh(job)

@@ -89,11 +89,6 @@ class Reader:
         found = self._one(f"SELECT {_VIEW} FROM {_JOBS} WHERE job_id = ?", job_id)
         return rows.read_view(found) if found else None
 
-    def last_event(self, job_id: str) -> int:
-        """The number of the job's newest event; 0 when there is no such job."""
-        found = self._one(f"SELECT last_event FROM {_JOBS} WHERE job_id = ?", job_id)
-        return int(found[0]) if found else 0
-
     def counts(self, job_id: str) -> SheetCounts:
         """The counts of the job's sheets. Raises NoSuchJob."""
         found = self._need(

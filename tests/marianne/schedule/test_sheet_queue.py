@@ -250,17 +250,7 @@ def test_unknown_jobs_and_sheets_are_ignored() -> None:
         queue.requeue(job_id, num, retries=1)
     queue.deregister("b")
     queue.forget("b")
-    queue.hold("b")
     assert queue.stats().queued == 1
-
-
-def test_a_held_job_gets_nothing_and_takes_no_share() -> None:
-    queue = queue_of(4, {"a": 9, "b": 9})
-    queue.hold("a")
-    assert [job_id for job_id, _ in drain(queue)] == ["b"] * 4
-    queue.unhold("a")
-    queue.release("b", 1)
-    assert drain(queue) == [("a", 1)]
 
 
 def test_a_blocked_pool_waits_until_its_time() -> None:
@@ -379,5 +369,3 @@ def test_every_sheet_can_be_explained() -> None:
     assert queue.explain("c", 1).code == "unknown_job"
     queue.max_concurrent = 9
     assert queue.explain("b", 1).code == "next"
-    queue.hold("b")
-    assert queue.explain("b", 1).code == "held"

@@ -23,8 +23,6 @@ steps = st.one_of(
     st.tuples(st.just("ahead"), st.sampled_from(JOBS), st.integers(1, 3)),
     st.tuples(st.just("deregister"), st.sampled_from(JOBS), st.just(0)),
     st.tuples(st.just("forget"), st.sampled_from(JOBS), st.just(0)),
-    st.tuples(st.just("hold"), st.sampled_from(JOBS), st.just(0)),
-    st.tuples(st.just("unhold"), st.sampled_from(JOBS), st.just(0)),
     st.tuples(st.just("block"), st.sampled_from(POOLS), st.integers(0, 30)),
     st.tuples(st.just("unblock"), st.sampled_from(POOLS), st.just(0)),
     st.tuples(st.just("limit"), st.just(""), st.integers(1, 6)),
@@ -104,12 +102,6 @@ class Watched:
         self.queue.forget(job_id)
         self.slots = {slot for slot in self.slots if slot[0] != job_id}
 
-    def hold(self, job_id: str, _: int) -> None:
-        self.queue.hold(job_id)
-
-    def unhold(self, job_id: str, _: int) -> None:
-        self.queue.unhold(job_id)
-
     def block(self, pool: str, seconds: int) -> None:
         self.queue.block(pool, self.now + seconds)
 
@@ -123,8 +115,6 @@ class Watched:
         """Lets everything run that can: nothing that may run may stay behind."""
         self.queue.unblock()
         self.queue.max_concurrent = 4
-        for job_id in JOBS:
-            self.queue.unhold(job_id)
         for _ in range(200):
             for job_id, num in sorted(self.slots):
                 self.complete(job_id, num)
