@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from actors.testing import Simulation
 from marianne.daemon import monitor as module
 from marianne.daemon.at_once import at_once
 from marianne.daemon.config.sections import ResourceLimitConfig
+from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.processes.host import OwnProcess
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.shared.usage import TreeLook, Usage
@@ -172,3 +174,31 @@ def test_a_reading_beside_a_thread_that_is_just_importing_asyncio(
     monkeypatch.setattr(module, "look", lambda roots, workers: TreeLook(Usage(100.0, 3)))
     monitor = module.ResourceMonitor(ResourceLimitConfig())
     assert at_once(monitor.check_now()).memory_usage_mb == 100.0
+
+
+def test_a_monitor_alone_looks_at_the_interval_and_counts_the_jobs_of_the_manager_it_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    really_sleep = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await really_sleep(0)
+
+    class Seven:
+        running_count = 7
+
+    async def life() -> int:
+        monitor = ResourceMonitor(ResourceLimitConfig(), Seven())  # type: ignore[arg-type]
+        await monitor.start(0.25)
+        while len(pauses) < 3:
+            await really_sleep(0)
+        await monitor.stop()
+        assert monitor.snapshot is not None
+        return monitor.snapshot.running_jobs
+
+    monkeypatch.setattr(module, "look", lambda *_: TreeLook(Usage(100.0, 3)))
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert asyncio.run(life()) == 7
+    assert set(pauses) == {0.25}

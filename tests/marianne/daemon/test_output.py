@@ -24,7 +24,7 @@ def _tell(output: OutputProtocol) -> None:
     output.log("warning", "careful", where="here")
     output.sheet_event("j", 2, "failed", {"message": "exit code 3"})
     output.progress("j", 1, 2, 4.0)
-    output.job_event("j", "completed")
+    output.job_event("j", "failed", {"error": "a sheet"})
 
 
 def test_each_output_tells_the_same_in_its_own_way(
@@ -35,8 +35,11 @@ def test_each_output_tells_the_same_in_its_own_way(
     bus = Bus()
     _tell(StructuredOutput(event_bus=bus))
     assert any("warning: careful" in line and "'here'" in line for line in log.early_lines())
-    assert [event for event, _ in bus.heard] == ["sheet.failed", "job.progress", "job.completed"]
-    assert bus.heard[0][1]["sheet_num"] == 2
+    assert bus.heard == [
+        ("sheet.failed", {"job_id": "j", "sheet_num": 2, "data": {"message": "exit code 3"}}),
+        ("job.progress", {"job_id": "j", "completed": 1, "total": 2, "eta_seconds": 4.0}),
+        ("job.failed", {"job_id": "j", "data": {"error": "a sheet"}}),
+    ]
     _tell(NullOutput())
     assert capsys.readouterr() == ("", "")
     _tell(ConsoleOutput())
@@ -44,7 +47,7 @@ def test_each_output_tells_the_same_in_its_own_way(
         "careful where=here",
         "j: sheet 2 failed: exit code 3",
         "j: 1 of 2 sheets, 4 s left",
-        "j: completed",
+        "j: failed: a sheet",
     ]
 
 
@@ -58,6 +61,7 @@ def test_what_a_program_wrote_cannot_drive_the_terminal(capsys: pytest.CaptureFi
     for output in (ConsoleOutput(), ConsoleOutput(Console())):
         output.sheet_event("j", 1, "failed", {"message": "\x1b]0;owned\x07a\r\nb\x9b2J"})
         output.log("info", "\x1b[2J", where="\x1bc")
+    assert len(printed) == 2, "the console that is given is the one that is used"
     lines = [*capsys.readouterr().err.split("\n")[:-1], *printed]
     assert len(lines) == 4
     assert all(line.isprintable() for line in lines)

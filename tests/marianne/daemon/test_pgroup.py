@@ -14,7 +14,7 @@ import pytest
 from marianne.daemon.pgroup import ProcessGroupManager
 
 PROGRAM = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from marianne.daemon.shared.log import early_lines
 from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.run import procfs
@@ -30,6 +30,9 @@ ours = subprocess.Popen(["bash", "-c", "sleep 10 & echo $!; wait"], stdout=subpr
 below = int(ours.stdout.readline())
 stranger = subprocess.Popen(["sleep", "10"], process_group=0)
 assert group.kill_all_children(0) == os.getpgrp()
+group.kill_all_children(signal.SIGSTOP)
+how = os.waitid(os.P_PID, ours.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_code
+assert how == os.CLD_STOPPED, "it was asked for another signal"
 group.end_all_children()
 assert group.kill_all_children(0) == 0
 alive = [procfs.stat(pid) for pid in (inherited.pid, ours.pid, below, stranger.pid)]
