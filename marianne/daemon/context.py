@@ -26,7 +26,7 @@ from marianne.daemon.shared.losses import Losses
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.shared.score_cache import ScoreCache
 from marianne.daemon.shared.start_delays import StartDelays
-from marianne.daemon.shared.status_cache import Shelf
+from marianne.daemon.shared.status_cache import StatusCache
 from marianne.daemon.shared.storage import Storage
 from marianne.learning.hub import LearningHub
 
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from marianne.daemon.services.health import HealthActor
     from marianne.daemon.services.learning import LearningActor
     from marianne.daemon.services.monitor import MonitorActor
-    from marianne.daemon.services.notifications import Notices
+    from marianne.daemon.services.notifications import Notifications
     from marianne.daemon.services.parser import Parser
     from marianne.daemon.services.rates import RatesActor
-    from marianne.daemon.services.retention import Housekeeper
+    from marianne.daemon.services.retention import Retention
     from marianne.daemon.services.scheduler import SchedulerActor
     from marianne.daemon.services.spare_keeper import SpareKeeper
     from marianne.daemon.services.store import Store
@@ -147,7 +147,7 @@ class Context:
     unreadable: str | None = None
     workers: dict[int, Process] = field(default_factory=dict)
     scores: ScoreCache = field(default_factory=ScoreCache)
-    shelf: Shelf = field(default_factory=Shelf)
+    status_cache: StatusCache = field(default_factory=StatusCache)
     spare: Spare = field(default_factory=Spare)
     swept: dict[str, tuple[int, int]] = field(default_factory=dict)
     start_delays: StartDelays = field(default_factory=StartDelays)
@@ -270,9 +270,9 @@ class Context:
         return self._named("health")
 
     @property
-    def housekeeper(self) -> Handle[Housekeeper]:
+    def retention(self) -> Handle[Retention]:
         """Who forgets the past."""
-        return self._named("housekeeper")
+        return self._named("retention")
 
     @property
     def spare_keeper(self) -> Handle[SpareKeeper]:
@@ -280,9 +280,9 @@ class Context:
         return self._named("spare")
 
     @property
-    def notices(self) -> Handle[Notices]:
+    def notifications(self) -> Handle[Notifications]:
         """Who tells people."""
-        return self._named("notices")
+        return self._named("notifications")
 
     @property
     def manager(self) -> Handle[ManagerActor]:

@@ -23,7 +23,7 @@ from marianne.score.plan import Instrument
 MIN_RESET_WAIT, MAX_WAIT = 300.0, 86_400.0
 # The largest number of tokens, or cost, that is believed.
 MOST = 10**15
-# Notices before the JSON may begin like it; this many beginnings are tried.
+# Notifications before the JSON may begin like it; this many beginnings are tried.
 MAX_STARTS = 20
 
 

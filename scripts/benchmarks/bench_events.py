@@ -19,7 +19,7 @@ from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.services.events import Events
-from marianne.daemon.services.notifications import Notices
+from marianne.daemon.services.notifications import Notifications
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
@@ -49,7 +49,7 @@ def rate(tails: int, count: int, number: int) -> float:
         resources=ResourceMonitor(ResourceLimitConfig()),
         storage=Storage(place),
     )
-    for name, kind in (("store", Store), ("events", Events), ("notices", Notices)):
+    for name, kind in (("store", Store), ("events", Events), ("notifications", Notifications)):
         system.spawn(kind, context, name=name)
     now = time.time()
     job = JobRow("job", "job", JobStatus.RUNNING, "/", now, count)

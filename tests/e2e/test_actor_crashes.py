@@ -15,8 +15,8 @@ from e2e_marianne import Marianne, until
 from ipc.errors import RemoteError
 
 STATIC = ["store", "services", "scheduler", "jobs", "manager", "server"]
-SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "notices"]
-SERVICES += ["housekeeper", "spare"]
+SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "notifications"]
+SERVICES += ["retention", "spare"]
 JOB = ["job:busy/worker", "job:busy/job"]
 
 # Who has another incarnation afterwards. Jobs' supervisors are new ones when `jobs` is: their

@@ -15,10 +15,10 @@ from marianne.daemon.services.events import Events
 from marianne.daemon.services.health import HealthActor
 from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.services.monitor import MonitorActor
-from marianne.daemon.services.notifications import Notices
+from marianne.daemon.services.notifications import Notifications
 from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.rates import RatesActor
-from marianne.daemon.services.retention import Housekeeper
+from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.store import Store
@@ -39,8 +39,8 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="learning", cls=LearningActor, args=given),
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthActor, args=given),
-        ChildSpec(id="notices", cls=Notices, args=given),
-        ChildSpec(id="housekeeper", cls=Housekeeper, args=given),
+        ChildSpec(id="notifications", cls=Notifications, args=given),
+        ChildSpec(id="retention", cls=Retention, args=given),
         ChildSpec(id="spare", cls=SpareKeeper, args=given),
     ]
 

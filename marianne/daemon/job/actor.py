@@ -19,7 +19,7 @@ from typing import Any
 from actors import Actor, ExitReason, Future, Outcome, Promise, Timer
 from ipc import codec
 from marianne.daemon.context import Context
-from marianne.daemon.job.dispatch import ConductorHands
+from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.door import JobDoor
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
@@ -68,8 +68,8 @@ class Job(Actor):
             job, rows, plan, environment = self._from_disk()
         path = search_path(codec.unpack(environment))
         self._machine = JobMachine(look_again(unpack_plan(plan), path), job, rows, random.random)
-        self._hands = ConductorHands(self, self._context, self._job_id)
-        service, shelf = self._context.service, self._context.shelf
+        self._hands = Dispatch(self, self._context, self._job_id)
+        service, shelf = self._context.service, self._context.status_cache
         self._execution = Execution(self._machine, self._hands, service, shelf)
         service.open(self._job_id, JobDoor(self._context, self._job_id, self._execution.workspace))
         if job.status.terminal or job.status is JobStatus.PAUSED:
@@ -82,7 +82,7 @@ class Job(Actor):
 
     def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:
         self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
-        self._context.shelf.drop(self._job_id)  # an earlier incarnation may have told more
+        self._context.status_cache.drop(self._job_id)  # an earlier incarnation may have told more
         with Reader(self._context.home.db) as reader:
             job = reader.job(self._job_id)
             if job is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from marianne.daemon.job.actor import Job
 
 
-class ConductorHands:
+class Dispatch:
     """See the head of this file. ``flush`` sends what was collected, when the actor is idle."""
 
     def __init__(self, job: Job, context: Context, job_id: str) -> None:

@@ -34,7 +34,7 @@ from marianne.daemon.shared.effects import (
     Withdraw,
 )
 from marianne.daemon.shared.exceptions import JobSubmissionError
-from marianne.daemon.shared.status_cache import Packed, Shelf
+from marianne.daemon.shared.status_cache import Packed, StatusCache
 from marianne.daemon.views import wire
 from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
@@ -95,14 +95,14 @@ class Execution:
         machine: JobMachine,
         hands: Hands,
         service: JobService,
-        shelf: Shelf | None = None,
+        shelf: StatusCache | None = None,
     ) -> None:
         self._machine = machine
         self._on_disk = copy(machine.job)
         self._hands = hands
         self._service = service
         self._sheets = status_bytes.Sheets(machine)
-        self._shelf = shelf or Shelf()
+        self._shelf = shelf or StatusCache()
         self._step = Step()
         self._clock = Watch()
 

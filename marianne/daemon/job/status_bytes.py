@@ -1,7 +1,8 @@
 """Statuses as bytes: what clients ask for again and again is packed once.
 
 A status of 200 sheets is 3,000 values. For a job that runs, each sheet is kept packed until its row
-or one of its needs changes; a whole answer is kept until anything does (:mod:`.shelf`).
+or one of its needs changes; a whole answer is kept until anything does
+(:mod:`marianne.daemon.shared.status_cache`).
 """
 
 from __future__ import annotations

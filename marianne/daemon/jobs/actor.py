@@ -20,12 +20,12 @@ from marianne.daemon.context import Context
 from marianne.daemon.job import status_bytes
 from marianne.daemon.job.actor import Job
 from marianne.daemon.jobs import submission
-from marianne.daemon.jobs.explain import Explaining
+from marianne.daemon.jobs.explain import Explain
 from marianne.daemon.jobs.figures import Figures
-from marianne.daemon.jobs.hooks import Chaining
+from marianne.daemon.jobs.hooks import Hooks
 from marianne.daemon.jobs.job_life import Happens
 from marianne.daemon.jobs.memory import REASON
-from marianne.daemon.jobs.pressure import Pressing
+from marianne.daemon.jobs.pressure import UnderPressure
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.scheduler import SchedulerActor
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class ManagerActor(Chaining, Pressing, Explaining, Figures):
+class ManagerActor(Hooks, UnderPressure, Explain, Figures):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
     A method that returns a Promise answers when its change is on disk. Refusals are raised as
@@ -208,7 +208,7 @@ class ManagerActor(Chaining, Pressing, Explaining, Figures):
         self, job_id: str, first: int, last: int, packed: bool, promise: Promise[Any]
     ) -> None:
         """Answers by what is on disk."""
-        shelf = self._context.shelf
+        shelf = self._context.status_cache
         mark = shelf.mark()
         try:
             status = status_bytes.at_rest(self._reader, job_id, first, last)

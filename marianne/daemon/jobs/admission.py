@@ -21,7 +21,7 @@ from marianne.daemon.jobs.memory import REASON, MemoryRoom
 from marianne.daemon.jobs.roster import Live, Roster
 from marianne.daemon.processes.handoff import enter
 from marianne.daemon.services.learning import LearningActor
-from marianne.daemon.services.retention import Housekeeper
+from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
@@ -317,7 +317,7 @@ class Admission(Actor):
         live = self._live.pop(job_id)
         self._context.start_delays.over(job_id)
         self._tell_wound_down()
-        self._context.housekeeper.tell(Housekeeper.job_ended)
+        self._context.retention.tell(Retention.job_ended)
         self._tell_of_an_end(job_id)
         if live.waiters or live.cancels:
             summary = queries.summary(self._reader, job_id)

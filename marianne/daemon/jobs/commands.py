@@ -32,7 +32,7 @@ P = ParamSpec("P")
 log = get_logger(__name__)
 
 
-class Wishes(Admission):
+class Commands(Admission):
     """The verbs that change jobs. Every method may be called through a handle from any thread.
 
     ``request_id`` lets a resent request find its answer.

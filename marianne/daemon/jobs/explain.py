@@ -13,7 +13,7 @@ from typing import Any
 from actors import Future, Outcome, Promise
 from marianne.daemon.job.actor import Job
 from marianne.daemon.job.machine import CANNOT_BEGIN
-from marianne.daemon.jobs.commands import Wishes
+from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import in_words
@@ -30,7 +30,7 @@ PAGE = 5_000
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
-class Explaining(Wishes):
+class Explain(Commands):
     """The questions for reasons. Part of the job manager."""
 
     def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:

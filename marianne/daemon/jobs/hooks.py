@@ -18,9 +18,9 @@ from actors.process import Process, ProcessExit
 from ipc import codec
 from ipc.errors import RETRYABLE
 from marianne.daemon.jobmeta import JobMeta
-from marianne.daemon.jobs.recover import Recovering
+from marianne.daemon.jobs.recover import Recover
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.services.side_commands import Errand, Errands
+from marianne.daemon.services.side_commands import SideCommand, SideCommands
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.start_delays import passing
@@ -46,12 +46,12 @@ LOOK_BACK = 200
 """Completed jobs, newest first, among which a start looks for hooks that have not run."""
 
 
-class Chaining(Recovering):
+class Hooks(Recover):
     """The part of the job manager that runs hooks; see :mod:`marianne.daemon.jobs.actor`."""
 
     def on_start(self) -> None:
         """Takes up hooks that an earlier incarnation did not finish."""
-        self._errands = Errands(self._context, "hook")
+        self._errands = SideCommands(self._context, "hook")
         super().on_start()
         page = self._reader.jobs(JobFilter(frozenset({JobStatus.COMPLETED})), limit=LOOK_BACK)
         for view in page.jobs:
@@ -210,7 +210,7 @@ class Chaining(Recovering):
             program, *rest = shlex.split(fill(hook["command"], names))
             local = base / program
             argv = [str(local) if local.exists() else program, *rest]
-        errand = Errand(
+        errand = SideCommand(
             row.job_id,
             argv,
             cwd,
@@ -299,7 +299,7 @@ class Chaining(Recovering):
         line = {"ts": timestamp(time.time()), "job_id": row.job_id, "chain_depth": depth, **told}
         stdin = json.dumps(line).encode() + b"\n"
         argv = ["bash", "-c", APPEND, LOG, path]
-        errand = Errand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
+        errand = SideCommand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
         try:
             self.watch(self._errands.start(errand, self._reader))
         except (OSError, EOFError) as error:

@@ -16,7 +16,7 @@ from typing import Any
 from actors import Down, Future, Outcome, Promise
 from ipc import codec
 from marianne.daemon.job.actor import Job
-from marianne.daemon.jobs.commands import Wishes, check_sure
+from marianne.daemon.jobs.commands import Commands, check_sure
 from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
 from marianne.daemon.jobs.roster import Live
@@ -52,7 +52,7 @@ REASON = "modify"
 MAX_SCORE_BYTES = 8 << 20
 
 
-class Modifying(Wishes):
+class Modify(Commands):
     """The part of the job manager that replaces plans; see :mod:`marianne.daemon.jobs.actor`."""
 
     def on_start(self) -> None:

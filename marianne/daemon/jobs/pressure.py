@@ -12,7 +12,7 @@ from typing import Any
 
 from actors import Outcome
 from marianne.daemon.job.actor import Job
-from marianne.daemon.jobs.commands import Wishes
+from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.shared.log import get_logger
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobStatus
@@ -23,7 +23,7 @@ log = get_logger(__name__)
 REASON = "pressure"
 
 
-class Pressing(Wishes):
+class UnderPressure(Commands):
     """The monitor's wishes."""
 
     def pause_for_pressure(self, job_id: str) -> None:

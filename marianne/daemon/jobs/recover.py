@@ -16,7 +16,7 @@ from actors import Outcome, Promise
 from actors.process import Process, ProcessExit
 from ipc import codec
 from marianne.daemon.jobs.commands import check_sure
-from marianne.daemon.jobs.modify import Modifying
+from marianne.daemon.jobs.modify import Modify
 from marianne.daemon.processes.job_files import lay_out
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
@@ -45,7 +45,7 @@ class _Look:
     path: Path
 
 
-class Recovering(Modifying):
+class Recover(Modify):
     """The part of the job manager that recovers; see :mod:`marianne.daemon.jobs.actor`."""
 
     def on_start(self) -> None:

@@ -22,7 +22,7 @@ from actors import Actor, ExitReason
 from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.services.events import NOTICED
-from marianne.daemon.services.side_commands import Errand, Errands, Outcome
+from marianne.daemon.services.side_commands import Outcome, SideCommand, SideCommands
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views import wire
@@ -64,13 +64,13 @@ class Notice:
     tries: int = 0
 
 
-class Notices(Actor):
+class Notifications(Actor):
     """Delivers notices; a crash here tells again what was not marked as told."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._errands = Errands(context, "notice")
+        self._errands = SideCommands(context, "notice")
         self._waiting: list[Notice] = []
         self._receivers: dict[str, list[dict[str, Any]]] = {}
         self._seen = 0
@@ -200,14 +200,14 @@ def _address(notice: Notice) -> str:
     return json.dumps([receiver["type"], receiver.get("config")], sort_keys=True, default=str)
 
 
-def _errand(notice: Notice) -> Errand | None:
+def _errand(notice: Notice) -> SideCommand | None:
     """The command that delivers it; None when there is none for this kind of receiver."""
     row, config = notice.row, notice.receiver["config"]
     timeout = float(config.get("timeout_seconds") or SECONDS)
     match notice.receiver["type"]:
         case "command":
             argv = ["bash", "-c", str(config["command"])]
-            return Errand(row.job_id, argv, "/", notice, timeout, _packed(_body(notice)))
+            return SideCommand(row.job_id, argv, "/", notice, timeout, _packed(_body(notice)))
         case "webhook":
             argv, body = [sys.executable, "-I", "-S", WEBHOOK], _body(notice)
             wanted = {"url": config.get("url"), "url_env": config.get("url_env")}
@@ -216,11 +216,11 @@ def _errand(notice: Notice) -> Errand | None:
             wanted = {"url": config.get("webhook_url"), "url_env": config.get("webhook_url_env")}
         case "desktop" if shutil.which("notify-send"):
             argv = ["notify-send", "--app-name=marianne", "--", *_title_and_text(notice)]
-            return Errand(row.job_id, argv, "/", notice, timeout)
+            return SideCommand(row.job_id, argv, "/", notice, timeout)
         case _:
             return None
     stdin = _packed({**wanted, "body": body, "timeout": timeout})
-    return Errand(row.job_id, argv, "/", notice, timeout, stdin)
+    return SideCommand(row.job_id, argv, "/", notice, timeout, stdin)
 
 
 def _body(notice: Notice) -> dict[str, Any]:

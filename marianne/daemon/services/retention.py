@@ -35,7 +35,7 @@ JOBS_AT_ONCE = 20
 """Jobs in one deletion: with 10,000 sheets each that is some 200 ms of the store's time."""
 
 
-class Housekeeper(Actor):
+class Retention(Actor):
     """Looks every ten minutes, and at the number of ended jobs soon after one has ended."""
 
     def __init__(self, context: Context) -> None:

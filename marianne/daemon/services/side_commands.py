@@ -17,7 +17,7 @@ from marianne.state.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class SideCommand:
     """A command for a job; ``what`` is whatever its owner wants to know it by."""
 
     job_id: str
@@ -38,14 +38,14 @@ class Outcome:
     said: str = ""
 
 
-class Errands:
+class SideCommands:
     """The commands that one actor has under way. The actor watches the processes itself."""
 
     def __init__(self, context: Context, name: str) -> None:
         self._context = context
         self._name = name
         self._numbers = itertools.count(1)
-        self._running: dict[Process, tuple[Errand, Path]] = {}
+        self._running: dict[Process, tuple[SideCommand, Path]] = {}
 
     def __contains__(self, process: Process) -> bool:
         return process in self._running
@@ -53,7 +53,7 @@ class Errands:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, errand: Errand, reader: Reader) -> Process:
+    def start(self, errand: SideCommand, reader: Reader) -> Process:
         """Starts it; its end comes to the actor that watches the process."""
         context = self._context
         directory = context.home.job_dir(errand.job_id)
@@ -80,7 +80,7 @@ class Errands:
         self._running[process] = (errand, answer)
         return process
 
-    def ended(self, process: Process, ending: ProcessExit) -> tuple[Errand, Outcome]:
+    def ended(self, process: Process, ending: ProcessExit) -> tuple[SideCommand, Outcome]:
         """What became of it; nothing of it runs any more."""
         context = self._context
         context.let_go(process)

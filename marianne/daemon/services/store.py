@@ -176,13 +176,13 @@ class Store(Actor):
         changed = {getattr(change, "job_id", None) for one in decided for change in one.changes}
         for job_id in changed:
             if job_id is not None:
-                self._context.shelf.drop(job_id)
+                self._context.status_cache.drop(job_id)
 
     def _notice(self, events: list[Event]) -> None:
         if events:
-            from marianne.daemon.services.notifications import Notices
+            from marianne.daemon.services.notifications import Notifications
 
-            self._context.notices.tell(Notices.happened, events)
+            self._context.notifications.tell(Notifications.happened, events)
 
     def _fail_others(self, error: StoreError | None) -> None:
         """Fails what its sender can ask again, and keeps the rest."""

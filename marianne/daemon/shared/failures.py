@@ -8,7 +8,7 @@ from collections import deque
 WINDOW = 60.0
 THRESHOLD = 3
 DEGRADED_AFTER = 3
-"""Notices in a row that reached nobody."""
+"""Notifications in a row that reached nobody."""
 
 
 class FailureRate:

@@ -19,7 +19,7 @@ class Packed(bytes):
     """An answer that is msgpack already."""
 
 
-class Shelf:
+class StatusCache:
     """For any thread."""
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ from marianne.daemon.shared.start_delays import passing
 from marianne.daemon.worker.employment import Employed, Employment
 from marianne.daemon.worker.listening import Listening, Look
 from marianne.daemon.worker.orphans import sweep_job
-from marianne.daemon.worker.outbox import Untaken
+from marianne.daemon.worker.outbox import Outbox
 from marianne.run.setup import EXIT_CLEAN
 from marianne.state.changes import UpdateJob
 
@@ -71,7 +71,7 @@ class Worker(Actor):
         self._hurried = self._deaf = False
         self._over = False
         self._round = 0
-        self._untaken = Untaken()
+        self._untaken = Outbox()
         self._hello: dict[str, Any] | None = None
         self._ending: list[Promise[None]] = []
         self._listening = Listening.alone()

@@ -13,7 +13,7 @@ from typing import Any
 Message = dict[str, Any]
 
 
-class Untaken:
+class Outbox:
     """Grants until their attempt begins or ends, what was to be ended until it has, and whether
     something is asked back."""
 

@@ -26,7 +26,7 @@ def handle(call: Call, params: Params) -> Packed | Future[Any]:
     """The status map of docs/protocol.md: as it was last told, if nothing has changed since."""
     first, last = params.sheets or (1, PAGE)
     last = min(last, first + PAGE - 1)
-    told = call.context.shelf.find(params.job_id, first, last)
+    told = call.context.status_cache.find(params.job_id, first, last)
     if told is not None:
         return told
     manager = call.context.manager.within(call.deadline)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marianne.daemon.worker.outbox import Untaken
+from marianne.daemon.worker.outbox import Outbox
 
 
 def run(*nums: int, ahead: bool = False) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def nums(messages: list[dict[str, Any]]) -> list[int]:
 
 
 def test_a_grant_that_the_process_does_not_know_is_told_again() -> None:
-    untaken = Untaken()
+    untaken = Outbox()
     untaken.run(run(1, 2, 3, 4, 5))
     untaken.heard([], [[1, 1, 4711, 0.0]])
     untaken.heard([{"num": 2, "attempt": 1}])
@@ -31,7 +31,7 @@ def test_a_grant_that_the_process_does_not_know_is_told_again() -> None:
 
 
 def test_what_was_asked_back_is_not_told_again() -> None:
-    untaken = Untaken()
+    untaken = Outbox()
     untaken.run(run(1))
     untaken.run(run(2, ahead=True))
     untaken.withdraw()
@@ -42,7 +42,7 @@ def test_what_was_asked_back_is_not_told_again() -> None:
 
 
 def test_a_sheet_that_goes_on_is_ended_again() -> None:
-    untaken = Untaken()
+    untaken = Outbox()
     cancel = {"kind": "cancel", "sheets": [1, 2], "category": "cancelled", "grace": 1.0}
     untaken.cancel(cancel)
     untaken.heard([{"num": 1, "attempt": 1}])
@@ -50,14 +50,14 @@ def test_a_sheet_that_goes_on_is_ended_again() -> None:
 
 
 def test_a_grant_and_its_end_that_are_both_lost_are_both_told_again() -> None:
-    untaken = Untaken()
+    untaken = Outbox()
     untaken.run(run(1))
     untaken.cancel({"kind": "cancel", "sheets": [1], "category": "cancelled", "grace": 1.0})
     assert [message["kind"] for message in untaken.again(hello())] == ["run", "cancel"]
 
 
 def test_a_job_that_starts_anew_goes_by_what_the_process_says() -> None:
-    untaken = Untaken()
+    untaken = Outbox()
     untaken.run(run(1))
     untaken.clear()
     assert untaken.again(hello()) == []

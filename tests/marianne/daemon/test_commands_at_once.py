@@ -1,4 +1,4 @@
-"""Wishes that cross each other, and changes that are still on their way to the disk."""
+"""Commands that cross each other, and changes that are still on their way to the disk."""
 
 from __future__ import annotations
 

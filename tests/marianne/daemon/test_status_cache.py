@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from marianne.daemon.shared.status_cache import KEPT_BYTES, Packed, Shelf
+from marianne.daemon.shared.status_cache import KEPT_BYTES, Packed, StatusCache
 
 ANSWER, OTHER = Packed(b"answer"), Packed(b"other")
 
 
-def shelf_with(*job_ids: str) -> Shelf:
-    shelf = Shelf()
+def shelf_with(*job_ids: str) -> StatusCache:
+    shelf = StatusCache()
     for job_id in job_ids:
         shelf.keep(shelf.mark(), job_id, 1, 10, ANSWER)
     return shelf
@@ -31,7 +31,7 @@ def test_a_change_drops_all_answers_of_its_job_alone() -> None:
 
 
 def test_an_answer_that_was_looked_up_before_a_change_is_not_kept() -> None:
-    shelf = Shelf()
+    shelf = StatusCache()
     mark = shelf.mark()
     shelf.drop("a")
     shelf.keep(mark, "a", 1, 10, ANSWER)
@@ -46,7 +46,7 @@ def test_a_newer_answer_replaces_the_older() -> None:
 
 def test_of_too_many_the_oldest_go() -> None:
     large = Packed(b"x" * (KEPT_BYTES // 3))
-    shelf = Shelf()
+    shelf = StatusCache()
     for job_id in "abcd":
         shelf.keep(shelf.mark(), job_id, 1, 10, large)
     assert [job_id for job_id in "abcd" if shelf.find(job_id, 1, 10)] == ["b", "c", "d"]
@@ -54,7 +54,7 @@ def test_of_too_many_the_oldest_go() -> None:
 
 def test_dropped_answers_take_no_space() -> None:
     large = Packed(b"x" * (KEPT_BYTES // 2))
-    shelf = Shelf()
+    shelf = StatusCache()
     for _ in range(5):
         shelf.keep(shelf.mark(), "a", 1, 10, large)
         shelf.drop("a")
