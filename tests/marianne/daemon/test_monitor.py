@@ -192,10 +192,10 @@ def test_a_monitor_alone_looks_at_the_interval_and_counts_the_jobs_of_the_manage
     async def life() -> int:
         monitor = ResourceMonitor(ResourceLimitConfig(), Seven())  # type: ignore[arg-type]
         await monitor.start(0.25)
+        assert monitor.snapshot is not None
         while len(pauses) < 3:
             await really_sleep(0)
         await monitor.stop()
-        assert monitor.snapshot is not None
         return monitor.snapshot.running_jobs
 
     monkeypatch.setattr(module, "look", lambda *_: TreeLook(Usage(100.0, 3)))
