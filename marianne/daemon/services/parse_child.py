@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
-from marianne.daemon.shared.parsed import ParseRequest
+import msgpack
+
+from marianne.daemon.shared.parsed import EXIT_NO_SPACE, ParseRequest
 from marianne.instruments.registry import Registry, builtins
+from marianne.score import limits
 from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
@@ -13,6 +21,8 @@ from marianne.score.plan import Plan
 from marianne.score.preflight import PromptLimits
 
 builtins()  # read where the forkserver loads this module, once for all the children
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 AFTER = ("on_success", "concert", "notifications")
 
@@ -76,3 +86,22 @@ def _programs(plan: Plan) -> list[tuple[str, bool]]:
         if player.command
     }
     return sorted(found.items())
+
+
+def parse_main(request: dict[str, Any], answer: str) -> None:
+    """The child: reads the score, writes the plan or the problems to ``answer`` atomically."""
+    limits.confine()
+    gc.disable()  # it ends in a moment, and its memory is bounded
+    try:
+        found = msgpack.packb(parse(ParseRequest(**request)))
+    except limits.NO_MEMORY:
+        limits.out_of_memory()
+    except Exception:  # noqa: BLE001 - a fault of ours, told by the parser
+        found = msgpack.packb({"fault": traceback.format_exc()})
+    part = Path(answer + ".part")
+    try:
+        part.write_bytes(found)
+        part.rename(answer)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        sys.exit(EXIT_NO_SPACE if error.errno in _FULL else 1)

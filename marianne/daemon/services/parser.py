@@ -12,11 +12,7 @@ replaced, a few times; then the asker is told to come again.
 
 from __future__ import annotations
 
-import errno
-import gc
 import itertools
-import sys
-import traceback
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +25,7 @@ from actors import Actor, Backoff, ExitReason, Promise
 from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
-from marianne.daemon.shared.parsed import Parsed, ParseRequest
+from marianne.daemon.shared.parsed import EXIT_NO_SPACE, Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import refused
 from marianne.regular_file import NotRegularError, check_regular
@@ -55,13 +51,11 @@ WALL_SECONDS = 120.0
 PATIENCE_SECONDS = 90.0
 """How long the asker waits; what waited longer in line is not begun."""
 
+PARSE = "marianne.daemon.services.parse_child:parse_main"
+"""By its name: the forkserver has loaded that module, and not this one, which needs a conductor."""
+
 TROUBLE_SECONDS = 30.0
 """How long the conductor says that it is not ready after a request that no child could serve."""
-
-EXIT_NO_SPACE = 74
-"""The child could not write what it found (EX_IOERR)."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -214,7 +208,7 @@ class Parser(Actor):
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             process = self._context.system.processes.start(
-                parse_main, (asdict(reading.request), str(answer)), name="marianne-parse"
+                PARSE, (asdict(reading.request), str(answer)), name="marianne-parse"
             )
         except (OSError, EOFError) as error:  # no room for a process, or the forkserver is ending
             self._try_again(reading, f"it could not start: {error!r}")
@@ -284,24 +278,3 @@ def _words(ending: ProcessExit) -> str:
     return "it ended without an answer" + (
         "" if ending.exit_code is None else f", exit code {ending.exit_code}"
     )
-
-
-def parse_main(request: dict[str, Any], answer: str) -> None:
-    """The child: reads the score, writes the plan or the problems to ``answer`` atomically."""
-    limits.confine()
-    from marianne.daemon.services.parse_child import parse
-
-    gc.disable()  # it ends in a moment, and its memory is bounded
-    try:
-        found = msgpack.packb(parse(ParseRequest(**request)))
-    except limits.NO_MEMORY:
-        limits.out_of_memory()
-    except Exception:  # noqa: BLE001 - a fault of ours, told by the parser
-        found = msgpack.packb({"fault": traceback.format_exc()})
-    part = Path(answer + ".part")
-    try:
-        part.write_bytes(found)
-        part.rename(answer)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        sys.exit(EXIT_NO_SPACE if error.errno in _FULL else 1)

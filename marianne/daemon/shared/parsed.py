@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+EXIT_NO_SPACE = 74
+"""The reader could not write what it found (EX_IOERR)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParseRequest:

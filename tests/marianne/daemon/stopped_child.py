@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 
-def stopped(target: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def stopped(target: str, arguments: tuple[Any, ...]) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
-    target(*arguments)
+    module, _, name = target.partition(":")
+    getattr(import_module(module), name)(*arguments)

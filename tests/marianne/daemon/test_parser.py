@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from actors import Future, Handle, System, forkserver
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services import parser as parser_module
-from marianne.daemon.services.parser import CHILDREN, Parser
+from marianne.daemon.services.parser import CHILDREN, PARSE, Parser
 from marianne.daemon.shared.parsed import ParseRequest
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.score_cache import ScoreCache
@@ -64,12 +66,13 @@ class Stage:
         system.spawn(Parser, cast("Context", self.context), name=name)
         self.parser: Handle[Parser] = system.handle(Parser, name)
 
-    def start(self, target: Callable[..., object], arguments: tuple[Any, ...], name: str) -> Any:
+    def start(self, target: str, arguments: tuple[Any, ...], name: str) -> Any:
         """In the place of the system's processes."""
         on_child = self.on_child
-        if on_child is not None:
-            target, arguments = stopped, (target, arguments)
-        child = self.processes.start(target, arguments, name=name)
+        if on_child is None:
+            child = self.processes.start(target, arguments, name=name)
+        else:
+            child = self.processes.start(stopped, (target, arguments), name=name)
         self.caught.append(child)
         self.most = max(self.most, sum(each.alive() for each in self.caught))
         if on_child is not None:
@@ -233,3 +236,16 @@ def test_the_children_of_a_parser_end_with_it(stage: Stage) -> None:
     _until(lambda: stage.caught)
     stage.parser.tell(Parser.on_process_exit, None, None)  # what it cannot know ends it
     assert stage.caught[0].wait(10.0).signal == signal.SIGKILL
+
+
+def test_the_child_needs_nothing_that_the_forkserver_has_not_loaded() -> None:
+    code = (
+        "import sys, marianne.daemon.services.parse_child\n"
+        "print(*(name for name in sys.modules if name.startswith(('actors', 'marianne.daemon'))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    rooms = "marianne.daemon", "marianne.daemon.services", "marianne.daemon.shared"
+    assert set(done.stdout.split()) - set(rooms) == {
+        PARSE.partition(":")[0],
+        "marianne.daemon.shared.parsed",
+    }
