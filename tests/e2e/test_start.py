@@ -69,8 +69,13 @@ def test_ours_have_many_files_and_no_cores_and_sheets_what_the_start_had(
     assert int(_soft_limits(pids["conductor"])["Max open files"]) == hard
     for pid in pids.values():
         assert _soft_limits(pid)["Max core file size"] == "0"
-    script = "ulimit -Sn > n; ulimit -Sc > c; cat /proc/$PPID/limits > worker"
-    marianne("run", marianne.score("job", f"sheets: [{{name: a, run: {script}}}]"), "--wait")
+    # While the worker starts a program it lends it the limit, and takes it back a moment later.
+    script = (
+        "ulimit -Sn > n; ulimit -Sc > c; until cat /proc/$PPID/limits > worker &&"
+        " grep -q 'core file size *0 ' worker; do sleep 0.05; done"
+    )
+    sheet = f'{{name: a, timeout: 20s, run: "{script}"}}'
+    marianne("run", marianne.score("job", f"sheets: [{sheet}]"), "--wait")
     place = marianne.place / "job"
     assert ((place / "n").read_text(), (place / "c").read_text()) == ("300\n", "1000\n")
     core = next(li for li in (place / "worker").read_text().splitlines() if "core file" in li)
