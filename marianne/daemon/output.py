@@ -81,21 +81,21 @@ class StructuredOutput(OutputProtocol):
     ) -> None:
         """``job.progress``."""
         data = {"completed": completed, "total": total, "eta_seconds": eta_seconds}
-        self._say("job.progress", {"job_id": job_id, **data})
+        self._say("job.progress", {"job_id": job_id, **data}, soon=True)
 
     def sheet_event(
         self, job_id: str, sheet_num: int, event: str, data: dict[str, Any] | None = None
     ) -> None:
         """``sheet.<event>``."""
         fields = {"job_id": job_id, "sheet_num": sheet_num, "data": data or {}}
-        self._say(f"sheet.{event}", fields)
+        self._say(f"sheet.{event}", fields, soon=True)
 
     def job_event(self, job_id: str, event: str, data: dict[str, Any] | None = None) -> None:
         """``job.<event>``."""
         self._say(f"job.{event}", {"job_id": job_id, "data": data or {}})
 
-    def _say(self, event: str, fields: dict[str, Any]) -> None:
-        tell_often(LOGGER, event, fields)
+    def _say(self, event: str, fields: dict[str, Any], *, soon: bool = False) -> None:
+        tell_often(LOGGER, event, fields, soon=soon)
         if self._bus is not None:
             self._bus.publish(event, fields)
 

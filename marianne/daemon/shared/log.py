@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 EARLY_LINES = 1_000
 
+TOGETHER_SECONDS, TOGETHER_LINES = 0.1, 500
+"""How long, and how many, lines of sheets wait to be written together."""
+
 _level = 20
 _sink: Any = None
 _file: LogFile | None = None
@@ -26,6 +29,8 @@ _file: LogFile | None = None
 _encode = json.JSONEncoder(default=str).encode
 _early: list[tuple[float, str, str, dict[str, Any]]] = []
 _lock = threading.Lock()
+_together: list[str] = []
+_some_wait: threading.Event | None = None
 
 
 class Logger(Protocol):
@@ -64,9 +69,13 @@ def get_logger(name: str) -> Logger:
     return _Named(name)
 
 
-def tell_often(logger: str, event: str, fields: dict[str, Any]) -> None:
+def tell_often(logger: str, event: str, fields: dict[str, Any], *, soon: bool = False) -> None:
     """An info line of what happens for each of 100,000 sheets: the same line as of a logger, at
-    half the cost. ``fields`` are plain data."""
+    half the cost. ``fields`` are plain data.
+
+    ``soon`` lets it wait for others, for ``TOGETHER_SECONDS`` or until the next line that does not
+    wait: a write hands the interpreter's lock to whoever wants it, and there are three a sheet.
+    """
     if _level > 20:
         return
     now = time.time()
@@ -76,10 +85,30 @@ def tell_often(logger: str, event: str, fields: dict[str, Any]) -> None:
                 _early.append((now, "info", event, {"logger": logger, **fields}))
             return
         line = {"event": event, "logger": logger, **fields, "ts": _stamp(now), "level": "info"}
+        _together.append(_encode(line) + "\n")
+        if not soon or _some_wait is None or len(_together) >= TOGETHER_LINES:
+            _write_together()
+        elif len(_together) == 1:
+            _some_wait.set()
+
+
+def _write_together() -> None:
+    lines, _together[:] = "".join(_together), []
+    if lines and _file is not None:
         try:
-            _file.write(_encode(line) + "\n")
+            _file.write(lines)
         except OSError:
             pass  # as in _emit
+
+
+def _keep_writing(file: LogFile, some_wait: threading.Event) -> None:
+    while _file is file:
+        some_wait.wait()
+        some_wait.clear()
+        time.sleep(TOGETHER_SECONDS)
+        with _lock:
+            if _file is file:
+                _write_together()
 
 
 def set_level(level: str) -> None:
@@ -94,7 +123,7 @@ def open_log(path: Path) -> None:
 
     from marianne.daemon.shared.log_file import LogFile
 
-    global _sink, _file
+    global _sink, _file, _some_wait
     file = LogFile(path)
     sink = structlog.wrap_logger(
         structlog.WriteLogger(file),  # type: ignore[arg-type]
@@ -106,7 +135,12 @@ def open_log(path: Path) -> None:
         cache_logger_on_first_use=True,
     ).bind()  # nothing of it is configured for the rest of the process
     with _lock:
-        _sink, _file = sink, file
+        _sink, _file, _some_wait = sink, file, threading.Event()
+        args = (file, _some_wait)
+        try:
+            threading.Thread(target=_keep_writing, args=args, name="log", daemon=True).start()
+        except RuntimeError:
+            _some_wait = None  # there is no thread to be had: then no line waits
         early, _early[:] = _early[:], []
         for when, level, event, fields in early:
             _emit(when, level, event, fields)
@@ -116,7 +150,10 @@ def close_log() -> None:
     """Closes the log file; what is said from now on is kept for the next one."""
     global _sink, _file
     with _lock:
+        _write_together()
         file, _sink, _file = _file, None, None
+        if _some_wait is not None:
+            _some_wait.set()  # its thread ends
     if file is not None:
         file.close()
 
@@ -137,6 +174,7 @@ def _write(level: str, event: str, fields: dict[str, Any]) -> None:
 
 
 def _emit(when: float, level: str, event: str, fields: dict[str, Any]) -> None:
+    _write_together()
     try:
         _sink.msg(event, ts=_stamp(when), level=level, **fields)
     except OSError:

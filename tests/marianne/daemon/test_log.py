@@ -113,3 +113,36 @@ def test_sheets_and_progress_are_told_at_info_like_all_else(tmp_path: Path) -> N
     assert lines[2] | {"completed": 1, "total": 2, "job_id": "j"} == lines[2]
     assert "ZeroDivisionError" in lines[5]["exception"]
     assert [len(line["ts"]) for line in lines] == [len("2026-11-24T08:45:58.000000Z")] * 6
+
+
+WAITING = """
+import sys, time
+from pathlib import Path
+from marianne.daemon.shared import log
+from marianne.daemon.output import StructuredOutput
+path = Path(sys.argv[1])
+output = StructuredOutput()
+log.open_log(path)
+log.TOGETHER_SECONDS = float(sys.argv[2])
+for num in range(1, 4):
+    output.sheet_event("j", num, "completed")
+if sys.argv[3] == "wait":
+    while path.read_text().count("sheet.completed") < 3:
+        time.sleep(0.01)
+elif sys.argv[3] == "warn":
+    output.log("warning", "careful")
+    assert path.read_text().count(chr(10)) == 4
+else:
+    log.close_log()
+"""
+
+
+@pytest.mark.parametrize(("seconds", "what"), [("0.01", "wait"), ("600", "warn"), ("600", "close")])
+def test_lines_of_sheets_wait_for_each_other_and_not_for_long(
+    tmp_path: Path, seconds: str, what: str
+) -> None:
+    path = tmp_path / "x.log"
+    argv = [sys.executable, "-c", WAITING, str(path), seconds, what]
+    subprocess.run(argv, check=True, timeout=60)
+    told = [json.loads(line).get("sheet_num") for line in path.read_text().splitlines()]
+    assert told == [1, 2, 3] + [None] * (what == "warn")
