@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from typing import Any
 
 import pytest
 from e2e_marianne import PROGRAM, Marianne, until
@@ -71,12 +72,15 @@ def test_a_cancelling_stop_cancels_every_job(own: Marianne) -> None:
 
 def test_the_log_tells_the_life_of_a_job(marianne: Marianne) -> None:
     job = marianne.play("one", "sheets:\n  - {name: a, run: 'true'}\n")
-    lines = (marianne.home / "logs" / "conductor.log").read_text().splitlines()
-    told = [json.loads(line) for line in lines if '"marianne.job"' in line]
-    mine = [line for line in told if line["job_id"] == job]
-    events = ["sheet.started", "sheet.completed", "job.progress", "job.completed"]
-    assert {line["event"] for line in mine} >= set(events)
-    [progress] = [line for line in mine if line["event"] == "job.progress"]
+    events = {"sheet.started", "sheet.completed", "job.progress", "job.completed"}
+
+    def told() -> list[dict[str, Any]]:
+        lines = (marianne.home / "logs" / "conductor.log").read_text().splitlines()
+        ours = [json.loads(line) for line in lines if '"marianne.job"' in line]
+        return [line for line in ours if line["job_id"] == job]
+
+    until(lambda: {line["event"] for line in told()} >= events)
+    [progress] = [line for line in told() if line["event"] == "job.progress"]
     assert (progress["level"], progress["completed"], progress["total"]) == ("info", 1, 1)
 
 
