@@ -321,7 +321,8 @@ def test_an_attempt_that_began_keeps_its_number_though_all_die_before_it_is_on_d
         "  - {name: b, run: 'echo $MARIANNE_ATTEMPT >> log; "
         "until test -e end; do sleep 0.02; done'}\n",
     )
-    until(lambda: marianne.sheet("it", 1)["status"] == "running")
+    # It is told as running before that is on disk.
+    until(lambda: _rows(marianne, "SELECT status, attempt FROM sheets") == [("running", 1)])
     ((worker,),) = _rows(marianne, "SELECT worker_pid FROM jobs")
     old, log = marianne.pids()["conductor"], marianne.place / "it" / "log"
     other = sqlite3.connect(marianne.home / "state.db", isolation_level=None)
