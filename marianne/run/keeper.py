@@ -176,9 +176,13 @@ class Keeper:
             *("--heart-pid", str(os.getpid())),
         ]
         try:
-            # A group of its own: Ctrl-C reaches the heart alone, which passes it on once.
+            # A group of its own: Ctrl-C reaches the heart alone, which passes it on once. A hangup
+            # waits until the conductor listens: one that boots would die of it.
             self._conductor = os.posix_spawn(
-                argv[0], argv, os.environ, setpgroup=0, setsigmask=(), setsigdef=_ALL
+                *(argv[0], argv, os.environ),
+                setpgroup=0,
+                setsigmask=(signal.SIGHUP,),
+                setsigdef=_ALL,
             )
         except OSError as error:
             self._log(f"cannot start {argv[0]}: {error.strerror}")

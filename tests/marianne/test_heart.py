@@ -257,6 +257,35 @@ def test_the_heart_s_death_does_not_touch_the_conductor(home: Home) -> None:
     assert home.locked()
 
 
+@pytest.mark.parametrize("how", ["passed on", "of the kernel"])
+def test_a_conductor_that_boots_does_not_die_of_a_hangup(home: Home, how: str) -> None:
+    """The kernel's comes to a stopped process group whose parent has gone (POSIX, _exit())."""
+    heart = home.start("until test -e go; do sleep 0.01; done; touch booted; exec sleep 60")
+    conductor = home.nth(1)
+    if how == "passed on":
+        heart.send_signal(signal.SIGHUP)
+        wait_for(lambda: has_pending(conductor, signal.SIGHUP) or not alive(conductor))
+    else:
+        os.kill(conductor, signal.SIGSTOP)
+        wait_for(lambda: state_of(conductor) == "T")
+        heart.kill()
+        heart.wait()
+    (home.folder / "go").touch()
+    wait_for(lambda: (home.folder / "booted").exists() or not alive(conductor))
+    assert alive(conductor)
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+def has_pending(pid: int, signum: int) -> bool:
+    lines = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    return bool(int(lines["ShdPnd"], 16) >> (signum - 1) & 1)
+
+
 def test_helpers_and_orphans_of_a_dead_conductor_are_ended_and_workers_are_not(
     home: Home,
 ) -> None:
