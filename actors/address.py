@@ -7,10 +7,11 @@ that subclasses and replacements work.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from actors.current import current
-from actors.errors import MailboxFull, NoSuchActor
+from actors.errors import Fenced, MailboxFull, NoSuchActor
 from actors.future import Future
 from actors.outside import shown
 from actors.reasons import SHUTDOWN, ExitReason
@@ -79,12 +80,15 @@ class Address(Generic[A]):
 
         Raises `MailboxFull` if the receiver's mailbox is at its limit and its policy is `fail`.
         """
-        cell = self.cell()
+        me, cell = current.cell, self.cell()
+        if me is not None and me.fenced:
+            raise Fenced
         if cell is None:
-            current.check()
             self._system.events.dead_letter("tell_absent", self.name)
-        else:
-            cell.tell(method, args, kwargs)
+            return
+        result = cell.mailbox.put((cell.cls.message_names[method], args, kwargs, None))
+        if result != "ok":
+            cell.not_told(result)
 
     def ask(
         self, method: Callable[Concatenate[A, P], R], /, *args: P.args, **kwargs: P.kwargs
@@ -199,7 +203,8 @@ class ActorRef(Address[A]):
 class Handle(Address[A]):
     """A name. Each send goes to the incarnation that has the name at that moment."""
 
-    __slots__ = ("_find", "_name", "_system")
+    __slots__ = ("_name", "_system", "cell")
+    cell: Callable[[], Cell | None]  # an attribute: no frame of its own at every send
 
     def __init__(
         self, system: System, name: str, timeout: float | None = AS_ITS_CLASS_SAYS
@@ -207,14 +212,11 @@ class Handle(Address[A]):
         self._system = system
         self._name = name
         self._timeout = timeout
-        self._find = system.registry.find
+        self.cell = partial(system.registry.find, name)
 
     @property
     def name(self) -> str:
         return self._name
-
-    def cell(self) -> Cell | None:
-        return self._find(self._name)
 
     def within(self, seconds: float | None) -> Handle[A]:
         check_time(seconds)
@@ -261,7 +263,7 @@ class Topic(Generic[A]):
         cells = self._system.registry.members(self.key)
         for cell in cells:
             try:
-                cell.tell(method, args, kwargs)
+                ActorRef(cell).tell(method, *args, **kwargs)
             except MailboxFull:
                 self._system.events.dead_letter("mailbox_full", cell.name)
         return len(cells)

@@ -65,7 +65,9 @@ class Inbox:
         current.check()
         cell, message = self._cell, (envelope.message,)
         if envelope.reply_to is None:
-            cell.tell(cell.cls._handle_receive, message, {})
+            result = cell.mailbox.put(("_handle_receive", message, {}, None))
+            if result != "ok":
+                cell.not_told(result)
         else:
             cell.send(cell.cls._answer_envelope, message, {}, Reply(cell, envelope))
 

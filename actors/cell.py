@@ -14,7 +14,7 @@ from actors.current import current
 from actors.errors import AskCycle, Fenced, MailboxFull
 from actors.future import Future, Latch, Promise
 from actors.inspect import Inspection
-from actors.mailbox import Args, Kwargs, Mailbox, Message, Notice
+from actors.mailbox import Args, Kwargs, Mailbox, Message, Notice, Result
 from actors.outside import shown
 from actors.reasons import FORKED, KILLED, NORMAL, SHUTDOWN, ExitReason, Started, crash
 
@@ -116,17 +116,13 @@ class Cell:
 
     # -- sending, from any thread ------------------------------------------------------------
 
-    def tell(self, method: Method, args: Args, kwargs: Kwargs) -> None:
-        me = current.cell
-        if me is not None and me.fenced:
-            raise Fenced
-        name = self.cls.message_names[method]
-        result = self.mailbox.put((name, args, kwargs, None))
+    def not_told(self, result: Result) -> None:
+        """A tell found the mailbox closed or full."""
         if result == "closed":
             self.system.events.dead_letter("tell_dead", self.name)
-        elif result == "full":
-            if self.cls.mailbox_policy in {"fail", "block"}:
-                raise MailboxFull(self.name)
+        elif self.cls.mailbox_policy in {"fail", "block"}:
+            raise MailboxFull(self.name)
+        else:
             self.system.events.dead_letter("mailbox_full", self.name)
 
     def call(

@@ -76,7 +76,8 @@ class Mailbox:
         self._policy = policy
         self._high = high
         self._told_high = False
-        # The length from which a put has to look closer; one comparison in the common case.
+        # The length from which a put has to look closer, 0 once closed: one comparison in the
+        # common case.
         self._soft: float = high - 1 if limit is None else min(high - 1, limit)
         self._owner: Owner | None = owner
         self.blocked: deque[Lock] | None = None  # senders that wait for room; seldom any
@@ -89,7 +90,7 @@ class Mailbox:
     def put(self, message: Message, deadline: float | None = None) -> Result:
         """Appends to the user lane. `block` waits: until the deadline, or 5 seconds."""
         with self._lock:
-            if not self._closed and len(self.user) < self._soft:
+            if len(self.user) < self._soft:
                 self.user.append(message)
                 if self.waiting:
                     self._rouse()
@@ -137,6 +138,7 @@ class Mailbox:
         """
         with self._lock:
             self._closed = True
+            self._soft = 0
             self._owner = None  # a cycle would leave every dead actor to the garbage collector
             left = list(self.user), list(self.system), self.waiting
             self.user.clear()
