@@ -120,6 +120,8 @@ CHECKS: dict[str, tuple[Check, bool]] = {
 }
 """For each field: what it must be, and whether it may be None."""
 
+_NOT_KNOWN: tuple[Check, bool] = (lambda value: True, False)
+
 NEEDED = ("num", "attempt", "outcome", "started_at", "finished_at")
 
 
@@ -133,15 +135,10 @@ def check(data: Mapping[str, Any]) -> None:
     for name in NEEDED:
         if name not in data:
             raise UnacceptableError(f"{name} is missing")
-    for name, (good, optional) in CHECKS.items():
-        value = data.get(name, _LEFT_OUT)
-        if value is _LEFT_OUT or (optional and value is None):
-            continue
-        if not good(value):
+    for name, value in data.items():
+        good, optional = CHECKS.get(name, _NOT_KNOWN)
+        if not (optional and value is None) and not good(value):
             raise UnacceptableError(f"{name} cannot be {value!r:.80}")
-
-
-_LEFT_OUT = object()
 
 
 def acceptable(data: dict[str, Any]) -> dict[str, Any]:

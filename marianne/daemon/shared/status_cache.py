@@ -54,7 +54,9 @@ class StatusCache:
         """The job has changed."""
         with self._lock:
             self._drops += 1
-            self._bytes -= _size(self._kept.pop(job_id, {}))
+            answers = self._kept.pop(job_id, None)
+            if answers is not None:
+                self._bytes -= _size(answers)
 
 
 def _size(answers: dict[tuple[int, int], Packed]) -> int:
