@@ -22,6 +22,7 @@ from dataclasses import replace
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation, explain
 from marianne.schedule.graph import dependents, find_cycle
+from marianne.schedule.lending import Lending
 from marianne.schedule.lines import Job
 from marianne.schedule.order import Order
 
@@ -32,13 +33,14 @@ class SheetQueue:
     """The queue. ``max_concurrent`` bounds the sheets that hold a slot, over all jobs.
 
     A granted sheet holds a slot until ``release``, ``complete`` or ``requeue``. Calls about a job
-    or a sheet that is not known are ignored: messages cross.
+    or a sheet that is not known are ignored: messages cross. ``lending`` gives sheets of running
+    jobs that hold no slot of their own yet.
     """
 
     def __init__(self, max_concurrent: int) -> None:
         self._jobs: dict[str, Job] = {}
         self._order = Order(max_concurrent)
-        self._lending: dict[str, None] = {}
+        self.lending = Lending(self._jobs, self._order)
 
     @property
     def max_concurrent(self) -> int:
@@ -140,64 +142,10 @@ class SheetQueue:
         self._order.unblock_due(now)
         return self._order.next_line() is not None
 
-    def grant_ahead(self, job_id: str, limit: int) -> list[SheetEntry]:
-        """Further sheets of a running job, at most ``limit``, that hold no slot of their own.
-
-        When a sheet of the job gives up its slot, the first sheet ahead of the same pool takes
-        it over. So the job keeps its slots while they last: ask for as many as take less time
-        together than other jobs may be made to wait.
-        """
-        job = self._jobs.get(job_id)
-        entries: list[SheetEntry] = []
-        if job is None or not job.registered:
-            return entries
-        for pool in dict.fromkeys(job.holding.values()):
-            line = job.lines.get(pool.name)
-            while line and len(entries) < limit and pool.blocked_until is None:
-                first = line.first()
-                if first is None:
-                    break
-                entries.append(self._order.unqueue(line, first[3]))
-                job.ahead[first[3].info.sheet_num] = pool
-        if entries:
-            self._order.refresh(job)
-        return entries
-
-    def lend(self, job_id: str, each: int) -> None:
-        """How many sheets ahead each slot of a job may have; 0 is none."""
-        job = self._jobs.get(job_id)
-        if job is not None:
-            job.lends = each
-            if each:
-                self._lending[job_id] = None
-            else:
-                self._lending.pop(job_id, None)
-
     def slots(self, job_id: str) -> int:
         """How many slots a job holds."""
         job = self._jobs.get(job_id)
         return len(job.holding) if job is not None else 0
-
-    def grants_ahead(self, fresh: Collection[str]) -> dict[str, list[SheetEntry]]:
-        """Sheets ahead for all jobs that are lent some. ``fresh`` names jobs with a new slot.
-
-        While others wait for a slot only those get any: a job that is lent more while it works
-        off what it has would never give its slots to the others.
-        """
-        lent = {}
-        for job_id in self._lending:
-            job = self._jobs.get(job_id)
-            pools = list(dict.fromkeys(job.holding.values())) if job is not None else []
-            # Of two pools the worker would not know whose slot is free; agents are counted.
-            if job is None or len(pools) != 1 or pools[0].agent:
-                continue
-            most = job.lends * len(job.holding)
-            if 2 * len(job.ahead) > most or (job_id not in fresh and self._order.others_wait(job)):
-                continue
-            entries = self.grant_ahead(job_id, most - len(job.ahead))
-            if entries:
-                lent[job_id] = entries
-        return lent
 
     def release(self, job_id: str, num: int) -> None:
         """The sheet's attempt is over: its slot is free, or its sheet ahead takes it."""
@@ -311,11 +259,6 @@ class SheetQueue:
     # -- figures --------------------------------------------------------------------------------
 
     @property
-    def fair_share(self) -> float:
-        """Slots for each job that competes now."""
-        return self._order.fair_share
-
-    @property
     def hard_cap(self) -> int:
         """Slots that one job may hold at most, whatever is free."""
         return self._order.hard_cap
@@ -358,7 +301,6 @@ class SheetQueue:
     def _drop_if_over(self, job: Job) -> None:
         if not job.registered and not job.holding and not job.ahead:
             self._jobs.pop(job.job_id, None)
-            self._lending.pop(job.job_id, None)
 
     def _satisfy(self, job: Job, upper: int, num: int) -> bool:
         """Notes that ``upper`` has one need less; True when that makes it ready."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 from marianne.state.errors import DatabaseCorrupt, StateError, StoreError, StoreFull
@@ -69,6 +71,32 @@ class NamedErrors:
     ) -> None:
         if isinstance(error, sqlite3.Error):
             raise _meaning(error, self._path) from error
+
+
+class Rows:
+    """What a connection for reading finds at ``path``; SQLite's errors are ours."""
+
+    __slots__ = ("_connection", "_errors")
+
+    def __init__(self, path: Path, *, any_thread: bool = False) -> None:
+        self._errors = NamedErrors(path)
+        with self._errors:
+            self._connection = connect_reader(path, any_thread=any_thread)
+
+    def all(self, sql: str, *values: object) -> list[Sequence[Any]]:
+        """All rows at once: an open cursor would hold the write-ahead log."""
+        with self._errors:
+            return self._connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: object) -> Sequence[Any] | None:
+        """The first row, or None."""
+        with self._errors:
+            found = self._connection.execute(sql, values).fetchall()
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
 
 
 def _meaning(error: sqlite3.Error, path: Path) -> StateError:

@@ -14,24 +14,21 @@ from typing import Any
 
 from marianne.run.result import AttemptResult
 from marianne.state import rows
-from marianne.state.connection import NamedErrors, connect_reader
+from marianne.state.connection import Rows
 from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest
+from marianne.state.event_log import EventLog
+from marianne.state.learned import Learned
 from marianne.state.models import (
     TERMINAL_JOB,
-    Event,
     JobRow,
     JobStatus,
-    OutcomeRow,
-    PatternRow,
     SheetRow,
 )
-from marianne.state.rows import JobView, SheetCounts
+from marianne.state.rows import JobView
 
 _JOBS = "jobs JOIN ids USING (key)"
 _VIEW = f"{rows.JOB_COLUMNS}, {rows.COUNT_COLUMNS}"
-_EVENTS = "events LEFT JOIN ids ON ids.key = events.job"
 _CANDIDATES = 8
-_LOOKED_THROUGH = 200_000  # events of the daemon have no index of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +51,15 @@ class Page:
 class Reader:
     """Reads the database at ``path``. The file must exist (Database makes it).
 
-    For one thread; with ``any_thread`` for any, but never for two at once.
+    For one thread; with ``any_thread`` for any, but never for two at once. ``events`` reads what
+    happened, ``learned`` what jobs had used.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, any_thread: bool = False) -> None:
         self.path = Path(path)
-        with NamedErrors(self.path):
-            self._connection = connect_reader(self.path, any_thread=any_thread)
+        self._rows = Rows(self.path, any_thread=any_thread)
+        self.events = EventLog(self._rows)
+        self.learned = Learned(self._rows)
 
     def __enter__(self) -> Reader:
         return self
@@ -75,26 +74,19 @@ class Reader:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._connection.close()
+        self._rows.close()
 
     # -- jobs -----------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> JobRow | None:
         """The job's row; None when there is no such job."""
-        found = self._one(f"SELECT {rows.JOB_COLUMNS} FROM {_JOBS} WHERE job_id = ?", job_id)
+        found = self._rows.one(f"SELECT {rows.JOB_COLUMNS} FROM {_JOBS} WHERE job_id = ?", job_id)
         return rows.read_job(found) if found else None
 
     def view(self, job_id: str) -> JobView | None:
         """The job's row with the counts of its sheets, as a list shows it."""
-        found = self._one(f"SELECT {_VIEW} FROM {_JOBS} WHERE job_id = ?", job_id)
+        found = self._rows.one(f"SELECT {_VIEW} FROM {_JOBS} WHERE job_id = ?", job_id)
         return rows.read_view(found) if found else None
-
-    def counts(self, job_id: str) -> SheetCounts:
-        """The counts of the job's sheets. Raises NoSuchJob."""
-        found = self._need(
-            f"SELECT sheet_count, {rows.COUNT_COLUMNS} FROM {_JOBS} WHERE job_id = ?", job_id
-        )
-        return rows.read_counts(found[0], found[1:])
 
     def jobs(
         self, only: JobFilter | None = None, limit: int = 50, cursor: int | None = None
@@ -102,7 +94,7 @@ class Reader:
         """Jobs by their submission, newest first. ``cursor`` is that of the page before."""
         where, values = _where(only or JobFilter(), cursor)
         # The keys first: they come from an index, and only ``limit`` rows are read in full.
-        found = self._all(
+        found = self._rows.all(
             f"SELECT {_VIEW}, jobs.key FROM {_JOBS} WHERE jobs.key IN "
             f"(SELECT key FROM jobs WHERE {where} ORDER BY key DESC LIMIT ?) "
             "ORDER BY jobs.key DESC",
@@ -115,19 +107,19 @@ class Reader:
     def live_jobs(self) -> list[JobRow]:
         """All jobs that are not in a final state, oldest first: what a start has to take up."""
         where, values = _where(JobFilter(frozenset(JobStatus) - TERMINAL_JOB), None)
-        found = self._all(
+        found = self._rows.all(
             f"SELECT {rows.JOB_COLUMNS} FROM {_JOBS} WHERE {where} ORDER BY jobs.key", *values
         )
         return [rows.read_job(row) for row in found]
 
     def statuses(self) -> dict[JobStatus, int]:
         """How many jobs are in each status that occurs."""
-        found = self._all("SELECT status, count(*) FROM jobs GROUP BY status")
+        found = self._rows.all("SELECT status, count(*) FROM jobs GROUP BY status")
         return {JobStatus(status): number for status, number in found}
 
     def running_sheets(self) -> int:
         """How many sheets of all jobs run."""
-        found = self._one("SELECT coalesce(sum(running), 0) FROM jobs")
+        found = self._rows.one("SELECT coalesce(sum(running), 0) FROM jobs")
         return int(found[0]) if found else 0
 
     def resolve(self, prefix: str) -> str:
@@ -135,9 +127,9 @@ class Reader:
 
         Raises NoSuchJob, or AmbiguousJob with some of the ids that fit.
         """
-        if self._one(f"SELECT 1 FROM {_JOBS} WHERE job_id = ?", prefix):
+        if self._rows.one(f"SELECT 1 FROM {_JOBS} WHERE job_id = ?", prefix):
             return prefix
-        found = self._all(
+        found = self._rows.all(
             f"SELECT job_id FROM {_JOBS} WHERE job_id >= ? AND job_id < ? ORDER BY job_id LIMIT ?",
             prefix,
             prefix + "\U0010ffff",
@@ -151,12 +143,12 @@ class Reader:
 
     def taken(self, job_id: str) -> bool:
         """Whether the id is or ever was in use."""
-        return self._one("SELECT 1 FROM ids WHERE job_id = ?", job_id) is not None
+        return self._rows.one("SELECT 1 FROM ids WHERE job_id = ?", job_id) is not None
 
     def expired_jobs(self, keep: int, finished_before: float | None = None) -> list[str]:
         """Finished jobs beyond the newest ``keep``, or that ended before a time; oldest first."""
         where, values = _where(JobFilter(TERMINAL_JOB), None)
-        found = self._all(
+        found = self._rows.all(
             f"SELECT job_id, row_number() OVER (ORDER BY key DESC) AS place, finished_at "
             f"FROM {_JOBS} WHERE {where} ORDER BY key",
             *values,
@@ -187,7 +179,7 @@ class Reader:
 
         A sheet that was never touched has no row: it is pending. Raises NoSuchJob.
         """
-        found = self._all(
+        found = self._rows.all(
             f"SELECT {rows.SHEET_COLUMNS} FROM sheets "
             "WHERE job = ? AND num BETWEEN ? AND ? ORDER BY num",
             self._key(job_id),
@@ -201,7 +193,7 @@ class Reader:
     ) -> list[AttemptResult]:
         """The results of a sheet's attempts (or of all sheets'), newest first. Raises NoSuchJob."""
         only, values = ("AND num = ?", [num]) if num is not None else ("", [])
-        found = self._all(
+        found = self._rows.all(
             f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts WHERE job = ? {only} "
             "ORDER BY finished_at DESC, num DESC, attempt DESC LIMIT ?",
             self._key(job_id),
@@ -212,82 +204,24 @@ class Reader:
 
     def last_attempts(self, job_id: str, first: int) -> dict[int, int]:
         """The number of the last attempt of each sheet from ``first`` on that ever had one."""
-        found = self._all(
+        found = self._rows.all(
             "SELECT num, max(attempt) FROM attempts WHERE job = ? AND num >= ? GROUP BY num",
             self._key(job_id),
             first,
         )
         return {row[0]: row[1] for row in found}
 
-    # -- what was learned -----------------------------------------------------------------------
-
-    def outcomes(self, config_hash: str | None = None, limit: int = 20_000) -> list[OutcomeRow]:
-        """What jobs of one configuration, or of all, had used; newest first."""
-        where, values = ("WHERE config_hash = ?", [config_hash]) if config_hash else ("", [])
-        found = self._all(
-            f"SELECT {rows.OUTCOME_COLUMNS} FROM outcomes {where} ORDER BY num DESC LIMIT ?",
-            *values,
-            limit,
-        )
-        return [OutcomeRow(*row) for row in found]
-
-    def patterns(self) -> list[PatternRow]:
-        """How all estimators have done."""
-        found = self._all(f"SELECT {rows.PATTERN_COLUMNS} FROM patterns")
-        return [PatternRow(*row) for row in found]
-
-    # -- events, replies, figures ---------------------------------------------------------------
-
-    def events_since(self, seq: int, job_id: str | None = None, limit: int = 1000) -> list[Event]:
-        """Events after number ``seq``, of all or of one job, in order.
-
-        Those of a job that is no longer there are found too. Raises NoSuchJob for an id that was
-        never used.
-        """
-        if job_id is None:
-            where, values = "seq > ?", [seq]
-        else:
-            key = self._one("SELECT key FROM ids WHERE job_id = ?", job_id)
-            if key is None:
-                raise NoSuchJob(f"no job {job_id!r}")
-            where, values = "job = ? AND seq > ?", [key[0], seq]
-        found = self._all(
-            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} WHERE {where} ORDER BY seq LIMIT ?",
-            *values,
-            limit,
-        )
-        return [rows.read_event(row) for row in found]
-
-    def supervision_events(
-        self, since: float, until: float | None = None, limit: int = 200
-    ) -> list[Event]:
-        """Crashes, restarts and give-ups of actors in a time, oldest first; the last ``limit``."""
-        found = self._all(
-            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} WHERE job IS NULL "
-            "AND event IN ('actor.crashed', 'actor.restarted', 'actor.gave_up') "
-            "AND ts >= ? AND ts <= ? AND seq > (SELECT coalesce(max(seq), 0) FROM events) - ? "
-            "ORDER BY seq DESC LIMIT ?",
-            since,
-            2**62 if until is None else until + 1.0,
-            _LOOKED_THROUGH,
-            limit,
-        )
-        return [rows.read_event(row) for row in reversed(found)]
-
-    def last_seq(self) -> int:
-        """The number of the newest event that is kept; 0 when there is none."""
-        found = self._one("SELECT max(seq) FROM events")
-        return (found and found[0]) or 0
+    # -- replies, kept values, figures ----------------------------------------------------------
 
     def reply(self, request_id: str) -> bytes | None:
         """What a mutating request was answered, None if it was not carried out."""
-        found = self._one("SELECT reply FROM replies WHERE request_id = ?", request_id)
+        found = self._rows.one("SELECT reply FROM replies WHERE request_id = ?", request_id)
         return bytes(found[0]) if found else None
 
     def answered(self, request_id: str, asked: bytes) -> bytes | None:
         """As :meth:`reply`. Raises OtherRequest where the id, or a part of it (``<id>/<job_id>``),
         has a reply to a request that asked for something else."""
-        found = self._one(
+        found = self._rows.one(
             "SELECT max(asked <> ?1), max(CASE WHEN request_id = ?2 THEN reply END) FROM replies"
             # One walk over what begins with the id: / is the character before 0.
             " WHERE request_id >= ?2 AND request_id < ?2 || '0'"
@@ -302,12 +236,12 @@ class Reader:
 
     def meta(self, name: str) -> bytes | None:
         """A value that SetMeta kept."""
-        found = self._one("SELECT value FROM meta WHERE name = ?", name)
+        found = self._rows.one("SELECT value FROM meta WHERE name = ?", name)
         return bytes(found[0]) if found else None
 
     def metas(self, prefix: str) -> list[tuple[str, bytes]]:
         """All values that SetMeta kept under names that begin with ``prefix``, by name."""
-        found = self._all(
+        found = self._rows.all(
             "SELECT name, value FROM meta WHERE name >= ? AND name < ? ORDER BY name",
             prefix,
             prefix + "\U0010ffff",
@@ -321,7 +255,7 @@ class Reader:
             "bytes": self.path.stat().st_size + (log.stat().st_size if log.exists() else 0),
         }
         for table in ("jobs", "attempts", "events", "replies"):
-            found = self._one(f"SELECT count(*) FROM {table}")
+            found = self._rows.one(f"SELECT count(*) FROM {table}")
             figures[table] = found[0] if found else 0
         return figures
 
@@ -336,19 +270,10 @@ class Reader:
         return int(self._need(f"SELECT key FROM {_JOBS} WHERE job_id = ?", job_id)[0])
 
     def _need(self, sql: str, job_id: str) -> Sequence[Any]:
-        found = self._one(sql, job_id)
+        found = self._rows.one(sql, job_id)
         if found is None:
             raise NoSuchJob(f"no job {job_id!r}")
         return found
-
-    def _one(self, sql: str, *values: object) -> Sequence[Any] | None:
-        found = self._all(sql, *values)
-        return found[0] if found else None
-
-    def _all(self, sql: str, *values: object) -> list[Sequence[Any]]:
-        # All rows at once: an open cursor would hold the write-ahead log.
-        with NamedErrors(self.path):
-            return self._connection.execute(sql, values).fetchall()
 
 
 def _where(only: JobFilter, cursor: int | None) -> tuple[str, list[object]]:

@@ -35,7 +35,7 @@ class LearningActor(Actor):
         """Takes up what is on disk."""
         board, config = self._context.learned, self._context.config.learning
         self._reader = Reader(self._context.home.db)
-        board.fill(self._reader.outcomes(), self._reader.patterns())
+        board.fill(self._reader.learned.outcomes(), self._reader.learned.patterns())
         kept = self._reader.meta(META)
         budget = float(codec.unpack(kept)) if kept else config.exploration_budget
         board.enabled = config.enabled

@@ -80,10 +80,10 @@ class Notifications(Actor):
     def on_start(self) -> None:
         """Looks at what happened since the last event that was looked at."""
         self._reader = Reader(self._context.home.db)
-        last, kept = self._reader.last_seq(), self._reader.meta(CURSOR)
+        last, kept = self._reader.events.last_seq(), self._reader.meta(CURSOR)
         self._seen = int(kept) if kept else last
         after = max(self._seen, last - LOOK_BACK)
-        while page := self._reader.events_since(after):
+        while page := self._reader.events.since(after):
             self.happened([event for event in page if event.event in NOTICED])
             after = page[-1].seq
         self._seen = max(self._seen, after)

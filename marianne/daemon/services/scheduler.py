@@ -126,7 +126,7 @@ class SchedulerActor(Actor):
             queue.release(job_id, num)
         for num, success in completed:
             at_once(self._scheduler.mark_complete(job_id, num, success))
-        queue.lend(job_id, lends)
+        queue.lending.allow(job_id, lends)
         self._dirty = True
 
     def forget_job(self, job_id: str) -> None:
@@ -229,7 +229,7 @@ class SchedulerActor(Actor):
             return {}
         if not at_once(self._scheduler.unhindered()):
             return {}
-        lent = self._queue.grants_ahead(granted)
+        lent = self._queue.lending.grants(granted)
         return {job_id: [entry.info.sheet_num for entry in some] for job_id, some in lent.items()}
 
     def woken(self) -> None:

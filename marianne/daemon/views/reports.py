@@ -61,7 +61,7 @@ def history(
         "job_id": job_id,
         "records": records,
         "has_history": bool(records),
-        "learned": [outcome_map(row) for row in reader.outcomes(job.config_hash)],
+        "learned": [outcome_map(row) for row in reader.learned.outcomes(job.config_hash)],
     }
 
 
@@ -137,7 +137,7 @@ def supervision(reader: Reader, job: JobRow) -> list[dict[str, Any]]:
     ``own`` says that it was a part of this job alone.
     """
     found = []
-    for event in reader.supervision_events(job.submitted_at, job.finished_at):
+    for event in reader.events.of_supervision(job.submitted_at, job.finished_at):
         name = str(event.data.get("name", ""))
         own = name == f"job:{job.job_id}" or name.startswith(f"job:{job.job_id}/")
         if own or not name.startswith("job:"):

@@ -116,7 +116,7 @@ def test_a_job_that_is_put_away_has_no_running_sheet(tmp_path: Path) -> None:
     with Reader(house.home.db) as reader:
         (sheet,) = reader.sheets("job")
         (attempt,) = reader.attempts("job")
-        events = [event.event for event in reader.events_since(0)]
+        events = [event.event for event in reader.events.since(0)]
     assert (sheet.status, attempt.outcome) == (SheetStatus.PENDING, "interrupted")
     assert events == ["sheet.interrupted", "job.paused"]
 

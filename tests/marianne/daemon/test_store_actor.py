@@ -69,7 +69,7 @@ def _note(text: str) -> list[Change]:
 
 def _events(db: Path) -> list[str]:
     with Reader(db) as reader:
-        return [event.event for event in reader.events_since(0)]
+        return [event.event for event in reader.events.since(0)]
 
 
 def _until(condition: Callable[[], object]) -> None:

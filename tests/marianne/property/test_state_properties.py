@@ -142,7 +142,7 @@ def check(model: Model, reader: Reader) -> None:
         assert sum(view.counts.progress().values()) == 2 * SHEETS
         attempts = {(job_id, r.num, r.attempt) for r in reader.attempts(job_id)}
         assert attempts == {key for key in model.attempts if key[0] == job_id}
-    assert [(e.seq, e.prev, e.job_id) for e in reader.events_since(0)] == model.events
+    assert [(e.seq, e.prev, e.job_id) for e in reader.events.since(0)] == model.events
     assert {f"r{n}" for n in (1, 2, 3) if reader.reply(f"r{n}")} == model.replies
     assert {job_id for job_id in ("a", "b") if reader.taken(job_id)} == model.used
 

@@ -284,7 +284,7 @@ def test_a_block_without_waiting_sheets_wakes_nobody() -> None:
 def test_sheets_ahead_take_over_the_slots_of_their_job() -> None:
     queue = queue_of(2, {"a": 9})
     drain(queue)
-    ahead = queue.grant_ahead("a", 3)
+    ahead = queue.lending.take("a", 3)
     assert [entry.info.sheet_num for entry in ahead] == [3, 4, 5]
     assert queue.active == 2
     for num in (1, 2, 3, 4):
@@ -296,7 +296,7 @@ def test_sheets_ahead_take_over_the_slots_of_their_job() -> None:
 def test_a_sheet_ahead_may_end_before_its_turn() -> None:
     queue = queue_of(1, {"a": 4})
     drain(queue)
-    queue.grant_ahead("a", 2)
+    queue.lending.take("a", 2)
     queue.complete("a", 2, True)
     assert queue.explain("a", 3).code == "ahead"
     queue.complete("a", 1, True)
@@ -306,7 +306,7 @@ def test_a_sheet_ahead_may_end_before_its_turn() -> None:
 def test_a_sheet_ahead_can_come_back_to_the_queue() -> None:
     queue = queue_of(1, {"a": 3})
     drain(queue)
-    queue.grant_ahead("a", 2)
+    queue.lending.take("a", 2)
     queue.requeue("a", 2)
     queue.deregister("a")
     queue.release("a", 1)
@@ -318,35 +318,35 @@ def test_a_sheet_ahead_can_come_back_to_the_queue() -> None:
 def test_only_a_job_that_runs_is_granted_ahead() -> None:
     queue = queue_of(1, {"a": 3, "b": 3})
     drain(queue)
-    assert queue.grant_ahead("b", 5) == []
-    assert queue.grant_ahead("nobody", 5) == []
+    assert queue.lending.take("b", 5) == []
+    assert queue.lending.take("nobody", 5) == []
 
 
 def test_a_job_alone_is_lent_more_while_it_works_off_what_it_has() -> None:
     queue = queue_of(2, {"a": 30})
     drain(queue)
-    queue.lend("a", 4)
-    assert [e.info.sheet_num for e in queue.grants_ahead(())["a"]] == list(range(3, 11))
-    assert queue.grants_ahead(()) == {}
+    queue.lending.allow("a", 4)
+    assert [e.info.sheet_num for e in queue.lending.grants(())["a"]] == list(range(3, 11))
+    assert queue.lending.grants(()) == {}
     for num in range(1, 6):
         queue.release("a", num)
-    assert len(queue.grants_ahead(())["a"]) == 5
+    assert len(queue.lending.grants(())["a"]) == 5
 
 
 def test_while_others_wait_only_a_new_slot_is_lent_any() -> None:
     queue = queue_of(2, {"a": 30, "b": 30, "c": 30})
     drain(queue)
-    queue.lend("a", 4)
-    assert queue.grants_ahead(("b",)) == {}
-    assert len(queue.grants_ahead(("a",))["a"]) == 4
+    queue.lending.allow("a", 4)
+    assert queue.lending.grants(("b",)) == {}
+    assert len(queue.lending.grants(("a",))["a"]) == 4
 
 
 def test_a_job_in_two_pools_is_lent_nothing() -> None:
     queue = SheetQueue(4)
     queue.register("a", [SheetInfo("a", n, backend_type=f"i{n % 2}") for n in range(1, 9)])
     drain(queue)
-    queue.lend("a", 4)
-    assert queue.grants_ahead(("a",)) == {}
+    queue.lending.allow("a", 4)
+    assert queue.lending.grants(("a",)) == {}
 
 
 def test_the_figures_tell_what_is_queued_and_running() -> None:
@@ -369,3 +369,15 @@ def test_every_sheet_can_be_explained() -> None:
     assert queue.explain("c", 1).code == "unknown_job"
     queue.max_concurrent = 9
     assert queue.explain("b", 1).code == "next"
+
+
+def test_a_job_that_is_gone_is_lent_nothing_nor_a_later_one_of_its_name() -> None:
+    queue = queue_of(2, {"a": 30})
+    drain(queue)
+    queue.lending.allow("a", 4)
+    queue.forget("a")
+    queue.register("a", [SheetInfo("a", n) for n in range(1, 9)])
+    drain(queue)
+    assert queue.lending.grants(("a",)) == {}
+    queue.forget("a")
+    assert queue.lending.grants(()) == {}

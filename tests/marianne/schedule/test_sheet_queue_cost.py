@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from marianne.schedule import entries, explain, lines, order, queue
+from marianne.schedule import entries, explain, lending, lines, order, queue
 from marianne.schedule.queue import SheetInfo, SheetQueue
 
-PARTS = {module.__file__ for module in (entries, explain, lines, order, queue)}
+PARTS = {module.__file__ for module in (entries, explain, lending, lines, order, queue)}
 GRANTS = 50
 
 

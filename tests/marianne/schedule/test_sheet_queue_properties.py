@@ -73,7 +73,7 @@ class Watched:
             self.slots.add((job_id, num))
 
     def ahead(self, job_id: str, limit: int) -> None:
-        for entry in self.queue.grant_ahead(job_id, limit):
+        for entry in self.queue.lending.take(job_id, limit):
             num = entry.info.sheet_num
             assert self.needs[job_id].get(num, set()) <= self.done[job_id]
             self.slots.add((job_id, num))

@@ -2,6 +2,8 @@
 
 from marianne.state.changes import AddEvent, InsertJob
 from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import Reader
+from marianne.state.rows import SheetCounts
 
 NOW = 1_700_000_000.0
 
@@ -17,3 +19,10 @@ def event(
     job_id: str | None, name: str = "job.submitted", ts: float = NOW, **data: object
 ) -> AddEvent:
     return AddEvent(job_id, None, name, data, ts)
+
+
+def counts_of(reader: Reader, job_id: str) -> SheetCounts:
+    """The counts of a job's sheets."""
+    view = reader.view(job_id)
+    assert view is not None
+    return view.counts

@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from statekit import NOW, event, job
+from statekit import NOW, counts_of, event, job
 
 from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.state.changes import (
@@ -183,7 +183,7 @@ def test_what_cannot_be_stored_is_refused_and_harms_no_other(
     refused, good = database.write_many([[unfit], [event("a")]])  # type: ignore[list-item]
     assert isinstance(refused, Refused)
     assert isinstance(good, list)
-    assert reader.last_seq() == 1
+    assert reader.events.last_seq() == 1
 
 
 def test_an_id_is_never_used_again(database: Database, reader: Reader) -> None:
@@ -207,8 +207,8 @@ def test_a_deleted_job_is_gone_but_its_events_stay(database: Database, reader: R
         ]
     )
     database.write([event("a", "job.cleared"), DeleteJob("a")])
-    assert [e.job_id for e in reader.events_since(0)] == ["a", "a"]
-    assert len(reader.events_since(0, "a")) == 2
+    assert [e.job_id for e in reader.events.since(0)] == ["a", "a"]
+    assert len(reader.events.since(0, "a")) == 2
     assert reader.size()["attempts"] == 0
     with pytest.raises(NoSuchJob):
         reader.plan("a")
@@ -225,7 +225,7 @@ def test_an_attempt_has_one_result(database: Database, reader: Reader) -> None:
     with pytest.raises(DuplicateAttempt):
         database.write([AddAttempt("a", RESULT), event("a", "sheet.failed")])
     assert reader.attempts("a") == [RESULT]
-    assert reader.last_seq() == 0
+    assert reader.events.last_seq() == 0
 
 
 def test_a_request_acts_once(database: Database, reader: Reader) -> None:
@@ -239,7 +239,7 @@ def test_a_request_acts_once(database: Database, reader: Reader) -> None:
 
 def test_counters_follow_the_sheets(database: Database, reader: Reader) -> None:
     database.write([job("a", 5)])
-    assert reader.counts("a").progress()["pending"] == 5
+    assert counts_of(reader, "a").progress()["pending"] == 5
 
     def save(num: int, status: SheetStatus) -> None:
         database.write([SaveSheet("a", SheetRow(num, status))])
@@ -249,7 +249,7 @@ def test_counters_follow_the_sheets(database: Database, reader: Reader) -> None:
     save(1, SheetStatus.COMPLETED)
     save(1, SheetStatus.COMPLETED)
     save(3, SheetStatus.RUNNING)
-    counts = reader.counts("a")
+    counts = counts_of(reader, "a")
     assert (counts.completed, counts.running, counts.waiting, counts.pending) == (1, 1, 1, 2)
     assert counts.progress() == {
         "completed": 1,
@@ -267,15 +267,15 @@ def test_counters_are_right_when_a_sheet_moves_twice_in_a_batch(
 ) -> None:
     running, done = SheetRow(1, SheetStatus.RUNNING), SheetRow(1, SheetStatus.COMPLETED)
     database.write([job("a"), SaveSheet("a", running), SaveSheet("a", done)])
-    assert (reader.counts("a").completed, reader.counts("a").running) == (1, 0)
+    assert (counts_of(reader, "a").completed, counts_of(reader, "a").running) == (1, 0)
 
 
 def test_a_new_plan_with_fewer_sheets_drops_the_rest(database: Database, reader: Reader) -> None:
     rows = [SheetRow(n, SheetStatus.COMPLETED) for n in (1, 2, 3)]
     database.write([job("a", 3), *(SaveSheet("a", row) for row in rows)])
     database.write([DropSheets("a", 2), ReplacePlan("a", b"new", "name: y\n", 1)])
-    assert reader.counts("a").progress()["completed"] == 1
-    assert reader.counts("a").progress()["total"] == 1
+    assert counts_of(reader, "a").progress()["completed"] == 1
+    assert counts_of(reader, "a").progress()["total"] == 1
     assert reader.plan("a") == b"new"
     assert reader.score("a") == "name: y\n"
     assert [row.num for row in reader.sheets("a")] == [1]
@@ -297,7 +297,7 @@ def test_only_a_person_brings_a_finished_sheet_back(database: Database, reader: 
     with pytest.raises(IllegalTransition, match="asked=True"):
         database.write([SaveSheet("a", again)])
     database.write([SaveSheet("a", again, asked=True)])
-    assert reader.counts("a").pending == 3
+    assert counts_of(reader, "a").pending == 3
 
 
 def test_only_a_person_brings_a_finished_job_back(database: Database, reader: Reader) -> None:

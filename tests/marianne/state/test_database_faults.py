@@ -75,7 +75,7 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_space(path: Pa
         with pytest.raises(StoreFull):
             database.write_many([[job("x"), event("x", text="x" * 50_000)], [event("j0")]])
         with Reader(path) as reader:
-            assert reader.last_seq() == len(acknowledged)
+            assert reader.events.last_seq() == len(acknowledged)
             assert all(reader.job(job_id) for job_id in acknowledged)
         database._connection.execute("PRAGMA max_page_count = 1000000")
         events = database.write([job("after"), event("after")])
@@ -118,7 +118,7 @@ def test_a_write_error_loses_nothing_and_work_goes_on_when_it_is_over(path: Path
     assert 10 < len(acknowledged) < 10_000
     assert "state.db" in err
     with Reader(path) as reader:
-        assert [e.seq for e in reader.events_since(0, limit=20_000)] == list(
+        assert [e.seq for e in reader.events.since(0, limit=20_000)] == list(
             range(1, len(acknowledged) + 1)
         )
         assert all(reader.job(job_id) for job_id in acknowledged)
@@ -146,7 +146,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(path: Path) -> None:
     with Database(path) as database, Reader(path) as reader:
         assert all(reader.job(job_id) for job_id in acknowledged if job_id)
         assert database.last_seq >= len(acknowledged) - 1
-        seqs = [e.seq for e in reader.events_since(0, limit=1_000_000)]
+        seqs = [e.seq for e in reader.events.since(0, limit=1_000_000)]
         assert seqs == list(range(1, len(seqs) + 1))
 
 

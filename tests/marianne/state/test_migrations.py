@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from statekit import counts_of
 
 from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.state.changes import AddEvent, AddOutcome, SavePattern
@@ -55,19 +56,19 @@ def test_the_first_released_database_loads_and_goes_on(path: Path) -> None:
                 peak_memory_mb=12.0,
             )
         ]
-        assert reader.counts("build-2").progress()["total"] == 4
+        assert counts_of(reader, "build-2").progress()["total"] == 4
         assert reader.plan("build-2") == b"a plan"
         assert reader.reply("request-1") == b"a reply"
         assert reader.taken("build")
-        assert [e.event for e in reader.events_since(0)] == [
+        assert [e.event for e in reader.events.since(0)] == [
             "daemon.started",
             "job.submitted",
             "sheet.completed",
         ]
-        assert reader.outcomes() == []
+        assert reader.learned.outcomes() == []
         learned = OutcomeRow("hash", "build-2", 1.0, 300.0, 2.0, 5.0)
         database.write([AddOutcome(learned), SavePattern(PatternRow("hash", "most", 1))])
-        assert reader.outcomes("hash") == [learned]
+        assert reader.learned.outcomes("hash") == [learned]
         (event,) = database.write([AddEvent("build-2", None, "job.started", {}, 0.0)])
         assert (event.seq, event.prev) == (4, 3)
 

@@ -84,15 +84,15 @@ def test_attempts_come_newest_first_and_bounded(database: Database, reader: Read
 def test_events_of_all_or_of_one_job_after_a_number(database: Database, reader: Reader) -> None:
     database.write([job("a"), job("b"), event("a"), event("b"), event(None, "daemon.started")])
     database.write([event("a", "job.started")])
-    assert [e.seq for e in reader.events_since(1)] == [2, 3, 4]
-    assert [(e.seq, e.prev) for e in reader.events_since(0, "a")] == [(1, 0), (4, 1)]
-    assert [e.seq for e in reader.events_since(0, limit=2)] == [1, 2]
-    assert reader.events_since(2, limit=1)[0].event == "daemon.started"
+    assert [e.seq for e in reader.events.since(1)] == [2, 3, 4]
+    assert [(e.seq, e.prev) for e in reader.events.since(0, "a")] == [(1, 0), (4, 1)]
+    assert [e.seq for e in reader.events.since(0, limit=2)] == [1, 2]
+    assert reader.events.since(2, limit=1)[0].event == "daemon.started"
     with pytest.raises(NoSuchJob):
-        reader.events_since(0, "nobody")
+        reader.events.since(0, "nobody")
 
 
-@pytest.mark.parametrize("ask", ["plan", "score", "environment", "sheets", "attempts", "counts"])
+@pytest.mark.parametrize("ask", ["plan", "score", "environment", "sheets", "attempts"])
 def test_asking_about_an_unknown_job_says_so(reader: Reader, ask: str) -> None:
     with pytest.raises(NoSuchJob, match="nobody"):
         getattr(reader, ask)("nobody")
@@ -100,7 +100,7 @@ def test_asking_about_an_unknown_job_says_so(reader: Reader, ask: str) -> None:
 
 def test_a_reader_never_writes(reader: Reader) -> None:
     with pytest.raises(StateError):
-        reader._all("DELETE FROM jobs")
+        reader._rows.all("DELETE FROM jobs")
 
 
 def test_a_reader_sees_commits_at_once_and_blocks_nobody(

@@ -17,7 +17,7 @@ FOR_EVER = RetentionPolicy(event_age=None, event_bytes=None, reply_age=1e9)
 
 
 def seqs(reader: Reader) -> Sequence[int]:
-    return [e.seq for e in reader.events_since(0)]
+    return [e.seq for e in reader.events.since(0)]
 
 
 def test_events_go_by_age_except_those_of_live_jobs(database: Database, reader: Reader) -> None:
@@ -101,8 +101,8 @@ def test_of_lessons_the_configurations_that_ran_last_stay(
         outcome = OutcomeRow(name, "job", NOW, 1.0, 1.0, 1.0)
         database.write([AddOutcome(outcome), SavePattern(PatternRow(name, "most"))])
     database.retain(FOR_EVER, NOW)
-    assert [row.config_hash for row in reader.outcomes()] == ["a", "c", "a"]
-    assert [row.config_hash for row in reader.patterns()] == ["a", "c"]
+    assert [row.config_hash for row in reader.learned.outcomes()] == ["a", "c", "a"]
+    assert [row.config_hash for row in reader.learned.patterns()] == ["a", "c"]
 
 
 def test_of_one_configuration_the_newest_twenty_outcomes_stay(
@@ -112,5 +112,5 @@ def test_of_one_configuration_the_newest_twenty_outcomes_stay(
     database.write([AddOutcome(OutcomeRow("b", "other", NOW, 1.0, 1.0, 1.0))])
     for outcome in outcomes:
         database.write([AddOutcome(outcome)])
-    assert reader.outcomes("a") == outcomes[:4:-1]
-    assert len(reader.outcomes("b")) == 1
+    assert reader.learned.outcomes("a") == outcomes[:4:-1]
+    assert len(reader.learned.outcomes("b")) == 1

@@ -24,10 +24,10 @@ class Params(edge.Params):
 def handle(call: Call, params: Params) -> dict[str, Any]:
     """The events in order, the number of the newest one, and of the oldest one still kept."""
     job_id = call.resolve(params.job_id) if params.job_id else None
-    events = call.reader.events_since(params.seq, job_id=job_id, limit=params.limit)
-    oldest = call.reader.events_since(0, limit=1)
+    events = call.reader.events.since(params.seq, job_id=job_id, limit=params.limit)
+    oldest = call.reader.events.since(0, limit=1)
     return {
         "events": [wire.event_map(event) for event in events],
         "first": oldest[0].seq if oldest else 0,
-        "last": call.reader.last_seq(),
+        "last": call.reader.events.last_seq(),
     }

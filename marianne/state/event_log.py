@@ -1,0 +1,59 @@
+"""Reading what happened: the events that are kept."""
+
+from __future__ import annotations
+
+from marianne.state import rows
+from marianne.state.connection import Rows
+from marianne.state.errors import NoSuchJob
+from marianne.state.models import Event
+
+_EVENTS = "events LEFT JOIN ids ON ids.key = events.job"
+_LOOKED_THROUGH = 200_000  # events of the daemon have no index of their own
+
+
+class EventLog:
+    """The events of a database, by their numbers: those of a Reader's connection."""
+
+    def __init__(self, found_in: Rows) -> None:
+        self._rows = found_in
+
+    def since(self, seq: int, job_id: str | None = None, limit: int = 1000) -> list[Event]:
+        """Events after number ``seq``, of all or of one job, in order.
+
+        Those of a job that is no longer there are found too. Raises NoSuchJob for an id that was
+        never used.
+        """
+        if job_id is None:
+            where, values = "seq > ?", [seq]
+        else:
+            key = self._rows.one("SELECT key FROM ids WHERE job_id = ?", job_id)
+            if key is None:
+                raise NoSuchJob(f"no job {job_id!r}")
+            where, values = "job = ? AND seq > ?", [key[0], seq]
+        found = self._rows.all(
+            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} WHERE {where} ORDER BY seq LIMIT ?",
+            *values,
+            limit,
+        )
+        return [rows.read_event(row) for row in found]
+
+    def of_supervision(
+        self, since: float, until: float | None = None, limit: int = 200
+    ) -> list[Event]:
+        """Crashes, restarts and give-ups of actors in a time, oldest first; the last ``limit``."""
+        found = self._rows.all(
+            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} WHERE job IS NULL "
+            "AND event IN ('actor.crashed', 'actor.restarted', 'actor.gave_up') "
+            "AND ts >= ? AND ts <= ? AND seq > (SELECT coalesce(max(seq), 0) FROM events) - ? "
+            "ORDER BY seq DESC LIMIT ?",
+            since,
+            2**62 if until is None else until + 1.0,
+            _LOOKED_THROUGH,
+            limit,
+        )
+        return [rows.read_event(row) for row in reversed(found)]
+
+    def last_seq(self) -> int:
+        """The number of the newest event that is kept; 0 when there is none."""
+        found = self._rows.one("SELECT max(seq) FROM events")
+        return (found and found[0]) or 0
