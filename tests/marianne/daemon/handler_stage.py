@@ -1,0 +1,114 @@
+"""A request in a handler's hands: a context that notes what is asked of whom, a real database."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from shutil import copyfile, rmtree
+from tempfile import mkdtemp
+from types import SimpleNamespace
+from typing import Any, cast
+
+from actors import Future, System
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.shared.deaths import Deaths
+from marianne.daemon.shared.idempotency import RequestId
+from marianne.daemon.shared.status_cache import StatusCache
+from marianne.daemon.shared.storage import Storage
+from marianne.home import Home
+from marianne.score.pack import pack_plan
+from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.state.changes import Change, InsertJob
+from marianne.state.database import Database
+from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import Reader
+
+PLAN = Plan(
+    "job", "/w", (SheetPlan(1, "one", 1, Instrument("shell"), Prompt("true")),), total_stages=1
+)
+
+
+class Post:
+    """Stands for every handle: what was asked, of whom, with how many seconds to answer."""
+
+    def __init__(self, system: System) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.answer: Callable[..., Any] = lambda *args: None
+        self._system = system
+
+    def handle(self, name: str) -> Any:
+        def call(method: Any, *args: Any, **named: Any) -> Future[Any]:
+            self.asked.append((name, method.__name__, *args, *named.items()))
+            future: Future[Any] = Future(self._system, name, None, None)
+            try:
+                future.answer(self.answer(*args))
+            except Exception as error:  # noqa: BLE001 - what the actor would refuse with
+                future.refuse(error)
+            return future
+
+        def within(seconds: float) -> Any:
+            return SimpleNamespace(
+                call=call, ask=lambda *args, **named: call(*args, **named).get(1.0)
+            )
+
+        return SimpleNamespace(within=within, call=call)
+
+
+@cache
+def _empty() -> Path:
+    """A database without jobs: each is a copy of it, for to make one takes a tenth of a second."""
+    path = Path(mkdtemp(prefix="desk-")) / "state.db"
+    Database(path).close()
+    atexit.register(rmtree, path.parent)
+    return path
+
+
+class Desk:
+    """One home with a few jobs; :meth:`call` is what a handler is given."""
+
+    def __init__(self, place: Path) -> None:
+        self.home = Home(place)
+        self.system = System("desk")
+        self.post = Post(self.system)
+        copyfile(_empty(), self.home.db)
+        self.reader = Reader(self.home.db)
+        self.context: Any = SimpleNamespace(
+            system=self.system,
+            home=self.home,
+            deaths=Deaths(),
+            storage=Storage(place),
+            status_cache=StatusCache(),
+            manager=self.post.handle("manager"),
+            health=self.post.handle("health"),
+            store=self.post.handle("store"),
+        )
+
+    def write(self, *changes: Change) -> None:
+        with Database(self.home.db) as database:
+            database.write(changes)
+
+    def insert(self, *job_ids: str, status: JobStatus = JobStatus.RUNNING) -> None:
+        plan = pack_plan(PLAN)
+        self.write(
+            *(
+                InsertJob(JobRow(job, job, status, f"/w/{job}", 1.0, 1), plan, "", b"\x80")
+                for job in job_ids
+            )
+        )
+
+    def call(self, request_id: str = "id") -> Call:
+        return Call(cast("Any", self.context), self.reader, RequestId(request_id, b"asked"), 7.0)
+
+
+@contextmanager
+def desk_in(place: Path) -> Iterator[Desk]:
+    """A desk, put away at the end."""
+    desk = Desk(place)
+    try:
+        yield desk
+    finally:
+        desk.reader.close()
+        desk.system.shutdown(timeout=5.0)

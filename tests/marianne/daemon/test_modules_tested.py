@@ -1,0 +1,118 @@
+"""Each module of the conductor has a test of its own, which starts no conductor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TESTS = ROOT / "tests" / "marianne"
+
+# What starts the program, or a stand-in for it, is no unit test.
+STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
+
+# Each with the reason why none imports it: one day there is none here.
+UNTESTED: dict[str, str] = {
+    "marianne.daemon.__main__": "not yet",
+    "marianne.daemon.api.reload": "not yet",
+    "marianne.daemon.api.selection": "not yet",
+    "marianne.daemon.api.server": "not yet",
+    "marianne.daemon.asking": "not yet",
+    "marianne.daemon.boot.conductor": "not yet",
+    "marianne.daemon.boot.embedded": "not yet",
+    "marianne.daemon.boot.launch": "not yet",
+    "marianne.daemon.boot.private": "not yet",
+    "marianne.daemon.boot.systemd": "not yet",
+    "marianne.daemon.boot.tree": "not yet",
+    "marianne.daemon.config.file": "not yet",
+    "marianne.daemon.event_bus": "not yet",
+    "marianne.daemon.job.dispatch": "not yet",
+    "marianne.daemon.job.door": "not yet",
+    "marianne.daemon.job.ledger": "not yet",
+    "marianne.daemon.job.on_disk": "not yet",
+    "marianne.daemon.job.prefetch": "not yet",
+    "marianne.daemon.job.status_bytes": "not yet",
+    "marianne.daemon.job.supervisor": "not yet",
+    "marianne.daemon.jobmeta": "not yet",
+    "marianne.daemon.jobs.commands": "not yet",
+    "marianne.daemon.jobs.figures": "not yet",
+    "marianne.daemon.jobs.memory": "not yet",
+    "marianne.daemon.jobs.plan_diff": "not yet",
+    "marianne.daemon.jobs.recover": "not yet",
+    "marianne.daemon.jobs.submission": "not yet",
+    "marianne.daemon.manager": "not yet",
+    "marianne.daemon.ports": "not yet",
+    "marianne.daemon.process": "not yet",
+    "marianne.daemon.processes.affinity": "not yet",
+    "marianne.daemon.processes.handoff": "not yet",
+    "marianne.daemon.processes.job_files": "not yet",
+    "marianne.daemon.processes.starts": "not yet",
+    "marianne.daemon.scheduler": "not yet",
+    "marianne.daemon.services.events": "not yet",
+    "marianne.daemon.services.learning": "not yet",
+    "marianne.daemon.services.notifications": "not yet",
+    "marianne.daemon.services.parse_child": "not yet",
+    "marianne.daemon.services.rates": "not yet",
+    "marianne.daemon.services.side_commands": "not yet",
+    "marianne.daemon.services.spare_keeper": "not yet",
+    "marianne.daemon.services.stopping": "not yet",
+    "marianne.daemon.services.webhook": "not yet",
+    "marianne.daemon.shared.edge": "not yet",
+    "marianne.daemon.shared.failures": "not yet",
+    "marianne.daemon.shared.places": "not yet",
+    "marianne.daemon.views.queries": "not yet",
+    "marianne.daemon.views.reports": "not yet",
+    "marianne.daemon.views.wire": "not yet",
+    "marianne.daemon.worker.employment": "not yet",
+    "marianne.daemon.worker.socket": "not yet",
+}
+
+
+def modules() -> Iterator[str]:
+    """The modules of marianne.daemon that promise anything: not those of a docstring alone."""
+    for path in sorted((ROOT / "marianne" / "daemon").rglob("*.py")):
+        if len(ast.parse(path.read_text()).body) > 1:
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(source: str) -> set[str]:
+    """The names that a source imports, and what they may be a module of."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import a.b", "a.b"),
+        ("from a import b", "a.b"),
+        ("from a.b import c", "a.b"),
+        ("def f():\n    from a.b import c", "a.b"),
+    ],
+)
+def test_every_way_to_import_a_module_counts(source: str, name: str) -> None:
+    assert name in imported(source)
+
+
+def test_a_module_below_is_not_its_package() -> None:
+    assert "a" not in imported("import a.b")
+    assert "a.b.c" not in imported("from a import b")
+
+
+def test_each_module_of_the_conductor_is_imported_by_a_unit_test() -> None:
+    known = set()
+    for path in TESTS.rglob("*.py"):
+        if not STARTS & {path, *path.parents}:
+            known |= imported(path.read_text())
+    missing = {name for name in modules() if name not in known}
+    assert missing - set(UNTESTED) == set(), "no unit test imports these"
+    assert set(UNTESTED) - missing == set(), "these have a test by now: take them off the list"
