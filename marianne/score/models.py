@@ -15,6 +15,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -217,6 +219,20 @@ class Notification(Section):
         ]
     ] = ["job_complete", "job_failed"]
     config: dict[str, Any] = {}
+
+    @field_validator("config")
+    @classmethod
+    def _in_seconds(cls, config: dict[str, Any]) -> dict[str, Any]:
+        given = config.get("timeout_seconds")
+        if given is None:
+            return config
+        try:
+            return {**config, "timeout_seconds": TypeAdapter(Timeout).validate_python(given)}
+        except ValidationError:
+            raise ValueError(
+                "timeout_seconds must be more than 0 and at most 366 days, as seconds or text "
+                f"like 90s or 5m, not {given!r}"
+            ) from None
 
     @model_validator(mode="after")
     def _has_target(self) -> Notification:

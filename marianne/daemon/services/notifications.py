@@ -38,6 +38,8 @@ RETRY_SECONDS = 2.0
 SECONDS = 30.0
 """A delivery that takes longer is ended and counts as failed."""
 
+LONGEST = 366 * 86_400.0
+
 AT_ONCE = 8
 TO_ONE_ADDRESS = 2
 """Deliveries under way at once, in all and to one address: one that never answers takes its whole
@@ -203,7 +205,7 @@ def _address(notice: Notice) -> str:
 def _errand(notice: Notice) -> SideCommand | None:
     """The command that delivers it; None when there is none for this kind of receiver."""
     row, config = notice.row, notice.receiver["config"]
-    timeout = float(config.get("timeout_seconds") or SECONDS)
+    timeout = _seconds(config)
     match notice.receiver["type"]:
         case "command":
             argv = ["bash", "-c", str(config["command"])]
@@ -221,6 +223,14 @@ def _errand(notice: Notice) -> SideCommand | None:
             return None
     stdin = _packed({**wanted, "body": body, "timeout": timeout})
     return SideCommand(row.job_id, argv, "/", notice, timeout, stdin)
+
+
+def _seconds(config: Mapping[str, Any]) -> float:
+    """Of one delivery. A score that an earlier version accepted may have anything there."""
+    given = config.get("timeout_seconds")
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        return SECONDS
+    return float(given) if 0 < given <= LONGEST else SECONDS
 
 
 def _body(notice: Notice) -> dict[str, Any]:

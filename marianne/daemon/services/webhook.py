@@ -8,6 +8,7 @@ which may be a secret.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import sys
@@ -34,7 +35,7 @@ def deliver(wanted: dict[str, Any]) -> str | None:
         return f"the answer was HTTP {error.code}"
     except urllib.error.URLError as error:
         return f"nobody answered: {getattr(error.reason, 'strerror', None) or error.reason}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"it could not be sent: {type(error).__name__}"
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from marianne.instruments.profile import Profile
+from marianne.score.models import Notification
 from marianne.score.models_reference import ReferenceScore
 from marianne.score.models_short import ShortScore
 
@@ -54,3 +55,17 @@ def test_every_number_is_bounded(model: type[BaseModel]) -> None:
         if _takes(field, value)
     ]
     assert unbounded == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("2m", 120.0), (5, 5.0), ("soon", None), (0, None), ([1], None), (True, None)],
+)
+def test_the_time_limit_of_a_notice_is_one(given: object, kept: float | None) -> None:
+    config = {"command": "true", "timeout_seconds": given}
+    if kept is not None:
+        told = Notification.model_validate({"type": "command", "config": config})
+        assert told.config["timeout_seconds"] == kept
+        return
+    with pytest.raises(ValidationError, match="timeout_seconds must be more than 0"):
+        Notification.model_validate({"type": "command", "config": config})

@@ -1,0 +1,221 @@
+"""Notices: who is told what, in which turn, how often, and what a failure comes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from handler_stage import Desk, desk_in
+
+from marianne.daemon.services import notifications
+from marianne.daemon.services.notifications import Notice, Notifications, in_turn
+from marianne.daemon.services.side_commands import Outcome, SideCommand
+from marianne.daemon.shared.failures import DEGRADED_AFTER, THRESHOLD, WINDOW, Delivery, FailureRate
+from marianne.state.changes import AddEvent, InsertJob
+from marianne.state.models import Event, JobRow, JobStatus
+
+
+class Errands:
+    """In place of processes: notes what was to be run."""
+
+    def __init__(self, *given: object) -> None:
+        self.started: list[SideCommand] = []
+        self.over: dict[Any, SideCommand] = {}
+        self.trouble: OSError | None = None
+
+    def __len__(self) -> int:
+        return len(self.over)
+
+    def start(self, errand: SideCommand, reader: object) -> object:
+        if self.trouble is not None:
+            raise self.trouble
+        self.started.append(errand)
+        process = object()
+        self.over[process] = errand
+        return process
+
+    def ended(self, process: object, outcome: Any) -> tuple[SideCommand, Outcome]:
+        return self.over.pop(process), outcome
+
+
+class Told(Notifications):
+    """The actor without its thread: what it would wait for is in ``later``."""
+
+    later: list[Notice]
+
+    def watch(self, child: Any) -> None:
+        pass
+
+    def send_after(self, seconds: float, method: Any, *args: Any) -> Any:
+        self.later.append(*args)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path) as desk:
+        desk.context.delivery = Delivery()
+        desk.context.store.tell = lambda method, changes, **named: desk.write(*changes)
+        yield desk
+
+
+@pytest.fixture
+def errands(monkeypatch: pytest.MonkeyPatch) -> Errands:
+    errands = Errands()
+    monkeypatch.setattr(notifications, "SideCommands", lambda *given: errands)
+    return errands
+
+
+def notifier(desk: Desk) -> Told:
+    actor = Told(desk.context)
+    actor.later = []
+    actor.on_start()
+    return actor
+
+
+def job(desk: Desk, *receivers: dict[str, Any], job_id: str = "a") -> None:
+    options = {"after": {"notifications": list(receivers)}}
+    row = JobRow(job_id, job_id, JobStatus.FAILED, "/w", 1.0, 1, error="it broke", options=options)
+    desk.write(InsertJob(row, b"", "", b""))
+
+
+def receiver(kind: str = "command", *events: str, **config: Any) -> dict[str, Any]:
+    if kind == "command":
+        config = {"command": "tell", **config}
+    return {"type": kind, "on_events": list(events or ("job_failed",)), "config": config}
+
+
+def event(seq: int, name: str = "job.failed", job_id: str | None = "a") -> Event:
+    return Event(seq, 0, 2.0, job_id, None, name, {"exit_code": 3})
+
+
+def test_who_asked_for_an_event_is_told_it_and_nobody_else(desk: Desk, errands: Errands) -> None:
+    job(desk, receiver("command", "job_failed"), receiver("command", "job_start", command="other"))
+    notifier(desk).happened([event(1), event(2, "daemon.started", None)])
+    (errand,) = errands.started
+    assert errand.argv == ["bash", "-c", "tell"]
+    assert errand.stdin is not None
+    body = json.loads(errand.stdin)
+    assert (body["event"], body["job_id"], body["error"]) == ("job_failed", "a", "it broke")
+    assert body["data"] == {"exit_code": 3}
+
+
+def test_an_event_that_was_seen_is_not_told_again(desk: Desk, errands: Errands) -> None:
+    job(desk, receiver())
+    actor = notifier(desk)
+    actor.happened([event(1)])
+    actor.happened([event(1)])
+    assert len(errands.started) == 1
+
+
+def test_what_happened_while_nobody_looked_is_told_at_the_next_start(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk, receiver())
+    notifier(desk)
+    desk.write(AddEvent("a", None, "job.failed", {}, 2.0))
+    notifier(desk)
+    assert len(errands.started) == 1
+    notifier(desk)  # it was not delivered before the crash
+    assert len(errands.started) == 2
+
+
+def test_a_notice_is_tried_three_times_then_counts_as_undelivered(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk, receiver())
+    actor = notifier(desk)
+    actor.happened([event(1)])
+    for tries in (1, 2):
+        actor.on_process_exit(next(iter(errands.over)), Outcome(False, "exit code 1"))  # type: ignore[arg-type]
+        assert actor.later[-1].tries == tries
+        actor.again(actor.later[-1])
+    assert desk.context.delivery.undelivered == 0
+    actor.on_process_exit(next(iter(errands.over)), Outcome(False, "exit code 1"))  # type: ignore[arg-type]
+    assert desk.context.delivery.undelivered == 1
+    assert len(errands.started) == len(actor.later) + 1 == 3
+
+
+def test_one_that_is_delivered_ends_what_was_degraded(desk: Desk, errands: Errands) -> None:
+    job(desk, receiver())
+    desk.context.delivery.undelivered = DEGRADED_AFTER
+    assert desk.context.delivery.degraded
+    actor = notifier(desk)
+    actor.happened([event(1)])
+    actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
+    assert not desk.context.delivery.degraded
+
+
+def test_the_trouble_of_this_machine_uses_up_no_try(desk: Desk, errands: Errands) -> None:
+    job(desk, receiver())
+    actor = notifier(desk)
+    errands.trouble = OSError("no process")
+    actor.happened([event(1)])
+    assert actor.later[-1].tries == 0
+    errands.trouble = None
+    actor.again(actor.later[-1])
+    assert len(errands.started) == 1
+
+
+@pytest.mark.parametrize(
+    "seconds", ["soon", [1], {}, -1, float("nan"), float("inf"), 1e300, True, None]
+)
+def test_a_time_limit_that_is_none_is_the_usual_one(
+    desk: Desk, errands: Errands, seconds: object
+) -> None:
+    """A score that was accepted by an earlier version must not end the actor."""
+    job(desk, receiver("command", timeout_seconds=seconds))
+    notifier(desk).happened([event(1)])
+    assert [errand.timeout for errand in errands.started] == [notifications.SECONDS]
+
+
+def test_a_time_limit_that_is_given_is_kept(desk: Desk, errands: Errands) -> None:
+    job(desk, receiver("command", timeout_seconds=2.5))
+    notifier(desk).happened([event(1)])
+    assert [errand.timeout for errand in errands.started] == [2.5]
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "body"),
+    [
+        (receiver("webhook", url="http://x/"), "http://x/", "event"),
+        (receiver("slack", webhook_url="http://y/"), "http://y/", "text"),
+    ],
+)
+def test_an_address_is_told_by_a_program_that_reads_it_from_its_input(
+    desk: Desk, errands: Errands, given: dict[str, Any], url: str, body: str
+) -> None:
+    job(desk, given)
+    notifier(desk).happened([event(1)])
+    (errand,) = errands.started
+    assert errand.argv[1:] == ["-I", "-S", notifications.WEBHOOK]
+    assert url not in " ".join(errand.argv), "it may be a secret, and anybody sees a command line"
+    assert errand.stdin is not None
+    wanted = json.loads(errand.stdin)
+    assert wanted["url"] == url
+    assert body in wanted["body"]
+
+
+def notice(number: int, config: dict[str, Any]) -> Notice:
+    row = JobRow("a", "a", JobStatus.FAILED, "/w", 1.0, 1)
+    return Notice(event(number), row, number, receiver("command", **config))
+
+
+def test_an_address_that_is_busy_holds_up_its_own_notices_alone() -> None:
+    waiting = [notice(1, {"command": "slow"}), notice(2, {"command": "quick"})]
+    assert in_turn(waiting, {}) is waiting[0]
+    busy = {notifications._address(waiting[0]): notifications.TO_ONE_ADDRESS}
+    assert in_turn(waiting, busy) is waiting[1]
+    assert in_turn(waiting[:1], busy) is None
+
+
+def test_more_than_three_failures_in_a_minute_are_too_many() -> None:
+    rate = FailureRate()
+    for second in range(THRESHOLD):
+        rate.note(float(second))
+    assert not rate.elevated(3.0)
+    rate.note(3.0)
+    assert rate.elevated(3.0)
+    assert not rate.elevated(WINDOW + 0.5), "the first is older than a minute"
