@@ -113,11 +113,11 @@ def clearable(
 ) -> list[str]:
     """Ids of finished jobs that the selection means; all finished ones without a selection."""
     wanted = {JobStatus(s) for s in statuses} if statuses else TERMINAL_JOB
-    chosen = []
+    chosen, named = [], set(job_ids or ())
     for view in every_job(reader, wanted & TERMINAL_JOB):
         row = view.row
         old = older_than_seconds is None or (row.finished_at or now) <= now - older_than_seconds
-        if old and (not job_ids or row.job_id in job_ids):
+        if old and (not named or row.job_id in named):
             chosen.append(row.job_id)
     return chosen
 
@@ -199,12 +199,18 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _end(descriptor: int) -> int:
+    return os.fstat(descriptor).st_size
+
+
 def _piece(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return b"", 0
     try:
-        return os.pread(descriptor, limit, offset), os.fstat(descriptor).st_size
+        # Of an offset near 2**63 the kernel says that it is none.
+        data = os.pread(descriptor, limit, offset) if offset < _end(descriptor) else b""
+        return data, _end(descriptor)
     finally:
         os.close(descriptor)

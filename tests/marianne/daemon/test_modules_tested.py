@@ -17,9 +17,6 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 # Each with the reason why none imports it: one day there is none here.
 UNTESTED: dict[str, str] = {
     "marianne.daemon.__main__": "not yet",
-    "marianne.daemon.api.reload": "not yet",
-    "marianne.daemon.api.selection": "not yet",
-    "marianne.daemon.api.server": "not yet",
     "marianne.daemon.asking": "not yet",
     "marianne.daemon.boot.conductor": "not yet",
     "marianne.daemon.boot.embedded": "not yet",
@@ -36,7 +33,6 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.job.prefetch": "not yet",
     "marianne.daemon.job.status_bytes": "not yet",
     "marianne.daemon.job.supervisor": "not yet",
-    "marianne.daemon.jobmeta": "not yet",
     "marianne.daemon.jobs.commands": "not yet",
     "marianne.daemon.jobs.figures": "not yet",
     "marianne.daemon.jobs.memory": "not yet",
@@ -57,11 +53,7 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.services.rates": "not yet",
     "marianne.daemon.services.spare_keeper": "not yet",
     "marianne.daemon.services.stopping": "not yet",
-    "marianne.daemon.shared.edge": "not yet",
     "marianne.daemon.shared.places": "not yet",
-    "marianne.daemon.views.queries": "not yet",
-    "marianne.daemon.views.reports": "not yet",
-    "marianne.daemon.views.wire": "not yet",
     "marianne.daemon.worker.employment": "not yet",
     "marianne.daemon.worker.socket": "not yet",
 }
