@@ -54,7 +54,7 @@ class Post:
                 call=call, ask=lambda *args, **named: call(*args, **named).get(1.0)
             )
 
-        return SimpleNamespace(within=within, call=call)
+        return SimpleNamespace(within=within, call=call, tell=call)
 
 
 @cache

@@ -17,7 +17,6 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 # Each with the reason why none imports it: one day there is none here.
 UNTESTED: dict[str, str] = {
     "marianne.daemon.__main__": "not yet",
-    "marianne.daemon.asking": "not yet",
     "marianne.daemon.boot.conductor": "not yet",
     "marianne.daemon.boot.embedded": "not yet",
     "marianne.daemon.boot.launch": "not yet",
@@ -25,9 +24,7 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.boot.systemd": "not yet",
     "marianne.daemon.boot.tree": "not yet",
     "marianne.daemon.config.file": "not yet",
-    "marianne.daemon.event_bus": "not yet",
     "marianne.daemon.job.dispatch": "not yet",
-    "marianne.daemon.job.door": "not yet",
     "marianne.daemon.job.ledger": "not yet",
     "marianne.daemon.job.on_disk": "not yet",
     "marianne.daemon.job.prefetch": "not yet",
@@ -39,23 +36,9 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.jobs.plan_diff": "not yet",
     "marianne.daemon.jobs.recover": "not yet",
     "marianne.daemon.jobs.submission": "not yet",
-    "marianne.daemon.manager": "not yet",
     "marianne.daemon.ports": "not yet",
     "marianne.daemon.process": "not yet",
-    "marianne.daemon.processes.affinity": "not yet",
-    "marianne.daemon.processes.handoff": "not yet",
-    "marianne.daemon.processes.job_files": "not yet",
-    "marianne.daemon.processes.starts": "not yet",
     "marianne.daemon.scheduler": "not yet",
-    "marianne.daemon.services.events": "not yet",
-    "marianne.daemon.services.learning": "not yet",
-    "marianne.daemon.services.parse_child": "not yet",
-    "marianne.daemon.services.rates": "not yet",
-    "marianne.daemon.services.spare_keeper": "not yet",
-    "marianne.daemon.services.stopping": "not yet",
-    "marianne.daemon.shared.places": "not yet",
-    "marianne.daemon.worker.employment": "not yet",
-    "marianne.daemon.worker.socket": "not yet",
 }
 
 

@@ -1,0 +1,349 @@
+"""Processes of ours: where they come from, what they find, and on which core they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from handler_stage import Desk, desk_in
+
+from ipc import codec
+from marianne.daemon.processes.affinity import stay_on_one_core
+from marianne.daemon.processes.handoff import PIPE_ROOM, enter
+from marianne.daemon.processes.identity import Peers, proof_of
+from marianne.daemon.processes.job_files import lay_out
+from marianne.daemon.processes.starts import Starts
+from marianne.daemon.services import side_commands
+from marianne.daemon.services.parse_child import parse
+from marianne.daemon.services.side_commands import SideCommand, SideCommands
+from marianne.daemon.shared.parsed import Parsed, ParseRequest
+from marianne.daemon.worker.employment import Employment
+from marianne.daemon.worker.socket import Link
+from marianne.run.procfs import boot_id
+from marianne.score.pack import unpack_plan
+from marianne.state.changes import UpdateJob
+from marianne.state.models import JobRow, JobStatus
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path) as desk:
+        yield desk
+
+
+# -- files and threads --------------------------------------------------------------------------
+
+
+def test_what_a_worker_reads_is_whole_and_private(tmp_path: Path) -> None:
+    directory = tmp_path / "jobs" / "a"
+    lay_out(directory, b"old plan", b"old")
+    lay_out(directory, b"plan", b"secret")
+    assert sorted(path.name for path in directory.iterdir()) == ["env", "plan"]
+    assert (directory / "plan").read_bytes() == b"plan"
+    assert (directory / "env").read_bytes() == b"secret"
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (directory, directory / "env")]
+    assert modes == [0o700, 0o600]
+
+
+def test_starts_queue_in_a_thread_of_their_own_and_an_error_is_the_askers(desk: Desk) -> None:
+    starts, threads = Starts(desk.system), set[int]()
+
+    def start(number: int) -> int:
+        threads.add(threading.get_ident())
+        if number == 2:
+            raise OSError("no process left")
+        return number
+
+    futures = [starts.ask(lambda number=number: start(number), "test") for number in (1, 2, 3)]
+    assert futures[0].get(5.0) == 1
+    with pytest.raises(OSError, match="no process left"):
+        futures[1].get(5.0)
+    assert futures[2].get(5.0) == 3
+    assert threads.isdisjoint({threading.get_ident()})
+    assert len(threads) == 1
+
+
+def test_a_thread_that_cannot_be_had_is_an_oserror_and_the_next_start_tries_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = Starts(desk.system)
+
+    def no_thread(self: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        future = starts.ask(lambda: 1, "test")
+    with pytest.raises(OSError, match="can't start new thread"):
+        future.get(5.0)
+    assert starts.ask(lambda: 2, "test").get(5.0) == 2
+
+
+def test_a_thread_stays_on_the_core_it_runs_on_and_says_which_it_had() -> None:
+    found: list[Any] = []
+
+    def bound() -> None:
+        found.append(stay_on_one_core())
+        found.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=bound)
+    thread.start()
+    thread.join()
+    before, now = found
+    assert before == os.sched_getaffinity(0)
+    assert len(now) == 1
+    assert now <= before
+
+
+# -- what a job's first actors are given --------------------------------------------------------
+
+
+def spare(sent: list[Any] | None = None, *, dead: bool = False) -> Any:
+    def employ(settings: dict[str, Any], name: str) -> bool:
+        if sent is not None:
+            sent.append(settings)
+        return not dead
+
+    return SimpleNamespace(
+        process=SimpleNamespace(pid=7, start_time=70),
+        proof=b"proof",
+        employ=employ,
+        dismiss=lambda: sent.append("dismissed") if sent is not None else None,
+    )
+
+
+def row() -> JobRow:
+    return JobRow("a", "a", JobStatus.RUNNING, "/w", 1.0, 1)
+
+
+def test_the_process_of_a_new_job_is_in_the_row_that_is_committed() -> None:
+    given = row()
+    entry = enter(given, b"plan", b"env", spare())
+    assert (given.worker_pid, given.worker_start_time, given.worker_link) == (7, 70, b"proof")
+    assert given.worker_boot_id == boot_id()
+    given.worker_pid = None
+    assert entry.row.worker_pid == 7, "the entry has a row of its own"
+    assert enter(row(), b"", b"", None).row.worker_pid is None
+
+
+def test_only_what_fits_into_a_pipe_goes_through_it() -> None:
+    assert enter(row(), b"x" * (PIPE_ROOM - 3), b"env", None).small
+    assert not enter(row(), b"x" * (PIPE_ROOM - 2), b"env", None).small
+
+
+def employment(desk: Desk) -> Employment:
+    config = SimpleNamespace(
+        orphan_grace_seconds=1.0,
+        sheet_grace_seconds=2.0,
+        output_limit_mb=3,
+        preflight=SimpleNamespace(tokens=(0, 0)),
+    )
+    desk.context.config, desk.context.owner, desk.context.start_time = config, "owner", 5
+    desk.context.peers, desk.context.reached, desk.context.swept = Peers(), set(), {}
+    return Employment(desk.context, "a")
+
+
+@pytest.mark.parametrize("plan", [b"plan", b"x" * PIPE_ROOM])
+def test_the_chosen_process_is_told_of_its_job_in_its_pipe_or_in_files(
+    desk: Desk, plan: bytes
+) -> None:
+    sent: list[Any] = []
+    entry = enter(row(), plan, b"env", spare(sent))
+    employed = employment(desk).chosen(entry)
+    assert employed is not None
+    assert employed.record()["worker_pid"] == 7
+    assert entry.spare is None, "it has a job: nobody else may take it"
+    ((settings,),) = (sent,)
+    assert (settings["job_id"], settings["output_limit_bytes"]) == ("a", 3 * 2**20)
+    if entry.small:
+        assert settings["given"] == {"plan": plan, "env": b"env"}
+    else:
+        assert (desk.home.job_dir("a") / "plan").read_bytes() == plan
+
+
+def test_a_chosen_process_that_has_died_is_dismissed(desk: Desk) -> None:
+    sent: list[Any] = []
+    entry = enter(row(), b"plan", b"env", spare(sent, dead=True))
+    assert employment(desk).chosen(entry) is None
+    assert sent[-1] == "dismissed"
+    assert not entry.blank
+    assert employment(desk).chosen(None) is None
+
+
+def test_a_process_is_blank_only_if_it_is_connected_and_nobody_worked_there_before(
+    desk: Desk,
+) -> None:
+    hires = employment(desk)
+    name = desk.context.peers.new()
+    desk.context.reached.add(name)
+    for blank in (True, False):
+        worker = spare([])
+        worker.proof = proof_of(name)
+        entry = enter(row(), b"plan", b"env", worker)
+        assert hires.chosen(entry) is not None
+        assert entry.blank is blank
+
+
+def test_a_recorded_process_of_another_boot_or_that_was_swept_is_none(desk: Desk) -> None:
+    desk.insert("a")
+    hires = employment(desk)
+    assert hires.recorded() is None
+    fields = {"worker_pid": 7, "worker_start_time": 70, "worker_boot_id": "another"}
+    desk.write(UpdateJob("a", fields))
+    assert hires.recorded() is None
+    desk.write(UpdateJob("a", {"worker_boot_id": boot_id()}))
+    desk.context.swept = {"a": (7, 70)}
+    assert hires.recorded() is None
+
+
+# -- the link -----------------------------------------------------------------------------------
+
+
+class Router:
+    """Notes what is sent to whom."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, Any]] = []
+
+    def send(self, identity: bytes, payload: bytes) -> None:
+        self.sent.append((identity, codec.unpack(payload)))
+
+
+def link(desk: Desk) -> tuple[Any, list[Any]]:
+    employment(desk)
+    found: Any = Link(desk.context)
+    found._router = Router()
+    heard: list[Any] = []
+    desk.context.worker = lambda job_id: SimpleNamespace(
+        tell=lambda method, *args: heard.append((job_id, method.__name__, *args))
+    )
+    return found, heard
+
+
+def test_a_worker_of_a_job_is_heard_by_that_jobs_actor_and_asked_how_it_stands(desk: Desk) -> None:
+    socket, heard = link(desk)
+    peers = desk.context.peers
+    name = peers.new()
+    socket._connected(name)
+    assert socket._router.sent == [], "it has no job yet, and so nothing to say"
+    peers.expect(proof_of(name), "a")
+    socket._connected(name)
+    assert socket._router.sent == [(name, {"kind": "report"})]
+    assert name in desk.context.reached
+    socket._received(name, codec.pack({"kind": "bye"}))
+    assert [message[:4] for message in heard] == [("a", "received", name, "bye")]
+
+
+def test_a_stranger_is_neither_heard_nor_answered_and_counted(desk: Desk) -> None:
+    socket, heard = link(desk)
+    socket._connected(b"somebody")
+    socket._received(b"somebody", codec.pack({"kind": "bye"}))
+    assert (socket._router.sent, heard) == ([], [])
+    assert desk.context.reached == set()
+    assert desk.context.peers.refused == 1
+
+
+@pytest.mark.parametrize("payload", [b"\xc1", codec.pack([1]), codec.pack({"kind": "nonsense"})])
+def test_what_a_worker_says_is_checked_before_anybody_hears_it(desk: Desk, payload: bytes) -> None:
+    socket, heard = link(desk)
+    name = desk.context.peers.new()
+    desk.context.peers.expect(proof_of(name), "a")
+    socket._received(name, payload)
+    assert heard == []
+    assert desk.context.peers.refused == 1
+
+
+# -- commands beside a job ----------------------------------------------------------------------
+
+
+class Errands:
+    """Side commands whose processes are a test's."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.started: list[tuple[Any, ...]] = []
+        context = desk.context
+        context.owner, context.workers = "owner", {}
+        context.config = SimpleNamespace(sheet_grace_seconds=1.0)
+        context.took_on = context.let_go = lambda process: None
+        context.system = SimpleNamespace(processes=SimpleNamespace(start=self._start))
+        self.commands = SideCommands(context, "hook")
+        self.command = SideCommand("a", ["true"], "/", "mine")
+        self.process = self.commands.start(self.command, desk.reader)
+
+    def _start(self, *given: Any) -> Any:
+        self.started.append(given)
+        return object()
+
+    def end(self, **answer: Any) -> tuple[SideCommand, side_commands.Outcome]:
+        found = {"ok": False, "exit_code": None, "signal": None, "why": None, "output": "said"}
+        ((_, (_, path), _),) = self.started
+        if answer:
+            Path(path).write_bytes(codec.pack({**found, **answer}))
+        return self.commands.ended(self.process, "exit 1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"ok": True, "exit_code": 0}, "exit code 0"),
+        ({"exit_code": 3}, "exit code 3"),
+        ({"signal": 9}, "killed by signal 9"),
+        ({"why": "it took longer than 5 s", "signal": 9}, "it took longer than 5 s"),
+    ],
+)
+def test_how_a_command_ended_is_told_in_words(
+    desk: Desk, answer: dict[str, Any], words: str
+) -> None:
+    desk.insert("a")
+    errands = Errands(desk)
+    assert errands.process in errands.commands
+    command, outcome = errands.end(**answer)
+    assert command is errands.command
+    assert (outcome.ok, outcome.words, outcome.said) == (answer.get("ok", False), words, "said")
+    assert len(errands.commands) == 0
+
+
+def test_of_a_process_that_was_lost_nothing_is_left(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.insert("a")
+    swept: list[Any] = []
+    monkeypatch.setattr(side_commands, "sweep_orphans", lambda *who, spare: swept.append(who))
+    _, outcome = Errands(desk).end()
+    assert not outcome.ok
+    assert outcome.words == "its process was lost: exit 1"
+    assert swept == [("owner", "a")]
+
+
+# -- reading a score ----------------------------------------------------------------------------
+
+
+def read(text: str, **more: Any) -> dict[str, Any]:
+    values = {"path": None, "text": text, "base_dir": "/b", "workspace": None, "variables": {}}
+    return parse(ParseRequest(**values, instruments="/none", search_path="/usr/bin:/bin", **more))
+
+
+def test_a_score_that_is_read_is_a_plan_and_what_the_manager_needs_of_it() -> None:
+    text = "name: one\nworkspace: ./w\nsheets: [{name: a, run: 'true'}, {name: b, run: 'true'}]\n"
+    found = read(text, prompts=True)
+    parsed = Parsed(**found)
+    assert (parsed.name, parsed.workspace, parsed.sheet_count) == ("one", "/b/w", 2)
+    assert [sheet["num"] for sheet in parsed.sheets] == [1, 2]
+    assert len(unpack_plan(parsed.plan).sheets) == 2
+    assert parsed.score == text
+    assert parsed.repeatable
+    assert ("bash", True) in [(os.path.basename(name), there) for name, there in parsed.programs]
+    assert read(text)["sheets"] == [], "the texts are not wanted by most"
+
+
+def test_what_is_wrong_with_a_score_is_named_with_its_line() -> None:
+    found = read("name: one\nsheets:\n  - {name: a, rum: 'true'}\n")
+    assert set(found) == {"problems", "message"}
+    assert found["problems"][0]["line"] == 3
+    assert "rum" in found["message"]
