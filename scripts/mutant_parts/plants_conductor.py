@@ -121,9 +121,9 @@ PLANTS = (
     ),
     Plant(
         "a wake-up of admission is lost",
-        "marianne/daemon/jobs/admission.py",
-        "            self._admit(lined_up=row.status.terminal)\n",
-        "            pass\n",
+        "marianne/daemon/jobs/actor.py",
+        "        self._admission.admit(lined_up=row.status.terminal)\n",
+        "        pass\n",
         (pytest("tests/marianne/daemon/test_admission_starts.py"), SOAK),
     ),
     Plant(

@@ -2,7 +2,8 @@
 
 It owns the jobs that are not admitted: queued, paused and finished ones are rows. An admitted
 job's state is its job actor's. The manager starts and watches the jobs' supervisors; a job whose
-actors gave up is ended here.
+actors gave up is ended here. What it does is done by its parts, one a file of this room; here is
+how they hang together.
 
 What a restart finds: submitted, not admitted: queued again by its row; admitted, not started:
 started; started: found alive by its name and watched again.
@@ -10,56 +11,142 @@ started; started: found alive by its name and watched again.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors import Future, Outcome, Promise
-from ipc import codec
-from ipc.errors import CodecError
+from actors import Actor, Down, ExitReason, Future, Outcome, Promise
+from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
-from marianne.daemon.job import status_bytes
-from marianne.daemon.job.actor import Job
-from marianne.daemon.jobs import submission
+from marianne.daemon.jobs.admission import Admission
+from marianne.daemon.jobs.cancel import Cancel
+from marianne.daemon.jobs.clear import Clear
+from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.desk import Desk
+from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.explain import Explain
-from marianne.daemon.jobs.figures import Figures
 from marianne.daemon.jobs.hooks import Hooks
-from marianne.daemon.jobs.job_life import Happens
-from marianne.daemon.jobs.memory import REASON
-from marianne.daemon.jobs.pressure import UnderPressure
+from marianne.daemon.jobs.intake import Intake
+from marianne.daemon.jobs.job_life import Life
+from marianne.daemon.jobs.memory import MemoryRoom
+from marianne.daemon.jobs.modify import Modify
+from marianne.daemon.jobs.questions import Questions
+from marianne.daemon.jobs.recover import Recover
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.services.parser import Parser
-from marianne.daemon.services.scheduler import SchedulerActor
-from marianne.daemon.shared.idempotency import Answer
-from marianne.daemon.shared.log import get_logger, set_level
-from marianne.daemon.shared.parsed import Parsed
-from marianne.daemon.shared.refusal import Refused
-from marianne.daemon.shared.status_cache import Packed
-from marianne.daemon.shared.unforeseen import question, refusal_of
+from marianne.daemon.jobs.settings import put_in_force
+from marianne.daemon.jobs.supervision import Supervision
+from marianne.daemon.services.rates import RatesActor
+from marianne.daemon.services.store import FORGET_DEADLINE, Store
+from marianne.daemon.shared.turns import Turns
+from marianne.daemon.shared.unforeseen import question
 from marianne.daemon.views import queries, reports
-from marianne.schedule.room import admit
-from marianne.state.changes import AddEvent
 from marianne.state.models import JobStatus
-from marianne.state.transitions import move
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.types import JobRequest
 
-log = get_logger(__name__)
+ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
 
-class ManagerActor(Hooks, UnderPressure, Explain, Figures):
+class ManagerActor(Actor):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
-    A method that returns a Promise answers when its change is on disk. Refusals are raised as
+    A method that returns a Promise answers when its change is on disk; ``request_id`` lets a resent
+    request find its answer. Refusals are raised as
     :class:`~marianne.daemon.shared.refusal.Refused`.
     """
 
     def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._naming: set[str] = set()
+        super().__init__()
+        self._context = context
 
-    # -- coming in ------------------------------------------------------------------------------
+    def on_start(self) -> None:
+        """Finds every job that is not over, and watches or starts what is admitted."""
+        context = self._context
+        context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
+        self._turns = Turns(self, self.heard, self.woken)
+        self._desk = desk = Desk(context, self._turns, self.name)
+        self._supervision = Supervision(desk, self._closed)
+        self._admission = Admission(desk, MemoryRoom(context), self._supervision.start)
+        self._ending = Ending(desk)
+        self._commands = Commands(desk, self._admission.admit, self._supervision.unprepare)
+        self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
+        self._cancel = Cancel(desk, self._supervision, self._hooks.over)
+        self._clear = Clear(desk)
+        self._modify = Modify(
+            desk, self._commands, self._admission.admit, self._hooks.over, self._hooks.resume
+        )
+        self._recover = Recover(desk, self._hooks.over)
+        self._intake = Intake(desk, self._admission, self._supervision)
+        self._questions = Questions(desk)
+        self._explain = Explain(desk, self._admission, self._ask_status)
+        self._find_jobs()
+        self._admission.admit()
+        self._modify.take_up()
+        self._hooks.take_up()
+
+    def _find_jobs(self) -> None:
+        desk = self._desk
+        for row in desk.reader.live_jobs():
+            desk.live[row.job_id] = live = Live(row)
+            if row.status in ADMITTED:
+                self._supervision.find(live)
+        for job_id in set(self._context.entries) - set(desk.live):
+            self._supervision.unprepare(job_id)
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Closes the database."""
+        self._desk.close()
+
+    # -- turns of the parts ---------------------------------------------------------------------
+
+    def heard(self, outcome: Outcome[Any], method: Callable[..., None], *args: Any) -> None:
+        """What a part waited for is there."""
+        method(outcome, *args)
+
+    def woken(self, method: Callable[..., None], *args: Any) -> None:
+        """A part's time has come."""
+        method(*args)
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """A process that a part watches has ended."""
+        self._turns.exited(process, ending)
+
+    def on_down(self, down: Down) -> None:
+        """A job's actors are gone, and no process of it is left (or it gave up)."""
+        job_id = down.name.removeprefix("job:")
+        live = self._desk.live.get(job_id)
+        if live is None or live.life is not Life.UP:
+            return
+        row = self._desk.reader.job(job_id)
+        if row is None:
+            raise LookupError(f"job {job_id} is not in the database")
+        if not row.status.terminal and row.status is not JobStatus.PAUSED:
+            self._supervision.went_down(live, down.reason)
+            return
+        self._desk.live.leave(live, row)
+        if self._modify.takes(live):
+            return
+        if row.status.terminal:
+            self._hooks.over(job_id)
+        self._admission.admit(lined_up=row.status.terminal)
+
+    def _closed(self, job_id: str) -> None:
+        self._hooks.over(job_id)
+        self._admission.admit(lined_up=True)
+
+    def _submit_next(self, request: JobRequest, request_id: str) -> Future[dict[str, Any]]:
+        manager = self._context.manager
+        asked: Future[Any] = manager.call(ManagerActor.submit_job, request, request_id)
+        return asked
+
+    def _ask_status(self, job_id: str, first: int, last: int) -> Future[dict[str, Any]]:
+        manager = self._context.manager
+        asked: Future[Any] = manager.call(ManagerActor.get_job_status, job_id, first, last)
+        return asked
+
+    # -- commands -------------------------------------------------------------------------------
 
     def submit_job(
         self, request: JobRequest, request_id: str | None = None
@@ -68,115 +155,135 @@ class ManagerActor(Hooks, UnderPressure, Explain, Figures):
 
         Answers a JobResponse as a map (plus ``warnings``; a dry run adds ``plan`` and leaves no
         trace). Refuses with ``invalid_score``, ``conflict``, ``pressure`` or ``shutting_down``.
-        ``request_id`` lets a resent request find its answer.
         """
-        return self._once(request_id, self._submit, request)
+        return self._desk.once(request_id, self._intake.submit, request)
 
-    def _submit(self, answer: Answer, request: JobRequest) -> None:
-        if self._context.stop.mode is not None:
-            raise Refused("shutting_down", "the conductor is shutting down")
-        if not request.dry_run:
-            self._context.backpressure.check_admission()
-        wanted = submission.parse_request(request, self._context.home)
-        scores = self._context.scores
-        known = scores.find(scores.key(wanted), wanted.search_path)
-        if known is not None:
-            self._name(known, request, answer)
-            return
-        parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
-        self.pipe(parsed, self.parsed, request, answer)
+    def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Pauses a job: running sheets finish, nothing new starts. Answers its status.
 
-    def parsed(self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer) -> None:
-        """A score was read, or cannot be."""
-        if outcome.error is not None or outcome.value is None:
-            answer.fail(outcome.error or LookupError("no plan"))
-            return
-        try:
-            self._name(outcome.value, request, answer)
-        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
-            answer.fail(refusal_of(error))
-
-    def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
-        """Names the job of a score that was read, and commits it."""
-        parsed = submission.as_asked(request, parsed)
-        if self._context.stop.mode is not None:
-            raise Refused("shutting_down", "the conductor is shutting down")
-        submission.check_sheets(request, parsed)
-        if request.dry_run:
-            answer.set(submission.dry_run_response(parsed))
-            return
-        shared = submission.check_workspace(request, parsed, self._live)
-        job_id = submission.choose_id(request, parsed, self._reader, self._naming)
-        now = time.time()
-        row = submission.new_row(job_id, request, parsed, now)
-        live = Live(row, unsure=True)
-        words = self._place(live, now)
-        admitted = row.status is JobStatus.RUNNING
-        environment = codec.pack(request.environment)
-        if admitted:
-            self._enter(row, parsed.plan, environment)
-        reply = submission.response(row, [*parsed.warnings, *shared], words)
-        changes = [*submission.changes(row, parsed, environment, now), *answer.remember(reply)]
-        if admitted:
-            changes.append(AddEvent(job_id, None, "job.started", {}, now))
-        self._naming.add(job_id)
-        self._live[job_id] = live
-        if admitted:
-            self._live.move(live, Happens.ADMIT)
-        written = self._ask_to_write(changes)
-        # The client is answered in the store's thread, a hand-over sooner; but not before we are
-        # told (what was added last is called first), so that what it asks next comes later.
-        written.on_done(lambda done: None if done.outcome().error else answer.tell(reply))
-        self.pipe(written, self.submitted, job_id, reply, answer)
-
-    def _place(self, live: Live, now: float) -> str | None:
-        """Lets a new job run at once, or says in words why it has to wait for memory.
-
-        Where others wait already it gets in line behind them, and is looked at once on disk.
+        Refuses with ``conflict`` when it is paused or over, ``not_found`` when unknown.
         """
-        places = self._room()
-        if places <= 0 or self._live.comes or next(self._live.in_line(), None) is not None:
-            return None
-        room = self._free(places)
-        admitted, _ = admit([self._memory.size(live.row, live.size)], room)
-        if admitted:
-            move(live.row, JobStatus.RUNNING)
-            live.row.started_at = now
-            return None
-        move(live.row, JobStatus.PENDING)
-        live.row.reason = REASON
-        self._context.resources.awaited = True
-        return str(self._memory.why(live.row, live.size, room)["text"])
+        return self._desk.once(request_id, self._commands.pause, job_id)
 
-    def submitted(
-        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+    def resume_job(
+        self,
+        job_id: str,
+        workspace: Path | str | None = None,
+        config_path: Path | str | None = None,
+        no_reload: bool = False,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
+
+        Completed sheets stay. The job's score is read again if its file has changed since, or is
+        that of ``config_path``; ``no_reload`` goes on with what is stored. Refuses with
+        ``conflict`` when it runs or is completed.
+        """
+        return self._desk.once(
+            request_id, self._modify.resume, job_id, workspace, config_path, no_reload
+        )
+
+    def modify_job(
+        self,
+        job_id: str,
+        config_path: Path | str | None,
+        workspace: Path | str | None = None,
+        score: str | None = None,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Lets a job go on by another score; completed sheets stay. Paths are absolute.
+
+        A running job pauses first: its running sheets finish. Answers, when that is on disk,
+        ``job_id``, ``status``, ``message``, ``changes`` (docs/protocol.md) and ``diff``; a
+        ``dry_run`` answers the same and changes nothing. Refuses with ``conflict`` for a job that
+        is completed or ends just now, and for a score that has another sheet in the place of a
+        completed one.
+        """
+        return self._desk.once(
+            request_id,
+            self._modify.modify,
+            *(job_id, config_path, workspace, score, dry_run, "job.modified"),
+        )
+
+    def update_job_config_metadata(
+        self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
     ) -> None:
-        """A new job is on disk: acknowledge it and let it go."""
-        self._naming.discard(job_id)
-        if outcome.error is not None:
-            self._drop_entry(job_id)
-            del self._live[job_id]
-            answer.fail(outcome.error)
-        else:
-            answer.set(reply)
-            live = self._live.decided(job_id)
-            if live is not None and live.admitted:
-                self.admitted(outcome, job_id)
-        if self._room() > 0:
-            self._admit(lined_up=True)
+        """Puts another score file or workspace into what is known of a job that has no actors.
+
+        Only in memory: whoever resumes or modifies the job goes by it, and has it written with
+        the change.
+        """
+        self._modify.note(job_id, config_path=config_path, workspace=workspace)
+
+    def retry_job(
+        self, job_id: str, sheets: Sequence[int] | None = None, request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Runs sheets of a finished job again, with what depends on them.
+
+        ``sheets`` None means all that did not complete. What a named one needs and did not
+        complete runs again too: ``also`` in the answer, and ``message`` says so. Refuses with
+        ``conflict`` while the job lives, ``not_found`` for a sheet that it does not have.
+        """
+        return self._desk.once(request_id, self._commands.retry, job_id, sheets)
+
+    def recover_job(
+        self,
+        job_id: str,
+        sheet_num: int | None = None,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Makes the checks of failed sheets again, of one or of all, without running them.
+
+        A sheet whose checks all pass now is completed; a job of which nothing else is left is
+        completed too. Answers ``sheets`` with what was found, ``recovered`` and the job's
+        ``status``. A ``dry_run`` changes nothing. Refuses with ``conflict`` while the job runs, or
+        when nothing of it has failed.
+        """
+        return self._desk.once(request_id, self._recover.recover, job_id, sheet_num, dry_run)
+
+    def cancel_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+        """Cancels a job; answers when no process of it is left. Refuses when it is over."""
+        resent = self._cancel.resent(job_id, request_id)
+        if resent is not None:
+            return resent
+        return self._desk.once(request_id, self._cancel.cancel, job_id)
+
+    def clear_jobs(
+        self,
+        statuses: Sequence[str] | None = None,
+        older_than_seconds: float | None = None,
+        job_ids: Sequence[str] | None = None,
+        request_id: str | None = None,
+    ) -> Promise[dict[str, Any]]:
+        """Deletes finished jobs, their history and their files; workspaces are left alone.
+
+        ``older_than_seconds`` counts from the job's end. Answers ``{"deleted": n, "jobs": ids}``.
+        A live job that is named is a ``conflict``; nothing is deleted then.
+        """
+        return self._desk.once(request_id, self._clear.clear, statuses, older_than_seconds, job_ids)
+
+    def clear_rate_limits(
+        self, instrument: str | None = None, request_id: str | None = None
+    ) -> Promise[dict[str, Any]]:
+        """Ends the rate limits of an instrument, or all; what waits for them goes on at once.
+
+        Answers ``cleared`` (a number), ``instrument`` and ``keys`` when that is on disk.
+        """
+        promise: Promise[dict[str, Any]] = self.promise()
+        asked: Future[Any] = self._context.rates.call(
+            RatesActor.clear_limits, instrument, request_id
+        )
+        self._turns.pipe(asked, _hand_on, promise)
+        return promise
 
     # -- questions ------------------------------------------------------------------------------
 
     @question
     def wait_job(self, job_id: str) -> Promise[dict[str, Any]]:
         """Answers the job without its sheets once it is over; a paused job is waited for."""
-        promise: Promise[dict[str, Any]] = self.promise()
-        live = self._live.get(job_id)
-        if live is not None:
-            live.waiters.append(promise)
-        else:
-            promise.set(queries.summary(self._reader, job_id))
-        return promise
+        return self._questions.wait(job_id)
 
     @question
     def get_job_status(
@@ -186,80 +293,81 @@ class ManagerActor(Hooks, UnderPressure, Explain, Figures):
 
         A map; ``packed`` as msgpack, for those who send it on.
         """
-        promise: Promise[Any] = self.promise()
-        live = self._live.get(job_id)
-        if live is None or not live.admitted:
-            self.status_from_disk(job_id, first, last, packed, promise)
-            return promise
+        return self._questions.status(job_id, first, last, packed)
 
-        def known(future: Future[Packed]) -> None:
-            # In the job actor's thread: a message to us would be one hand-over more.
-            status = future.outcome().value
-            if status is not None:
-                _give(promise, status, packed)
-            else:  # it is being restarted
-                me = self._context.manager
-                me.tell(ManagerActor.status_from_disk, job_id, first, last, packed, promise)
+    @question
+    def list_jobs(
+        self,
+        statuses: Collection[JobStatus] | None = None,
+        limit: int = 50,
+        cursor: int | None = None,
+    ) -> dict[str, Any]:
+        """Jobs in these statuses (None: all) with their progress, newest first, as committed.
 
-        self._context.job(job_id).call(Job.status, first, last).on_done(known)
-        return promise
+        ``jobs``, ``cursor`` (what goes on with the next page; None at the end) and ``total``.
+        """
+        return queries.page(self._desk.reader, statuses, limit, cursor)
 
-    def status_from_disk(
-        self, job_id: str, first: int, last: int, packed: bool, promise: Promise[Any]
-    ) -> None:
-        """Answers by what is on disk."""
-        shelf = self._context.status_cache
-        mark = shelf.mark()
-        try:
-            status = status_bytes.at_rest(self._reader, job_id, first, last)
-        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
-            promise.fail(refusal_of(error))
-            return
-        live = self._live.get(job_id)
-        if live is None or not live.admitted:  # what an actor is about to change is its own to keep
-            shelf.keep(mark, job_id, first, last, status)
-        _give(promise, status, packed)
+    def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
+        """Why the job, and each sheet of it that neither runs nor is over, does not run now.
+
+        Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
+        text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
+        Refuses with ``not_found``.
+        """
+        return self._explain.job(job_id, sheet)
 
     @question
     def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""
-        return reports.errors(self._reader, job_id, limit)
+        return reports.errors(self._desk.reader, job_id, limit)
 
     @question
     def get_diagnostic_report(self, job_id: str) -> dict[str, Any]:
         """State, attempts, last output, resource use, supervision, the likely cause in words."""
         directory = self._context.home.job_dir(job_id)
-        return reports.diagnosis(self._reader, directory, job_id, self._context.learned)
+        return reports.diagnosis(self._desk.reader, directory, job_id, self._context.learned)
 
     @question
     def get_execution_history(
         self, job_id: str, sheet_num: int | None = None, limit: int = 50
     ) -> dict[str, Any]:
         """``records``: attempts that came to an end, newest first; ``has_history``."""
-        return reports.history(self._reader, job_id, sheet_num, limit)
+        return reports.history(self._desk.reader, job_id, sheet_num, limit)
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are admitted and how many are not over at all."""
+        return self._questions.counts()
+
+    def get_daemon_status(self) -> dict[str, Any]:
+        """DaemonStatus as a map, with heart_pid, ready, pressure, disk (bytes) and home."""
+        return self._questions.daemon_status()
+
+    # -- from other parts of the conductor ------------------------------------------------------
+
+    def pause_for_pressure(self, job_id: str) -> None:
+        """This job uses most: its running sheets finish, nothing of it starts for now."""
+        self._admission.pause_for_pressure(job_id)
+
+    def pressure_fell(self) -> None:
+        """The level fell: what it held back may go on."""
+        self._admission.admit()
+
+    def forget_jobs(self, chosen: Sequence[str]) -> None:
+        """Retention: deletes finished jobs that are too many."""
+        self._clear.forget_jobs(chosen)
+
+    def forget_files(self, chosen: Sequence[str]) -> None:
+        """Retention: removes the files of finished jobs, whose rows stay."""
+        self._clear.forget_files(chosen)
 
     def apply_config(self, new_config: DaemonConfig) -> None:
         """Puts another configuration in force, for whatever reads it from now on.
 
         Fields that are in use already are the caller's to leave as they are.
         """
-        from marianne.daemon.services.health import HealthActor
-        from marianne.daemon.services.monitor import MonitorActor
-
-        self._context.config = self._context.face.config = new_config
-        self._context.learned.enabled = new_config.learning.enabled
-        self._context.monitor.tell(MonitorActor.update_limits, new_config.resource_limits)
-        self._context.health.tell(HealthActor.start_periodic_checks)
-        set_level(new_config.log_level)
-        self._context.scheduler.tell(
-            SchedulerActor.set_limits,
-            new_config.max_concurrent_sheets,
-            new_config.resource_limits.max_api_calls_per_minute,
-        )
-        for job_id, live in self._live.items():
-            if live.admitted:
-                self._context.job(job_id).tell(Job.look_at_clock)
-        self._admit()
+        put_in_force(self._context, new_config, self._desk.live)
+        self._admission.admit()
 
     def shutdown(self, graceful: bool = True) -> None:
         """Winds the work down, for a conductor that is to end. :meth:`wait_for_shutdown` answers.
@@ -267,32 +375,19 @@ class ManagerActor(Hooks, UnderPressure, Explain, Figures):
         ``graceful``: running sheets finish, nothing more starts, the jobs go on at the next start.
         Otherwise every job is cancelled.
         """
-        self._winding_down = True
-        if graceful:
-            scheduler = self._context.scheduler.within(None)
-            drained: Future[Any] = scheduler.call(SchedulerActor.drain)
-            self.pipe(drained, self.drained)
-            return
-        for live in list(self._live.values()):
-            self._cancel_live(live, None)
-        self._tell_wound_down()
-
-    def drained(self, outcome: Outcome[Any]) -> None:
-        """No sheet runs any more; without a scheduler there is nothing to wait for either."""
-        self._drained = True
-        self._tell_wound_down()
+        self._ending.wind_down(drain=graceful)
+        if not graceful:
+            for live in list(self._desk.live.values()):
+                self._cancel.cancel_live(live, None)
 
     def wait_for_shutdown(self) -> Promise[None]:
         """Answers when what :meth:`shutdown` began is done."""
-        promise: Promise[None] = self.promise()
-        self._when_wound_down.append(promise)
-        self._tell_wound_down()
-        return promise
+        return self._ending.wound_down()
 
 
-def _give(promise: Promise[Any], status: Packed, packed: bool) -> None:
-    """Answers with the status; fails where it is more than a message holds."""
-    try:
-        promise.set(status if packed else codec.unpack(status))
-    except CodecError as error:
-        promise.fail(error)
+def _hand_on(outcome: Outcome[dict[str, Any]], promise: Promise[dict[str, Any]]) -> None:
+    """Another actor answered, or is being restarted (the client asks again)."""
+    if outcome.error is not None:
+        promise.fail(outcome.error)
+    else:
+        promise.set(outcome.value or {})

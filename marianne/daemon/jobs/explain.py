@@ -7,13 +7,14 @@ scheduler what stands between a ready sheet and its slot. Here the parts become 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from actors import Future, Outcome, Promise
 from marianne.daemon.job.actor import Job
 from marianne.daemon.job.machine import CANNOT_BEGIN
-from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.admission import Admission
+from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import in_words
@@ -30,17 +31,29 @@ PAGE = 5_000
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
-class Explain(Commands):
-    """The questions for reasons. Part of the job manager."""
+class Explain:
+    """``status`` asks for sheets of a job (its id, the first, the last), live or from disk."""
 
-    def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
+    def __init__(
+        self,
+        desk: Desk,
+        admission: Admission,
+        status: Callable[[str, int, int], Future[dict[str, Any]]],
+    ) -> None:
+        self._desk = desk
+        self._context = desk.context
+        self._live = desk.live
+        self._admission = admission
+        self._status = status
+
+    def job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
 
         Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
         text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
         Refuses with ``not_found``.
         """
-        promise: Promise[dict[str, Any]] = self.promise()
+        promise: Promise[dict[str, Any]] = self._desk.turns.promise()
         self._look(job_id, sheet, 1, [], promise)
         return promise
 
@@ -52,13 +65,9 @@ class Explain(Commands):
         found: Sequence[dict[str, Any]],
         promise: Promise[dict[str, Any]],
     ) -> None:
-        from marianne.daemon.jobs.actor import ManagerActor
-
         first, last = (page, page + PAGE - 1) if sheet is None else (sheet, sheet)
-        known: Future[Any] = self._context.manager.call(
-            ManagerActor.get_job_status, job_id, first, last
-        )
-        self.pipe(known, self.sheets_known, job_id, sheet, last + 1, found, promise)
+        known = self._status(job_id, first, last)
+        self._desk.turns.pipe(known, self.sheets_known, job_id, sheet, last + 1, found, promise)
 
     def sheets_known(
         self,
@@ -92,7 +101,7 @@ class Explain(Commands):
             return
         if status["status"] == "running":
             kept: Future[Any] = self._context.job(job_id).call(Job.kept_back)
-            self.pipe(kept, self.kept_back_known, job_id, status, open_, promise)
+            self._desk.turns.pipe(kept, self.kept_back_known, job_id, status, open_, promise)
         else:
             self._ask_scheduler(job_id, status, open_, {}, promise)
 
@@ -120,7 +129,7 @@ class Explain(Commands):
             job_id,
             [row["num"] for row in open_[:SHEETS_EXPLAINED]],
         )
-        self.pipe(asked, self.explained, job_id, status, open_, kept, promise)
+        self._desk.turns.pipe(asked, self.explained, job_id, status, open_, kept, promise)
 
     def explained(
         self,
@@ -142,7 +151,7 @@ class Explain(Commands):
         pressure = self._context.storage.words() or pressure
         whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)
         if whole["code"] == "pending" and live is not None:
-            why = self._memory.why(live.row, live.size, self._free(self._room()))
+            why = self._admission.why_held(live)
             whole = _reason("pending", why["text"], **why["data"])
         delay = self._context.start_delays.of(job_id)
         if delay is not None and status["status"] not in ENDED:

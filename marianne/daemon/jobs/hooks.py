@@ -10,15 +10,17 @@ import json
 import os
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from actors import Outcome
+from actors import Future, Outcome
 from actors.process import Process, ProcessExit
 from ipc import codec
 from ipc.errors import RETRYABLE
 from marianne.daemon.jobmeta import JobMeta
-from marianne.daemon.jobs.recover import Recover
+from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.side_commands import SideCommand, SideCommands
 from marianne.daemon.shared.idempotency import Answer
@@ -30,6 +32,9 @@ from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import JobFilter
 from marianne.state.transitions import move
+
+if TYPE_CHECKING:
+    from marianne.daemon.types import JobRequest
 
 log = get_logger(__name__)
 
@@ -46,26 +51,40 @@ LOOK_BACK = 200
 """Completed jobs, newest first, among which a start looks for hooks that have not run."""
 
 
-class Hooks(Recover):
-    """The part of the job manager that runs hooks; see :mod:`marianne.daemon.jobs.actor`."""
+class Hooks:
+    """``submit`` takes a job in for the manager, ``away`` is told of a job that nothing follows any
+    more."""
 
-    def on_start(self) -> None:
-        """Takes up hooks that an earlier incarnation did not finish."""
-        self._errands = SideCommands(self._context, "hook")
-        super().on_start()
-        page = self._reader.jobs(JobFilter(frozenset({JobStatus.COMPLETED})), limit=LOOK_BACK)
-        for view in page.jobs:
+    def __init__(
+        self,
+        desk: Desk,
+        commands: Commands,
+        submit: Callable[[JobRequest, str], Future[dict[str, Any]]],
+        away: Callable[[str], None],
+    ) -> None:
+        self._desk = desk
+        self._context = desk.context
+        self._live = desk.live
+        self._commands = commands
+        self._submit = submit
+        self._away = away
+        self._errands = SideCommands(desk.context, "hook")
+
+    def take_up(self) -> None:
+        """Takes up hooks that an earlier incarnation of the manager did not finish."""
+        completed = JobFilter(frozenset({JobStatus.COMPLETED}))
+        for view in self._desk.reader.jobs(completed, limit=LOOK_BACK).jobs:
             if view.row.job_id not in self._live and self._next_hook(view.row) is not None:
                 self._live[view.row.job_id] = Live(view.row)
                 self._run_hook(view.row)
 
-    def _over(self, job_id: str) -> None:
-        row = self._reader.job(job_id)
+    def over(self, job_id: str) -> None:
+        """The job is over but for its hooks."""
+        row = self._desk.reader.job(job_id)
         if row is None or self._context.stop.mode is not None or self._next_hook(row) is None:
-            super()._over(job_id)
+            self._away(job_id)
             return
-        live = self._live[job_id]
-        self._live.leave(live, row)
+        self._live.leave(self._live[job_id], row)
         self._run_hook(row)
 
     def _next_hook(self, row: JobRow) -> int | None:
@@ -78,23 +97,27 @@ class Hooks(Recover):
         return done if self._has_new_work(row) else None
 
     def _has_new_work(self, row: JobRow) -> bool:
-        newest = self._reader.attempts(row.job_id, limit=50)
+        newest = self._desk.reader.attempts(row.job_id, limit=50)
         return any(a.outcome == "completed" for a in newest)
 
-    def _resume(self, answer: Answer, job_id: str) -> None:
+    def resume(self, answer: Answer, job_id: str) -> None:
+        """Lets a paused job go on: one whose chain waits for a person, with its next job."""
         live = self._live.get(job_id)
         if live is None or live.admitted or live.row.reason != REASON:
-            super()._resume(answer, job_id)
+            self._commands.resume(answer, job_id)
             return
         row = live.row
         row.options = {**row.options, "chain_agreed": row.options.get("hooks_done") or 0}
-        self._set(live, JobStatus.COMPLETED, None, "job.resumed", answer, options=row.options)
+        fields = {"options": row.options}
+        self._commands.set(
+            live, JobStatus.COMPLETED, None, "job.resumed", answer, self.agreed, **fields
+        )
 
-    def was_set(
+    def agreed(
         self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
     ) -> None:
-        """A row's new status is on disk: one that is completed by it goes on with its chain."""
-        super().was_set(outcome, job_id, reply, answer)
+        """It is completed again, on disk, and goes on with its chain."""
+        self._commands.was_set(outcome, job_id, reply, answer)
         live = self._live.get(job_id)
         if live is not None and not live.admitted and live.row.status is JobStatus.COMPLETED:
             self._run_hook(live.row)
@@ -109,7 +132,7 @@ class Hooks(Recover):
             UpdateJob(row.job_id, fields, asked=True),
             AddEvent(row.job_id, None, "job.paused", data, time.time()),
         ]
-        self.pipe(self._write(changes), self.chain_held)
+        self._desk.turns.pipe(self._desk.write(changes), self.chain_held)
 
     def chain_held(self, outcome: Outcome[Any]) -> None:
         """The job is paused on disk."""
@@ -119,7 +142,7 @@ class Hooks(Recover):
     def _run_hook(self, row: JobRow) -> None:
         index = self._next_hook(row)
         if index is None:
-            super()._over(row.job_id)
+            self._away(row.job_id)
             return
         meta = JobMeta.of(row, new_work=True)
         hook = (meta.hook_config or [])[index]
@@ -141,13 +164,13 @@ class Hooks(Recover):
             self._hold_chain(row, hook)
         else:
             pause = concert["cooldown_between_jobs_seconds"] if concert else 0.0
-            self.send_after(pause, self.chain, row.job_id, hook, names, depth)
+            self._desk.turns.after(pause, self.chain, row.job_id, hook, names, depth)
 
     def chain(self, job_id: str, hook: dict[str, Any], names: dict[str, Any], depth: int) -> None:
         """Submits the job that follows."""
         from marianne.daemon.types import JobRequest
 
-        row = self._reader.job(job_id)
+        row = self._desk.reader.job(job_id)
         if row is None or job_id not in self._live:
             return
         base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
@@ -166,16 +189,10 @@ class Hooks(Recover):
             start_sheet=None,
             score=None,
             priority=row.priority,
-            environment=codec.unpack(self._reader.environment(job_id)),
+            environment=codec.unpack(self._desk.reader.environment(job_id)),
         )
         request_id = f"chain/{job_id}/{row.options.get('hooks_done') or 0}"
-        submitted = self._context.manager.call(self._submitter(), request, request_id)
-        self.pipe(submitted, self.chained, job_id)
-
-    def _submitter(self) -> Any:
-        from marianne.daemon.jobs.actor import ManagerActor
-
-        return ManagerActor.submit_job
+        self._desk.turns.pipe(self._submit(request, request_id), self.chained, job_id)
 
     def chained(self, outcome: Outcome[dict[str, Any]], job_id: str) -> None:
         """The job that follows was taken in, or refused."""
@@ -192,7 +209,7 @@ class Hooks(Recover):
         next conductor's."""
         seconds = self._context.start_delays.note(job_id, why)
         if self._context.stop.mode is None:
-            self.send_after(seconds, self.hook_again, job_id)
+            self._desk.turns.after(seconds, self.hook_again, job_id)
 
     def hook_again(self, job_id: str) -> None:
         """The next try of the hook that is to run."""
@@ -219,7 +236,7 @@ class Hooks(Recover):
             extra={"MARIANNE_WORKSPACE": row.workspace},
         )
         try:
-            process = self._errands.start(errand, self._reader)
+            process = self._errands.start(errand, self._desk.reader)
         except Exception as error:
             if passing(error):
                 self._hook_again(row.job_id, f"its hook cannot be started: {error}")
@@ -228,13 +245,10 @@ class Hooks(Recover):
             else:
                 raise
         else:
-            self.watch(process)
+            self._desk.turns.watch(process, self.command_ended)
 
-    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+    def command_ended(self, process: Process, ending: ProcessExit) -> None:
         """A hook's command ended, or the writing of the chain's log did."""
-        if process not in self._errands:
-            super().on_process_exit(process, ending)
-            return
         errand, outcome = self._errands.ended(process, ending)
         if errand.what is not LOG:
             self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
@@ -247,7 +261,7 @@ class Hooks(Recover):
     def _hook_ended(self, job_id: str, ok: bool, words: str, said: str = "") -> None:
         """Notes what became of a hook, in one transaction with what follows from it."""
         self._context.start_delays.over(job_id)
-        row = self._reader.job(job_id)
+        row = self._desk.reader.job(job_id)
         if row is None or job_id not in self._live:
             return
         meta = JobMeta.of(row)
@@ -276,13 +290,13 @@ class Hooks(Recover):
             fields["status"] = row.status
             changes.append(AddEvent(job_id, None, "job.failed", {"error": row.error}, now))
         changes.append(UpdateJob(job_id, fields, asked=True))
-        self.pipe(self._write(changes), self.hook_noted, job_id, told)
+        self._desk.turns.pipe(self._desk.write(changes), self.hook_noted, job_id, told)
 
     def hook_noted(self, outcome: Outcome[Any], job_id: str, told: dict[str, Any]) -> None:
         """It is on disk: the chain's log if there is one, the next hook, or the job is over."""
         if outcome.error is not None:
             raise outcome.error
-        row = self._reader.job(job_id)
+        row = self._desk.reader.job(job_id)
         if row is not None and job_id in self._live:
             self._live[job_id].row = row
             if not self._log_chain(row, told):
@@ -301,8 +315,9 @@ class Hooks(Recover):
         argv = ["bash", "-c", APPEND, LOG, path]
         errand = SideCommand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
         try:
-            self.watch(self._errands.start(errand, self._reader))
+            process = self._errands.start(errand, self._desk.reader)
         except (OSError, EOFError) as error:
             log.warning("concert_log_not_written", job_id=row.job_id, words=repr(error))
             return False
+        self._desk.turns.watch(process, self.command_ended)
         return True

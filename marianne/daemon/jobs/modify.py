@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from actors import Down, Future, Outcome, Promise
+from actors import Future, Outcome
 from ipc import codec
 from marianne.daemon.job.actor import Job
-from marianne.daemon.jobs.commands import Commands, check_sure
-from marianne.daemon.jobs.job_life import Life
+from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
@@ -52,77 +53,51 @@ REASON = "modify"
 MAX_SCORE_BYTES = 8 << 20
 
 
-class Modify(Commands):
-    """The part of the job manager that replaces plans; see :mod:`marianne.daemon.jobs.actor`."""
+class Modify:
+    """``admit`` looks whom a change lets in, ``over`` is told of a job that is over by it,
+    ``resume`` lets a job go on with the plan that it has."""
 
-    def on_start(self) -> None:
-        """Takes up what an earlier incarnation did not put in force."""
-        super().on_start()
-        for name, pending in self._reader.metas(PENDING):
+    def __init__(
+        self,
+        desk: Desk,
+        commands: Commands,
+        admit: Callable[[], None],
+        over: Callable[[str], None],
+        resume: Callable[[Answer, str], None],
+    ) -> None:
+        self._desk = desk
+        self._context = desk.context
+        self._live = desk.live
+        self._commands = commands
+        self._admit = admit
+        self._over = over
+        self._go_on = resume
+
+    def take_up(self) -> None:
+        """Takes up what an earlier incarnation of the manager did not put in force."""
+        for name, pending in self._desk.reader.metas(PENDING):
             job_id = name.removeprefix(PENDING)
             live = self._live.get(job_id)
-            row = live.row if live is not None else self._reader.job(job_id)
+            row = live.row if live is not None else self._desk.reader.job(job_id)
             if (live is None or not live.admitted) and row is not None:
                 self._live[job_id] = live or Live(row)
                 self._put_in_force(job_id, pending)
 
-    def on_down(self, down: Down) -> None:
-        """A job's actors are gone: it may have stopped only to go on with another plan."""
-        job_id = down.name.removeprefix("job:")
-        live = self._live.get(job_id)
-        pending = self._reader.meta(PENDING + job_id) if live is not None else None
-        row = self._reader.job(job_id) if pending is not None else None
-        if live is None or live.life is not Life.UP or pending is None or row is None:
-            super().on_down(down)
-        elif row.status is JobStatus.CANCELLED:
-            self._write([SetMeta(PENDING + job_id, None)])
-            super().on_down(down)
-        elif row.status.terminal or row.status is JobStatus.PAUSED:
-            self._live.leave(live, row)
-            self._put_in_force(job_id, pending)
-        else:
-            super().on_down(down)
+    def takes(self, live: Live) -> bool:
+        """Whether a job that has given back its place stopped only to go on with another plan."""
+        job_id = live.row.job_id
+        pending = self._desk.reader.meta(PENDING + job_id)
+        if pending is None:
+            return False
+        if live.row.status is JobStatus.CANCELLED:
+            self._desk.write([SetMeta(PENDING + job_id, None)])
+            return False
+        self._put_in_force(job_id, pending)
+        return True
 
     # -- asked from outside ---------------------------------------------------------------------
 
-    def modify_job(
-        self,
-        job_id: str,
-        config_path: Path | str | None,
-        workspace: Path | str | None = None,
-        score: str | None = None,
-        dry_run: bool = False,
-        request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
-        """Lets a job go on by another score; completed sheets stay. Paths are absolute.
-
-        A running job pauses first: its running sheets finish. Answers, when that is on disk,
-        ``job_id``, ``status``, ``message``, ``changes`` (docs/protocol.md) and ``diff``; a
-        ``dry_run`` answers the same and changes nothing. Refuses with ``conflict`` for a job that
-        is completed or ends just now, and for a score that has another sheet in the place of a
-        completed one.
-        """
-        return self._once(
-            request_id, self._modify, job_id, config_path, workspace, score, dry_run, "job.modified"
-        )
-
-    def resume_job(
-        self,
-        job_id: str,
-        workspace: Path | str | None = None,
-        config_path: Path | str | None = None,
-        no_reload: bool = False,
-        request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
-        """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
-
-        Completed sheets stay. The job's score is read again if its file has changed since, or is
-        that of ``config_path``; ``no_reload`` goes on with what is stored. Refuses with
-        ``conflict`` when it runs or is completed.
-        """
-        return self._once(request_id, self._resume_with, job_id, workspace, config_path, no_reload)
-
-    def _resume_with(
+    def resume(
         self,
         answer: Answer,
         job_id: str,
@@ -131,23 +106,23 @@ class Modify(Commands):
         no_reload: bool,
     ) -> None:
         live = self._live.get(job_id)
-        row = live.row if live is not None else self._reader.job(job_id)
+        row = live.row if live is not None else self._desk.reader.job(job_id)
         if row is None:
             raise not_found(job_id)
         if live is not None:
             check_sure(live)
         at_rest = live is None or (not live.admitted and row.status is JobStatus.PAUSED)
         changed = config_path is None and not no_reload and at_rest and self._has_changed(row)
-        moved = at_rest and row.workspace != self._known(job_id).workspace
+        moved = at_rest and row.workspace != self._desk.known(job_id).workspace
         if config_path is None and workspace is None and not changed and not moved:
-            self._resume(answer, job_id)
+            self._go_on(answer, job_id)
         elif live is not None and not live.admitted and row.status is not JobStatus.PAUSED:
             raise Refused("conflict", f"job {job_id} is {row.status}: nothing to resume")
         else:
             path = config_path or row.config_path
             stored = no_reload and config_path is None
-            score = self._reader.score(job_id) if stored else None
-            self._modify(answer, job_id, path, workspace, score, False, "job.resumed")
+            score = self._desk.reader.score(job_id) if stored else None
+            self.modify(answer, job_id, path, workspace, score, False, "job.resumed")
 
     def _has_changed(self, row: JobRow) -> bool:
         if row.config_path is None or row.status is JobStatus.COMPLETED:
@@ -159,9 +134,9 @@ class Modify(Commands):
             text = Path(row.config_path).read_bytes().decode("utf-8-sig")  # as it was read first
         except (OSError, UnicodeDecodeError):
             return False  # gone or unreadable: what is stored is what there is
-        return text != self._reader.score(row.job_id)
+        return text != self._desk.reader.score(row.job_id)
 
-    def update_job_config_metadata(
+    def note(
         self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
     ) -> None:
         """Puts another score file or workspace into what is known of a job that has no actors.
@@ -180,7 +155,7 @@ class Modify(Commands):
 
     # -- deciding -------------------------------------------------------------------------------
 
-    def _modify(
+    def modify(
         self,
         answer: Answer,
         job_id: str,
@@ -193,9 +168,9 @@ class Modify(Commands):
         row = self._modifiable(job_id)
         live = self._live.get(job_id)
         known = row if live is None else live.row  # which may say more than the disk
-        environment = codec.unpack(self._reader.environment(job_id))
+        environment = codec.unpack(self._desk.reader.environment(job_id))
         if score is None and config_path is None:
-            score = self._reader.score(job_id)
+            score = self._desk.reader.score(job_id)
         base = config_path or known.config_path
         wanted = ParseRequest(
             path=str(config_path) if config_path else None,
@@ -208,11 +183,11 @@ class Modify(Commands):
         )
         parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
         path = str(config_path) if config_path else known.config_path
-        self.pipe(parsed, self.reparsed, job_id, path, dry_run, event, answer)
+        self._desk.turns.pipe(parsed, self.reparsed, job_id, path, dry_run, event, answer)
 
     def _modifiable(self, job_id: str) -> JobRow:
         """The job as it is on disk; refuses one that is completed or ends just now."""
-        row = self._known(job_id)
+        row = self._desk.known(job_id)
         if row.status in (JobStatus.COMPLETED, JobStatus.CANCELLING):
             raise Refused(
                 "conflict", f"job {job_id} is {row.status}", hint="run the score as a new job"
@@ -247,8 +222,8 @@ class Modify(Commands):
         answer: Answer,
     ) -> None:
         row = self._modifiable(job_id)
-        old, new = queries.plan_of(self._reader, job_id), unpack_plan(parsed.plan)
-        rows = {sheet.num: sheet for sheet in self._reader.sheets(job_id)}
+        old, new = queries.plan_of(self._desk.reader, job_id), unpack_plan(parsed.plan)
+        rows = {sheet.num: sheet for sheet in self._desk.reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
         live = self._live.get(job_id)
         if live is not None:
@@ -261,7 +236,7 @@ class Modify(Commands):
             "status": str(row.status if dry_run else status),
             "message": _message(changed, runs, dry_run),
             "changes": changed,
-            "diff": text_diff(self._reader.score(job_id), parsed.score),
+            "diff": text_diff(self._desk.reader.score(job_id), parsed.score),
             "warnings": parsed.warnings,
         }
         if dry_run:
@@ -272,14 +247,16 @@ class Modify(Commands):
             job = self._context.job(job_id).within(None)
             meta = SetMeta(PENDING + job_id, pending)
             asked: Future[Any] = job.call(Job.modify, meta, reply, answer.request_id)
-            self.pipe(asked, self.answered, answer)
+            self._desk.turns.pipe(asked, self._commands.answered, answer)
             return
         if live is None:
             live = self._live[job_id] = Live(row)
         live.row = row
         changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
         self._live.change(live)
-        self.pipe(self._ask_to_write(changes), self.was_set, job_id, reply, answer)
+        self._desk.turns.pipe(
+            self._desk.ask_to_write(changes), self._commands.was_set, job_id, reply, answer
+        )
 
     # -- putting in force -----------------------------------------------------------------------
 
@@ -299,14 +276,14 @@ class Modify(Commands):
                 fields = {"reason": row.reason, "error": refusal.message}
                 changes.append(UpdateJob(job_id, fields))
         self._live.change(self._live[job_id])
-        self.pipe(self._write(changes), self.in_force, job_id)
+        self._desk.turns.pipe(self._desk.write(changes), self.in_force, job_id)
 
     def in_force(self, outcome: Outcome[Any], job_id: str) -> None:
         """The new plan is on disk: the job goes on, or is over if nothing of it was left."""
         if outcome.error is not None:
             raise outcome.error
         self._live.decided(job_id)
-        row = self._reader.job(job_id)
+        row = self._desk.reader.job(job_id)
         if row is not None and row.status.terminal:
             self._over(job_id)
         self._admit()
@@ -314,10 +291,10 @@ class Modify(Commands):
     def _in_force(self, row: JobRow, pending: bytes, status: JobStatus) -> list[Change]:
         """The changes that replace the plan; ``row`` becomes what it then is."""
         job_id, more = row.job_id, codec.unpack(pending)
-        old, new = queries.plan_of(self._reader, job_id), unpack_plan(more["plan"])
-        rows = {sheet.num: sheet for sheet in self._reader.sheets(job_id)}
+        old, new = queries.plan_of(self._desk.reader, job_id), unpack_plan(more["plan"])
+        rows = {sheet.num: sheet for sheet in self._desk.reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
-        made = replan(old, new, rows, self._reader.last_attempts(job_id, len(old.sheets) + 1))
+        made = replan(old, new, rows, self._desk.reader.last_attempts(job_id, len(old.sheets) + 1))
         forget: list[Change] = [SetMeta(PENDING + job_id, None)]
         if row.status is JobStatus.COMPLETED and made.left == 0:
             return forget
@@ -327,9 +304,7 @@ class Modify(Commands):
         changes.append(ReplacePlan(job_id, more["plan"], more["score"], len(new.sheets)))
         changes += [SaveSheet(job_id, sheet, asked=True) for sheet in made.saves]
         path = more["config_path"]
-        self.update_job_config_metadata(
-            job_id, config_path=Path(path) if path else None, workspace=Path(new.workspace)
-        )
+        self.note(job_id, config_path=Path(path) if path else None, workspace=Path(new.workspace))
         ran = 0.0 if row.status.terminal else row.options.get("ran_seconds", 0.0)
         move(row, status, asked=True)
         row.sheet_count, row.crashes = len(new.sheets), 0

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors import Outcome, Promise
+from actors import Outcome
 from actors.process import Process, ProcessExit
 from ipc import codec
-from marianne.daemon.jobs.commands import check_sure
-from marianne.daemon.jobs.modify import Modify
+from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.processes.job_files import lay_out
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
@@ -45,41 +45,27 @@ class _Look:
     path: Path
 
 
-class Recover(Modify):
-    """The part of the job manager that recovers; see :mod:`marianne.daemon.jobs.actor`."""
+class Recover:
+    """``over`` is told of a job that is over by what was found."""
 
-    def on_start(self) -> None:
-        """No look is under way."""
+    def __init__(self, desk: Desk, over: Callable[[str], None]) -> None:
+        self._desk = desk
+        self._context = desk.context
+        self._live = desk.live
+        self._over = over
         self._looks: dict[Process, _Look] = {}
-        super().on_start()
 
-    def recover_job(
-        self,
-        job_id: str,
-        sheet_num: int | None = None,
-        dry_run: bool = False,
-        request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
-        """Makes the checks of failed sheets again, of one or of all, without running them.
-
-        A sheet whose checks all pass now is completed; a job of which nothing else is left is
-        completed too. Answers ``sheets`` with what was found, ``recovered`` and the job's
-        ``status``. A ``dry_run`` changes nothing. Refuses with ``conflict`` while the job runs, or
-        when nothing of it has failed.
-        """
-        return self._once(request_id, self._recover, job_id, sheet_num, dry_run)
-
-    def _recover(self, answer: Answer, job_id: str, sheet_num: int | None, dry_run: bool) -> None:
+    def recover(self, answer: Answer, job_id: str, sheet_num: int | None, dry_run: bool) -> None:
         live = self._live.get(job_id)
-        self._known(job_id)
+        self._desk.known(job_id)
         looked_at = any(look.job_id == job_id for look in self._looks.values())
         if live is not None:
             check_sure(live)
-            self._check_away(live)
+            self._desk.check_away(live)
         if looked_at or (live is not None and live.admitted):
             raise Refused("conflict", f"job {job_id} is not at rest", hint="pause or cancel it")
-        rows = {r.num: r for r in self._reader.sheets(job_id)}
-        plan = queries.plan_of(self._reader, job_id)
+        rows = {r.num: r for r in self._desk.reader.sheets(job_id)}
+        plan = queries.plan_of(self._desk.reader, job_id)
         if sheet_num is not None and not 1 <= sheet_num <= len(plan.sheets):
             raise Refused("not_found", f"job {job_id} has sheets 1 to {len(plan.sheets)}")
         failed = {
@@ -91,7 +77,7 @@ class Recover(Modify):
             what = f"sheet {sheet_num} of {job_id}" if sheet_num else f"of {job_id} no sheet"
             raise Refused("conflict", f"{what} has {'not ' if sheet_num else ''}failed")
         directory = self._context.home.job_dir(job_id)
-        lay_out(directory, self._reader.plan(job_id), self._reader.environment(job_id))
+        lay_out(directory, self._desk.reader.plan(job_id), self._desk.reader.environment(job_id))
         config = self._context.config
         settings = {
             "job_id": job_id,
@@ -115,19 +101,16 @@ class Recover(Modify):
             raise Refused("unavailable", f"no process can be started now: {error!r}") from None
         self._context.took_on(process)
         self._looks[process] = _Look(job_id, failed, dry_run, answer, path)
-        self.watch(process)
-        self.send_after(LONGEST, self.look_overdue, process)
+        self._desk.turns.watch(process, self.looked)
+        self._desk.turns.after(LONGEST, self.look_overdue, process)
 
     def look_overdue(self, process: Process) -> None:
         """A check that never ends is ended."""
         if process in self._looks and process.alive():
             process.signal(signal.SIGKILL)
 
-    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+    def looked(self, process: Process, ending: ProcessExit) -> None:
         """The looking is done, or its process was lost, with nothing left of it either way."""
-        if process not in self._looks:
-            super().on_process_exit(process, ending)
-            return
         self._context.let_go(process)
         look = self._looks.pop(process)
         sweep_orphans(self._context.owner, look.job_id, spare=tuple(self._context.workers))
@@ -144,21 +127,21 @@ class Recover(Modify):
 
     def _found(self, look: _Look, results: list[AttemptResult]) -> None:
         job_id, live = look.job_id, self._live.get(look.job_id)
-        row = self._known(job_id)
-        rows = {r.num: r for r in self._reader.sheets(job_id)}
+        row = self._desk.known(job_id)
+        rows = {r.num: r for r in self._desk.reader.sheets(job_id)}
         moved = any(rows.get(num) != old for num, old in look.rows.items())
         if live is not None:
             check_sure(live)
         if moved or (live is not None and live.admitted):
             raise Refused("conflict", f"job {job_id} went on meanwhile")
-        plan = queries.plan_of(self._reader, job_id)
+        plan = queries.plan_of(self._desk.reader, job_id)
         good = [result for result in results if result.outcome == "completed"]
         now = time.time()
         changes = _mark(row, plan, rows, good, now)
         reply = {
             "job_id": job_id,
             "dry_run": look.dry_run,
-            "status": str(self._reader_status(job_id) if look.dry_run else row.status),
+            "status": str(self._status(job_id) if look.dry_run else row.status),
             "recovered": [result.num for result in good],
             "sheets": [_found_map(plan, result) for result in results],
             "message": _message(len(good), len(results), row, look.dry_run),
@@ -169,10 +152,12 @@ class Recover(Modify):
         changes += look.answer.remember(reply)
         if live is not None:
             self._live.change(live)
-        self.pipe(self._ask_to_write(changes), self.recovered, job_id, reply, look.answer)
+        self._desk.turns.pipe(
+            self._desk.ask_to_write(changes), self.recovered, job_id, reply, look.answer
+        )
 
-    def _reader_status(self, job_id: str) -> JobStatus:
-        row = self._reader.job(job_id)
+    def _status(self, job_id: str) -> JobStatus:
+        row = self._desk.reader.job(job_id)
         if row is None:
             raise not_found(job_id)
         return row.status
@@ -185,7 +170,7 @@ class Recover(Modify):
         if outcome.error is not None:
             answer.fail(outcome.error)
             return
-        row = self._reader.job(job_id)
+        row = self._desk.reader.job(job_id)
         if job_id in self._live and row is not None and row.status.terminal:
             self._live[job_id].row = row
             self._over(job_id)

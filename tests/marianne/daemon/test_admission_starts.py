@@ -13,7 +13,6 @@ from admission_stage import Stage, Supervised, until
 from actors import ChildError, StartError
 from actors.reasons import crash
 from marianne.daemon.jobs.actor import ManagerActor
-from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.shared import start_delays
 from marianne.run.result import AttemptResult
 from marianne.state.changes import SaveSheet
@@ -95,7 +94,9 @@ def test_a_job_that_waits_for_its_start_can_be_paused_and_resumed(
     assert stage.manager.ask(ManagerActor.pause_job, "a")["status"] == "pausing"
     assert stage.job("a").status is JobStatus.PAUSING
     assert stage.manager.ask(ManagerActor.resume_job, "a")["status"] == "running"
-    stage.manager.tell(Admission.start_again, "a")
+    stage.system.kill(stage.manager)  # the next one does not wait for the timer
+    until(lambda: stage.system.whereis("manager") is None)
+    stage.system.spawn(ManagerActor, stage.context, name="manager")
     until(lambda: stage.is_up("a"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from marianne.daemon.boot import crash_loop
-from marianne.daemon.jobs import hooks, modify, pressure
+from marianne.daemon.jobs import admission, hooks, modify
 from marianne.daemon.jobs.explain import job_reason, sheet_reason
 from marianne.daemon.views.diagnosis import PAUSES
 from marianne.state.models import JobRow, JobStatus
@@ -45,7 +45,7 @@ def test_a_paused_job_says_who_paused_it_and_what_lets_it_go_on(reason: str) -> 
 
 
 def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
-    reasons = {hooks.REASON, crash_loop.REASON, modify.REASON, pressure.REASON}
+    reasons = {hooks.REASON, crash_loop.REASON, modify.REASON, admission.PRESSURE}
     assert reasons <= PAUSES.keys()
 
 

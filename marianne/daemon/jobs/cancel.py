@@ -1,0 +1,121 @@
+"""Cancelling jobs, wherever they stand.
+
+An admitted job's actor ends its sheets; a job without actors is a row, which is changed here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from actors import Future, Outcome, Promise
+from marianne.daemon.job.actor import Job
+from marianne.daemon.jobs.desk import Desk
+from marianne.daemon.jobs.job_life import Life
+from marianne.daemon.jobs.roster import Live
+from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
+from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.views import queries
+from marianne.state.models import JobStatus
+from marianne.state.transitions import move
+
+
+class Cancel:
+    """``over`` is told of a job that is cancelled on disk."""
+
+    def __init__(self, desk: Desk, supervision: Supervision, over: Callable[[str], None]) -> None:
+        self._desk = desk
+        self._context = desk.context
+        self._live = desk.live
+        self._supervision = supervision
+        self._over = over
+
+    def resent(self, job_id: str, request_id: str | None) -> Promise[dict[str, Any]] | None:
+        """The answer of a request that was carried out already; None for a new one.
+
+        What is remembered is that the job was cancelled: who asks again waits like the first.
+        """
+        if request_id is None or self._desk.reader.reply(request_id) is None:
+            return None
+        promise: Promise[dict[str, Any]] = self._desk.turns.promise()
+        live, row = self._live.get(job_id), self._desk.reader.job(job_id)
+        if live is not None and row is not None and row.status is JobStatus.CANCELLING:
+            live.waiters.append(promise)
+        else:
+            promise.set(queries.summary(self._desk.reader, job_id))
+        return promise
+
+    def cancel(self, answer: Answer, job_id: str) -> None:
+        self.cancel_live(self._desk.live_job(job_id), answer)
+
+    def cancel_live(self, live: Live, answer: Answer | None) -> None:
+        """Cancels it now, or when the change that is on its way is decided."""
+        job_id = live.row.job_id
+        if live.unsure:
+            self._desk.turns.after(LOOK_AGAIN, self.cancel_again, job_id, answer)
+        elif live.life is Life.DELAYED:
+            self._supervision.unprepare(job_id)
+            self._supervision.end_without_actors(job_id, None)
+            if answer is not None:
+                live.cancels.append(answer)
+        elif live.admitted:
+            self._ask_to_cancel(job_id, answer)
+        else:
+            self._cancel_row(job_id, answer)
+
+    def cancel_again(self, job_id: str, answer: Answer | None) -> None:
+        """What kept a job from being cancelled may be decided by now."""
+        live = self._live.get(job_id)
+        if live is not None:
+            self.cancel_live(live, answer)
+        elif answer is not None:
+            answer.set(queries.summary(self._desk.reader, job_id))
+
+    def _cancel_row(self, job_id: str, answer: Answer | None) -> None:
+        changes = list(self._desk.machine(job_id).cancel(time.time()).changes)
+        live = self._live[job_id]
+        move(live.row, JobStatus.CANCELLED)
+        self._live.change(live)
+        if answer is not None:
+            reply = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
+            changes += answer.remember(reply)
+        self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cancelled, job_id, answer)
+
+    def _ask_to_cancel(self, job_id: str, answer: Answer | None) -> None:
+        request_id = answer.request_id if answer is not None else None
+        asked: Future[Any] = self._context.job(job_id).within(None).call(Job.cancel, request_id)
+        self._desk.turns.pipe(asked, self.cancel_heard, job_id, answer)
+
+    def cancel_heard(
+        self, outcome: Outcome[dict[str, Any]], job_id: str, answer: Answer | None
+    ) -> None:
+        """The job is being cancelled: whoever asked waits for its end.
+
+        A job actor that is not there yet, or restarting, is asked again if nobody else will.
+        """
+        live = self._live.get(job_id)
+        if outcome.error is None:
+            if answer is not None and live is not None:
+                live.cancels.append(answer)
+            elif answer is not None:
+                answer.set(queries.summary(self._desk.reader, job_id))
+        elif isinstance(outcome.error, Refused) and answer is not None:
+            answer.fail(outcome.error)
+        elif live is not None and live.admitted:
+            self._desk.turns.after(LOOK_AGAIN, self.cancel_again, job_id, answer)
+        elif answer is not None:
+            answer.fail(outcome.error)
+
+    def cancelled(self, outcome: Outcome[Any], job_id: str, answer: Answer | None) -> None:
+        """The cancelling of a job without actors is on disk."""
+        self._live.decided(job_id)
+        if outcome.error is not None:
+            self._desk.back_to_disk(job_id)
+            if answer is not None:
+                answer.fail(outcome.error)
+            return
+        if answer is not None:
+            self._live[job_id].cancels.append(answer)
+        self._over(job_id)

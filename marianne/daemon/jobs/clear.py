@@ -1,0 +1,82 @@
+"""Deleting jobs that are over: what a person clears, and what retention finds too much or too old.
+
+The rows go first; a start removes files that have no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors import Outcome
+from marianne.clock import earliest
+from marianne.daemon.jobs.desk import Desk
+from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.views import queries
+from marianne.daemon.worker.orphans import remove_files
+from marianne.state.changes import DeleteJob
+
+log = get_logger(__name__)
+
+
+class Clear:
+    """Workspaces are left alone."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._live = desk.live
+        self._reader = desk.reader
+
+    def clear(
+        self,
+        answer: Answer,
+        statuses: Sequence[str] | None,
+        older_than_seconds: float | None,
+        job_ids: Sequence[str] | None,
+    ) -> None:
+        for job_id in job_ids or ():
+            self._desk.check_over(job_id)
+        chosen = queries.clearable(
+            self._desk.reader, statuses, older_than_seconds, job_ids, earliest()
+        )
+        chosen = self._deletable(chosen)
+        reply = {"deleted": len(chosen), "jobs": chosen}
+        changes = [*(DeleteJob(job_id) for job_id in chosen), *answer.remember(reply)]
+        self._desk.deleting.update(chosen)
+        self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cleared, reply, answer)
+
+    def _deletable(self, job_ids: Sequence[str]) -> list[str]:
+        return [
+            one for one in job_ids if one not in self._desk.live and one not in self._desk.deleting
+        ]
+
+    def cleared(self, outcome: Outcome[Any], reply: dict[str, Any], answer: Answer) -> None:
+        """The rows are gone; the files follow (a start removes files without a row)."""
+        self._desk.deleting.difference_update(reply["jobs"])
+        if outcome.error is not None:
+            answer.fail(outcome.error)
+            return
+        remove_files(self._desk.context, reply["jobs"])
+        answer.set(reply)
+
+    def forget_jobs(self, chosen: Sequence[str]) -> None:
+        """Retention: deletes finished jobs that are too many."""
+        gone = self._deletable(chosen)
+        self._desk.deleting.update(gone)
+        changes = [DeleteJob(job_id) for job_id in gone]
+        self._desk.turns.pipe(self._desk.ask_to_write(changes), self.forgotten, gone)
+
+    def forgotten(self, outcome: Outcome[Any], gone: Sequence[str]) -> None:
+        """Their rows are gone (or stay until the next look); the files follow."""
+        self._desk.deleting.difference_update(gone)
+        if outcome.error is None:
+            remove_files(self._desk.context, gone)
+        else:
+            log.warning("jobs_not_forgotten", error=repr(outcome.error))
+
+    def forget_files(self, chosen: Sequence[str]) -> None:
+        """Retention: removes the files of finished jobs, whose rows stay."""
+        remove_files(
+            self._desk.context, [job_id for job_id in chosen if job_id not in self._desk.live]
+        )

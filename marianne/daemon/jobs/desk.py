@@ -1,0 +1,135 @@
+"""What all parts of the job manager work at: the live jobs, the database, the requests in hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec
+
+from actors import Promise
+from marianne.daemon.context import Context
+from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.jobs.roster import Live, Roster
+from marianne.daemon.services.store import WRITE_DEADLINE, Store
+from marianne.daemon.shared.idempotency import Answer, Requests
+from marianne.daemon.shared.refusal import Refused, not_found
+from marianne.daemon.shared.turns import Turns
+from marianne.daemon.shared.unforeseen import refusal_of
+from marianne.daemon.views import queries
+from marianne.state.changes import Change
+from marianne.state.models import JobRow, JobStatus
+from marianne.state.reader import Reader
+
+P = ParamSpec("P")
+
+
+class Desk:
+    """For the manager's thread. ``writer`` is the name under which the store knows the manager.
+
+    ``deleting`` are jobs whose deletion is on its way to the disk: they are none any more.
+    """
+
+    def __init__(self, context: Context, turns: Turns, writer: str) -> None:
+        self.context = context
+        self.turns = turns
+        self.live = context.roster = Roster()
+        self.reader = Reader(context.home.db)
+        self.deleting: set[str] = set()
+        self._requests = Requests(self.reader)
+        self._writer = writer
+
+    def close(self) -> None:
+        """Closes the reader: the last connection to go folds the log into the database."""
+        self.reader.close()
+
+    def once(
+        self,
+        request_id: str | None,
+        act: Callable[Concatenate[Answer, P], None],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Promise[dict[str, Any]]:
+        """Lets ``act(answer, *args)`` change something, unless the request was sent before."""
+        promise: Promise[dict[str, Any]] = self.turns.promise()
+        answer: Answer | None = None
+        try:
+            answer = self._requests.open(request_id, promise)
+            if answer is not None:
+                self.context.storage.check()
+                act(answer, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
+            (answer or promise).fail(refusal_of(error))
+        return promise
+
+    # -- the database ---------------------------------------------------------------------------
+
+    def write(self, changes: Sequence[Change]) -> Any:
+        """A future of the commit, which waits for a disk that is full."""
+        store = self.context.store.within(WRITE_DEADLINE)
+        return store.call(Store.write, changes, self._writer)
+
+    def ask_to_write(self, changes: Sequence[Change]) -> Any:
+        """For what a client asked: it fails while the disk does, and the client asks again."""
+        store = self.context.store.within(WRITE_DEADLINE)
+        return store.call(Store.write, changes, self._writer, kept=False)
+
+    def known(self, job_id: str) -> JobRow:
+        """The job's row as it is on disk. Refuses with ``not_found``, also one that is being
+        deleted."""
+        row = None if job_id in self.deleting else self.reader.job(job_id)
+        if row is None:
+            raise not_found(job_id)
+        return row
+
+    def machine(self, job_id: str) -> JobMachine:
+        """What decides about a job that has no actors, by what is on disk."""
+        job = self.known(job_id)
+        rows = {row.num: row for row in self.reader.sheets(job_id)}
+        return JobMachine(queries.plan_of(self.reader, job_id), job, rows, random.random)
+
+    def back_to_disk(self, job_id: str) -> None:
+        """A change did not come about: the job is what its row says."""
+        row = self.reader.job(job_id)
+        if row is None or row.status.terminal:
+            self.live.pop(job_id, None)
+        elif job_id in self.live:
+            self.live[job_id].row = row
+
+    # -- who may be changed ---------------------------------------------------------------------
+
+    def live_job(self, job_id: str) -> Live:
+        """A job that is not over. Refuses with ``conflict`` one that is, ``not_found`` a stranger,
+        ``unavailable`` one whose last change is not on disk yet."""
+        live = self.live.get(job_id)
+        if live is not None:
+            check_sure(live)
+        if live is not None and (live.admitted or not live.row.status.terminal):
+            return live
+        row = live.row if live is not None else self.reader.job(job_id)
+        if row is None:
+            raise not_found(job_id)
+        raise Refused("conflict", f"job {job_id} is {row.status} already")
+
+    def check_over(self, job_id: str) -> None:
+        """Refuses a job that is not over, or whose hooks are not."""
+        live = self.live.get(job_id)
+        if live is None:
+            return
+        self.check_away(live)
+        what = "its hooks are" if live.row.status.terminal else "it is"
+        hint = f"`marianne wait {job_id}`, or cancel it first"
+        raise Refused("conflict", f"job {job_id}: {what} not over", hint=hint)
+
+    def check_away(self, live: Live) -> None:
+        """Refuses with ``unavailable`` a job whose end or pause is on disk, but that still has a
+        place."""
+        row = self.reader.job(live.row.job_id) if live.admitted else None
+        if row is not None and (row.status.terminal or row.status is JobStatus.PAUSED):
+            raise Refused("unavailable", f"job {row.job_id} is just being put away")
+
+
+def check_sure(live: Live) -> None:
+    """Refuses what is asked of a job whose last change is still on its way to the disk: asked
+    again (as clients do by themselves) it finds it decided."""
+    if live.unsure:
+        raise Refused("unavailable", f"another change of job {live.row.job_id} is being written")
