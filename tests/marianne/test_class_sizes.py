@@ -16,16 +16,10 @@ from actors import Actor
 OURS = ("actors", "ipc", "marianne")
 MOST = 25
 
-_SLICE = "a slice of the manager's actor, to be an object that it holds"
 # Each with the reason why it may be asked more.
 LARGER = {
     "marianne.daemon.manager.JobManager": "the documented face, which only delegates",
-    "marianne.daemon.jobs.actor.ManagerActor": "to be composed of the parts below",
-    "marianne.daemon.jobs.explain.Explain": _SLICE,
-    "marianne.daemon.jobs.hooks.Hooks": _SLICE,
-    "marianne.daemon.jobs.modify.Modify": _SLICE,
-    "marianne.daemon.jobs.pressure.UnderPressure": _SLICE,
-    "marianne.daemon.jobs.recover.Recover": _SLICE,
+    "marianne.daemon.jobs.actor.ManagerActor": "the actor behind that face, which only delegates",
     "marianne.daemon.job.machine.JobMachine": "to hold its limits and its ledger",
 }
 
