@@ -57,7 +57,13 @@ class Embedded:
         thread = threading.Thread(
             target=self._run, args=(home, lock, ready), name="marianne-conductor", daemon=True
         )
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            self._over = None
+            lock.release()
+            _one.release()
+            raise
         await ready
 
     async def end(self, mode: str) -> None:

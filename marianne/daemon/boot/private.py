@@ -79,7 +79,7 @@ def sweep_stale() -> None:
     """Removes private homes of this user whose client is gone and that nobody else ends."""
     for path in _homes():
         words = os.path.basename(path).removeprefix(PREFIX).split("-")
-        if len(words) < 3 or not (words[0].isdigit() and words[1].isdigit()):
+        if len(words) < 3 or not all(word.isascii() and word.isdigit() for word in words[:2]):
             continue
         try:
             ours = os.lstat(path).st_uid == os.geteuid()

@@ -67,6 +67,7 @@ class ServiceManager:
 
 def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     text = environ.get("WATCHDOG_USEC", "")
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    if not text.isascii() or not text.isdigit():
         return None
-    return int(text) / 1e6
+    seconds = int(text) / 1e6
+    return seconds if 0 < seconds <= threading.TIMEOUT_MAX else None  # beyond it is infinity

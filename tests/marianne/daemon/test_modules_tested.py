@@ -16,13 +16,6 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 
 # Each with the reason why none imports it: one day there is none here.
 UNTESTED: dict[str, str] = {
-    "marianne.daemon.__main__": "not yet",
-    "marianne.daemon.boot.conductor": "not yet",
-    "marianne.daemon.boot.embedded": "not yet",
-    "marianne.daemon.boot.launch": "not yet",
-    "marianne.daemon.boot.private": "not yet",
-    "marianne.daemon.boot.systemd": "not yet",
-    "marianne.daemon.boot.tree": "not yet",
     "marianne.daemon.config.file": "not yet",
     "marianne.daemon.job.dispatch": "not yet",
     "marianne.daemon.job.ledger": "not yet",
@@ -44,7 +37,6 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.jobs.submission": "not yet",
     "marianne.daemon.jobs.supervision": "not yet",
     "marianne.daemon.ports": "not yet",
-    "marianne.daemon.process": "not yet",
     "marianne.daemon.scheduler": "not yet",
     "marianne.daemon.shared.turns": "not yet",
 }
