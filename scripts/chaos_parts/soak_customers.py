@@ -182,22 +182,25 @@ class Customer(threading.Thread):
     def _cancel(self, client: Client, order: Order) -> None:
         order.cancel = MAYBE
         strike = self._book.struck("cancel", order.job, seconds=PATIENCE)
-        if self._wish(client, "cancel", order):
-            order.cancel = YES
+        told = self._wish(client, "cancel", order)
+        if told is not None:
+            # One whose last sheet had ended by itself is told to be completed, and stays so.
+            order.cancel = YES if told["status"] == CANCELLED else self._book.no_cancel()
         strike.end = time.monotonic_ns()
 
-    def _wish(self, client: Client, verb: str, order: Order) -> bool:
+    def _wish(self, client: Client, verb: str, order: Order) -> dict[str, Any] | None:
+        """What the job answered; None for a refusal that the customer has to put up with."""
         order.acts += 1
         request = f"{verb}-{self._random.getrandbits(64):x}"
         answer = self._ask(client, verb, {"ids": [order.job]}, order, request)
         (entry,) = answer["jobs"]
         if entry["ok"]:
             self._ask_again(client, verb, {"ids": [order.job]}, order, (request, answer))
-            return True
+            return dict(entry)
         code = entry["error"]["code"]
         if not refusal(verb, code, order):
             self._book.wrong(Violation("refusals as asked", f"{verb}: {entry}", order.job))
-        return False
+        return None
 
     def _ask_again(
         self,

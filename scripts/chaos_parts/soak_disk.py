@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-SIZE_MB, INODES = 384, 14_000
+SIZE_MB, INODES = 512, 60_000
 MARK = "SOAK_NAMESPACE"
 
 
