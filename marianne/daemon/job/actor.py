@@ -19,6 +19,7 @@ from typing import Any
 from actors import Actor, ExitReason, Future, Outcome, Promise, Timer
 from ipc import codec
 from marianne.daemon.context import Context
+from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.door import JobDoor
 from marianne.daemon.job.execution import Execution
@@ -33,7 +34,6 @@ from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.worker.actor import Worker
 from marianne.environment import search_path
 from marianne.instruments.present import look_again
-from marianne.run.spool import read_spool
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import SetMeta
 from marianne.state.models import JobRow, JobStatus, SheetRow
@@ -245,10 +245,11 @@ class Job(Actor):
         """Finished work outlives every decision: the worker, once heard, would tell the same."""
         directory = self._context.home.job_dir(self._job_id)
         try:
-            self._execution.results(read_spool(str(directory / "spool")))
+            step = catch_up(self._machine, directory, self._execution.now())
         except OSError as error:
             text = f"what job {self._job_id} has finished cannot be read: {error.strerror}"
             raise Refused("unavailable", text) from None
+        self._execution.take(step)
         self._note_progress()
 
     def _hear(self, request_id: str | None) -> None:
