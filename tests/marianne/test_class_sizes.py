@@ -20,7 +20,6 @@ MOST = 25
 LARGER = {
     "marianne.daemon.manager.JobManager": "the documented face, which only delegates",
     "marianne.daemon.jobs.actor.ManagerActor": "the actor behind that face, which only delegates",
-    "marianne.daemon.job.machine.JobMachine": "to hold its limits and its ledger",
 }
 
 

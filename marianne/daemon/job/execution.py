@@ -101,7 +101,7 @@ class Execution:
         self._on_disk = copy(machine.job)
         self._hands = hands
         self._service = service
-        self._sheets = status_bytes.Sheets(machine)
+        self._sheets = status_bytes.Sheets(machine.ledger)
         self._shelf = shelf or StatusCache()
         self._step = Step()
         self._clock = Watch()
@@ -139,7 +139,7 @@ class Execution:
 
         Its status is the one on disk: who is told of an end or a pause may act upon it at once.
         """
-        return wire.job_map(self._on_disk, self._machine.progress())
+        return wire.job_map(self._on_disk, self._machine.ledger.progress())
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -231,9 +231,9 @@ class Execution:
             elif type(change) is UpdateJob:
                 self._kept(change.fields)
         if ended:  # once for all that came together
-            machine = self._machine
-            done = machine.counts[SheetStatus.COMPLETED]
-            self._service.progressed(machine.job.job_id, done, len(machine.plan.sheets))
+            ledger = self._machine.ledger
+            done = ledger.counts[SheetStatus.COMPLETED]
+            self._service.progressed(ledger.job.job_id, done, len(ledger.plan.sheets))
 
     def _kept(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():

@@ -4,45 +4,93 @@ It knows the plan and a row for each sheet that was ever started. Every input (a
 a timer, a person's wish) returns a :class:`~marianne.daemon.shared.effects.Step` and nothing else
 happens: no clock, no I/O, no thread. What a restart finds is what the steps committed; calling
 :meth:`JobMachine.recover` on those rows brings every sheet to where it has to go on.
+
+The machine holds parts and says how they work together; each part has a file of its own, and none
+knows the machine.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-from marianne.daemon.job.ledger import lost, told
-from marianne.daemon.job.prefetch import JobAhead
+from marianne.daemon.job import endings
+from marianne.daemon.job.attempt_context import AttemptContext
+from marianne.daemon.job.budget import Budget
+from marianne.daemon.job.clock import JobClock
+from marianne.daemon.job.gate import Gate
+from marianne.daemon.job.judgement import CANNOT_BEGIN, Judgement, write_down
+from marianne.daemon.job.ledger import Ledger
+from marianne.daemon.job.opening import open_job
+from marianne.daemon.job.prefetch import Prefetch
+from marianne.daemon.job.registration import register
+from marianne.daemon.job.reset import reset
 from marianne.daemon.shared.effects import (
     Acknowledge,
-    Complete,
+    Deregister,
     EndSheets,
     Finish,
-    RateLimited,
     Release,
     Requeue,
     Run,
     Step,
     WakeAt,
+    Withdraw,
 )
 from marianne.run.result import AttemptResult
-from marianne.schedule.outcome import Verdict
-from marianne.state.changes import AddAttempt
-from marianne.state.models import JobStatus, SheetRow, SheetStatus
-from marianne.state.transitions import move
+from marianne.schedule.explain import Explanation
+from marianne.score.plan import Plan
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
-CANNOT_BEGIN = frozenset({"disk_full", "machine"})
-"""Why an attempt did not begin: the machine could not do it just then."""
+__all__ = ["CANNOT_BEGIN", "JobMachine"]
+
+_WAITS = (SheetStatus.PENDING, SheetStatus.WAITING)
 
 
-class JobMachine(JobAhead):
+class JobMachine:
     """Decides what happens to one job's sheets.
 
     ``rows`` holds a row for each sheet that was ever touched. ``random`` gives a number from 0 to
     1 for the jitter of retry delays.
     """
 
-    # -- inputs ---------------------------------------------------------------------------------
+    def __init__(
+        self, plan: Plan, job: JobRow, rows: Mapping[int, SheetRow], random: Callable[[], float]
+    ) -> None:
+        self.ledger = ledger = Ledger(plan, job, rows)
+        self.plan, self.job, self.rows = plan, job, ledger.rows
+        self.knows_what_runs = True
+        """Not before the worker was heard: it may run what was never committed as begun."""
+        self._budget = Budget(ledger)
+        self._clock = JobClock(ledger)
+        self._gate = Gate(ledger)
+        self._prefetch = Prefetch(plan)
+        self._context = AttemptContext(ledger)
+        self._judgement = Judgement(ledger, self._budget, self._gate, random)
+
+    # -- asked ----------------------------------------------------------------------------------
+
+    def unmet(self, nums: Iterable[int]) -> set[int]:
+        """What these sheets need, directly or not, and nobody can count on; not they themselves."""
+        return self.ledger.unmet(nums)
+
+    def kept_back(self) -> dict[int, Explanation]:
+        """Why sheets that might have a slot do not: their job keeps them back itself."""
+        return self._gate.kept_back()
+
+    def lends(self) -> int:
+        """How many sheets a slot of this job may be lent."""
+        return self._prefetch.per_slot() if self.job.status is JobStatus.RUNNING else 0
+
+    def take_lost(self) -> list[int]:
+        """The sheets whose attempts were lost with their worker, since the last call."""
+        return self._judgement.take_lost()
+
+    def take_ended(self) -> bool:
+        """Whether an attempt came to an end of its own since the last call."""
+        return self._judgement.take_ended()
+
+    # -- from the scheduler and the worker ------------------------------------------------------
 
     def recover(
         self,
@@ -55,116 +103,125 @@ class JobMachine(JobAhead):
 
         ``running`` names the (sheet, attempt) pairs that the worker says are alive, ``ended``
         those whose results are still on their way, ``queued`` those that were granted ahead and
-        have not begun. An attempt that we believed to run and that is
-        among neither was interrupted: it uses up no retry.
+        have not begun. An attempt that we believed to run and that is among neither was
+        interrupted: it uses up no retry.
         """
-        step = Step()
+        step, ledger, job = Step(), self.ledger, self.job
         self.knows_what_runs = True
-        self._find_ahead(queued, step)
+        if self._prefetch.found(queued):
+            step.now.append(Withdraw())  # what an earlier incarnation lent goes back
         alive = set(running)
-        for num, attempt in sorted(alive):
-            row = self._row(num)
-            if row.status is SheetStatus.RUNNING and row.attempt == attempt:
-                continue
-            if not row.status.terminal and row.attempt == attempt - 1:
-                # The conductor died between telling the worker and committing the start.
-                self._start(row, now, step)
-            else:
-                step.now.append(EndSheets((num,), "lost"))
-        alive.update(ended)
-        for num, row in sorted(self.rows.items()):
-            if row.status is SheetStatus.RUNNING and (num, row.attempt) not in alive:
-                self._interrupted(row, lost(row, now), step)
-        if self.job.status is JobStatus.RUNNING:
-            self._begin(step, now)
-        if self.job.status is JobStatus.RUNNING:
-            self._skip_hopeless(step, now)
+        self._find_running(step, alive, now)
+        self._interrupt_others(step, alive.union(ended), now)
+        if job.status is JobStatus.RUNNING:
+            open_job(ledger, step, now)
+        if job.status is JobStatus.RUNNING:
+            endings.skip_hopeless(ledger, step, now)
             self._register(step, now)
-        elif self.job.status is JobStatus.CANCELLING:
-            step.now.append(EndSheets(tuple(self._running()), "cancelled"))
+        elif job.status is JobStatus.CANCELLING:
+            step.now.append(EndSheets(tuple(ledger.running()), "cancelled"))
         self._settle(step, now)
         return step
 
     def grant(self, num: int, now: float) -> Step:
         """The scheduler gives the sheet a slot."""
         step = Step()
-        row = self._row(num)
-        if self.job.status is not JobStatus.RUNNING or row.status not in (
-            SheetStatus.PENDING,
-            SheetStatus.WAITING,
-        ):
+        row = self.ledger.row(num)
+        if self.job.status is not JobStatus.RUNNING or row.status not in _WAITS:
             step.now.append(Release(num))
             return step
-        when = self._keep_back(row, now)
+        when = self._gate.keep_back(row, now)
         if when is not None:
             step.now.append(Release(num))
             if when < math.inf:
                 step.now.append(WakeAt(num, when))
             return step
-        completion = row.category == "validation" and row.completions > 0
-        context = self._context(row)
-        self._start(row, now, step)
-        step.now.append(Run(num, row.attempt, row.fallback, completion, **context))
+        context = self._context.of(row)
+        self._start(step, row, now)
+        step.now.append(Run(num, row.attempt, row.fallback, **context))
+        return step
+
+    def grant_ahead(self, num: int, now: float) -> Step:
+        """The sheet may begin as soon as another of the job ends."""
+        step = Step()
+        row = self.ledger.row(num)
+        if self.job.status is not JobStatus.RUNNING or row.status not in _WAITS:
+            step.now.append(Release(num))
+            return step
+        self._prefetch.lend(num)
+        fallback = self.ledger.available(row, row.fallback)
+        context = self._context.of(row)
+        step.now.append(Run(num, row.attempt + 1, fallback, ahead=True, **context))
+        return step
+
+    def withdrawn(self, nums: Iterable[int], now: float) -> Step:
+        """The worker gave back sheets that it had not begun."""
+        step = Step()
+        step.now += (Release(num) for num in self._prefetch.returned(nums))
+        self._settle(step, now)
+        return step
+
+    def began(self, num: int, attempt: int, started_at: float) -> Step:
+        """The worker says when an attempt began: for one that had a slot, its true time."""
+        step = Step()
+        row = self.rows.get(num)
+        if row is None:
+            return step
+        if row.status is SheetStatus.RUNNING and row.attempt == attempt:
+            self.ledger.show_start(row, started_at)
+        elif row.status in _WAITS and row.attempt == attempt - 1:
+            self._start(step, row, started_at)
+            if self.job.status is JobStatus.CANCELLING:
+                step.now.append(EndSheets((num,), "cancelled"))
         return step
 
     def result(self, result: AttemptResult, now: float) -> Step:
         """An attempt ended. A result that is not of the current attempt is only acknowledged; that
         too behind what is on its way to the disk: it may be the same one, come twice."""
         step = Step()
-        if result.num > len(self.plan.sheets):
-            # Of a sheet that an earlier plan had (modify); it was still in the worker's spool.
-            step.after.append(Acknowledge(result.serial))
-            return step
-        row = self._row(result.num)
-        if row.status is not SheetStatus.RUNNING and row.attempt == result.attempt - 1:
-            if row.status.terminal:
-                step.after.append(Acknowledge(result.serial))
-                return step
-            self._start(row, result.started_at, step)
-        if row.status is not SheetStatus.RUNNING or row.attempt != result.attempt:
+        row = self._current(step, result)
+        if row is None:
             step.after.append(Acknowledge(result.serial))
             return step
         step.now.append(Release(row.num))
         step.after.append(Acknowledge(result.serial))
-        row.started_at, row.finished_at = result.started_at, result.finished_at
-        row.exit_code, row.signal = result.exit_code, result.signal
-        row.category, row.code, row.message = result.category, result.code, result.message
-        row.left_running = list(result.left_running)
-        row.validations = [
-            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
-        ]
+        write_down(row, result)
         if result.outcome == "interrupted":
-            self._interrupted(row, result, step)
+            self._judgement.interrupt(step, row, result)
         else:
-            self._judged(row, result, now, step)
-        self._reported.add(row.num)
+            self._judgement.judge(step, row, result, now)
+        self._context.reported(row.num)
         if result.outcome != "skipped":
-            self._pace.ended(result.finished_at)
-            self._took(result.finished_at - result.started_at)
-        if self._budget_spent() and self.job.status is JobStatus.RUNNING:
+            self._gate.sheet_ended(result.finished_at)
+            self._prefetch.took(result.finished_at - result.started_at)
+        if self._budget.is_spent() and self.job.status is JobStatus.RUNNING:
             step.extend(self.pause("cost", now))
         self._settle(step, now)
         return step
 
+    def lost_too_often(self, nums: Sequence[int], why: str, now: float) -> Step:
+        """Fails the job, whose worker was lost again and again while these sheets ran."""
+        step = Step()
+        if self.ledger.goes_on():
+            endings.fail_lost(self.ledger, step, nums, why, now)
+        return step
+
+    # -- timers ---------------------------------------------------------------------------------
+
     def due(self, num: int, now: float) -> Step:
         """A waiting sheet's time has come: back to the queue, through the same admission."""
-        step = Step()
-        row = self._row(num)
+        step, ledger = Step(), self.ledger
+        row = ledger.row(num)
+        runs = self.job.status is JobStatus.RUNNING
         if row.status is SheetStatus.WAITING and (row.due_at or 0) <= now + 0.001:
-            self._move(row, SheetStatus.PENDING)
-            row.due_at = None
-            self._save(step, row)
-            if self.job.status is JobStatus.RUNNING:
-                step.now.append(Requeue(self._info(row)))
+            ledger.set_row(step, row, SheetStatus.PENDING, due_at=None)
+            if runs:
+                step.now.append(Requeue(ledger.info(row)))
         elif row.status is SheetStatus.WAITING and row.due_at is not None:
             # A timer that came early, or one of an earlier wait: nothing else would come again.
             step.now.append(WakeAt(num, row.due_at))
-        elif (
-            row.status is SheetStatus.PENDING
-            and self.job.status is JobStatus.RUNNING
-            and self._is_kept_back(num)
-        ):
-            step.now.append(Requeue(self._info(row)))
+        elif row.status is SheetStatus.PENDING and runs and self._gate.keeps(num):
+            step.now.append(Requeue(ledger.info(row)))
         return step
 
     def limit_ended(self, num: int, now: float) -> Step:
@@ -174,63 +231,72 @@ class JobMachine(JobAhead):
             row.due_at = now
         return self.due(num, now)
 
+    def tick(self, now: float, timeout: float) -> Step:
+        """Notes how long the job has run; one that has run for ``timeout`` seconds fails."""
+        step, clock = Step(), self._clock
+        if not self.ledger.goes_on():
+            return step
+        clock.count(step, now)
+        if clock.ran >= timeout:
+            error = f"ran for {clock.ran:.0f} s: longer than job_timeout_seconds ({timeout:g})"
+            self.ledger.set_job(step, JobStatus.CANCELLING, reason="timeout", error=error)
+            self._end_running(step, "job_timeout")
+            self._settle(step, now)
+        return step
+
+    def next_tick(self, timeout: float) -> float | None:
+        """Seconds from one :meth:`tick` to the next; None for a job that does not run."""
+        return self._clock.next_look(timeout) if self.ledger.goes_on() else None
+
+    def clock_set(self, by: float) -> Step:
+        """The wall clock was set by so many seconds: what waits is due at another time of it, and
+        as soon as before."""
+        step = Step()
+        self._clock.moved(step, by)
+        self._gate.moved(step, by)
+        return step
+
+    # -- from people and from whoever keeps the job's actors ------------------------------------
+
     def pause(self, reason: str, now: float) -> Step:
         """Starts no further sheet; the running ones finish, then the job is paused."""
         step = Step()
         if self.job.status is JobStatus.RUNNING:
-            self._job(step, JobStatus.PAUSING, reason=reason)
+            self.ledger.set_job(step, JobStatus.PAUSING, reason=reason)
             self._deregister(step)
             self._settle(step, now)
         elif self.job.status is JobStatus.PAUSING and self.job.reason != reason:
-            self._job(step, JobStatus.PAUSING, reason=reason)
+            self.ledger.set_job(step, JobStatus.PAUSING, reason=reason)
         return step
 
     def resume(self, now: float) -> Step:
         """Takes back a pause that has not come into force: the running sheets just go on."""
         step = Step()
         if self.job.status is JobStatus.PAUSING:
-            self._job(step, JobStatus.RUNNING, reason=None, crashes=0)
-            self._event(step, "job.resumed", now=now)
+            self.ledger.set_job(step, JobStatus.RUNNING, reason=None, crashes=0)
+            self.ledger.event(step, "job.resumed", now=now)
             self._register(step, now)
         return step
 
     def cancel(self, now: float) -> Step:
         """Ends the running sheets; what has not run will not."""
         step = Step()
-        if self.job.status.terminal or self.job.status is JobStatus.CANCELLING:
+        status = self.job.status
+        if status.terminal or status is JobStatus.CANCELLING:
             return step
-        if self.job.status in (JobStatus.QUEUED, JobStatus.PENDING):
-            move(self.job, JobStatus.CANCELLING)  # straight to its end: nothing of it runs
+        if status in (JobStatus.QUEUED, JobStatus.PENDING):
+            self.ledger.pass_through(JobStatus.CANCELLING)  # nothing of it runs
         else:
-            self._job(step, JobStatus.CANCELLING)
-        self._deregister(step)
-        running = tuple(self._running())
-        if running:
-            step.now.append(EndSheets(running, "cancelled"))
+            self.ledger.set_job(step, JobStatus.CANCELLING)
+        self._end_running(step, "cancelled")
         self._settle(step, now)
         return step
 
     def reset(self, nums: Iterable[int] | None, now: float) -> Step:
-        """Makes failed, cancelled and skipped sheets pending again, for ``retry`` and ``resume``.
-
-        ``nums`` None means every one of them; else those, what they need that did not complete
-        (:meth:`unmet`), and the sheets that depend on any of these. Completed sheets stay unless
-        they are named or depend on one that is.
-        """
+        """Makes sheets that ended pending again, for ``retry`` and ``resume``: all that did not
+        complete, or ``nums`` with what goes with them (:func:`marianne.daemon.job.reset.reset`)."""
         step = Step()
-        nums = None if nums is None else set(nums)
-        chosen = set() if nums is None else nums | self.unmet(nums)
-        for num in tuple(chosen):
-            chosen |= self._below(num)
-        for num, row in sorted(self.rows.items()):
-            ended = row.status.terminal and row.status is not SheetStatus.COMPLETED
-            if (nums is None and ended and row.category != "skip_condition") or (
-                num in chosen and row.status.terminal
-            ):
-                self._move(row, SheetStatus.PENDING, asked=True)
-                row.failures = row.completions = row.fallback = 0
-                row.category = row.code = row.message = row.due_at = None
-                self._save(step, row, asked=True)
+        reset(self.ledger, step, nums)
         return step
 
     def abandon(self, now: float) -> Step:
@@ -242,155 +308,81 @@ class JobMachine(JobAhead):
     def give_up(self, cause: str, now: float) -> Step:
         """The job's actors cannot be kept alive: it fails, and nothing of it is left open."""
         step = Step()
-        for sheet in self.plan.sheets:
-            row = self._row(sheet.num)
-            if row.status is SheetStatus.RUNNING:
-                step.changes.append(AddAttempt(self.job.job_id, lost(row, now)))
-            if not row.status.terminal:
-                self._move(row, SheetStatus.CANCELLED)
-                row.category, row.message, row.due_at = "internal", cause, None
-                self._save(step, row)
-        self._end(step, JobStatus.FAILED, "job.failed", now, cause)
+        endings.give_up(self.ledger, step, cause, now)
         return step
 
     def hold(self, now: float) -> Step:
         """Pauses the job where it stands: even to let its sheets finish kills the conductor."""
-        step = Step()
-        self._job(step, JobStatus.PAUSED, reason="crashes")
-        for num in self._running():
-            row = self.rows[num]
-            self._interrupted(row, lost(row, now), step)
-        self._event(step, "job.paused", data={"reason": "crashes"}, now=now)
+        step, ledger = Step(), self.ledger
+        ledger.set_job(step, JobStatus.PAUSED, reason="crashes")
+        self._interrupt_others(step, frozenset(), now)
+        ledger.event(step, "job.paused", data={"reason": "crashes"}, now=now)
         return step
 
-    # -- decisions ------------------------------------------------------------------------------
+    # -- how the parts work together ------------------------------------------------------------
 
-    def _judged(self, row: SheetRow, result: AttemptResult, now: float, step: Step) -> None:
-        self._ended = True
-        self._note_instrument(row, result, now, step)
-        verdict = self._verdict(row, result, now, step)
-        step.changes.append(AddAttempt(self.job.job_id, result))
-        if self.job.crashes:
-            self._progress_made(step)
-        if result.validations:
-            good = all(v.passed is not False for v in result.validations)
-            self._event(
-                step,
-                "sheet.validation_passed" if good else "sheet.validation_failed",
-                row.num,
-                {"attempt": row.attempt, "percent": round(result.pass_percent, 1)},
-                now=now,
-            )
-        data = told(row, result)
-        if verdict.kind == "completed":
-            self._move(row, SheetStatus.COMPLETED)
-            row.category = row.code = row.message = None
-            self._event(step, "sheet.completed", row.num, data, now=now)
-            step.after.append(Complete(row.num, True))
-        elif verdict.kind == "skipped":
-            self._move(row, SheetStatus.SKIPPED)
-            row.category = "skip_condition"
-            self._event(step, "sheet.skipped", row.num, data, now=now)
-            step.after.append(Complete(row.num, True))
-        elif verdict.kind == "failed":
-            self._move(row, SheetStatus.FAILED)
-            row.failures += 1
-            data |= {"category": row.category, "message": row.message}
-            self._event(step, "sheet.failed", row.num, data, now=now)
-            self._skip_dependents(row.num, now, step)
-            step.after.append(Complete(row.num, False))
-        else:
-            self._again(row, result, verdict, data, now, step)
-        self._save(step, row)
+    def _start(self, step: Step, row: SheetRow, now: float) -> None:
+        self._prefetch.begun(row.num)
+        self.ledger.start(step, row, now)
 
-    def _again(
-        self,
-        row: SheetRow,
-        result: AttemptResult,
-        verdict: Verdict,
-        data: dict[str, object],
-        now: float,
-        step: Step,
-    ) -> None:
-        if verdict.kind == "rate_limited":
-            pool = self._instrument(row).limit_key
-            step.now.append(RateLimited(pool, verdict.delay, row.num))
-            self._event(
-                step, "sheet.rate_limited", row.num, {**data, "wait": verdict.delay}, now=now
-            )
-        else:
-            if verdict.kind == "completion":
-                row.completions += 1
-            elif verdict.kind == "fallback":
-                row.fallback = self._playable(row, row.fallback + 1)
-                row.failures = row.completions = 0
+    def _current(self, step: Step, result: AttemptResult) -> SheetRow | None:
+        """The row of the result's sheet, if the attempt is the current one: running, or begun
+        without our knowing, which starts it now."""
+        if result.num > len(self.plan.sheets):
+            return None  # of an earlier plan (modify); it was still in the worker's spool
+        row = self.ledger.row(result.num)
+        if row.status is not SheetStatus.RUNNING:
+            if row.status.terminal or row.attempt != result.attempt - 1:
+                return None
+            self._start(step, row, result.started_at)
+        return row if row.attempt == result.attempt else None
+
+    def _find_running(self, step: Step, alive: set[tuple[int, int]], now: float) -> None:
+        """Starts what the worker runs without our knowing, and ends what it should not run."""
+        for num, attempt in sorted(alive):
+            row = self.ledger.row(num)
+            if row.status is SheetStatus.RUNNING and row.attempt == attempt:
+                continue
+            if not row.status.terminal and row.attempt == attempt - 1:
+                # The conductor died between telling the worker and committing the start.
+                self._start(step, row, now)
             else:
-                row.failures += 1
-            self._event(
-                step,
-                "sheet.retrying",
-                row.num,
-                {**data, "delay": round(verdict.delay, 3), "how": verdict.kind},
-                now=now,
-            )
-        self._move(row, SheetStatus.WAITING)
-        row.due_at = now + verdict.delay
-        step.now.append(WakeAt(row.num, row.due_at))
+                step.now.append(EndSheets((num,), "lost"))
 
-    def _interrupted(self, row: SheetRow, result: AttemptResult, step: Step) -> None:
-        now = result.finished_at
-        if result.category == "lost":
-            self._lost.add(row.num)
-        self._note_instrument(row, result, now, step)
-        step.changes.append(AddAttempt(self.job.job_id, result))
-        self._event(
-            step,
-            "sheet.interrupted",
-            row.num,
-            {"attempt": row.attempt, "category": result.category},
-            now=now,
-        )
-        if self.job.status is JobStatus.CANCELLING:
-            self._move(row, SheetStatus.CANCELLED)
-        elif result.category in CANNOT_BEGIN:
-            # Again a little later, until the machine can.
-            self._move(row, SheetStatus.WAITING)
-            row.category, row.message = result.category, result.message
-            row.due_at = now + self._begin_again_after(row.num)
-            step.now.append(WakeAt(row.num, row.due_at))
-        else:
-            self._move(row, SheetStatus.PENDING)
-            row.category = row.code = row.message = None
-            if self.job.status is JobStatus.RUNNING:
-                step.now.append(Requeue(self._info(row)))
-        self._save(step, row)
+    def _interrupt_others(self, step: Step, alive: Container[tuple[int, int]], now: float) -> None:
+        for num in self.ledger.running():
+            row = self.rows[num]
+            if (num, row.attempt) not in alive:
+                self._judgement.interrupt(step, row, endings.lost(row, now))
+
+    def _register(self, step: Step, now: float) -> None:
+        self._budget.renew(step)  # of a job that was paused for its cost
+        register(self.ledger, step, now)
+
+    def _deregister(self, step: Step) -> None:
+        """Nothing more begins: what waits in the queue or in the worker is taken back."""
+        step.now.append(Deregister())
+        if self._prefetch.lent:
+            step.now.append(Withdraw())
+
+    def _end_running(self, step: Step, category: str) -> None:
+        self._deregister(step)
+        running = tuple(self.ledger.running())
+        if running:
+            step.now.append(EndSheets(running, category))
 
     def _settle(self, step: Step, now: float) -> None:
         """Ends, pauses or cancels the job when nothing of it is left to wait for."""
-        status = self.job.status
-        running = self.counts[SheetStatus.RUNNING]
-        if running or self._ahead or status.terminal or status is JobStatus.PAUSED:
+        ledger, status = self.ledger, self.job.status
+        busy = ledger.counts[SheetStatus.RUNNING] or self._prefetch.lent
+        if busy or status.terminal or status is JobStatus.PAUSED:
             return
         if status is JobStatus.CANCELLING:
-            for sheet in self.plan.sheets:
-                row = self._row(sheet.num)
-                if not row.status.terminal:
-                    self._move(row, SheetStatus.CANCELLED)
-                    row.due_at = None
-                    self._save(step, row)
-            if self.job.reason == "timeout":
-                self._end(step, JobStatus.FAILED, "job.failed", now, self.job.error)
-            else:
-                self._end(step, JobStatus.CANCELLED, "job.cancelled", now)
-            return
-        ended = sum(self.counts[s] for s in SheetStatus if s.terminal)
-        if ended == len(self.plan.sheets):
-            if all(self.is_satisfied(s.num) for s in self.plan.sheets):
-                self._end(step, JobStatus.COMPLETED, "job.completed", now)
-            else:
-                self._end(step, JobStatus.FAILED, "job.failed", now, self._what_failed())
+            endings.end_cancelled(ledger, step, now)
+        elif ledger.all_over():
+            endings.end_by_sheets(ledger, step, now)
         elif status is JobStatus.PAUSING and self.knows_what_runs:
-            self._count_time(step, now)
-            self._job(step, JobStatus.PAUSED)
-            self._event(step, "job.paused", data={"reason": self.job.reason}, now=now)
+            self._clock.count(step, now)
+            ledger.set_job(step, JobStatus.PAUSED)
+            ledger.event(step, "job.paused", data={"reason": self.job.reason}, now=now)
             step.after.append(Finish(JobStatus.PAUSED))

@@ -10,12 +10,9 @@ has not begun. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
-from marianne.daemon.job.limits import JobLimits
-from marianne.daemon.shared.effects import EndSheets, Release, Run, Step, Withdraw
 from marianne.score.plan import Plan
-from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 AHEAD_SECONDS = 0.05
 """How long what is lent to a slot may take, and other jobs may have to wait for it."""
@@ -26,84 +23,56 @@ AHEAD_LIMIT = 32
 WEIGHT = 0.1
 """Of the newest sheet in the mean of how long they take."""
 
-WAITS = (SheetStatus.PENDING, SheetStatus.WAITING)
 
+class Prefetch:
+    """Which sheets the worker was lent and has not begun, as far as we know, and how many a slot
+    of the job may be lent."""
 
-class JobAhead(JobLimits):
-    """See the head of this file."""
-
-    def __init__(
-        self, plan: Plan, job: JobRow, rows: Mapping[int, SheetRow], random: Callable[[], float]
-    ) -> None:
-        super().__init__(plan, job, rows, random)
+    def __init__(self, plan: Plan) -> None:
+        self.lent: set[int] = set()
+        self._simple = _is_simple(plan)
         self._mean_seconds: float | None = None
-        # What decides at its start whether or how a sheet runs needs a grant of its own.
-        self._simple = not self._paced and all(
-            sheet.cross_sheet is None
-            and not sheet.skip_when
-            and all(player.raw_prompt for player in (sheet.instrument, *sheet.fallbacks))
-            for sheet in self.plan.sheets
-        )
 
-    def lends(self) -> int:
-        """How many sheets a slot of this job may be lent."""
+    def per_slot(self) -> int:
+        """How many sheets a slot may be lent: none before a sheet has shown how long they take."""
         mean = self._mean_seconds
-        if mean is None or not self._simple or self.job.status is not JobStatus.RUNNING:
+        if mean is None or not self._simple:
             return 0
         fit = int(AHEAD_SECONDS / max(mean, 1e-4))
         return min(fit, AHEAD_LIMIT) if fit > 1 else 0
 
-    def grant_ahead(self, num: int, now: float) -> Step:
-        """The sheet may begin as soon as another of the job ends."""
-        step = Step()
-        row = self._row(num)
-        if self.job.status is not JobStatus.RUNNING or row.status not in WAITS:
-            step.now.append(Release(num))
-            return step
-        self._ahead.add(num)
-        completion = row.category == "validation" and row.completions > 0
-        context = self._context(row)
-        fallback = self._playable(row, row.fallback)
-        step.now.append(Run(num, row.attempt + 1, fallback, completion, ahead=True, **context))
-        return step
-
-    def withdrawn(self, nums: Iterable[int], now: float) -> Step:
-        """The worker gave back sheets that it had not begun."""
-        step = Step()
-        for num in nums:
-            if num in self._ahead:
-                self._ahead.discard(num)
-                step.now.append(Release(num))
-        self._ahead.clear()
-        self._settle(step, now)
-        return step
-
-    def began(self, num: int, attempt: int, started_at: float) -> Step:
-        """The worker says when an attempt began: for one that had a slot, its true time."""
-        step = Step()
-        row = self.rows.get(num)
-        if row is None:
-            return step
-        if row.status is SheetStatus.RUNNING and row.attempt == attempt:
-            row.started_at = started_at
-            self._changed.add(num)
-        elif row.status in WAITS and row.attempt == attempt - 1:
-            self._start(row, started_at, step)
-            if self.job.status is JobStatus.CANCELLING:
-                step.now.append(EndSheets((num,), "cancelled"))
-        return step
-
-    def _start(self, row: SheetRow, now: float, step: Step) -> None:
-        self._ahead.discard(row.num)
-        super()._start(row, now, step)
-
-    def _find_ahead(self, queued: Iterable[tuple[int, int]], step: Step) -> None:
-        """After a restart: what the worker was lent by an earlier incarnation goes back."""
-        self._ahead = {num for num, _ in queued}
-        if self._ahead:
-            step.now.append(Withdraw())
-
-    def _took(self, seconds: float) -> None:
+    def took(self, seconds: float) -> None:
         """A sheet took so long."""
         mean = self._mean_seconds
         self._mean_seconds = seconds if mean is None else mean + WEIGHT * (seconds - mean)
+
+    def lend(self, num: int) -> None:
+        """The worker is given the sheet, to begin when another ends."""
+        self.lent.add(num)
+
+    def begun(self, num: int) -> None:
+        """The sheet has begun, lent or not."""
+        self.lent.discard(num)
+
+    def returned(self, nums: Iterable[int]) -> list[int]:
+        """The worker gave back all that it had not begun. Returns what of ``nums`` was lent."""
+        back = [num for num in dict.fromkeys(nums) if num in self.lent]
+        self.lent.clear()
+        return back
+
+    def found(self, lent: Iterable[tuple[int, int]]) -> bool:
+        """After a restart the worker names the sheets (and attempts) that an earlier incarnation
+        lent it; whether there are any."""
+        self.lent = {num for num, _ in lent}
+        return bool(self.lent)
+
+
+def _is_simple(plan: Plan) -> bool:
+    """What decides at its start whether or how a sheet runs needs a grant of its own."""
+    paced = plan.stagger_seconds or plan.pause_between_sheets_seconds
+    return not paced and all(
+        sheet.cross_sheet is None
+        and not sheet.skip_when
+        and all(player.raw_prompt for player in (sheet.instrument, *sheet.fallbacks))
+        for sheet in plan.sheets
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 
 from ipc import codec
-from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.views import queries, wire
 from marianne.state.reader import Reader
@@ -34,20 +34,20 @@ def status(top: Mapping[str, Any], sheets: Sequence[bytes]) -> Packed:
 class Sheets:
     """The packed sheets of one job that runs. For the thread of its actor."""
 
-    def __init__(self, machine: JobMachine) -> None:
-        self._machine = machine
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._packed: dict[int, bytes] = {}
 
     def of(self, nums: Iterable[int]) -> list[bytes]:
         """These sheets, as they are now."""
-        machine, kept = self._machine, self._packed
-        for num in machine.take_changed():
+        ledger, kept = self._ledger, self._packed
+        for num in ledger.take_changed():
             kept.pop(num, None)
         found = []
         for num in nums:
             packed = kept.get(num)
             if packed is None:
-                packed = codec.pack(wire.sheet_map(machine.plan, machine.rows, num))
+                packed = codec.pack(wire.sheet_map(ledger.plan, ledger.rows, num))
                 kept[num] = packed
             found.append(packed)
         return found

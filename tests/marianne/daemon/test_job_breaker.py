@@ -55,7 +55,7 @@ def test_then_one_sheet_tries_and_its_success_lets_all_go_on() -> None:
     play.run_out()
     assert play.machine.kept_back() == {}
     assert play.finished is JobStatus.FAILED
-    assert play.machine.progress()["completed"] == 3
+    assert play.machine.ledger.progress()["completed"] == 3
 
 
 def test_a_try_that_fails_keeps_them_back_for_longer() -> None:
@@ -79,7 +79,7 @@ def test_a_restart_keeps_it_open(worker: bool) -> None:
     assert not play.running
     assert set(play.timers) == {6}
     play.run_out()
-    assert play.machine.progress()["completed"] == 3
+    assert play.machine.ledger.progress()["completed"] == 3
 
 
 def test_a_paused_job_goes_on_through_it() -> None:

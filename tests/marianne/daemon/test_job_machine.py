@@ -328,4 +328,4 @@ def test_any_history_of_grants_results_crashes_and_wishes_is_legal_and_ends(
     assert play.finished is not None
     if play.finished is not JobStatus.PAUSED:
         assert all(row.status.terminal for row in play.disk.values())
-        assert sum(play.machine.progress().values()) == 2 * len(needs)
+        assert sum(play.machine.ledger.progress().values()) == 2 * len(needs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from job_play import Play, plan_of
 
-from marianne.daemon.job.limits import CLOCK_SECONDS
+from marianne.daemon.job.clock import CLOCK_SECONDS
 from marianne.state.models import JobStatus, SheetStatus
 
 CHAIN = {1: (), 2: (1,)}

@@ -18,9 +18,7 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 UNTESTED: dict[str, str] = {
     "marianne.daemon.config.file": "not yet",
     "marianne.daemon.job.dispatch": "not yet",
-    "marianne.daemon.job.ledger": "not yet",
     "marianne.daemon.job.on_disk": "not yet",
-    "marianne.daemon.job.prefetch": "not yet",
     "marianne.daemon.job.status_bytes": "not yet",
     "marianne.daemon.job.supervisor": "not yet",
     "marianne.daemon.jobs.cancel": "not yet",

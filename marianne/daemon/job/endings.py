@@ -1,0 +1,141 @@
+"""How sheets and jobs come to an end without an attempt of their own: functions over the ledger.
+
+Each leaves nothing open that it speaks of, and notes all of it in the step. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from marianne.daemon.job.ledger import Ledger
+from marianne.daemon.shared.effects import Deregister, Finish, Step
+from marianne.run.result import AttemptResult
+from marianne.run.result import lost as lost_attempt
+from marianne.state.changes import AddAttempt
+from marianne.state.models import JobStatus, SheetRow, SheetStatus
+
+_HOW = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
+_EVENT = {
+    JobStatus.COMPLETED: "job.completed",
+    JobStatus.FAILED: "job.failed",
+    JobStatus.CANCELLED: "job.cancelled",
+}
+_NAMED = 5
+"""So many sheets an error names; of the others it says how many they are."""
+
+
+def lost(row: SheetRow, now: float) -> AttemptResult:
+    """The result of the current attempt if its worker is gone."""
+    return lost_attempt(row.num, row.attempt, row.started_at or now, now)
+
+
+# -- sheets ----------------------------------------------------------------------------------------
+
+
+def skip_dependents(ledger: Ledger, step: Step, num: int, now: float) -> None:
+    """Skips what needs a sheet that ended without success, directly or not; what runs is left."""
+    how = _HOW.get(ledger.row(num).status, "did not run")
+    for below in sorted(ledger.below(num)):
+        row = ledger.row(below)
+        if row.status.terminal or row.status is SheetStatus.RUNNING:
+            continue
+        why = f"sheet {num} {how}"
+        ledger.set_row(
+            step, row, SheetStatus.SKIPPED, category="dependency", message=why, finished_at=now
+        )
+        ledger.event(step, "sheet.skipped", below, {"reason": why, "needs": num}, now=now)
+
+
+def skip_hopeless(ledger: Ledger, step: Step, now: float) -> None:
+    """Skips what waits for a sheet that ended otherwise: nothing would ever wake it.
+
+    A retry leaves such sheets: a dependent of the retried one that needs another failed one.
+    """
+    ended = [row for row in ledger.rows.values() if row.status.terminal]
+    # First what failed: its number is the one that the skipped ones should name.
+    for row in sorted(ended, key=lambda row: (row.status is SheetStatus.SKIPPED, row.num)):
+        below = ledger.dependents(row.num)
+        waits = any(not ledger.peek(n).status.terminal for n in below)
+        if waits and not ledger.is_satisfied(row.num):
+            skip_dependents(ledger, step, row.num, now)
+
+
+def leave_out_the_rest(ledger: Ledger, step: Step, why: str) -> None:
+    """Cancels every sheet that is not over, because of what happened to others."""
+    for row in _open(ledger):
+        message = f"not started: {why}"
+        ledger.set_row(step, row, SheetStatus.CANCELLED, message=message, due_at=None)
+
+
+# -- the job ---------------------------------------------------------------------------------------
+
+
+def end_job(
+    ledger: Ledger, step: Step, status: JobStatus, now: float, error: str | None = None
+) -> None:
+    """The job is over with this final status: nothing of it is queued, it needs no actors."""
+    ledger.set_job(step, status, finished_at=now, error=error)
+    ledger.event(step, _EVENT[status], data={"error": error, **ledger.progress()}, now=now)
+    step.now.append(Deregister())
+    step.after.append(Finish(status))
+
+
+def end_by_sheets(ledger: Ledger, step: Step, now: float) -> None:
+    """Every sheet is over: the job completed if each can be counted on, else it failed."""
+    if all(ledger.is_satisfied(sheet.num) for sheet in ledger.plan.sheets):
+        end_job(ledger, step, JobStatus.COMPLETED, now)
+    else:
+        end_job(ledger, step, JobStatus.FAILED, now, _what_failed(ledger))
+
+
+def end_cancelled(ledger: Ledger, step: Step, now: float) -> None:
+    """Nothing of a job that is being cancelled runs any more; its time was up, or a person wanted
+    it."""
+    for row in _open(ledger):
+        ledger.set_row(step, row, SheetStatus.CANCELLED, due_at=None)
+    if ledger.job.reason == "timeout":
+        end_job(ledger, step, JobStatus.FAILED, now, ledger.job.error)
+    else:
+        end_job(ledger, step, JobStatus.CANCELLED, now)
+
+
+def give_up(ledger: Ledger, step: Step, cause: str, now: float) -> None:
+    """The job's actors cannot be kept alive: it fails, and what ran is lost."""
+    for row in _open(ledger):
+        if row.status is SheetStatus.RUNNING:
+            step.changes.append(AddAttempt(ledger.job.job_id, lost(row, now)))
+        ledger.set_row(
+            step, row, SheetStatus.CANCELLED, category="internal", message=cause, due_at=None
+        )
+    end_job(ledger, step, JobStatus.FAILED, now, cause)
+
+
+def fail_lost(ledger: Ledger, step: Step, nums: Sequence[int], why: str, now: float) -> None:
+    """The job's worker was lost again and again while these sheets ran: they and the job fail."""
+    cause = f"{why}; then ran: sheet {_names(ledger, nums)}"
+    for num in nums:
+        row = ledger.row(num)
+        if not row.status.terminal:
+            fields = {"category": "worker_lost", "message": why}
+            ledger.set_row(step, row, SheetStatus.FAILED, **fields, due_at=None, finished_at=now)
+            ledger.event(step, "sheet.failed", num, fields, now=now)
+    leave_out_the_rest(ledger, step, cause)
+    end_job(ledger, step, JobStatus.FAILED, now, cause)
+
+
+def _open(ledger: Ledger) -> Iterable[SheetRow]:
+    """The rows of the sheets that are not over, in order."""
+    for sheet in ledger.plan.sheets:
+        row = ledger.row(sheet.num)
+        if not row.status.terminal:
+            yield row
+
+
+def _what_failed(ledger: Ledger) -> str:
+    failed = [n for n, r in sorted(ledger.rows.items()) if r.status is SheetStatus.FAILED]
+    return f"{'sheet' if len(failed) == 1 else 'sheets'} {_names(ledger, failed)} failed"
+
+
+def _names(ledger: Ledger, nums: Sequence[int]) -> str:
+    names = ", ".join(f"{num} ({ledger.plan.sheets[num - 1].name})" for num in nums[:_NAMED])
+    return f"{names} and {len(nums) - _NAMED} more" if len(nums) > _NAMED else names

@@ -1,0 +1,48 @@
+"""A job's unfinished sheets, as they are handed to the scheduler. Pure."""
+
+from __future__ import annotations
+
+from marianne.daemon.job.ledger import Ledger
+from marianne.daemon.shared.effects import Register, Step, WakeAt
+from marianne.score.plan import Plan
+from marianne.state.models import SheetRow, SheetStatus
+
+
+def register(ledger: Ledger, step: Step, now: float) -> None:
+    """Hands over what is not finished, before all else in the step, and sets the timers of what
+    waits."""
+    sheets, needs, waiting = [], {}, set()
+    for sheet in ledger.plan.sheets:
+        row = ledger.peek(sheet.num)
+        if row.status.terminal:
+            continue
+        sheets.append(ledger.info(row))
+        needs[sheet.num] = {n for n in sheet.needs if not ledger.is_satisfied(n)}
+        if row.status is SheetStatus.WAITING:
+            waiting.add(sheet.num)
+            step.now.append(WakeAt(sheet.num, _due(ledger, step, row, now)))
+    running = frozenset(ledger.running())
+    work = Register(tuple(sheets), needs, running, frozenset(waiting), _agents(ledger.plan))
+    step.now.insert(0, work)
+
+
+def _due(ledger: Ledger, step: Step, row: SheetRow, now: float) -> float:
+    """When a sheet is due whose wait goes on: no later than after the whole of it, whatever the
+    clock said when it began. Noted where that is another time than before."""
+    due_at = row.due_at or now
+    whole = due_at - (row.finished_at or due_at)
+    due_at = min(due_at, now + max(0.0, whole))
+    if due_at != row.due_at:
+        row.due_at = due_at
+        ledger.save(step, row)
+    return due_at
+
+
+def _agents(plan: Plan) -> frozenset[str]:
+    """The limit keys of the instruments that are asked, not merely run."""
+    return frozenset(
+        instrument.limit_key
+        for sheet in plan.sheets
+        for instrument in (sheet.instrument, *sheet.fallbacks)
+        if not instrument.raw_prompt
+    )
