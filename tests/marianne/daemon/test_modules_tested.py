@@ -16,26 +16,17 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 
 # Each with the reason why none imports it: one day there is none here.
 UNTESTED: dict[str, str] = {
-    "marianne.daemon.config.file": "not yet",
     "marianne.daemon.job.dispatch": "not yet",
-    "marianne.daemon.job.on_disk": "not yet",
-    "marianne.daemon.job.status_bytes": "not yet",
-    "marianne.daemon.job.supervisor": "not yet",
     "marianne.daemon.jobs.cancel": "not yet",
     "marianne.daemon.jobs.clear": "not yet",
     "marianne.daemon.jobs.commands": "not yet",
     "marianne.daemon.jobs.desk": "not yet",
     "marianne.daemon.jobs.ending": "not yet",
     "marianne.daemon.jobs.intake": "not yet",
-    "marianne.daemon.jobs.memory": "not yet",
-    "marianne.daemon.jobs.plan_diff": "not yet",
     "marianne.daemon.jobs.questions": "not yet",
     "marianne.daemon.jobs.recover": "not yet",
     "marianne.daemon.jobs.settings": "not yet",
-    "marianne.daemon.jobs.submission": "not yet",
     "marianne.daemon.jobs.supervision": "not yet",
-    "marianne.daemon.ports": "not yet",
-    "marianne.daemon.scheduler": "not yet",
     "marianne.daemon.shared.turns": "not yet",
 }
 

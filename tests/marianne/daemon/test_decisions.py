@@ -1,0 +1,259 @@
+"""What the manager decides by, each alone: a new job, another plan, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from handler_stage import Desk, desk_in
+
+from marianne.daemon.jobs import plan_diff, submission
+from marianne.daemon.jobs.memory import MemoryRoom, Size
+from marianne.daemon.jobs.roster import Live, Roster
+from marianne.daemon.shared.parsed import Parsed
+from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.types import JobRequest
+from marianne.schedule.pressure import ResourceEstimate
+from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.state.changes import AddEvent, InsertJob
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path) as desk:
+        yield desk
+
+
+# -- a submission -------------------------------------------------------------------------------
+
+
+def parsed(**fields: Any) -> Parsed:
+    values = {"name": "A score", "workspace": "/w", "sheet_count": 2, "config_hash": "hash"}
+    return Parsed(**{**values, "score": "x", "plan": b"plan", **fields})
+
+
+def request(**fields: Any) -> JobRequest:
+    return JobRequest.model_validate({"score": "x", "client_cwd": "/client", **fields})
+
+
+def test_relative_paths_of_a_request_are_the_clients(desk: Desk) -> None:
+    found = submission.parse_request(
+        request(config_path="sub/a.yaml", workspace="out", environment={"PATH": "/bin"}),
+        desk.home,
+    )
+    assert (found.path, found.base_dir) == ("/client/sub/a.yaml", "/client/sub")
+    assert found.workspace == "/client/out"
+    assert found.search_path == "/bin"
+    text = submission.parse_request(request(), desk.home)
+    assert (text.path, text.base_dir, text.workspace) == (None, "/client", None)
+    assert submission.config_path(request()) is None
+
+
+def test_an_id_is_made_of_the_scores_name_and_was_never_in_use(desk: Desk) -> None:
+    def chosen(**asked: Any) -> str:
+        return submission.choose_id(request(**asked), parsed(), desk.reader, {"A-score-2"})
+
+    assert chosen() == "A-score"
+    desk.insert("A-score", status=JobStatus.FAILED)
+    assert chosen() == "A-score-3"
+    assert chosen(id="mine") == "mine"
+    for taken in ("A-score", "A-score-2"):
+        with pytest.raises(Refused, match="never used again"):
+            chosen(id=taken)
+    with pytest.raises(Refused, match="cannot be a job id"):
+        chosen(id="../x")
+
+
+def test_a_file_whose_last_job_is_not_over_is_refused_with_its_id(desk: Desk) -> None:
+    row = JobRow("first", "first", JobStatus.PAUSED, "/w", 1.0, 1, config_path="/client/a.yaml")
+    desk.write(InsertJob(row, b"", "", b""))
+    asked = request(config_path="a.yaml")
+    with pytest.raises(Refused, match="first is paused") as refused:
+        submission.choose_id(asked, parsed(), desk.reader, ())
+    assert refused.value.data == {"job_id": "first", "status": "paused"}
+    beside = request(config_path="a.yaml", id="beside")
+    assert submission.choose_id(beside, parsed(), desk.reader, ()) == "beside"
+
+
+def test_what_a_request_asks_for_in_vain_is_said() -> None:
+    after = {"on_success": [{}], "concert": {}}
+    made = submission.as_asked(request(hooks=False, self_healing=True), parsed(after=after))
+    assert made.after == {}
+    assert [line.partition(":")[0] for line in made.warnings] == ["self_healing", "on_success"]
+    unchanged = parsed(after=after)
+    assert submission.as_asked(request(), unchanged) is unchanged
+
+
+def test_a_first_sheet_is_one_that_there_is() -> None:
+    submission.check_sheets(request(start_sheet=2), parsed())
+    with pytest.raises(Refused, match="no sheet 3 to start with"):
+        submission.check_sheets(request(start_sheet=3), parsed())
+
+
+def working_in(workspace: str, **options: Any) -> Roster:
+    live = Roster()
+    row = JobRow("other", "other", JobStatus.RUNNING, workspace, 1.0, 1, options=options)
+    live["other"] = Live(row)
+    return live
+
+
+@pytest.mark.parametrize("place", ["/w", "/w/below", "/"])
+def test_nothing_is_moved_away_under_a_job_that_is_not_over(place: str) -> None:
+    fresh, archives = request(fresh=True), parsed(archives=True)
+    with pytest.raises(Refused, match="moves what is there away"):
+        submission.check_workspace(fresh, archives, working_in(place))
+    with pytest.raises(Refused, match="moves what is there away"):
+        submission.check_workspace(request(), parsed(), working_in(place, archives=True))
+    assert submission.check_workspace(fresh, archives, working_in("/w-2")) == []
+
+
+def test_a_directory_that_is_shared_is_warned_of() -> None:
+    (line,) = submission.check_workspace(request(), parsed(), working_in("/w"))
+    assert "other works in the same directory: /w" in line
+
+
+def test_a_new_job_is_a_row_and_the_event_that_says_so() -> None:
+    asked = request(priority=2, variables={"a": "b"}, chain_depth=1)
+    row = submission.new_row("a", asked, parsed(), 5.0)
+    assert (row.status, row.priority, row.submitted_at) == (JobStatus.QUEUED, 2, 5.0)
+    assert (row.options["variables"], row.options["chain_depth"]) == ({"a": "b"}, 1)
+    insert, event = submission.changes(row, parsed(), b"env", 5.0)
+    assert isinstance(insert, InsertJob)
+    assert isinstance(event, AddEvent)
+    assert (event.event, event.job_id) == ("job.submitted", "a")
+    assert submission.response(row, [])["message"] == "2 sheets in /w"
+    waits = submission.response(row, ["careful"], "it waits")
+    assert (waits["status"], waits["warnings"]) == ("pending", ["careful"])
+    assert submission.dry_run_response(parsed(sheet_count=1))["message"].startswith(
+        "dry run: 1 sheet "
+    )
+
+
+# -- another plan -------------------------------------------------------------------------------
+
+
+def plan(*names: str, **fields: Any) -> Plan:
+    sheets = tuple(
+        SheetPlan(num, name, num, Instrument("shell"), Prompt(name))
+        for num, name in enumerate(names, 1)
+    )
+    return Plan("job", "/w", sheets, total_stages=len(sheets), **fields)
+
+
+def rows(*found: SheetRow) -> dict[int, SheetRow]:
+    return {row.num: row for row in found}
+
+
+DONE = SheetRow(1, SheetStatus.COMPLETED, attempt=1)
+
+
+def test_what_is_completed_or_runs_keeps_its_place_in_another_plan() -> None:
+    plan_diff.check_kept(plan("a", "b"), plan("a", "other"), rows(DONE), "job")
+    for kept in (SheetStatus.COMPLETED, SheetStatus.RUNNING):
+        with pytest.raises(Refused, match=f"sheet 1 .a. of job is {kept}"):
+            plan_diff.check_kept(plan("a"), plan("b"), rows(SheetRow(1, kept)), "job")
+    plan_diff.check_kept(plan("a"), plan("b"), rows(SheetRow(1, SheetStatus.FAILED)), "job")
+
+
+def test_what_is_not_completed_begins_anew_and_no_number_is_used_twice() -> None:
+    failed = SheetRow(2, SheetStatus.FAILED, attempt=4, failures=3, message="broken")
+    found = plan_diff.replan(plan("a", "b"), plan("a", "b", "c"), rows(DONE, failed), {3: 7})
+    assert found.saves == (SheetRow(2, attempt=4), SheetRow(3, attempt=7))
+    assert (found.drop_from, found.left) == (None, 2)
+
+
+def test_sheets_that_a_shorter_plan_has_not_are_dropped() -> None:
+    gone = SheetRow(2, SheetStatus.FAILED, attempt=1)
+    found = plan_diff.replan(plan("a", "b"), plan("a"), rows(DONE, gone), {})
+    assert found == plan_diff.Replanned((), 2, 0)
+
+
+def test_a_sheet_that_its_condition_skipped_stays_skipped_while_it_is_the_same() -> None:
+    skipped = SheetRow(1, SheetStatus.SKIPPED, category="skip_condition")
+    assert plan_diff.replan(plan("a"), plan("a"), rows(skipped), {}).left == 0
+    assert plan_diff.replan(plan("a"), plan("b"), rows(skipped), {}).left == 1
+    needed = SheetRow(1, SheetStatus.SKIPPED, category="dependency")
+    assert plan_diff.replan(plan("a"), plan("a"), rows(needed), {}).left == 1
+
+
+def test_what_differs_is_told_sheet_by_sheet() -> None:
+    found = plan_diff.changes_of(
+        plan("a", "b", "c"), plan("a", "other", max_concurrent=2), rows(DONE)
+    )
+    told = [(entry["sheet"], entry["change"], entry["fields"]) for entry in found]
+    assert told == [
+        (None, "changed", ["max_concurrent"]),
+        (2, "changed", ["name", "prompt"]),
+        (3, "removed", []),
+    ]
+    (added,) = plan_diff.changes_of(plan(), plan("a"), rows(DONE))
+    assert (added["change"], added["kept"]) == ("added", True)
+
+
+def test_a_difference_of_texts_hides_credentials_and_says_what_it_cuts_off() -> None:
+    secret = "sk-abcdefghijklmnopqrstuvwx1234"
+    told = plan_diff.text_diff("a: 1\n", f"a: {secret}\n")
+    assert "-a: 1" in told
+    assert secret not in told
+    long = plan_diff.text_diff("", "line\n" * (plan_diff.DIFF_LINES + 50))
+    assert long.splitlines()[-1].endswith("more lines)")
+    assert len(long.splitlines()) == plan_diff.DIFF_LINES + 1
+
+
+# -- memory -------------------------------------------------------------------------------------
+
+
+class House:
+    """What is known of jobs' memory, and what the monitor reads; the limit is 1,000 MB."""
+
+    def __init__(self, **estimates: ResourceEstimate) -> None:
+        self.asked: list[str] = []
+        self.context: Any = SimpleNamespace(
+            backpressure=SimpleNamespace(estimate_job_resource_needs=self._estimate),
+            resources=SimpleNamespace(
+                by_job={}, current_memory_mb=lambda: 100.0, max_memory_mb=1_000
+            ),
+        )
+        self._estimates = estimates
+        self.memory = MemoryRoom(self.context)
+
+    async def _estimate(self, config_hash: str) -> ResourceEstimate | None:
+        self.asked.append(config_hash)
+        return self._estimates.get(config_hash)
+
+
+def job(config_hash: str) -> JobRow:
+    return JobRow("a", "a", JobStatus.QUEUED, "/w", 1.0, 1, config_hash=config_hash)
+
+
+def test_an_estimate_is_asked_for_once_for_each_configuration() -> None:
+    house, size = House(known=ResourceEstimate(300.0, 1.0, 0.9)), Size()
+    for _ in range(2):
+        assert house.memory.size(job("known"), size).needs_mb == 300.0
+    assert house.memory.size(job("unknown"), size).needs_mb is None
+    assert house.asked == ["known", "unknown"]
+
+
+def test_running_jobs_keep_what_they_are_expected_to_use_yet() -> None:
+    house = House(known=ResourceEstimate(300.0, 1.0, 0.9))
+    house.context.resources.by_job = {"a": 50.0}
+    room = house.memory.room(3, [(job("known"), Size())])
+    assert (room.places, room.running) == (3, 1)
+    assert room.free_mb == pytest.approx(0.8 * 1_000 - 100 - 250)
+    house.context.resources.by_job = {"a": 900.0}
+    assert house.memory.room(3, [(job("known"), Size())]).free_mb == pytest.approx(700)
+
+
+def test_why_a_job_waits_for_memory_is_said_in_numbers() -> None:
+    house, size = House(known=ResourceEstimate(900.0, 1.0, 0.9)), Size()
+    why = house.memory.why(job("known"), size, house.memory.room(1, []))
+    assert "900 MB" in why["text"]
+    assert (why["data"]["needs_mb"], why["data"]["free_mb"], why["data"]["limit_mb"]) == (
+        900,
+        700,
+        1_000,
+    )
