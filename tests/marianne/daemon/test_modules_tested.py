@@ -16,7 +16,6 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 
 # Each with the reason why none imports it: one day there is none here.
 UNTESTED: dict[str, str] = {
-    "marianne.daemon.job.dispatch": "not yet",
     "marianne.daemon.jobs.cancel": "not yet",
     "marianne.daemon.jobs.clear": "not yet",
     "marianne.daemon.jobs.commands": "not yet",
@@ -27,7 +26,6 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.jobs.recover": "not yet",
     "marianne.daemon.jobs.settings": "not yet",
     "marianne.daemon.jobs.supervision": "not yet",
-    "marianne.daemon.shared.turns": "not yet",
 }
 
 
