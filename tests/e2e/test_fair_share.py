@@ -9,10 +9,6 @@ from e2e_marianne import Marianne, until
 SMALL = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(3))
 LARGE = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(2_000))
 
-COUNTED = "parallel: {enabled: true, max_concurrent: 2}\nsheets:\n" + "".join(
-    f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(12)
-)
-
 AGENT = """name: agent
 kind: cli
 max_concurrent: 3
@@ -26,10 +22,6 @@ MODELS = "instrument: agent\nsheets:\n" + "".join(
     for model in ("slow", "fast")
     for n in range(3)
 )
-
-WAITS = """sheets:
-  - {name: a, run: 'exit 1', retry: {max_retries: 1, base_delay_seconds: 4, jitter: false}}
-"""
 
 
 def test_small_jobs_beside_a_large_one_do_not_wait_for_it(marianne: Marianne) -> None:
@@ -46,11 +38,6 @@ def test_small_jobs_beside_a_large_one_do_not_wait_for_it(marianne: Marianne) ->
     marianne("cancel", large)
 
 
-def test_a_job_never_runs_more_sheets_than_it_says(marianne: Marianne) -> None:
-    status = marianne.wait(marianne.submit("two", COUNTED))
-    assert most_at_once(status["sheets"]) == 2
-
-
 def test_a_model_never_runs_more_sheets_than_it_may_and_slows_no_other(marianne: Marianne) -> None:
     program = marianne.place / "agent"
     program.write_text("#!/bin/bash\ncat > /dev/null\nsleep 0.1\n")
@@ -64,16 +51,6 @@ def test_a_model_never_runs_more_sheets_than_it_may_and_slows_no_other(marianne:
     models = {name: [s for s in sheets if s["model"] == name] for name in ("slow", "fast")}
     assert most_at_once(models["slow"]) == 1, "over all jobs"
     assert 2 <= most_at_once(models["fast"]) <= 3
-
-
-def test_a_sheet_that_waits_for_its_retry_holds_no_slot(marianne: Marianne) -> None:
-    marianne.home.mkdir(mode=0o700)
-    (marianne.home / "conductor.yaml").write_text("max_concurrent_sheets: 1\n")
-    waits = marianne.submit("waits", WAITS)
-    until(lambda: marianne.sheet(waits, 1)["status"] == "waiting")
-    assert marianne.wait(marianne.submit("other", SMALL))["status"] == "completed"
-    assert marianne.sheet(waits, 1)["status"] == "waiting"
-    assert marianne.wait(waits, code=1)["sheets"][0]["attempt"] == 2
 
 
 WAIT_FOR_GO = "sheets:\n" + "".join(

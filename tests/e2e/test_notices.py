@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from typing import Any
 
 import pytest
@@ -43,13 +41,6 @@ def test_a_command_gets_each_event_as_json_on_its_standard_input(marianne: Maria
     assert by_event["job_failed"]["workspace"] == str(marianne.place / "bad")
 
 
-def test_a_notice_that_fails_is_tried_again(marianne: Marianne) -> None:
-    told = marianne.place / "told"
-    command = f"echo x >> {told}.tries; test $(wc -l < {told}.tries) -ge 2 && cat >> {told}"
-    marianne("run", marianne.score("bad", SHEET + _notify(command, "job_failed")), "--wait", code=1)
-    until(lambda: len(_told(marianne)) == 1)
-
-
 def test_three_that_nobody_gets_make_the_conductor_not_ready_until_one_is_got(
     own: Marianne,
 ) -> None:
@@ -66,31 +57,3 @@ def test_three_that_nobody_gets_make_the_conductor_not_ready_until_one_is_got(
     (own.place / "told.works").touch()
     own("run", own.score("four", text), "--wait", code=1)
     until(lambda: own("ready", "--json", code=None).json["status"] == "ready")
-
-
-def test_what_happens_at_the_conductors_death_is_told_by_the_next(own: Marianne) -> None:
-    told = own.place / "told"
-    gate = own.place / "go"
-    command = f"until test -e {gate}; do sleep 0.02; done; cat >> {told}"
-    path = own.score("bad", SHEET + _notify(command, "job_failed"))
-    own("run", path, "--wait", code=1)
-    old = own.pids()["conductor"]
-    os.kill(old, signal.SIGKILL)
-    until(lambda: own.pids()["conductor"] != old and own.serves())
-    gate.touch()
-    until(lambda: _told(own))
-    assert [body["event"] for body in _told(own)] == ["job_failed"]
-
-
-def test_the_desktop_is_told_by_notify_send(own: Marianne) -> None:
-    programs, told = own.place / "bin", own.place / "told"
-    programs.mkdir()
-    stub = programs / "notify-send"
-    stub.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {told}\n')
-    stub.chmod(0o755)
-    own.env["PATH"] = f"{programs}:{own.env['PATH']}"
-    text = SHEET + "notifications: [{type: desktop, on_events: [job_failed]}]\n"
-    own("run", own.score("bad", text), "--wait", code=1)
-    until(told.exists)
-    until(lambda: told.read_text().endswith("failed|"))
-    assert told.read_text() == "--app-name=marianne|--|bad: job failed|sheet 1 (a) failed|"

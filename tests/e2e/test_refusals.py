@@ -60,29 +60,6 @@ def test_three_files_with_the_same_stem_run_as_three_jobs(marianne: Marianne) ->
         assert marianne.wait(job)["status"] == "completed"
 
 
-def _is_not_submitted_again(marianne: Marianne, job: str, status: str) -> None:
-    until(lambda: marianne.status(job)["status"] == status)
-    before = marianne.status(job)
-    done = marianne("run", str(marianne.place / f"{job}.yaml"), code=5)
-    assert f"{job} is {status}" in done.err
-    assert "--id" in done.err
-    assert marianne.status(job)["sheets"] == before["sheets"]
-
-
-def test_a_file_whose_job_is_not_over_is_not_submitted_again(own: Marianne) -> None:
-    own.home.mkdir(mode=0o700)
-    (own.home / "conductor.yaml").write_text("max_concurrent_jobs: 1\n")
-    _running(own)
-    _is_not_submitted_again(own, "held", "running")
-    own.submit("later", HELD)
-    _is_not_submitted_again(own, "later", "queued")
-    own("pause", "held")
-    _go(own)
-    _is_not_submitted_again(own, "held", "paused")
-    listed = own("list", "--all", "--json").json
-    assert {job["job_id"] for job in listed} == {"held", "later"}
-
-
 def test_what_a_job_is_already_it_is_not_made_again(marianne: Marianne) -> None:
     job = _running(marianne)
     marianne("resume", job, code=5)

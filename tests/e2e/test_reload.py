@@ -42,18 +42,6 @@ def test_a_hangup_with_changed_limits_takes_effect(marianne: Marianne) -> None:
     marianne.wait("held")
 
 
-def test_more_jobs_are_admitted_when_their_limit_is_raised(marianne: Marianne) -> None:
-    _configure(marianne, "max_concurrent_jobs: 1\n")
-    for name in ("one", "two"):
-        marianne.submit(name, HELD)
-    assert marianne.status("two")["status"] == "queued"
-    _configure(marianne, "max_concurrent_jobs: 2\n")
-    assert marianne("reload", "--json").json["applied"] == ["max_concurrent_jobs"]
-    until(lambda: marianne.status("two")["status"] == "running")
-    config = marianne("config", "show", "--json").json
-    assert config["max_concurrent_jobs"] == 2
-
-
 def test_a_broken_file_changes_nothing_and_is_one_clear_error(marianne: Marianne) -> None:
     _configure(marianne, "max_concurrent_sheets: 2\n")
     marianne("start")
@@ -73,8 +61,12 @@ def test_a_broken_file_changes_nothing_and_is_one_clear_error(marianne: Marianne
 
 
 def test_what_needs_a_restart_is_named_and_keeps_its_value(marianne: Marianne) -> None:
+    inert = "observer: {enabled: false}\n"
+    _configure(marianne, inert)
     marianne("start")
-    _configure(marianne, f"log_file: {marianne.place}/other.log\nlog_level: debug\n")
+    until(lambda: _lines(marianne, "config_note"))  # a setting without effect
+    assert "observer" in str(_lines(marianne, "config_note")[0]["note"])
+    _configure(marianne, f"{inert}log_file: {marianne.place}/other.log\nlog_level: debug\n")
     answer = marianne("reload", "--json").json
     assert answer["applied"] == ["log_level"]
     assert answer["restart_needed"] == ["log_file"]
@@ -96,13 +88,6 @@ def test_files_are_where_the_configuration_puts_them(marianne: Marianne) -> None
     assert not (marianne.home / "state.db").exists()
     marianne("stop")
     marianne("status", "one", code=3)
-
-
-def test_a_setting_without_effect_is_noted_in_the_log(marianne: Marianne) -> None:
-    _configure(marianne, "observer: {enabled: false}\n")
-    marianne("start")
-    until(lambda: _lines(marianne, "config_note"))
-    assert "observer" in str(_lines(marianne, "config_note")[0]["note"])
 
 
 def test_a_service_manager_hears_ready_watchdog_and_stopping(marianne: Marianne) -> None:

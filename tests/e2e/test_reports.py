@@ -98,14 +98,3 @@ def test_the_cause_is_said_in_words(marianne: Marianne, sheet: str, words: str) 
 @pytest.mark.parametrize("verb", ["errors", "history", "diagnose"])
 def test_an_unknown_job_has_no_past(marianne: Marianne, verb: str) -> None:
     marianne(verb, "nobody", code=4)
-
-
-@pytest.mark.slow
-def test_a_job_whose_status_is_more_than_a_message_is_explained_too(marianne: Marianne) -> None:
-    sheets = "".join(f"  - {{name: s{i}, run: sleep 100}}\n" for i in range(60_000))
-    job = marianne.submit("big", f"parallel: {{max_concurrent: 1}}\nsheets:\n{sheets}")
-    until(lambda: marianne.status(job)["progress"]["running"] == 1)
-    told = marianne("explain", job, "--json").json
-    assert (told["code"], len(told["sheets"]), told["more"]) == ("running", 100, 59_899)
-    assert marianne("explain", job, "60000", "--json").json["sheets"][0]["num"] == 60_000
-    marianne("cancel", job, "--yes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -193,16 +192,3 @@ notifications:
     log = Path(own.home / "logs/conductor.log").read_text()
     assert "the answer was HTTP 503" in log
     assert place not in log
-
-
-def test_an_address_that_never_answers_holds_up_its_own_notices_alone(
-    own: Marianne, receiver: Receiver
-) -> None:
-    own.env |= {"no_proxy": "127.0.0.1"}
-    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
-        dead = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        good = f"http://127.0.0.1:{receiver.server_port}/good"
-        hook = "  - {{type: webhook, on_events: [job_failed], config: {{url: '{}'}}}}\n"
-        hooks = "".join(hook.format(url) for url in [dead] * 12 + [good])
-        own.play("bad", f"sheets: [{{name: a, run: 'exit 3'}}]\nnotifications:\n{hooks}", code=1)
-        until(lambda: receiver.got, 20.0)

@@ -68,13 +68,18 @@ def test_an_id_is_made_of_the_scores_name_and_was_never_in_use(desk: Desk) -> No
         chosen(id="../x")
 
 
-def test_a_file_whose_last_job_is_not_over_is_refused_with_its_id(desk: Desk) -> None:
-    row = JobRow("first", "first", JobStatus.PAUSED, "/w", 1.0, 1, config_path="/client/a.yaml")
+@pytest.mark.parametrize("state", [status for status in JobStatus if not status.terminal])
+def test_a_file_whose_last_job_is_not_over_is_refused_with_its_id(
+    desk: Desk, state: JobStatus
+) -> None:
+    row = JobRow("first", "first", state, "/w", 1.0, 1, config_path="/client/a.yaml")
     desk.write(InsertJob(row, b"", "", b""))
     asked = request(config_path="a.yaml")
-    with pytest.raises(Refused, match="first is paused") as refused:
+    with pytest.raises(Refused, match=f"first is {state}") as refused:
         submission.choose_id(asked, parsed(), desk.reader, ())
-    assert refused.value.data == {"job_id": "first", "status": "paused"}
+    assert refused.value.code == "conflict"
+    assert refused.value.data == {"job_id": "first", "status": str(state)}
+    assert "--id NEW" in str(refused.value.hint)
     beside = request(config_path="a.yaml", id="beside")
     assert submission.choose_id(beside, parsed(), desk.reader, ()) == "beside"
 

@@ -24,7 +24,6 @@ UNTESTED: dict[str, str] = {
     "marianne.daemon.jobs.intake": "not yet",
     "marianne.daemon.jobs.questions": "not yet",
     "marianne.daemon.jobs.recover": "not yet",
-    "marianne.daemon.jobs.settings": "not yet",
     "marianne.daemon.jobs.supervision": "not yet",
 }
 

@@ -211,6 +211,37 @@ def test_an_address_that_is_busy_holds_up_its_own_notices_alone() -> None:
     assert in_turn(waiting[:1], busy) is None
 
 
+def test_of_many_to_one_address_two_are_under_way_and_others_are_not_held_up(
+    desk: Desk, errands: Errands
+) -> None:
+    slow = receiver("webhook", url="http://slow/")
+    job(desk, *[slow] * 12, receiver("webhook", url="http://good/"))
+    actor = notifier(desk)
+    actor.happened([event(1)])
+
+    def told(url: str) -> int:
+        return sum(url.encode() in (errand.stdin or b"") for errand in errands.started)
+
+    assert (told("http://slow/"), told("http://good/")) == (2, 1)
+    actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
+    assert told("http://slow/") == 3, "the next goes when one has ended"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_desktop_is_told_by_notify_send_where_that_is_there(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if there:
+        (programs / "notify-send").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    job(desk, receiver("desktop"))
+    notifier(desk).happened([event(1)])
+    argv = ["notify-send", "--app-name=marianne", "--", "a: job failed", "it broke"]
+    assert [errand.argv for errand in errands.started] == ([argv] if there else [])
+
+
 def test_more_than_three_failures_in_a_minute_are_too_many() -> None:
     rate = FailureRate()
     for second in range(THRESHOLD):

@@ -1,0 +1,15 @@
+"""A sheet holds its slot while it runs, and no longer."""
+
+from __future__ import annotations
+
+import pytest
+from job_play import Play, plan_of
+
+
+@pytest.mark.parametrize("outcome", ["failed", "interrupted", "completed"])
+def test_a_sheet_that_ended_or_waits_for_its_retry_holds_no_slot(outcome: str) -> None:
+    play = Play(plan_of({1: (), 2: ()}, retries=1))
+    play.grant()
+    (num,) = play.slots
+    play.end(num, outcome, None if outcome == "completed" else "exit")
+    assert num not in play.slots
