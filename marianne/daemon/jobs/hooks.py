@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from actors import Future, Outcome
 from actors.process import Process, ProcessExit
 from ipc import codec
-from ipc.errors import RETRYABLE
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk
@@ -144,6 +143,21 @@ class Hooks:
         if index is None:
             self._away(row.job_id)
             return
+        try:
+            self._begin(row, index)
+        except Exception as error:  # noqa: BLE001 - one hook is not worth the end of an actor
+            self._not_begun(row.job_id, error)
+
+    def _not_begun(self, job_id: str, error: Exception) -> None:
+        """A hook could not be begun: by its own fault it has failed."""
+        if passing(error):
+            self._hook_again(job_id, f"its hook cannot be started: {error}")
+            return
+        if not isinstance(error, (OSError, ValueError)):
+            log.error("hook_not_begun", job_id=job_id, error=repr(error), exc_info=error)
+        self._hook_ended(job_id, False, f"cannot be started: {error}")
+
+    def _begin(self, row: JobRow, index: int) -> None:
         meta = JobMeta.of(row, new_work=True)
         hook = (meta.hook_config or [])[index]
         names = {
@@ -168,11 +182,24 @@ class Hooks:
 
     def chain(self, job_id: str, hook: dict[str, Any], names: dict[str, Any], depth: int) -> None:
         """Submits the job that follows."""
-        from marianne.daemon.types import JobRequest
-
         row = self._desk.reader.job(job_id)
         if row is None or job_id not in self._live:
             return
+        try:
+            request = self._next_job(row, hook, names, depth)
+        except ValueError as error:
+            self._not_begun(job_id, error)
+            return
+        request_id = f"chain/{job_id}/{row.options.get('hooks_done') or 0}"
+        self._desk.turns.pipe(self._submit(request, request_id), self.chained, job_id)
+
+    def _next_job(
+        self, row: JobRow, hook: dict[str, Any], names: dict[str, Any], depth: int
+    ) -> JobRequest:
+        from pydantic import ValidationError
+
+        from marianne.daemon.types import JobRequest
+
         base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
         workspace = hook["job_workspace"]
         concert = JobMeta.of(row).concert_config
@@ -180,26 +207,27 @@ class Hooks:
             workspace = base / fill(workspace, names)
         elif concert is not None and concert["inherit_workspace"]:
             workspace = Path(row.workspace)
-        request = JobRequest(
-            config_path=base / fill(hook["job_path"], names),
-            workspace=workspace,
-            client_cwd=base,
-            fresh=hook["fresh"],
-            chain_depth=depth,
-            start_sheet=None,
-            score=None,
-            priority=row.priority,
-            environment=codec.unpack(self._desk.reader.environment(job_id)),
-        )
-        request_id = f"chain/{job_id}/{row.options.get('hooks_done') or 0}"
-        self._desk.turns.pipe(self._submit(request, request_id), self.chained, job_id)
+        wanted = {
+            "config_path": base / fill(hook["job_path"], names),
+            "workspace": workspace,
+            "client_cwd": base,
+            "fresh": hook["fresh"],
+            "chain_depth": depth,
+            "priority": row.priority,
+            "environment": codec.unpack(self._desk.reader.environment(row.job_id)),
+        }
+        try:
+            return JobRequest.model_validate(wanted)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            raise ValueError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in found)) from None
 
     def chained(self, outcome: Outcome[dict[str, Any]], job_id: str) -> None:
         """The job that follows was taken in, or refused."""
         error = outcome.error
         if error is None:
             self._hook_ended(job_id, True, f"started {(outcome.value or {}).get('job_id')}")
-        elif getattr(error, "code", None) in RETRYABLE or passing(error):
+        elif passing(error):
             self._hook_again(job_id, getattr(error, "message", None) or repr(error))
         else:
             self._hook_ended(job_id, False, getattr(error, "message", None) or repr(error))
@@ -224,9 +252,12 @@ class Hooks:
         if hook["type"] == "run_command":
             argv = ["bash", "-c", fill_command(hook["command"], names)]
         else:
-            program, *rest = shlex.split(fill(hook["command"], names))
-            local = base / program
-            argv = [str(local) if local.exists() else program, *rest]
+            argv = shlex.split(fill(hook["command"], names))
+            if not argv:
+                raise ValueError("its command is empty")
+            local = base / argv[0]
+            if local.exists():
+                argv[0] = str(local)
         errand = SideCommand(
             row.job_id,
             argv,
@@ -235,17 +266,8 @@ class Hooks:
             timeout=hook["timeout_seconds"],
             extra={"MARIANNE_WORKSPACE": row.workspace},
         )
-        try:
-            process = self._errands.start(errand, self._desk.reader)
-        except Exception as error:
-            if passing(error):
-                self._hook_again(row.job_id, f"its hook cannot be started: {error}")
-            elif isinstance(error, OSError):
-                self._hook_ended(row.job_id, False, f"cannot be started: {error}")
-            else:
-                raise
-        else:
-            self._desk.turns.watch(process, self.command_ended)
+        process = self._errands.start(errand, self._desk.reader)
+        self._desk.turns.watch(process, self.command_ended)
 
     def command_ended(self, process: Process, ending: ProcessExit) -> None:
         """A hook's command ended, or the writing of the chain's log did."""

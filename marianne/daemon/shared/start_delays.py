@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, ActorError, Backoff, ChildError, StartError
+from ipc.errors import RETRYABLE
+from marianne.daemon.shared.refusal import Refused
 from marianne.state.errors import StoreError
 
 if TYPE_CHECKING:
@@ -120,6 +122,8 @@ def passing(error: BaseException | None) -> bool:
         return passing_reason(error.reason) or error.reason.kind != "error"
     if isinstance(error, ChildError):
         return error.code == "already_started"
+    if isinstance(error, Refused):
+        return error.code in RETRYABLE
     if isinstance(error, ALWAYS_PASSING):
         return True
     if isinstance(error, OSError):

@@ -58,7 +58,7 @@ class Post:
 
 
 @cache
-def _empty() -> Path:
+def empty_database() -> Path:
     """A database without jobs: each is a copy of it, for to make one takes a tenth of a second."""
     path = Path(mkdtemp(prefix="desk-")) / "state.db"
     Database(path).close()
@@ -73,7 +73,7 @@ class Desk:
         self.home = Home(place)
         self.system = System("desk")
         self.post = Post(self.system)
-        copyfile(_empty(), self.home.db)
+        copyfile(empty_database(), self.home.db)
         self.reader = Reader(self.home.db)
         self.context: Any = SimpleNamespace(
             system=self.system,

@@ -18,13 +18,10 @@ STARTS = {TESTS / "cli", TESTS / "run" / "run_conductor.py"}
 UNTESTED: dict[str, str] = {
     "marianne.daemon.jobs.cancel": "not yet",
     "marianne.daemon.jobs.clear": "not yet",
-    "marianne.daemon.jobs.commands": "not yet",
-    "marianne.daemon.jobs.desk": "not yet",
     "marianne.daemon.jobs.ending": "not yet",
     "marianne.daemon.jobs.intake": "not yet",
     "marianne.daemon.jobs.questions": "not yet",
     "marianne.daemon.jobs.recover": "not yet",
-    "marianne.daemon.jobs.supervision": "not yet",
 }
 
 

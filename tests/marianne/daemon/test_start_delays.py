@@ -10,6 +10,7 @@ import pytest
 
 from actors import ActorDied, AskTimeout, ChildError, NoSuchActor, StartError
 from actors.reasons import SHUTDOWN, ExitReason, crash, gave_up
+from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import (
     BACKOFF,
     StartDelays,
@@ -41,6 +42,7 @@ def nested(error: BaseException) -> StartError:
         NoSuchActor("jobs"),
         ActorDied("jobs", SHUTDOWN),
         ChildError("already_started", "job:a"),
+        Refused("unavailable", "just being put away"),
         nested(OSError(errno.EIO, "spool")),
         StartError("job:a", ExitReason("error", "no start within 30.0 s")),
         StartError(
@@ -56,7 +58,14 @@ def test_what_the_machine_or_our_actors_refuse_is_tried_again(error: BaseExcepti
 
 @pytest.mark.parametrize(
     "error",
-    [LookupError("no plan"), ValueError(), OSError(errno.ENOENT, "x"), RuntimeError("oh"), None],
+    [
+        LookupError("no plan"),
+        ValueError(),
+        OSError(errno.ENOENT, "x"),
+        RuntimeError("oh"),
+        Refused("invalid_score", "no sheets"),
+        None,
+    ],
     ids=repr,
 )
 def test_what_would_be_the_same_again_is_not(error: BaseException | None) -> None:

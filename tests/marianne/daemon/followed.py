@@ -1,0 +1,92 @@
+"""A completed job and what follows it: its hooks end, its next job is taken, when a test says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from manager_parts import Stage
+
+from actors import Future
+from ipc import codec
+from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.hooks import Hooks
+from marianne.run.result import AttemptResult
+from marianne.score.models import Concert, Hook
+from marianne.state.changes import AddAttempt, AddEvent
+from marianne.state.models import JobStatus
+
+FIRST = {"type": "run_command", "command": "echo one"}
+SECOND = {"type": "run_command", "command": "echo two"}
+NEXT = {"type": "run_job", "job_path": "next.yaml"}
+
+
+class Followed(Hooks):
+    """Whose jobs are taken in when the test says so."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.submitted: list[tuple[Any, str]] = []
+        self.future: Future[Any]
+        commands = Commands(stage.desk, stage.admit, stage.is_over)
+        super().__init__(stage.desk, commands, self._take, self._gone)
+
+    def _take(self, request: Any, request_id: str) -> Future[Any]:
+        self.submitted.append((request, request_id))
+        self.future = Future(self.stage.system, "manager", None, None)
+        return self.future
+
+    def _gone(self, job_id: str) -> None:
+        self.stage.live.pop(job_id, None)
+        self.stage.is_over(job_id)
+
+    def taken(self, job_id: str) -> None:
+        self.future.answer({"job_id": job_id})
+        self.stage.turns.run()
+
+    def refused(self, error: Exception) -> None:
+        self.future.refuse(error)
+        self.stage.turns.run()
+
+
+def completes(
+    stage: Stage,
+    parts: Hooks,
+    *hooks: dict[str, Any],
+    concert: dict[str, Any] | None = None,
+    work: bool = True,
+    **fields: Any,
+) -> None:
+    """Job ``a`` with these hooks is completed, and its actors are gone."""
+    after: dict[str, Any] = {"on_success": [Hook(**hook).model_dump() for hook in hooks]}
+    if concert is not None:
+        after["concert"] = Concert(**{"cooldown_between_jobs_seconds": 0, **concert}).model_dump()
+    options = {"after": after, **fields.pop("options", {})}
+    stage.insert("a", JobStatus.COMPLETED, options=options, **fields)
+    if work:
+        stage.write(AddAttempt("a", AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0)))
+    stage.found("a")
+    parts.over("a")
+    stage.turns.run()
+
+
+def running(stage: Stage) -> list[str]:
+    """The last words of the commands that run."""
+    return [one.started[1][0]["argv"][-1] for one in stage.turns.watched]
+
+
+def ends(stage: Stage, *, exit_code: int = 0, said: str = "") -> None:
+    """The command that runs ends."""
+    (process,) = stage.turns.watched
+    found = {"ok": exit_code == 0, "why": None, "signal": None, "exit_code": exit_code}
+    Path(process.started[1][1]).write_bytes(codec.pack({**found, "output": said}))
+    stage.turns.ends(process)
+
+
+def hooks_told(stage: Stage) -> list[tuple[int, bool, str]]:
+    return [
+        (change.data["hook"], change.data["ok"], change.data["detail"])
+        for batch in stage.disk.batches
+        for change in batch
+        if isinstance(change, AddEvent) and change.event == "job.hook"
+    ]

@@ -1,0 +1,212 @@
+"""What follows a completed job: each hook once, one after the other, over any restart."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from followed import FIRST, SECOND, Followed, completes, ends, hooks_told, running
+from manager_parts import Stage, one_batch, stage_in
+
+from actors import Outcome
+from actors.process import ProcessExit
+from marianne.score.models import Hook
+from marianne.state.changes import AddEvent, UpdateJob
+from marianne.state.errors import StoreFull
+from marianne.state.models import JobStatus
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr("marianne.daemon.services.side_commands.sweep_orphans", lambda *_, **__: [])
+    with stage_in(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def parts(stage: Stage) -> Followed:
+    return Followed(stage)
+
+
+# -- one after the other -------------------------------------------------------------------------
+
+
+def test_a_job_without_hooks_is_over_at_once(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts)
+    assert stage.over == ["a"]
+
+
+def test_hooks_run_in_order_and_the_job_is_over_after_the_last(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST, SECOND)
+    assert running(stage) == ["echo one"]
+    ends(stage)
+    assert running(stage) == ["echo two"]
+    assert stage.over == []
+    ends(stage, said="done")
+    assert stage.over == ["a"]
+    assert hooks_told(stage) == [(1, True, "exit code 0"), (2, True, "exit code 0")]
+    assert stage.job("a").options["hooks_done"] == 2
+
+
+def test_the_next_hook_begins_when_the_end_of_this_one_is_on_disk(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST, SECOND)
+    stage.disk.held = True
+    ends(stage)
+    assert running(stage) == []
+    stage.commit()
+    assert running(stage) == ["echo two"]
+    assert one_batch(stage, AddEvent, UpdateJob)
+
+
+def test_what_the_store_refuses_ends_the_manager_which_begins_by_what_is_on_disk(
+    stage: Stage, parts: Followed
+) -> None:
+    with pytest.raises(StoreFull):
+        parts.hook_noted(Outcome(None, StoreFull("x")), "a", {})
+    with pytest.raises(StoreFull):
+        parts.chain_held(Outcome(None, StoreFull("x")))
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED])
+def test_only_what_completed_is_followed(stage: Stage, parts: Followed, status: JobStatus) -> None:
+    stage.lives("a", status, options={"after": {"on_success": [Hook(**FIRST).model_dump()]}})
+    parts.over("a")
+    assert (running(stage), stage.over) == ([], ["a"])
+
+
+def test_a_job_that_did_nothing_new_is_not_followed(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts, FIRST, work=False)
+    assert (running(stage), stage.over) == ([], ["a"])
+
+
+def test_a_conductor_that_ends_begins_no_hook(stage: Stage, parts: Followed) -> None:
+    stage.context.stop.mode = "drain"
+    completes(stage, parts, FIRST)
+    assert (running(stage), stage.over) == ([], ["a"])
+
+
+# -- restarts ------------------------------------------------------------------------------------
+
+
+def test_a_restart_runs_the_hook_that_had_not_ended_and_those_after_it(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST, SECOND)
+    ends(stage)
+    stage.live.clear()
+    stage.turns.watched.clear()
+    anew = Followed(stage)
+    anew.take_up()
+    assert running(stage) == ["echo two"]
+    ends(stage)
+    anew.take_up()
+    assert running(stage) == []
+    assert stage.over == ["a"]
+
+
+def test_a_restart_leaves_a_job_alone_that_is_not_over(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts, FIRST)
+    parts.take_up()
+    assert running(stage) == ["echo one"]
+
+
+# -- failures ------------------------------------------------------------------------------------
+
+
+def test_a_failing_hook_is_the_jobs_error_and_the_next_one_runs(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, {**FIRST, "description": "the first"}, SECOND)
+    ends(stage, exit_code=3)
+    row = stage.job("a")
+    assert row.error == "hook 1 (run_command: the first) failed: exit code 3"
+    assert row.status is JobStatus.COMPLETED
+    assert running(stage) == ["echo two"]
+
+
+@pytest.mark.parametrize(
+    ("more", "concert"),
+    [({"on_failure": "abort"}, None), ({}, {"abort_concert_on_hook_failure": True})],
+)
+def test_a_failing_hook_ends_the_others_and_fails_the_job_where_its_author_says_so(
+    stage: Stage, parts: Followed, more: dict[str, Any], concert: dict[str, Any] | None
+) -> None:
+    completes(stage, parts, {**FIRST, **more}, SECOND, concert=concert)
+    ends(stage, exit_code=3)
+    assert (stage.status("a"), running(stage), stage.over) == (JobStatus.FAILED, [], ["a"])
+    assert ("a", "job.failed") in stage.disk.events
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EMFILE, "too many open files"), EOFError("the forkserver")], ids=repr
+)
+def test_a_hook_that_the_machine_cannot_begin_just_now_is_begun_later(
+    stage: Stage, parts: Followed, error: Exception
+) -> None:
+    stage.system.children.error = error
+    completes(stage, parts, FIRST)
+    assert stage.context.start_delays.of("a") is not None
+    stage.system.children.error = None
+    stage.turns.ring()
+    assert running(stage) == ["echo one"]
+    ends(stage)
+    assert stage.context.start_delays.of("a") is None
+    assert hooks_told(stage) == [(1, True, "exit code 0")]
+
+
+def test_a_hook_that_cannot_begin_in_a_stop_is_the_next_conductors(
+    stage: Stage, parts: Followed
+) -> None:
+    stage.system.children.error = EOFError("the forkserver")
+    completes(stage, parts, FIRST)
+    stage.context.stop.mode = "stop"
+    stage.turns.ring()
+    assert stage.turns.timers == []
+    assert (stage.over, hooks_told(stage)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["it's.sh", "  ", "x" * 4000, "\\"],
+    ids=["an odd quote", "nothing", "a long name", "half a character"],
+)
+def test_a_script_that_cannot_be_called_fails_its_hook_and_ends_nobody(
+    stage: Stage, parts: Followed, command: str, tmp_path: Path
+) -> None:
+    hook = {"type": "run_script", "command": command}
+    completes(stage, parts, hook, SECOND, config_path=str(tmp_path / "score.yaml"))
+    ((_hook, ok, detail),) = hooks_told(stage)
+    assert not ok
+    assert detail.startswith("cannot be started: ")
+    assert running(stage) == ["echo two"]
+
+
+def test_a_hook_whose_process_was_lost_has_failed(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts, FIRST)
+    stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))
+    ((_hook, ok, detail),) = hooks_told(stage)
+    assert not ok
+    assert "lost" in detail
+
+
+# -- a script ------------------------------------------------------------------------------------
+
+
+def test_a_script_beside_the_score_is_called_by_its_place(
+    stage: Stage, parts: Followed, tmp_path: Path
+) -> None:
+    (tmp_path / "then.sh").touch()
+    hook = {"type": "run_script", "command": "then.sh {job_id}", "working_directory": "sub"}
+    completes(stage, parts, hook, config_path=str(tmp_path / "score.yaml"))
+    (process,) = stage.turns.watched
+    settings = process.started[1][0]
+    assert settings["argv"] == [str(tmp_path / "then.sh"), "a"]
+    assert settings["cwd"] == "/w/a/sub"
+    assert settings["extra"] == {"MARIANNE_WORKSPACE": "/w/a"}
