@@ -1,4 +1,4 @@
-"""A completed job and what follows it: its hooks end, its next job is taken, when a test says so."""
+"""A completed job and what follows it: its hooks end, its next job is taken, as a test says."""
 
 from __future__ import annotations
 
