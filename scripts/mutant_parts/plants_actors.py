@@ -118,7 +118,8 @@ PLANTS = (
     Plant(
         "a killed incarnation can still send",
         "actors/address.py",
-        "        if me is not None and me.fenced:\n            raise Fenced\n        if cell is None",
+        "        if me is not None and me.fenced:\n            raise Fenced\n"
+        "        if cell is None",
         "        if cell is None",
         test("test_actor_scenarios.py::test_a_killed_incarnation_sends_nothing_any_more"),
     ),
