@@ -71,7 +71,14 @@ class Cancel:
         if live is not None:
             self.cancel_live(live, answer)
         elif answer is not None:
+            self._tell(answer, job_id)
+
+    def _tell(self, answer: Answer, job_id: str) -> None:
+        """The job was over before anything had to be done; it may be deleted by now."""
+        try:
             answer.set(queries.summary(self._desk.reader, job_id))
+        except Refused as refusal:
+            answer.fail(refusal)
 
     def _cancel_row(self, job_id: str, answer: Answer | None) -> None:
         changes = list(self._desk.machine(job_id).cancel(time.time()).changes)
@@ -100,7 +107,7 @@ class Cancel:
             if answer is not None and live is not None:
                 live.cancels.append(answer)
             elif answer is not None:
-                answer.set(queries.summary(self._desk.reader, job_id))
+                self._tell(answer, job_id)
         elif isinstance(outcome.error, Refused) and answer is not None:
             answer.fail(outcome.error)
         elif live is not None and live.admitted:

@@ -91,9 +91,20 @@ class Desk:
         """A change did not come about: the job is what its row says."""
         row = self.reader.job(job_id)
         if row is None or row.status.terminal:
-            self.live.pop(job_id, None)
+            live = self.live.pop(job_id, None)
+            if live is not None and row is not None:
+                self.tell_waiting(live)
         elif job_id in self.live:
             self.live[job_id].row = row
+
+    def tell_waiting(self, live: Live) -> None:
+        """Tells those who wait for a job's end how it stands; it is none of the live ones now."""
+        if live.waiters or live.cancels:
+            summary = queries.summary(self.reader, live.row.job_id)
+            for waiter in live.waiters:
+                waiter.set(summary)
+            for answer in live.cancels:
+                answer.set(summary)
 
     # -- who may be changed ---------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
-from marianne.daemon.views import queries
 
 
 class Ending:
@@ -35,12 +34,7 @@ class Ending:
         if context.resources.awaited:
             # What it used is free, and the last reading does not know it.
             context.monitor.tell(MonitorActor.check)
-        if live.waiters or live.cancels:
-            summary = queries.summary(self._desk.reader, job_id)
-            for waiter in live.waiters:
-                waiter.set(summary)
-            for answer in live.cancels:
-                answer.set(summary)
+        self._desk.tell_waiting(live)
 
     def wind_down(self, *, drain: bool) -> None:
         """From now on :meth:`wound_down` is answered when no job is left, or, with ``drain``, no

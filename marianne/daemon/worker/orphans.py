@@ -123,6 +123,10 @@ def remove_files(context: Context, job_ids: Iterable[str]) -> None:
             context.home.job_dir(job_id).rename(gone)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            # They stay where they are until retention, or the next start, finds them.
+            log.warning("files_not_removed", paths=[job_id], error=repr(error))
+            continue
         paths.append(str(gone))
     if not paths:
         return

@@ -114,6 +114,16 @@ def test_a_next_job_that_cannot_be_taken_just_now_is_submitted_later(
     assert hooks_told(stage) == [(1, True, "started b")]
 
 
+def test_a_next_job_that_is_not_taken_in_a_stop_is_the_next_conductors(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, NEXT)
+    stage.turns.ring()
+    stage.context.stop.mode = "stop"
+    parts.refused(Refused("shutting_down", "the conductor is shutting down"))
+    assert (stage.turns.timers, hooks_told(stage), stage.over) == ([], [], [])
+
+
 def test_a_next_job_that_is_refused_fails_its_hook(stage: Stage, parts: Followed) -> None:
     completes(stage, parts, NEXT)
     stage.turns.ring()

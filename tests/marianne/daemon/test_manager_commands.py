@@ -303,3 +303,16 @@ def test_a_job_that_is_being_deleted_is_none_any_more(stage: Stage, parts: Comma
     stage.desk.deleting.add("a")
     for verb, more in (("retry", [None]), ("resume", [])):
         assert code(stage.ask(getattr(parts, verb), "a", *more)) == "not_found"
+
+
+def test_who_waits_for_a_job_whose_retry_the_disk_refuses_is_told_how_it_stands(
+    stage: Stage, parts: Commands
+) -> None:
+    stage.insert("a", JobStatus.FAILED)
+    stage.disk.held = True
+    stage.ask(parts.retry, "a", None)
+    waiting = stage.turns.promise()
+    stage.live["a"].waiters.append(waiting)
+    stage.disk.error = FULL
+    stage.commit()
+    assert told(waiting.future)["status"] == "failed"

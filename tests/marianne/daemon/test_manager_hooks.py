@@ -142,6 +142,7 @@ def test_a_failing_hook_ends_the_others_and_fails_the_job_where_its_author_says_
     ends(stage, exit_code=3)
     assert (stage.status("a"), running(stage), stage.over) == (JobStatus.FAILED, [], ["a"])
     assert ("a", "job.failed") in stage.disk.events
+    assert stage.job("a").options["hooks_done"] == 2  # a retry does not run them either
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""What is done when a job is over, and when a conductor that ends has wound down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from manager_parts import WAY_IN, Stage, code, stage_in, told
+
+from actors import NoSuchActor, Promise
+from marianne.daemon.jobs.ending import Ending
+from marianne.daemon.shared.idempotency import Answer, Requests
+from marianne.state.models import JobStatus
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with stage_in(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def parts(stage: Stage) -> Ending:
+    return Ending(stage.desk)
+
+
+def state(promise: Promise[None]) -> str:
+    return code(promise.future)  # type: ignore[attr-defined]
+
+
+def test_a_job_that_is_over_is_told_to_all_who_wait_count_and_learn(
+    stage: Stage, parts: Ending
+) -> None:
+    live = stage.lives("a", JobStatus.COMPLETED)
+    stage.context.start_delays.note("a", "a hook")
+    waiting, asked = stage.turns.promise(), stage.turns.promise()
+    live.waiters.append(waiting)
+    live.cancels.append(Answer(Requests(stage.desk.reader), None, asked))
+    parts.away("a")
+    assert told(waiting.future)["status"] == told(asked.future)["status"] == "completed"
+    assert "a" not in stage.live
+    assert stage.context.start_delays.of("a") is None
+    assert stage.others.told == [
+        ("retention", "job_ended"),
+        ("learning", "job_ended", "a"),
+        ("health", "on_job_completed"),
+    ]
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_the_memory_is_read_anew_where_somebody_waits_for_it(
+    stage: Stage, parts: Ending, awaited: bool
+) -> None:
+    stage.lives("a", JobStatus.COMPLETED)
+    stage.context.resources.awaited = awaited
+    parts.away("a")
+    assert (("monitor", "check") in stage.others.told) is awaited
+
+
+def test_a_conductor_that_does_not_end_has_not_wound_down(stage: Stage, parts: Ending) -> None:
+    assert state(parts.wound_down()) == "open"
+
+
+def test_a_cancelling_stop_is_done_when_no_job_is_left(stage: Stage, parts: Ending) -> None:
+    for job_id in "ab":
+        stage.lives(job_id, JobStatus.CANCELLED, *WAY_IN)
+    first = parts.wound_down()
+    parts.wind_down(drain=False)
+    parts.away("a")
+    assert state(first) == "open"
+    parts.away("b")
+    assert state(first) == "ok"
+    assert state(parts.wound_down()) == "ok"
+
+
+@pytest.mark.parametrize("answer", [None, NoSuchActor("scheduler")], ids=repr)
+def test_a_drain_is_done_when_no_sheet_runs_though_jobs_are_left(
+    stage: Stage, parts: Ending, answer: Exception | None
+) -> None:
+    stage.lives("a", JobStatus.RUNNING, *WAY_IN)
+    parts.wind_down(drain=True)
+    promise = parts.wound_down()
+    assert stage.others.asked == [("scheduler", "drain")]
+    assert state(promise) == "open"
+    stage.answer("drain", answer)
+    assert state(promise) == "ok"
+
+
+def test_who_asks_to_cancel_after_a_drain_need_not_drain(stage: Stage, parts: Ending) -> None:
+    stage.lives("a", JobStatus.CANCELLED)
+    parts.wind_down(drain=True)
+    promise = parts.wound_down()
+    parts.wind_down(drain=False)
+    parts.away("a")
+    assert state(promise) == "ok"
