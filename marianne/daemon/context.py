@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from marianne.daemon.services.spare_keeper import SpareKeeper
     from marianne.daemon.services.store import Store
     from marianne.daemon.shared.places import Places
-    from marianne.daemon.worker.actor import Worker
     from marianne.daemon.worker.socket import Link
+    from marianne.executors.protocol import Executor
     from marianne.home import Home
 
 
@@ -109,6 +109,7 @@ class Context:
     what its jobs have in common, ``bus`` who hears of events in this process. ``roster`` are the
     manager actor's live jobs and ``scheduling`` the scheduler's queue, of which others may read
     the numbers.
+    ``executor`` is what runs the jobs' sheets.
     ``post`` sends a message to the worker process of that name; to one that is gone, or while the
     link is being restarted, it is lost, which the worker's actor notices. ``reached`` are the names
     of worker processes that have been connected; ``silent`` are, by job, the pids of those that do
@@ -156,6 +157,7 @@ class Context:
     losses: Losses = field(default_factory=Losses)
     peers: Peers = field(default_factory=Peers)
     entries: dict[str, Entry] = field(default_factory=dict)
+    executor: Executor = None  # type: ignore[assignment]  # set by whoever makes this
     post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
     starts: Starts = field(init=False)
     delivery: Delivery = field(init=False)
@@ -298,6 +300,6 @@ class Context:
         """The state machine of an admitted job."""
         return self._named(f"job:{job_id}/job")
 
-    def worker(self, job_id: str) -> Handle[Worker]:
-        """The owner of an admitted job's worker process."""
+    def worker(self, job_id: str) -> Handle[Any]:
+        """Who runs an admitted job's sheets: the executor's Runner."""
         return self._named(f"job:{job_id}/worker")

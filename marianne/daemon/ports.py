@@ -8,7 +8,9 @@ of a Protocol only if the actor's class has that method, with those arguments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
+
+from marianne.executors.protocol import Hearer
 
 
 class Jobs(Protocol):
@@ -30,19 +32,8 @@ class Jobs(Protocol):
         """The files of these finished jobs are too old."""
 
 
-class Job(Protocol):
+class Job(Hearer, Protocol):
     """The state machine of an admitted job."""
-
-    def worker_up(self, hello: dict[str, Any]) -> None:
-        """The worker lives, and says what it runs and has finished."""
-
-    def results(
-        self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
-    ) -> None:
-        """Attempts ended, and others began."""
-
-    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
-        """The worker gave back what it had been granted ahead."""
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
         """These sheets have a slot each; those ahead may begin as others end."""

@@ -40,6 +40,7 @@ from marianne.daemon.shared.log import get_logger, open_log, set_level
 from marianne.daemon.shared.places import Places
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import Storage
+from marianne.daemon.worker.executor import LocalExecutor
 from marianne.daemon.worker.orphans import leave_to_original, recorded_workers, remove_stray_files
 from marianne.run import procfs
 from marianne.state.changes import AddEvent, Change
@@ -212,6 +213,7 @@ class Conductor:
             client=given.client,
             workers=workers,
         )
+        context.executor = LocalExecutor(context)
         context.service.registry = context.service.registry or OnDisk(context.home)
         return context
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from actors import Actor, ExitReason, Future, Outcome, Promise, Timer
+from actors import Actor, ExitReason, Future, Handle, Outcome, Promise, Timer
 from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.job.catch_up import catch_up
@@ -31,8 +31,8 @@ from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
-from marianne.daemon.worker.actor import Worker
 from marianne.environment import search_path
+from marianne.executors.protocol import Runner
 from marianne.instruments.present import look_again
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import SetMeta
@@ -50,7 +50,7 @@ class Job(Actor):
         super().__init__()
         self._context = context
         self._job_id = job_id
-        self._worker = context.worker(job_id)
+        self._worker: Handle[Runner] = context.worker(job_id)
         self._answers: list[tuple[Promise[dict[str, Any]], dict[str, Any]]] = []
         self._heard: set[str] = set()
         self._writing = 0
@@ -78,7 +78,7 @@ class Job(Actor):
             self.worker_up({"unacked": ()})
         else:
             self._machine.knows_what_runs = False
-            self._worker.tell(Worker.report)
+            self._worker.tell(Runner.report)
 
     def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:
         self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
@@ -168,7 +168,7 @@ class Job(Actor):
 
     def end_for_resources(self, num: int) -> None:
         """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
-        self._worker.tell(Worker.end_sheets, [num], "resource_limit")
+        self._worker.tell(Runner.end_sheets, [num], "resource_limit")
 
     def limit_ended(self, nums: Sequence[int]) -> None:
         """A rate limit was lifted: what waits for it need not wait for its time."""
@@ -324,7 +324,7 @@ class Job(Actor):
         if self._ended is None:
             self._ended = status
             self._context.losses.progress(self._job_id)
-            ended: Future[Any] = self._worker.within(None).call(Worker.finish)
+            ended: Future[Any] = self._worker.within(None).call(Runner.finish)
             self.pipe(ended, self.worker_finished)
 
     def worker_finished(self, outcome: Outcome[Any]) -> None:

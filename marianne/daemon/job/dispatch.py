@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
-from marianne.daemon.shared.effects import Register, Run
-from marianne.daemon.worker.actor import Worker
+from marianne.daemon.shared.effects import Register
+from marianne.executors.protocol import Run, Runner
 from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
-    from actors import Timer
+    from actors import Handle, Timer
     from marianne.daemon.job.actor import Job
 
 
@@ -29,7 +29,7 @@ class Dispatch:
         self._job = job
         self._job_id = job_id
         self._scheduler = context.scheduler
-        self._worker = context.worker(job_id)
+        self._worker: Handle[Runner] = context.worker(job_id)
         self._runs: list[Run] = []
         self._serials: list[int] = []
         self._released: list[int] = []
@@ -40,10 +40,10 @@ class Dispatch:
     def flush(self, lends: int) -> None:
         """Sends it. ``lends`` is how many sheets a slot of the job may be lent."""
         if self._runs:
-            self._worker.tell(Worker.run, self._runs, self._slots)
+            self._worker.tell(Runner.run, self._runs, self._slots)
             self._runs = []
         if self._serials:
-            self._worker.tell(Worker.acknowledge, self._serials)
+            self._worker.tell(Runner.acknowledge, self._serials)
             self._serials = []
         self._settle(lends)
 
@@ -64,11 +64,11 @@ class Dispatch:
 
     def withdraw(self) -> None:
         """From the worker, and from what it was about to be sent: that was not begun either."""
-        self._worker.tell(Worker.withdraw)
+        self._worker.tell(Runner.withdraw)
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Through the worker's kill ladder."""
-        self._worker.tell(Worker.end_sheets, nums, category)
+        self._worker.tell(Runner.end_sheets, nums, category)
 
     def acknowledge(self, serial: int) -> None:
         """With all others that are on disk now."""

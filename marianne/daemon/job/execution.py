@@ -28,7 +28,6 @@ from marianne.daemon.shared.effects import (
     Register,
     Release,
     Requeue,
-    Run,
     Step,
     WakeAt,
     Withdraw,
@@ -36,6 +35,7 @@ from marianne.daemon.shared.effects import (
 from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.daemon.shared.status_cache import Packed, StatusCache
 from marianne.daemon.views import wire
+from marianne.executors.protocol import Run
 from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob

@@ -32,11 +32,11 @@ from marianne.daemon.shared.effects import (
     Finish,
     Release,
     Requeue,
-    Run,
     Step,
     WakeAt,
     Withdraw,
 )
+from marianne.executors.protocol import Run
 from marianne.run.result import AttemptResult
 from marianne.schedule.explain import Explanation
 from marianne.score.plan import Plan

@@ -5,7 +5,6 @@ from __future__ import annotations
 from actors import ChildSpec, DynamicSupervisor, Supervisor
 from marianne.daemon.context import Context
 from marianne.daemon.job.actor import Job
-from marianne.daemon.worker.actor import END_MARGIN, Worker
 
 JOB_INTENSITY = 5
 JOB_PERIOD = 10.0
@@ -16,8 +15,7 @@ class Jobs(DynamicSupervisor):
 
 
 def job_spec(context: Context, job_id: str) -> ChildSpec:
-    """The child spec of one job: worker, then job, rest_for_one; the job's normal end ends both."""
-    grace = context.config.sheet_grace_seconds + 2 * END_MARGIN
+    """The child spec of one job: its runner, then itself; its normal end ends both."""
     return ChildSpec(
         id=f"job:{job_id}",
         cls=Supervisor,
@@ -28,12 +26,7 @@ def job_spec(context: Context, job_id: str) -> ChildSpec:
             "period": JOB_PERIOD,
             "auto_shutdown": "any_significant",
             "children": [
-                ChildSpec(
-                    id=f"job:{job_id}/worker",
-                    cls=Worker,
-                    args=(context, job_id),
-                    shutdown=grace + END_MARGIN,
-                ),
+                context.executor.child(job_id),
                 ChildSpec(
                     id=f"job:{job_id}/job",
                     cls=Job,

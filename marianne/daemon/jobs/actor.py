@@ -70,7 +70,7 @@ class ManagerActor(Actor):
         self._supervision = Supervision(desk, self._closed)
         self._admission = Admission(desk, MemoryRoom(context), self._supervision.start)
         self._ending = Ending(desk)
-        self._commands = Commands(desk, self._admission.admit, self._supervision.unprepare)
+        self._commands = Commands(desk, self._admission.admit)
         self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
         self._cancel = Cancel(desk, self._supervision, self._hooks.over)
         self._clear = Clear(desk)
@@ -78,7 +78,7 @@ class ManagerActor(Actor):
             desk, self._commands, self._admission.admit, self._hooks.over, self._hooks.resume
         )
         self._recover = Recover(desk, self._hooks.over)
-        self._intake = Intake(desk, self._admission, self._supervision)
+        self._intake = Intake(desk, self._admission)
         self._questions = Questions(desk)
         self._explain = Explain(desk, self._admission, self._ask_status)
         self._find_jobs()
@@ -93,7 +93,7 @@ class ManagerActor(Actor):
             if row.status in ADMITTED:
                 self._supervision.find(live)
         for job_id in set(self._context.entries) - set(desk.live):
-            self._supervision.unprepare(job_id)
+            self._context.executor.unprepare(job_id)
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the database."""

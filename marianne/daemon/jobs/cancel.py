@@ -56,7 +56,7 @@ class Cancel:
         if live.unsure:
             self._desk.turns.after(LOOK_AGAIN, self.cancel_again, job_id, answer)
         elif live.life is Life.DELAYED:
-            self._supervision.unprepare(job_id)
+            self._context.executor.unprepare(job_id)
             self._supervision.end_without_actors(job_id, None)
             if answer is not None:
                 live.cancels.append(answer)

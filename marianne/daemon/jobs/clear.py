@@ -14,7 +14,6 @@ from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views import queries
-from marianne.daemon.worker.orphans import remove_files
 from marianne.state.changes import DeleteJob
 
 log = get_logger(__name__)
@@ -57,7 +56,7 @@ class Clear:
         if outcome.error is not None:
             answer.fail(outcome.error)
             return
-        remove_files(self._desk.context, reply["jobs"])
+        self._desk.context.executor.remove(reply["jobs"])
         answer.set(reply)
 
     def forget_jobs(self, chosen: Sequence[str]) -> None:
@@ -71,12 +70,11 @@ class Clear:
         """Their rows are gone (or stay until the next look); the files follow."""
         self._desk.deleting.difference_update(gone)
         if outcome.error is None:
-            remove_files(self._desk.context, gone)
+            self._desk.context.executor.remove(gone)
         else:
             log.warning("jobs_not_forgotten", error=repr(outcome.error))
 
     def forget_files(self, chosen: Sequence[str]) -> None:
         """Retention: removes the files of finished jobs, whose rows stay."""
-        remove_files(
-            self._desk.context, [job_id for job_id in chosen if job_id not in self._desk.live]
-        )
+        ended = [job_id for job_id in chosen if job_id not in self._desk.live]
+        self._desk.context.executor.remove(ended)

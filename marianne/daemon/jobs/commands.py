@@ -24,16 +24,12 @@ from marianne.state.transitions import move
 
 
 class Commands:
-    """``admit`` looks whom a change lets in; ``unprepare`` takes back what was left for the first
-    actors of a job."""
+    """``admit`` looks whom a change lets in."""
 
-    def __init__(
-        self, desk: Desk, admit: Callable[[], None], unprepare: Callable[[str], None]
-    ) -> None:
+    def __init__(self, desk: Desk, admit: Callable[[], None]) -> None:
         self._desk = desk
         self._live = desk.live
         self._admit = admit
-        self._unprepare = unprepare
 
     # -- pause and resume -----------------------------------------------------------------------
 
@@ -109,7 +105,7 @@ class Commands:
             raise Refused("conflict", f"job {job_id} is {row.status}")
         if row.status is status:
             raise Refused("conflict", f"job {job_id} is {row.status} already")
-        self._unprepare(job_id)  # it holds the row as it was
+        self._desk.context.executor.unprepare(job_id)  # it holds the row as it was
         fields = {"status": status, "reason": reason, "crashes": 0}
         reply = {"job_id": job_id, "status": str(status)}
         changes: list[Change] = [UpdateJob(job_id, fields), *answer.remember(reply)]

@@ -12,7 +12,6 @@ from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.job_life import Happens
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.jobs.supervision import Supervision
 from marianne.daemon.services.parser import Parser
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.parsed import Parsed
@@ -28,12 +27,11 @@ if TYPE_CHECKING:
 class Intake:
     """What a request means is in :mod:`marianne.daemon.jobs.submission`; this is the way of it."""
 
-    def __init__(self, desk: Desk, admission: Admission, supervision: Supervision) -> None:
+    def __init__(self, desk: Desk, admission: Admission) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._admission = admission
-        self._supervision = supervision
         self._naming: set[str] = set()
         """Ids of jobs that are on their way to the disk."""
 
@@ -80,7 +78,7 @@ class Intake:
         admitted = row.status is JobStatus.RUNNING
         environment = codec.pack(request.environment)
         if admitted:
-            self._supervision.prepare(row, parsed.plan, environment)
+            self._context.executor.prepare(row, parsed.plan, environment)
         reply = submission.response(row, [*parsed.warnings, *shared], words)
         changes = [*submission.changes(row, parsed, environment, now), *answer.remember(reply)]
         if admitted:
@@ -101,7 +99,7 @@ class Intake:
         """A new job is on disk: acknowledge it and let it go."""
         self._naming.discard(job_id)
         if outcome.error is not None:
-            self._supervision.unprepare(job_id)
+            self._context.executor.unprepare(job_id)
             del self._live[job_id]
             answer.fail(outcome.error)
         else:

@@ -17,16 +17,13 @@ from marianne.daemon.job.supervisor import job_spec
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.job_life import Happens, Life
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.processes.handoff import enter
 from marianne.daemon.services.scheduler import SchedulerActor
-from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.store import FORGET_DEADLINE, Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import passing, passing_reason
-from marianne.daemon.worker.orphans import kill_worker, sweep_job
 from marianne.state.changes import UpdateJob
-from marianne.state.models import JobRow, JobStatus
+from marianne.state.models import JobStatus
 
 log = get_logger(__name__)
 
@@ -50,20 +47,6 @@ class Supervision:
         self._live = desk.live
         self._closed = closed
         self._giving_up: dict[Process, tuple[str, str | None]] = {}
-
-    # -- what the first actors of a new job need -------------------------------------------------
-
-    def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
-        """Leaves it for them; the job's worker goes into the row."""
-        spare = self._context.spare.take()
-        self._context.spare_keeper.tell(SpareKeeper.taken)
-        self._context.entries[row.job_id] = enter(row, plan, environment, spare)
-
-    def unprepare(self, job_id: str) -> None:
-        """They will not come, or it holds no more."""
-        entry = self._context.entries.pop(job_id, None)
-        if entry is not None:
-            entry.dismiss()
 
     # -- starting -------------------------------------------------------------------------------
 
@@ -102,7 +85,7 @@ class Supervision:
         elif passing(error):
             self._put_off(live, str(error))
         else:
-            self.unprepare(job_id)
+            self._context.executor.unprepare(job_id)
             self._give_up(job_id, str(error))
 
     def _put_off(self, live: Live, why: str) -> None:
@@ -152,7 +135,7 @@ class Supervision:
         self._context.start_delays.over(job_id)
         # From disk: the row in memory is older than the record of the worker.
         row = self._desk.reader.job(job_id) or self._live[job_id].row
-        process = kill_worker(self._context, row)
+        process = self._context.executor.end(row)
         if process is None:
             self._close(job_id, cause)
         else:
@@ -164,7 +147,7 @@ class Supervision:
         self._close(*self._giving_up.pop(process))
 
     def _close(self, job_id: str, cause: str | None) -> None:
-        sweep_job(self._context, job_id)
+        self._context.executor.sweep(job_id)
         # What the job's last actor still wanted must not come after what is decided here.
         store = self._context.store.within(FORGET_DEADLINE)
         forgotten: Future[Any] = store.call(Store.forget, self._context.job(job_id).name)

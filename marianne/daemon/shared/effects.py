@@ -9,49 +9,11 @@ on disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from marianne.executors.protocol import Run
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import Change
 from marianne.state.models import JobStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Start an attempt of a sheet in the worker.
-
-    ``outputs`` are completed sheets with their attempt, ``played`` those of them that a fallback
-    instrument played (its index), ``skipped`` skipped ones. ``failed`` are the checks that the
-    attempt before did not pass, ``states`` earlier sheets as ``skip_when`` sees them (status,
-    attempt, exit code); both only where the worker may not know them. ``ahead``: not at once, but
-    when another sheet of the job ends.
-    """
-
-    num: int
-    attempt: int
-    fallback: int = 0
-    completion: bool = False
-    outputs: dict[int, int] = field(default_factory=dict)
-    skipped: tuple[int, ...] = ()
-    played: dict[int, int] = field(default_factory=dict)
-    failed: tuple[str, ...] = ()
-    states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
-    ahead: bool = False
-
-    def to_map(self) -> dict[str, Any]:
-        """As the worker takes it."""
-        return {
-            "num": self.num,
-            "attempt": self.attempt,
-            "fallback": self.fallback,
-            "completion": self.completion,
-            "outputs": self.outputs,
-            "skipped": list(self.skipped),
-            "played": self.played,
-            "failed": self.failed,
-            "states": self.states,
-            "ahead": self.ahead,
-        }
 
 
 @dataclass(frozen=True, slots=True)

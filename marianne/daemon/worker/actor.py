@@ -31,7 +31,6 @@ from marianne.daemon import ports
 from marianne.daemon.context import Context
 from marianne.daemon.processes.standby import SpareWorker
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
-from marianne.daemon.shared.effects import Run
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.losses import in_words
 from marianne.daemon.shared.start_delays import passing
@@ -39,6 +38,7 @@ from marianne.daemon.worker.employment import Employed, Employment
 from marianne.daemon.worker.listening import Listening, Look
 from marianne.daemon.worker.orphans import sweep_job
 from marianne.daemon.worker.outbox import Outbox
+from marianne.executors.protocol import Run
 from marianne.run.setup import EXIT_CLEAN
 from marianne.state.changes import UpdateJob
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import Actor, ExitReason
+from actors import Actor, ExitReason, Handle
 from ipc import codec
 from ipc.errors import CodecError
 from ipc.router import Router
@@ -86,7 +86,8 @@ class Link(Actor):
         # Imported here: the worker actor sends through this one.
         from marianne.daemon.worker.actor import Worker
 
-        self._context.worker(job_id).tell(Worker.received, identity, message["kind"], message)
+        owner: Handle[Any] = self._context.worker(job_id)
+        owner.tell(Worker.received, identity, message["kind"], message)
 
     def _refuse(self, why: str, identity: bytes, job_id: str | None = None) -> None:
         """Counts it; of many a few are logged, and no name: it may be one of ours, too early."""

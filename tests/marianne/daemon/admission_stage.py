@@ -17,6 +17,7 @@ from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.storage import Storage
+from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home
 from marianne.run.result import AttemptResult
 from marianne.run.spool import Spool
@@ -72,6 +73,7 @@ class Stage:
             resources=resources,
             storage=Storage(place),
         )
+        self.context.executor = LocalExecutor(self.context)
         self.answers: deque[Any] = deque()
         self.asked: list[str] = []
         self.manager = self.system.handle(ManagerActor, "manager")

@@ -16,10 +16,10 @@ from marianne.daemon.shared.effects import (
     Register,
     Release,
     Requeue,
-    Run,
     Step,
     WakeAt,
 )
+from marianne.executors.protocol import Run
 from marianne.run.result import AttemptResult, lost
 from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob

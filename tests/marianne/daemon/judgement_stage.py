@@ -15,6 +15,7 @@ from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.shared.storage import Storage
+from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home
 
 Told = list[tuple[str, str, tuple[Any, ...]]]
@@ -60,6 +61,7 @@ class Stage:
             resources=ResourceMonitor(ResourceLimitConfig(max_memory_mb=1000, max_processes=100)),
             storage=Storage(place),
         )
+        self.context.executor = LocalExecutor(self.context)
 
     def ears(self, *names: str) -> None:
         for name in names:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from marianne.daemon.job.machine import JobMachine
-from marianne.daemon.shared.effects import EndSheets, Release, Run, Step, Withdraw
+from marianne.daemon.shared.effects import EndSheets, Release, Step, Withdraw
+from marianne.executors.protocol import Run
 from marianne.run.result import AttemptResult
 from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import AddEvent

@@ -17,8 +17,9 @@ from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.job_service import JobService
 from marianne.daemon.output import NullOutput
-from marianne.daemon.shared.effects import Register, Run
+from marianne.daemon.shared.effects import Register
 from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.executors.protocol import Run
 from marianne.run.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.queue import SheetQueue

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from marianne.daemon.job.machine import JobMachine
-from marianne.daemon.shared.effects import Complete, Register, Run, Step
+from marianne.daemon.shared.effects import Complete, Register, Step
+from marianne.executors.protocol import Run
 from marianne.run.result import AttemptResult
 from marianne.score.pack import pack_plan
 from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan

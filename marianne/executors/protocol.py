@@ -1,0 +1,144 @@
+"""The seam between a conductor and what runs its jobs' sheets.
+
+An :class:`Executor` gives each admitted job a :class:`Runner`: an actor beside the job's, which
+takes grants and tells the job's actor (:class:`Hearer`) what became of them. What a
+runner has begun or finished outlives it, and the conductor: it is told again in the next hello
+until it is acknowledged. An attempt starts at most once, whatever is sent how often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from actors import ChildSpec, Promise
+    from actors.process import Process
+    from marianne.state.models import JobRow
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The leave to start an attempt of a sheet.
+
+    ``outputs`` are completed sheets with their attempt, ``played`` those of them that a fallback
+    instrument played (its index), ``skipped`` skipped ones. ``failed`` are the checks that the
+    attempt before did not pass, ``states`` earlier sheets as ``skip_when`` sees them (status,
+    attempt, exit code); both only where the worker may not know them. ``ahead``: not at once, but
+    when another sheet of the job ends.
+    """
+
+    num: int
+    attempt: int
+    fallback: int = 0
+    completion: bool = False
+    outputs: dict[int, int] = field(default_factory=dict)
+    skipped: tuple[int, ...] = ()
+    played: dict[int, int] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
+    ahead: bool = False
+
+    def to_map(self) -> dict[str, Any]:
+        """As the worker takes it."""
+        return {
+            "num": self.num,
+            "attempt": self.attempt,
+            "fallback": self.fallback,
+            "completion": self.completion,
+            "outputs": self.outputs,
+            "skipped": list(self.skipped),
+            "played": self.played,
+            "failed": self.failed,
+            "states": self.states,
+            "ahead": self.ahead,
+        }
+
+
+class Hello(TypedDict, total=False):
+    """What a runner tells of its job in ``worker_up``."""
+
+    running: Sequence[Sequence[int]]
+    """Attempts that run, as pairs of sheet and attempt."""
+
+    queued: Sequence[Sequence[int]]
+    """Attempts that were granted ahead and have not begun."""
+
+    ended: Sequence[Sequence[int]]
+    """Attempts whose results are on their way."""
+
+    unacked: Sequence[dict[str, Any]]
+    """Results that were not acknowledged yet, as AttemptResult.to_map."""
+
+
+class Hearer(Protocol):
+    """The actor of an admitted job, ``job:<id>/job``, as its runner sees it."""
+
+    def worker_up(self, hello: dict[str, Any]) -> None:
+        """The runner lives, and says what runs and has finished: a :class:`Hello`."""
+
+    def results(
+        self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
+    ) -> None:
+        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, pid, time) began."""
+
+    def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
+        """It gave back what it had been granted ahead: pairs of sheet and attempt."""
+
+
+class Runner(Protocol):
+    """Runs the sheets of one admitted job; the actor ``job:<id>/worker``.
+
+    It tells the job's actor ``worker_up`` (once asked by ``report``), ``results`` and
+    ``withdrawn``. When it crashes, the job's actor starts anew after it.
+    """
+
+    def report(self) -> None:
+        """The job's actor (re)started: it wants ``worker_up``, with what runs at that moment."""
+
+    def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
+        """Starts attempts at once, those that are ahead when others end: at most ``slots`` run."""
+
+    def withdraw(self) -> None:
+        """Takes back what was granted ahead and has not begun; ``withdrawn`` tells what that is."""
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """Ends running attempts and all that they started. Their results come as interrupted, with
+        the category; one that ended by itself before comes as it ended."""
+
+    def acknowledge(self, serials: Sequence[int]) -> None:
+        """Those results are committed: they need not be told again."""
+
+    def finish(self) -> Promise[None]:
+        """Ends all that is left of the job; answers when nothing of it runs any more."""
+
+
+class Executor(Protocol):
+    """What runs the sheets of a conductor's jobs. For the manager's thread, unless said."""
+
+    def child(self, job_id: str) -> ChildSpec:
+        """The runner of an admitted job, as the child ``job:<id>/worker`` of its supervisor."""
+
+    def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
+        """A new job is about to be let in: what its actors need is left in ``context.entries``, and
+        what a restart needs to find its runner goes into the row, which is committed after this."""
+
+    def unprepare(self, job_id: str) -> None:
+        """Its actors will not come, or what was left holds no more."""
+
+    def end(self, row: JobRow) -> Process | None:
+        """Has what runs of a job without actors ended; the process whose end to wait for, if any.
+        :meth:`sweep` follows it."""
+
+    def sweep(self, job_id: str) -> None:
+        """Nothing of a job without actors runs after this."""
+
+    def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
+        """Results of the job that may not be committed yet, as AttemptResult.to_map. In any thread.
+
+        Raises OSError when that cannot be read just now.
+        """
+
+    def remove(self, job_ids: Iterable[str]) -> None:
+        """The files of these jobs go; a job of such an id that begins meanwhile has new ones."""

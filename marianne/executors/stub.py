@@ -1,0 +1,167 @@
+"""An executor that runs sheets in memory: for tests of all that stands above the seam.
+
+``play`` says how each attempt ends. What a runner was told and has finished is kept by the
+executor, as a worker process would keep it, so the actors above may crash and start anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from actors import Actor, ChildSpec, Handle, Promise, System
+from marianne.executors.protocol import Hearer, Hello, Run
+from marianne.run.result import AttemptResult
+
+if TYPE_CHECKING:
+    from actors.process import Process
+    from marianne.state.models import JobRow
+
+Play = Callable[[str, Run], AttemptResult | None]
+"""How an attempt of a job ends, at once; None: it runs until it is ended."""
+
+
+def succeed(job_id: str, run: Run) -> AttemptResult:
+    """A program that does nothing, well."""
+    now = time.time()
+    return AttemptResult(run.num, run.attempt, "completed", now, now, exit_code=0)
+
+
+@dataclass
+class Work:
+    """What one job's sheets have come to."""
+
+    running: dict[int, Run] = field(default_factory=dict)
+    ahead: list[Run] = field(default_factory=list)
+    unacked: dict[int, dict[str, Any]] = field(default_factory=dict)
+    begun: set[tuple[int, int]] = field(default_factory=set)
+    serial: int = 0
+
+
+class StubExecutor:
+    """As :class:`marianne.executors.protocol.Executor` says. ``work`` is open to look at."""
+
+    def __init__(self, system: System, play: Play = succeed) -> None:
+        self.work: dict[str, Work] = {}
+        self._system = system
+        self._play = play
+
+    def child(self, job_id: str) -> ChildSpec:
+        """A runner on what the job's sheets have come to."""
+        work = self.work.setdefault(job_id, Work())
+        args = (Handle[Any](self._system, f"job:{job_id}/job"), job_id, work, self._play)
+        return ChildSpec(id=f"job:{job_id}/worker", cls=StubRunner, args=args)
+
+    def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
+        """Nothing: the job's actors read what they need."""
+
+    def unprepare(self, job_id: str) -> None:
+        """Nothing was prepared."""
+
+    def end(self, row: JobRow) -> Process | None:
+        """What runs is over at once."""
+        self.sweep(row.job_id)
+        return None
+
+    def sweep(self, job_id: str) -> None:
+        """Nothing of it runs any more, and its results are kept."""
+        if job_id in self.work:
+            self.work[job_id].running.clear()
+            self.work[job_id].ahead.clear()
+
+    def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
+        """What was not acknowledged."""
+        work = self.work.get(job_id)
+        return list(work.unacked.values()) if work is not None else []
+
+    def remove(self, job_ids: Iterable[str]) -> None:
+        """It is forgotten."""
+        for job_id in job_ids:
+            self.work.pop(job_id, None)
+
+
+class StubRunner(Actor):
+    """As :class:`marianne.executors.protocol.Runner` says."""
+
+    def __init__(self, job: Handle[Any], job_id: str, work: Work, play: Play) -> None:
+        super().__init__()
+        self._job = job
+        self._job_id = job_id
+        self._work = work
+        self._play = play
+
+    def report(self) -> None:
+        """Tells what runs."""
+        work = self._work
+        hello: Hello = {
+            "running": [[run.num, run.attempt] for run in work.running.values()],
+            "queued": [[run.num, run.attempt] for run in work.ahead],
+            "ended": [],
+            "unacked": list(work.unacked.values()),
+        }
+        self._job.tell(Hearer.worker_up, dict(hello))
+
+    def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
+        """Attempts that are begun already are not begun twice."""
+        work = self._work
+        work.ahead += [run for run in runs if run.ahead and self._is_new(run)]
+        for run in runs:
+            if not run.ahead and self._is_new(run):
+                self._begin(run)
+
+    def withdraw(self) -> None:
+        """What was lent goes back."""
+        back, self._work.ahead = self._work.ahead, []
+        self._job.tell(Hearer.withdrawn, [[run.num, run.attempt] for run in back])
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """Their results come as interrupted."""
+        now = time.time()
+        for num in nums:
+            run = self._work.running.get(num)
+            if run is not None:
+                ended = AttemptResult(run.num, run.attempt, "interrupted", now, now)
+                self._end(run, replace(ended, category=category))
+
+    def acknowledge(self, serials: Sequence[int]) -> None:
+        """Those are not told again."""
+        for serial in serials:
+            self._work.unacked.pop(serial, None)
+
+    def ended(self, result: AttemptResult) -> None:
+        """A test says: an attempt that runs ends like this."""
+        run = self._work.running.get(result.num)
+        if run is not None and run.attempt == result.attempt:
+            self._end(run, result)
+
+    def finish(self) -> Promise[None]:
+        """Nothing of the job runs any more."""
+        promise: Promise[None] = self.promise()
+        self._work.running.clear()
+        self._work.ahead.clear()
+        promise.set(None)
+        return promise
+
+    def _is_new(self, run: Run) -> bool:
+        return (run.num, run.attempt) not in self._work.begun
+
+    def _begin(self, run: Run) -> None:
+        self._work.begun.add((run.num, run.attempt))
+        self._work.running[run.num] = run
+        result = self._play(self._job_id, run)
+        if result is not None:
+            self._end(run, result)
+        else:
+            self._job.tell(Hearer.results, (), [[run.num, run.attempt, 0, time.time()]])
+
+    def _end(self, run: Run, result: AttemptResult) -> None:
+        work = self._work
+        del work.running[run.num]
+        work.serial += 1
+        told = replace(result, serial=work.serial).to_map()
+        work.unacked[work.serial] = told
+        self._job.tell(Hearer.results, [told])
+        if work.ahead:
+            self._begin(work.ahead.pop(0))
