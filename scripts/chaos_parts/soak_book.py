@@ -156,7 +156,8 @@ class Book:
 
     def _excuse(self, strike: Strike, attempt: Attempt, begin: int, end: int) -> bool:
         if strike.pid == attempt.start.worker:
-            return strike.touches(attempt.start.at, end)
+            # A process that was killed runs on until it has its turn, and so does what it began.
+            return strike.touches(attempt.start.at - SLACK, end)
         if strike.kind == "cancel":
             return strike.text == attempt.start.job and strike.touches(begin, end)
         stop = strike.kind == "command" and strike.text.startswith("stop")

@@ -140,7 +140,9 @@ def test_a_job_that_nobody_submitted_is_seen() -> None:
 
 def test_only_what_ended_its_worker_or_the_attempt_itself_excuses() -> None:
     (attempt,) = book_of(*ran(1, 1, 1, 2, worker=70)).attempts["j", 1]
-    for pid, at, fair in ((70, 2.5, True), (70, 1.5, True), (71, 2.5, False), (70, 9.0, False)):
+    # Killed, a process still begins what it was about to.
+    cases = ((70, 2.5, True), (70, 1.5, True), (70, 0.9, True), (71, 2.5, False), (70, 9.0, False))
+    for pid, at, fair in cases:
         book = Book(strikes=[Strike(int(at * SECOND), "kill", "worker", pid, int(at * SECOND))])
         assert book.excused(attempt, 20 * SECOND) is fair, (pid, at)
     for said, fair in (("stop --drain 5", True), ("restart", False)):

@@ -16,6 +16,7 @@ import time
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.worker.executor import spooled
 from marianne.daemon.worker.orphans import end_worker, recorded_workers
 from marianne.home import Home
 from marianne.score.pack import PlanFormatError, unpack_plan
@@ -77,8 +78,9 @@ def _after_death(home: Home, job: JobRow, reader: Reader) -> list[Change]:
 
 def _judge(home: Home, machine: JobMachine, count: Change, pausing: Change) -> list[Change]:
     """Holds the job, or puts it away, unless an attempt of it has ended: that is progress."""
-    job, directory, now = machine.job, home.job_dir(machine.job.job_id), time.time()
-    changes = catch_up(machine, directory, now).changes
+    job, now = machine.job, time.time()
+    directory = home.job_dir(job.job_id)
+    changes = catch_up(machine, spooled(directory), now).changes
     if job.crashes == 0:
         return changes
     if job.status is JobStatus.RUNNING:
@@ -88,7 +90,7 @@ def _judge(home: Home, machine: JobMachine, count: Change, pausing: Change) -> l
         return [count, *changes]
     if not end_worker(job, home.owner(), spare=recorded_workers(home)):
         return [count, *changes]  # who may still finish something is not decided about
-    changes += catch_up(machine, directory, now).changes
+    changes += catch_up(machine, spooled(directory), now).changes
     if job.crashes == 0:
         return changes
     log.error("job_put_away", job_id=job.job_id, crashes=job.crashes)

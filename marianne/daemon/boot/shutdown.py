@@ -22,6 +22,7 @@ from marianne.daemon.services.stopping import drain_limit
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
+from marianne.daemon.worker.executor import spooled
 from marianne.state.changes import Change, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import StateError
@@ -101,7 +102,7 @@ def _cancel_all(home: Home) -> None:
                 continue
             rows = {row.num: row for row in reader.sheets(job.job_id)}
             machine, now = JobMachine(plan, job, rows, random.random), time.time()
-            changes += catch_up(machine, home.job_dir(job.job_id), now).changes
+            changes += catch_up(machine, spooled(home.job_dir(job.job_id)), now).changes
             changes += machine.cancel(now).changes
         if changes:
             database.write(changes)

@@ -243,13 +243,12 @@ class Job(Actor):
 
     def _take_what_is_finished(self) -> None:
         """Finished work outlives every decision: the worker, once heard, would tell the same."""
-        directory = self._context.home.job_dir(self._job_id)
         try:
-            step = catch_up(self._machine, directory, self._execution.now())
+            finished = self._context.executor.finished(self._job_id)
         except OSError as error:
             text = f"what job {self._job_id} has finished cannot be read: {error.strerror}"
             raise Refused("unavailable", text) from None
-        self._execution.take(step)
+        self._execution.take(catch_up(self._machine, finished, self._execution.now()))
         self._note_progress()
 
     def _hear(self, request_id: str | None) -> None:

@@ -160,7 +160,8 @@ class Supervision:
         now = time.time()
         try:
             machine = self._desk.machine(job_id)
-            changes = catch_up(machine, self._context.home.job_dir(job_id), now).changes
+            finished = self._context.executor.finished(job_id)
+            changes = catch_up(machine, finished, now).changes
             if not machine.job.status.terminal:
                 end = machine.give_up(cause, now) if cause else machine.abandon(now)
                 changes += end.changes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from actors import ChildSpec
@@ -14,6 +15,11 @@ from marianne.daemon.worker.actor import END_MARGIN, Worker
 from marianne.daemon.worker.orphans import kill_worker, remove_files, sweep_job
 from marianne.run.spool import read_spool
 from marianne.state.models import JobRow
+
+
+def spooled(directory: Path) -> list[dict[str, Any]]:
+    """The results in the spool of a job's directory. Raises OSError if it cannot be read now."""
+    return read_spool(str(directory / "spool"))
 
 
 class LocalExecutor:
@@ -54,7 +60,7 @@ class LocalExecutor:
 
     def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
         """What its worker had spooled."""
-        return read_spool(str(self._context.home.job_dir(job_id) / "spool"))
+        return spooled(self._context.home.job_dir(job_id))
 
     def remove(self, job_ids: Iterable[str]) -> None:
         """In a process of its own."""

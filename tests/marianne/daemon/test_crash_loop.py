@@ -13,7 +13,7 @@ import pytest
 from marianne import stop_order
 from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
 from marianne.daemon.boot.shutdown import take_order
-from marianne.daemon.job import catch_up
+from marianne.daemon.worker import executor
 from marianne.home import Home
 from marianne.run.procfs import boot_id, start_time
 from marianne.run.result import AttemptResult
@@ -190,7 +190,7 @@ def test_a_spool_that_cannot_be_read_just_now_keeps_the_job_from_being_judged(
     def cannot(path: str) -> Any:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr(catch_up, "read_spool", cannot)
+    monkeypatch.setattr(executor, "read_spool", cannot)
     house.die()
     assert house.job == ("pausing", "crashes", 6)
 

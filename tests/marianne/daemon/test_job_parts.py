@@ -24,6 +24,7 @@ from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.scheduler import GlobalSheetScheduler, SheetInfo, Terms
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.rates import RatesActor
+from marianne.daemon.worker.executor import LocalExecutor
 from marianne.daemon.worker.socket import Link
 from marianne.state.models import JobStatus
 
@@ -56,6 +57,7 @@ def test_a_job_at_rest_is_told_from_disk(desk: Desk) -> None:
 
 def test_a_jobs_end_ends_its_worker_and_its_give_up_nobody_else(desk: Desk) -> None:
     desk.context.config = DaemonConfig(sheet_grace_seconds=20.0)
+    desk.context.executor = LocalExecutor(desk.context)
     spec = job_spec(desk.context, "a")
     assert (spec.id, spec.restart) == ("job:a", "temporary")
     assert spec.kwargs["auto_shutdown"] == "any_significant"
