@@ -309,6 +309,39 @@ def test_what_keeps_an_embedded_conductor_from_starting_is_raised_and_frees_the_
     lock.release()
 
 
+def test_an_embedded_conductor_is_there_when_it_takes_jobs_and_gone_when_it_has_ended(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    end = threading.Event()
+
+    class Serves:
+        def __init__(self, manager: JobManager, *given: object) -> None:
+            self._context: Any = SimpleNamespace(stop=SimpleNamespace(ask=self._stop))
+            manager.bind(self._context)
+
+        def _stop(self, mode: str) -> None:
+            asked.append(mode)
+            end.set()
+
+        def run(self, lock: object, begun: Any, stopping: object) -> int:
+            begun(self._context)
+            assert end.wait(30.0)
+            return 1
+
+    monkeypatch.setattr(embedded, "Conductor", Serves)
+
+    async def live() -> None:
+        tree = life(home)
+        await tree.start()
+        await tree.end("drain")
+        with pytest.raises(RuntimeError, match="its log says why"):
+            await tree.ended()
+
+    asyncio.run(live())
+    assert asked == ["drain"]
+
+
 def test_a_thread_that_cannot_be_had_frees_the_home_too(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,8 @@ def test_nothing_is_moved_away_under_a_job_that_is_not_over(place: str) -> None:
     with pytest.raises(Refused, match="moves what is there away"):
         submission.check_workspace(request(), parsed(), working_in(place, archives=True))
     assert submission.check_workspace(fresh, archives, working_in("/w-2")) == []
+    for asked, score in ((fresh, parsed()), (request(), archives)):
+        assert len(submission.check_workspace(asked, score, working_in("/w"))) == 1
 
 
 def test_a_directory_that_is_shared_is_warned_of() -> None:
@@ -196,7 +198,7 @@ def test_what_differs_is_told_sheet_by_sheet() -> None:
         (3, "removed", []),
     ]
     (added,) = plan_diff.changes_of(plan(), plan("a"), rows(DONE))
-    assert (added["change"], added["kept"]) == ("added", True)
+    assert (added["name"], added["change"], added["kept"]) == ("a", "added", True)
 
 
 def test_a_difference_of_texts_hides_credentials_and_says_what_it_cuts_off() -> None:
@@ -257,8 +259,6 @@ def test_why_a_job_waits_for_memory_is_said_in_numbers() -> None:
     house, size = House(known=ResourceEstimate(900.0, 1.0, 0.9)), Size()
     why = house.memory.why(job("known"), size, house.memory.room(1, []))
     assert "900 MB" in why["text"]
-    assert (why["data"]["needs_mb"], why["data"]["free_mb"], why["data"]["limit_mb"]) == (
-        900,
-        700,
-        1_000,
-    )
+    data = why["data"]
+    assert (data["needs_mb"], data["free_mb"], data["limit_mb"]) == (900, 700, 1_000)
+    assert house.memory.why(job("unknown"), Size(), house.memory.room(1, []))["data"] == {}

@@ -82,6 +82,12 @@ def test_the_ends_of_sheets_are_told_before_what_the_scheduler_is_asked_next(pos
     ]
 
 
+def test_what_cannot_wait_is_told_at_once(post: Post) -> None:
+    post.dispatch.withdraw()
+    post.dispatch.end_sheets([1, 2], "cancelled")
+    assert post.told == [("worker", "withdraw"), ("worker", "end_sheets", [1, 2], "cancelled")]
+
+
 def test_a_sheet_has_one_timer_and_a_time_that_has_passed_is_now(post: Post) -> None:
     post.dispatch.wake_at(1, time.time() - 60)
     post.dispatch.wake_at(2, time.time() + 60)

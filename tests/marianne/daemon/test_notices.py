@@ -146,6 +146,19 @@ def test_one_that_is_delivered_ends_what_was_degraded(desk: Desk, errands: Erran
     actor.happened([event(1)])
     actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
     assert not desk.context.delivery.degraded
+    notifier(desk).happened([event(1)])
+    assert len(errands.started) == 1, "and is not told again after a restart"
+
+
+def test_a_receiver_that_cannot_be_told_here_holds_nothing_open(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    job(desk, receiver("desktop"), receiver())
+    actor = notifier(desk)
+    actor.happened([event(1)])
+    actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
+    assert desk.reader.meta(notifications.CURSOR) == b"1"
 
 
 def test_the_trouble_of_this_machine_uses_up_no_try(desk: Desk, errands: Errands) -> None:

@@ -202,6 +202,20 @@ def test_a_recorded_process_of_another_boot_or_that_was_swept_is_none(desk: Desk
     assert hires.recorded() is None
 
 
+def test_the_spare_is_employed_by_what_is_on_disk_and_another_takes_its_place(desk: Desk) -> None:
+    desk.insert("a")
+    hires = employment(desk)
+    sent: list[Any] = []
+    worker = spare(sent)
+    desk.context.spare = SimpleNamespace(take=lambda: worker)
+    desk.context.spare_keeper = desk.post.handle("spare")
+    assert hires.another().get(1.0) is worker
+    assert desk.post.asked == [("spare", "taken")]
+    assert hires.employ(worker) is not None
+    assert sent[0]["job_dir"] == str(desk.home.job_dir("a"))
+    assert (desk.home.job_dir("a") / "env").read_bytes() == b"\x80"
+
+
 # -- the link -----------------------------------------------------------------------------------
 
 
@@ -270,7 +284,8 @@ class Errands:
         context = desk.context
         context.owner, context.workers = "owner", {}
         context.config = SimpleNamespace(sheet_grace_seconds=1.0)
-        context.took_on = context.let_go = lambda process: None
+        self.known: list[Any] = []
+        context.took_on, context.let_go = self.known.append, self.known.remove
         context.system = SimpleNamespace(processes=SimpleNamespace(start=self._start))
         self.commands = SideCommands(context, "hook")
         self.command = SideCommand("a", ["true"], "/", "mine")
@@ -303,10 +318,11 @@ def test_how_a_command_ended_is_told_in_words(
     desk.insert("a")
     errands = Errands(desk)
     assert errands.process in errands.commands
+    assert errands.known == [errands.process], "no sweep may touch it while it runs"
     command, outcome = errands.end(**answer)
     assert command is errands.command
     assert (outcome.ok, outcome.words, outcome.said) == (answer.get("ok", False), words, "said")
-    assert len(errands.commands) == 0
+    assert (len(errands.commands), errands.known) == (0, [])
 
 
 def test_of_a_process_that_was_lost_nothing_is_left(

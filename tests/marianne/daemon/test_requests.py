@@ -262,6 +262,30 @@ def test_every_request_gets_one_answer_whatever_it_asks(desk: Desk) -> None:
     assert served(desk, "job.errors", job_id="one")[1].told == [("packed", b"bytes")]
 
 
+def test_what_is_quick_is_answered_where_it_was_read_and_the_rest_by_the_actor(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = served(desk, "hello")
+    told: list[str] = []
+
+    def tell(method: Any, request: Request, responder: Any) -> None:
+        told.append(request.method)
+
+    monkeypatch.setattr(Server, "ref", SimpleNamespace(tell=tell), raising=False)
+    cache = desk.context.status_cache
+    cache.keep(cache.mark(), "one", 1, 5_000, Packed(b"bytes"))
+    served(desk, "job.status", job_id="one")  # asked for once, it is known
+    answers: Any = Answers()
+    params = {"job_id": "one"}
+    for method in ("job.status", "hello"):
+        server._arrived(Request("r", method, params), answers)
+    assert answers.told == [("packed", b"bytes")]
+    assert told == ["hello"]
+    desk.context.serving = False
+    server._arrived(Request("r", "job.status", params), answers)
+    assert told == ["hello", "job.status"]
+
+
 def test_who_comes_before_the_conductor_is_ready_is_answered_when_it_is(desk: Desk) -> None:
     server, answers = served(desk, "hello", serving=False)
     assert answers.told == []

@@ -108,7 +108,8 @@ def test_clearing_an_instrument_clears_all_its_models_and_no_other(desk: Desk) -
     assert cleared == {"cleared": 2, "instrument": "claude", "keys": ["claude", "claude/opus"]}
     assert set(in_force(desk)) == {"claude-code", "codex"}
     assert told(desk, "scheduler") == [("block", "claude", 0.0), ("block", "claude/opus", 0.0)]
-    ((_, (_, reply), *_),) = told(desk, "store")
+    ((_, (_, reply), kept),) = told(desk, "store")
+    assert kept == ("kept", False), "who asks does not wait for a disk that is full"
     assert codec.unpack(reply.reply) == cleared
 
 

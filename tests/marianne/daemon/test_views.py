@@ -91,6 +91,7 @@ def test_a_sheet_shows_the_instrument_that_plays_it_and_how_long_it_took() -> No
     assert found["error"] == {"category": "exit", "code": None, "message": "exit code 1"}
     assert shown(1)["error"] is None
     assert shown(1)["duration_seconds"] is None
+    assert shown(1, SheetRow(1, SheetStatus.RUNNING, started_at=1.0))["duration_seconds"] is None
 
 
 def test_sheets_come_in_the_order_that_was_asked_for() -> None:
@@ -259,7 +260,9 @@ def test_errors_are_the_failed_attempts_newest_first_and_who_was_skipped(desk: D
     insert(desk, status=JobStatus.FAILED)
     skipped = SheetRow(2, SheetStatus.SKIPPED, category="dependency", message="first failed")
     results = [attempt(1, 1), attempt(1, 2, "interrupted"), attempt(1, 3, category="exit")]
-    desk.write(*(AddAttempt("a", result) for result in results), SaveSheet("a", skipped))
+    unwanted = SheetRow(1, SheetStatus.SKIPPED, category="skip_condition")
+    rows = (SaveSheet("a", skipped), SaveSheet("a", unwanted))
+    desk.write(*(AddAttempt("a", result) for result in results), *rows)
     found = reports.errors(desk.reader, "a", limit=1)
     assert [(e["attempt"], e["category"]) for e in found["errors"]] == [(3, "exit")]
     assert found["total"] == 2
