@@ -29,7 +29,7 @@ from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 from marianne.environment import search_path
-from marianne.score.pack import unpack_plan
+from marianne.score.pack import PlanFormatError, unpack_plan
 from marianne.state.changes import (
     AddEvent,
     Change,
@@ -79,20 +79,25 @@ class Modify:
             job_id = name.removeprefix(PENDING)
             live = self._live.get(job_id)
             row = live.row if live is not None else self._desk.reader.job(job_id)
-            if (live is None or not live.admitted) and row is not None:
-                self._live[job_id] = live or Live(row)
-                self._put_in_force(job_id, pending)
+            if row is None or (live is not None and live.admitted) or self._goes_with(row):
+                continue
+            self._live[job_id] = live or Live(row)
+            self._put_in_force(job_id, pending)
 
     def takes(self, live: Live) -> bool:
         """Whether a job that has given back its place stopped only to go on with another plan."""
         job_id = live.row.job_id
         pending = self._desk.reader.meta(PENDING + job_id)
-        if pending is None:
-            return False
-        if live.row.status is JobStatus.CANCELLED:
-            self._desk.write([SetMeta(PENDING + job_id, None)])
+        if pending is None or self._goes_with(live.row):
             return False
         self._put_in_force(job_id, pending)
+        return True
+
+    def _goes_with(self, row: JobRow) -> bool:
+        """Whether the plan goes with its job: nothing brings back what a person has cancelled."""
+        if row.status is not JobStatus.CANCELLED:
+            return False
+        self._desk.write([SetMeta(PENDING + row.job_id, None)])
         return True
 
     # -- asked from outside ---------------------------------------------------------------------
@@ -268,12 +273,12 @@ class Modify:
             changes = self._in_force(
                 row, pending, JobStatus.QUEUED if goes_on else JobStatus.PAUSED
             )
-        except Refused as refusal:
-            log.warning("plan_not_replaced", job_id=job_id, error=refusal.message)
+        except (Refused, PlanFormatError) as error:
+            log.warning("plan_not_replaced", job_id=job_id, error=str(error))
             changes = [SetMeta(PENDING + job_id, None)]
             if row.status is JobStatus.PAUSED:
                 row.reason = "person"
-                fields = {"reason": row.reason, "error": refusal.message}
+                fields = {"reason": row.reason, "error": f"the new score is not in force: {error}"}
                 changes.append(UpdateJob(job_id, fields))
         self._live.change(self._live[job_id])
         self._desk.turns.pipe(self._desk.write(changes), self.in_force, job_id)
