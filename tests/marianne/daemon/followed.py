@@ -28,7 +28,7 @@ class Followed(Hooks):
         self.stage = stage
         self.submitted: list[tuple[Any, str]] = []
         self.future: Future[Any]
-        commands = Commands(stage.desk, stage.admit, stage.is_over)
+        commands = Commands(stage.desk, stage.admit)
         super().__init__(stage.desk, commands, self._take, self._gone)
 
     def _take(self, request: Any, request_id: str) -> Future[Any]:

@@ -13,7 +13,7 @@ from shutil import copyfile
 from typing import Any, cast
 
 from handler_stage import empty_database
-from manager_standins import Disk, Others, Owed, Processes, Turns
+from manager_standins import Disk, Executor, Others, Owed, Processes, Turns
 
 from actors import Future, System
 from marianne.daemon.config import DaemonConfig
@@ -97,6 +97,7 @@ class Stage:
             resources=resources,
             storage=Storage(place),
         )
+        self.executor = self.context.executor = Executor(self.context)
         self.uses(10.0)
         self.others = self.context.others = Others(self.system)
         self.disk = self.context.disk = Disk(self.home.db, self.system)

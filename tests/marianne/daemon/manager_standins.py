@@ -15,6 +15,7 @@ from typing import Any
 
 from actors import Future, Promise, System
 from actors.process import ProcessExit
+from marianne.daemon.worker.executor import LocalExecutor
 from marianne.state.changes import AddEvent, Change
 from marianne.state.database import Database
 
@@ -58,6 +59,29 @@ class Processes:
 
     def adopt(self, pid: int, start_time: int) -> Process | None:
         return self.found.get((pid, start_time))
+
+
+class Executor(LocalExecutor):
+    """The local one, which notes whose processes it would look for; ``error`` is why it cannot say
+    what a job has finished."""
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context)
+        self.unprepared: list[str] = []
+        self.swept: list[str] = []
+        self.error: Exception | None = None
+
+    def unprepare(self, job_id: str) -> None:
+        self.unprepared.append(job_id)
+        super().unprepare(job_id)
+
+    def sweep(self, job_id: str) -> None:
+        self.swept.append(job_id)
+
+    def finished(self, job_id: str) -> Any:
+        if self.error is not None:
+            raise self.error
+        return super().finished(job_id)
 
 
 class Turns:

@@ -21,7 +21,7 @@ class Modified(Modify):
 
     def __init__(self, stage: Stage) -> None:
         self.went_on: list[str] = []
-        commands = Commands(stage.desk, stage.admit, lambda _job: None)
+        commands = Commands(stage.desk, stage.admit)
         super().__init__(stage.desk, commands, stage.admit, stage.is_over, self._goes)
 
     def _goes(self, answer: Any, job_id: str) -> None:

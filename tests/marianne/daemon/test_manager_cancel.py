@@ -10,7 +10,6 @@ from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, tol
 
 from actors import ActorDied, NoSuchActor
 from actors.reasons import KILLED
-from marianne.daemon.jobs import supervision as supervising
 from marianne.daemon.jobs.cancel import Cancel
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.job_life import Happens, Life
@@ -26,8 +25,7 @@ AWAY = [NoSuchActor("job:a/job"), ActorDied("job:a/job", KILLED)]
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr(supervising, "sweep_job", lambda *_args: [])
+def stage(tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path) as stage:
         stage.others.answers["forget"] = None
         yield stage

@@ -30,7 +30,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def parts(stage: Stage) -> Commands:
-    return Commands(stage.desk, stage.admit, stage.is_over)
+    return Commands(stage.desk, stage.admit)
 
 
 # -- a row ---------------------------------------------------------------------------------------
@@ -202,7 +202,9 @@ def test_a_job_that_waits_for_its_start_is_paused_in_its_row_which_its_actors_fi
     live = stage.lives("a", JobStatus.RUNNING, *DELAYED)
     stage.disk.held = True
     asked = stage.ask(parts.pause, "a")
-    assert stage.over == ["a"]  # what was left for its actors is taken back: it says running
+    assert stage.executor.unprepared == [
+        "a"
+    ]  # what was left for its actors is taken back: it says running
     assert live.unsure
     stage.commit()
     assert told(asked) == {"job_id": "a", "status": "pausing"}

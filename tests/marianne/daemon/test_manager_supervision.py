@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from manager_parts import WAY_IN, Stage, plan_of, stage_in
@@ -34,11 +33,8 @@ STARTING = WAY_IN[:2]
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path) as stage:
-        swept: list[str] = []
-        stage.swept = swept  # type: ignore[attr-defined]
-        monkeypatch.setattr(supervising, "sweep_job", lambda _context, job: swept.append(job))
         yield stage
 
 
@@ -178,33 +174,6 @@ def test_a_job_that_was_admitted_and_not_started_is_started(
     assert (starts(stage), live.life) == (1, Life.STARTING)
 
 
-# -- what is left for the first actors -----------------------------------------------------------
-
-
-def test_what_is_left_for_actors_that_do_not_come_is_taken_back_once(
-    stage: Stage, parts: Supervision
-) -> None:
-    dismissed: list[str] = []
-
-    class Waiting:
-        process, proof = Process(5), b"p"
-
-        def dismiss(self) -> None:
-            dismissed.append("the process")
-
-    spare: Any = Waiting()
-    stage.context.spare.put(spare)
-    row = stage.insert("a")
-    parts.prepare(row, b"plan", b"environment")
-    assert (row.worker_pid, row.worker_start_time, row.worker_link) == (5, 1, b"p")
-    assert stage.context.entries["a"].plan == b"plan"
-    assert stage.others.was_told("taken") == [()]
-    parts.unprepare("a")
-    parts.unprepare("a")
-    assert dismissed == ["the process"]
-    assert stage.context.entries == {}
-
-
 # -- ends that nobody asked for ------------------------------------------------------------------
 
 
@@ -275,9 +244,9 @@ def test_a_job_is_given_up_when_its_worker_is_gone_and_swept_and_its_actors_forg
     assert worker.signals == []
     parts.end_without_actors("c", "x")
     assert worker.signals == [signal.SIGKILL]
-    assert (live.life, stage.swept) == (Life.ENDING, ["b"])  # type: ignore[attr-defined]
+    assert (live.life, stage.executor.swept) == (Life.ENDING, ["b"])
     stage.turns.ends(worker)
-    assert stage.swept == ["b", "c"]  # type: ignore[attr-defined]
+    assert stage.executor.swept == ["b", "c"]
     assert ("store", "forget", "job:c/job") in stage.others.asked
     assert stage.over == []
     stage.answer("forget")
@@ -326,18 +295,14 @@ def test_of_a_job_that_is_given_up_no_sheet_is_left_open(stage: Stage, parts: Su
     assert [one.outcome for one in stage.desk.reader.attempts("a", limit=5)] == ["interrupted"]
 
 
-def test_a_spool_that_cannot_be_read_is_read_again_before_anything_is_decided(
-    stage: Stage, parts: Supervision, up: Live, monkeypatch: pytest.MonkeyPatch
+def test_what_has_finished_and_cannot_be_read_is_read_again_before_anything_is_decided(
+    stage: Stage, parts: Supervision, up: Live
 ) -> None:
-    def fails(*_args: Any) -> Any:
-        raise OSError(errno.EIO, "input/output error")
-
-    monkeypatch.setattr(supervising, "catch_up", fails)
+    stage.executor.error = OSError(errno.EIO, "input/output error")
     parts.end_without_actors("a", "x")
     stage.turns.run()
     assert stage.status("a") is JobStatus.RUNNING
-    monkeypatch.undo()
-    monkeypatch.setattr(supervising, "sweep_job", lambda *_args: [])
+    stage.executor.error = None
     assert stage.turns.ring() == [supervising.SPOOL_AGAIN]
     assert stage.status("a") is JobStatus.FAILED
 
