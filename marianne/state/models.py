@@ -107,6 +107,13 @@ class SheetRow:
     validations: list[dict[str, Any]] = field(default_factory=list)
     left_running: list[int] = field(default_factory=list)
 
+    @property
+    def satisfied(self) -> bool:
+        """Whether dependents may count on the sheet: completed, or skipped by its condition."""
+        return self.status is SheetStatus.COMPLETED or (
+            self.status is SheetStatus.SKIPPED and self.category == "skip_condition"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:

@@ -93,12 +93,9 @@ class Ledger:
     # -- the graph ------------------------------------------------------------------------------
 
     def is_satisfied(self, num: int) -> bool:
-        """Whether dependents may count on the sheet: completed, or skipped by its condition."""
+        """Whether dependents may count on the sheet (:attr:`SheetRow.satisfied`)."""
         row = self.rows.get(num)
-        return row is not None and (
-            row.status is SheetStatus.COMPLETED
-            or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
-        )
+        return row is not None and row.satisfied
 
     def unmet(self, nums: Iterable[int]) -> set[int]:
         """What these sheets need, directly or not, and nobody can count on; not they themselves."""

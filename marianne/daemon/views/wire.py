@@ -104,7 +104,4 @@ def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> dict[str, A
 
 
 def _satisfied(row: SheetRow | None) -> bool:
-    return row is not None and (
-        row.status is SheetStatus.COMPLETED
-        or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
-    )
+    return row is not None and row.satisfied
