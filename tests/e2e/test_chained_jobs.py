@@ -70,17 +70,6 @@ def _jobs(marianne: Marianne) -> list[dict[str, str]]:
     return list(marianne("list", "--all", "--json").json)
 
 
-def test_a_concert_that_is_not_enabled_starts_no_job(own: Marianne) -> None:
-    own.score("next", NEXT)
-    hooks = "on_success: [{type: run_job, job_path: next.yaml, description: the second half}]\n"
-    text = FIRST + hooks + "concert: {enabled: false}\n"
-    own("run", own.score("first", text), "--wait")
-    assert [job["job_id"] for job in _jobs(own)] == ["first"]
-    error = own.status("first")["error"]
-    assert "concert.enabled is false" in error
-    assert "the second half" in error
-
-
 def test_a_concert_may_end_with_its_first_failing_hook(marianne: Marianne) -> None:
     hooks = """concert: {enabled: true, abort_concert_on_hook_failure: true}
 on_success:

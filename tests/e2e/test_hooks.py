@@ -54,12 +54,6 @@ def test_a_failing_hook_is_told_and_fails_the_job_only_if_its_author_says_so(
     assert not (marianne.place / "hooked" / "never").exists()
 
 
-def test_a_failed_job_has_no_hooks(marianne: Marianne) -> None:
-    hooks = "on_success:\n  - {type: run_command, command: touch never}\n"
-    marianne.play("bad", "sheets:\n  - {name: a, run: 'false'}\n" + hooks, code=1)
-    assert not (marianne.place / "bad" / "never").exists()
-
-
 def test_a_chain_to_itself_ends_at_its_depth_and_keeps_its_pauses(own: Marianne) -> None:
     hooks = """concert: {enabled: true, max_chain_depth: 2, cooldown_between_jobs_seconds: 0.1}
 on_success: [{type: run_job, job_path: loop.yaml, detached: true}]
@@ -147,19 +141,3 @@ def test_a_hook_leaves_no_process_and_ends_at_its_time(marianne: Marianne) -> No
     job = marianne.play("hooked", SHEET + hooks)
     assert "Ran longer than 1 s" in str(marianne.status(job)["error"])
     assert not any("987" in line for line in marianne.processes().values())
-
-
-def test_hooks_run_though_the_conductor_dies_before_them(own: Marianne) -> None:
-    hooks = """on_success:
-  - {type: run_command, command: 'echo 1 >> hooks; until test -e go; do sleep 0.02; done'}
-  - {type: run_command, command: echo 2 >> hooks}
-"""
-    own.submit("hooked", SHEET + hooks)
-    place = own.place / "hooked"
-    until((place / "hooks").exists)
-    old = own.pids()["conductor"]
-    os.kill(old, signal.SIGKILL)
-    until(lambda: own.pids()["conductor"] != old and own.serves())
-    (place / "go").touch()
-    until(lambda: (place / "hooks").read_text().split()[-1] == "2")
-    assert own.wait("hooked")["error"] is None

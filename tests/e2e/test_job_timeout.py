@@ -49,23 +49,3 @@ def test_a_job_that_has_run_too_long_fails_and_leaves_nothing(marianne: Marianne
     marianne("resume", "held")
     (marianne.place / "held" / "go").touch()
     assert marianne.wait("held")["status"] == "completed"
-
-
-def test_a_shorter_time_is_in_force_at_once_and_a_pause_is_no_time(marianne: Marianne) -> None:
-    _configure(marianne, 3600)
-    marianne.submit("held", HELD)
-    until((marianne.place / "held" / "up").exists)
-    marianne("pause", "held")
-    (marianne.place / "held" / "go").touch()
-    until(lambda: marianne.status("held")["status"] == "paused")
-    assert 0 < _options(marianne)["ran_seconds"] < 60
-    marianne("stop")
-    _options(marianne, ran_seconds=61.0)
-    marianne("start")
-    (marianne.place / "held" / "go").unlink()
-    marianne.score("held", HELD.replace("touch never", "sleep 60"))
-    marianne("resume", "held")
-    until(lambda: marianne.sheet("held", 2)["status"] == "running")
-    _configure(marianne, 60)
-    assert "job_timeout_seconds" in marianne("reload", "--json").json["applied"]
-    assert marianne.wait("held", code=1)["reason"] == "timeout"

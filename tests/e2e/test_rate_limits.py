@@ -106,22 +106,16 @@ def test_explain_names_the_limit_and_its_end(own: Marianne) -> None:
     assert not (own.place / "later" / "runs").exists()
 
 
-@pytest.mark.parametrize("way", ["stop", "kill", "rates", "scheduler"])
+@pytest.mark.parametrize("way", ["kill", "scheduler"])
 def test_a_limit_outlives_every_restart(own: Marianne, way: str) -> None:
     job = limited(own, 600)
-    if way == "stop":
-        own("stop")
-        own("start")
-    elif way == "kill":
+    if way == "kill":
         old = own.pids()["conductor"]
         os.kill(old, signal.SIGKILL)
         until(lambda: own.pids()["conductor"] != old and own.serves())
     else:
         own.crash(way)
-        if way == "scheduler":
-            own.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
-        else:
-            own("clear-rate-limits", "nobody")
+        own.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
         until(lambda: own.tree()[way]["restarts"] == 1)
     until(own.serves)
     # At once if it was on disk, else when the worker has told the result again.
@@ -134,33 +128,9 @@ def test_a_limit_outlives_every_restart(own: Marianne, way: str) -> None:
     assert own.wait(later)["status"] == "completed"
 
 
-BROKEN = """#!/bin/bash
-cat > /dev/null
-exit 3
-"""
-
 SIX = "instrument: {name}\nparallel: {{enabled: true, max_concurrent: 1}}\nsheets:\n" + "".join(
     f"  - {{{{name: s{n}, prompt: go, retry: {{{{max_retries: 0}}}}}}}}\n" for n in range(6)
 )
-
-
-def test_an_instrument_that_keeps_failing_is_left_alone_by_that_job_only(
-    own: Marianne,
-) -> None:
-    instrument(own, "broken", 0)
-    (own.place / "broken").write_text(BROKEN)
-    job = own.submit("work", SIX.format(name="broken"))
-    until(lambda: own.status(job)["progress"]["failed"] == 5)
-    until(lambda: own("explain", job, "6", "--json").json["sheets"][0]["code"] == "breaker")
-    own("restart")
-    why = own("explain", job, "6", "--json").json["sheets"][0]
-    assert (why["code"], why["data"]["instrument"]) == ("breaker", "broken")
-    assert "broken failed 5 times in a row" in own("explain", job).out
-    (own.place / "broken").write_text(PROGRAM.format(seconds=0))
-    other = own.submit("other", SIX.format(name="broken"))
-    assert own.wait(other)["status"] == "completed"
-    assert own.status(job)["progress"]["pending"] == 1
-    own("cancel", job, "--yes")
 
 
 def test_explain_says_that_a_jobs_own_pace_keeps_a_sheet_back(marianne: Marianne) -> None:
