@@ -237,6 +237,9 @@ def _is_event(event: dict[str, Any], kind: str | None, filters: dict[str, Any]) 
     return all(wanted in _find(event, path) for path, wanted in filters.items())
 
 
+_INDEX = re.compile("-?[0-9]{1,9}")
+
+
 def _find(value: Any, path: str | None) -> list[Any]:
     """Every value at a dotted path; ``*`` stands for each entry of a map or a list."""
     if not path:
@@ -255,7 +258,7 @@ def _find(value: Any, path: str | None) -> list[Any]:
                 )
             elif isinstance(item, dict) and part in item:
                 step.append(item[part])
-            elif isinstance(item, list) and part.lstrip("-").isdigit():
+            elif isinstance(item, list) and _INDEX.fullmatch(part):
                 index = int(part)
                 if -len(item) <= index < len(item):
                     step.append(item[index])

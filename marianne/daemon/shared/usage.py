@@ -11,6 +11,7 @@ everything is by which a process may be ended.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -93,6 +94,10 @@ def _below(roots: Iterable[int]) -> Iterable[Process]:
     return seen.values()
 
 
+_NUMBER = re.compile("[0-9]{1,10}")
+"""Of a sheet, as we write it: what stands there may be anybody's."""
+
+
 def sheets_below(worker: int) -> dict[tuple[str, int], Usage]:
     """What each sheet below a worker uses, by (job, sheet), as its environment names them.
 
@@ -106,8 +111,8 @@ def sheets_below(worker: int) -> dict[tuple[str, int], Usage]:
         environ = procfs.environ(child.pid)
         job = procfs.environ_value(environ, "MARIANNE_JOB_ID")
         sheet = procfs.environ_value(environ, "MARIANNE_SHEET")
-        if job is None or sheet is None or not sheet.isdigit():
-            continue  # it cleared its environment: its job is known by its worker all the same
+        if job is None or sheet is None or not _NUMBER.fullmatch(sheet):
+            continue  # it set its environment anew: its job is known by its worker all the same
         usage = found.setdefault((job, int(sheet)), Usage())
         for one in procfs.descendants({child.pid}, everything).values():
             if not one.dead:

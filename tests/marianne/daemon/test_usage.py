@@ -35,6 +35,18 @@ def test_what_stands_below_a_worker_is_counted_as_its_sheets(
     assert sheets_below(os.getpid())["j", 3].processes == 3
 
 
+@pytest.mark.parametrize("number", ["²", "9" * 5_000, "-1", "", "three", "3\udcff"])
+def test_whatever_a_sheet_calls_itself_ends_nobody_who_looks(
+    sleepers: list[subprocess.Popen[bytes]], number: str
+) -> None:
+    """What it runs may have set its environment anew."""
+    sleepers += [
+        subprocess.Popen(["sleep", "60"], env={**SHEET, "MARIANNE_SHEET": named})
+        for named in (number, "3")
+    ]
+    assert [key for key in sheets_below(os.getpid()) if key[0] == "j"] == [("j", 3)]
+
+
 def test_our_own_memory_counts_shared_pages_once() -> None:
     myself = psutil.Process()
     assert 1 < own_mb(myself) < myself.memory_info().rss / 2**20

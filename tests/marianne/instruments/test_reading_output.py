@@ -144,3 +144,11 @@ def test_what_is_nested_deeply_is_text_too() -> None:
     for depth in (500, 900, 990, 2_000, 100_000):
         said = '{"text": ' + "[" * depth + "]" * depth + "}"
         assert read_output(reader(format="json", **PATHS), said).text
+
+
+@pytest.mark.parametrize("index", ["--1", "-", "²", "9" * 5_000, "1_0", "2"])
+def test_a_path_with_no_place_in_a_list_finds_nothing(index: str) -> None:
+    said = '{"r": ["a", "b"]}'
+    made = reader(format="json", result_path=f"r.{index}")
+    assert read_output(made, said).text == said, "the result is all of the output"
+    assert read_output(reader(format="json", result_path="r.-1"), said).text == "b"
