@@ -291,9 +291,11 @@ class Home:
         return pids[1] if len(pids) > 1 else None
 
     def _pids(self) -> list[int]:
-        # Never 0 or negative: as targets of a signal these are whole groups of processes.
-        numbers = [int(word) for word in self._words() if word.isascii() and word.isdigit()]
-        return [number for number in numbers if number > 1] or self._holders()
+        # Never 0 or negative: as targets of a signal these are whole groups of processes. Nor one
+        # of more than seven digits: the kernel has none above 2**22.
+        words = [word for word in self._words() if word.isascii() and word.isdigit()]
+        numbers = [int(word) for word in words if len(word) <= 7]
+        return [number for number in numbers if 1 < number <= 1 << 22] or self._holders()
 
     def _holders(self) -> list[int]:
         """Who holds the lock, where its file is gone or could not be written: as it would say.

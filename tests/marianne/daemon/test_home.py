@@ -312,3 +312,13 @@ def test_a_marker_of_an_earlier_version_is_adopted(home: Home) -> None:
     copy = Home(home.path.with_name("copy"))
     shutil.copytree(home.path, copy.path)
     assert copy.copied()
+
+
+@pytest.mark.parametrize("word", ["9" * 5_000, "9" * 60, "4194305", "0", "1", "-5", "²"])
+def test_a_word_in_the_locks_file_that_is_no_pid_names_nobody(home: Home, word: str) -> None:
+    lock = home.lock()
+    assert lock is not None
+    home.pid_file.write_text(f"{word}\n{os.getpid()}\n")
+    assert home.holder() == os.getpid()
+    assert home.heart() is None
+    lock.release()
