@@ -66,6 +66,7 @@ def test_functions_and_properties_are_counted_and_plain_values_are_not(
     assert _asked(type("One", (Actor,), {"tell_me": lambda self: None})) <= {"tell_me"}
 
 
+@pytest.mark.slow
 def test_no_class_has_more_than_25_public_methods() -> None:
     large = {
         f"{kind.__module__}.{kind.__qualname__}": len(asked)

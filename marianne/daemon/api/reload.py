@@ -34,7 +34,10 @@ def aside(context: Context, work: Callable[[Context], dict[str, Any]]) -> Future
         except Exception as error:  # noqa: BLE001 - answered with its code, logged if unforeseen
             answer.refuse(error)
 
-    threading.Thread(target=run, name="configuration", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="configuration", daemon=True).start()
+    except RuntimeError as error:
+        answer.refuse(Refused("unavailable", f"no thread can be had now: {error}"))
     return answer
 
 

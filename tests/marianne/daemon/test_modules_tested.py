@@ -59,6 +59,7 @@ def test_a_module_below_is_not_its_package() -> None:
     assert "a.b.c" not in imported("from a import b")
 
 
+@pytest.mark.slow
 def test_each_module_of_the_conductor_is_imported_by_a_unit_test() -> None:
     known = set()
     for path in TESTS.rglob("*.py"):

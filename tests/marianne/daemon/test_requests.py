@@ -351,3 +351,16 @@ def test_what_reads_files_is_done_in_a_thread_of_its_own_and_its_error_is_the_an
 
     with pytest.raises(Refused, match="no"):
         reload.aside(desk.context, fails).get(5.0)
+
+
+def test_where_no_thread_can_be_had_the_client_is_to_ask_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(self: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    future = reload.aside(desk.context, lambda context: {})
+    with pytest.raises(Refused, match="no thread") as refused:
+        future.get(5.0)
+    assert refused.value.code == "unavailable"
