@@ -10,41 +10,16 @@ reply. Modules are imported at their first request, so that a conductor starts w
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from types import ModuleType
 from typing import Any
 
 from marianne.daemon.shared.refusal import Refused
 
-METHODS = (
-    "daemon.clear_rate_limits",
-    "daemon.config",
-    "daemon.fault",
-    "daemon.health",
-    "daemon.rate_limits",
-    "daemon.ready",
-    "daemon.reload",
-    "daemon.shutdown",
-    "daemon.status",
-    "daemon.tree",
-    "events.since",
-    "hello",
-    "job.cancel",
-    "job.clear",
-    "job.diagnose",
-    "job.errors",
-    "job.explain",
-    "job.history",
-    "job.list",
-    "job.modify",
-    "job.output",
-    "job.pause",
-    "job.recover",
-    "job.resume",
-    "job.retry",
-    "job.status",
-    "job.submit",
-    "job.wait",
+METHODS = tuple(
+    sorted(module.name.replace("_", ".", 1) for module in pkgutil.iter_modules(__path__))
 )
+"""``job.status`` is what the module ``job_status`` answers."""
 
 MOST_PROBLEMS = 20
 """Of one request, that are told."""
