@@ -88,7 +88,7 @@ def changed(home: Home, file: Path, name: str, text: str) -> str:
 
     from marianne.daemon.config import ConfigError, DaemonConfig, load_config
     from marianne.daemon.config.edit import NotEditableError, put, scalar
-    from marianne.score.errors import did_you_mean
+    from marianne.model.errors import did_you_mean
 
     names = list(DaemonConfig.names())
     if name not in names or name == "config_file":

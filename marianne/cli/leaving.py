@@ -8,12 +8,11 @@ import signal
 import time
 from typing import Any
 
-from marianne import stop_order
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import note
 from marianne.cli.session import Session
 from marianne.cli.start import start_conductor
-from marianne.run import procfs
+from marianne.run import procfs, stop_order
 from marianne.run.holders import holds, identity
 
 ASK_SECONDS = 5.0

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from marianne.cli.errors import CliError
-from marianne.score.limits import MAX_BYTES
+from marianne.model.document import MAX_BYTES
 
 WRITER_SECONDS = 30.0
 """How long a named pipe is waited for that nobody writes to."""

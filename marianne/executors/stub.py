@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ChildSpec, Handle, Promise, System
 from marianne.executors.protocol import Hearer, Hello, Run
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 
 if TYPE_CHECKING:
     from actors.process import Process

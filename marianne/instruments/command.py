@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from marianne.score.plan import Instrument
+from marianne.model.plan import Instrument
 
 # A longer argument makes programs and the kernel refuse; such a prompt goes to stdin.
 MAX_ARGUMENT_BYTES = 32_768

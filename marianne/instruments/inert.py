@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel
 
 from marianne.instruments.profile import CliSection, CommandSection, Profile
-from marianne.score.document import Document, PathPart
-from marianne.score.errors import Problem
+from marianne.model.document import Document, PathPart
+from marianne.model.errors import Problem
 
 WITHOUT_EFFECT: dict[str, str] = {
     "capabilities": "what a program can do is its own business",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from marianne.score.plan import Instrument
+from marianne.model.plan import Instrument
 
 # Bounds of a wait until a time of day or a date: clocks differ, and a limit that was just reset
 # is often not yet open. Waits that are named as such are taken as they are, up to a day.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-from marianne.score.plan import Instrument, Plan, SheetPlan
+from marianne.model.plan import Instrument, Plan, SheetPlan
 
 
 def why_missing(executable: str, search_path: str | None) -> str | None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from marianne.instruments.command import build_command
+from marianne.instruments.planned import from_profile
 from marianne.instruments.profile import Profile
 from marianne.instruments.registry import why_unavailable
-from marianne.score.resolve import from_profile
 
 
 @dataclass(frozen=True, slots=True)

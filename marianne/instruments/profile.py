@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from marianne.score.models import Count, Price, Section, Timeout
+from marianne.model.fields import Count, Price, Section, Timeout
 
 
 def _regex(value: str) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from marianne.instruments.inert import remarks
 from marianne.instruments.present import why_missing
 from marianne.instruments.profile import Profile
+from marianne.model.document import Document
+from marianne.model.errors import Problem, ScoreError
+from marianne.model.problems import validate
 from marianne.regular_file import read_regular
-from marianne.score.document import Document
-from marianne.score.errors import Problem, ScoreError
-from marianne.score.problems import validate
 
 BUILTIN = Path(__file__).parent / "builtin"
 MAX_PROFILE_BYTES = 2**20

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.models import JobRow, JobStatus, OutcomeRow
 
 

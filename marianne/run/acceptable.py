@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 
 OUTCOMES = frozenset({"completed", "failed", "skipped", "interrupted"})
 

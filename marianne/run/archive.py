@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from marianne.score.plan import Plan
+from marianne.model.plan import Plan
 
 _NAMES = {"iteration": re.compile(r"iteration-(\d+)"), "timestamp": re.compile(r"(\d{8}T\d{6}Z)")}
 

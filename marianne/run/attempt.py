@@ -19,6 +19,8 @@ from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 
+from marianne.model.plan import Instrument, SheetPlan
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.acceptable import tidy
 from marianne.run.archive import ArchiveError
 from marianne.run.complain import complain, complain_of_error
@@ -26,13 +28,11 @@ from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch, output_size
 from marianne.run.nursery import Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
-from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.run.spawn import NO_SPACE, PASSING, Command, SpawnError
 from marianne.run.tools import Reading
 from marianne.run.validate import Answer, Checks
 from marianne.run.workshop import Workshop
 from marianne.score.placeholders import fill_command, placeholder_names
-from marianne.score.plan import Instrument, SheetPlan
 from marianne.score.preflight import is_prompt
 from marianne.score.template import TemplateError
 

@@ -10,8 +10,7 @@ import select
 import signal
 import time
 
-from marianne import stop_order
-from marianne.run import confine, procfs
+from marianne.run import confine, procfs, stop_order
 
 MAX_FAILED_STARTS = 5
 FAILED_WINDOW = 60.0

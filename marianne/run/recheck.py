@@ -14,18 +14,18 @@ from typing import Any
 
 import msgpack
 
+from marianne.model.plan import SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.run import confine
 from marianne.run.attempt import Attempt, State
 from marianne.run.grant import Grant
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
-from marianne.run.result import AttemptResult
 from marianne.run.setup import Signals, become_worker
 from marianne.run.tools import Reading, Tools
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
 from marianne.score.pack import unpack_plan
-from marianne.score.plan import SheetPlan
 
 
 class Recheck(Attempt):

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import msgpack
 
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.run.complain import complain
 from marianne.run.link import Line, Message
 from marianne.run.procfs import start_time
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 
 _LISTS = ("leading_flags", "mcp_disable_args", "extra_flags")
 _UNSET = (

@@ -10,15 +10,15 @@ from typing import Any
 
 from marianne.instruments.command import allowed_environment, build_command
 from marianne.instruments.output import diagnose, read_output
+from marianne.model.plan import Instrument, Plan, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
-from marianne.run.result import AttemptResult
 from marianne.run.time_limit import SECONDS, TimeUp, time_limit
 from marianne.score.context import capture_files, read_injections
 from marianne.score.context import read_output as read_tail
-from marianne.score.plan import Instrument, Plan, SheetPlan
 from marianne.score.prompt import render_prompt, should_skip, window
 from marianne.score.redact import redact
 from marianne.score.template import TemplateError, render

@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from marianne.model.plan import ValidationRule
+from marianne.model.result import ValidationOutcome
 from marianne.run.acceptable import tidy
 from marianne.run.loop import Loop, Timer
-from marianne.run.result import ValidationOutcome
 from marianne.run.time_limit import TimeUp, time_limit
 from marianne.score.condition import applies
 from marianne.score.placeholders import fill, fill_command
-from marianne.score.plan import ValidationRule
 
 # A pattern is matched against whole files in memory, by an engine that can take exponential time.
 MAX_MATCHED_BYTES = 64 * 2**20

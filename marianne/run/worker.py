@@ -19,6 +19,7 @@ import msgpack
 
 from ipc.dealer import Dealer
 from marianne.environment import unpacked
+from marianne.model.result import AttemptResult, lost
 from marianne.run import confine, procfs
 from marianne.run.acceptable import acceptable
 from marianne.run.attempt import Attempt, State
@@ -28,7 +29,6 @@ from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.rehearsal import rehearse
-from marianne.run.result import AttemptResult, lost
 from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker, incarnation_of
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools

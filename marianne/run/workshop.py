@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from marianne.model.plan import Plan
 from marianne.run.archive import archive_once
 from marianne.run.complain import complain
 from marianne.run.loop import Loop
 from marianne.run.nursery import Child, Ended, Nursery
 from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Tools
-from marianne.score.plan import Plan
 from marianne.score.preflight import UNBOUNDED, PromptLimits
 
 

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from marianne.model.plan import RetryPolicy
 from marianne.schedule.retry import retry_delay
-from marianne.score.plan import RetryPolicy
 
 Kind = Literal[
     "completed",
@@ -53,7 +53,7 @@ _FALLBACK_REASONS = {
 
 
 class Ending(Protocol):
-    """What is read of an attempt's result (marianne.run.result.AttemptResult)."""
+    """What is read of an attempt's result (marianne.model.result.AttemptResult)."""
 
     @property
     def outcome(self) -> str: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from marianne.score.plan import RetryPolicy
+from marianne.model.plan import RetryPolicy
 
 JITTER_LEAST = 0.5
 

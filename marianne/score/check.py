@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from marianne.score.document import PathPart
-from marianne.score.errors import Problem, did_you_mean
+from marianne.model.document import PathPart
+from marianne.model.errors import Problem, did_you_mean
+from marianne.model.plan import Plan, Prompt, SheetPlan
 from marianne.score.expand import Expansion
-from marianne.score.plan import Plan, Prompt, SheetPlan
 from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import warnings_of

@@ -9,8 +9,8 @@ import glob
 import itertools
 import os
 
+from marianne.model.plan import Injection, Plan, SheetPlan
 from marianne.regular_file import read_regular
-from marianne.score.plan import Injection, Plan, SheetPlan
 from marianne.score.prompt import tail, template_variables
 from marianne.score.redact import redact
 from marianne.score.template import render

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from marianne.model.plan import Plan, SheetPlan
 from marianne.score.placeholders import placeholder_names
-from marianne.score.plan import Plan, SheetPlan
 from marianne.score.prompt import describe
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from marianne.score.document import PathPart
+from marianne.model.document import PathPart
+from marianne.model.plan import SheetPlan
 from marianne.score.graph import (
     MAX_EDGES,
     MAX_SHEETS,
@@ -16,7 +17,6 @@ from marianne.score.graph import (
     expand,
     find_cycle,
 )
-from marianne.score.plan import SheetPlan
 from marianne.score.report import Report
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from marianne.model.document import PathPart
+from marianne.model.plan import Instrument, Prompt, RetryPolicy, SheetPlan
 from marianne.score import parts
-from marianne.score.document import PathPart
 from marianne.score.expand import Expansion, make_cells
 from marianne.score.expand_short import ReadFile
 from marianne.score.graph import MAX_SHEETS, Cell, Stage
 from marianne.score.models import InstrumentConfig, Retry
 from marianne.score.models_reference import Movement, ReferenceScore
-from marianne.score.plan import Instrument, Prompt, RetryPolicy, SheetPlan
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from marianne.model.document import PathPart
+from marianne.model.errors import did_you_mean
+from marianne.model.plan import Instrument, Prompt, SheetPlan, ValidationRule
 from marianne.score import parts
-from marianne.score.document import PathPart
-from marianne.score.errors import did_you_mean
 from marianne.score.expand import Expansion, make_cells
 from marianne.score.graph import Cell, Stage
 from marianne.score.models import InstrumentConfig
 from marianne.score.models_short import ShortScore, ShortSheet
-from marianne.score.plan import Instrument, Prompt, SheetPlan, ValidationRule
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from marianne.score.document import PathPart, render_path
+from marianne.model.document import PathPart, render_path
 from marianne.score.expand_reference import LEGACY_DEFAULT
 from marianne.score.models_inert import INERT, INERT_BACKEND, INERT_HOOK
 from marianne.score.models_reference import Common, ReferenceScore

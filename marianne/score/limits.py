@@ -11,9 +11,6 @@ import resource
 import signal
 from typing import Final, NoReturn
 
-MAX_BYTES: Final = 8 * 2**20
-"""Of the text of a score."""
-
 MEMORY_BYTES: Final = 1 << 30
 CPU_SECONDS: Final = 30
 EXIT_MEMORY: Final = 75

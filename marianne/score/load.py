@@ -12,21 +12,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from marianne.instruments.registry import Registry
+from marianne.model.document import MAX_BYTES, Document, PathPart
+from marianne.model.errors import Problem, ScoreError, did_you_mean
+from marianne.model.plan import Plan
+from marianne.model.problems import validate
 from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
-from marianne.score.document import Document, PathPart
-from marianne.score.errors import Problem, ScoreError, did_you_mean
 from marianne.score.expand import Expansion
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
-from marianne.score.limits import MAX_BYTES
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.places import OWN_INSTRUMENTS, project_root
-from marianne.score.plan import Plan
 from marianne.score.preflight import UNBOUNDED, PromptLimits, thinking
-from marianne.score.problems import validate
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 from marianne.score.shadow import warn_of_shadows

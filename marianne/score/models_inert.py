@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from marianne.score.models import Count, Num, Number, Section, Timeout, ToolList
+from marianne.model.fields import Count, Num, Number, Section, Timeout
+from marianne.score.models import ToolList
 
 INERT: dict[str, str] = {
     "state_backend": "the conductor keeps state in its own database",

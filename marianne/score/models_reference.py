@@ -6,25 +6,21 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from marianne.model.fields import Count, Many, Num, Section, Wait
 from marianne.score.models import (
     Concert,
     CostLimits,
-    Count,
     CrossSheet,
     Hook,
     Injection,
     InstrumentAlias,
     InstrumentConfig,
-    Many,
     Notification,
-    Num,
     Parallel,
     RateLimit,
     Retry,
-    Section,
     SkipCommand,
     StaleDetection,
-    Wait,
     WorkspaceLifecycle,
 )
 from marianne.score.models_inert import Backend

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import AliasChoices, Field, model_validator
 
-from marianne.score.models import Section, Timeout
+from marianne.model.fields import Section, Timeout
 
 RuleType = Literal[
     "file_exists",
@@ -35,6 +35,8 @@ class Rule(Section):
     ``- command_succeeds: CMD`` sets ``command``; the content checks take a map of ``path`` and
     ``pattern``. Other fields may stand beside the one key.
     """
+
+    types = RULE_TYPES
 
     type: RuleType
     path: str | None = None

@@ -7,15 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
-from marianne.score.models import (
-    CrossSheet,
-    Injection,
-    InstrumentConfig,
-    Retry,
-    Section,
-    SkipCommand,
-    Timeout,
-)
+from marianne.model.fields import Section, Timeout
+from marianne.score.models import CrossSheet, Injection, InstrumentConfig, Retry, SkipCommand
 from marianne.score.models_reference import Common
 from marianne.score.models_rules import Rule
 

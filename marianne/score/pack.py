@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 
-from marianne.score.plan import (
+from marianne.model.plan import (
     CrossSheet,
     Injection,
     Instrument,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from marianne.score import condition as conditions
-from marianne.score import models
-from marianne.score.document import PathPart
-from marianne.score.errors import did_you_mean
-from marianne.score.models_rules import Rule
-from marianne.score.placeholders import named_in
-from marianne.score.plan import (
+from marianne.model.document import PathPart
+from marianne.model.errors import did_you_mean
+from marianne.model.plan import (
     CrossSheet,
     Injection,
     RetryPolicy,
     SkipCommand,
     ValidationRule,
 )
+from marianne.score import condition as conditions
+from marianne.score import models
+from marianne.score.models_rules import Rule
+from marianne.score.placeholders import named_in
 from marianne.score.report import Report
 from marianne.score.variables import BUILTIN_NAMES
 

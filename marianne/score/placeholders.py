@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from marianne.score.plan import Plan, SheetPlan
+from marianne.model.plan import Plan, SheetPlan
 from marianne.score.variables import sheet_variables
 
 _NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}|(?<!\$)\{([A-Za-z_]\w*)(?::([^{}]*))?\}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from marianne.score.plan import Instrument, Prompt, SheetPlan
+from marianne.model.plan import Instrument, Prompt, SheetPlan
 
 CHARACTERS_A_TOKEN = 4
 SHELL = "shell"

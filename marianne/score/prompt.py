@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from marianne.score.plan import CrossSheet, Plan, SheetPlan, ValidationRule
+from marianne.model.plan import CrossSheet, Plan, SheetPlan, ValidationRule
 from marianne.score.template import TemplateError, evaluate, render
 from marianne.score.variables import sheet_variables
 

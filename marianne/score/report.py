@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from marianne.score.document import Document, PathPart
-from marianne.score.errors import MAX_PROBLEMS, Problem, ScoreError
+from marianne.model.document import Document, PathPart
+from marianne.model.errors import MAX_PROBLEMS, Problem, ScoreError
 
 
 @dataclass(slots=True)

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from marianne.instruments.planned import from_profile
 from marianne.instruments.profile import Profile
 from marianne.instruments.registry import NO_PROGRAM, Registry, why_unavailable
-from marianne.score.document import PathPart
-from marianne.score.errors import did_you_mean
+from marianne.model.document import PathPart
+from marianne.model.errors import did_you_mean
+from marianne.model.plan import Instrument
 from marianne.score.models import InstrumentAlias, InstrumentConfig
-from marianne.score.plan import Instrument
 from marianne.score.report import Report
 
 # Settings that say how long a sheet may take; they belong to the sheet, not to the instrument.
@@ -111,32 +112,3 @@ class Resolver:
         model = config.get("model") or config.get("cli_model") or profile.default_model
         settings = {k: v for k, v in config.items() if k in _KNOWN - {"model", "cli_model"}}
         return from_profile(profile, model, settings, unavailable)
-
-
-def from_profile(
-    profile: Profile,
-    model: str | None = None,
-    config: dict[str, Any] | None = None,
-    unavailable: str | None = None,
-) -> Instrument:
-    """A profile as the plain data that a plan holds."""
-    limit = profile.max_concurrent
-    costs: dict[str, float] = {}
-    for entry in profile.models:
-        if entry.name == model:
-            limit = entry.max_concurrent
-        if entry.name == model and (entry.cost_per_1k_input or entry.cost_per_1k_output):
-            costs = {"input": entry.cost_per_1k_input, "output": entry.cost_per_1k_output}
-    cli = profile.cli if profile.kind == "cli" else None
-    return Instrument(
-        profile=profile.name,
-        model=model,
-        raw_prompt=profile.raw_prompt,
-        max_concurrent=limit,
-        command=cli.command.model_dump() if cli else {},
-        output=cli.output.model_dump() if cli else {},
-        errors=cli.errors.model_dump() if cli else {},
-        config=config or {},
-        unavailable=unavailable,
-        costs=costs,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marianne.score.plan import Plan, SheetPlan
+from marianne.model.plan import Plan, SheetPlan
 
 # Every name that builtin_variables can give; a test holds the two together.
 BUILTIN_NAMES = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.models import JobRow, OutcomeRow, PatternRow, SheetRow
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state import rows
 from marianne.state.connection import Rows
 from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 
-from marianne.run.result import AttemptResult, ValidationOutcome
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.state.models import (
     Event,
     JobRow,

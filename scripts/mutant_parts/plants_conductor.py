@@ -114,7 +114,7 @@ PLANTS = (
     ),
     Plant(
         "a wish to stop is forgotten",
-        "marianne/stop_order.py",
+        "marianne/run/stop_order.py",
         '    _write(home, [mode, heart, "" if until is None else str(until)])\n',
         "    return\n",
         (pytest(_STOP, "-k", "carried_out_by_the_next_start"), SOAK),

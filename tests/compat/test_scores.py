@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from marianne.instruments.registry import Registry
+from marianne.model.plan import Plan
 from marianne.score import load_plan, pack_plan, unpack_plan
-from marianne.score.plan import Plan
 
 SCORES = sorted((Path(__file__).parent / "scores").glob("*.yaml"))
 REGISTRY = Registry.load()

@@ -15,7 +15,7 @@ from e2e_marianne import Marianne, until
 from test_spare_worker import named
 
 from ipc import codec
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 
 HELD = "sheets:\n  - {name: held, run: 'touch begun; until test -e go; do sleep 0.02; done'}\n"
 

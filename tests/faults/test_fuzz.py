@@ -32,11 +32,11 @@ from marianne.daemon.services.parse_child import parse
 from marianne.daemon.shared.parsed import ParseRequest
 from marianne.home import Home
 from marianne.instruments.output import diagnose, read_output
+from marianne.instruments.planned import from_profile
 from marianne.instruments.profile import Profile
+from marianne.model.result import AttemptResult
 from marianne.run.acceptable import UnacceptableError, check
-from marianne.run.result import AttemptResult
 from marianne.run.said import said
-from marianne.score.resolve import from_profile
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marianne import stop_order
+from marianne.run import stop_order
 
 
 def test_an_order_is_read_as_it_was_left(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from marianne import stop_order
 from marianne.cli.exit_codes import FAILED, OK
 from marianne.cli.leaving import end_conductor, end_what_is_left
 from marianne.cli.options import Seconds, Verb, json_option, timeout_option, yes_option
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.selection import confirm
 from marianne.cli.session import Session
+from marianne.run import stop_order
 
 CONFIGURED = -1.0
 """``--drain`` without a time: the conductor's own ``shutdown_timeout_seconds``."""

@@ -86,7 +86,7 @@ def _check(
     limits: tuple[int, int],
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
-    from marianne.score.errors import ScoreError
+    from marianne.model.errors import ScoreError
     from marianne.score.load import load_plan
     from marianne.score.preflight import PromptLimits
 

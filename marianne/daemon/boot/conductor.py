@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, SystemEvent
-from marianne import stop_order
 from marianne.daemon.api.server import Server
 from marianne.daemon.boot import tree
 from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
@@ -42,7 +41,7 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import Storage
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.daemon.worker.orphans import leave_to_original, recorded_workers, remove_stray_files
-from marianne.run import procfs
+from marianne.run import procfs, stop_order
 from marianne.state.changes import AddEvent, Change
 from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew, StoreError
 

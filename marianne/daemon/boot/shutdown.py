@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actors import Future
-from marianne import stop_order
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.jobs.actor import ManagerActor
@@ -23,6 +22,7 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.daemon.worker.executor import spooled
+from marianne.run import stop_order
 from marianne.state.changes import Change, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import StateError

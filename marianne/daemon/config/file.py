@@ -20,10 +20,10 @@ from marianne.daemon.config import DaemonConfig, variable_of
 from marianne.daemon.config.inert import AS_IT_IS, reason
 from marianne.daemon.config.sections import LONGEST_SECONDS, MOST
 from marianne.daemon.shared.exceptions import ConfigError, ConfigProblem
+from marianne.model.document import Document, render_path
+from marianne.model.errors import ScoreError, did_you_mean
+from marianne.model.problems import known_keys, model_at
 from marianne.regular_file import read_regular
-from marianne.score.document import Document, render_path
-from marianne.score.errors import ScoreError, did_you_mean
-from marianne.score.problems import known_keys, model_at
 
 MAX_BYTES = 2**20
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.schedule.account import Account, CostRules
 from marianne.schedule.outcome import Verdict, is_quota
 from marianne.state.models import SheetRow

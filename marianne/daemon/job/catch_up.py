@@ -12,7 +12,7 @@ from typing import Any
 
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.shared.effects import Step
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 
 
 def catch_up(machine: JobMachine, finished: Iterable[dict[str, Any]], now: float) -> Step:

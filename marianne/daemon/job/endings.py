@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Deregister, Finish, Step
-from marianne.run.result import AttemptResult
-from marianne.run.result import lost as lost_attempt
+from marianne.model.result import AttemptResult
+from marianne.model.result import lost as lost_attempt
 from marianne.state.changes import AddAttempt
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 

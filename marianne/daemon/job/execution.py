@@ -36,7 +36,7 @@ from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.daemon.shared.status_cache import Packed, StatusCache
 from marianne.daemon.views import wire
 from marianne.executors.protocol import Run
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobStatus, SheetStatus

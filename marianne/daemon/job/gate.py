@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step, WakeAt
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Plan
+from marianne.model.result import AttemptResult
 from marianne.schedule.breaker import Breakers, works
 from marianne.schedule.explain import Explanation
 from marianne.schedule.pace import Pace
-from marianne.score.plan import Plan
 from marianne.state.models import SheetRow, SheetStatus
 
 BEGIN_AGAIN = (2.0, 60.0)

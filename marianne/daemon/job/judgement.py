@@ -9,7 +9,7 @@ from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.gate import Gate
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Complete, RateLimited, Requeue, Step, WakeAt
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.schedule.outcome import RateLimits, Verdict, is_quota, judge
 from marianne.state.changes import AddAttempt
 from marianne.state.models import JobStatus, SheetRow, SheetStatus

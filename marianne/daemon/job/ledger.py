@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 
 from marianne.daemon.shared.effects import Step
+from marianne.model.plan import Instrument, Plan
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.graph import depths
-from marianne.score.plan import Instrument, Plan
 from marianne.state.changes import AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import (
     TERMINAL_SHEET,

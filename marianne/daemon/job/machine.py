@@ -37,9 +37,9 @@ from marianne.daemon.shared.effects import (
     Withdraw,
 )
 from marianne.executors.protocol import Run
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Plan
+from marianne.model.result import AttemptResult
 from marianne.schedule.explain import Explanation
-from marianne.score.plan import Plan
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 __all__ = ["CANNOT_BEGIN", "JobMachine"]

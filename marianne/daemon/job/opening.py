@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from marianne.daemon.job import endings
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
-from marianne.score.plan import SheetPlan
+from marianne.model.plan import SheetPlan
 from marianne.state.models import JobStatus, SheetStatus
 
 

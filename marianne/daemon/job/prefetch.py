@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from marianne.score.plan import Plan
+from marianne.model.plan import Plan
 
 AHEAD_SECONDS = 0.05
 """How long what is lent to a slot may take, and other jobs may have to wait for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Register, Step, WakeAt
-from marianne.score.plan import Plan
+from marianne.model.plan import Plan
 from marianne.state.models import SheetRow, SheetStatus
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from marianne.daemon.shared.refusal import Refused
-from marianne.score.plan import Plan, SheetPlan
+from marianne.model.plan import Plan, SheetPlan
 from marianne.score.redact import redact
 from marianne.state.models import SheetRow, SheetStatus
 

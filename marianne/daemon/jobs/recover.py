@@ -23,9 +23,9 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
+from marianne.model.plan import Plan
+from marianne.model.result import AttemptResult
 from marianne.run.confine import sweep_orphans
-from marianne.run.result import AttemptResult
-from marianne.score.plan import Plan
 from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import move

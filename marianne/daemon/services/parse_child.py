@@ -13,11 +13,11 @@ import msgpack
 
 from marianne.daemon.shared.parsed import EXIT_NO_SPACE, ParseRequest
 from marianne.instruments.registry import Registry, builtins
+from marianne.model.errors import ScoreError
+from marianne.model.plan import Plan
 from marianne.score import limits
-from marianne.score.errors import ScoreError
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Plan
 from marianne.score.preflight import PromptLimits
 
 builtins()  # read where the forkserver loads this module, once for all the children

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from marianne import stop_order
 from marianne.daemon.shared.log import get_logger
+from marianne.run import stop_order
 
 if TYPE_CHECKING:
     from marianne.daemon.context import Context

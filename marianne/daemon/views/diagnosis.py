@@ -6,8 +6,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from marianne.run.result import AttemptResult
-from marianne.score.plan import Plan
+from marianne.model.plan import Plan
+from marianne.model.result import AttemptResult
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 

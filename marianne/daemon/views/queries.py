@@ -10,8 +10,8 @@ from typing import Any
 from marianne.daemon.context import Context
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.views import wire
+from marianne.model.plan import Plan
 from marianne.score.pack import PlanFormatError, unpack_plan
-from marianne.score.plan import Plan
 from marianne.state.models import TERMINAL_JOB, JobStatus, SheetRow, SheetStatus
 from marianne.state.reader import JobFilter, Reader
 from marianne.state.rows import JobView

@@ -12,9 +12,9 @@ from marianne.daemon.views import queries
 from marianne.daemon.views.diagnosis import likely_cause
 from marianne.daemon.views.wire import sheet_map, timestamp
 from marianne.learning.hub import LearningHub
+from marianne.model.plan import Plan
+from marianne.model.result import AttemptResult
 from marianne.run.outputs import tail
-from marianne.run.result import AttemptResult
-from marianne.score.plan import Plan
 from marianne.score.redact import redact
 from marianne.state.models import JobRow, OutcomeRow, SheetStatus
 from marianne.state.reader import Reader

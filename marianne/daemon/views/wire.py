@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from marianne.model.plan import Plan
 from marianne.schedule.account import Account
-from marianne.score.plan import Plan
 from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
 
 

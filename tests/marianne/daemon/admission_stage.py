@@ -19,10 +19,10 @@ from marianne.daemon.services.store import Store
 from marianne.daemon.shared.storage import Storage
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import Change, InsertJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus

@@ -11,7 +11,7 @@ from actors import Future
 from ipc import codec
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.hooks import Hooks
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.score.models import Concert, Hook
 from marianne.state.changes import AddAttempt, AddEvent
 from marianne.state.models import JobStatus

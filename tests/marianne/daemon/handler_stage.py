@@ -19,8 +19,8 @@ from marianne.daemon.shared.idempotency import RequestId
 from marianne.daemon.shared.status_cache import StatusCache
 from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import Change, InsertJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus

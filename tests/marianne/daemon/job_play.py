@@ -20,8 +20,8 @@ from marianne.daemon.shared.effects import (
     WakeAt,
 )
 from marianne.executors.protocol import Run
-from marianne.run.result import AttemptResult, lost
-from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
+from marianne.model.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
+from marianne.model.result import AttemptResult, lost
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import check

@@ -12,7 +12,7 @@ from random import Random
 
 from job_play import Play, plan_of
 
-from marianne.score.plan import Instrument, Plan
+from marianne.model.plan import Instrument, Plan
 from marianne.state.models import JobStatus, SheetStatus
 
 OUTCOMES = ("completed", "completed", "completed", "failed", "interrupted")

@@ -10,8 +10,8 @@ from job_play import plan_of
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
-from marianne.run.result import AttemptResult
-from marianne.score.plan import Plan
+from marianne.model.plan import Plan
+from marianne.model.result import AttemptResult
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 

@@ -26,10 +26,10 @@ from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
 from marianne.daemon.shared.idempotency import RequestId
 from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import Change, InsertJob, SaveSheet
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 

@@ -14,7 +14,7 @@ from actors import ChildError, StartError
 from actors.reasons import crash
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import start_delays
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.changes import SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 

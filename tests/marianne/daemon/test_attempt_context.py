@@ -8,7 +8,7 @@ from job_play import plan_of
 from ledger_stage import CHAIN, ledger_of, with_sheet
 
 from marianne.daemon.job.attempt_context import AttemptContext
-from marianne.score.plan import CrossSheet
+from marianne.model.plan import CrossSheet
 from marianne.state.models import SheetRow, SheetStatus
 
 LONG = {1: (), 2: (1,), 3: (2,), 4: (3,)}

@@ -10,7 +10,7 @@ import pytest
 from marianne.daemon.config import file
 from marianne.daemon.config.file import Layer
 from marianne.daemon.shared.exceptions import ConfigError
-from marianne.score.document import Document
+from marianne.model.document import Document
 
 
 def written(text: str) -> Layer:

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from marianne import stop_order
 from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
 from marianne.daemon.boot.shutdown import take_order
 from marianne.daemon.worker import executor
 from marianne.home import Home
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
+from marianne.run import stop_order
 from marianne.run.procfs import boot_id, start_time
-from marianne.run.result import AttemptResult
 from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import InsertJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus

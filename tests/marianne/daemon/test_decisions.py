@@ -16,8 +16,8 @@ from marianne.daemon.jobs.roster import Live, Roster
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.schedule.pressure import ResourceEstimate
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import AddEvent, InsertJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 

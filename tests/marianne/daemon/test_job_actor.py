@@ -10,10 +10,10 @@ from judgement_stage import Stage
 from actors.testing import Simulation
 from marianne.daemon.job.actor import Job
 from marianne.daemon.shared.refusal import Refused
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import AddAttempt, InsertJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus

@@ -9,8 +9,8 @@ import pytest
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.shared.effects import EndSheets, Release, Step, Withdraw
 from marianne.executors.protocol import Run
-from marianne.run.result import AttemptResult
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.state.changes import AddEvent
 from marianne.state.models import JobRow, JobStatus, SheetStatus
 

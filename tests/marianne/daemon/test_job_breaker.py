@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from job_play import Play, plan_of
 
+from marianne.model.plan import Instrument, Plan
 from marianne.schedule.breaker import THRESHOLD
-from marianne.score.plan import Instrument, Plan
 from marianne.state.models import JobStatus
 
 AGENT, SHELL = Instrument("agent"), Instrument("shell", raw_prompt=True)

@@ -12,8 +12,8 @@ from ledger_stage import NOW, data, ended, events, job_fields, ledger_of, with_s
 from marianne.daemon.job.gate import BEGIN_AGAIN, Gate
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step, WakeAt
+from marianne.model.plan import Instrument, Plan
 from marianne.schedule.breaker import FIRST_WAIT, THRESHOLD
-from marianne.score.plan import Instrument, Plan
 from marianne.state.models import SheetRow, SheetStatus
 
 AGENT, SHELL = Instrument("agent"), Instrument("shell", raw_prompt=True)

@@ -26,9 +26,9 @@ from marianne.daemon.job.gate import BEGIN_AGAIN, Gate
 from marianne.daemon.job.judgement import CANNOT_BEGIN, Judgement, told, write_down
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Complete, RateLimited, Requeue, Step, WakeAt
-from marianne.run.result import AttemptResult, ValidationOutcome
+from marianne.model.plan import Instrument, Plan, RetryPolicy
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.score.models import CostLimits
-from marianne.score.plan import Instrument, Plan, RetryPolicy
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
 OTHER, GHOST = Instrument("other"), Instrument("ghost", unavailable="it is not installed")

@@ -17,7 +17,7 @@ from ledger_stage import (
 )
 
 from marianne.daemon.shared.effects import Step
-from marianne.score.plan import Instrument
+from marianne.model.plan import Instrument
 from marianne.state.changes import SaveSheet
 from marianne.state.errors import IllegalTransition
 from marianne.state.models import JobStatus, SheetRow, SheetStatus

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from job_play import Play, plan_of
 
-from marianne.run.result import AttemptResult
+from marianne.model.plan import CrossSheet, Instrument, Plan, SkipCommand
+from marianne.model.result import AttemptResult
 from marianne.score.models import CostLimits, RateLimit
-from marianne.score.plan import CrossSheet, Instrument, Plan, SkipCommand
 from marianne.state.models import JobStatus, SheetStatus
 
 GHOST = Instrument("ghost", unavailable="the program 'ghost' is not installed")

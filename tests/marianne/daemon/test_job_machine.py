@@ -9,7 +9,7 @@ from job_play import Play, plan_of
 from job_walk import walk
 
 from marianne.daemon.shared.effects import Acknowledge, Step
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.models import JobStatus, SheetStatus
 
 CHAIN = {1: (), 2: (1,), 3: (2,)}

@@ -7,7 +7,7 @@ from ledger_stage import CHAIN, NOW, events, ledger_of, statuses, with_sheet
 
 from marianne.daemon.job.opening import open_job
 from marianne.daemon.shared.effects import Step
-from marianne.score.plan import Instrument, SkipCommand
+from marianne.model.plan import Instrument, SkipCommand
 from marianne.state.models import JobStatus
 
 GHOST = Instrument("ghost", unavailable="it is not installed")

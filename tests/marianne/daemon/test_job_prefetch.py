@@ -10,7 +10,7 @@ from job_play import SHELL, plan_of
 from ledger_stage import with_sheet
 
 from marianne.daemon.job.prefetch import AHEAD_LIMIT, AHEAD_SECONDS, Prefetch
-from marianne.score.plan import CrossSheet, Instrument, Plan
+from marianne.model.plan import CrossSheet, Instrument, Plan
 
 RAW, AGENT = Instrument("shell", raw_prompt=True), Instrument("agent")
 

@@ -9,7 +9,7 @@ from ledger_stage import CHAIN, NOW, ledger_of, saved, with_sheet
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.job.registration import register
 from marianne.daemon.shared.effects import Deregister, Register, Step, WakeAt
-from marianne.score.plan import Instrument
+from marianne.model.plan import Instrument
 from marianne.state.models import SheetRow, SheetStatus
 
 

@@ -20,7 +20,7 @@ from marianne.daemon.output import NullOutput
 from marianne.daemon.shared.effects import Register
 from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.executors.protocol import Run
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.queue import SheetQueue
 from marianne.state.changes import AddEvent

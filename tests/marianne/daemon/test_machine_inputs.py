@@ -32,8 +32,8 @@ from marianne.daemon.shared.effects import (
     Step,
     WakeAt,
 )
+from marianne.model.plan import Instrument, Plan
 from marianne.score.models import CostLimits
-from marianne.score.plan import Instrument, Plan
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 

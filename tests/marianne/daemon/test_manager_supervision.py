@@ -18,8 +18,8 @@ from marianne.daemon.jobs import supervision as supervising
 from marianne.daemon.jobs.job_life import Happens, Life
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.jobs.supervision import LOOK_AGAIN, SUPERVISOR_RESTARTS, Supervision
+from marianne.model.result import AttemptResult
 from marianne.run.procfs import boot_id
-from marianne.run.result import AttemptResult
 from marianne.state.errors import StoreError
 from marianne.state.models import JobStatus, SheetStatus
 

@@ -16,7 +16,6 @@ from handler_stage import Desk, desk_in
 
 from actors import Future, Handle
 from ipc import codec
-from marianne import stop_order
 from marianne.clock import steady
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.processes.standby import Spare
@@ -30,7 +29,8 @@ from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.learning.diversity import CEILING
 from marianne.learning.hub import LearningHub
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
+from marianne.run import stop_order
 from marianne.score.models import Notification
 from marianne.state.changes import AddAttempt, AddOutcome, SetMeta, UpdateJob
 from marianne.state.errors import StoreFull

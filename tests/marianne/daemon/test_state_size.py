@@ -10,9 +10,9 @@ import pytest
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.shared.effects import Complete, Register, Step
 from marianne.executors.protocol import Run
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import InsertJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus

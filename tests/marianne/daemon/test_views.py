@@ -17,9 +17,9 @@ from marianne.daemon.shared.edge import INT64
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries, reports, wire
 from marianne.learning.hub import LearningHub
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.state.changes import AddAttempt, AddEvent, InsertJob, SaveSheet
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 

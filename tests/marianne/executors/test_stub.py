@@ -24,9 +24,9 @@ from marianne.daemon.shared.storage import Storage
 from marianne.executors.protocol import Run
 from marianne.executors.stub import StubExecutor, succeed
 from marianne.home import Home
-from marianne.run.result import AttemptResult
+from marianne.model.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
+from marianne.model.result import AttemptResult
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.state.changes import InsertJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus, SheetStatus

@@ -11,9 +11,9 @@ import pytest
 
 from marianne.instruments.command import build_command
 from marianne.instruments.output import diagnose, is_success, read_output
+from marianne.instruments.planned import from_profile
 from marianne.instruments.probe import probe
 from marianne.instruments.registry import BUILTIN, NO_PROGRAM, Registry, why_unavailable
-from marianne.score.resolve import from_profile
 
 REGISTRY = Registry.load()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from marianne.instruments.command import MAX_ARGUMENT_BYTES, allowed_environment, build_command
+from marianne.instruments.planned import from_profile
 from marianne.instruments.profile import Profile
 from marianne.instruments.registry import Registry
-from marianne.score.plan import Instrument
-from marianne.score.resolve import from_profile
+from marianne.model.plan import Instrument
 
 
 def instrument(config: dict[str, Any] | None = None, **command: Any) -> Instrument:

@@ -24,8 +24,8 @@ from marianne.instruments.output import diagnose, is_success, read_output
 from marianne.instruments.probe import probe
 from marianne.instruments.profile import IDLE, Profile
 from marianne.instruments.registry import BUILTIN, Registry
+from marianne.model.plan import Plan
 from marianne.score import load_plan
-from marianne.score.plan import Plan
 from marianne.score.prompt import render_prompt
 
 DOCS = Path(__file__).parents[3] / "docs" / "scores.md"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from marianne.instruments.output import parse_wait, read_output
+from marianne.instruments.planned import from_profile
 from marianne.instruments.profile import Profile
-from marianne.score.plan import Instrument
-from marianne.score.resolve import from_profile
+from marianne.model.plan import Instrument
 
 
 def reader(costs: bool = False, **output: Any) -> Instrument:

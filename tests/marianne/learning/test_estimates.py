@@ -15,7 +15,7 @@ from marianne.learning.diversity import (
 from marianne.learning.estimate import Lessons, effectiveness
 from marianne.learning.hub import LearningHub
 from marianne.learning.outcome import outcome_of, peak_together
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.models import JobRow, JobStatus, OutcomeRow, PatternRow
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.changes import (
     AddAttempt,
     AddEvent,

@@ -18,8 +18,8 @@ import msgpack
 import zmq
 from run_stage import tagged, working_in
 
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Instrument, Plan, Prompt, SheetPlan
 
 _WORKER = """
 import json, sys

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.acceptable import (
     CHECKS,
     TEXT_CHARS,
@@ -20,7 +21,6 @@ from marianne.run.acceptable import (
     text,
     tidy,
 )
-from marianne.run.result import AttemptResult, ValidationOutcome
 from marianne.state.rows import attempt_values
 
 GOOD = AttemptResult(

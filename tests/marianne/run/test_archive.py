@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from marianne.model.plan import Plan
 from marianne.run.archive import ArchiveError, Keep, archive_once
 from marianne.score.models import WorkspaceLifecycle
-from marianne.score.plan import Plan
 
 
 class Place:

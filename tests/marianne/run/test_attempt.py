@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from run_conductor import SHELL, Conductor
 
-from marianne.score.plan import CrossSheet, Prompt, SkipCommand, ValidationRule
+from marianne.model.plan import CrossSheet, Prompt, SkipCommand, ValidationRule
 
 pytestmark = pytest.mark.slow
 

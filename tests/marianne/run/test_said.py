@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marianne.model.result import AttemptResult
 from marianne.run.acceptable import UnacceptableError, check
-from marianne.run.result import AttemptResult
 from marianne.run.said import said
 
 RESULT = AttemptResult(1, 1, "completed", 1.0, 2.0, serial=1).to_map()

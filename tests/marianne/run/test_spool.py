@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.run.spool import Spool, read_spool
 
 

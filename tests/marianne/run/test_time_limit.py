@@ -12,12 +12,12 @@ from typing import cast
 import pytest
 from run_conductor import SHELL
 
+from marianne.model.plan import Plan, Prompt, SheetPlan
 from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files
 from marianne.run.time_limit import TimeUp, time_limit
 from marianne.run.tools import Tools
-from marianne.score.plan import Plan, Prompt, SheetPlan
 from marianne.score.template import TemplateError
 
 ENDLESS = "(a+)+$", "a" * 40 + "b"

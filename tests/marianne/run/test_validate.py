@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from marianne.model.plan import ValidationRule
+from marianne.model.result import ValidationOutcome
 from marianne.run import validate
 from marianne.run.loop import Loop
-from marianne.run.result import ValidationOutcome
 from marianne.run.validate import Answer, Checks
-from marianne.score.plan import ValidationRule
 
 
 class Bench:

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from marianne.run.result import AttemptResult, ValidationOutcome
+from marianne.model.plan import RetryPolicy
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.schedule.outcome import Verdict, judge, rate_limit_wait
 from marianne.schedule.retry import retry_delay
-from marianne.score.plan import RetryPolicy
 
 POLICY = RetryPolicy(max_retries=2, base_delay=10, jitter=False)
 

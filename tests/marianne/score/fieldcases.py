@@ -14,8 +14,8 @@ from typing import Any
 from marianne.instruments.command import build_command
 from marianne.instruments.profile import Profile
 from marianne.instruments.registry import Entry, Registry
+from marianne.model.plan import Plan
 from marianne.score.placeholders import placeholder_names
-from marianne.score.plan import Plan
 from marianne.score.prompt import describe, render_prompt
 
 REFERENCE: dict[str, Any] = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from marianne.instruments.registry import Registry
+from marianne.model.plan import Plan
 from marianne.score import ScoreError, load_plan
-from marianne.score.plan import Plan
 
 
 @cache

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from scorekit import load
 
+from marianne.model.plan import Plan
 from marianne.score.context import MAX_FILES, capture_files, read_injections, read_output
-from marianne.score.plan import Plan
 from marianne.score.prompt import render_prompt
 from marianne.score.redact import REDACTED, redact
 

@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
-from marianne.score.document import Document, render_path
-from marianne.score.errors import ScoreError
+from marianne.model.document import Document, render_path
+from marianne.model.errors import ScoreError
 from marianne.score.load import config_hash
 
 

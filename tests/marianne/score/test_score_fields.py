@@ -16,6 +16,7 @@ import pytest
 from fieldcases import Case, merged, registry, text_of
 from pydantic import BaseModel
 
+from marianne.model.plan import Plan
 from marianne.score import load_plan
 from marianne.score import models as m
 from marianne.score.models_inert import Backend, SheetOverride
@@ -28,7 +29,6 @@ from marianne.score.models_reference import (
 )
 from marianne.score.models_rules import Rule
 from marianne.score.models_short import ShortScore, ShortSheet
-from marianne.score.plan import Plan
 
 DOCS = Path(__file__).parents[3] / "docs" / "scores.md"
 TESTS = Path(__file__).parents[2]

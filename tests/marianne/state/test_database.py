@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from statekit import NOW, counts_of, event, job
 
-from marianne.run.result import AttemptResult, ValidationOutcome
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.state.changes import (
     AddAttempt,
     AddEvent,

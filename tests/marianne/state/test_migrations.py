@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from statekit import counts_of
 
-from marianne.run.result import AttemptResult, ValidationOutcome
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.state.changes import AddEvent, AddOutcome, SavePattern
 from marianne.state.database import Database
 from marianne.state.errors import DatabaseTooNew

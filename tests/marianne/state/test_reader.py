@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from statekit import NOW, event, job
 
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.changes import AddAttempt, SaveSheet, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import AmbiguousJob, NoSuchJob, StateError

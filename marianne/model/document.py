@@ -13,8 +13,10 @@ from typing import Any
 
 import yaml
 
-from marianne.score.errors import Problem, ScoreError
-from marianne.score.limits import MAX_BYTES
+from marianne.model.errors import Problem, ScoreError
+
+MAX_BYTES = 8 * 2**20
+"""Of the text of a score."""
 
 MAX_DEPTH = 100
 # What libyaml may recurse to on its own: 300 bytes of an 8 MB stack a level, measured.

@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from marianne.score.document import Document, PathPart
-from marianne.score.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean
-from marianne.score.models_rules import RULE_TYPES, Rule
+from marianne.model.document import Document, PathPart
+from marianne.model.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean
+from marianne.model.fields import Section
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -82,7 +82,7 @@ def _problems(model: type[BaseModel], document: Document, error: ValidationError
         hint = _hint(model, path, item)
         problem = document.problem(path, message, hint, key=kind == "extra_forbidden")
         found[problem] = None
-        if model_at(model, path[:-1]) is Rule:
+        if _types(model, path[:-1]):
             if kind == "extra_forbidden" and hint:
                 misspelt.add(tuple(path[:-1]))
             elif kind == "missing":
@@ -97,8 +97,8 @@ def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) 
     last = path[-1] if path else ""
     if kind == "extra_forbidden":
         return _other_key(model, path)
-    if kind == "missing" and last == "type" and model_at(model, path[:-1]) is Rule:
-        return f"one of {', '.join(RULE_TYPES)}"
+    if kind == "missing" and last == "type" and _types(model, path[:-1]):
+        return f"one of {', '.join(_types(model, path[:-1]))}"
     if kind == "string_type" and isinstance(value, (int, float)):
         return f"put it in quotes: '{str(value).lower()}'"
     if kind == "string_type" and isinstance(value, dict) and len(value) == 1:
@@ -121,8 +121,8 @@ def _other_key(model: type[BaseModel], path: Sequence[PathPart]) -> str | None:
     meant = ELSEWHERE.get(str(last))
     if hint is None and meant in known:
         hint = f"did you mean '{meant}'?"
-    if hint is None and model_at(model, path[:-1]) is Rule:
-        hint = did_you_mean(last, RULE_TYPES)
+    if hint is None:
+        hint = did_you_mean(last, _types(model, path[:-1]))
     if hint is None and len(path) == 1:
         hint = "see 'marianne schema score' for the known keys"
     return hint
@@ -172,6 +172,12 @@ def model_at(model: type[BaseModel], path: Sequence[PathPart]) -> type[BaseModel
         if part in fields:
             current = _inner(fields[str(part)].annotation)
     return current if _is_model(current) else None
+
+
+def _types(model: type[BaseModel], path: Sequence[PathPart]) -> Sequence[str]:
+    """What the section at ``path`` may be, if it is one of several."""
+    found = model_at(model, path)
+    return found.types if found is not None and issubclass(found, Section) else ()
 
 
 def _is_model(value: Any) -> bool:

@@ -1,0 +1,56 @@
+"""What the fields of scores and instruments may be, as pydantic types: durations, counts, prices.
+
+Fields named ``*_seconds`` are seconds; where a duration is wanted, ``90``, ``"90s"``, ``"1m30s"``,
+``"250ms"``, ``"2h"`` and ``"1d"`` all do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+
+
+def parse_duration(value: Any) -> Any:
+    """``"1m30s"`` as 90.0; numbers pass through; anything else is a ValueError."""
+    if isinstance(value, bool):
+        raise ValueError("a duration is a number of seconds or text like 90s, 5m or 1h30m")
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text):
+        raise ValueError(f"'{value}' is no duration: write seconds, or text like 90s, 5m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(allow_inf_nan=False),
+]
+# The longest wait anyone can mean is a year; more is a typing error, and overflows timers.
+Timeout = Annotated[Duration, Field(gt=0, le=366 * 86400)]
+Wait = Annotated[Duration, Field(ge=0, le=366 * 86400)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+Num = Annotated[int, Field(ge=1, le=1_000_000_000)]
+# Beyond it sums are not exact, and nobody pays so much.
+Price = Annotated[float, Field(allow_inf_nan=False, le=1e12)]
+Many = Annotated[int, Field(le=1_000_000_000)]
+
+
+class Section(BaseModel):
+    """A map of the score: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    types: ClassVar[Sequence[str]] = ()
+    """Of a section that is one of several: what its key ``type`` may say."""
