@@ -10,8 +10,8 @@ from ipc import codec
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.modify import Modify
 from marianne.daemon.shared.parsed import Parsed
+from marianne.model.plan import Plan
 from marianne.score.pack import pack_plan
-from marianne.score.plan import Plan
 
 OLD, NEW = plan_of("one", "two"), plan_of("one", "two", "three")
 

@@ -7,7 +7,7 @@ from typing import Any
 from job_play import Play, plan_of
 
 from marianne.daemon.job.catch_up import catch_up
-from marianne.run.result import AttemptResult
+from marianne.model.result import AttemptResult
 from marianne.state.changes import SaveSheet
 from marianne.state.models import SheetStatus
 
