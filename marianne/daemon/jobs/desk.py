@@ -122,10 +122,12 @@ class Desk:
         raise Refused("conflict", f"job {job_id} is {row.status} already")
 
     def check_over(self, job_id: str) -> None:
-        """Refuses a job that is not over, or whose hooks are not."""
+        """Refuses a job that is not over, or whose hooks are not: with ``unavailable`` while a
+        change of it is not on disk yet."""
         live = self.live.get(job_id)
         if live is None:
             return
+        check_sure(live)
         self.check_away(live)
         what = "its hooks are" if live.row.status.terminal else "it is"
         hint = f"`marianne wait {job_id}`, or cancel it first"

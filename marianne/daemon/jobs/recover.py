@@ -17,6 +17,7 @@ from actors import Outcome
 from actors.process import Process, ProcessExit
 from ipc import codec
 from marianne.daemon.jobs.desk import Desk, check_sure
+from marianne.daemon.jobs.roster import Live
 from marianne.daemon.processes.job_files import lay_out
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
@@ -115,12 +116,9 @@ class Recover:
         look = self._looks.pop(process)
         sweep_orphans(self._context.owner, look.job_id, spare=tuple(self._context.workers))
         try:
-            found = codec.unpack(look.path.read_bytes())
-        except FileNotFoundError:
-            look.answer.fail(Refused("unavailable", f"the look at {look.job_id} ended: {ending}"))
-            return
-        look.path.unlink()
-        try:
+            found = _taken(look.path)
+            if found is None:
+                raise Refused("unavailable", f"the look at {look.job_id} ended: {ending}")
             self._found(look, [AttemptResult.from_map(result) for result in found])
         except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
             look.answer.fail(refusal_of(error))
@@ -150,8 +148,9 @@ class Recover:
             look.answer.set(reply)
             return
         changes += look.answer.remember(reply)
-        if live is not None:
-            self._live.change(live)
+        if live is None:
+            live = self._live[job_id] = Live(row)
+        self._live.change(live)
         self._desk.turns.pipe(
             self._desk.ask_to_write(changes), self.recovered, job_id, reply, look.answer
         )
@@ -165,16 +164,27 @@ class Recover:
     def recovered(
         self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
     ) -> None:
-        """It is on disk; a paused job that is completed by it is over."""
-        self._live.decided(job_id)
+        """It is on disk; a job that is completed by it is over but for its hooks."""
+        live, row = self._live.decided(job_id), self._desk.reader.job(job_id)
+        if live is not None and row is not None and row.status is JobStatus.COMPLETED:
+            live.row = row
+            self._over(job_id)
+        else:
+            self._desk.back_to_disk(job_id)
         if outcome.error is not None:
             answer.fail(outcome.error)
-            return
-        row = self._desk.reader.job(job_id)
-        if job_id in self._live and row is not None and row.status.terminal:
-            self._live[job_id].row = row
-            self._over(job_id)
-        answer.set(reply)
+        else:
+            answer.set(reply)
+
+
+def _taken(path: Path) -> list[dict[str, Any]] | None:
+    """What a look has found; None if it came to no end."""
+    try:
+        found: list[dict[str, Any]] = codec.unpack(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    path.unlink()
+    return found
 
 
 def _mark(
