@@ -88,10 +88,10 @@ class Intake:
         if admitted:
             self._live.move(live, Happens.ADMIT)
         written = self._desk.ask_to_write(changes)
-        # The client is answered in the store's thread, a hand-over sooner; but not before we are
-        # told (what was added last is called first), so that what it asks next comes later.
-        written.on_done(lambda done: None if done.outcome().error else answer.tell(reply))
         self._desk.turns.pipe(written, self.submitted, job_id, reply, answer)
+        # The client is answered in the store's thread, a hand-over sooner; but not before we are
+        # told (what was added first is called first), so that what it asks next comes later.
+        written.on_done(lambda done: None if done.outcome().error else answer.tell(reply))
 
     def submitted(
         self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer

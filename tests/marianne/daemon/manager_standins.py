@@ -114,6 +114,11 @@ class Turns:
     def watch(self, process: Any, method: Any) -> None:
         self.watched[process] = method
 
+    @property
+    def due(self) -> int:
+        """How many turns wait."""
+        return len(self._next)
+
     def run(self) -> None:
         """All turns that are due."""
         while self._next:
