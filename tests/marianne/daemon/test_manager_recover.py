@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, told
+from marianne.run.result import AttemptResult
 
 from actors import Future
 from ipc import codec
 from marianne.daemon.jobs import recover as recovering
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.recover import LONGEST, Recover
-from marianne.run.result import AttemptResult
 from marianne.state.changes import RememberReply, SaveSheet, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
