@@ -114,16 +114,6 @@ def test_a_chain_that_waits_for_a_person_waits_over_a_death_and_goes_on_once(
     assert lines[1]["detail"] == "started next"
 
 
-def test_a_chain_that_a_person_does_not_want_is_cancelled(own: Marianne) -> None:
-    _next_job(own)
-    own.submit("chain", CHAIN)
-    until(lambda: own.status("chain")["status"] == "paused")
-    own("cancel", "chain")
-    status = own.wait("chain", code=1)
-    assert (status["status"], status["progress"]["completed"]) == ("cancelled", 1)
-    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["chain"]
-
-
 def test_a_job_that_did_nothing_new_starts_no_other(own: Marianne) -> None:
     text = """sheets:
   - {name: a, run: echo a >> ran, skip_when_command: {command: 'true'}}

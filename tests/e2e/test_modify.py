@@ -83,16 +83,6 @@ def test_who_pauses_a_job_that_is_being_modified_finds_it_paused(marianne: Maria
     assert _ran(marianne, "gated") == ["1", "2", "new"]
 
 
-def test_a_paused_job_goes_on_at_once_with_its_new_score(marianne: Marianne) -> None:
-    job, newer = _running_second_sheet(marianne)
-    marianne("pause", job)
-    (marianne.place / "gated" / "go").touch()
-    until(lambda: marianne.status(job)["status"] == "paused")
-    marianne("modify", job, "--config", newer)
-    marianne.wait(job)
-    assert _ran(marianne, "gated") == ["1", "2", "new"]
-
-
 def test_a_failed_job_goes_on_by_its_repaired_file(marianne: Marianne) -> None:
     job = marianne.play("broken", FAILING, code=1)
     marianne.score("broken", FAILING.replace("run: 'false'", "run: 'true'"))
@@ -137,30 +127,11 @@ def test_sheets_that_went_and_came_back_use_no_attempt_number_twice(marianne: Ma
     assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1, 3, 1, 2]
 
 
-@pytest.mark.parametrize("replaced", ["completed", "running"])
-def test_another_sheet_in_the_place_of_a_finished_one_is_refused(
-    marianne: Marianne, replaced: str
-) -> None:
-    job, _ = _running_second_sheet(marianne)
-    name = {"completed": "one", "running": "two"}[replaced]
-    text = GATED.replace(f"name: {name}", "name: x").replace(f"[{name}]", "[x]")
-    done = marianne("modify", job, "--config", marianne.score("new", text), code=5)
-    assert f"({name}) of {job} is {replaced}" in done.err
-    assert marianne.status(job)["status"] == "running"
-
-
 def test_a_score_that_is_wrong_changes_nothing(marianne: Marianne) -> None:
     job, _ = _running_second_sheet(marianne)
     wrong = marianne.score("wrong", "sheets:\n  - {name: one, rum: 'true'}\n")
     assert "did you mean" in marianne("modify", job, "--config", wrong, code=2).err.lower()
     assert marianne.status(job)["status"] == "running"
-
-
-def test_a_completed_job_is_not_modified(marianne: Marianne) -> None:
-    job = marianne.play("done", "sheets:\n  - {name: one, run: 'true'}\n")
-    path = str(marianne.place / "done.yaml")
-    marianne("modify", job, "--config", path, code=5)
-    marianne("modify", "nobody", "--config", path, code=4)
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,3 @@ def test_a_file_counts_as_modified_that_was_written_since_the_attempt(marianne: 
     marianne("recover", job, code=1)
     (marianne.place / "one" / "a.txt").write_text("new")
     marianne("recover", job)
-
-
-def test_what_is_not_at_rest_or_has_not_failed_is_refused(marianne: Marianne) -> None:
-    busy = marianne.submit("busy", "sheets:\n  - {name: a, run: sleep 60}\n")
-    until(lambda: marianne.sheet(busy, 1)["status"] == "running")
-    marianne("recover", busy, code=5)
-    fine = marianne.play("fine", "sheets:\n  - {name: a, run: 'true'}\n")
-    marianne("recover", fine, code=5)
-    marianne("recover", "nobody", code=4)

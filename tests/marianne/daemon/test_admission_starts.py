@@ -39,19 +39,6 @@ def delayed(stage: Stage, monkeypatch: pytest.MonkeyPatch, *job_ids: str) -> Non
     until(lambda: stage.context.start_delays.of("a"))
 
 
-@pytest.mark.parametrize("error", [NO_THREAD, NO_FILE, TAKEN], ids=repr)
-def test_a_start_that_is_refused_in_passing_is_tried_until_it_succeeds(
-    stage: Stage, error: Exception
-) -> None:
-    stage.insert("a")
-    stage.answers += [error, error]
-    stage.begin()
-    until(lambda: stage.is_up("a"))
-    assert stage.asked == ["job:a"] * 3
-    until(lambda: stage.context.start_delays.words() is None)
-    assert stage.job("a").status is JobStatus.RUNNING
-
-
 def test_a_supervisor_that_is_there_already_is_the_jobs(stage: Stage) -> None:
     def starts_and_says_no(spec: Any) -> Exception:
         stage.system.spawn(Supervised, name=spec.id)
@@ -65,26 +52,6 @@ def test_a_supervisor_that_is_there_already_is_the_jobs(stage: Stage) -> None:
     stage.leave("a", status=JobStatus.COMPLETED)  # it is watched: the next one is let in
     until(lambda: stage.is_up("b"))
     assert stage.asked == ["job:a", "job:b"]
-
-
-def test_a_job_that_cannot_start_by_its_own_fault_fails(stage: Stage) -> None:
-    stage.insert("a", "b")
-    stage.answers.append(StartError("job:a", crash(LookupError("no plan"))))
-    stage.begin()
-    until(lambda: stage.is_up("b"))
-    assert stage.job("a").status is JobStatus.FAILED
-    assert "no plan" in str(stage.job("a").error)
-
-
-def test_a_job_that_waits_for_its_start_says_why_and_keeps_its_place(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    delayed(stage, monkeypatch, "a", "b")
-    told = stage.manager.ask(ManagerActor.explain_job, "a")
-    assert told["code"] == "start_delayed"
-    assert "can't start new thread" in told["text"]
-    assert stage.asked == ["job:a"]
-    assert stage.job("b").status is JobStatus.QUEUED
 
 
 def test_a_job_that_waits_for_its_start_can_be_paused_and_resumed(
@@ -129,30 +96,6 @@ def test_a_job_that_is_given_up_keeps_what_its_worker_had_finished(stage: Stage)
     stage.begin()
     until(lambda: stage.job("a").status.terminal)
     assert stage.job("a").status is JobStatus.COMPLETED
-
-
-def test_a_job_that_is_cancelled_without_actors_keeps_what_its_worker_had_finished(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    delayed(stage, monkeypatch, "a")
-    stage.spool("a", AttemptResult(1, 1, "completed", 1.0, 2.0, exit_code=0))
-    assert stage.manager.ask(ManagerActor.cancel_job, "a")["status"] == "completed"
-
-
-def test_why_a_worker_cannot_start_is_not_taken_back_by_the_start_of_its_actors(
-    stage: Stage,
-) -> None:
-    def starts_and_waits(spec: Any) -> None:
-        stage.context.start_delays.note("a", "its worker process: no file")
-
-    stage.insert("a")
-    stage.answers.append(starts_and_waits)
-    stage.begin()
-    until(lambda: stage.is_up("a"))
-    stage.manager.ask(ManagerActor.counts)
-    assert stage.context.start_delays.words() is not None
-    stage.leave("a", status=JobStatus.COMPLETED)  # and nobody waits for what is over
-    until(lambda: stage.context.start_delays.words() is None)
 
 
 def test_a_crash_of_the_manager_forgets_no_place(stage: Stage) -> None:

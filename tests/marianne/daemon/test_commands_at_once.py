@@ -85,25 +85,3 @@ def test_a_retry_that_the_disk_refuses_lets_nothing_in(stage: Stage) -> None:
     until(lambda: stage.context.storage.problem is None)
     assert stage.job("a").status is JobStatus.FAILED
     assert stage.asked == []
-
-
-def test_two_who_clear_at_once_delete_each_job_once(stage: Stage) -> None:
-    stage.insert("a", "b", status=JobStatus.FAILED)
-    stage.begin()
-    Disk.gate.clear()
-    both = [ask(stage, ManagerActor.clear_jobs) for _ in range(2)]
-    Disk.gate.set()
-    assert [code(one) for one in both] == ["ok", "ok"]
-    assert sorted(one.outcome().value["deleted"] for one in both) == [0, 2]
-
-
-@pytest.mark.parametrize("method", [ManagerActor.retry_job, ManagerActor.resume_job])
-def test_a_job_that_is_being_deleted_is_none_any_more(stage: Stage, method: Any) -> None:
-    stage.insert("a", status=JobStatus.FAILED)
-    stage.begin()
-    Disk.gate.clear()
-    clear = ask(stage, ManagerActor.clear_jobs)
-    again = ask(stage, method, "a")
-    Disk.gate.set()
-    assert (code(clear), code(again)) == ("ok", "not_found")
-    assert stage.asked == []

@@ -14,6 +14,8 @@ from manager_parts import Stage, code, stage_in
 from manager_standins import Process
 
 from marianne.daemon.jobs import hooks as following
+from marianne.daemon.jobs.cancel import Cancel
+from marianne.daemon.jobs.supervision import Supervision
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus
@@ -184,6 +186,14 @@ def test_who_agrees_while_the_disk_fails_has_not_agreed(stage: Stage, parts: Fol
     assert stage.ask(parts.resume, "a").outcome().error is stage.disk.error
     assert (stage.status("a"), stage.turns.timers) == (JobStatus.PAUSED, [])
     assert stage.live["a"].row.options.get("chain_agreed") is None
+
+
+def test_a_chain_that_a_person_does_not_want_is_cancelled(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts, HELD, FIRST)
+    cancel = Cancel(stage.desk, Supervision(stage.desk, parts.over), parts.over)
+    stage.ask(cancel.cancel, "a")
+    assert (stage.status("a"), stage.over) == (JobStatus.CANCELLED, ["a"])
+    assert (parts.submitted, stage.turns.timers, running(stage)) == ([], [], [])
 
 
 # -- the log of a concert ------------------------------------------------------------------------

@@ -106,6 +106,18 @@ def test_another_sheet_in_the_place_of_a_completed_one_is_refused(
     assert (stage.disk.batches, "a" in stage.live) == ([], False)
 
 
+def test_another_sheet_in_the_place_of_one_that_runs_is_refused(
+    stage: Stage, parts: Modified
+) -> None:
+    stage.lives("a", JobStatus.RUNNING, *WAY_IN, plan=OLD)
+    stage.sheet("a", 1, SheetStatus.RUNNING)
+    asked = modify(stage, parts)
+    stage.answer("load", parsed(OTHER))
+    assert code(asked) == "conflict"
+    assert "(one) of a is running" in str(asked.outcome().error)
+    assert [one[1] for one in stage.others.asked] == ["load"]
+
+
 def test_a_dry_run_tells_the_same_and_changes_nothing(stage: Stage, parts: Modified) -> None:
     stage.insert("a", JobStatus.FAILED, OLD, score="old")
     asked = modify(stage, parts, dry_run=True)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, told
-from marianne.run.result import AttemptResult
 
 from actors import Future
 from ipc import codec
 from marianne.daemon.jobs import recover as recovering
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.recover import LONGEST, Recover
+from marianne.model.result import AttemptResult
 from marianne.state.changes import RememberReply, SaveSheet, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
@@ -190,6 +190,10 @@ def test_a_job_that_runs_is_not_looked_at(stage: Stage, parts: Recover) -> None:
     failed(stage, JobStatus.RUNNING)
     stage.found("a", *WAY_IN)
     assert code(ask(stage, parts)) == "conflict"
+
+
+def test_nobody_knows_a_stranger(stage: Stage, parts: Recover) -> None:
+    assert code(ask(stage, parts)) == "not_found"
 
 
 def test_a_job_that_is_just_being_put_away_may_be_asked_for_again(
