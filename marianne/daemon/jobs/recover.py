@@ -206,20 +206,13 @@ def _mark(
         changes.append(SaveSheet(job.job_id, row, asked=True))
         told = {"attempt": row.attempt, "recovered": True}
         changes.append(AddEvent(job.job_id, row.num, "sheet.completed", told, now))
-    if all(_satisfied(rows.get(sheet.num)) for sheet in plan.sheets):
+    if all(sheet.num in rows and rows[sheet.num].satisfied for sheet in plan.sheets):
         move(job, JobStatus.COMPLETED, asked=True)
         job.finished_at, job.error, job.reason = now, None, None
         fields = {"status": job.status, "finished_at": now, "error": None, "reason": None}
         changes.append(UpdateJob(job.job_id, fields, asked=True))
         changes.append(AddEvent(job.job_id, None, "job.completed", {"recovered": True}, now))
     return changes
-
-
-def _satisfied(row: SheetRow | None) -> bool:
-    return row is not None and (
-        row.status is SheetStatus.COMPLETED
-        or (row.status is SheetStatus.SKIPPED and row.category == "skip_condition")
-    )
 
 
 def _found_map(plan: Plan, result: AttemptResult) -> dict[str, Any]:
