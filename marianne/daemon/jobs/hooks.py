@@ -46,6 +46,9 @@ LOG_SECONDS = 30.0
 APPEND = 'mkdir -p -- "$(dirname -- "$1")" && cat >> "$1"'
 """A process of the job's appends to its log: the file is the user's, and may be slow."""
 
+READ_AGAIN = 2.0
+"""Seconds until what became of a hook is read again that could not be read."""
+
 LOOK_BACK = 200
 """Completed jobs, newest first, among which a start looks for hooks that have not run."""
 
@@ -271,7 +274,12 @@ class Hooks:
 
     def command_ended(self, process: Process, ending: ProcessExit) -> None:
         """A hook's command ended, or the writing of the chain's log did."""
-        errand, outcome = self._errands.ended(process, ending)
+        try:
+            errand, outcome = self._errands.ended(process, ending)
+        except OSError as error:
+            log.warning("hook_not_read", error=repr(error))
+            self._desk.turns.after(READ_AGAIN, self.command_ended, process, ending)
+            return
         if errand.what is not LOG:
             self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
             return

@@ -81,16 +81,19 @@ class SideCommands:
         return process
 
     def ended(self, process: Process, ending: ProcessExit) -> tuple[SideCommand, Outcome]:
-        """What became of it; nothing of it runs any more."""
+        """What became of it; nothing of it runs any more. After an OSError (what it said cannot be
+        read just now) it may be asked again."""
         context = self._context
         context.let_go(process)
-        errand, answer = self._running.pop(process)
+        errand, answer = self._running[process]
         try:
             found = codec.unpack(answer.read_bytes())
-            answer.unlink()
         except FileNotFoundError:
+            del self._running[process]
             sweep_orphans(context.owner, errand.job_id, spare=tuple(context.workers))
             return errand, Outcome(False, f"its process was lost: {ending}")
+        del self._running[process]
+        answer.unlink()
         if found["ok"]:
             words = "exit code 0"
         elif found["why"]:

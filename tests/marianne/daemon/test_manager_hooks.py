@@ -189,6 +189,23 @@ def test_a_script_that_cannot_be_called_fails_its_hook_and_ends_nobody(
     assert running(stage) == ["echo two"]
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
+def test_what_became_of_a_hook_and_cannot_be_read_just_now_is_read_later(
+    stage: Stage, parts: Followed, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path) -> bytes:
+        raise OSError(number, "no", str(path))
+
+    completes(stage, parts, FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fails)
+        ends(stage, said="done")
+    assert (hooks_told(stage), stage.over) == ([], [])
+    stage.turns.ring()
+    assert hooks_told(stage) == [(1, True, "exit code 0")]
+    assert (len(stage.system.children.started), stage.context.workers) == (1, {})
+
+
 def test_a_hook_whose_process_was_lost_has_failed(stage: Stage, parts: Followed) -> None:
     completes(stage, parts, FIRST)
     stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))

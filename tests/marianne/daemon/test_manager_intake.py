@@ -13,6 +13,7 @@ from actors import ActorDied, Future
 from actors.reasons import KILLED
 from marianne.daemon.jobs import submission
 from marianne.daemon.jobs.admission import Admission
+from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.intake import Intake
 from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.memory import MemoryRoom
@@ -116,6 +117,19 @@ def test_a_second_job_waits_for_its_turn(stage: Stage, door: Door) -> None:
     assert told(taken(stage, door, id="other"))["status"] == "accepted"
     assert (stage.status("other"), door.let_in) == (JobStatus.QUEUED, ["song"])
     assert [row.job_id for row in stage.live.in_line()] == ["other"]
+
+
+def test_a_job_on_its_way_to_the_disk_is_neither_let_in_nor_changed(
+    stage: Stage, door: Door
+) -> None:
+    stage.lives("before")
+    stage.disk.held = True
+    asked = taken(stage, door)
+    assert [row.job_id for row in stage.live.in_line()] == ["before"]
+    commands = Commands(stage.desk, stage.admit)
+    assert code(stage.ask(commands.pause, "song")) == "unavailable"
+    stage.commit()
+    assert code(asked) == "ok"
 
 
 def test_a_score_that_was_read_before_is_not_read_again(
