@@ -58,7 +58,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with desk_in(tmp_path) as desk:
         desk.context.delivery = Delivery()
         desk.context.store.tell = lambda method, changes, **named: desk.write(*changes)
+        desk.context.actors = []
         yield desk
+        for actor in desk.context.actors:
+            actor.on_stop(None)
 
 
 @pytest.fixture
@@ -72,6 +75,7 @@ def notifier(desk: Desk) -> Told:
     actor = Told(desk.context)
     actor.later = []
     actor.on_start()
+    desk.context.actors.append(actor)
     return actor
 
 
