@@ -2,7 +2,7 @@
 
 A short sheet would leave its slot empty while its end is told, judged and answered by another
 grant. So the scheduler lends a job of short sheets some that hold no slot of their own
-(:meth:`marianne.schedule.queue.SheetQueue.grant_ahead`): the worker begins one when another ends,
+(:meth:`marianne.schedule.lending.Lending.take`): the worker begins one when another ends,
 and says so. Until then such a sheet is pending like any that waits, its attempt has no number on
 disk, and it can be taken back: before a job pauses or is cancelled the worker gives back what it
 has not begun. Pure.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,18 +201,22 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _end(descriptor: int) -> int:
-    return os.fstat(descriptor).st_size
-
-
 def _piece(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
+    """A piece of the file and the file's size. What is no file has nothing; a program may have put
+    something else in its place."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        # Without O_NONBLOCK the open of a pipe would wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENXIO):  # ENXIO: a socket
+            raise
         return b"", 0
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b"", 0
         # Of an offset near 2**63 the kernel says that it is none.
-        data = os.pread(descriptor, limit, offset) if offset < _end(descriptor) else b""
-        return data, _end(descriptor)
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, limit, offset) if offset < size else b""
+        return data, os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)

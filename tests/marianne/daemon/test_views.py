@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -198,6 +200,22 @@ def test_pieces_of_output_follow_each_other_to_its_end(desk: Desk) -> None:
 def test_after_the_end_there_is_nothing_wherever_that_is(desk: Desk, offset: int) -> None:
     piece = Printed(desk).read(sheet=1, offset=offset)
     assert (piece["data"], piece["next_offset"], piece["size"]) == (b"", offset, 10)
+
+
+@pytest.mark.timeout(30)  # to open a pipe may take for ever
+@pytest.mark.parametrize("what", ["pipe", "folder", "socket"])
+def test_what_is_no_file_where_output_should_be_is_not_waited_for(desk: Desk, what: str) -> None:
+    printed = Printed(desk)
+    path = printed.directory / "sheets" / "1.1.out"
+    path.unlink()
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        os.mknod(path, stat.S_IFSOCK | 0o600)
+    piece = printed.read(sheet=1)
+    assert (piece["data"], piece["size"]) == (b"", 0)
 
 
 @pytest.mark.parametrize(
