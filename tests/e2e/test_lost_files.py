@@ -70,6 +70,7 @@ def test_a_database_that_is_removed_is_said_and_nothing_new_is_begun(marianne: M
     _start(marianne)
     there = marianne.home / "state.db"
     there.rename(marianne.home / "state.db.away")
+    until(lambda: marianne("ready", code=None).code == 1)  # it looks ten times a second
     assert "state.db" in marianne("ready", "--json", code=1).json["storage"]
     assert "state.db" in marianne("health", "--json").json["storage"]
     refused = marianne("run", marianne.score("late", SHORT), code=75)
