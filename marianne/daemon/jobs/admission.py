@@ -21,6 +21,7 @@ from marianne.daemon.jobs.memory import MemoryRoom
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.turns import raise_error
 from marianne.schedule.room import Room, admit
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
@@ -173,9 +174,3 @@ def _started(row: JobRow, now: float) -> list[Change]:
     row.reason, row.started_at = None, row.started_at or now
     fields = {"status": row.status, "reason": None, "started_at": row.started_at}
     return [UpdateJob(row.job_id, {**fields, "finished_at": None, "error": None})]
-
-
-def raise_error(outcome: Outcome[Any]) -> None:
-    """What must be on disk is, or the manager begins anew by what is."""
-    if outcome.error is not None:
-        raise outcome.error

@@ -25,6 +25,7 @@ from marianne.daemon.services.side_commands import SideCommand, SideCommands
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.start_delays import passing
+from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.views.wire import timestamp
 from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -134,12 +135,7 @@ class Hooks:
             UpdateJob(row.job_id, fields, asked=True),
             AddEvent(row.job_id, None, "job.paused", data, time.time()),
         ]
-        self._desk.turns.pipe(self._desk.write(changes), self.chain_held)
-
-    def chain_held(self, outcome: Outcome[Any]) -> None:
-        """The job is paused on disk."""
-        if outcome.error is not None:
-            raise outcome.error
+        self._desk.turns.pipe(self._desk.write(changes), raise_error)
 
     def _run_hook(self, row: JobRow) -> None:
         index = self._next_hook(row)
@@ -324,8 +320,7 @@ class Hooks:
 
     def hook_noted(self, outcome: Outcome[Any], job_id: str, told: dict[str, Any]) -> None:
         """It is on disk: the chain's log if there is one, the next hook, or the job is over."""
-        if outcome.error is not None:
-            raise outcome.error
+        raise_error(outcome)
         row = self._desk.reader.job(job_id)
         if row is not None and job_id in self._live:
             self._live[job_id].row = row

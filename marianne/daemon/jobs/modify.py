@@ -26,6 +26,7 @@ from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.parsed import Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused, not_found
+from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 from marianne.environment import search_path
@@ -285,8 +286,7 @@ class Modify:
 
     def in_force(self, outcome: Outcome[Any], job_id: str) -> None:
         """The new plan is on disk: the job goes on, or is over if nothing of it was left."""
-        if outcome.error is not None:
-            raise outcome.error
+        raise_error(outcome)
         self._live.decided(job_id)
         row = self._desk.reader.job(job_id)
         if row is not None and row.status.terminal:

@@ -22,6 +22,7 @@ from marianne.daemon.services.store import FORGET_DEADLINE, Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import passing, passing_reason
+from marianne.daemon.shared.turns import raise_error
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobStatus
 
@@ -155,8 +156,7 @@ class Supervision:
 
     def last_written(self, outcome: Outcome[Any], job_id: str, cause: str | None) -> None:
         """The job's row stays as it is now: decide about it, finished work first."""
-        if outcome.error is not None:
-            raise outcome.error
+        raise_error(outcome)
         now = time.time()
         try:
             machine = self._desk.machine(job_id)
@@ -179,6 +179,5 @@ class Supervision:
 
     def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
         """The end of a job that was ended without its actors is on disk."""
-        if outcome.error is not None:
-            raise outcome.error
+        raise_error(outcome)
         self._closed(job_id)

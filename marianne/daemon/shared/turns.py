@@ -72,3 +72,9 @@ class Turns:
         method = self._exits.pop(process, None)
         if method is not None:
             method(process, ending)
+
+
+def raise_error(outcome: Outcome[Any]) -> None:
+    """For what must be: it is, or the actor ends and begins anew by what is on disk."""
+    if outcome.error is not None:
+        raise outcome.error

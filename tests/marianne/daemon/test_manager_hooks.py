@@ -70,8 +70,6 @@ def test_what_the_store_refuses_ends_the_manager_which_begins_by_what_is_on_disk
 ) -> None:
     with pytest.raises(StoreFull):
         parts.hook_noted(Outcome(None, StoreFull("x")), "a", {})
-    with pytest.raises(StoreFull):
-        parts.chain_held(Outcome(None, StoreFull("x")))
 
 
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED])
