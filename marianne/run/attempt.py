@@ -26,7 +26,7 @@ from marianne.run.archive import ArchiveError
 from marianne.run.complain import complain, complain_of_error
 from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch, output_size
-from marianne.run.nursery import Child, Ended
+from marianne.run.nursery import WHO_SECONDS, Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.spawn import NO_SPACE, PASSING, Command, SpawnError
 from marianne.run.tools import Reading
@@ -252,7 +252,18 @@ class Attempt:
         if self._cause is not None:
             self._fail(*self._cause)
             return
-        self._judge(ended)
+        self._by_itself(ended, lambda: self._judge(ended))
+
+    def _by_itself(self, ended: Ended, step: Callable[[], None]) -> None:
+        """Takes the step, if need be so much later that an end of ours is known: WHO_SECONDS."""
+        if ended.by_request:
+            self._shop.loop.call_later(WHO_SECONDS, lambda: self._unless_done(step))
+        else:
+            step()
+
+    def _unless_done(self, step: Callable[[], None]) -> None:
+        if self.state is not State.DONE:
+            step()
 
     def _judge(self, ended: Ended) -> None:
         assert self._instrument is not None
@@ -313,7 +324,8 @@ class Attempt:
             elif result.exit_code == 0:
                 answer(True, line)
             else:
-                answer(False, f"{line}: {_how(result)}{': ' if said else ''}{said}")
+                why = f"{line}: {_how(result)}{': ' if said else ''}{said}"
+                self._by_itself(result, lambda: answer(False, why))
 
         def exceeded(_category: str, message: str) -> None:
             over.append(message)

@@ -31,6 +31,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 # Between two looks at processes that should be dying: short at first, then longer.
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.1
+# Seconds that a killed process has, before what stands below it is ended too.
+DIES_WITHIN = 1.0
 # For who has nothing else to do than to wait: a killed process is gone within a millisecond.
 SWEEP_PAUSE = 0.0005
 
@@ -150,35 +152,53 @@ def sweep(
     find: Callable[[], Iterable[Stat]],
     grace: float = 0.0,
     patience: float = 5.0,
-    groups: Collection[int] = (),
 ) -> list[Stat]:
     """Ends what ``find`` finds and waits for it; answers the survivors, normally none.
 
     Blocks for at most ``grace + patience`` seconds. Children of ours among the found are reaped,
     and no other child: whoever calls may have more, with owners of their own.
 
+    What stands below a worker is the worker's to end, and gets no signal of ours before that has
+    ended: it would hear of the death before it hears that it is to stop, and take it for the
+    sheet's own. One that not even SIGKILL ends, for it hangs in its disk, holds nothing up.
+
     After the grace each is killed as soon as ``find`` yields it: one that forks and ends all the
-    time is somebody else before a look at all processes is over.
+    time is somebody else before a look at all processes is over. The first look only learns who
+    the workers are.
     """
     begin = time.monotonic()
     ladder = Ladder(begin, grace, SWEEP_PAUSE)
+    workers: set[int] = set()
+    known: set[tuple[int, int]] = set()
     empty = 0
+    first = True
+
+    def ours(one: Stat) -> bool:
+        return not workers or one.pid in workers or not procfs.stands_below(one, workers)
+
     while True:
-        killing = time.monotonic() >= ladder.kill_at
+        killing = not first and time.monotonic() >= ladder.kill_at
+        first = False
+        if time.monotonic() >= ladder.kill_at + DIES_WITHIN:
+            workers.clear()
         found = []
         for one in find():
             found.append(one)
-            if killing and not one.dead:
+            if killing and not one.dead and ours(one):
                 signal_exact(one.pid, one.start_time, signal.SIGKILL)
             reap(one.pid)
         living = [one for one in found if not one.dead]
+        new = {(one.pid, one.start_time) for one in living} - known
+        known |= new
+        workers &= {one.pid for one in living}
+        workers |= {pid for pid, _ in new if watermark.is_anyones_worker(pid)}
         # A look is not atomic: one that finds nothing while processes fork may be wrong once.
         empty = 0 if found else empty + 1
         now = time.monotonic()
         if empty >= 2 or now >= begin + grace + patience:
             return living
         if found:
-            ladder.press(now, living, groups)
+            ladder.press(now, [one for one in living if ours(one)])
             time.sleep(ladder.pause(now))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ import msgpack
 from marianne.run import confine
 from marianne.run.limits import Limits, Watch
 from marianne.run.loop import Loop
-from marianne.run.nursery import Ended, Nursery
+from marianne.run.nursery import WHO_SECONDS, Ended, Nursery
 from marianne.run.outputs import tail
-from marianne.run.setup import Signals, become_worker
+from marianne.run.setup import EXIT_LEFT, Signals, become_worker
 from marianne.run.spawn import Command, SpawnError
 from marianne.run.watermark import Watermark
 from marianne.score.redact import redact
@@ -31,7 +32,8 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     """The target of the conductor's forkserver; writes ``answer`` atomically.
 
     ``settings``: owner, job_id, job_dir, argv, cwd, stdin (bytes or None), extra (variables over
-    the job's environment), timeout, grace. The answer: ok, exit_code, signal, why, output.
+    the job's environment), timeout, grace. The answer: ok, exit_code, signal, why, output. There is
+    none when the errand itself was told to stop.
     """
     become_worker()
     job_dir, owner, job_id = settings["job_dir"], settings["owner"], settings["job_id"]
@@ -40,26 +42,26 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     env |= {"MARIANNE_SHEET": "0", "MARIANNE_ATTEMPT": "0"}
     loop, signals = Loop(), Signals()
     nursery = Nursery(loop, owner, Watermark(owner, job_id, claim=True))
-    output, given = f"{answer}.out", None
-    if settings["stdin"] is not None:
-        given = f"{answer}.in"
-        descriptor = os.open(given, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(settings["stdin"])
+    output, given = f"{answer}.out", _given(answer, settings["stdin"])
     over: list[str] = []
+    told_to_stop: list[bool] = []
     found: dict[str, Any] = {"exit_code": None, "signal": None, "why": None}
 
     def ended(result: Ended) -> None:
         found["exit_code"], found["signal"] = result.exit_code, result.signal
-        loop.stop()
+        loop.call_later(WHO_SECONDS if result.by_request else 0.0, loop.stop)
 
     def exceeded(_category: str, message: str) -> None:
         over.append(message)
         nursery.end(child)
 
     def signalled() -> None:
-        if signal.SIGCHLD in signals.take():
+        got = signals.take()
+        if signal.SIGCHLD in got:
             nursery.reap()
+        if signal.SIGTERM in got or signal.SIGINT in got:
+            told_to_stop.append(True)
+            nursery.end(child)
 
     loop.add_reader(signals.fileno(), signalled)
     command = Command(settings["argv"], env, settings["cwd"], output, None, given)
@@ -73,6 +75,8 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
         loop.run()
         watch.stop()
     confine.sweep(confine.all_below)
+    if told_to_stop:
+        sys.exit(EXIT_LEFT)  # what the command came to is ours, not its own: there is no answer
     found["why"] = over[0] if over else found["why"]
     found["ok"] = found["exit_code"] == 0 and not over
     found["output"] = redact(tail(output, OUTPUT_CHARS))
@@ -82,3 +86,14 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     part = Path(answer + ".part")
     part.write_bytes(msgpack.packb(found))
     part.rename(answer)
+
+
+def _given(answer: str, text: bytes | None) -> str | None:
+    """The file that the command reads; None where it gets nothing."""
+    if text is None:
+        return None
+    path = f"{answer}.in"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(text)
+    return path

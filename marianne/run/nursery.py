@@ -26,6 +26,9 @@ from marianne.run.watermark import Watermark
 # What is just ending when its sheet ends (the tee of a `> >(tee log)`) may finish in peace and is
 # not reported.
 SETTLE_SECONDS = 0.1
+WHO_SECONDS = 0.2
+"""How long a death that somebody asked for waits to be judged. Who ends all that runs here, as a
+machine does that goes down, reaches us a moment after what runs below us: then it is no failure."""
 # How long after SIGKILL a survivor is waited for: only uninterruptible sleep or another user's
 # process withstands it, and neither may hold a sheet for ever.
 PATIENCE_SECONDS = 10.0
@@ -49,6 +52,12 @@ class Ended:
         self.survivors = survivors
         self.cpu_seconds = child.cpu_seconds
         self.peak_mb = child.peak_mb
+
+    @property
+    def by_request(self) -> bool:
+        """Whether it ended of a signal that is sent to end programs, or says so as shells do."""
+        number = self.signal or (self.exit_code or 0) - 128
+        return number in (signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
 
 
 class Child:

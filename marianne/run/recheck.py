@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from marianne.run.attempt import Attempt, State
 from marianne.run.grant import Grant
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
-from marianne.run.setup import Signals, become_worker
+from marianne.run.setup import EXIT_LEFT, Signals, become_worker
 from marianne.run.tools import Reading, Tools
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
@@ -105,8 +106,12 @@ def recheck_main(settings: dict[str, Any], answer: str) -> None:
     )
 
     def signalled() -> None:
-        if signal.SIGCHLD in signals.take():
+        got = signals.take()
+        if signal.SIGCHLD in got:
             nursery.reap()
+        if signal.SIGTERM in got or signal.SIGINT in got:
+            confine.sweep(confine.all_below)
+            sys.exit(EXIT_LEFT)  # no answer: none was found
 
     loop.add_reader(signals.fileno(), signalled)
     results = Results(loop)

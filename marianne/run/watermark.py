@@ -123,3 +123,9 @@ def is_worker(pid: int, owner: str) -> bool:
     """
     mark = owner_mark(owner)
     return procfs.realtime_limits(pid) == (mark, mark)
+
+
+def is_anyones_worker(pid: int) -> bool:
+    """The same of whatever owner."""
+    limits = procfs.realtime_limits(pid)
+    return limits is not None and limits[0] == limits[1] and _HARD <= limits[0] < 2 * _HARD

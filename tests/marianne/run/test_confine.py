@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -232,3 +233,51 @@ def test_a_name_with_brackets_and_blanks_does_not_confuse_the_look() -> None:
 def comm(pid: int) -> bytes:
     with open(f"/proc/{pid}/comm", "rb") as file:
         return file.read()
+
+
+WORKER = """
+import os, signal, subprocess, sys, time
+from marianne.run import watermark
+owner, place = sys.argv[1:]
+os.chdir(place)
+mark = watermark.Watermark(owner, "a-job", claim=True)
+mark.put_on()
+sheet = "trap 'touch told; exit' TERM; touch up; while :; do sleep 0.02; done"
+subprocess.Popen(["bash", "-c", sheet], start_new_session=True)
+mark.take_off()
+
+def stop(*_):
+    time.sleep(0.2)
+    with open("heard", "w") as file:
+        file.write(f"told before: {os.path.exists('told')}")
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, stop)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("grace", [20.0, 0.0])
+def test_what_stands_below_a_worker_gets_no_signal_before_that_has_ended(
+    grace: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, told = uuid4().hex, []
+    argv = [sys.executable, "-c", WORKER, owner, str(tmp_path)]
+    worker = subprocess.Popen(argv, start_new_session=True)
+    wait_for((tmp_path / "up").exists)
+    real = confine.signal_exact
+
+    def noted(pid: int, start_time: int, signum: int) -> bool:
+        told.append((pid == worker.pid, worker.poll() is None))
+        return real(pid, start_time, signum)
+
+    monkeypatch.setattr(confine, "signal_exact", noted)
+    assert confine.sweep(lambda: marked.left_behind(owner), grace) == []
+    worker.returncode = 0  # reaped by the sweep
+    assert told[0] == (True, True)
+    assert all(to_worker for to_worker, lives in told if lives)
+    assert any(not to_worker for to_worker, _ in told)
+    if grace:
+        assert (tmp_path / "heard").read_text() == "told before: False"
+        assert (tmp_path / "told").exists()
