@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ APPEND = 'mkdir -p -- "$(dirname -- "$1")" && cat >> "$1"'
 READ_AGAIN = 2.0
 """Seconds until what became of a hook is read again that could not be read."""
 
+LOSSES = 3
+"""So often a hook whose process is lost is run; one that ends it each time has failed."""
+
 LOOK_BACK = 200
 """Completed jobs, newest first, among which a start looks for hooks that have not run."""
 
@@ -72,6 +76,7 @@ class Hooks:
         self._submit = submit
         self._away = away
         self._errands = SideCommands(desk.context, "hook")
+        self._losses: Counter[str] = Counter()  # by job, of the hook that runs
 
     def take_up(self) -> None:
         """Takes up hooks that an earlier incarnation of the manager did not finish."""
@@ -232,8 +237,8 @@ class Hooks:
             self._hook_ended(job_id, False, getattr(error, "message", None) or repr(error))
 
     def _hook_again(self, job_id: str, why: str) -> None:
-        """It could not be begun just now, which is no failure of it: a later try, in a stop the
-        next conductor's."""
+        """It could not be begun just now, or was lost, which is no failure of it: a later try, in
+        a stop the next conductor's."""
         seconds = self._context.start_delays.note(job_id, why)
         if self._context.stop.mode is None:
             self._desk.turns.after(seconds, self.hook_again, job_id)
@@ -277,6 +282,9 @@ class Hooks:
             self._desk.turns.after(READ_AGAIN, self.command_ended, process, ending)
             return
         if errand.what is not LOG:
+            if outcome.lost and self._lost_again(errand.job_id):
+                self._hook_again(errand.job_id, outcome.words)
+                return
             self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
             return
         if not outcome.ok:
@@ -284,9 +292,15 @@ class Hooks:
         if errand.job_id in self._live:
             self._run_hook(self._live[errand.job_id].row)
 
+    def _lost_again(self, job_id: str) -> bool:
+        """Whether a hook that was lost is to run once more: in a stop it is, without end."""
+        self._losses[job_id] += 1
+        return self._losses[job_id] < LOSSES or self._context.stop.mode is not None
+
     def _hook_ended(self, job_id: str, ok: bool, words: str, said: str = "") -> None:
         """Notes what became of a hook, in one transaction with what follows from it."""
         self._context.start_delays.over(job_id)
+        self._losses.pop(job_id, None)
         row = self._desk.reader.job(job_id)
         if row is None or job_id not in self._live:
             return

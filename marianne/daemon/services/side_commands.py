@@ -31,11 +31,13 @@ class SideCommand:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended. ``said`` is the end of what it printed, without credentials."""
+    """How a command ended. ``said`` is the end of what it printed, without credentials; ``lost``
+    says that its process was ended with it: then it has come to nothing of its own."""
 
     ok: bool
     words: str
     said: str = ""
+    lost: bool = False
 
 
 class SideCommands:
@@ -91,7 +93,7 @@ class SideCommands:
         except FileNotFoundError:
             del self._running[process]
             sweep_orphans(context.owner, errand.job_id, spare=tuple(context.workers))
-            return errand, Outcome(False, f"its process was lost: {ending}")
+            return errand, Outcome(False, f"its process was lost: {ending}", lost=True)
         del self._running[process]
         answer.unlink()
         if found["ok"]:

@@ -204,12 +204,27 @@ def test_what_became_of_a_hook_and_cannot_be_read_just_now_is_read_later(
     assert (len(stage.system.children.started), stage.context.workers) == (1, {})
 
 
-def test_a_hook_whose_process_was_lost_has_failed(stage: Stage, parts: Followed) -> None:
+def test_a_hook_whose_process_was_lost_runs_again_and_fails_at_the_third_loss(
+    stage: Stage, parts: Followed
+) -> None:
     completes(stage, parts, FIRST)
-    stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))
+    for losses in (1, 2, 3):
+        assert len(stage.system.children.started) == losses
+        stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))
+        stage.turns.ring()
     ((_hook, ok, detail),) = hooks_told(stage)
     assert not ok
     assert "lost" in detail
+
+
+def test_a_hook_that_a_stop_ends_is_the_next_conductors(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts, FIRST)
+    for mode in (None, None, "stop"):
+        stage.context.stop.mode = mode
+        stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))
+        stage.turns.ring()
+    assert (hooks_told(stage), stage.over) == ([], [])
+    assert len(stage.system.children.started) == 3
 
 
 # -- a script ------------------------------------------------------------------------------------

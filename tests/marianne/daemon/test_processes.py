@@ -332,7 +332,7 @@ def test_of_a_process_that_was_lost_nothing_is_left(
     swept: list[Any] = []
     monkeypatch.setattr(side_commands, "sweep_orphans", lambda *who, spare: swept.append(who))
     _, outcome = Errands(desk).end()
-    assert not outcome.ok
+    assert (outcome.ok, outcome.lost) == (False, True)
     assert outcome.words == "its process was lost: exit 1"
     assert swept == [("owner", "a")]
 
