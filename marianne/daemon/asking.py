@@ -1,4 +1,4 @@
-"""Asking the manager's actor from an event loop, as the documented methods do."""
+"""Asking actors from an event loop, and reading what is on disk, as the documented methods do."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from actors import ActorDied, AskTimeout, Handle, MailboxFull, NoSuchActor
 from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.environment import clean_environment, packable
+from marianne.state.errors import DatabaseCorrupt
+from marianne.state.reader import Reader
 
 if TYPE_CHECKING:
+    from marianne.daemon.context import Context
     from marianne.daemon.types import JobRequest
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE = 120.0
@@ -33,6 +38,15 @@ def method(name: str) -> Callable[..., Any]:
 
     found: Callable[..., Any] = getattr(ManagerActor, name)
     return found
+
+
+async def clear_limits(context: Context, instrument: str | None) -> dict[str, Any]:
+    """Ends the rate limits of an instrument, or all."""
+    from marianne.daemon.services.rates import RatesActor
+
+    asked = ask(context.rates, RatesActor.clear_limits, (instrument,), new_id())
+    answer: dict[str, Any] = await as_submitter(asked)
+    return answer
 
 
 def new_id() -> str:
@@ -72,6 +86,25 @@ async def as_submitter(asked: Awaitable[T]) -> T:
         return await asked
     except Refused as refusal:
         raise submission_error(refusal) from None
+
+
+async def read(
+    context: Context, view: Callable[Concatenate[Reader, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """What a view tells of what is on disk; read in a thread, for it may take a while."""
+    from asyncio import to_thread
+
+    def look() -> T:
+        try:
+            with Reader(context.home.db) as reader:
+                return view(reader, *args, **kwargs)
+        except DatabaseCorrupt as error:
+            context.stop.ask("unusable", why=str(error))
+            raise
+        except Exception as error:
+            raise refusal_of(error) from error
+
+    return await as_submitter(to_thread(look))
 
 
 def submission_error(refusal: Refused) -> JobSubmissionError:

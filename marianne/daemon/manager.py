@@ -186,10 +186,12 @@ class JobManager:
 
     async def list_jobs(self) -> list[dict[str, Any]]:
         """All jobs with their progress, newest first, as committed."""
+        from marianne.daemon.views import queries
+
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            page = await self._asked("list_jobs", None, PAGE, cursor)
+            page = await asking.read(self.context, queries.page, None, PAGE, cursor)
             found += page["jobs"]
             cursor = page["cursor"]
             if cursor is None:
@@ -206,19 +208,24 @@ class JobManager:
 
     async def clear_rate_limits(self, instrument: str | None = None) -> dict[str, Any]:
         """Ends the rate limits of an instrument, or all; what waits for them goes on at once."""
-        return await self._told("clear_rate_limits", instrument)
+        return await asking.clear_limits(self.context, instrument)
 
     async def get_job_errors(self, job_id: str, workspace: Path | None = None) -> dict[str, Any]:
         """The attempts that failed, newest first, and what was skipped for their sake."""
+        from marianne.daemon.views import reports
+
         await self._check_place(job_id, workspace)
-        return await self._asked("get_job_errors", job_id)
+        return await asking.read(self.context, reports.errors, job_id)
 
     async def get_diagnostic_report(
         self, job_id: str, workspace: Path | None = None
     ) -> dict[str, Any]:
         """State, attempts, last output, resource use, supervision, the likely cause in words."""
+        from marianne.daemon.views import reports
+
         await self._check_place(job_id, workspace)
-        return await self._asked("get_diagnostic_report", job_id)
+        given = self.context.home.job_dir(job_id), job_id, self.learned
+        return await asking.read(self.context, reports.diagnosis, *given)
 
     async def get_execution_history(
         self,
@@ -228,8 +235,10 @@ class JobManager:
         limit: int = 50,
     ) -> dict[str, Any]:
         """``records``: attempts that came to an end, newest first; ``has_history``."""
+        from marianne.daemon.views import reports
+
         await self._check_place(job_id, workspace)
-        return await self._asked("get_execution_history", job_id, sheet_num, limit)
+        return await asking.read(self.context, reports.history, job_id, sheet_num, limit)
 
     async def recover_job(
         self,

@@ -154,8 +154,7 @@ def _pursue(
 
 def _ask(context: Context, mode: str) -> Future[Any]:
     manager = context.manager.within(None)
-    manager.tell(ManagerActor.shutdown, mode == "drain")
-    asked: Future[Any] = manager.call(ManagerActor.wait_for_shutdown)
+    asked: Future[Any] = manager.call(ManagerActor.shutdown, mode == "drain")
     asked.on_done(lambda _: context.host.wake())
     return asked
 

@@ -11,7 +11,7 @@ started; started: found alive by its name and watched again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +35,9 @@ from marianne.daemon.jobs.recover import Recover
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.jobs.settings import put_in_force
 from marianne.daemon.jobs.supervision import Supervision
-from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.services.store import FORGET_DEADLINE, Store
 from marianne.daemon.shared.turns import Turns
 from marianne.daemon.shared.unforeseen import question
-from marianne.daemon.views import queries, reports
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
@@ -264,20 +262,6 @@ class ManagerActor(Actor):
         """
         return self._desk.once(request_id, self._clear.clear, statuses, older_than_seconds, job_ids)
 
-    def clear_rate_limits(
-        self, instrument: str | None = None, request_id: str | None = None
-    ) -> Promise[dict[str, Any]]:
-        """Ends the rate limits of an instrument, or all; what waits for them goes on at once.
-
-        Answers ``cleared`` (a number), ``instrument`` and ``keys`` when that is on disk.
-        """
-        promise: Promise[dict[str, Any]] = self.promise()
-        asked: Future[Any] = self._context.rates.call(
-            RatesActor.clear_limits, instrument, request_id
-        )
-        self._turns.pipe(asked, _hand_on, promise)
-        return promise
-
     # -- questions ------------------------------------------------------------------------------
 
     @question
@@ -295,19 +279,6 @@ class ManagerActor(Actor):
         """
         return self._questions.status(job_id, first, last, packed)
 
-    @question
-    def list_jobs(
-        self,
-        statuses: Collection[JobStatus] | None = None,
-        limit: int = 50,
-        cursor: int | None = None,
-    ) -> dict[str, Any]:
-        """Jobs in these statuses (None: all) with their progress, newest first, as committed.
-
-        ``jobs``, ``cursor`` (what goes on with the next page; None at the end) and ``total``.
-        """
-        return queries.page(self._desk.reader, statuses, limit, cursor)
-
     def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
 
@@ -316,24 +287,6 @@ class ManagerActor(Actor):
         Refuses with ``not_found``.
         """
         return self._explain.job(job_id, sheet)
-
-    @question
-    def get_job_errors(self, job_id: str, limit: int = 50) -> dict[str, Any]:
-        """The attempts that failed, newest first, and what was skipped for their sake."""
-        return reports.errors(self._desk.reader, job_id, limit)
-
-    @question
-    def get_diagnostic_report(self, job_id: str) -> dict[str, Any]:
-        """State, attempts, last output, resource use, supervision, the likely cause in words."""
-        directory = self._context.home.job_dir(job_id)
-        return reports.diagnosis(self._desk.reader, directory, job_id, self._context.learned)
-
-    @question
-    def get_execution_history(
-        self, job_id: str, sheet_num: int | None = None, limit: int = 50
-    ) -> dict[str, Any]:
-        """``records``: attempts that came to an end, newest first; ``has_history``."""
-        return reports.history(self._desk.reader, job_id, sheet_num, limit)
 
     def counts(self) -> dict[str, int]:
         """How many jobs are admitted and how many are not over at all."""
@@ -369,8 +322,8 @@ class ManagerActor(Actor):
         put_in_force(self._context, new_config, self._desk.live)
         self._admission.admit()
 
-    def shutdown(self, graceful: bool = True) -> None:
-        """Winds the work down, for a conductor that is to end. :meth:`wait_for_shutdown` answers.
+    def shutdown(self, graceful: bool = True) -> Promise[None]:
+        """Winds the work down, for a conductor that is to end; the answer comes when that is done.
 
         ``graceful``: running sheets finish, nothing more starts, the jobs go on at the next start.
         Otherwise every job is cancelled.
@@ -379,15 +332,4 @@ class ManagerActor(Actor):
         if not graceful:
             for live in list(self._desk.live.values()):
                 self._cancel.cancel_live(live, None)
-
-    def wait_for_shutdown(self) -> Promise[None]:
-        """Answers when what :meth:`shutdown` began is done."""
         return self._ending.wound_down()
-
-
-def _hand_on(outcome: Outcome[dict[str, Any]], promise: Promise[dict[str, Any]]) -> None:
-    """Another actor answered, or is being restarted (the client asks again)."""
-    if outcome.error is not None:
-        promise.fail(outcome.error)
-    else:
-        promise.set(outcome.value or {})

@@ -19,6 +19,7 @@ from marianne.daemon.shared.idempotency import RequestId
 from marianne.daemon.shared.status_cache import StatusCache
 from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
+from marianne.learning.hub import LearningHub
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.score.pack import pack_plan
 from marianne.state.changes import Change, InsertJob
@@ -81,7 +82,9 @@ class Desk:
             deaths=Deaths(),
             storage=Storage(place),
             status_cache=StatusCache(),
+            learned=LearningHub(),
             manager=self.post.handle("manager"),
+            rates=self.post.handle("rates"),
             health=self.post.handle("health"),
             store=self.post.handle("store"),
         )

@@ -47,7 +47,8 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.types import JobRequest
-from marianne.state.changes import AddEvent, SaveSheet
+from marianne.model.result import AttemptResult
+from marianne.state.changes import AddAttempt, AddEvent, SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 from marianne.version import version
 
@@ -90,8 +91,6 @@ def refusal(handler: Any, desk: Desk, **params: Any) -> Refused:
 JOB = {"job_id": "first"}
 # Whom a verb asks, with its defaults, and with everything that may be said.
 MESSAGES: list[tuple[Any, dict[str, Any], tuple[Any, ...]]] = [
-    (daemon_clear_rate_limits, {}, ("clear_rate_limits", None, "id")),
-    (daemon_clear_rate_limits, {"instrument": "a/b"}, ("clear_rate_limits", "a/b", "id")),
     (daemon_status, {}, ("get_daemon_status",)),
     (job_clear, {}, ("clear_jobs", None, None, None, "id")),
     (
@@ -99,20 +98,8 @@ MESSAGES: list[tuple[Any, dict[str, Any], tuple[Any, ...]]] = [
         {"ids": ["fir", "second"], "statuses": ["failed"], "older_than_seconds": 5},
         ("clear_jobs", [JobStatus.FAILED], 5.0, ["first", "second"], "id"),
     ),
-    (job_diagnose, JOB, ("get_diagnostic_report", "first")),
-    (job_errors, JOB, ("get_job_errors", "first", 50)),
-    (job_errors, {**JOB, "limit": 1}, ("get_job_errors", "first", 1)),
     (job_explain, JOB, ("explain_job", "first", None)),
     (job_explain, {**JOB, "sheet": 3}, ("explain_job", "first", 3)),
-    (job_history, JOB, ("get_execution_history", "first", None, 50)),
-    (job_history, {**JOB, "sheet": 2, "limit": 9}, ("get_execution_history", "first", 2, 9)),
-    (job_list, {}, ("list_jobs", LIVE, 50, None)),
-    (job_list, {"all": True}, ("list_jobs", None, 50, None)),
-    (
-        job_list,
-        {"statuses": ["failed"], "limit": 2, "cursor": 3},
-        ("list_jobs", [JobStatus.FAILED], 2, 3),
-    ),
     (
         job_modify,
         {**JOB, "config_path": "a.yaml", "client_cwd": "/c"},
@@ -164,6 +151,13 @@ def test_a_verb_asks_the_manager_for_what_was_said_and_tells_its_answer(
         assert answer == {"jobs": [told]}
     else:
         assert answer == {"told": True}
+
+
+@pytest.mark.parametrize("instrument", [None, "a/b"])
+def test_rate_limits_are_ended_by_who_keeps_them(shared: Desk, instrument: str | None) -> None:
+    named = {} if instrument is None else {"instrument": instrument}
+    assert asked(daemon_clear_rate_limits, shared, **named) == {"told": True}
+    assert shared.post.asked == [("rates", "clear_limits", instrument, "id")]
 
 
 ABOUT_A_JOB: list[tuple[Any, dict[str, Any]]] = [
@@ -252,6 +246,32 @@ def test_events_after_a_number_come_with_the_first_and_the_last_that_are_kept(de
     assert ([e["seq"] for e in answer["events"]], answer["first"], answer["last"]) == ([2, 3], 1, 3)
     assert [e["seq"] for e in asked(events_since, desk, job_id="a")["events"]] == [1, 3]
     assert refusal(events_since, desk, job_id="nobody").code == "not_found"
+
+
+def test_jobs_are_listed_by_what_is_on_disk_and_nobody_is_asked(desk: Desk) -> None:
+    desk.insert("a", "b")
+    desk.insert("c", status=JobStatus.FAILED)
+    assert [job["job_id"] for job in asked(job_list, desk)["jobs"]] == ["b", "a"]
+    every = asked(job_list, desk, all=True, limit=2)
+    assert [job["job_id"] for job in every["jobs"]] == ["c", "b"]
+    rest = asked(job_list, desk, all=True, limit=2, cursor=every["cursor"])
+    assert ([job["job_id"] for job in rest["jobs"]], rest["cursor"]) == (["a"], None)
+    assert asked(job_list, desk, statuses=["failed"])["total"] == 1
+    assert desk.post.asked == []
+
+
+def test_what_became_of_a_job_is_told_by_what_is_on_disk_and_nobody_is_asked(desk: Desk) -> None:
+    desk.insert("a", status=JobStatus.FAILED)
+    failed = AttemptResult(1, 1, "failed", 1.0, 2.0, exit_code=3)
+    row = SheetRow(1, SheetStatus.FAILED, attempt=1, exit_code=3)
+    desk.write(AddAttempt("a", failed), SaveSheet("a", row))
+    for handler, what in ((job_errors, "errors"), (job_history, "records")):
+        (one,) = asked(handler, desk, job_id="a")[what]
+        assert (one["sheet"], one["attempt"], one["exit_code"]) == (1, 1, 3)
+    assert asked(job_history, desk, job_id="a", sheet=1)["has_history"]
+    assert refusal(job_history, desk, job_id="a", sheet=2).code == "not_found"
+    assert "one" in asked(job_diagnose, desk, job_id="a")["cause"]
+    assert desk.post.asked == []
 
 
 def test_output_is_read_from_the_file_of_the_attempt(desk: Desk) -> None:

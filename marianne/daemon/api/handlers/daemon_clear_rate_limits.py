@@ -6,7 +6,7 @@ from typing import Any
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.shared import edge
 
 MUTATING = True
@@ -20,5 +20,5 @@ class Params(edge.Params):
 
 def handle(call: Call, params: Params) -> Future[Any]:
     """``cleared`` (a number), ``instrument`` and ``keys``."""
-    manager = call.context.manager.within(call.deadline)
-    return manager.call(ManagerActor.clear_rate_limits, params.instrument, call.request_id)
+    rates = call.context.rates.within(call.deadline)
+    return rates.call(RatesActor.clear_limits, params.instrument, call.request_id)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import Future
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
+from marianne.daemon.views import reports
 
 MUTATING = False
 
@@ -18,8 +17,7 @@ class Params(edge.Params):
     job_id: edge.Name
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> dict[str, Any]:
     """The report of docs/protocol.md."""
-    manager = call.context.manager.within(call.deadline)
-    job_id = call.resolve(params.job_id)
-    return manager.call(ManagerActor.get_diagnostic_report, job_id)
+    job_id, context = call.resolve(params.job_id), call.context
+    return reports.diagnosis(call.reader, context.home.job_dir(job_id), job_id, context.learned)

@@ -6,10 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from actors import Future
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
+from marianne.daemon.views import reports
 
 MUTATING = False
 
@@ -21,8 +20,6 @@ class Params(edge.Params):
     limit: int = Field(50, ge=1, le=1_000)
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> dict[str, Any]:
     """``errors``, newest first, ``total``, and ``skipped``."""
-    manager = call.context.manager.within(call.deadline)
-    job_id = call.resolve(params.job_id)
-    return manager.call(ManagerActor.get_job_errors, job_id, params.limit)
+    return reports.errors(call.reader, call.resolve(params.job_id), params.limit)

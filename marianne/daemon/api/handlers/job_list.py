@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from actors import Future
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
+from marianne.daemon.views import queries
 from marianne.state.models import JobStatus
 
 MUTATING = False
@@ -24,10 +23,9 @@ class Params(edge.Params):
     cursor: edge.Row | None = None
 
 
-def handle(call: Call, params: Params) -> Future[dict[str, Any]]:
-    """``jobs``, ``cursor`` (None at the end) and ``total``."""
+def handle(call: Call, params: Params) -> dict[str, Any]:
+    """``jobs``, ``cursor`` (None at the end) and ``total``, as committed."""
     statuses = params.statuses
     if statuses is None and not params.all:
         statuses = [status for status in JobStatus if not status.terminal]
-    manager = call.context.manager.within(call.deadline)
-    return manager.call(ManagerActor.list_jobs, statuses, params.limit, params.cursor)
+    return queries.page(call.reader, statuses, params.limit, params.cursor)
