@@ -175,11 +175,13 @@ class Cell:
         # moment at least one sees it.
         edge: tuple[Cell, Latch[Any]] | None
         edge = self.awaits = (other, until)
+        if other.awaits is None:
+            return before
         path = [self.name]
         while edge is not None and len(path) < 1000:
             waited_for, latch = edge
             # Who has its answer only has to wake up; what is owed, any thread may give.
-            if latch.done or getattr(latch, "owed", False):
+            if latch.done or latch.owed:
                 break
             path.append(waited_for.name)
             if waited_for is self:

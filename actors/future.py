@@ -37,14 +37,17 @@ class Outcome(NamedTuple, Generic[T]):
 
 
 class Latch(Generic[T]):
-    """A value that is set once and that any number of threads can wait for."""
+    """A value that is set once and that any number of threads can wait for.
 
-    __slots__ = ("_claim", "_done", "_error", "_runtime", "_value", "_waiters")
+    `owed` says that not only the thread of one actor sets it: a Promise of it exists.
+    """
+
+    __slots__ = ("_claim", "_done", "_error", "_runtime", "_value", "_waiters", "owed")
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._claim = runtime.lock()
-        self._done = False
+        self._done = self.owed = False
         self._value: Any = None
         self._error: BaseException | None = None
         self._waiters: list[Callable[[], object]] = []
@@ -60,7 +63,8 @@ class Latch(Generic[T]):
         self._value = value
         self._error = error
         self._done = True
-        self._wake_all()
+        if self._waiters:
+            self._wake_all()
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -73,7 +77,7 @@ class Latch(Generic[T]):
         self._waiters.append(wake)
         if self._done:
             self._wake_all()
-        if acquire(lock, timeout):
+        if lock.acquire() if timeout is None else acquire(lock, timeout):
             return True
         try:
             self._waiters.remove(wake)
@@ -105,9 +109,7 @@ class Latch(Generic[T]):
 class Future(Latch[T]):
     """What `call` returns. Its deadline runs from the call, whether anybody waits or not."""
 
-    __slots__ = ("_cell", "_name", "_system", "deadline", "owed")
-    owed: bool
-    """Set, and true, once a Promise of it exists: not only the asked actor's thread answers."""
+    __slots__ = ("_cell", "_name", "_system", "deadline")
 
     def __init__(self, system: System, name: str, cell: Cell | None, timeout: float | None) -> None:
         Latch.__init__(self, system.runtime)  # an ask is made of little more than this

@@ -31,7 +31,8 @@ def run(cell: Cell) -> None:
     reason = NORMAL
     traceback: TracebackType | None = None
     try:
-        current.check()  # killed before its thread ran
+        if cell.fenced:  # killed before its thread ran
+            raise Fenced
         actor, started = _start(cell)
         if actor is None:
             if cell.end(started.reason, None):
@@ -63,10 +64,10 @@ def _start(cell: Cell) -> tuple[Actor | None, Started]:
         if cell.actor is not None:
             report(cell.actor, error, error.__traceback__)
         return None, Started("error", crash(error))
-    if isinstance(answer, Ignore):
-        return None, Started("ignore", NORMAL)
     if answer is None:
         return actor, Started("ok", NORMAL)
+    if isinstance(answer, Ignore):
+        return None, Started("ignore", NORMAL)
     if isinstance(answer, Info):
         return actor, Started("ok", NORMAL, answer.value)
     if cell.actor is not None:  # pykka does not look at what it returns

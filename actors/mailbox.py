@@ -100,9 +100,12 @@ class Mailbox:
     def force(self, message: Message, kind: type[Kept] = Notice) -> bool:
         """Appends to the user lane past its limit; False if the mailbox is closed."""
         with self._lock:
-            if not self._closed:
-                self._append(kind(message))
-            return not self._closed
+            if self._closed:
+                return False
+            self.user.append(kind(message))
+            if self.waiting:
+                self._rouse()
+            return True
 
     def put_system(self, message: SystemMessage) -> bool:
         """Appends to the system lane; False if the mailbox is closed."""

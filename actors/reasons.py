@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from actors.outside import raised_by, shown
+from actors.outside import shown
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -80,7 +80,10 @@ def crash(error: BaseException) -> ExitReason:
     local variable of the dead handler alive for as long as anybody holds the reason.
     """
     frames = _frames(error.__traceback__)
-    raised_by(_cut, error)  # one that does not let us stays as it is
+    try:
+        _cut(error)
+    except BaseException:  # noqa: BLE001
+        pass  # one that does not let us stays as it is
     return ExitReason("error", type(error).__name__, error, frames)
 
 

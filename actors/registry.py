@@ -41,7 +41,8 @@ class Registry:
             # In this order: who finds the cell by its name may kill it at once, which frees it.
             cell.names[name] = None
             self._cells[name] = cell
-        self._tell("register", name, cell)
+        if self._listeners:
+            self._tell("register", name, cell)
         return None
 
     def unregister(self, name: str, cell: Cell) -> None:
@@ -51,7 +52,8 @@ class Registry:
                 return
             del self._cells[name]
             del cell.names[name]
-        self._tell("unregister", name, cell)
+        if self._listeners:
+            self._tell("unregister", name, cell)
 
     def join(self, topic: Hashable, cell: Cell) -> None:
         """Puts `cell` into the topic; it is there once, however often it joins."""
@@ -89,8 +91,9 @@ class Registry:
             topics, cell.topics = cell.topics, None
             for topic in topics or ():
                 self._drop(topic, cell)
-        for name in names:
-            self._tell("unregister", name, cell)
+        if self._listeners:
+            for name in names:
+                self._tell("unregister", name, cell)
 
     def renew(self) -> None:
         """In a forked child: no name is taken."""
@@ -113,5 +116,4 @@ class Registry:
         return listen(self._listeners, listener)
 
     def _tell(self, change: str, name: str, cell: Cell) -> None:
-        if self._listeners:
-            self._events.call_all(self._listeners, change, name, cell.incarnation)
+        self._events.call_all(self._listeners, change, name, cell.incarnation)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from actors.address import ActorRef, Address, Handle, Topic
 from actors.cell import Cell
 from actors.current import current
-from actors.errors import NameTaken, NoSuchActor, SpecError, StartError, StartIgnored
+from actors.errors import Fenced, NameTaken, NoSuchActor, SpecError, StartError, StartIgnored
 from actors.events import Events, SystemEvent
 from actors.guards import guard
 from actors.inspect import Inspector, Node, draw
@@ -117,8 +117,9 @@ class System:
         registered: bool = True,
     ) -> ActorRef[A]:
         """`spawn` for supervisors, whose specs are checked: with the place in the tree."""
-        current.check()
         me = current.cell
+        if me is not None and me.fenced:
+            raise Fenced
         node = node or Node("")
         cell = self.prepare(cls, (args, kwargs or {}), name, parent, node, registered)
         acknowledged = self._acknowledge(cell, me, timeout)
