@@ -87,7 +87,7 @@ def summary(report: Report) -> str:
     return "\n".join(lines)
 
 
-FAULTS = ("kill", "freeze", "several", "disk", "clock", "limit", "file", "command", "first")
+FAULTS = ("kill", "freeze", "several", "disk", "clock", "limit", "file", "command", "end", "first")
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -91,7 +91,8 @@ class Book:
         some = [
             strike
             for strike in known
-            if strike.begin <= at and (strike.kind != "kill all" or strike.text == "conductor")
+            if strike.begin <= at
+            and (strike.kind != "at once" or strike.text.startswith("conductor"))
         ][-most:]
         return [
             f"{(strike.begin - at) / 1e9:+.2f} s: {strike.kind} {strike.text}"

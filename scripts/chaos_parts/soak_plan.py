@@ -27,7 +27,8 @@ FILES = {"conductor.sock": 14, "events.sock": 14, "workers.sock": 14, "conductor
          "parse": 10, "rehearsal": 6, "logs": 8, "spool deleted": 8, "spool mangled": 8,
          "config mangled": 8, "stale pid text": 6}  # fmt: skip
 COMMANDS = {"restart": 30, "stop": 24, "stop --force": 14, "stop --drain 5": 16,
-            "stop --cancel": 6, "kill all": 10}  # fmt: skip
+            "stop --cancel": 6, "kill all": 8, "kill both, then stop": 8, "end everything": 6,
+            "kill everything": 6}  # fmt: skip
 CLOCKS = (-3600.0, -60.0, -1.0, 1.0, 60.0, 3600.0)
 LONGEST = 40.0
 CALM = 25.0

@@ -25,6 +25,7 @@ from soak_places import (
     FORKSERVER,
     HEART,
     PARSER,
+    SHEET,
     SPARE,
     TRACKER,
     WORKER,
@@ -39,6 +40,17 @@ APPEARS = 1.5
 
 BITS = {"full": 1, "broken": 2, "read only": 4, "inodes": 8, "slow": 16, "unreadable": 32}
 OURS = (HEART, CONDUCTOR, FORKSERVER, TRACKER, WORKER, SPARE, PARSER)
+KILL = (signal.SIGSTOP, signal.SIGKILL)
+AT_ONCE = {
+    "kill all": (OURS, KILL),
+    "kill both, then stop": ((HEART, CONDUCTOR), KILL),
+    # As a machine that goes down, or a session; the sheets hear of it first.
+    "end everything": ((SHEET, *reversed(OURS)), (signal.SIGTERM,)),
+    "kill everything": ((SHEET, *reversed(OURS)), (signal.SIGKILL,)),
+}
+"""Whom it strikes, and by which signals."""
+GRACE = 15.0
+"""Seconds that whoever was told to end may take for it."""
 
 
 class Shim:
@@ -320,17 +332,23 @@ class Striker(threading.Thread):
     def _command(self, fault: Fault) -> None:
         for extra in fault.with_it:
             self._after(extra.at, lambda extra=extra: self._strike(extra))
-        if fault.what == "kill all":
-            victims = [p for p in refine(look(self._token)).values() if p.role in OURS]
-            for signum in (signal.SIGSTOP, signal.SIGKILL):
-                for process in victims:
-                    _signal(process.pid, signum)
-            for process in victims:
-                self._book.struck("kill all", process.role, process.pid)
-            self._book.count("kill all")
-            self._operator.order("start", 0.0)
+        if fault.what in AT_ONCE:
+            self._at_once(fault.what, *AT_ONCE[fault.what])
+            self._operator.order("stop" if fault.what.endswith("stop") else "start", 0.0)
         else:
             self._operator.order(fault.what, fault.seconds)
+
+    def _at_once(self, what: str, roles: tuple[str, ...], signals: tuple[int, ...]) -> None:
+        """Signals all processes of these roles, those first that are named first."""
+        found = refine(look(self._token)).values()
+        victims = [p for role in roles for p in found if p.role == role]
+        for signum in signals:
+            for process in victims:
+                _signal(process.pid, signum)
+        lasts = GRACE if signal.SIGTERM in signals else 0.0
+        for process in victims:
+            self._book.struck("at once", f"{process.role}: {what}", process.pid, lasts)
+        self._book.count(what)
 
     def _first_start(self, fault: Fault) -> None:
         self._book.count("first start")
