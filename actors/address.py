@@ -8,7 +8,7 @@ that subclasses and replacements work.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from actors.current import current
 from actors.errors import Fenced, MailboxFull, NoSuchActor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pykka
 
     from actors.cell import Cell
+    from actors.future import Promise
     from actors.system import System
 
 A = TypeVar("A")
@@ -103,16 +104,27 @@ class Address(Generic[A]):
             raise NoSuchActor(self.name)
         return cast("R", cell.ask(method, args, kwargs, self._timeout))
 
+    @overload
+    def call(
+        self, method: Callable[Concatenate[A, P], Promise[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]: ...
+
+    @overload
     def call(
         self, method: Callable[Concatenate[A, P], R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Future[R]:
-        """Sends and returns the answer's future. Its deadline runs from now, as with `ask`.
+    ) -> Future[R]: ...
+
+    def call(
+        self, method: Callable[Concatenate[A, P], Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[Any]:
+        """Sends and returns the answer's future. Its deadline runs from now, as with `ask`. What
+        is promised is the answer when it is there.
 
         It never raises: what `ask` would raise, the future holds.
         """
         cell = self.cell()
         if cell is None:
-            nobody: Future[R] = Future(self._system, self.name, None, None)
+            nobody: Future[Any] = Future(self._system, self.name, None, None)
             nobody.settle(None, NoSuchActor(self.name))
             return nobody
         return cell.call(method, args, kwargs, self._timeout)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from actors.current import current
 from actors.errors import Fenced, NoSuchActor
@@ -121,7 +121,20 @@ class Node:
     last_crash: ExitReason | None = None
 
 
-def draw(nodes: list[Node]) -> list[dict[str, Any]]:
+class TreeNode(TypedDict):
+    """A node of the tree as it is drawn."""
+
+    name: str
+    state: str
+    """its incarnation's: `starting` `running` `stopping` `down` …"""
+    restarts: int
+    mailbox: int
+    """messages that wait"""
+    last_crash: str | None
+    children: list[TreeNode]
+
+
+def draw(nodes: list[Node]) -> list[TreeNode]:
     """The nodes and all below them as plain data.
 
     Read from outside while the tree works, so that a stuck supervisor can be looked at: each line
@@ -130,7 +143,7 @@ def draw(nodes: list[Node]) -> list[dict[str, Any]]:
     return [_draw(node) for node in nodes]
 
 
-def _draw(node: Node) -> dict[str, Any]:
+def _draw(node: Node) -> TreeNode:
     cell = node.cell
     crash = node.last_crash
     return {

@@ -11,7 +11,7 @@ from actors.current import current
 from actors.errors import Fenced, NameTaken, NoSuchActor, SpecError, StartError, StartIgnored
 from actors.events import Events, SystemEvent
 from actors.guards import guard
-from actors.inspect import Inspector, Node, draw
+from actors.inspect import Inspector, Node, TreeNode, draw
 from actors.loop import run
 from actors.outside import shown
 from actors.plain_pykka import as_actor, is_actor_class
@@ -203,7 +203,7 @@ class System:
         cell = self.registry.find(name)
         return None if cell is None else ActorRef(cell)
 
-    def tree(self) -> list[dict[str, Any]]:
+    def tree(self) -> list[TreeNode]:
         """All actors as nested data: name, state, restarts, mailbox, last_crash, children."""
         return draw(list(self._roots.values()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import zmq
@@ -95,14 +95,14 @@ class Publisher:
         self._note_subscriptions()
         return bool(self._topics)
 
-    def publish(self, topic: str, body: dict[str, Any] | bytes) -> None:
+    def publish(self, topic: str, body: Mapping[str, Any] | bytes) -> None:
         """Sends one event to everybody who subscribed to a prefix of its topic.
 
         A body in bytes is msgpack already. Raises CodecError for a body that cannot be packed.
         """
         self.publish_batch(((topic, body),))
 
-    def publish_batch(self, events: Iterable[tuple[str, dict[str, Any] | bytes]]) -> None:
+    def publish_batch(self, events: Iterable[tuple[str, Mapping[str, Any] | bytes]]) -> None:
         """Sends events in order; cheaper than one call for each."""
         socket = self._socket
         if socket is None:

@@ -6,7 +6,7 @@ sent.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ipc.codec import pack, unpack
@@ -136,7 +136,7 @@ class StubPublisher:
     def stop(self, linger: float = 0.2) -> None:
         """Nothing to close."""
 
-    def publish(self, topic: str, body: dict[str, Any] | bytes) -> None:
+    def publish(self, topic: str, body: Mapping[str, Any] | bytes) -> None:
         """As `Publisher.publish`; also checks that the body belongs under the topic."""
         event = unpack(body if isinstance(body, bytes) else pack(body))
         if topic != topic_of(event.get("job_id"), str(event.get("event"))):

@@ -6,12 +6,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.cli import jobs
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import print_json
 from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Event
+    from marianne.replies.job import Status
 
 REDRAW = 0.2
 """Seconds between two pictures of the live view while nothing happens: its clocks go on."""
@@ -59,8 +63,8 @@ def follow(
     *,
     until: float | None = None,
     as_json: bool = False,
-    over: Callable[[dict[str, Any]], bool] | None = None,
-) -> dict[str, Any]:
+    over: Callable[[Event], bool] | None = None,
+) -> Status:
     """Shows a job's progress until it has ended; returns its status, with sheets.
 
     On a terminal a live picture, else a line an event; with ``as_json`` an object an event and
@@ -88,7 +92,7 @@ def _live(as_json: bool) -> bool:
     return not as_json and sys.stdout.isatty()
 
 
-def _show(status: dict[str, Any], events: Iterator[dict[str, Any] | None], as_json: bool) -> None:
+def _show(status: Status, events: Iterator[Event | None], as_json: bool) -> None:
     if as_json:
         for event in events:
             if event is not None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.cli.errors import CliError
 from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Event, EventPage
+    from marianne.replies.job import Job, Status
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 ENDINGS = frozenset({"job.completed", "job.failed", "job.cancelled"})
@@ -16,21 +20,18 @@ PAGE_EVENTS = 1_000
 WAIT_SLICE = 30.0
 """Seconds of one ``job.wait`` request; the next one follows while the job goes on."""
 
-Map = dict[str, Any]
 
-
-def job_status(session: Session, job: str) -> Map:
+def job_status(session: Session, job: str) -> Status:
     """The job's status with all its sheets."""
-    status: Map = session.request("job.status", {"job_id": job})
-    sheets: list[Map] = status.get("sheets") or []
-    total = status.get("progress", {}).get("total", 0)
+    status = session.request("job.status", {"job_id": job})
+    sheets, total = status["sheets"], status["progress"]["total"]
     while sheets and len(sheets) < total:
         first = len(sheets) + 1
         page = session.request(
             "job.status",
             {"job_id": status["job_id"], "sheets": [first, first + PAGE_SHEETS - 1]},
         )
-        if not page.get("sheets"):
+        if not page["sheets"]:
             break
         sheets += page["sheets"]
     return status
@@ -38,12 +39,12 @@ def job_status(session: Session, job: str) -> Map:
 
 def exact_id(session: Session, job: str) -> str:
     """The whole id of a job that was named by a prefix; fails for an unknown one."""
-    return str(session.request("job.status", {"job_id": job, "sheets": [1, 1]})["job_id"])
+    return session.request("job.status", {"job_id": job, "sheets": [1, 1]})["job_id"]
 
 
-def list_jobs(session: Session, *, everything: bool, statuses: list[str], limit: int) -> list[Map]:
+def list_jobs(session: Session, *, everything: bool, statuses: list[str], limit: int) -> list[Job]:
     """At most ``limit`` jobs, newest first, without their sheets; 0 means all."""
-    jobs: list[Map] = []
+    jobs: list[Job] = []
     cursor = None
     while True:
         size = min(1_000, limit - len(jobs)) if limit else 1_000
@@ -52,15 +53,15 @@ def list_jobs(session: Session, *, everything: bool, statuses: list[str], limit:
             {"all": everything, "statuses": statuses or None, "limit": size, "cursor": cursor},
         )
         jobs += page["jobs"]
-        cursor = page.get("cursor")
+        cursor = page["cursor"]
         if not cursor or not page["jobs"] or (limit and len(jobs) >= limit):
             return jobs
 
 
-def wait_for_end(session: Session, job: str, until: float | None = None) -> Map:
+def wait_for_end(session: Session, job: str, until: float | None = None) -> Job:
     """The job's status, without sheets, once it has ended. A paused job is waited for."""
 
-    def ask() -> Iterator[Map]:
+    def ask() -> Iterator[Job]:
         with session.new_client() as client:
             while True:
                 try:
@@ -80,7 +81,7 @@ def wait_for_end(session: Session, job: str, until: float | None = None) -> Map:
     raise CliError("internal", f"no answer about {job}")
 
 
-def past_events(session: Session, job: str | None, seq: int) -> Iterator[Map]:
+def past_events(session: Session, job: str | None, seq: int) -> Iterator[Event]:
     """The kept events after ``seq``, of one job or of all."""
     while True:
         page = events_page(session, job, seq)
@@ -90,10 +91,9 @@ def past_events(session: Session, job: str | None, seq: int) -> Iterator[Map]:
         seq = page["events"][-1]["seq"]
 
 
-def events_page(session: Session, job: str | None, seq: int, limit: int = PAGE_EVENTS) -> Map:
+def events_page(session: Session, job: str | None, seq: int, limit: int = PAGE_EVENTS) -> EventPage:
     """One answer of ``events.since``."""
-    page: Map = session.request("events.since", {"seq": seq, "job_id": job, "limit": limit})
-    return page
+    return session.request("events.since", {"seq": seq, "job_id": job, "limit": limit})
 
 
 def tail(
@@ -103,8 +103,8 @@ def tail(
     *,
     until: float | None = None,
     tick: float | None = None,
-    stop: Callable[[Map], bool] = lambda _event: False,
-) -> Iterator[Map | None]:
+    stop: Callable[[Event], bool] = lambda _event: False,
+) -> Iterator[Event | None]:
     """Events after ``seq`` as they come, each once and in order, up to one that ``stop`` names.
 
     Yields None after each ``tick`` quiet seconds.
@@ -114,11 +114,11 @@ def tail(
 
     topic = f"job.{job}." if job else ""
 
-    def subscribe() -> Iterator[Map]:
+    def subscribe() -> Iterator[Any]:
         # The subscriber asks again by itself while the conductor is away.
-        def fetch(after: int) -> list[Map]:
+        def fetch(after: int) -> list[Any]:
             params = {"seq": after, "job_id": job, "limit": PAGE_EVENTS}
-            events: list[Map] = client.request("events.since", params)["events"]
+            events: list[Any] = client.request("events.since", params)["events"]
             return events
 
         place = session.home.events_sock

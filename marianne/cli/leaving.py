@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import note
@@ -14,6 +14,9 @@ from marianne.cli.session import Session
 from marianne.cli.start import start_conductor
 from marianne.run import procfs, stop_order
 from marianne.run.holders import holds, identity
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Stopping
 
 ASK_SECONDS = 5.0
 """How long a conductor has to take the request before it is told by a signal."""
@@ -125,9 +128,9 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
             return pid
 
 
-def _ask(session: Session, mode: str, drain_seconds: float | None) -> dict[str, Any] | None:
-    """Asks the present conductor. Its answer, empty if it is not the present one any more; None
-    if it does not answer.
+def _ask(session: Session, mode: str, drain_seconds: float | None) -> Stopping | None:
+    """Asks the present conductor. Its answer, or as if it had done it where it is not the present
+    one any more; None if it does not answer.
 
     One request in short slices, for a conductor that ends at once may answer nobody.
     """
@@ -137,16 +140,15 @@ def _ask(session: Session, mode: str, drain_seconds: float | None) -> dict[str, 
     until = time.monotonic() + ASK_SECONDS
     while asked is not None and session.holder() == asked:
         try:
-            answer: dict[str, Any] = session.request(
+            return session.request(
                 "daemon.shutdown", params, deadline=SLICE_SECONDS, request_id=request_id
             )
-            return answer
         except CliError as error:
             if error.code not in _PASSING:
                 raise
         if time.monotonic() >= until:
             return None
-    return {}
+    return {"stopping": True, "kept": True}
 
 
 def _leave_order(session: Session, mode: str, drain_seconds: float | None) -> bool:

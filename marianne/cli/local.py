@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from marianne.daemon.output import OutputProtocol
     from marianne.home import Home
+    from marianne.replies.changes import Submitted
+    from marianne.replies.conductor import Event
+    from marianne.replies.job import Status
 
 Map = dict[str, Any]
 
@@ -36,7 +39,7 @@ START_SECONDS = 120.0
 """A person waits for nothing else meanwhile, and may end it: a crowded machine is no failure."""
 
 
-def plan_local(params: Map, home: Home) -> Map:
+def plan_local(params: Map, home: Home) -> Submitted:
     """The answer to a dry run of a ``job.submit``; read in this process, nothing is kept."""
     from marianne.daemon.jobs.submission import dry_run_response, parse_request
     from marianne.daemon.services.parse_child import parse
@@ -100,7 +103,7 @@ def _run(own: Session, params: Map, wait: bool, follow_it: bool, as_json: bool) 
     return BY_JOB_STATUS.get(status["status"], FAILED)
 
 
-def _to_the_end(own: Session, job_id: str, *, quiet: bool) -> Map:
+def _to_the_end(own: Session, job_id: str, *, quiet: bool) -> Status:
     """The job's status when it is over; what happens until then on standard error."""
     from marianne.daemon.output import ConsoleOutput, NullOutput
 
@@ -111,15 +114,15 @@ def _to_the_end(own: Session, job_id: str, *, quiet: bool) -> Map:
     return jobs.job_status(own, job_id)
 
 
-def _teller(output: OutputProtocol, status: Map) -> Callable[[Map], None]:
+def _teller(output: OutputProtocol, status: Status) -> Callable[[Event], None]:
     """What tells an output of an event and, after the end of a sheet, of the progress."""
-    done, total = 0, int(status["progress"]["total"])
+    job_id, done, total = status["job_id"], 0, status["progress"]["total"]
 
-    def tell(event: Map) -> None:
+    def tell(event: Event) -> None:
         nonlocal done
-        job_id, num, data = event["job_id"], event["sheet_num"], event["data"]
+        num, data = event["sheet_num"], event["data"]
         kind, _, name = event["event"].partition(".")
-        if kind != "sheet":
+        if kind != "sheet" or num is None:
             output.job_event(job_id, name, data)
             return
         output.sheet_event(job_id, num, name, data)
@@ -130,7 +133,7 @@ def _teller(output: OutputProtocol, status: Map) -> Callable[[Map], None]:
     return tell
 
 
-def _over(event: Map) -> bool:
+def _over(event: Event) -> bool:
     """Whether this event is the end of a job that nobody will resume; pressure ends by itself."""
     if event["event"] == "job.paused":
         return bool(event["data"].get("reason") != "pressure")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,6 +14,9 @@ from marianne.cli.completing import complete_job
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_error
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import NotDone, Several
 
 STATUSES = (
     "queued",
@@ -89,22 +92,22 @@ def confirm(question: str, yes: bool) -> None:
         raise CliError("declined", "nothing was done")
 
 
-def report(answer: dict[str, Any], done: str, as_json: bool) -> int:
+def report(answer: Several[Any], as_json: bool, done: str | None = None) -> int:
     """Prints what became of each selected job; the exit code of the first that was refused.
 
-    ``done`` says what was done with one, such as ``cancelled``. One job alone that was refused is
+    ``done`` says what was done with one, if its status does not. One job alone that was refused is
     raised as the error of the whole.
     """
-    rows = answer["jobs"]
-    refused = [row for row in rows if not row.get("ok")]
+    rows: list[Any] = answer["jobs"]
+    refused = [row for row in rows if not row["ok"]]
     if len(rows) == 1 and refused:
         raise _error(refused[0])
     if as_json:
         print_json(answer)
     else:
         for row in rows:
-            if row.get("ok"):
-                say(f"{row['job_id']}: {row.get('message') or done}")
+            if row["ok"]:
+                say(f"{row['job_id']}: {row.get('message') or done or row['status']}")
             else:
                 print_error(_error(row, named=True))
         if not rows:
@@ -112,9 +115,9 @@ def report(answer: dict[str, Any], done: str, as_json: bool) -> int:
     return _error(refused[0]).exit_code if refused else exit_codes.OK
 
 
-def _error(row: dict[str, Any], named: bool = False) -> CliError:
-    error = row.get("error") or {}
-    message = error.get("message") or "refused"
+def _error(row: NotDone, named: bool = False) -> CliError:
+    error = row["error"]
+    message = error["message"]
     if named and row["job_id"] not in message:
         message = f"{row['job_id']}: {message}"
-    return CliError(error.get("code") or "internal", message, error.get("hint"))
+    return CliError(error["code"], message, error["hint"])

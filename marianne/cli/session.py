@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ipc.client import Client
     from marianne.daemon.boot.launch import Launch
     from marianne.home import Home
+    from marianne.replies.methods import Ask
 
 REQUEST_SECONDS = 10.0
 """How long a person waits for an answer; covers a conductor that is just starting."""
@@ -106,7 +107,7 @@ class Session:
         if not self.running():
             raise no_conductor(self.home.path)
 
-    def request(
+    def _request(
         self,
         method: str,
         params: dict[str, Any] | None = None,
@@ -144,6 +145,11 @@ class Session:
             raise CliError("bad_request", f"this cannot be sent: {error}") from None
         except IpcError as error:
             raise CliError("bad_home", str(error)) from None
+
+    if TYPE_CHECKING:
+        request: Ask
+    else:
+        request = _request
 
 
 def _placed(home: Home) -> Home:

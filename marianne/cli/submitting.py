@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.cli.errors import CliError
 from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Submitted
 
 SUBMIT_SECONDS = 60.0
 """Reading and expanding a score of many thousand sheets is part of the answer."""
 
 
-def submit(session: Session, params: dict[str, Any], *, may_start: bool) -> dict[str, Any]:
+def submit(session: Session, params: dict[str, Any], *, may_start: bool) -> Submitted:
     """The conductor's answer to ``job.submit``. Starts a conductor when none runs, if it may.
 
     One that is just stopping is waited for, within the deadline, and another one started. The
@@ -27,7 +30,7 @@ def submit(session: Session, params: dict[str, Any], *, may_start: bool) -> dict
             _start(session)
         holder = session.holder() if may_start else None
         try:
-            answer: dict[str, Any] = session.request(
+            return session.request(
                 "job.submit",
                 params,
                 deadline=max(0.1, until - time.monotonic()),
@@ -39,8 +42,6 @@ def submit(session: Session, params: dict[str, Any], *, may_start: bool) -> dict
             if not (may_start and stopping) or time.monotonic() >= until:
                 raise
             _await_end(holder, until, error)
-        else:
-            return answer
 
 
 def _start(session: Session) -> None:

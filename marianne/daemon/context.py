@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from marianne.daemon.worker.socket import Link
     from marianne.executors.protocol import Executor
     from marianne.home import Home
+    from marianne.replies.conductor import Hindrances, Troubles
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ class Context:
     def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:
         self.rates.tell(ports.Rates.report, key, seconds, job_id, num)
 
-    def troubles(self) -> dict[str, Any]:
+    def troubles(self) -> Troubles:
         """What is ok, or in words what is not. Asks nobody, reads nothing."""
         return {
             "storage": self.storage.words() or "ok",
@@ -197,7 +198,7 @@ class Context:
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         return f"the worker processes of these jobs do not answer: {names}{more}"
 
-    def hindrances(self) -> tuple[bool, dict[str, Any]]:
+    def hindrances(self) -> tuple[bool, Hindrances]:
         """Whether anything but load keeps jobs from being taken; and what it is judged by."""
         problem = self.storage.words()
         return bool(self.heart_lost or problem or self.unreadable), {

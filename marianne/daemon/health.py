@@ -17,6 +17,7 @@ from marianne.daemon.shared.log import get_logger
 if TYPE_CHECKING:
     from marianne.daemon.manager import JobManager
     from marianne.daemon.monitor import ResourceMonitor
+    from marianne.replies.conductor import Health, Machine, Readiness
 
 log = get_logger(__name__)
 
@@ -73,13 +74,14 @@ class HealthChecker:
         why a job cannot be started, which is tried again; ``workers`` is ok, or who does not
         answer.
         """
-        return {
+        told: Health = {
             "status": "ok",
             "pid": os.getpid(),
             "uptime_seconds": round(self._uptime, 1),
             "shutting_down": self._manager.shutting_down,
             **self._manager.troubles(),
         }
+        return dict(told)
 
     async def readiness(self) -> dict[str, Any]:
         """Whether new jobs are taken: status ready or not_ready, and what it was judged by.
@@ -97,7 +99,7 @@ class HealthChecker:
         hindered, hindrances = manager.hindrances()
         crowded = _crowded(left["descriptors"], left["max_descriptors"])
         ready = accepting and not (stopping or silent or crowded or hindered)
-        return {
+        told: Readiness = {
             "status": "ready" if ready else "not_ready",
             "running_jobs": manager.running_count,
             "memory_mb": round(monitor.current_memory_mb() or 0.0, 1),
@@ -113,6 +115,7 @@ class HealthChecker:
             **hindrances,
             "uptime_seconds": round(self._uptime, 1),
         }
+        return dict(told)
 
     @property
     def _uptime(self) -> float:
@@ -157,22 +160,23 @@ class HealthChecker:
             self._learned.check_diversity()
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """What the machine has left, and what this process has open; each None if it cannot be read.
 
     ``machine_available_mb`` is the memory (MB) that new processes would get without swapping.
     """
     import psutil
 
-    names = ("machine_available_mb", "descriptors", "max_descriptors")
     try:
         myself = psutil.Process()
-        available = round(psutil.virtual_memory().available / 2**20, 1)
-        values = (available, myself.num_fds(), myself.rlimit(psutil.RLIMIT_NOFILE)[0])
+        return {
+            "machine_available_mb": round(psutil.virtual_memory().available / 2**20, 1),
+            "descriptors": myself.num_fds(),
+            "max_descriptors": myself.rlimit(psutil.RLIMIT_NOFILE)[0],
+        }
     except (psutil.Error, OSError) as error:
         log.warning("machine_not_read", error=repr(error))
-        return dict.fromkeys(names)
-    return dict(zip(names, values, strict=True))
+        return {"machine_available_mb": None, "descriptors": None, "max_descriptors": None}
 
 
 def _crowded(descriptors: int | None, limit: int | None) -> bool:

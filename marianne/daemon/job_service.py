@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from marianne.daemon.output import OutputProtocol
     from marianne.daemon.pgroup import ProcessGroupManager
     from marianne.learning.hub import LearningHub as GlobalLearningStore
+    from marianne.replies.job import Job, Status
 
 log = get_logger(__name__)
 
@@ -42,14 +43,14 @@ class Door(Protocol):
     def pause(self) -> Awaitable[Any]:
         """Asks it to pause; raises what it refuses with."""
 
-    def status(self) -> Awaitable[dict[str, Any] | None]:
+    def status(self) -> Awaitable[Status | None]:
         """The job with its sheets; None where what is on disk is newer."""
 
 
 class JobRegistry(Protocol):
     """The jobs on disk."""
 
-    def status(self, job_id: str) -> dict[str, Any] | None:
+    def status(self, job_id: str) -> Status | None:
         """The job with its sheets, as ``job.status`` answers it; None if there is none."""
 
 
@@ -107,7 +108,7 @@ class JobService:
 
     async def get_status(
         self, job_id: str, workspace: Path, backend_type: str = "sqlite"
-    ) -> dict[str, Any] | None:
+    ) -> Status | None:
         """The job with its sheets, as ``job.status`` answers it; None when there is none of that
         id that works there. ValueError for another backend: there is only sqlite."""
         if backend_type != BACKEND:
@@ -149,7 +150,7 @@ class JobService:
         for callback in self._on_limit:
             _call(callback, key, seconds, job_id, num)
 
-    def state(self, summary: dict[str, Any]) -> None:
+    def state(self, summary: Job) -> None:
         """A job's status has changed, on disk."""
         if self._state_publish_callback is not None:
             _call(self._state_publish_callback, summary)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from marianne.daemon.shared.rate_limits import RateLimitCoordinator
     from marianne.daemon.types import JobRequest, JobResponse
     from marianne.home import Home
+    from marianne.replies.conductor import Hindrances, Troubles
 
 __all__ = ["DaemonJobStatus", "JobManager", "JobMeta", "NotRunningError"]
 
@@ -192,7 +193,7 @@ class JobManager:
         cursor = None
         while True:
             page = await asking.read(self.context, queries.page, None, PAGE, cursor)
-            found += page["jobs"]
+            found += map(dict, page["jobs"])
             cursor = page["cursor"]
             if cursor is None:
                 return found
@@ -215,7 +216,7 @@ class JobManager:
         from marianne.daemon.views import reports
 
         await self._check_place(job_id, workspace)
-        return await asking.read(self.context, reports.errors, job_id)
+        return dict(await asking.read(self.context, reports.errors, job_id))
 
     async def get_diagnostic_report(
         self, job_id: str, workspace: Path | None = None
@@ -225,7 +226,7 @@ class JobManager:
 
         await self._check_place(job_id, workspace)
         given = self.context.home.job_dir(job_id), job_id, self.learned
-        return await asking.read(self.context, reports.diagnosis, *given)
+        return dict(await asking.read(self.context, reports.diagnosis, *given))
 
     async def get_execution_history(
         self,
@@ -238,7 +239,7 @@ class JobManager:
         from marianne.daemon.views import reports
 
         await self._check_place(job_id, workspace)
-        return await asking.read(self.context, reports.history, job_id, sheet_num, limit)
+        return dict(await asking.read(self.context, reports.history, job_id, sheet_num, limit))
 
     async def recover_job(
         self,
@@ -334,14 +335,18 @@ class JobManager:
         """What happens to the jobs, for listeners in this process."""
         return self.context.bus
 
-    def troubles(self) -> dict[str, Any]:
+    def troubles(self) -> Troubles:
         """What is ok, or in words what is not: ``storage``, ``starts``, ``workers``."""
-        return {} if self._bound is None else self._bound.troubles()
+        if self._bound is None:
+            return {"storage": "ok", "starts": "ok", "workers": "ok", "refused_worker_messages": 0}
+        return self._bound.troubles()
 
-    def hindrances(self) -> tuple[bool, dict[str, Any]]:
+    def hindrances(self) -> tuple[bool, Hindrances]:
         """Whether anything but load keeps it from taking jobs; and ``heart_lost``, ``storage``,
         ``scores``."""
-        return (True, {}) if self._bound is None else self._bound.hindrances()
+        if self._bound is None:
+            return True, {"heart_lost": False, "storage": "ok", "scores": "ok"}
+        return self._bound.hindrances()
 
     # -- asking ---------------------------------------------------------------------------------
 

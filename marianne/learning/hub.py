@@ -7,11 +7,15 @@ time; every reader sees old or new ones whole.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from marianne.learning.diversity import entropy, explores, has_collapsed, next_budget
 from marianne.learning.estimate import ESTIMATORS, Lessons, effectiveness
 from marianne.schedule.pressure import ResourceEstimate
 from marianne.state.models import OutcomeRow, PatternRow
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Learned
 
 
 class LearningHub:
@@ -98,23 +102,28 @@ class LearningHub:
             for name in ESTIMATORS
         ]
 
-    def report(self, config_hash: str) -> dict[str, object]:
+    def report(self, config_hash: str) -> Learned:
         """What people are shown: outcomes, estimate and patterns of one configuration, and the
         diversity and exploration of all. Memory in MB, times in seconds."""
-        shown: dict[str, object] = {"outcomes": 0, "estimate": None, "patterns": []}
+        shown: Learned = {
+            "outcomes": 0,
+            "estimate": None,
+            "patterns": [],
+            "entropy": round(entropy(self.uses()), 3),
+            "exploration_budget": round(self.budget, 3),
+        }
         lessons = self.lessons(config_hash)
         if lessons is not None:
             needs = lessons.estimate()
-            estimate = {
+            shown["outcomes"] = len(lessons.outcomes)
+            shown["estimate"] = {
                 "peak_memory_mb": needs.estimated_peak_memory_mb,
                 "cpu_seconds": needs.estimated_cpu_seconds,
                 "confidence": needs.confidence,
                 "by": lessons.estimator,
             }
-            patterns = [
+            shown["patterns"] = [
                 {"name": p.name, "uses": p.uses, "effectiveness": round(effectiveness(p), 3)}
                 for p in map(lessons.pattern, ESTIMATORS)
             ]
-            shown = {"outcomes": len(lessons.outcomes), "estimate": estimate, "patterns": patterns}
-        diversity = round(entropy(self.uses()), 3)
-        return {**shown, "entropy": diversity, "exploration_budget": round(self.budget, 3)}
+        return shown

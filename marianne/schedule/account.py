@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Account:
         """What goes into the job's options."""
         return {name: getattr(self, name) for name in self.__slots__}
 
-    def usage(self) -> dict[str, Any]:
+    def usage(self) -> Usage:
         """What people are shown."""
         return {
             "input_tokens": self.input_tokens,

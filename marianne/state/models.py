@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Check
 
 
 class JobStatus(StrEnum):
@@ -104,7 +107,7 @@ class SheetRow:
     code: str | None = None
     message: str | None = None
     due_at: float | None = None
-    validations: list[dict[str, Any]] = field(default_factory=list)
+    validations: list[Check] = field(default_factory=list)
     left_running: list[int] = field(default_factory=list)
 
     @property

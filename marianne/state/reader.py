@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.model.result import AttemptResult
 from marianne.state import rows
@@ -25,6 +25,9 @@ from marianne.state.models import (
     SheetRow,
 )
 from marianne.state.rows import JobView
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import StateSize
 
 _JOBS = "jobs JOIN ids USING (key)"
 _VIEW = f"{rows.JOB_COLUMNS}, {rows.COUNT_COLUMNS}"
@@ -248,16 +251,20 @@ class Reader:
         )
         return [(name, bytes(value)) for name, value in found]
 
-    def size(self) -> dict[str, int]:
+    def size(self) -> StateSize:
         """Bytes on disk (database and write-ahead log) and numbers of rows kept."""
         log = Path(f"{self.path}-wal")
-        figures = {
+        return {
             "bytes": self.path.stat().st_size + (log.stat().st_size if log.exists() else 0),
+            "jobs": self._number_of("jobs"),
+            "attempts": self._number_of("attempts"),
+            "events": self._number_of("events"),
+            "replies": self._number_of("replies"),
         }
-        for table in ("jobs", "attempts", "events", "replies"):
-            found = self._rows.one(f"SELECT count(*) FROM {table}")
-            figures[table] = found[0] if found else 0
-        return figures
+
+    def _number_of(self, table: str) -> int:
+        found = self._rows.one(f"SELECT count(*) FROM {table}")
+        return found[0] if found else 0
 
     # -- small parts ----------------------------------------------------------------------------
 

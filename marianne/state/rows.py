@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
@@ -19,6 +19,9 @@ from marianne.state.models import (
     SheetRow,
     SheetStatus,
 )
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Progress
 
 Values = Sequence[Any]
 
@@ -53,17 +56,19 @@ class SheetCounts:
     skipped: int
     cancelled: int
 
-    def progress(self) -> dict[str, int]:
+    def progress(self) -> Progress:
         """As people see it: ready and waiting count as pending."""
         pending = self.pending + self.ready + self.waiting
-        ended = {
+        ended = self.completed + self.failed + self.skipped + self.cancelled
+        return {
             "completed": self.completed,
             "failed": self.failed,
             "skipped": self.skipped,
             "cancelled": self.cancelled,
+            "running": self.running,
+            "pending": pending,
+            "total": pending + self.running + ended,
         }
-        total = pending + self.running + sum(ended.values())
-        return {**ended, "running": self.running, "pending": pending, "total": total}
 
 
 @dataclass(frozen=True, slots=True)

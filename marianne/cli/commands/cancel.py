@@ -26,4 +26,4 @@ def command(session: Session, chosen: Chosen, yes: bool, as_json: bool) -> int:
     session.need_conductor()
     confirm(f"Cancel {chosen.describe('active job')} and end what runs?", yes)
     answer = session.request("job.cancel", params, deadline=CANCEL_SECONDS)
-    return report(answer, "cancelled", as_json)
+    return report(answer, as_json)

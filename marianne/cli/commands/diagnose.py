@@ -24,14 +24,13 @@ def command(session: Session, job: str, include_logs: bool, as_json: bool) -> No
     what the job used, and crashes of the conductor's own parts meanwhile.
     """
     report = session.request("job.diagnose", {"job_id": job})
-    if include_logs:
-        report["logs"] = lines_about(session.home.log, report["job_id"])
+    logs = lines_about(session.home.log, report["job_id"]) if include_logs else []
     if as_json:
-        print_json(report)
+        print_json({**report, "logs": logs} if include_logs else report)
         return
     print_diagnosis(report)
     if include_logs:
         say()
-        say(paint(f"the last {len(report['logs'])} lines of {session.home.log} about it", "bold"))
-        for line in report["logs"]:
+        say(paint(f"the last {len(logs)} lines of {session.home.log} about it", "bold"))
+        for line in logs:
             print_log_line(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -87,11 +87,11 @@ def _conductor(session: Session) -> Iterator[Finding]:
     if not session.running():
         yield Finding("conductor", None, "none runs; marianne run and marianne start start one")
         return
-    health: dict[str, Any] = session.request("daemon.health")
-    well = health.get("status") == "ok"
-    yield Finding("conductor", well, f"pid {session.holder()}, health {health.get('status')}")
-    ready: dict[str, Any] = session.request("daemon.ready")
-    takes_work = ready.get("status") == "ready"
+    health = session.request("daemon.health")
+    well = health["status"] == "ok"
+    yield Finding("conductor", well, f"pid {session.holder()}, health {health['status']}")
+    ready = session.request("daemon.ready")
+    takes_work = ready["status"] == "ready"
     words = "takes work" if takes_work else "takes no work now: marianne ready says why"
     yield Finding("conductor", takes_work, words)
 

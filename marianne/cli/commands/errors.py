@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,9 @@ from marianne.cli.render.attempts import print_attempts
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Attempt
 
 MOST = 1_000
 PERMANENT = ("template", "preflight", "workspace", "not_found", "auth")
@@ -70,7 +73,7 @@ def command(
         say(clean(answer["error"]))
 
 
-def _is_wanted(error: dict[str, Any], sheet: int | None, kind: str | None) -> bool:
+def _is_wanted(error: Attempt, sheet: int | None, kind: str | None) -> bool:
     category = error["category"]
     if sheet is not None and error["sheet"] != sheet:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,9 @@ from marianne.cli.options import Verb, json_option
 from marianne.cli.render.events import print_event
 from marianne.cli.render.out import print_json
 from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Event
 
 
 @click.command("events", cls=Verb)
@@ -47,7 +50,7 @@ def command(
 
 def _events(
     session: Session, job: str | None, follow: bool, start: int | None
-) -> Iterable[dict[str, Any] | None]:
+) -> Iterable[Event | None]:
     after = max(0, (start or 0) - 1)
     if not follow:
         return jobs.past_events(session, job and jobs.exact_id(session, job), after)

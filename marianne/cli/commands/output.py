@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import note, print_json
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Output
 
 Write = Callable[[bytes, bool], None]
 """Writes a piece; the flag says that it was the last one."""
@@ -125,7 +128,7 @@ def _for_a_terminal() -> Write:
     return write
 
 
-def _copy(session: Session, params: dict[str, Any], follow: bool, write: Write) -> dict[str, Any]:
+def _copy(session: Session, params: dict[str, Any], follow: bool, write: Write) -> Output:
     """Copies the output by ``write``; with ``follow`` until the attempt has ended.
 
     Answers its last piece, and has set ``params`` to its sheet and attempt.
@@ -133,7 +136,7 @@ def _copy(session: Session, params: dict[str, Any], follow: bool, write: Write) 
     pause = QUICK
     first = True
     while True:
-        part: dict[str, Any] = session.request("job.output", params)
+        part = session.request("job.output", params)
         if first and params["sheet"] is None:
             _say_which(part)
         first = False
@@ -167,6 +170,6 @@ def _print_object(session: Session, params: dict[str, Any]) -> None:
     print_json({**{name: part.get(name) for name in fields}, "text": text})
 
 
-def _say_which(part: dict[str, Any]) -> None:
+def _say_which(part: Output) -> None:
     if sys.stderr.isatty():
         note(f"(sheet {part['sheet']}, attempt {part['attempt']})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
@@ -33,11 +34,11 @@ def command(
     answer = session.request("job.pause", chosen.to_map(), deadline=30.0)
     paused = True
     if wait:
-        for row in [row for row in answer["jobs"] if row.get("ok")]:
-            status = _settled(session, row["job_id"], seen, until)
-            row["message"] = status
+        rows: list[Any] = [row for row in answer["jobs"] if row["ok"]]
+        for row in rows:
+            row["message"] = status = _settled(session, row["job_id"], seen, until)
             paused = paused and status == "paused"
-    code = report(answer, "pausing", as_json)
+    code = report(answer, as_json)
     return code if code or paused else FAILED
 
 
@@ -45,7 +46,7 @@ def _settled(session: Session, job: str, seen: int, until: float | None) -> str:
     """The job's status when it is not pausing any more; ``seen`` is the last event before."""
 
     def status() -> str:
-        return str(session.request("job.status", {"job_id": job, "sheets": [1, 1]})["status"])
+        return session.request("job.status", {"job_id": job, "sheets": [1, 1]})["status"]
 
     now = status()
     if now != "pausing":

@@ -29,4 +29,4 @@ def command(
     if file is not None:
         params |= {"config_path": os.path.abspath(file), "client_cwd": os.getcwd()}
     answer = session.request("job.resume", params, deadline=60.0)
-    return report(answer, "resumed", as_json)
+    return report(answer, as_json, "resumed")

@@ -27,6 +27,4 @@ def command(session: Session, job: str, sheets: tuple[str, ...], as_json: bool) 
     if as_json:
         print_json(answer)
         return
-    rows = answer.get("jobs") or [answer]
-    for row in rows:
-        say(f"{row.get('job_id', job)}: {row.get('message') or 'goes on'}")
+    say(f"{answer['job_id']}: {answer.get('message') or 'goes on'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,10 @@ from marianne.cli.session import Session
 from marianne.cli.source import source
 from marianne.cli.submitting import submit
 from marianne.cli.variables import parse_variables, var_option
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Submitted
+    from marianne.replies.job import Job
 
 
 @click.command("run", cls=Verb)
@@ -117,17 +121,18 @@ def _by_itself(
 
 
 def _to_the_end(
-    session: Session, response: dict[str, Any], follow_it: bool, until: float | None, as_json: bool
+    session: Session, response: Submitted, follow_it: bool, until: float | None, as_json: bool
 ) -> int:
     """Waits for the job, shows how it ended, and returns that as exit code."""
     job_id = response["job_id"]
     if follow_it and as_json:
         print_json(response, stream=True)
     with detaching(job_id):
-        if follow_it:
-            status = follow(session, job_id, until=until, as_json=as_json)
-        else:
-            status = jobs.wait_for_end(session, job_id, until)
+        status: Job = (
+            follow(session, job_id, until=until, as_json=as_json)
+            if follow_it
+            else jobs.wait_for_end(session, job_id, until)
+        )
         if as_json and not follow_it:
             print_json({**response, "job": status})
         elif not as_json:
@@ -144,7 +149,7 @@ def _environment() -> dict[str | bytes, str | bytes]:
     return packable(clean_environment())
 
 
-def _show_plan(response: dict[str, Any], as_json: bool) -> int:
+def _show_plan(response: Submitted, as_json: bool) -> int:
     if as_json:
         print_json(response)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from marianne.cli.following import detaching, follow
 from marianne.cli.options import Verb, json_option, timeout_option
 from marianne.cli.render.out import print_json
 from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Job
 
 
 @click.command("wait", cls=Verb)
@@ -35,7 +39,7 @@ def command(
         raise click.UsageError("--follow shows one job")
     until = None if timeout is None else time.monotonic() + timeout
     jobs = tuple(ask.exact_id(session, job) for job in jobs)  # an unknown one fails at once
-    ended = []
+    ended: list[Job] = []
     with detaching(", ".join(jobs)):
         for job in jobs:
             if follow_it:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.cli.render.out import clean, paint, say
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Modified
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def print_changes(answer: dict[str, Any]) -> None:
+def print_changes(answer: Modified) -> None:
     """The difference of the texts, then one line a sheet that is not what it was."""
-    for line in (answer.get("diff") or "").splitlines():
+    for line in answer["diff"].splitlines():
         colour = _COLOURS.get(line[:1])
         say(paint(clean(line), colour) if colour else clean(line))
     for change in answer["changes"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,6 +16,10 @@ from rich.text import Text
 from marianne.cli.render.events import details_of
 from marianne.cli.render.out import clean
 from marianne.cli.render.values import STATUS_STYLE, duration, parse_time
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Event
+    from marianne.replies.job import Status
 
 _BY_EVENT = {
     "sheet.started": "running",
@@ -53,12 +57,12 @@ class Picture:
     state: str = "queued"
 
     @classmethod
-    def of(cls, status: dict[str, Any]) -> Picture:
+    def of(cls, status: Status) -> Picture:
         """The picture before the first event."""
         lines = {row["num"]: Line(row["num"], row["name"]) for row in status.get("sheets") or ()}
         return cls(status["job_id"], lines)
 
-    def apply(self, event: dict[str, Any]) -> None:
+    def apply(self, event: Event) -> None:
         """Takes one event in."""
         what, num = event["event"], event.get("sheet_num")
         when = parse_time(event.get("ts"))
@@ -135,7 +139,7 @@ class Picture:
         return sorted(lines[:room], key=lambda line: line.num)
 
 
-def show_live(status: dict[str, Any], events: Iterable[dict[str, Any] | None]) -> None:
+def show_live(status: Status, events: Iterable[Event | None]) -> None:
     """Draws the picture anew with each event, and between them so that its clocks go on."""
     console = Console()
     picture = Picture.of(status)
@@ -151,6 +155,6 @@ def show_live(status: dict[str, Any], events: Iterable[dict[str, Any] | None]) -
         live.update(picture.draw(console.height, time.time()), refresh=True)
 
 
-def _without_attempt(event: dict[str, Any]) -> str:
+def _without_attempt(event: Event) -> str:
     data = {k: v for k, v in (event.get("data") or {}).items() if k not in ("attempt", "duration")}
     return details_of({**event, "data": data})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from actors import Future
 from marianne.daemon.config import RESTART_ONLY, ConfigError, Loaded, changed, load_config
@@ -17,6 +17,11 @@ from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Reloaded
+
+R = TypeVar("R")
+
 log = get_logger(__name__)
 
 APPLY_SECONDS = 5.0
@@ -24,9 +29,9 @@ APPLY_SECONDS = 5.0
 _one_at_a_time = threading.Lock()
 
 
-def aside(context: Context, work: Callable[[Context], dict[str, Any]]) -> Future[dict[str, Any]]:
+def aside(context: Context, work: Callable[[Context], R]) -> Future[R]:
     """The answer of ``work``, which reads files and so has a thread of its own."""
-    answer: Future[dict[str, Any]] = Future(context.system, "configuration", None, None)
+    answer: Future[R] = Future(context.system, "configuration", None, None)
 
     def run() -> None:
         try:
@@ -41,7 +46,7 @@ def aside(context: Context, work: Callable[[Context], dict[str, Any]]) -> Future
     return answer
 
 
-def reload(context: Context) -> dict[str, Any]:
+def reload(context: Context) -> Reloaded:
     """Applies the configuration as it is now; not to be called from an actor's thread.
 
     Answers ``applied`` and ``restart_needed``, dotted names, and ``warnings``. Refuses with

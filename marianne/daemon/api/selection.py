@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -19,6 +19,9 @@ from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.state.models import JobStatus
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Refusal, Several
 
 
 class Selection(edge.Params):
@@ -43,7 +46,7 @@ class Selection(edge.Params):
 
 def each(
     call: Call, selection: Selection, ask: Callable[[str, str], Future[Any]]
-) -> Future[dict[str, Any]]:
+) -> Future[Several[Any]]:
     """Asks ``ask(job_id, request_id)`` for every job at once; answers ``{"jobs": [...]}`` when the
     last one is decided.
 
@@ -52,7 +55,7 @@ def each(
     acts only where the first did not. Which jobs are meant is on disk before the first is asked,
     unless every one was named in full: a resend means the same ones.
     """
-    gathered: Future[dict[str, Any]] = Future(call.context.system, "selection", None, None)
+    gathered: Future[Several[Any]] = Future(call.context.system, "selection", None, None)
     key = call.request_id.part("")
     kept = call.reader.reply(key)
     ids = codec.unpack(kept) if kept is not None else selection.resolve(call)
@@ -78,7 +81,7 @@ def _ask_each(
     call: Call,
     ids: list[str],
     ask: Callable[[str, str], Future[Any]],
-    gathered: Future[dict[str, Any]],
+    gathered: Future[Several[Any]],
 ) -> None:
     answers: dict[str, dict[str, Any]] = {}
     lock = threading.Lock()
@@ -89,7 +92,7 @@ def _ask_each(
             entry = {"job_id": job_id, **(outcome.value or {}), "ok": True, "error": None}
         else:
             refusal = error_of(outcome.error, call)
-            told = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
+            told: Refusal = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
             entry = {"job_id": job_id, "ok": False, "error": told}
         with lock:
             answers[job_id] = entry
@@ -103,7 +106,7 @@ def _ask_each(
         ask(job_id, call.request_id.part(job_id)).on_done(partial(finished, job_id))
 
 
-def _conclude(gathered: Future[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+def _conclude(gathered: Future[Several[Any]], entries: list[Any]) -> None:
     passing = [e["error"] for e in entries if not e["ok"] and e["error"]["code"] in RETRYABLE]
     if passing:
         # Asked again under its id, the request finds what is done and asks for the rest.

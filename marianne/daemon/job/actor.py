@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Actor, ExitReason, Future, Handle, Outcome, Promise, Timer
 from ipc import codec
@@ -31,6 +31,7 @@ from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
+from marianne.daemon.views import wire
 from marianne.environment import search_path
 from marianne.executors.protocol import Runner
 from marianne.instruments.present import look_again
@@ -38,6 +39,13 @@ from marianne.score.pack import unpack_plan
 from marianne.state.changes import SetMeta
 from marianne.state.models import JobRow, JobStatus, SheetRow
 from marianne.state.reader import Reader
+
+if TYPE_CHECKING:
+    from marianne.replies import job as replies
+    from marianne.replies.changes import Changed, Modified
+    from marianne.replies.reports import Reason
+
+R = TypeVar("R")
 
 log = get_logger(__name__)
 
@@ -51,7 +59,7 @@ class Job(Actor):
         self._context = context
         self._job_id = job_id
         self._worker: Handle[Runner] = context.worker(job_id)
-        self._answers: list[tuple[Promise[dict[str, Any]], dict[str, Any]]] = []
+        self._answers: list[tuple[Promise[Any], Any]] = []
         self._heard: set[str] = set()
         self._writing = 0
         self._ended: JobStatus | None = None
@@ -180,7 +188,7 @@ class Job(Actor):
 
     # A wish is answered when it is on disk, with its reply under ``request_id``.
 
-    def pause(self, reason: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+    def pause(self, reason: str, request_id: str | None = None) -> Promise[Changed]:
         """Running sheets finish, nothing new starts. Answers the id and the status then.
 
         Refuses with ``conflict`` when the job is paused, over, or being cancelled.
@@ -191,9 +199,9 @@ class Job(Actor):
         except JobSubmissionError as error:
             self._heard.discard(request_id or "")
             raise Refused("conflict", str(error)) from None
-        return self._wish(request_id)
+        return self._wish(request_id, self._changed())
 
-    def resume(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
+    def resume(self, request_id: str | None = None) -> Promise[Changed]:
         """Takes back a pause that has not come into force. Answers the id and the status then.
 
         Refuses with ``conflict`` when nothing pauses, ``unavailable`` when it has just paused or
@@ -210,11 +218,11 @@ class Job(Actor):
             )
         self._hear(request_id)
         self._execution.take(self._machine.resume(self._execution.now()))
-        return self._wish(request_id)
+        return self._wish(request_id, self._changed())
 
     def modify(
-        self, plan: SetMeta, reply: dict[str, Any], request_id: str | None = None
-    ) -> Promise[dict[str, Any]]:
+        self, plan: SetMeta, reply: Modified, request_id: str | None = None
+    ) -> Promise[Modified]:
         """Pauses, to go on with another plan, which is kept in the same transaction.
 
         Answers ``reply``. Refuses with ``conflict`` when the job is being cancelled,
@@ -230,7 +238,7 @@ class Job(Actor):
         self._execution.take(self._machine.pause("modify", self._execution.now()))
         return self._wish(request_id, reply)
 
-    def cancel(self, request_id: str | None = None) -> Promise[dict[str, Any]]:
+    def cancel(self, request_id: str | None = None) -> Promise[Changed]:
         """Ends running sheets. Answers the id and the status; the job's end comes by itself.
 
         Refuses with ``unavailable`` when what the worker has finished cannot be read just now.
@@ -239,7 +247,7 @@ class Job(Actor):
             self._take_what_is_finished()
         self._hear(request_id)
         self._execution.take(self._machine.cancel(self._execution.now()))
-        return self._wish(request_id)
+        return self._wish(request_id, self._changed())
 
     def _take_what_is_finished(self) -> None:
         """Finished work outlives every decision: the worker, once heard, would tell the same."""
@@ -260,30 +268,27 @@ class Job(Actor):
                 raise Refused("unavailable", "this is being done already")
         self._heard.add(request_id)
 
-    def _wish(
-        self, request_id: str | None, reply: dict[str, Any] | None = None
-    ) -> Promise[dict[str, Any]]:
-        reply = reply or {"job_id": self._job_id, "status": str(self._machine.job.status)}
+    def _changed(self) -> Changed:
+        return {"job_id": self._job_id, "status": str(self._machine.job.status)}
+
+    def _wish(self, request_id: str | None, reply: R) -> Promise[R]:
         if request_id is not None:
             self._execution.add(reply_row(request_id, reply))
-        promise: Promise[dict[str, Any]] = self.promise()
+        promise: Promise[R] = self.promise()
         self._answers.append((promise, reply))
         return promise
 
-    def _answer(self, answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]]) -> None:
+    def _answer(self, answers: Sequence[tuple[Promise[Any], Any]]) -> None:
         for promise, reply in answers:
             promise.set(reply)
         if not self._answers:
             self._heard.clear()  # they are all on disk
 
-    def kept_back(self) -> dict[int, dict[str, Any]]:
+    def kept_back(self) -> dict[int, Reason]:
         """Sheets that the job keeps back itself: ``code`` (pacing, breaker), ``text``, ``data``."""
-        return {
-            num: {"code": why.code, "text": why.text, "data": dict(why.data)}
-            for num, why in self._machine.kept_back().items()
-        }
+        return {num: wire.reason(why) for num, why in self._machine.kept_back().items()}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> replies.Job:
         """The job without its sheets, as ``list`` shows it."""
         return self._execution.summary()
 
@@ -308,7 +313,7 @@ class Job(Actor):
         self,
         outcome: Outcome[Any],
         step: Step,
-        answers: Sequence[tuple[Promise[dict[str, Any]], dict[str, Any]]],
+        answers: Sequence[tuple[Promise[Any], Any]],
     ) -> None:
         """A transaction is on disk: now its consequences. If it failed, start over from disk."""
         if outcome.error is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors import ActorDied, Handle, NoSuchActor
 from marianne.daemon.shared.exceptions import JobSubmissionError
@@ -12,6 +12,7 @@ from marianne.daemon.shared.refusal import Refused
 if TYPE_CHECKING:
     from marianne.daemon.context import Context
     from marianne.daemon.job.actor import Job
+    from marianne.replies.job import Status
 
 SECONDS = 30.0
 GONE = (ActorDied, NoSuchActor)
@@ -37,14 +38,14 @@ class JobDoor:
         except GONE:
             raise JobSubmissionError(f"job {self._job_id} is just being put away") from None
 
-    async def status(self) -> dict[str, Any] | None:
+    async def status(self) -> Status | None:
         """The job with its sheets; None where it has just come to its end: that is on disk."""
         from ipc import codec
         from marianne.daemon.job.actor import Job
         from marianne.daemon.job.execution import LAST_SHEET
 
         try:
-            status: dict[str, Any] = codec.unpack(await self._job.call(Job.status, 1, LAST_SHEET))
+            status: Status = codec.unpack(await self._job.call(Job.status, 1, LAST_SHEET))
         except GONE:
             return None
         return status

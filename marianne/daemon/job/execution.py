@@ -43,6 +43,7 @@ from marianne.state.models import JobStatus, SheetStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.job_service import JobService
+    from marianne.replies.job import Job
 
 LAST_SHEET = 1 << 30
 ENDS_OF_SHEETS = frozenset({"sheet.completed", "sheet.failed", "sheet.skipped"})
@@ -134,7 +135,7 @@ class Execution:
         self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
         return status
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Job:
         """The job without its sheets, as ``list`` shows it.
 
         Its status is the one on disk: who is told of an end or a pause may act upon it at once.

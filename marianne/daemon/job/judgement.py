@@ -173,9 +173,7 @@ def write_down(row: SheetRow, result: AttemptResult) -> None:
     row.exit_code, row.signal = result.exit_code, result.signal
     row.category, row.code, row.message = result.category, result.code, result.message
     row.left_running = list(result.left_running)
-    row.validations = [
-        {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
-    ]
+    row.validations = result.checks()
 
 
 def told(row: SheetRow, result: AttemptResult) -> dict[str, object]:

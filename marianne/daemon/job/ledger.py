@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from typing import TYPE_CHECKING
 
 from marianne.daemon.shared.effects import Step
 from marianne.model.plan import Instrument, Plan
@@ -23,6 +24,9 @@ from marianne.state.models import (
     SheetStatus,
 )
 from marianne.state.transitions import move
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Progress
 
 
 class Ledger:
@@ -68,7 +72,7 @@ class Ledger:
         counts = self.counts
         return sum(counts[status] for status in TERMINAL_SHEET) == len(self.plan.sheets)
 
-    def progress(self) -> dict[str, int]:
+    def progress(self) -> Progress:
         """Counts of sheets by outcome; ready and waiting count as pending."""
         counts = self.counts
         return {

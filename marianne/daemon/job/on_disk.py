@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marianne.state.errors import NoSuchJob
 
 if TYPE_CHECKING:
     from marianne.home import Home
+    from marianne.replies.job import Status
 
 
 class OnDisk:
@@ -16,7 +17,7 @@ class OnDisk:
     def __init__(self, home: Home) -> None:
         self._home = home
 
-    def status(self, job_id: str) -> dict[str, Any] | None:
+    def status(self, job_id: str) -> Status | None:
         """The job with its sheets; None if there is none."""
         from marianne.daemon.job.execution import LAST_SHEET
         from marianne.daemon.shared.refusal import Refused

@@ -43,6 +43,17 @@ from marianne.state.models import JobStatus
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.types import JobRequest
+    from marianne.replies.changes import (
+        Changed,
+        Cleared,
+        Modified,
+        Recovered,
+        Retried,
+        Submitted,
+    )
+    from marianne.replies.conductor import ConductorStatus
+    from marianne.replies.job import Job, Status
+    from marianne.replies.reports import Explained
 
 ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
@@ -134,21 +145,18 @@ class ManagerActor(Actor):
         self._hooks.over(job_id)
         self._admission.admit(lined_up=True)
 
-    def _submit_next(self, request: JobRequest, request_id: str) -> Future[dict[str, Any]]:
+    def _submit_next(self, request: JobRequest, request_id: str) -> Future[Submitted]:
         manager = self._context.manager
-        asked: Future[Any] = manager.call(ManagerActor.submit_job, request, request_id)
-        return asked
+        return manager.call(ManagerActor.submit_job, request, request_id)
 
-    def _ask_status(self, job_id: str, first: int, last: int) -> Future[dict[str, Any]]:
+    def _ask_status(self, job_id: str, first: int, last: int) -> Future[Status]:
         manager = self._context.manager
         asked: Future[Any] = manager.call(ManagerActor.get_job_status, job_id, first, last)
         return asked
 
     # -- commands -------------------------------------------------------------------------------
 
-    def submit_job(
-        self, request: JobRequest, request_id: str | None = None
-    ) -> Promise[dict[str, Any]]:
+    def submit_job(self, request: JobRequest, request_id: str | None = None) -> Promise[Submitted]:
         """Takes a job in: reads its score, gives it an id, commits it, admits it if there is room.
 
         Answers a JobResponse as a map (plus ``warnings``; a dry run adds ``plan`` and leaves no
@@ -156,7 +164,7 @@ class ManagerActor(Actor):
         """
         return self._desk.once(request_id, self._intake.submit, request)
 
-    def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+    def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[Changed]:
         """Pauses a job: running sheets finish, nothing new starts. Answers its status.
 
         Refuses with ``conflict`` when it is paused or over, ``not_found`` when unknown.
@@ -170,7 +178,7 @@ class ManagerActor(Actor):
         config_path: Path | str | None = None,
         no_reload: bool = False,
         request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[Changed]:
         """Lets a paused job go on, and runs a failed or cancelled one's unfinished sheets again.
 
         Completed sheets stay. The job's score is read again if its file has changed since, or is
@@ -189,7 +197,7 @@ class ManagerActor(Actor):
         score: str | None = None,
         dry_run: bool = False,
         request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[Modified]:
         """Lets a job go on by another score; completed sheets stay. Paths are absolute.
 
         A running job pauses first: its running sheets finish. Answers, when that is on disk,
@@ -216,7 +224,7 @@ class ManagerActor(Actor):
 
     def retry_job(
         self, job_id: str, sheets: Sequence[int] | None = None, request_id: str | None = None
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[Retried]:
         """Runs sheets of a finished job again, with what depends on them.
 
         ``sheets`` None means all that did not complete. What a named one needs and did not
@@ -231,7 +239,7 @@ class ManagerActor(Actor):
         sheet_num: int | None = None,
         dry_run: bool = False,
         request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[Recovered]:
         """Makes the checks of failed sheets again, of one or of all, without running them.
 
         A sheet whose checks all pass now is completed; a job of which nothing else is left is
@@ -241,7 +249,7 @@ class ManagerActor(Actor):
         """
         return self._desk.once(request_id, self._recover.recover, job_id, sheet_num, dry_run)
 
-    def cancel_job(self, job_id: str, request_id: str | None = None) -> Promise[dict[str, Any]]:
+    def cancel_job(self, job_id: str, request_id: str | None = None) -> Promise[Job]:
         """Cancels a job; answers when no process of it is left. Refuses when it is over."""
         resent = self._cancel.resent(job_id, request_id)
         if resent is not None:
@@ -254,7 +262,7 @@ class ManagerActor(Actor):
         older_than_seconds: float | None = None,
         job_ids: Sequence[str] | None = None,
         request_id: str | None = None,
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[Cleared]:
         """Deletes finished jobs, their history and their files; workspaces are left alone.
 
         ``older_than_seconds`` counts from the job's end. Answers ``{"deleted": n, "jobs": ids}``.
@@ -265,7 +273,7 @@ class ManagerActor(Actor):
     # -- questions ------------------------------------------------------------------------------
 
     @question
-    def wait_job(self, job_id: str) -> Promise[dict[str, Any]]:
+    def wait_job(self, job_id: str) -> Promise[Job]:
         """Answers the job without its sheets once it is over; a paused job is waited for."""
         return self._questions.wait(job_id)
 
@@ -279,7 +287,7 @@ class ManagerActor(Actor):
         """
         return self._questions.status(job_id, first, last, packed)
 
-    def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
+    def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[Explained]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
 
         Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
@@ -292,7 +300,7 @@ class ManagerActor(Actor):
         """How many jobs are admitted and how many are not over at all."""
         return self._questions.counts()
 
-    def get_daemon_status(self) -> dict[str, Any]:
+    def get_daemon_status(self) -> ConductorStatus:
         """DaemonStatus as a map, with heart_pid, ready, pressure, disk (bytes) and home."""
         return self._questions.daemon_status()
 

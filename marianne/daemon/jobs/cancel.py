@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from actors import Future, Outcome, Promise
+from actors import Outcome, Promise
 from marianne.daemon.job.actor import Job
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.job_life import Life
@@ -20,6 +20,10 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move
+
+if TYPE_CHECKING:
+    from marianne.replies import job as replies
+    from marianne.replies.changes import Changed
 
 
 class Cancel:
@@ -32,14 +36,14 @@ class Cancel:
         self._supervision = supervision
         self._over = over
 
-    def resent(self, job_id: str, request_id: str | None) -> Promise[dict[str, Any]] | None:
+    def resent(self, job_id: str, request_id: str | None) -> Promise[replies.Job] | None:
         """The answer of a request that was carried out already; None for a new one.
 
         What is remembered is that the job was cancelled: who asks again waits like the first.
         """
         if request_id is None or self._desk.reader.reply(request_id) is None:
             return None
-        promise: Promise[dict[str, Any]] = self._desk.turns.promise()
+        promise: Promise[replies.Job] = self._desk.turns.promise()
         live, row = self._live.get(job_id), self._desk.reader.job(job_id)
         if live is not None and row is not None and row.status is JobStatus.CANCELLING:
             live.waiters.append(promise)
@@ -47,10 +51,10 @@ class Cancel:
             promise.set(queries.summary(self._desk.reader, job_id))
         return promise
 
-    def cancel(self, answer: Answer, job_id: str) -> None:
+    def cancel(self, answer: Answer[replies.Job], job_id: str) -> None:
         self.cancel_live(self._desk.live_job(job_id), answer)
 
-    def cancel_live(self, live: Live, answer: Answer | None) -> None:
+    def cancel_live(self, live: Live, answer: Answer[replies.Job] | None) -> None:
         """Cancels it now, or when the change that is on its way is decided."""
         job_id = live.row.job_id
         if live.unsure:
@@ -65,7 +69,7 @@ class Cancel:
         else:
             self._cancel_row(job_id, answer)
 
-    def cancel_again(self, job_id: str, answer: Answer | None) -> None:
+    def cancel_again(self, job_id: str, answer: Answer[replies.Job] | None) -> None:
         """What kept a job from being cancelled may be decided by now."""
         live = self._live.get(job_id)
         if live is not None:
@@ -73,30 +77,30 @@ class Cancel:
         elif answer is not None:
             self._tell(answer, job_id)
 
-    def _tell(self, answer: Answer, job_id: str) -> None:
+    def _tell(self, answer: Answer[replies.Job], job_id: str) -> None:
         """The job was over before anything had to be done; it may be deleted by now."""
         try:
             answer.set(queries.summary(self._desk.reader, job_id))
         except Refused as refusal:
             answer.fail(refusal)
 
-    def _cancel_row(self, job_id: str, answer: Answer | None) -> None:
+    def _cancel_row(self, job_id: str, answer: Answer[replies.Job] | None) -> None:
         changes = list(self._desk.machine(job_id).cancel(time.time()).changes)
         live = self._live[job_id]
         move(live.row, JobStatus.CANCELLED)
         self._live.change(live)
         if answer is not None:
-            reply = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
+            reply: Changed = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
             changes += answer.remember(reply)
         self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cancelled, job_id, answer)
 
-    def _ask_to_cancel(self, job_id: str, answer: Answer | None) -> None:
+    def _ask_to_cancel(self, job_id: str, answer: Answer[replies.Job] | None) -> None:
         request_id = answer.request_id if answer is not None else None
-        asked: Future[Any] = self._context.job(job_id).within(None).call(Job.cancel, request_id)
+        asked = self._context.job(job_id).within(None).call(Job.cancel, request_id)
         self._desk.turns.pipe(asked, self.cancel_heard, job_id, answer)
 
     def cancel_heard(
-        self, outcome: Outcome[dict[str, Any]], job_id: str, answer: Answer | None
+        self, outcome: Outcome[Changed], job_id: str, answer: Answer[replies.Job] | None
     ) -> None:
         """The job is being cancelled: whoever asked waits for its end.
 
@@ -115,7 +119,9 @@ class Cancel:
         elif answer is not None:
             answer.fail(outcome.error)
 
-    def cancelled(self, outcome: Outcome[Any], job_id: str, answer: Answer | None) -> None:
+    def cancelled(
+        self, outcome: Outcome[Any], job_id: str, answer: Answer[replies.Job] | None
+    ) -> None:
         """The cancelling of a job without actors is on disk."""
         self._live.decided(job_id)
         if outcome.error is not None:

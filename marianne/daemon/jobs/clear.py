@@ -6,7 +6,7 @@ The rows go first; a start removes files that have no row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
 from marianne.clock import earliest
@@ -15,6 +15,9 @@ from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views import queries
 from marianne.state.changes import DeleteJob
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Cleared
 
 log = get_logger(__name__)
 
@@ -29,7 +32,7 @@ class Clear:
 
     def clear(
         self,
-        answer: Answer,
+        answer: Answer[Cleared],
         statuses: Sequence[str] | None,
         older_than_seconds: float | None,
         job_ids: Sequence[str] | None,
@@ -40,7 +43,7 @@ class Clear:
             self._desk.reader, statuses, older_than_seconds, job_ids, earliest()
         )
         chosen = self._deletable(chosen)
-        reply = {"deleted": len(chosen), "jobs": chosen}
+        reply: Cleared = {"deleted": len(chosen), "jobs": chosen}
         changes = [*(DeleteJob(job_id) for job_id in chosen), *answer.remember(reply)]
         self._desk.deleting.update(chosen)
         self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cleared, reply, answer)
@@ -50,7 +53,7 @@ class Clear:
             one for one in job_ids if one not in self._desk.live and one not in self._desk.deleting
         ]
 
-    def cleared(self, outcome: Outcome[Any], reply: dict[str, Any], answer: Answer) -> None:
+    def cleared(self, outcome: Outcome[Any], reply: Cleared, answer: Answer[Cleared]) -> None:
         """The rows are gone; the files follow (a start removes files without a row)."""
         self._desk.deleting.difference_update(reply["jobs"])
         if outcome.error is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Future, Outcome
 from marianne.daemon.job.actor import Job
@@ -22,6 +22,12 @@ from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move
 
+if TYPE_CHECKING:
+    from marianne.replies.changes import Changed, Retried
+
+R = TypeVar("R")
+C = TypeVar("C", bound="Changed")
+
 
 class Commands:
     """``admit`` looks whom a change lets in."""
@@ -33,7 +39,7 @@ class Commands:
 
     # -- pause and resume -----------------------------------------------------------------------
 
-    def pause(self, answer: Answer, job_id: str) -> None:
+    def pause(self, answer: Answer[Changed], job_id: str) -> None:
         live = self._desk.live_job(job_id)
         if live.life is Life.DELAYED:
             self._set_delayed(live, JobStatus.PAUSING, "person", answer)
@@ -46,7 +52,7 @@ class Commands:
         else:
             self.set(live, JobStatus.PAUSED, "person", "job.paused", answer)
 
-    def resume(self, answer: Answer, job_id: str) -> None:
+    def resume(self, answer: Answer[Changed], job_id: str) -> None:
         live = self._live.get(job_id)
         if live is None:
             self.again(answer, job_id, None)
@@ -63,7 +69,7 @@ class Commands:
         else:
             self.set(live, JobStatus.QUEUED, None, "job.resumed", answer)
 
-    def answered(self, outcome: Outcome[dict[str, Any]], answer: Answer) -> None:
+    def answered(self, outcome: Outcome[Any], answer: Answer[Any]) -> None:
         """A job actor did as asked, or is being restarted (the client asks again)."""
         if outcome.error is not None:
             answer.fail(outcome.error)
@@ -76,13 +82,14 @@ class Commands:
         status: JobStatus,
         reason: str | None,
         event: str,
-        answer: Answer,
-        then: Callable[[Outcome[Any], str, dict[str, Any], Answer], None] | None = None,
+        answer: Answer[Changed],
+        then: Callable[[Outcome[Any], str, Changed, Answer[Changed]], None] | None = None,
         **fields: Any,
     ) -> None:
         """Changes the row of a job without actors. ``then`` is told instead of :meth:`was_set`."""
         check_sure(live)
-        job_id, reply = live.row.job_id, {"job_id": live.row.job_id, "status": str(status)}
+        job_id = live.row.job_id
+        reply: Changed = {"job_id": job_id, "status": str(status)}
         move(live.row, status)
         live.row.reason, live.row.crashes = reason, 0
         fields |= {"status": status, "reason": reason, "crashes": 0}
@@ -96,7 +103,7 @@ class Commands:
         self._desk.turns.pipe(written, then or self.was_set, job_id, reply, answer)
 
     def _set_delayed(
-        self, live: Live, status: JobStatus, reason: str | None, answer: Answer
+        self, live: Live, status: JobStatus, reason: str | None, answer: Answer[Changed]
     ) -> None:
         """Changes the row of a job whose actors cannot be started yet: they will find it."""
         job_id = live.row.job_id
@@ -107,16 +114,14 @@ class Commands:
             raise Refused("conflict", f"job {job_id} is {row.status} already")
         self._desk.context.executor.unprepare(job_id)  # it holds the row as it was
         fields = {"status": status, "reason": reason, "crashes": 0}
-        reply = {"job_id": job_id, "status": str(status)}
+        reply: Changed = {"job_id": job_id, "status": str(status)}
         changes: list[Change] = [UpdateJob(job_id, fields), *answer.remember(reply)]
         if status is JobStatus.RUNNING:
             changes.append(AddEvent(job_id, None, "job.resumed", {"reason": None}, time.time()))
         self._live.change(live)
         self._desk.turns.pipe(self._desk.ask_to_write(changes), self.was_set, job_id, reply, answer)
 
-    def was_set(
-        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
-    ) -> None:
+    def was_set(self, outcome: Outcome[Any], job_id: str, reply: R, answer: Answer[R]) -> None:
         """A row's new status is on disk."""
         self._live.decided(job_id)
         if outcome.error is not None:
@@ -128,11 +133,11 @@ class Commands:
 
     # -- retry ----------------------------------------------------------------------------------
 
-    def retry(self, answer: Answer, job_id: str, sheets: Sequence[int] | None) -> None:
+    def retry(self, answer: Answer[Retried], job_id: str, sheets: Sequence[int] | None) -> None:
         self._desk.check_over(job_id)
         self.again(answer, job_id, sheets)
 
-    def again(self, answer: Answer, job_id: str, sheets: Sequence[int] | None) -> None:
+    def again(self, answer: Answer[Retried], job_id: str, sheets: Sequence[int] | None) -> None:
         machine = self._desk.machine(job_id)
         job = machine.job
         if job.status is JobStatus.COMPLETED and sheets is None:
@@ -147,11 +152,12 @@ class Commands:
         job.finished_at, job.error, job.crashes = None, None, 0
         job.options = {**job.options, "ran_seconds": 0.0}
         fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
-        reply: dict[str, Any] = {"job_id": job_id, "status": str(job.status)}
+        reply: Retried = {"job_id": job_id, "status": str(job.status)}
         if also:
             named = ", ".join(f"{num} ({machine.plan.sheets[num - 1].name})" for num in also[:5])
             more = f" and {len(also) - 5} more" if len(also) > 5 else ""
-            reply |= {"also": also, "message": f"goes on; needed, so run again too: {named}{more}"}
+            reply["also"] = also
+            reply["message"] = f"goes on; needed, so run again too: {named}{more}"
         changes: list[Change] = [
             *step.changes,
             UpdateJob(job_id, {**fields, "crashes": 0, "options": job.options}, asked=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from actors import Promise
 from marianne.daemon.context import Context
@@ -21,6 +21,7 @@ from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Desk:
@@ -45,13 +46,13 @@ class Desk:
     def once(
         self,
         request_id: str | None,
-        act: Callable[Concatenate[Answer, P], None],
+        act: Callable[Concatenate[Answer[R], P], None],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[R]:
         """Lets ``act(answer, *args)`` change something, unless the request was sent before."""
-        promise: Promise[dict[str, Any]] = self.turns.promise()
-        answer: Answer | None = None
+        promise: Promise[R] = self.turns.promise()
+        answer: Answer[R] | None = None
         try:
             answer = self._requests.open(request_id, promise)
             if answer is not None:

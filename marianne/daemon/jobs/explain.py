@@ -7,8 +7,8 @@ scheduler what stands between a ready sheet and its slot. Here the parts become 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome, Promise
 from marianne.daemon.job.actor import Job
@@ -21,6 +21,10 @@ from marianne.daemon.shared.start_delays import in_words
 from marianne.daemon.views.diagnosis import paused
 from marianne.schedule.entries import SchedulerStats
 from marianne.state.models import JobRow, JobStatus
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Sheet, Status
+    from marianne.replies.reports import Explained, ExplainedSheet, Reason
 
 SHEETS_EXPLAINED = 100
 """Sheets in one answer at most; ``more`` counts the rest."""
@@ -38,7 +42,7 @@ class Explain:
         self,
         desk: Desk,
         admission: Admission,
-        status: Callable[[str, int, int], Future[dict[str, Any]]],
+        status: Callable[[str, int, int], Future[Status]],
     ) -> None:
         self._desk = desk
         self._context = desk.context
@@ -46,14 +50,14 @@ class Explain:
         self._admission = admission
         self._status = status
 
-    def job(self, job_id: str, sheet: int | None = None) -> Promise[dict[str, Any]]:
+    def job(self, job_id: str, sheet: int | None = None) -> Promise[Explained]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
 
         Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
         text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
         Refuses with ``not_found``.
         """
-        promise: Promise[dict[str, Any]] = self._desk.turns.promise()
+        promise: Promise[Explained] = self._desk.turns.promise()
         self._look(job_id, sheet, 1, [], promise)
         return promise
 
@@ -62,8 +66,8 @@ class Explain:
         job_id: str,
         sheet: int | None,
         page: int,
-        found: Sequence[dict[str, Any]],
-        promise: Promise[dict[str, Any]],
+        found: Sequence[Sheet],
+        promise: Promise[Explained],
     ) -> None:
         first, last = (page, page + PAGE - 1) if sheet is None else (sheet, sheet)
         known = self._status(job_id, first, last)
@@ -71,18 +75,18 @@ class Explain:
 
     def sheets_known(
         self,
-        outcome: Outcome[dict[str, Any]],
+        outcome: Outcome[Status],
         job_id: str,
         sheet: int | None,
         after: int,
-        found: Sequence[dict[str, Any]],
-        promise: Promise[dict[str, Any]],
+        found: Sequence[Sheet],
+        promise: Promise[Explained],
     ) -> None:
         """The job's part is there; what is ready is the scheduler's to explain."""
-        if outcome.error is not None:
-            promise.fail(outcome.error)
+        status = outcome.value
+        if status is None:
+            promise.fail(outcome.error or LookupError("no status"))
             return
-        status = outcome.value or {}
         if sheet is not None and not status["sheets"]:
             total = status["progress"]["total"]
             promise.fail(Refused("not_found", f"job {job_id} has sheets 1 to {total}, not {sheet}"))
@@ -107,11 +111,11 @@ class Explain:
 
     def kept_back_known(
         self,
-        outcome: Outcome[dict[int, dict[str, Any]]],
+        outcome: Outcome[dict[int, Reason]],
         job_id: str,
-        status: dict[str, Any],
-        open_: Sequence[dict[str, Any]],
-        promise: Promise[dict[str, Any]],
+        status: Status,
+        open_: Sequence[Sheet],
+        promise: Promise[Explained],
     ) -> None:
         """The job told what it keeps back itself, or has just ended: then the rest is enough."""
         self._ask_scheduler(job_id, status, open_, outcome.value or {}, promise)
@@ -119,10 +123,10 @@ class Explain:
     def _ask_scheduler(
         self,
         job_id: str,
-        status: dict[str, Any],
-        open_: Sequence[dict[str, Any]],
-        kept: dict[int, dict[str, Any]],
-        promise: Promise[dict[str, Any]],
+        status: Status,
+        open_: Sequence[Sheet],
+        kept: dict[int, Reason],
+        promise: Promise[Explained],
     ) -> None:
         asked: Future[Any] = self._context.scheduler.call(
             SchedulerActor.explain_sheets,
@@ -133,12 +137,12 @@ class Explain:
 
     def explained(
         self,
-        outcome: Outcome[tuple[dict[int, dict[str, Any]], SchedulerStats]],
+        outcome: Outcome[tuple[dict[int, Reason], SchedulerStats]],
         job_id: str,
-        status: dict[str, Any],
-        open_: Sequence[dict[str, Any]],
-        kept: dict[int, dict[str, Any]],
-        promise: Promise[dict[str, Any]],
+        status: Status,
+        open_: Sequence[Sheet],
+        kept: dict[int, Reason],
+        promise: Promise[Explained],
     ) -> None:
         """All parts are there."""
         scheduled, stats = outcome.value or ({}, None)
@@ -173,13 +177,13 @@ class Explain:
 
 
 def job_reason(
-    status: Mapping[str, Any],
+    status: Status,
     row: JobRow | None,
     running: Sequence[JobRow],
     queued: Sequence[JobRow],
     pressure: str | None = None,
     stats: SchedulerStats | None = None,
-) -> dict[str, Any]:
+) -> Reason:
     """Why the job as a whole stands where it stands: ``code``, ``text`` and ``data``.
 
     ``pressure`` is what there is too much of while no job is admitted for it; ``stats`` are the
@@ -228,34 +232,38 @@ def job_reason(
 
 
 def sheet_reason(
-    row: Mapping[str, Any],
+    row: Sheet,
     job_status: str,
-    job: Mapping[str, Any],
-    scheduled: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+    job: Reason,
+    scheduled: Reason | None,
+) -> ExplainedSheet:
     """Why a sheet does not run, or that it does."""
-    top = {"num": row["num"], "name": row["name"], "status": row["status"]}
+    why = _of_sheet(row, job_status, job, scheduled)
+    return {"num": row["num"], "name": row["name"], "status": row["status"], **why}
+
+
+def _of_sheet(row: Sheet, job_status: str, job: Reason, scheduled: Reason | None) -> Reason:
+    error = row["error"]
     if row["status"] in ENDED:
-        error = row["error"] or {}
         told = f"it is over: {row['status']}"
-        text = f"{told} ({error['message']})" if error.get("message") else told
-        return {**top, **_reason("ended", text)}
+        text = f"{told} ({error['message']})" if error and error["message"] else told
+        return _reason("ended", text)
     if row["status"] == "running":
-        return {**top, **_reason("running", "it runs")}
-    if row["status"] == "waiting" and (row["error"] or {}).get("category") in CANNOT_BEGIN:
-        text = f"the machine could not begin it ({row['error']['message']}); again {row['due_at']}"
-        return {**top, **_reason("start_delayed", text, until=row["due_at"])}
+        return _reason("running", "it runs")
+    if row["status"] == "waiting" and error and error["category"] in CANNOT_BEGIN:
+        text = f"the machine could not begin it ({error['message']}); again {row['due_at']}"
+        return _reason("start_delayed", text, until=row["due_at"])
     if row["status"] == "waiting":
-        limited = (row["error"] or {}).get("category") == "rate_limit"
+        limited = error is not None and error["category"] == "rate_limit"
         why = f"{row['instrument']} is rate limited" if limited else "a retry delay passes"
         code = "rate_limited" if limited else "retry_delay"
-        return {**top, **_reason(code, f"{why}; due {row['due_at']}", until=row["due_at"])}
-    if job_status != "running" or job.get("code") == "start_delayed":
-        return {**top, **_reason(f"job_{job_status}", f"its job does not run: {job['text']}")}
+        return _reason(code, f"{why}; due {row['due_at']}", until=row["due_at"])
+    if job_status != "running" or job["code"] == "start_delayed":
+        return _reason(f"job_{job_status}", f"its job does not run: {job['text']}")
     if scheduled is None:
-        return {**top, **_reason("starting", "the scheduler has not heard of it yet")}
-    return {**top, **scheduled}
+        return _reason("starting", "the scheduler has not heard of it yet")
+    return scheduled
 
 
-def _reason(code: str, text: str, **data: Any) -> dict[str, Any]:
+def _reason(code: str, text: str, **data: Any) -> Reason:
     return {"code": code, "text": text, "data": data}

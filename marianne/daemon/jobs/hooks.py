@@ -36,6 +36,7 @@ from marianne.state.transitions import move
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
+    from marianne.replies.changes import Changed, Submitted
 
 log = get_logger(__name__)
 
@@ -66,7 +67,7 @@ class Hooks:
         self,
         desk: Desk,
         commands: Commands,
-        submit: Callable[[JobRequest, str], Future[dict[str, Any]]],
+        submit: Callable[[JobRequest, str], Future[Submitted]],
         away: Callable[[str], None],
     ) -> None:
         self._desk = desk
@@ -108,7 +109,7 @@ class Hooks:
         newest = self._desk.reader.attempts(row.job_id, limit=50)
         return any(a.outcome == "completed" for a in newest)
 
-    def resume(self, answer: Answer, job_id: str) -> None:
+    def resume(self, answer: Answer[Changed], job_id: str) -> None:
         """Lets a paused job go on: one whose chain waits for a person, with its next job."""
         live = self._live.get(job_id)
         if live is None or live.admitted or live.row.reason != REASON:
@@ -122,7 +123,7 @@ class Hooks:
         )
 
     def agreed(
-        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+        self, outcome: Outcome[Any], job_id: str, reply: Changed, answer: Answer[Changed]
     ) -> None:
         """It is completed again, on disk, and goes on with its chain."""
         self._commands.was_set(outcome, job_id, reply, answer)
@@ -226,11 +227,12 @@ class Hooks:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             raise ValueError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in found)) from None
 
-    def chained(self, outcome: Outcome[dict[str, Any]], job_id: str) -> None:
+    def chained(self, outcome: Outcome[Submitted], job_id: str) -> None:
         """The job that follows was taken in, or refused."""
         error = outcome.error
         if error is None:
-            self._hook_ended(job_id, True, f"started {(outcome.value or {}).get('job_id')}")
+            started = outcome.value
+            self._hook_ended(job_id, True, f"started {started['job_id'] if started else None}")
         elif passing(error):
             self._hook_again(job_id, getattr(error, "message", None) or repr(error))
         else:

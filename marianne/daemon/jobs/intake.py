@@ -22,6 +22,7 @@ from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
+    from marianne.replies.changes import Submitted
 
 
 class Intake:
@@ -35,7 +36,7 @@ class Intake:
         self._naming: set[str] = set()
         """Ids of jobs that are on their way to the disk."""
 
-    def submit(self, answer: Answer, request: JobRequest) -> None:
+    def submit(self, answer: Answer[Submitted], request: JobRequest) -> None:
         """Has the score read, unless it is known."""
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
@@ -50,7 +51,9 @@ class Intake:
         parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
         self._desk.turns.pipe(parsed, self.parsed, request, answer)
 
-    def parsed(self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer) -> None:
+    def parsed(
+        self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer[Submitted]
+    ) -> None:
         """A score was read, or cannot be."""
         if outcome.error is not None or outcome.value is None:
             answer.fail(outcome.error or LookupError("no plan"))
@@ -60,7 +63,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
             answer.fail(refusal_of(error))
 
-    def _name(self, parsed: Parsed, request: JobRequest, answer: Answer) -> None:
+    def _name(self, parsed: Parsed, request: JobRequest, answer: Answer[Submitted]) -> None:
         """Names the job of a score that was read, and commits it."""
         parsed = submission.as_asked(request, parsed)
         if self._context.stop.mode is not None:
@@ -94,7 +97,7 @@ class Intake:
         written.on_done(lambda done: None if done.outcome().error else answer.tell(reply))
 
     def submitted(
-        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+        self, outcome: Outcome[Any], job_id: str, reply: Submitted, answer: Answer[Submitted]
     ) -> None:
         """A new job is on disk: acknowledge it and let it go."""
         self._naming.discard(job_id)

@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome
 from ipc import codec
@@ -43,6 +43,9 @@ from marianne.state.changes import (
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.transitions import move
 
+if TYPE_CHECKING:
+    from marianne.replies.changes import Changed, Modified, ScoreChange
+
 log = get_logger(__name__)
 
 PENDING = "modify/"
@@ -64,7 +67,7 @@ class Modify:
         commands: Commands,
         admit: Callable[[], None],
         over: Callable[[str], None],
-        resume: Callable[[Answer, str], None],
+        resume: Callable[[Answer[Changed], str], None],
     ) -> None:
         self._desk = desk
         self._context = desk.context
@@ -105,7 +108,7 @@ class Modify:
 
     def resume(
         self,
-        answer: Answer,
+        answer: Answer[Changed],
         job_id: str,
         workspace: Path | str | None,
         config_path: Path | str | None,
@@ -163,7 +166,7 @@ class Modify:
 
     def modify(
         self,
-        answer: Answer,
+        answer: Answer[Modified],
         job_id: str,
         config_path: Path | str | None,
         workspace: Path | str | None,
@@ -207,7 +210,7 @@ class Modify:
         config_path: str | None,
         dry_run: bool,
         event: str,
-        answer: Answer,
+        answer: Answer[Modified],
     ) -> None:
         """The new score was read: compare it, and go on by it now or after a pause."""
         if outcome.error is not None or outcome.value is None:
@@ -225,7 +228,7 @@ class Modify:
         config_path: str | None,
         dry_run: bool,
         event: str,
-        answer: Answer,
+        answer: Answer[Modified],
     ) -> None:
         row = self._modifiable(job_id)
         old, new = queries.plan_of(self._desk.reader, job_id), unpack_plan(parsed.plan)
@@ -237,7 +240,7 @@ class Modify:
         runs = live is not None and live.admitted
         status = JobStatus.PAUSING if runs else JobStatus.QUEUED
         changed = changes_of(old, new, rows)
-        reply = {
+        reply: Modified = {
             "job_id": job_id,
             "status": str(row.status if dry_run else status),
             "message": _message(changed, runs, dry_run),
@@ -252,7 +255,7 @@ class Modify:
         if runs:
             job = self._context.job(job_id).within(None)
             meta = SetMeta(PENDING + job_id, pending)
-            asked: Future[Any] = job.call(Job.modify, meta, reply, answer.request_id)
+            asked = job.call(Job.modify, meta, reply, answer.request_id)
             self._desk.turns.pipe(asked, self._commands.answered, answer)
             return
         if live is None:
@@ -349,7 +352,7 @@ def _pack(parsed: Parsed, config_path: str | None, event: str) -> bytes:
     return packed
 
 
-def _message(changed: list[dict[str, Any]], runs: bool, dry_run: bool) -> str:
+def _message(changed: list[ScoreChange], runs: bool, dry_run: bool) -> str:
     counted = {
         word: sum(c["change"] == word for c in changed if c["sheet"] is not None)
         for word in ("changed", "added", "removed")

@@ -9,12 +9,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.shared.refusal import Refused
 from marianne.model.plan import Plan, SheetPlan
 from marianne.score.redact import redact
 from marianne.state.models import SheetRow, SheetStatus
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Change, ScoreChange
 
 DIFF_LINES = 400
 """Lines of a difference at most; what is cut off is said."""
@@ -79,13 +82,13 @@ def _still_skipped(old: Plan, new: Plan, row: SheetRow) -> bool:
     )
 
 
-def changes_of(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> list[dict[str, Any]]:
+def changes_of(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> list[ScoreChange]:
     """What differs, for a person: one entry a sheet, and one (``sheet`` None) for the rest.
 
     ``change`` is changed, added or removed; ``fields`` says what changed; ``kept`` that the sheet
     is completed and does not run again.
     """
-    found: list[dict[str, Any]] = []
+    found: list[ScoreChange] = []
     top = [n for n in _TOP if getattr(old, n) != getattr(new, n)]
     if top:
         found.append(_entry(None, None, "changed", top, False))
@@ -127,6 +130,6 @@ def _differing(old: SheetPlan, new: SheetPlan) -> list[str]:
 
 
 def _entry(
-    num: int | None, name: str | None, change: str, names: list[str], kept: bool
-) -> dict[str, Any]:
+    num: int | None, name: str | None, change: Change, names: list[str], kept: bool
+) -> ScoreChange:
     return {"sheet": num, "name": name, "change": change, "fields": names, "kept": kept}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Future, Promise
 from ipc import codec
@@ -14,6 +14,10 @@ from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 
+if TYPE_CHECKING:
+    from marianne.replies.conductor import ConductorStatus
+    from marianne.replies.job import Job as JobReply
+
 
 class Questions:
     """An admitted job's state is its actor's; of all others the database tells."""
@@ -23,9 +27,9 @@ class Questions:
         self._context = desk.context
         self._live = desk.live
 
-    def wait(self, job_id: str) -> Promise[dict[str, Any]]:
+    def wait(self, job_id: str) -> Promise[JobReply]:
         """Answers the job without its sheets once it is over; a paused job is waited for."""
-        promise: Promise[dict[str, Any]] = self._desk.turns.promise()
+        promise: Promise[JobReply] = self._desk.turns.promise()
         live = self._live.get(job_id)
         if live is not None:
             live.waiters.append(promise)
@@ -72,21 +76,13 @@ class Questions:
         """How many jobs are admitted and how many are not over at all."""
         return {"running_jobs": self._live.admitted, "total_jobs_active": len(self._live)}
 
-    def daemon_status(self) -> dict[str, Any]:
+    def daemon_status(self) -> ConductorStatus:
         """DaemonStatus as a map, with heart_pid, ready, pressure, disk (bytes) and home."""
         from marianne.daemon.types import DaemonStatus
 
-        face = self._context.face
-        told = queries.daemon_status(self._context, self.counts())
-        told["uptime_seconds"] = round(face.uptime_seconds, 1)
-        return {
-            **told,
-            **DaemonStatus.model_validate(told).model_dump(),
-            "shutting_down": face.shutting_down,
-            "active_sheets": face.active_job_count,
-            "failure_rate_elevated": face.failure_rate_elevated,
-            "notifications_degraded": face.notifications_degraded,
-        }
+        told = queries.daemon_status(self._context, self._live.admitted, len(self._live))
+        DaemonStatus.model_validate(told)
+        return told
 
 
 def _give(promise: Promise[Any], status: Packed, packed: bool) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
 from actors.process import Process, ProcessExit
@@ -31,6 +31,9 @@ from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import move
 
+if TYPE_CHECKING:
+    from marianne.replies.changes import Rechecked, Recovered
+
 log = get_logger(__name__)
 
 LONGEST = 3_600.0
@@ -42,7 +45,7 @@ class _Look:
     job_id: str
     rows: dict[int, SheetRow]
     dry_run: bool
-    answer: Answer
+    answer: Answer[Recovered]
     path: Path
 
 
@@ -56,7 +59,9 @@ class Recover:
         self._over = over
         self._looks: dict[Process, _Look] = {}
 
-    def recover(self, answer: Answer, job_id: str, sheet_num: int | None, dry_run: bool) -> None:
+    def recover(
+        self, answer: Answer[Recovered], job_id: str, sheet_num: int | None, dry_run: bool
+    ) -> None:
         live = self._live.get(job_id)
         self._desk.known(job_id)
         looked_at = any(look.job_id == job_id for look in self._looks.values())
@@ -136,7 +141,7 @@ class Recover:
         good = [result for result in results if result.outcome == "completed"]
         now = time.time()
         changes = _mark(row, plan, rows, good, now)
-        reply = {
+        reply: Recovered = {
             "job_id": job_id,
             "dry_run": look.dry_run,
             "status": str(self._status(job_id) if look.dry_run else row.status),
@@ -162,7 +167,7 @@ class Recover:
         return row.status
 
     def recovered(
-        self, outcome: Outcome[Any], job_id: str, reply: dict[str, Any], answer: Answer
+        self, outcome: Outcome[Any], job_id: str, reply: Recovered, answer: Answer[Recovered]
     ) -> None:
         """It is on disk; a job that is completed by it is over but for its hooks."""
         live, row = self._live.decided(job_id), self._desk.reader.job(job_id)
@@ -200,9 +205,7 @@ def _mark(
         row = rows[result.num]
         move(row, SheetStatus.COMPLETED, asked=True)
         row.category = row.code = row.message = None
-        row.validations = [
-            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
-        ]
+        row.validations = result.checks()
         changes.append(SaveSheet(job.job_id, row, asked=True))
         told = {"attempt": row.attempt, "recovered": True}
         changes.append(AddEvent(job.job_id, row.num, "sheet.completed", told, now))
@@ -215,15 +218,13 @@ def _mark(
     return changes
 
 
-def _found_map(plan: Plan, result: AttemptResult) -> dict[str, Any]:
+def _found_map(plan: Plan, result: AttemptResult) -> Rechecked:
     return {
         "sheet": result.num,
         "name": plan.sheets[result.num - 1].name,
         "passed": result.outcome == "completed",
         "message": result.message,
-        "validations": [
-            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in result.validations
-        ],
+        "validations": result.checks(),
     }
 
 

@@ -6,13 +6,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Promise
 from marianne.daemon.jobs.job_life import Happens, Life, after
 from marianne.daemon.jobs.memory import Size
 from marianne.daemon.shared.idempotency import Answer
 from marianne.state.models import JobRow, JobStatus
+
+if TYPE_CHECKING:
+    from marianne.replies import job as replies
 
 WAITS = frozenset({JobStatus.QUEUED, JobStatus.PENDING})
 
@@ -36,8 +39,8 @@ class Live:
     unsure: bool = False
     restarts: int = 0
     put_off: bool = False
-    waiters: list[Promise[dict[str, Any]]] = field(default_factory=list)
-    cancels: list[Answer] = field(default_factory=list)
+    waiters: list[Promise[replies.Job]] = field(default_factory=list)
+    cancels: list[Answer[replies.Job]] = field(default_factory=list)
     size: Size = field(default_factory=Size)
 
     @property

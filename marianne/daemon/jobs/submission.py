@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.jobs.roster import Roster
 from marianne.daemon.shared.parsed import Parsed, ParseRequest
@@ -20,6 +20,7 @@ from marianne.state.reader import JobFilter, Reader
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
+    from marianne.replies.changes import Submitted
 
 
 NAMED_NEIGHBOURS = 5
@@ -179,7 +180,7 @@ def changes(row: JobRow, parsed: Parsed, environment: bytes, now: float) -> list
     ]
 
 
-def response(row: JobRow, warnings: list[str], waits: str | None = None) -> dict[str, Any]:
+def response(row: JobRow, warnings: list[str], waits: str | None = None) -> Submitted:
     """The JobResponse of a job that was taken in; ``waits`` says in words why it is pending."""
     message = f"{_sheets(row.sheet_count)} in {row.workspace}"
     return {
@@ -190,7 +191,7 @@ def response(row: JobRow, warnings: list[str], waits: str | None = None) -> dict
     }
 
 
-def dry_run_response(parsed: Parsed) -> dict[str, Any]:
+def dry_run_response(parsed: Parsed) -> Submitted:
     """The JobResponse of a dry run: what would run, nothing kept."""
     return {
         "job_id": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from actors import Actor, Outcome, Promise
 from actors.process import Process, ProcessExit
@@ -14,6 +14,9 @@ from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.shared.log import get_logger
 from marianne.run.procfs import start_time
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Readiness
 
 log = get_logger(__name__)
 
@@ -76,27 +79,27 @@ class HealthActor(Actor):
         """As :meth:`HealthChecker.liveness`."""
         return at_once(self._checker.liveness())
 
-    def readiness(self) -> Promise[dict[str, Any]]:
+    def readiness(self) -> Promise[Readiness]:
         """As :meth:`HealthChecker.readiness`, by a reading that is taken now."""
-        promise: Promise[dict[str, Any]] = self.promise()
+        promise: Promise[Readiness] = self.promise()
         looked = self._context.monitor.call(MonitorActor.check_now)
         self.pipe(looked, self.looked, promise)
         return promise
 
-    def looked(self, outcome: Outcome[Any], promise: Promise[dict[str, Any]]) -> None:
+    def looked(self, outcome: Outcome[Any], promise: Promise[Readiness]) -> None:
         """The monitor took a reading, or is being restarted: then nothing is accepted."""
         counted = self._context.manager.call(ports.Jobs.counts)
         self.pipe(counted, self.counted, outcome.ok, promise)
 
     def counted(
-        self, outcome: Outcome[dict[str, int]], seen: bool, promise: Promise[dict[str, Any]]
+        self, outcome: Outcome[dict[str, int]], seen: bool, promise: Promise[Readiness]
     ) -> None:
         """The manager answered, or is being restarted: then we are not ready."""
-        told = at_once(self._checker.readiness())
+        told = cast("Readiness", at_once(self._checker.readiness()))
         if not seen:
-            told |= {"accepting_work": False}
+            told["accepting_work"] = False
         if not (seen and outcome.ok):
-            told |= {"status": "not_ready"}
+            told["status"] = "not_ready"
         promise.set(told)
 
     # -- diversity ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Actor, Future, Outcome, Promise
 from ipc import codec
@@ -20,6 +20,9 @@ from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.log import get_logger
 from marianne.state.changes import Change, SetMeta
 from marianne.state.reader import Reader
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import ClearedLimits
 
 log = get_logger(__name__)
 
@@ -81,13 +84,13 @@ class RatesActor(Actor):
 
     def clear_limits(
         self, instrument: str | None = None, request_id: str | None = None
-    ) -> Promise[dict[str, Any]]:
+    ) -> Promise[ClearedLimits]:
         """Ends the limits of one instrument (all its models, or one: ``profile/model``), or all.
 
         What waits for them goes on at once. Answers ``{"cleared": n, "instrument": …, "keys":
         […]}`` when it is on disk; a ``request_id`` that was answered before gets that answer.
         """
-        promise: Promise[dict[str, Any]] = self.promise()
+        promise: Promise[ClearedLimits] = self.promise()
         if request_id is not None:
             with Reader(self._context.home.db) as reader:
                 known = reader.reply(request_id)
@@ -104,7 +107,7 @@ class RatesActor(Actor):
         self._publish()
         for key in keys:
             self._context.scheduler.tell(SchedulerActor.block, key, 0.0)
-        reply = {"cleared": len(keys), "instrument": instrument, "keys": keys}
+        reply: ClearedLimits = {"cleared": len(keys), "instrument": instrument, "keys": keys}
         changes: list[Change] = [self._kept()]
         if request_id is not None:
             changes.append(reply_row(request_id, reply))
@@ -114,7 +117,7 @@ class RatesActor(Actor):
         return promise
 
     def cleared(
-        self, outcome: Outcome[Any], reply: dict[str, Any], promise: Promise[dict[str, Any]]
+        self, outcome: Outcome[Any], reply: ClearedLimits, promise: Promise[ClearedLimits]
     ) -> None:
         """The end of those limits is on disk, or could not be written: then they may come back."""
         if outcome.error is not None:

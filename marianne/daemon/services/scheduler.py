@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Actor, Promise, Timer
 from marianne import clock
@@ -23,8 +23,12 @@ from marianne.daemon.scheduler import (
     RateLimitChecker,
     Terms,
 )
+from marianne.daemon.views import wire
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Reason
 
 __all__ = ["SchedulerActor"]
 
@@ -187,14 +191,10 @@ class SchedulerActor(Actor):
 
     def explain_sheets(
         self, job_id: str, nums: Sequence[int]
-    ) -> tuple[dict[int, dict[str, Any]], SchedulerStats]:
+    ) -> tuple[dict[int, Reason], SchedulerStats]:
         """Why each of these sheets does not run now (``code``, ``text`` and ``data``), and how
         much is queued and running at that moment."""
-        reasons = {num: self.explain(job_id, num) for num in nums}
-        return {
-            num: {"code": why.code, "text": why.text, "data": dict(why.data)}
-            for num, why in reasons.items()
-        }, self.get_stats()
+        return {num: wire.reason(self.explain(job_id, num)) for num in nums}, self.get_stats()
 
     # -- dispatch -------------------------------------------------------------------------------
 

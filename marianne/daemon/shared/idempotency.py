@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from actors import Promise
 from ipc import codec
@@ -19,6 +19,8 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.state.changes import Change, RememberReply
 from marianne.state.errors import OtherRequest
 from marianne.state.reader import Reader
+
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class RequestId(str):
@@ -71,10 +73,12 @@ def reply_row(request_id: str, reply: Any) -> RememberReply:
     return RememberReply(request_id, codec.pack(reply), time.time(), asked)
 
 
-class Answer:
+class Answer(Generic[R_contra]):
     """The one answer to all who ask under one id; without an id just to the one who asks."""
 
-    def __init__(self, requests: Requests, request_id: str | None, first: Promise[Any]) -> None:
+    def __init__(
+        self, requests: Requests, request_id: str | None, first: Promise[R_contra]
+    ) -> None:
         self._requests = requests
         self.request_id = request_id
         self.promises = [first]
@@ -85,12 +89,12 @@ class Answer:
             return []
         return [reply_row(self.request_id, reply)]
 
-    def set(self, reply: Any) -> None:
+    def set(self, reply: R_contra) -> None:
         """The change is on disk."""
         self._requests.close(self)
         self.tell(reply)
 
-    def tell(self, reply: Any) -> None:
+    def tell(self, reply: R_contra) -> None:
         """The change is on disk: for whoever learns it first, in any thread. ``set`` follows, and
         answers those who have come since."""
         while True:
@@ -112,9 +116,9 @@ class Requests:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._open: dict[str, Answer] = {}
+        self._open: dict[str, Answer[Any]] = {}
 
-    def open(self, request_id: str | None, promise: Promise[Any]) -> Answer | None:
+    def open(self, request_id: str | None, promise: Promise[R_contra]) -> Answer[R_contra] | None:
         """The answer that is owed; None for a resent request, whose promise is taken care of."""
         if request_id is None:
             return Answer(self, None, promise)
@@ -133,7 +137,7 @@ class Requests:
         answer = self._open[request_id] = Answer(self, request_id, promise)
         return answer
 
-    def close(self, answer: Answer) -> None:
+    def close(self, answer: Answer[Any]) -> None:
         """The answer is given."""
         if answer.request_id is not None:
             self._open.pop(answer.request_id, None)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import PlannedSheet
 
 EXIT_NO_SPACE = 74
 """The reader could not write what it found (EX_IOERR)."""
@@ -46,7 +49,7 @@ class Parsed:
     score: str
     plan: bytes
     warnings: list[str] = field(default_factory=list)
-    sheets: list[dict[str, Any]] = field(default_factory=list)
+    sheets: list[PlannedSheet] = field(default_factory=list)
     archives: bool = False
     after: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False

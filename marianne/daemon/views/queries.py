@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.context import Context
 from marianne.daemon.shared.refusal import Refused, not_found
@@ -19,11 +19,16 @@ from marianne.state.reader import JobFilter, Reader
 from marianne.state.rows import JobView
 from marianne.version import version
 
+if TYPE_CHECKING:
+    from marianne.replies.conductor import ConductorStatus
+    from marianne.replies.job import Job, JobPage, Status
+    from marianne.replies.reports import Output
+
 OUTPUT_LIMIT = 1 << 20
 """Bytes of output in one answer at most."""
 
 
-def summary(reader: Reader, job_id: str) -> dict[str, Any]:
+def summary(reader: Reader, job_id: str) -> Job:
     """A job without its sheets."""
     view = reader.view(job_id)
     if view is None:
@@ -43,7 +48,7 @@ def plan_of(reader: Reader, job_id: str) -> Plan:
         ) from None
 
 
-def status(reader: Reader, job_id: str, first: int, last: int) -> dict[str, Any]:
+def status(reader: Reader, job_id: str, first: int, last: int) -> Status:
     """A job with its sheets ``first`` to ``last`` (1-based)."""
     top = summary(reader, job_id)
     plan = plan_of(reader, job_id)
@@ -54,7 +59,7 @@ def status(reader: Reader, job_id: str, first: int, last: int) -> dict[str, Any]
 
 def page(
     reader: Reader, statuses: Collection[JobStatus] | None, limit: int, cursor: int | None
-) -> dict[str, Any]:
+) -> JobPage:
     """Jobs at a glance, newest first: ``jobs``, ``cursor`` (None at the end) and ``total``."""
     only = JobFilter(frozenset(statuses) if statuses is not None else None)
     found = reader.jobs(only, limit=limit, cursor=cursor)
@@ -78,8 +83,9 @@ def every_job(reader: Reader, statuses: Iterable[JobStatus]) -> Iterator[JobView
             return
 
 
-def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]:
-    """DaemonStatus as a map, and what else ``conductor-status`` shows.
+def daemon_status(context: Context, running: int, active: int) -> ConductorStatus:
+    """DaemonStatus as a map, and what else ``conductor-status`` shows. ``running`` jobs are
+    admitted, ``active`` ones are not over.
 
     ``disk`` counts bytes and rows of the state; ``files_bytes`` is what the jobs' directories held
     at the housekeeper's last look. ``storage`` is ok, or why the state cannot be written.
@@ -87,22 +93,31 @@ def daemon_status(context: Context, counts: Mapping[str, int]) -> dict[str, Any]
     resources = context.resources
     problem = context.storage.words()
     with Reader(context.home.db) as reader:
-        disk: dict[str, Any] = reader.size()
+        size = reader.size()
     there = os.statvfs(context.home.path)
-    disk["files_bytes"] = context.storage.files_bytes
-    disk["free_bytes"] = there.f_bavail * there.f_frsize
+    face = context.face
     return {
         "pid": os.getpid(),
-        **counts,
+        "uptime_seconds": round(face.uptime_seconds, 1),
+        "running_jobs": running,
+        "total_jobs_active": active,
         "memory_usage_mb": round(resources.current_memory_mb() or 0.0, 1),
         "version": version(),
         "heart_pid": context.heart_pid,
         "ready": resources.is_accepting_work() and context.stop.mode is None and problem is None,
         "pressure": str(context.backpressure.current_level()),
         "current_delay": context.backpressure.current_delay,
-        "disk": disk,
+        "disk": {
+            **size,
+            "files_bytes": context.storage.files_bytes,
+            "free_bytes": there.f_bavail * there.f_frsize,
+        },
         "storage": problem or "ok",
         "home": str(context.home.path),
+        "shutting_down": face.shutting_down,
+        "active_sheets": face.active_job_count,
+        "failure_rate_elevated": face.failure_rate_elevated,
+        "notifications_degraded": face.notifications_degraded,
     }
 
 
@@ -134,7 +149,7 @@ def output(
     offset: int,
     limit: int,
     follow: bool = False,
-) -> dict[str, Any]:
+) -> Output:
     """A piece of what a sheet printed (``out``, ``err``) or was given (``prompt``).
 
     ``sheet`` None is the last started one that printed something (with ``follow`` also one that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.shared.refusal import Refused, not_found
@@ -19,6 +19,20 @@ from marianne.score.redact import redact
 from marianne.state.models import JobRow, OutcomeRow, SheetStatus
 from marianne.state.reader import Reader
 
+if TYPE_CHECKING:
+    from marianne.replies.reports import (
+        Attempt,
+        Diagnosis,
+        Errors,
+        History,
+        Meta,
+        Outcome,
+        PartEvent,
+        Resources,
+        Skipped,
+        TroubledSheet,
+    )
+
 HISTORY_LIMIT = 50
 TROUBLED_SHEETS = 20
 """Sheets that a diagnosis shows in full, at most."""
@@ -27,13 +41,13 @@ ATTEMPTS_SHOWN = 5
 TAIL_CHARS = 2_000
 
 
-def errors(reader: Reader, job_id: str, limit: int = HISTORY_LIMIT) -> dict[str, Any]:
+def errors(reader: Reader, job_id: str, limit: int = HISTORY_LIMIT) -> Errors:
     """The attempts that failed, newest first; ``total`` counts all of them."""
     job = _job(reader, job_id)
     plan = queries.plan_of(reader, job_id)
     failed = [a for a in reader.attempts(job_id) if a.outcome == "failed"]
-    skipped = [
-        {"sheet": row.num, "name": _name(plan, row.num), "message": row.message}
+    skipped: list[Skipped] = [
+        {"sheet": row.num, "name": plan.sheets[row.num - 1].name, "message": row.message}
         for row in reader.sheets(job_id)
         if row.status is SheetStatus.SKIPPED and row.category == "dependency"
     ]
@@ -49,7 +63,7 @@ def errors(reader: Reader, job_id: str, limit: int = HISTORY_LIMIT) -> dict[str,
 
 def history(
     reader: Reader, job_id: str, sheet_num: int | None = None, limit: int = HISTORY_LIMIT
-) -> dict[str, Any]:
+) -> History:
     """Every attempt that came to an end, newest first; ``learned`` has what jobs of the same score
     had used, newest first."""
     job = _job(reader, job_id)
@@ -65,7 +79,7 @@ def history(
     }
 
 
-def outcome_map(row: OutcomeRow) -> dict[str, Any]:
+def outcome_map(row: OutcomeRow) -> Outcome:
     """What was learned from one job that ran the same score. Memory in MB, times in seconds."""
     return {
         "job_id": row.job_id,
@@ -77,15 +91,16 @@ def outcome_map(row: OutcomeRow) -> dict[str, Any]:
     }
 
 
-def diagnosis(reader: Reader, directory: Path, job_id: str, learned: LearningHub) -> dict[str, Any]:
+def diagnosis(reader: Reader, directory: Path, job_id: str, learned: LearningHub) -> Diagnosis:
     """The likely cause in words, and what it was read from."""
     job = _job(reader, job_id)
     plan = queries.plan_of(reader, job_id)
     rows = {row.num: row for row in reader.sheets(job_id)}
     attempts = reader.attempts(job_id)
     why = likely_cause(job, plan, rows, attempts)
+    new_work = any(a.outcome == "completed" for a in attempts)
     troubled = [row.num for _, row in sorted(rows.items()) if _is_troubled(row.status)]
-    sheets = []
+    sheets: list[TroubledSheet] = []
     for num in troubled[:TROUBLED_SHEETS]:
         mine = [a for a in attempts if a.num == num]
         latest = f"{directory}/sheets/{num}.{rows[num].attempt}"
@@ -105,7 +120,7 @@ def diagnosis(reader: Reader, directory: Path, job_id: str, learned: LearningHub
         "reason": job.reason,
         "workspace": job.workspace,
         "state": queries.summary(reader, job_id),
-        "meta": JobMeta.of(job, new_work=any(a.outcome == "completed" for a in attempts)).to_dict(),
+        "meta": cast("Meta", JobMeta.of(job, new_work=new_work).to_dict()),
         "cause": why.cause,
         "next": why.next,
         "sheets": sheets,
@@ -116,7 +131,7 @@ def diagnosis(reader: Reader, directory: Path, job_id: str, learned: LearningHub
     }
 
 
-def resources(attempts: Sequence[AttemptResult]) -> dict[str, Any]:
+def resources(attempts: Sequence[AttemptResult]) -> Resources:
     """What a job used. Memory is the largest tree of one sheet, in MB; cost in dollars if told."""
     costs = [a.usage["cost_usd"] for a in attempts if a.usage.get("cost_usd") is not None]
     return {
@@ -131,12 +146,12 @@ def resources(attempts: Sequence[AttemptResult]) -> dict[str, Any]:
     }
 
 
-def supervision(reader: Reader, job: JobRow) -> list[dict[str, Any]]:
+def supervision(reader: Reader, job: JobRow) -> list[PartEvent]:
     """Crashes, restarts and give-ups of the conductor's parts while the job lived, oldest first.
 
     ``own`` says that it was a part of this job alone.
     """
-    found = []
+    found: list[PartEvent] = []
     for event in reader.events.of_supervision(job.submitted_at, job.finished_at):
         name = str(event.data.get("name", ""))
         own = name == f"job:{job.job_id}" or name.startswith(f"job:{job.job_id}/")
@@ -153,7 +168,7 @@ def supervision(reader: Reader, job: JobRow) -> list[dict[str, Any]]:
     return found
 
 
-def attempt_map(plan: Plan, attempt: AttemptResult) -> dict[str, Any]:
+def attempt_map(plan: Plan, attempt: AttemptResult) -> Attempt:
     """One attempt as the history shows it."""
     return {
         "sheet": attempt.num,
@@ -168,9 +183,7 @@ def attempt_map(plan: Plan, attempt: AttemptResult) -> dict[str, Any]:
         "category": attempt.category,
         "code": attempt.code,
         "message": attempt.message,
-        "validations": [
-            {"type": v.type, "passed": v.passed, "detail": v.detail} for v in attempt.validations
-        ],
+        "validations": attempt.checks(),
         "peak_memory_mb": attempt.peak_memory_mb,
         "cpu_seconds": attempt.cpu_seconds,
         "output_bytes": attempt.output_bytes,

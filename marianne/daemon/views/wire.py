@@ -6,14 +6,25 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, overload
 
 from marianne.model.plan import Plan
 from marianne.schedule.account import Account
 from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
 
+if TYPE_CHECKING:
+    from marianne.replies import conductor, reports
+    from marianne.replies import job as told
+    from marianne.schedule.explain import Explanation
 
-def timestamp(seconds: float | None) -> str | None:
+
+@overload
+def timestamp(seconds: float) -> told.Time: ...
+@overload
+def timestamp(seconds: None) -> None: ...
+@overload
+def timestamp(seconds: float | None) -> told.Time | None: ...
+def timestamp(seconds: float | None) -> told.Time | None:
     """RFC 3339 in UTC with microseconds and Z, always 27 characters; None stays None."""
     if seconds is None:
         return None
@@ -31,7 +42,7 @@ def _second(whole: float) -> str:
     return datetime.fromtimestamp(whole, UTC).isoformat()[:19]
 
 
-def event_map(event: Event) -> dict[str, Any]:
+def event_map(event: Event) -> conductor.Event:
     """The body of a published event."""
     return {
         "seq": event.seq,
@@ -44,7 +55,7 @@ def event_map(event: Event) -> dict[str, Any]:
     }
 
 
-def job_map(job: JobRow, progress: Mapping[str, int]) -> dict[str, Any]:
+def job_map(job: JobRow, progress: told.Progress) -> told.Job:
     """A job without its sheets, as ``list`` shows it."""
     return {
         "job_id": job.job_id,
@@ -58,19 +69,17 @@ def job_map(job: JobRow, progress: Mapping[str, int]) -> dict[str, Any]:
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),
         "error": job.error,
-        "progress": dict(progress),
+        "progress": progress,
         "usage": Account.read(job.options.get("account")).usage(),
     }
 
 
-def sheet_maps(
-    plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]
-) -> list[dict[str, Any]]:
+def sheet_maps(plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]) -> list[told.Sheet]:
     """Sheets as ``status`` shows them, in the order of ``nums``."""
     return [sheet_map(plan, rows, num) for num in nums]
 
 
-def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> dict[str, Any]:
+def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> told.Sheet:
     """One sheet. A pending sheet whose needs are all satisfied shows as ready."""
     sheet = plan.sheets[num - 1]
     row = rows.get(num) or SheetRow(num)
@@ -79,7 +88,7 @@ def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> dict[str, A
     if status is SheetStatus.PENDING and all(_satisfied(rows.get(n)) for n in sheet.needs):
         status = SheetStatus.READY
     ended = row.started_at is not None and row.finished_at is not None
-    error = None
+    error: told.SheetError | None = None
     if row.category or row.code or row.message:
         error = {"category": row.category, "code": row.code, "message": row.message}
     return {
@@ -101,6 +110,14 @@ def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> dict[str, A
         "error": error,
         "left_running": row.left_running,
     }
+
+
+def reason(why: Explanation) -> reports.Reason:
+    """Why a sheet does not run now; ``until`` in its data is in seconds since the epoch."""
+    data = dict(why.data)
+    if "until" in data:
+        data["until"] = timestamp(data["until"])
+    return {"code": why.code, "text": why.text, "data": data}
 
 
 def _satisfied(row: SheetRow | None) -> bool:

@@ -6,17 +6,28 @@ import pytest
 from cli_fake import Refuse
 
 
-def done(*ids: str) -> dict[str, object]:
-    return {"jobs": [{"job_id": job, "ok": True, "error": None} for job in ids]}
+def done(*ids: str, status: str = "cancelled") -> dict[str, object]:
+    entry = {"status": status, "ok": True, "error": None}
+    return {"jobs": [{"job_id": job, **entry} for job in ids]}
 
 
 def refused(job: str, code: str, message: str) -> dict[str, object]:
     return {"job_id": job, "ok": False, "error": {"code": code, "message": message, "hint": None}}
 
 
-@pytest.mark.parametrize(("verb", "word"), [("cancel", "cancelled"), ("pause", "pausing")])
-def test_jobs_are_selected_by_id(marianne, conductor, verb, word) -> None:
-    conductor.answers[f"job.{verb}"] = done("a", "b")
+@pytest.mark.parametrize(
+    ("verb", "word"),
+    [
+        ("cancel", "cancelled"),
+        ("cancel", "completed"),  # its last sheet had just ended
+        ("pause", "pausing"),
+        ("pause", "paused"),
+    ],
+)
+def test_jobs_are_selected_by_id_and_each_says_what_it_is_now(
+    marianne, conductor, verb, word
+) -> None:
+    conductor.answers[f"job.{verb}"] = done("a", "b", status=word)
     told = marianne(verb, "a", "b")
     assert told.code == 0
     assert told.out == f"a: {word}\nb: {word}\n"

@@ -72,7 +72,7 @@ def test_pause_wait_says_when_the_job_ended_instead(marianne, conductor) -> None
 
 
 def test_pause_without_wait_asks_for_nothing_else(marianne, conductor) -> None:
-    conductor.answers["job.pause"] = {"jobs": [{"job_id": "wc", "ok": True}]}
+    conductor.answers["job.pause"] = {"jobs": [{"job_id": "wc", "status": "pausing", "ok": True}]}
     assert marianne("pause", "wc").out == "wc: pausing\n"
     assert [method for method, _ in conductor.asked] == ["job.pause"]
 

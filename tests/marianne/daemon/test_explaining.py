@@ -28,7 +28,8 @@ def job(status: str, reason: str | None = None) -> dict[str, Any]:
 
 def sheet(status: str, **error: str) -> dict[str, Any]:
     top = {"num": 1, "name": "a", "status": status, "instrument": "busy", "due_at": "soon"}
-    return {**top, "error": error or None}
+    keys = ("category", "code", "message")
+    return {**top, "error": {key: error.get(key) for key in keys} if error else None}
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
@@ -50,8 +51,8 @@ def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
 
 
 def test_a_sheet_of_a_job_that_cannot_be_started_says_so() -> None:
-    whole = {"code": "start_delayed", "text": "no thread"}
-    told = sheet_reason(sheet("ready"), "running", whole, {"code": "next"})
+    whole = {"code": "start_delayed", "text": "no thread", "data": {}}
+    told = sheet_reason(sheet("ready"), "running", whole, {"code": "next", "text": "", "data": {}})
     assert "no thread" in told["text"]
 
 
@@ -79,7 +80,8 @@ def test_a_queued_job_names_the_pressure_that_holds_it() -> None:
     ],
 )
 def test_a_sheet_of_a_running_job(shown: dict[str, Any], code: str) -> None:
-    assert sheet_reason(shown, "running", {"text": ""}, None)["code"] == code
+    whole = {"code": "running", "text": "", "data": {}}
+    assert sheet_reason(shown, "running", whole, None)["code"] == code
 
 
 def test_a_sheet_of_a_job_that_does_not_run_has_the_reason_of_its_job() -> None:

@@ -367,7 +367,7 @@ def test_a_restart_is_refused_where_the_next_conductor_could_not_start(
     assert error.data["problems"][0]["path"] == "max_concurrent_jobs"
     assert stopping == []
     desk.context.config_path.write_text("max_concurrent_jobs: 2\n")
-    assert asked(daemon_shutdown, desk, mode="restart") == {"stopping": True}
+    assert asked(daemon_shutdown, desk, mode="restart") == {"stopping": True, "kept": True}
     assert stopping == [("asked", "restart", None)]
 
 

@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from handler_stage import PLAN, Desk, desk_in
 
+from marianne.daemon.config import DaemonConfig
 from marianne.daemon.jobmeta import JobMeta
+from marianne.daemon.manager import JobManager
 from marianne.daemon.shared.edge import INT64
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries, reports, wire
 from marianne.learning.hub import LearningHub
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.model.result import AttemptResult
+from marianne.schedule.explain import Explanation
 from marianne.score.pack import pack_plan
 from marianne.state.changes import AddAttempt, AddEvent, InsertJob, SaveSheet
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
@@ -264,11 +267,20 @@ def test_ready_needs_a_disk_room_and_no_wish_to_stop(
         resources=SimpleNamespace(
             current_memory_mb=lambda: None, is_accepting_work=lambda: accepting
         ),
+        face=JobManager(DaemonConfig()),
     )
-    told = queries.daemon_status(context, {"running_jobs": 2})
+    told = queries.daemon_status(context, 2, 3)
+    assert told["total_jobs_active"] == 3
     assert (told["ready"], told["running_jobs"], told["storage"]) == (ready, 2, problem or "ok")
     assert told["disk"]["files_bytes"] == 5
     assert told["disk"]["free_bytes"] > 0
+
+
+def test_the_time_in_a_reason_is_told_as_all_times_are() -> None:
+    paced = wire.reason(Explanation("pacing", "slowly", {"until": 1.5}))
+    assert paced["data"] == {"until": "1970-01-01T00:00:01.500000Z"}
+    limited = wire.reason(Explanation("total_limit", "all are taken", {"limit": 2}))
+    assert limited == {"code": "total_limit", "text": "all are taken", "data": {"limit": 2}}
 
 
 # -- a job's past -------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.shared import edge
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import ClearedLimits
 
 MUTATING = True
 
@@ -18,7 +21,7 @@ class Params(edge.Params):
     instrument: edge.Name | None = None
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> Future[ClearedLimits]:
     """``cleared`` (a number), ``instrument`` and ``keys``."""
     rates = call.context.rates.within(call.deadline)
     return rates.call(RatesActor.clear_limits, params.instrument, call.request_id)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.api.request_context import Call
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import ConfigInForce
 
 Params = None
 MUTATING = False
 
 
-def handle(call: Call, params: None) -> dict[str, Any]:
+def handle(call: Call, params: None) -> ConfigInForce:
     """``config`` as nested maps, ``origin`` by dotted name."""
     return {
         "config": call.context.config.model_dump(mode="json"),

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Actor, NoSuchActor
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.shared.refusal import Refused
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Injected
 
 MUTATING = False
 
@@ -33,7 +36,7 @@ class InjectedFault(Exception):  # noqa: N818 - it is a fault, not an error of o
     """What an actor is made to raise."""
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> Injected:
     """Answers at once, also when it is the server that crashes."""
     if os.environ.get("MARIANNE_FAULTS") != "1":
         raise Refused("unknown_method", "faults are off", hint="set MARIANNE_FAULTS=1")

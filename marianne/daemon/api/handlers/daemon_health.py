@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.at_once import at_once
 from marianne.daemon.health import HealthChecker
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Health
 
 Params = None
 MUTATING = False
 QUICK = True
 
 
-def handle(call: Call, params: None) -> dict[str, Any]:
+def handle(call: Call, params: None) -> Health:
     """The liveness map."""
-    return at_once(HealthChecker(call.context.face, call.context.resources).liveness())
+    checker = HealthChecker(call.context.face, call.context.resources)
+    return cast("Health", at_once(checker.liveness()))

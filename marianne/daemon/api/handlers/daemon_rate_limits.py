@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.views import wire
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import RateLimit, RateLimits
 
 Params = None
 MUTATING = False
 
 
-def handle(call: Call, params: None) -> dict[str, Any]:
+def handle(call: Call, params: None) -> RateLimits:
     """``limits``: for each limit key its ``instrument``, ``model``, ``seconds`` and ``until``."""
     now = time.time()
-    limits = []
+    limits: list[RateLimit] = []
     for key, seconds in sorted(call.context.rate_limits.active_limits().items()):
         instrument, _, model = key.partition("/")
         limits.append(

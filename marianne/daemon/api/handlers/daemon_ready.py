@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.services.health import HealthActor
 
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Readiness
+
 Params = None
 MUTATING = False
 
 
-def handle(call: Call, params: None) -> Future[Any]:
+def handle(call: Call, params: None) -> Future[Readiness]:
     """The readiness map, from the health checker."""
     return call.context.health.within(call.deadline).call(HealthActor.readiness)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.reload import aside, reload
 from marianne.daemon.api.request_context import Call
 
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Reloaded
+
 Params = None
 MUTATING = False
 
 
-def handle(call: Call, params: None) -> Future[dict[str, Any]]:
+def handle(call: Call, params: None) -> Future[Reloaded]:
     """What was applied and what needs a restart."""
     return aside(call.context, reload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from actors import Future
 from marianne.daemon.api.reload import aside, read
@@ -10,6 +10,9 @@ from marianne.daemon.api.request_context import Call
 from marianne.daemon.context import Context
 from marianne.daemon.services.stopping import keep_order
 from marianne.daemon.shared import edge
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import Stopping
 
 MUTATING = False
 
@@ -21,7 +24,7 @@ class Params(edge.Params):
     drain_seconds: edge.Seconds | None = None
 
 
-def handle(call: Call, params: Params) -> dict[str, Any] | Future[dict[str, Any]]:
+def handle(call: Call, params: Params) -> Future[Stopping]:
     """Answers when the wish is on disk; the client then waits until the lock is free.
 
     ``kept`` is False where the disk failed: then it is carried out unless the conductor dies.
@@ -32,13 +35,13 @@ def handle(call: Call, params: Params) -> dict[str, Any] | Future[dict[str, Any]
     return aside(call.context, lambda context: _stop(context, params))
 
 
-def _restart(context: Context) -> dict[str, Any]:
+def _restart(context: Context) -> Stopping:
     read(context)
     context.stop.ask("restart", None)
-    return {"stopping": True}
+    return {"stopping": True, "kept": True}  # one that dies first is replaced all the same
 
 
-def _stop(context: Context, params: Params) -> dict[str, Any]:
+def _stop(context: Context, params: Params) -> Stopping:
     kept = keep_order(context, params.mode, params.drain_seconds)
     context.stop.ask(params.mode, params.drain_seconds)
     return {"stopping": True, "kept": kept}

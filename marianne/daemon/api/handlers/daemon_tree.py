@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.api.request_context import Call
+
+if TYPE_CHECKING:
+    from actors.inspect import TreeNode
 
 Params = None
 MUTATING = False
 
 
-def handle(call: Call, params: None) -> list[dict[str, Any]]:
+def handle(call: Call, params: None) -> list[TreeNode]:
     """Each node: name, state, restarts, mailbox, last_crash, children."""
     return call.context.system.tree()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.views import wire
+
+if TYPE_CHECKING:
+    from marianne.replies.conductor import EventPage
 
 MUTATING = False
 
@@ -21,7 +24,7 @@ class Params(edge.Params):
     limit: int = Field(1_000, ge=1, le=1_000)
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> EventPage:
     """The events in order, the number of the newest one, and of the oldest one still kept."""
     job_id = call.resolve(params.job_id) if params.job_id else None
     events = call.reader.events.since(params.seq, job_id=job_id, limit=params.limit)

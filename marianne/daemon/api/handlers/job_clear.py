@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from marianne.daemon.api.request_context import Call
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
 from marianne.state.models import JobStatus
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Cleared
 
 MUTATING = True
 
@@ -23,7 +26,7 @@ class Params(edge.Params):
     older_than_seconds: edge.Seconds | None = None
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> Future[Cleared]:
     """How many were deleted, and which."""
     ids = [call.resolve(job) for job in params.ids] if params.ids else None
     manager = call.context.manager.within(call.deadline)

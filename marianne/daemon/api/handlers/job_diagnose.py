@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.views import reports
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Diagnosis
 
 MUTATING = False
 
@@ -17,7 +20,7 @@ class Params(edge.Params):
     job_id: edge.Name
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> Diagnosis:
     """The report of docs/protocol.md."""
     job_id, context = call.resolve(params.job_id), call.context
     return reports.diagnosis(call.reader, context.home.job_dir(job_id), job_id, context.learned)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Explained
 
 MUTATING = False
 
@@ -19,7 +22,7 @@ class Params(edge.Params):
     sheet: edge.Sheet | None = None
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> Future[Explained]:
     """The reasons as data (``code``, ``data``) and in words (``text``)."""
     manager = call.context.manager.within(call.deadline)
     return manager.call(ManagerActor.explain_job, call.resolve(params.job_id), params.sheet)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.views import reports
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import History
 
 MUTATING = False
 
@@ -21,7 +24,7 @@ class Params(edge.Params):
     limit: int = Field(50, ge=1, le=1_000)
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> History:
     """``records``, newest first, and ``has_history``."""
     job_id = call.resolve(params.job_id)
     return reports.history(call.reader, job_id, params.sheet, params.limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.views import queries
 from marianne.state.models import JobStatus
+
+if TYPE_CHECKING:
+    from marianne.replies.job import JobPage
 
 MUTATING = False
 
@@ -23,7 +26,7 @@ class Params(edge.Params):
     cursor: edge.Row | None = None
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> JobPage:
     """``jobs``, ``cursor`` (None at the end) and ``total``, as committed."""
     statuses = params.statuses
     if statuses is None and not params.all:

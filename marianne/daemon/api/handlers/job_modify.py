@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import model_validator
 
@@ -11,6 +11,9 @@ from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Modified
 
 MUTATING = True
 
@@ -39,7 +42,7 @@ class Params(edge.Params):
         return None if path is None else str((self.client_cwd or Path.cwd()) / path)
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> Future[Modified]:
     """The job's id and status, what changes, and the difference of the texts."""
     manager = call.context.manager.within(call.deadline)
     return manager.call(

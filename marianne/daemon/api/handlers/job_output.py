@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.views import queries
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Output
 
 MUTATING = False
 
@@ -27,7 +30,7 @@ class Params(edge.Params):
     follow: bool = False
 
 
-def handle(call: Call, params: Params) -> dict[str, Any]:
+def handle(call: Call, params: Params) -> Output:
     """Bytes, the offset after them, the size now, and whether more can still come."""
     job_id = call.resolve(params.job_id)
     return queries.output(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
@@ -11,6 +11,9 @@ from marianne.daemon.api.selection import Selection, each
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
 from marianne.daemon.shared.refusal import Refused
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Changed, Resumed, Several
 
 MUTATING = True
 
@@ -27,7 +30,7 @@ class Params(Selection):
     client_cwd: edge.ClientPath | None = None
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> Future[Several[Resumed]]:
     """For each job that was meant: its id and status, or its error."""
     several = params.all or params.statuses or len(params.ids) != 1
     if several and (params.config_path is not None or params.workspace is not None):
@@ -37,7 +40,7 @@ def handle(call: Call, params: Params) -> Future[Any]:
     workspace = str(cwd / params.workspace) if params.workspace else None
     manager = call.context.manager.within(call.deadline)
 
-    def ask(job_id: str, request_id: str) -> Future[Any]:
+    def ask(job_id: str, request_id: str) -> Future[Changed]:
         return manager.call(
             ManagerActor.resume_job, job_id, workspace, config_path, params.no_reload, request_id
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Retried
 
 MUTATING = True
 
@@ -19,7 +22,7 @@ class Params(edge.Params):
     sheets: edge.Sheets | None = None
 
 
-def handle(call: Call, params: Params) -> Future[Any]:
+def handle(call: Call, params: Params) -> Future[Retried]:
     """The job's id and status."""
     manager = call.context.manager.within(call.deadline)
     job_id = call.resolve(params.job_id)

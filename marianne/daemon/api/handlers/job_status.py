@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
 from marianne.daemon.shared.status_cache import Packed
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Status
 
 MUTATING = False
 QUICK = True
@@ -22,7 +25,7 @@ class Params(edge.Params):
     sheets: tuple[edge.Sheet, edge.Sheet] | None = None
 
 
-def handle(call: Call, params: Params) -> Packed | Future[Any]:
+def handle(call: Call, params: Params) -> Packed | Future[Status]:
     """The status map of docs/protocol.md: as it was last told, if nothing has changed since."""
     first, last = params.sheets or (1, PAGE)
     last = min(last, first + PAGE - 1)

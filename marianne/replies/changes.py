@@ -1,0 +1,157 @@
+"""What comes of a change: of ``job.submit`` and all that is done to jobs afterwards."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar
+
+from marianne.replies.job import Check, JobHead
+
+E = TypeVar("E")
+Change: TypeAlias = Literal["changed", "added", "removed"]
+
+
+class PlannedSheet(TypedDict):
+    """A sheet as a dry run shows it."""
+
+    num: int
+    name: str
+    needs: list[int]
+    instrument: str
+    prompt: str
+    """its template"""
+
+
+class DryPlan(TypedDict):
+    """What would run."""
+
+    name: str
+    workspace: str
+    sheets: list[PlannedSheet]
+
+
+class Submitted(TypedDict):
+    """A job that was taken in, or would be."""
+
+    job_id: str
+    """empty after a dry run"""
+    status: Literal["accepted", "pending"]
+    """`pending`: it waits for memory"""
+    message: str
+    warnings: list[str]
+    plan: NotRequired[DryPlan]
+    """of a dry run"""
+
+
+class Refusal(TypedDict):
+    """Why nothing was done."""
+
+    code: str
+    message: str
+    hint: str | None
+
+
+class NotDone(TypedDict):
+    """A job of several for which it was refused."""
+
+    job_id: str
+    ok: Literal[False]
+    error: Refusal
+
+
+class Several(TypedDict, Generic[E]):
+    """What came of each job that was meant, in their order."""
+
+    jobs: list[E | NotDone]
+
+
+class Changed(TypedDict):
+    """A job's status by the change, which is on disk."""
+
+    job_id: str
+    status: str
+
+
+class Paused(Changed):
+    """A job that pauses (`pausing`: its running sheets finish) or is paused."""
+
+    ok: Literal[True]
+    error: None
+
+
+class ScoreChange(TypedDict):
+    """How a new score differs from the one before."""
+
+    sheet: int | None
+    """nil: the job"""
+    name: str | None
+    change: Change
+    """`changed` `added` `removed`"""
+    fields: list[str]
+    """what is changed"""
+    kept: bool
+    """it is completed and does not run again"""
+
+
+class Modified(Changed):
+    """A job that goes on by another score; after a dry run the job as it was."""
+
+    message: str
+    changes: list[ScoreChange]
+    diff: str
+    """the texts' difference as `diff -u` writes it, 400 lines at most, without credentials"""
+    warnings: list[str]
+
+
+class Resumed(Changed):
+    """A job that goes on; with what a Modified has where its score was read again."""
+
+    ok: Literal[True]
+    error: None
+    message: NotRequired[str]
+    changes: NotRequired[list[ScoreChange]]
+    diff: NotRequired[str]
+    warnings: NotRequired[list[str]]
+
+
+class Cancelled(JobHead):
+    """A job that is over, with no process left. Its `status` is `cancelled`, or another final one
+    where its end came first: `completed`, when its last sheet had just ended."""
+
+    ok: Literal[True]
+    error: None
+
+
+class Retried(Changed):
+    """A job that runs again."""
+
+    also: NotRequired[list[int]]
+    """sheets that were not named, but are needed and did not complete"""
+    message: NotRequired[str]
+    """the same in words"""
+
+
+class Cleared(TypedDict):
+    """Jobs that are deleted."""
+
+    deleted: int
+    jobs: list[str]
+
+
+class Rechecked(TypedDict):
+    """What the checks of a failed sheet find now."""
+
+    sheet: int
+    name: str
+    passed: bool
+    message: str | None
+    validations: list[Check]
+
+
+class Recovered(Changed):
+    """What was found of each failed sheet; the job is completed if nothing else is left."""
+
+    dry_run: bool
+    recovered: list[int]
+    """sheets that are completed now (of a dry run: would be)"""
+    sheets: list[Rechecked]
+    message: str

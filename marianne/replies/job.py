@@ -1,0 +1,119 @@
+"""A job and its sheets, as they stand: ``job.status``, ``job.list``, ``job.wait``."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, TypedDict
+
+Time: TypeAlias = str
+"""UTC, RFC 3339 with microseconds and Z, always 27 characters."""
+
+
+class Progress(TypedDict):
+    """Numbers of sheets."""
+
+    completed: int
+    failed: int
+    skipped: int
+    cancelled: int
+    running: int
+    pending: int
+    """ready and waiting ones too"""
+    total: int
+
+
+class Usage(TypedDict):
+    """The sum over all attempts, of what instruments told."""
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+
+
+class JobHead(TypedDict):
+    """A job without its sheets and its error."""
+
+    job_id: str
+    name: str
+    """of its score"""
+    status: str
+    """one of `queued` `pending` `running` `pausing` `paused` `completed` `failed` `cancelling`
+    `cancelled`"""
+    reason: str | None
+    """why it is pending, pausing, paused or failed, in a word: `person`, `pressure`, `estimate`,
+    …"""
+    workspace: str
+    config_path: str | None
+    """nil: the score came as text"""
+    priority: int
+    """1 (first) to 10"""
+    submitted_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    progress: Progress
+    usage: Usage
+
+
+class Job(JobHead):
+    """A job without its sheets."""
+
+    error: str | None
+
+
+class SheetError(TypedDict):
+    """What kept a sheet from completing at its last attempt."""
+
+    category: str | None
+    """as in `Attempt`; `dependency` or `skip_condition` of one that was skipped"""
+    code: str | None
+    message: str | None
+
+
+class Check(TypedDict):
+    """What one validation found."""
+
+    type: str
+    passed: bool | None
+    """nil: it did not apply or was not reached"""
+    detail: str
+
+
+class Sheet(TypedDict):
+    """A sheet, by its last attempt."""
+
+    num: int
+    """1-based"""
+    name: str
+    status: str
+    """one of `pending` `ready` (a pending one whose needs are satisfied) `running` `waiting` (a
+    retry delay, a rate limit) `completed` `failed` `skipped` `cancelled`"""
+    attempt: int
+    """of the current or last one; 0: never started"""
+    instrument: str
+    model: str | None
+    exit_code: int | None
+    signal: int | None
+    started_at: Time | None
+    finished_at: Time | None
+    due_at: Time | None
+    """of a waiting one: when it is tried again"""
+    duration_seconds: float | None
+    validations: list[Check]
+    error: SheetError | None
+    left_running: list[int]
+    """processes that it left, which were ended"""
+
+
+class Status(Job):
+    """A job with its sheets, at most 5,000 in one answer."""
+
+    sheets: list[Sheet]
+
+
+class JobPage(TypedDict):
+    """Jobs, the newest first."""
+
+    jobs: list[Job]
+    cursor: int | None
+    """what goes on with the next page; nil at the end"""
+    total: int
+    """of all pages"""
