@@ -254,12 +254,12 @@ def served(
 def test_every_request_gets_one_answer_whatever_it_asks(desk: Desk) -> None:
     desk.insert("one")
     assert served(desk, "nonsense")[1].told[0][0] == "unknown_method"
-    assert served(desk, "job.errors")[1].told[0][0] == "invalid_params"
-    assert served(desk, "job.errors", job_id="nobody")[1].told[0][0] == "not_found"
-    desk.post.answer = lambda *args: {"errors": []}
-    assert served(desk, "job.errors", job_id="one")[1].told == [{"errors": []}]
+    assert served(desk, "job.explain")[1].told[0][0] == "invalid_params"
+    assert served(desk, "job.explain", job_id="nobody")[1].told[0][0] == "not_found"
+    desk.post.answer = lambda *args: {"sheets": []}
+    assert served(desk, "job.explain", job_id="one")[1].told == [{"sheets": []}]
     desk.post.answer = lambda *args: Packed(b"bytes")
-    assert served(desk, "job.errors", job_id="one")[1].told == [("packed", b"bytes")]
+    assert served(desk, "job.explain", job_id="one")[1].told == [("packed", b"bytes")]
 
 
 def test_what_is_quick_is_answered_where_it_was_read_and_the_rest_by_the_actor(
