@@ -35,19 +35,25 @@ PathPart = str | int
 
 
 class Document:
-    """A parsed YAML document: ``data``, and the place of each value in the text."""
+    """A parsed YAML document: ``data``, and the place of each value in the text.
 
-    def __init__(self, text: str, file: str = "<score>") -> None:
+    Keys that stand twice and values that are no plain data are a ScoreError; with ``lenient`` they
+    are ``problems``, and the data has the first of the two, or None.
+    """
+
+    def __init__(self, text: str, file: str = "<score>", *, lenient: bool = False) -> None:
         self.file = file
-        self._problems: list[Problem] = []
+        self.problems: list[Problem] = []
+        self.meant: dict[tuple[PathPart, ...], PathPart] = {}
+        """For the path of a key that is only meant: the key that is written instead."""
         root = _compose(text.removeprefix("\ufeff"), file)
         if root is None:
             raise ScoreError([Problem("the file is empty", file=file, line=1, column=1)])
         self._root: yaml.Node = root
         self._check_size()
         self.data: Any = self._construct(self._root)
-        if self._problems:
-            raise ScoreError(dict.fromkeys(self._problems))
+        if self.problems and not lenient:
+            raise ScoreError(dict.fromkeys(self.problems))
 
     def problem(
         self, path: Sequence[PathPart], message: str, hint: str | None = None, *, key: bool = False
@@ -57,12 +63,13 @@ class Document:
         A path that the document does not hold is placed at its last part that is there.
         """
         line, column = self.locate(path, key=key)
-        return Problem(message, render_path(path), line, column, hint, self.file)
+        return Problem(message, render_path(self._written(path)), line, column, hint, self.file)
 
     def locate(self, path: Sequence[PathPart], *, key: bool = False) -> tuple[int, int]:
         """The 1-based line and column of the value at ``path``, or of its key."""
         node: yaml.Node = self._root
         mark = node.start_mark
+        path = self._written(path)
         for index, part in enumerate(path):
             found = _child(node, part)
             if found is None:
@@ -79,12 +86,18 @@ class Document:
         """
         line, column = self.locate(path)
         node: yaml.Node | None = self._root
-        for part in path:
+        for part in self._written(path):
             found = _child(node, part) if node is not None else None
             node = found[1] if found else None
         if isinstance(node, yaml.ScalarNode) and node.style == "|":
             return line + offset, 1
         return line, column
+
+    def _written(self, path: Sequence[PathPart]) -> Sequence[PathPart]:
+        """The path with the keys as they are written."""
+        if not self.meant:
+            return path
+        return [self.meant.get(tuple(path[: at + 1]), part) for at, part in enumerate(path)]
 
     def _check_size(self) -> None:
         """Refuses loops and bombs: counts what the aliases expand to without expanding it."""
@@ -134,7 +147,7 @@ class Document:
             return self._mapping(node)
         if isinstance(node, yaml.SequenceNode) and node.tag == _SEQ:
             return [self._construct(item) for item in node.value]
-        self._problems.append(self._bad_tag(node))
+        self.problems.append(self._bad_tag(node))
         return None
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
@@ -154,11 +167,11 @@ class Document:
         except (ValueError, KeyError, OverflowError):
             text = str(node.value)[:40]
             kind = tag.removeprefix(_TAG)
-            self._problems.append(self._at(node, f"'{text}' is no {kind} that can be used here"))
+            self.problems.append(self._at(node, f"'{text}' is no {kind} that can be used here"))
             return None
         if tag == _NULL:
             return None
-        self._problems.append(self._bad_tag(node))
+        self.problems.append(self._bad_tag(node))
         return None
 
     def _bad_tag(self, node: yaml.Node) -> Problem:
@@ -173,11 +186,11 @@ class Document:
                 merges.append(value_node)
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                self._problems.append(self._at(key_node, "a key must be plain text or a number"))
+                self.problems.append(self._at(key_node, "a key must be plain text or a number"))
                 continue
             key = key_node.value if key_node.tag == _STR else self._key(key_node)
             if key in result:
-                self._problems.append(
+                self.problems.append(
                     self._at(key_node, f"the key '{key}' stands here twice", "remove one")
                 )
                 continue
@@ -204,7 +217,7 @@ class Document:
                 for key, value in self._mapping(item).items():
                     result.setdefault(key, value)
             return result
-        self._problems.append(self._at(node, "'<<' takes a map or a list of maps"))
+        self.problems.append(self._at(node, "'<<' takes a map or a list of maps"))
         return {}
 
 

@@ -68,6 +68,12 @@ class ScoreError(ValueError):
 
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     """A hint naming the known words nearest to ``name``, or None when none is near."""
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near is not None else None
+
+
+def nearest(name: object, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known word nearest to ``name``, or None when none is as like to it (1 is the same)."""
     words = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(str(name)[:100], words, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else None
+    near = difflib.get_close_matches(str(name)[:100], words, n=1, cutoff=likeness)
+    return near[0] if near else None

@@ -54,3 +54,9 @@ class Section(BaseModel):
 
     types: ClassVar[Sequence[str]] = ()
     """Of a section that is one of several: what its key ``type`` may say."""
+
+    stand_in: ClassVar[dict[str, Any]] = {}
+    """Of a section that stands in lists: what takes the place of one that is wrong as a whole, so
+    that the others can be looked at; of the wrong one its keys in ``kept`` stay."""
+
+    kept: ClassVar[Sequence[str]] = ()

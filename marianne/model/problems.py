@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from marianne.model.document import Document, PathPart
-from marianne.model.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean
+from marianne.model.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean, nearest
 from marianne.model.fields import Section
 
 M = TypeVar("M", bound=BaseModel)
@@ -62,33 +63,50 @@ ELSEWHERE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing that does not fit the model: where in the data, and pydantic's name of its kind."""
+
+    path: tuple[PathPart, ...]
+    kind: str
+    problem: Problem
+
+
 def validate(model: type[M], document: Document) -> M:
     """The document as ``model``; ScoreError with everything that does not fit it."""
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
         more = max(0, error.error_count() - MAX_PROBLEMS)
-        raise ScoreError(_problems(model, document, error), more) from None
+        found = problems_of(model, document, document.data, error)
+        raise ScoreError(dict.fromkeys(wrong.problem for wrong in found), more) from None
 
 
-def _problems(model: type[BaseModel], document: Document, error: ValidationError) -> list[Problem]:
-    found: dict[Problem, None] = {}
+def problems_of(
+    model: type[BaseModel], document: Document, data: Any, error: ValidationError
+) -> list[Wrong]:
+    """What the model found wrong with ``data``, at most MAX_PROBLEMS, with places in the text.
+
+    ``data`` is the document's, or the same with values replaced.
+    """
+    found: list[Wrong] = []
     misspelt: set[tuple[PathPart, ...]] = set()
-    untyped: dict[Problem, tuple[PathPart, ...]] = {}
+    untyped: list[tuple[Wrong, tuple[PathPart, ...]]] = []
     for item in error.errors(include_url=False)[:MAX_PROBLEMS]:
         kind = item["type"]
-        path = _real_path(document.data, item["loc"], missing=kind == "missing")
+        path = tuple(_real_path(data, item["loc"], missing=kind == "missing"))
         message = _PLAIN.get(kind) or _message(item["msg"])
         hint = _hint(model, path, item)
         problem = document.problem(path, message, hint, key=kind == "extra_forbidden")
-        found[problem] = None
+        found.append(Wrong(path, kind, problem))
         if _types(model, path[:-1]):
             if kind == "extra_forbidden" and hint:
-                misspelt.add(tuple(path[:-1]))
+                misspelt.add(path[:-1])
             elif kind == "missing":
-                untyped[problem] = tuple(path[:-1])
+                untyped.append((found[-1], path[:-1]))
     # A rule whose one key is misspelt lacks its type as well, which would only confuse.
-    return [problem for problem in found if untyped.get(problem) not in misspelt]
+    confusing = [wrong for wrong, section in untyped if section in misspelt]
+    return [wrong for wrong in found if wrong not in confusing]
 
 
 def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) -> str | None:
@@ -111,26 +129,34 @@ def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) 
         return did_you_mean(value, str(item.get("ctx", {}).get("expected", "")).split("'"))
     if value is None and kind.endswith("_type"):
         return "nothing is written here: give a value or remove the key"
+    if kind == "model_type" and isinstance(value, str):
+        return "write keys and values, as 'name: …'"
+    if kind.endswith(("_parsing", "_than", "_than_equal", "_from_float", "_type")):
+        return f"it is '{str(value)[:40]}' here" if isinstance(value, (str, int, float)) else None
     return None
 
 
 def _other_key(model: type[BaseModel], path: Sequence[PathPart]) -> str | None:
     """A known key for an unknown one: by its spelling, then by its meaning."""
+    meant = meant_key(model, path)
+    if meant is not None:
+        return f"did you mean '{meant}'?"
+    return "see 'marianne schema score' for the known keys" if len(path) == 1 else None
+
+
+def meant_key(model: type[BaseModel], path: Sequence[PathPart]) -> str | None:
+    """The known key that an unknown one stands for, most likely."""
     last, known = path[-1], known_keys(model, path[:-1])
-    hint = did_you_mean(last, known)
-    meant = ELSEWHERE.get(str(last))
-    if hint is None and meant in known:
-        hint = f"did you mean '{meant}'?"
-    if hint is None:
-        hint = did_you_mean(last, _types(model, path[:-1]))
-    if hint is None and len(path) == 1:
-        hint = "see 'marianne schema score' for the known keys"
-    return hint
+    meant = nearest(last, known)
+    if meant is None:
+        elsewhere = ELSEWHERE.get(nearest(last, ELSEWHERE, 0.8) or "")
+        meant = elsewhere if elsewhere in known else None
+    return meant or nearest(last, _types(model, path[:-1]))
 
 
 def _message(text: str) -> str:
     text = text.removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
+    return (text[:1].lower() + text[1:]).replace("input should be ", "must be ")
 
 
 def _real_path(data: Any, loc: Sequence[PathPart], *, missing: bool) -> list[PathPart]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from marianne.model.document import PathPart
-from marianne.model.errors import Problem, did_you_mean
+from marianne.model.errors import did_you_mean
 from marianne.model.plan import Plan, Prompt, SheetPlan
+from marianne.score.check_shell import ShellCheck
 from marianne.score.expand import Expansion
 from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
@@ -17,14 +18,23 @@ from marianne.score.report import Report
 from marianne.score.template import TemplateError, evaluate, render
 
 
-def check_plan(plan: Plan, expansion: Expansion, report: Report, limits: PromptLimits) -> None:
+def check_plan(
+    plan: Plan,
+    expansion: Expansion,
+    report: Report,
+    limits: PromptLimits,
+    shell: ShellCheck | None = None,
+) -> None:
     """Reports templates that cannot be rendered, skip expressions that cannot be read, and prompts
-    that are too long even without what earlier sheets put into them."""
+    that are too long even without what earlier sheets put into them; with ``shell`` also scripts
+    that bash cannot read."""
     longest: dict[tuple[PathPart, ...], int] = {}
     for sheet in plan.sheets:
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
+        if shell is not None:
+            shell.add(plan, sheet, text, _place(sheet, expansion))
         if text and is_prompt(sheet.prompt, sheet.instrument):
             place = _place(sheet, expansion)
             longest[place] = max(longest.get(place, 0), len(text))
@@ -33,6 +43,8 @@ def check_plan(plan: Plan, expansion: Expansion, report: Report, limits: PromptL
             report.error(place, refusal, "shorten it, or set another limit in conductor.yaml")
         elif remark := limits.remark(characters):
             report.warn_at(place, remark)
+    if shell is not None:
+        shell.finish(plan, report, from_file=expansion.templates_from_files)
 
 
 def _check_texts(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Report) -> str | None:
@@ -51,12 +63,16 @@ def _check_texts(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Rep
     if not is_prompt(prompt, sheet.instrument):
         for words in warnings_of(prompt.template, names):
             report.warn(f"sheet '{sheet.name}': {words}")
-    _check_paths(sheet, patterns, names, report)
+    _check_paths(sheet, patterns, names, expansion, report)
     return text
 
 
 def _check_paths(
-    sheet: SheetPlan, patterns: Sequence[str], names: dict[str, Any], report: Report
+    sheet: SheetPlan,
+    patterns: Sequence[str],
+    names: dict[str, Any],
+    expansion: Expansion,
+    report: Report,
 ) -> None:
     """The templates in the paths of injections and captured files."""
     for what, path in (
@@ -66,6 +82,8 @@ def _check_paths(
         try:
             render(path, names)
         except TemplateError as error:
+            if error.undefined and not report.knows_variables(_place(sheet, expansion)):
+                continue
             hint = did_you_mean(error.undefined, names) if error.undefined else None
             report.error([], f"{what}, '{path}': {error.message}", hint)
 
@@ -79,6 +97,8 @@ def _report(
     report: Report,
 ) -> None:
     path = _place(sheet, expansion)
+    if error.undefined and not report.knows_variables(path):
+        return
     document = report.document
     in_file = expansion.templates_from_files
     line, column = document.locate(path) if in_file else document.text_line(path, error.line)
@@ -91,8 +111,7 @@ def _report(
         hint = hint or "define it under 'variables' or with --var"
     elif "template syntax" in message and prompt.script:
         hint = "in a script only {{ }} and {% %} are templates; {% raw %} keeps them as they are"
-    dotted = document.problem(path, "").path
-    report.add(Problem(message, dotted, line, column, hint, document.file))
+    report.error_at(path, line, column, message, hint)
 
 
 def _place(sheet: SheetPlan, expansion: Expansion) -> tuple[PathPart, ...]:
@@ -109,6 +128,8 @@ def _check_skip(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Repo
     try:
         evaluate(sheet.skip_when or "", skip_names(plan, sheet, {}))
     except TemplateError as error:
+        if error.undefined and not report.knows_variables(path):
+            return
         if error.undefined or "syntax" in error.message or "not allowed" in error.message:
             hint = "known names: sheets, job and the variables"
             report.error(path, error.message, hint)

@@ -90,12 +90,12 @@ class ShortExpander:
             for position, name in enumerate(sheet.needs):
                 number = numbers.get(name)
                 path: list[PathPart] = ["sheets", index, "needs", position]
-                if number is None:
+                if number is None and self._report.knows_names():
                     hint = did_you_mean(name, numbers)
                     self._report.error(path, f"no sheet is called '{name}'", hint)
                 elif name == sheet.name:
                     self._report.error(path, f"'{name}' needs itself")
-                elif number not in needs:
+                elif number is not None and number not in needs:
                     needs.append(number)
             count = len(sheet.each) if sheet.each else sheet.fan_out or 1
             stages.append(Stage(index + 1, tuple(sorted(needs)), count))

@@ -14,10 +14,11 @@ from typing import Any
 from marianne.instruments.registry import Registry
 from marianne.model.document import MAX_BYTES, Document, PathPart
 from marianne.model.errors import Problem, ScoreError, did_you_mean
+from marianne.model.mending import read
 from marianne.model.plan import Plan
-from marianne.model.problems import validate
 from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
+from marianne.score.check_shell import ShellCheck
 from marianne.score.expand import Expansion
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
@@ -44,6 +45,7 @@ def load_plan(
     search_path: str | None = None,
     prompts: PromptLimits = UNBOUNDED,
     thinking_method: str | None = None,
+    shell: bool = False,
 ) -> Plan:
     """Reads, checks and expands a score.
 
@@ -52,6 +54,7 @@ def load_plan(
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
     ``prompts`` bounds the length of prompts; ``thinking_method`` is for those that name none.
+    With ``shell`` bash reads every script, which takes a process and 30 µs each.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
     with _no_garbage_collection():
@@ -65,6 +68,7 @@ def load_plan(
             search_path,
             prompts,
             thinking_method,
+            shell,
         )
 
 
@@ -78,12 +82,12 @@ def _load(
     search_path: str | None,
     prompts: PromptLimits,
     thinking_method: str | None,
+    shell: bool,
 ) -> Plan:
     file = path or "<stdin>"
     content = read_score(path) if text is None else text
-    document = Document(content, file)
-    score = _model(document)
-    report = Report(document)
+    document = Document(content, file, lenient=True)
+    score, report = _model(document)
     registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
     for problem in registry.problems:
         report.warn(f"an instrument file was left out: {problem.render()}")
@@ -105,7 +109,8 @@ def _load(
     warn_of_inert(score, report)
     warn_of_shadows(score, overrides, report)
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
-    check_plan(plan, expansion, report, prompts)
+    scripts = ShellCheck(search_path) if shell else None
+    check_plan(plan, expansion, report, prompts, scripts)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
 
@@ -160,8 +165,38 @@ def read_score(path: str | None) -> str:
         raise ScoreError([Problem("is not UTF-8 here", "", line, 1, None, file)]) from None
 
 
-def _model(document: Document) -> Common:
-    """Tells the two forms apart by ``sheets`` and ``sheet``."""
+def _model(document: Document) -> tuple[Common, Report]:
+    """The score, and a report that has what is wrong with it so far.
+
+    Raises ScoreError where what is wrong leaves nothing to go on with.
+    """
+    try:
+        form = _form(document)
+    except ScoreError as error:
+        raise ScoreError(dict.fromkeys([*document.problems, *error.problems])) from None
+    reading = read(form, document)
+    places = {(problem.line, problem.column) for problem in document.problems}
+    report = Report(document, dict.fromkeys(document.problems), more=reading.more)
+    report.unsure = frozenset(reading.unsure)
+    for problem in reading.problems:
+        if (problem.line, problem.column) not in places:
+            report.add(problem)
+    score = reading.value
+    if score is None or any(place in reading.unsure for place in _COUNTS):
+        report.raise_if_any()
+    assert score is not None
+    return score, report
+
+
+_COUNTS = [
+    ("sheet",),
+    *(("sheet", key) for key in ("size", "total_items", "start_item", "fan_out")),
+]
+"""Where it is said how many sheets the reference's form has."""
+
+
+def _form(document: Document) -> type[ShortScore] | type[ReferenceScore]:
+    """Tells the two forms apart by ``sheets`` and ``sheet``. Raises ScoreError for neither."""
     data = document.data
     if not isinstance(data, dict):
         raise ScoreError([document.problem([], "a score is a map of keys and values")])
@@ -169,9 +204,9 @@ def _model(document: Document) -> Common:
         message = "a score has 'sheets' (a list) or 'sheet' (size and items), not both"
         raise ScoreError([document.problem(["sheet"], message, key=True)])
     if "sheets" in data:
-        return validate(ShortScore, document)
+        return ShortScore
     if "sheet" in data or "prompt" in data:
-        return validate(ReferenceScore, document)
+        return ReferenceScore
     if data.get("type") == "fleet":
         advice = "submit its scores one by one"
         raise ScoreError([document.problem(["type"], "a fleet file is no score", advice)])

@@ -37,6 +37,7 @@ class Rule(Section):
     """
 
     types = RULE_TYPES
+    stand_in = {"type": "dir_exists", "path": "."}
 
     type: RuleType
     path: str | None = None

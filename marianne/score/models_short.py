@@ -29,6 +29,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 class ShortSheet(Section):
     """One entry of ``sheets``. With ``fan_out`` or ``each`` it becomes that many sheets."""
 
+    stand_in = {"run": "true"}
+    kept = ("name", "needs")
+
     # Factories: a default list would be deep-copied for each of 10,000 sheets.
     name: str
     needs: list[str] = Field(default_factory=list)
@@ -57,7 +60,10 @@ class ShortSheet(Section):
     @classmethod
     def _plain_name(cls, value: str) -> str:
         if not _NAME.fullmatch(value):
-            raise ValueError("a sheet's name is made of letters, digits, '_', '-' and '.'")
+            better = re.sub(r"[^A-Za-z0-9_.-]+", "-", value).strip("-_.")[:100]
+            instead = f": write '{better}'" if better else ""
+            message = "a sheet's name is made of letters, digits, '_', '-' and '.'"
+            raise ValueError(message + instead)
         return value
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ class Resolver:
         self._search_path = search_path
         self._made: dict[str, Instrument] = {}
         self._unknown: set[str] = set()
+        self._missing: set[str] = set()
 
     def merge(
         self,
@@ -81,6 +82,12 @@ class Resolver:
             for index, name in enumerate(names)
         )
 
+    def _warn_of(self, target: str, reason: str, path: Sequence[PathPart]) -> None:
+        """Once for each instrument, where it is first asked for."""
+        if target not in self._missing:
+            self._missing.add(target)
+            self._report.warn_at(path, f"the instrument '{target}' is unavailable: {reason}")
+
     def _profile(self, name: str) -> Profile | None:
         alias = self._aliases.get(name)
         return self._registry.get(alias.profile if alias else name)
@@ -91,7 +98,7 @@ class Resolver:
         entry = self._registry.entry(target)
         if entry is None and target in NO_PROGRAM:
             reason = NO_PROGRAM[target]
-            self._report.warn(f"the instrument '{target}' is unavailable: {reason}")
+            self._warn_of(target, reason, path)
             return Instrument(target, raw_prompt=False, unavailable=reason, max_concurrent=4)
         if entry is None:
             where = ["instruments", name, "profile"] if alias else path
@@ -106,7 +113,7 @@ class Resolver:
             self._report.warn(remark.render())
         unavailable = why_unavailable(profile, self._search_path)
         if unavailable:
-            self._report.warn(f"the instrument '{target}' is unavailable: {unavailable}")
+            self._warn_of(target, unavailable, path)
         for key in sorted(set(config) - _KNOWN):
             self._report.warn(f"instrument_config.{key}: accepted, no effect")
         model = config.get("model") or config.get("cli_model") or profile.default_model

@@ -1,6 +1,7 @@
 """Broken scores: each says what is wrong, where, and what to do about it.
 
-The first line of each file is what is expected: ``# expect: LINE:COL [PATH] | MESSAGE``.
+The first line of each file is what is expected: ``# expect: LINE:COL [PATH] | MESSAGE``. Those in
+``broken_whole`` are wrong in several ways, and say at their head all that is told, as it is told.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 from marianne.instruments.registry import Registry
 from marianne.score import ScoreError, load_plan
 
+WHOLE = sorted((Path(__file__).parent / "broken_whole").glob("*.yaml"))
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
 REGISTRY = Registry.load()
 EXPECT = re.compile(r"# expect: (\d+):(\d+) (?:(\S+) )?\| (.*)\n")
@@ -42,6 +44,30 @@ def test_a_broken_score_says_what_and_where(path: Path) -> None:
 
 def test_there_are_enough_of_them() -> None:
     assert len(BROKEN) >= 30
+    assert len(WHOLE) >= 12
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=[path.stem for path in WHOLE])
+def test_all_that_is_wrong_is_told_at_once(path: Path) -> None:
+    expected = re.findall(r"^# tells: (.*)$", path.read_text(), re.MULTILINE)
+    with pytest.raises(ScoreError) as caught:
+        load_plan(
+            str(path),
+            None,
+            base_dir=str(path.parent),
+            workspace=None,
+            variables={},
+            instruments=REGISTRY,
+            shell=True,
+        )
+    told = [line.removeprefix(f"{path}:") for line in caught.value.render().splitlines()]
+    assert _without_bash(told) == _without_bash(expected)
+    assert all("; " in line for line in told if "bash: " in line)
+
+
+def _without_bash(lines: list[str]) -> list[str]:
+    """The words of bash are those of its version."""
+    return [line.partition("bash: ")[0] for line in lines]
 
 
 @pytest.mark.slow

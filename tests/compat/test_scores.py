@@ -17,6 +17,7 @@ from marianne.model.plan import Plan
 from marianne.score import load_plan, pack_plan, unpack_plan
 
 SCORES = sorted((Path(__file__).parent / "scores").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 REGISTRY = Registry.load()
 
 
@@ -40,7 +41,13 @@ def load(path: Path, workspace: str | None = None) -> Plan:
         workspace=workspace,
         variables={},
         instruments=REGISTRY,
+        shell=True,
     )
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_an_example_loads_and_nothing_is_odd_about_it(path: Path) -> None:
+    assert not load(path).warnings
 
 
 def test_there_are_enough_of_them() -> None:

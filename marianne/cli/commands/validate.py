@@ -39,8 +39,9 @@ def command(
 ) -> int:
     """Check scores without running them.
 
-    Expands each to its sheets and renders every prompt, as a run would; - is standard input. Says
-    what is wrong with file, line and column. No conductor is needed. Exit code 2 if one is invalid.
+    Expands each to its sheets, renders every prompt, as a run would, and has bash read every script
+    without running it; - is standard input. Says all that is wrong with file, line and column. No
+    conductor is needed. Exit code 2 if one is invalid.
     """
     instruments = session.home.instruments
     limits = prompt_limits(session.home)
@@ -101,6 +102,7 @@ def _check(
             variables=variables,
             instruments=Registry.load(instruments),
             prompts=PromptLimits(*limits),
+            shell=True,
         )
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]

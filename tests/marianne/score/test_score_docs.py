@@ -19,7 +19,7 @@ BASE = "name: fragment\nsheets: [{name: a, run: 'true'}]\n"
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n")[0] for block in BLOCKS])
 def test_an_example_loads(block: str) -> None:
-    plan = load(block if block.startswith("name:") else BASE + block)
+    plan = load(block if block.startswith("name:") else BASE + block, shell=True)
     assert not [warning for warning in plan.warnings if "no effect" in warning]
 
 

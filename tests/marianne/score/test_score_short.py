@@ -132,6 +132,7 @@ def test_words_of_other_tools_are_understood_in_hints() -> None:
         """)
     assert [line.split("; ")[-1] for line in found] == [
         "did you mean 'needs'?",
+        "4:18: sheets[0].depends_on[0]: no sheet is called 'b'",
         "did you mean 'run'?",
         "write {max_retries: 2}",
         "7:12: sheets[0].each[0]: true and false (also yes, no, on, off) "

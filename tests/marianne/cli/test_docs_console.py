@@ -1,0 +1,52 @@
+"""The commands that docs/scores.md shows print what it says, as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEXT = (Path(__file__).parents[3] / "docs" / "scores.md").read_text()
+SCORES = dict(re.findall(r"^```yaml (\S+\.yaml)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+SHOWN = [shown for block in BLOCKS for shown in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+MARIANNE = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=[shown.splitlines()[0] for shown in SHOWN])
+def test_a_command_prints_what_the_page_says(tmp_path: Path, shown: str) -> None:
+    line, _, expected = shown.partition("\n")
+    program, *words = shlex.split(line)
+    assert program == "marianne"
+    place = tmp_path / "reports"
+    place.mkdir()
+    for name, text in SCORES.items():
+        (place / name).write_text(text)
+    done = subprocess.run(
+        [*MARIANNE, *words],
+        cwd=place,
+        env={**os.environ, "MARIANNE_HOME": str(tmp_path / "home")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout.replace(str(place), "/home/you/reports")
+    assert _lines(said) == _lines(expected)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines without the words of bash, which differ from one version to the next."""
+    return [re.sub(r"bash: .*", "bash:", line).rstrip() for line in text.splitlines()]
+
+
+def test_there_are_scores_to_the_commands() -> None:
+    assert SHOWN
+    assert all(name in TEXT.partition("```console")[2] for name in SCORES)
