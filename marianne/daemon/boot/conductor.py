@@ -56,8 +56,15 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-PRELOAD = ["marianne.run.worker", "marianne.daemon.services.parse_child", "marianne.score.sandbox"]
-"""Imported once, in the forkserver: a worker then starts in milliseconds."""
+PRELOAD = [
+    "marianne.run.worker",
+    "marianne.run.errand",
+    "marianne.run.recheck",
+    "marianne.daemon.services.parse_child",
+    "marianne.score.sandbox",
+]
+"""Imported once, in the forkserver: a worker then starts in milliseconds, and whatever a job needs
+is there, also when the program's files are replaced meanwhile."""
 
 EXIT_FAILED = 1
 EXIT_RUNNING = 6

@@ -284,7 +284,7 @@ class Hooks:
             self._desk.turns.after(READ_AGAIN, self.command_ended, process, ending)
             return
         if errand.what is not LOG:
-            if outcome.lost and self._lost_again(errand.job_id):
+            if outcome.lost and (outcome.by_us or self._lost_again(errand.job_id)):
                 self._hook_again(errand.job_id, outcome.words)
                 return
             self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)

@@ -32,12 +32,14 @@ class SideCommand:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a command ended. ``said`` is the end of what it printed, without credentials; ``lost``
-    says that its process was ended with it: then it has come to nothing of its own."""
+    says that its process was ended with it: then it has come to nothing of its own. ``by_us``: not
+    by a signal, which the command may have sent."""
 
     ok: bool
     words: str
     said: str = ""
     lost: bool = False
+    by_us: bool = False
 
 
 class SideCommands:
@@ -93,7 +95,8 @@ class SideCommands:
         except FileNotFoundError:
             del self._running[process]
             sweep_orphans(context.owner, errand.job_id, spare=tuple(context.workers))
-            return errand, Outcome(False, f"its process was lost: {ending}", lost=True)
+            words, by_us = f"its process was lost: {ending}", ending.signal is None
+            return errand, Outcome(False, words, lost=True, by_us=by_us)
         del self._running[process]
         answer.unlink()
         if found["ok"]:

@@ -19,6 +19,11 @@ from marianne.state.errors import DatabaseCorrupt, NoSuchJob, OtherRequest, Stor
 
 log = get_logger(__name__)
 
+GONE = (
+    "its files have changed or are gone since it started; what runs goes on. Once they are in "
+    "place: `marianne restart`"
+)
+
 A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +36,8 @@ def refused(error: BaseException) -> Refused:
         log.warning("request_put_off", error=repr(error))
         return Refused("unavailable", f"this machine does not allow it just now: {error!r}")
     log.error("handler_failed", error=repr(error), exc_info=error)
+    if isinstance(error, ImportError):
+        return Refused("internal", f"a part of the conductor cannot be loaded: {error}", hint=GONE)
     return Refused(
         "internal",
         f"the conductor failed on this request: {type(error).__name__}: {str(error)[:500]}",

@@ -217,6 +217,18 @@ def test_a_hook_whose_process_was_lost_runs_again_and_fails_at_the_third_loss(
     assert "lost" in detail
 
 
+def test_a_hook_whose_process_we_could_not_run_runs_again_however_often(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST)
+    for _ in range(5):
+        stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(1))
+        stage.turns.ring()
+    assert (hooks_told(stage), stage.over) == ([], [])
+    ends(stage)
+    assert hooks_told(stage) == [(1, True, "exit code 0")]
+
+
 def test_a_hook_that_a_stop_ends_is_the_next_conductors(stage: Stage, parts: Followed) -> None:
     completes(stage, parts, FIRST)
     for mode in (None, None, "stop"):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from handler_stage import Desk, desk_in
 
+from actors.process import ProcessExit
 from ipc import codec
 from marianne.daemon.processes.affinity import stay_on_one_core
 from marianne.daemon.processes.handoff import PIPE_ROOM, enter
@@ -300,7 +301,7 @@ class Errands:
         ((_, (_, path), _),) = self.started
         if answer:
             Path(path).write_bytes(codec.pack({**found, **answer}))
-        return self.commands.ended(self.process, "exit 1")  # type: ignore[arg-type]
+        return self.commands.ended(self.process, ProcessExit(1))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -332,8 +333,8 @@ def test_of_a_process_that_was_lost_nothing_is_left(
     swept: list[Any] = []
     monkeypatch.setattr(side_commands, "sweep_orphans", lambda *who, spare: swept.append(who))
     _, outcome = Errands(desk).end()
-    assert (outcome.ok, outcome.lost) == (False, True)
-    assert outcome.words == "its process was lost: exit 1"
+    assert (outcome.ok, outcome.lost, outcome.by_us) == (False, True, True)
+    assert outcome.words == f"its process was lost: {ProcessExit(1)}"
     assert swept == [("owner", "a")]
 
 
