@@ -24,6 +24,21 @@ _OF_OURS = frozenset({"MARIANNE_ORIGINAL_LIMITS"})
 """What our own processes tell each other; a new conductor looks for itself."""
 
 
+def of_sheets(job_id: str, workspace: str, owner: str) -> dict[str, str]:
+    """What all sheets of a job find in their environment beside the submitter's."""
+    return {
+        "MARIANNE_JOB_ID": job_id,
+        "MARIANNE_WORKSPACE": workspace,
+        "MARIANNE_OWNER": owner,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def of_attempt(sheet: int, attempt: int) -> dict[str, str]:
+    """What an attempt finds there beside that."""
+    return {"MARIANNE_SHEET": str(sheet), "MARIANNE_ATTEMPT": str(attempt)}
+
+
 def clean_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment (default: our own) without what a sheet's own one carries."""
     given = os.environ if environment is None else environment

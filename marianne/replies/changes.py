@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar
+from typing import Any, Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar
 
 from marianne.replies.job import Check, JobHead
 
@@ -10,15 +10,56 @@ E = TypeVar("E")
 Change: TypeAlias = Literal["changed", "added", "removed"]
 
 
-class PlannedSheet(TypedDict):
-    """A sheet as a dry run shows it."""
+class PlannedCheck(TypedDict):
+    """A validation of a sheet, in words."""
+
+    type: str
+    stage: int
+    what: str
+
+
+class SheetOutline(TypedDict):
+    """A sheet as a score describes it: who plays it, after what, how long, judged by what."""
 
     num: int
     name: str
+    stage: int
+    instance: int
+    fan_count: int
     needs: list[int]
     instrument: str
+    model: str | None
+    unavailable: str | None
+    fallbacks: list[str]
+    timeout_seconds: float | None
+    idle_timeout_seconds: float | None
+    max_retries: int
+    skip_when: str | None
+    skip_when_command: str | None
+    validations: list[PlannedCheck]
+
+
+class PlannedSheet(SheetOutline):
+    """A sheet as its first attempt will be executed; ⟨…⟩ stands for what only a run can know."""
+
+    runs: bool
+    """false: it lies before ``start_sheet``"""
     prompt: str
-    """its template"""
+    """the text as it is rendered; its template where ``rendered`` is false"""
+    rendered: bool
+    at_run: list[str]
+    """what of the text only a run can know, in words"""
+    variables: dict[str, Any]
+    """the names that the template speaks of"""
+    command: list[str] | None
+    """none: the instrument has no program"""
+    stdin: str | None
+    """none: standard input is empty"""
+    working_directory: str
+    environment: dict[str, str]
+    """what is added for this sheet; the profile's as it is written"""
+    environment_passed: list[str] | None
+    """the names that are passed on beside the everyday ones; none: the whole environment"""
 
 
 class DryPlan(TypedDict):
@@ -26,7 +67,11 @@ class DryPlan(TypedDict):
 
     name: str
     workspace: str
+    environment: dict[str, str]
+    """what is added for every sheet"""
     sheets: list[PlannedSheet]
+    more: int
+    """sheets that are left out, since there are so many that they fit into no answer"""
 
 
 class Submitted(TypedDict):

@@ -19,6 +19,7 @@ from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 
+from marianne.environment import of_attempt
 from marianne.model.plan import Instrument, SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.acceptable import tidy
@@ -232,10 +233,7 @@ class Attempt:
         return f"{self.num}.{self.attempt}"
 
     def _env(self) -> dict[str, str]:
-        env = self._shop.env.copy()
-        env["MARIANNE_SHEET"] = str(self.num)
-        env["MARIANNE_ATTEMPT"] = str(self.attempt)
-        return env
+        return self._shop.env | of_attempt(self.num, self.attempt)
 
     def _exceeded(self, category: str, message: str) -> None:
         if self._child is not None and self._cause is None:

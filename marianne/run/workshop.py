@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from marianne.environment import of_sheets
 from marianne.model.plan import Plan
 from marianne.run.archive import archive_once
 from marianne.run.complain import complain
@@ -51,12 +52,7 @@ class Workshop:
         self._fresh = fresh
         self._removal: Child | None = None
         self._on_cleared = on_cleared
-        self.env = env | {
-            "MARIANNE_JOB_ID": job_id,
-            "MARIANNE_WORKSPACE": plan.workspace,
-            "MARIANNE_OWNER": owner,
-            "PYTHONUNBUFFERED": "1",
-        }
+        self.env = env | of_sheets(job_id, plan.workspace, owner)
 
     def clear(self) -> None:
         """Before a sheet: moves what earlier jobs left out of the workspace if this one is to be

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.model.plan import Plan, SheetPlan
 from marianne.score.placeholders import placeholder_names
 from marianne.score.prompt import describe
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import SheetOutline
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def describe_sheet(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
+def describe_sheet(plan: Plan, sheet: SheetPlan) -> SheetOutline:
     """One sheet: who plays it, after what, for how long, how often, judged by what."""
     names = placeholder_names(plan, sheet)
     return {

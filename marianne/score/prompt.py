@@ -59,12 +59,13 @@ def template_variables(
         "previous_outputs": Captured(sorted(texts.items())),
         "previous_files": Captured(files or {}),
         "skipped_upstream": sorted(num for num in skipped if num in sheet.needs),
-        **{name: (injected or {}).get(kind, "") for kind, name in _INJECTED.items()},
+        **{name: (injected or {}).get(kind, "") for kind, name in INJECTED.items()},
     }
     return {**given, **sheet_variables(plan, sheet)}
 
 
-_INJECTED = {"context": "injected_context", "skill": "injected_skills", "tool": "injected_tools"}
+INJECTED = {"context": "injected_context", "skill": "injected_skills", "tool": "injected_tools"}
+"""For a kind of injected files: the name that a template has of their texts."""
 
 
 def render_prompt(
@@ -79,6 +80,7 @@ def render_prompt(
     failed: Sequence[str] = (),
     completion: bool = False,
     fallback: int = 0,
+    over: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of one attempt; TemplateError when the template cannot be rendered.
 
@@ -86,6 +88,7 @@ def render_prompt(
     the numbers of skipped sheets, ``injected`` the texts of injected files by kind, ``failed`` what
     the checks of the attempt before found wrong. With ``completion`` the text asks to finish that
     and to keep the rest. Scripts and raw instruments get the rendered template and nothing else.
+    What is ``over`` the names is what the template sees of them.
     """
     names = template_variables(
         plan, sheet, outputs=outputs, files=files, skipped=skipped, injected=injected
@@ -93,7 +96,7 @@ def render_prompt(
     instrument = sheet.instrument_at(fallback) or sheet.instrument
     prompt = sheet.prompt
     names["instrument_name"] = prompt.variables.get("instrument_name", instrument.profile)
-    text = render(prompt.template, names, script=prompt.script)
+    text = render(prompt.template, {**names, **(over or {})}, script=prompt.script)
     if prompt.script or instrument.raw_prompt:
         return text
     found = injected or {}

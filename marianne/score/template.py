@@ -130,9 +130,9 @@ def shell_quoted(value: Any) -> str:
     return shlex.quote(str(value))
 
 
-def parsed(text: str) -> nodes.Template:
-    """The tree of a script's template. Raises Jinja2's errors."""
-    return _environment(script=True).parse(text)
+def parsed(text: str, *, script: bool = True) -> nodes.Template:
+    """The tree of a template. Raises Jinja2's errors."""
+    return _environment(script).parse(text)
 
 
 @lru_cache(maxsize=512)

@@ -80,6 +80,7 @@ def test_a_dry_run_leaves_no_trace(own: Marianne) -> None:
     path = own.score("held", HELD)
     done = own("run", path, "--dry-run", "--json").json
     assert done["plan"]["sheets"][0]["prompt"].startswith("echo a")
+    assert done["plan"]["sheets"][0]["command"][0] == "bash"
     assert own("list", "--all", "--json").json == []
     assert not (own.place / "held").exists()
     assert list((own.home / "jobs").iterdir()) == []

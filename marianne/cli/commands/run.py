@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--start-sheet", "-s", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N."
 )
 @click.option(
-    "--dry-run", "-n", is_flag=True, help="Show the sheets and their prompts; run nothing."
+    "--dry-run", "-n", is_flag=True, help="Show each sheet as it will be executed; run nothing."
 )
 @click.option("--local", is_flag=True, help="Run it in the foreground, by a conductor of its own.")
 @click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
@@ -155,5 +155,5 @@ def _show_plan(response: Submitted, as_json: bool) -> int:
     else:
         from marianne.cli.render.plan import print_plan
 
-        print_plan(response)
+        print_plan(response["plan"], "dry run, nothing was started")
     return OK

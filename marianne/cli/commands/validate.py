@@ -14,7 +14,7 @@ from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
 from marianne.cli.preflight import prompt_limits
 from marianne.cli.render.out import clean, note, paint, print_json, say
-from marianne.cli.render.plan import print_expansion
+from marianne.cli.render.plan import print_expansion, print_plan
 from marianne.cli.render.problems import print_warnings, problem_line
 from marianne.cli.session import Session
 from marianne.cli.source import piped, standard_input
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.command("validate", cls=Verb)
 @click.argument("scores", nargs=-1, required=True, metavar="SCORE...")
 @click.option("--expand", is_flag=True, help="Show the sheets that each score becomes.")
+@click.option("--render", is_flag=True, help="Show each sheet as it will be executed.")
 @var_option
 @json_option
 @click.pass_obj
@@ -34,6 +35,7 @@ def command(
     session: Session,
     scores: tuple[str, ...],
     expand: bool,
+    render: bool,
     variables: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -46,10 +48,11 @@ def command(
     instruments = session.home.instruments
     limits = prompt_limits(session.home)
     given = parse_variables(variables)
+    shown = "render" if render else "expand" if expand else ""
     # Imported once, here: each score has a child of its own, which would do it anew.
     import_module("marianne.score.load")
     import_module("marianne.instruments.registry")
-    reports = [_report(score, instruments, given, expand, limits) for score in scores]
+    reports = [_report(score, instruments, given, shown, limits) for score in scores]
     if as_json:
         print_json(reports)
     else:
@@ -62,7 +65,7 @@ def _report(
     score: str,
     instruments: Path,
     variables: dict[str, str],
-    expand: bool,
+    shown: str,
     limits: tuple[int, int],
 ) -> dict[str, Any]:
     """What is found in one score, by a process with the limits of the conductor's readers."""
@@ -70,7 +73,7 @@ def _report(
     file = "<stdin>" if stdin else score
     try:
         text = standard_input() if stdin else piped(score)
-        return bounded(lambda: _check(file, text, instruments, variables, expand, limits))
+        return bounded(lambda: _check(file, text, instruments, variables, shown, limits))
     except CliError as error:
         if error.code != "invalid_score":
             raise
@@ -83,7 +86,7 @@ def _check(
     text: str | None,
     instruments: Path,
     variables: dict[str, str],
-    expand: bool,
+    shown: str,
     limits: tuple[int, int],
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
@@ -107,10 +110,14 @@ def _check(
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]
         return {**report, "valid": False, "problems": problems, "warnings": []}
-    if expand:
+    if shown == "expand":
         from marianne.score.describe import describe_plan
 
         report["plan"] = describe_plan(plan)
+    elif shown:
+        from marianne.score.preview import preview_plan
+
+        report["plan"] = preview_plan(plan)
     return {
         **report,
         "valid": True,
@@ -128,7 +135,9 @@ def _print(report: dict[str, Any]) -> None:
         count = report["sheets"]
         verdict = paint("valid", "green")
         say(f"{report['file']}: {verdict}, {count} sheet{'' if count == 1 else 's'}")
-        if "plan" in report:
+        if "environment" in report.get("plan", ()):
+            print_plan(report["plan"], "nothing was started")
+        elif "plan" in report:
             print_expansion(report["plan"]["sheets"])
     else:
         for problem in report["problems"]:

@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.table import print_table
 from marianne.cli.render.values import duration
+from marianne.environment import of_attempt
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import DryPlan, PlannedSheet
 
 
-def print_plan(response: Mapping[str, Any]) -> None:
-    """Each sheet with what it waits for and the text that its instrument would get."""
-    plan = response.get("plan") or {}
-    sheets = plan.get("sheets") or []
+def print_plan(plan: DryPlan, told: str) -> None:
+    """Each sheet as it will be executed; ``told`` is the end of the first line."""
+    sheets = plan["sheets"]
     names = {sheet["num"]: sheet["name"] for sheet in sheets}
-    name = clean(str(plan.get("name") or "job"))
-    say(f"{paint(name, 'bold')}: {len(sheets)} sheets; dry run, nothing was started")
+    count = len(sheets) + plan["more"]
+    say(f"{paint(clean(plan['name']), 'bold')}: {count} sheet{'' if count == 1 else 's'}; {told}")
+    _say_field("workspace", plan["workspace"])
+    own = dict.fromkeys(of_attempt(0, 0), "⟨its number⟩")
+    _say_field("environment", _assignments({**plan["environment"], **own}))
     for sheet in sheets:
-        after = ", ".join(f"{num} {names.get(num, '')}".strip() for num in sheet["needs"])
+        _print_sheet(sheet, names, plan["workspace"])
+    if plan["more"]:
         say()
-        say(
-            f"{sheet['num']:>3}  {paint(clean(sheet['name']), 'bold')}  "
-            f"{paint(clean(sheet['instrument']), 'cyan')}"
-            + (f"  after {clean(after)}" if after else "")
-        )
-        for line in str(sheet.get("prompt") or "").rstrip().splitlines():
-            say(f"       {clean(line)}")
+        say(f"and {plan['more']:,} more, which marianne validate --render shows")
+
+
+def _print_sheet(sheet: PlannedSheet, names: Mapping[int, str], workspace: str) -> None:
+    after = ", ".join(f"{num} {names.get(num, '')}".strip() for num in sheet["needs"])
+    player = sheet["instrument"] + (f"/{sheet['model']}" if sheet["model"] else "")
+    say()
+    say(
+        f"{sheet['num']:>3}  {paint(clean(sheet['name']), 'bold')}  {paint(clean(player), 'cyan')}"
+        + (f"  after {clean(after)}" if after else "")
+    )
+    if not sheet["runs"]:
+        _say_field("skipped", "it lies before --start-sheet")
+        return
+    if sheet["unavailable"]:
+        _say_field("unavailable", sheet["unavailable"])
+    if sheet["fallbacks"]:
+        _say_field("fallbacks", ", ".join(sheet["fallbacks"]))
+    if sheet["command"]:
+        stdin = f" < {sheet['stdin']}" if sheet["stdin"] else ""
+        _say_field("command", " ".join(map(_word, sheet["command"])) + stdin)
+    if sheet["working_directory"] != workspace:
+        _say_field("directory", sheet["working_directory"])
+    own = of_attempt(0, 0)
+    added = {name: value for name, value in sheet["environment"].items() if name not in own}
+    _say_field("environment", _assignments(added))
+    if sheet["environment_passed"] is not None:
+        passed = ", ".join(["the everyday names", *sheet["environment_passed"]])
+        _say_field("passed on", f"only {passed}")
+    if sheet["variables"]:
+        _say_field("variables", _assignments(sheet["variables"]))
+    _say_field("skip when", sheet["skip_when"] or sheet["skip_when_command"] or "")
+    _say_field("time limit", duration(sheet["timeout_seconds"]) or "none")
+    _say_field("silence", duration(sheet["idle_timeout_seconds"]))
+    _say_field("retries", str(sheet["max_retries"] or ""))
+    for check in sheet["validations"]:
+        _say_field("check", check["what"])
+    if sheet["at_run"]:
+        _say_field("at run", "; ".join(sheet["at_run"]))
+    if not sheet["rendered"]:
+        _say_field("template", "what it renders to is known when the sheet begins")
+    for line in sheet["prompt"].rstrip().splitlines():
+        say(f"     | {clean(line)}".rstrip())
+
+
+def _say_field(name: str, value: str) -> None:
+    if value:
+        say(f"     {name:<12} {clean(' '.join(value.split()))}")
+
+
+def _assignments(values: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_word(value)}" for name, value in values.items())
+
+
+def _word(value: Any) -> str:
+    """A value as a word, quoted where a shell would need it; what stands for another as it is."""
+    text = str(value)
+    return text if text.startswith("⟨") else shlex.quote(text)
 
 
 def print_expansion(sheets: Sequence[Mapping[str, Any]]) -> None:

@@ -40,7 +40,8 @@ def parse_request(request: JobRequest, home: Home) -> ParseRequest:
         variables=dict(request.variables),
         instruments=str(home.instruments),
         search_path=search_path(request.environment),
-        prompts=request.dry_run,
+        preview=request.dry_run,
+        first=request.start_sheet or 1,
     )
 
 
@@ -193,13 +194,15 @@ def response(row: JobRow, warnings: list[str], waits: str | None = None) -> Subm
 
 def dry_run_response(parsed: Parsed) -> Submitted:
     """The JobResponse of a dry run: what would run, nothing kept."""
-    return {
+    answer: Submitted = {
         "job_id": "",
         "status": "accepted",
         "message": f"dry run: {_sheets(parsed.sheet_count)} would run in {parsed.workspace}",
         "warnings": parsed.warnings,
-        "plan": {"name": parsed.name, "workspace": parsed.workspace, "sheets": parsed.sheets},
     }
+    if parsed.preview is not None:
+        answer["plan"] = parsed.preview
+    return answer
 
 
 def _sheets(count: int) -> str:

@@ -19,10 +19,14 @@ from marianne.score import limits
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.preflight import PromptLimits
+from marianne.score.preview import preview_plan
 
 builtins()  # read where the forkserver loads this module, once for all the children
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+PREVIEW_BYTES = 6 << 20
+"""Of the sheets of a dry run: what an answer has room for."""
 
 AFTER = ("on_success", "concert", "notifications")
 
@@ -42,21 +46,10 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             search_path=request.search_path,
             prompts=PromptLimits(*request.limits),
             thinking_method=request.thinking_method,
+            shell=request.preview,
         )
     except ScoreError as error:
         return {"problems": [p.to_map() for p in error.problems], "message": error.render()}
-    sheets = []
-    if request.prompts:
-        sheets = [
-            {
-                "num": sheet.num,
-                "name": sheet.name,
-                "needs": list(sheet.needs),
-                "instrument": sheet.instrument.profile,
-                "prompt": sheet.prompt.template,
-            }
-            for sheet in plan.sheets
-        ]
     return {
         "name": plan.name,
         "workspace": plan.workspace,
@@ -65,7 +58,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "score": text,
         "plan": pack_plan(plan),
         "warnings": list(plan.warnings),
-        "sheets": sheets,
+        "preview": preview_plan(plan, request.first, PREVIEW_BYTES) if request.preview else None,
         "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
         "repeatable": plan.template_files == 0,
         "programs": _programs(plan),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from marianne.replies.changes import PlannedSheet
+    from marianne.replies.changes import DryPlan
 
 EXIT_NO_SPACE = 74
 """The reader could not write what it found (EX_IOERR)."""
@@ -16,7 +16,8 @@ EXIT_NO_SPACE = 74
 class ParseRequest:
     """What to read: ``text`` if given, else the file at ``path``; paths are absolute.
 
-    ``prompts`` asks for the sheets' texts; ``limits`` are tokens from which on a prompt is warned
+    ``preview`` asks for the sheets as they will be executed, those before ``first`` left out, and
+    has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
     of, and refused; ``thinking_method`` is for prompts that name none.
     """
 
@@ -27,7 +28,8 @@ class ParseRequest:
     variables: dict[str, str]
     instruments: str
     search_path: str
-    prompts: bool = False
+    preview: bool = False
+    first: int = 1
     limits: tuple[int, int] = (0, 0)
     thinking_method: str | None = None
 
@@ -49,7 +51,7 @@ class Parsed:
     score: str
     plan: bytes
     warnings: list[str] = field(default_factory=list)
-    sheets: list[PlannedSheet] = field(default_factory=list)
+    preview: DryPlan | None = None
     archives: bool = False
     after: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False

@@ -43,7 +43,7 @@ class ScoreCache:
         text = request.text
         if text is None:
             text = _read(request.path)
-        if text is None or len(text) > TEXT_LIMIT or request.prompts:
+        if text is None or len(text) > TEXT_LIMIT or request.preview:
             return None
         return (
             text,

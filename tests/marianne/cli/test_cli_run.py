@@ -8,6 +8,10 @@ import pytest
 from cli_fake import Refuse
 from test_cli_questions import JOB, PROGRESS, sheet
 
+from marianne.instruments.registry import Registry
+from marianne.score import load_plan
+from marianne.score.preview import preview_plan
+
 ACCEPTED = {
     "job_id": "wc",
     "status": "accepted",
@@ -145,18 +149,29 @@ def test_run_follow_prints_a_line_an_event_when_piped(marianne, conductor, score
 
 
 def test_a_dry_run_shows_the_sheets(marianne, conductor, score) -> None:
-    plan = {
-        "name": "wc",
-        "sheets": [
-            {"num": 1, "name": "fetch", "needs": [], "instrument": "shell", "prompt": "seq 3\n"},
-            {"num": 2, "name": "count", "needs": [1], "instrument": "shell", "prompt": "wc\n"},
-        ],
-    }
+    text = """
+        name: wc
+        sheets:
+          - {name: fetch, run: "seq {{ n }}", variables: {n: 3}}
+          - {name: count, needs: [fetch], run: wc, timeout: 5m, validate: [{file_exists: f}]}
+    """
+    builtin = Registry.load()
+    loaded = load_plan(None, text, base_dir="/w", workspace=None, variables={}, instruments=builtin)
+    plan = preview_plan(loaded, limit=700)
     conductor.answers["job.submit"] = {**ACCEPTED, "job_id": "", "plan": plan}
     told = marianne("run", "wc.yaml", "--dry-run")
     assert told.code == 0
-    assert "2  count  shell  after 1 fetch" in told.out
-    assert "seq 3" in told.out
+    lines = told.out.splitlines()
+    assert lines[0] == "wc: 2 sheets; dry run, nothing was started"
+    assert "  1  fetch  shell" in lines
+    assert "     | seq 3" in lines
+    assert lines[-1] == "and 1 more, which marianne validate --render shows"
+    conductor.answers["job.submit"]["plan"] = preview_plan(loaded, first=2)
+    told = marianne("run", "wc.yaml", "--dry-run", "--start-sheet", "2")
+    assert "     skipped      it lies before --start-sheet" in told.out
+    assert "  2  count  shell  after 1 fetch" in told.out
+    assert "     time limit   5m00s" in told.out
+    assert "     check        the file f exists" in told.out
     assert conductor.params("job.submit")["dry_run"] is True
 
 

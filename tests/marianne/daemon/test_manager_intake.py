@@ -188,7 +188,7 @@ def test_a_first_sheet_that_there_is_none_of_is_refused(stage: Stage, door: Door
 
 
 def test_a_dry_run_leaves_no_trace(stage: Stage, door: Door) -> None:
-    reply = told(taken(stage, door, dry_run=True))
+    reply = told(taken(stage, door, parsed(preview={"name": "song"}), dry_run=True))
     assert reply["plan"]["name"] == "song"
     assert (dict(stage.live), stage.disk.batches) == ({}, [])
 

@@ -348,15 +348,23 @@ def read(text: str, **more: Any) -> dict[str, Any]:
 
 def test_a_score_that_is_read_is_a_plan_and_what_the_manager_needs_of_it() -> None:
     text = "name: one\nworkspace: ./w\nsheets: [{name: a, run: 'true'}, {name: b, run: 'true'}]\n"
-    found = read(text, prompts=True)
+    found = read(text, preview=True)
     parsed = Parsed(**found)
     assert (parsed.name, parsed.workspace, parsed.sheet_count) == ("one", "/b/w", 2)
-    assert [sheet["num"] for sheet in parsed.sheets] == [1, 2]
+    assert parsed.preview is not None
+    assert [sheet["num"] for sheet in parsed.preview["sheets"]] == [1, 2]
     assert len(unpack_plan(parsed.plan).sheets) == 2
     assert parsed.score == text
     assert parsed.repeatable
     assert ("bash", True) in [(os.path.basename(name), there) for name, there in parsed.programs]
-    assert read(text)["sheets"] == [], "the texts are not wanted by most"
+    assert read(text)["preview"] is None, "the texts are not wanted by most"
+
+
+def test_who_looks_before_running_has_the_scripts_read_too() -> None:
+    text = "name: one\nsheets:\n  - {name: a, run: fi}\n  - {name: b, run: 'true'}\n"
+    assert read(text, preview=True)["problems"][0]["line"] == 3
+    sheets = read(text.replace("fi", "ls"), preview=True, first=2)["preview"]["sheets"]
+    assert [sheet["runs"] for sheet in sheets] == [False, True]
 
 
 def test_what_is_wrong_with_a_score_is_named_with_its_line() -> None:

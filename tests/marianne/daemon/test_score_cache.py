@@ -66,7 +66,7 @@ def test_other_variables_are_another_score(cache: ScoreCache, request_: ParseReq
 def test_a_dry_run_and_what_is_no_regular_file_are_always_read(
     cache: ScoreCache, request_: ParseRequest
 ) -> None:
-    assert cache.key(replace(request_, prompts=True)) is None
+    assert cache.key(replace(request_, preview=True)) is None
     assert cache.key(replace(request_, path="/dev/zero")) is None
 
 

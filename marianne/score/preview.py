@@ -1,0 +1,111 @@
+"""Each sheet as it will be executed, for people who look before they run it.
+
+The command line, the text and the environment are made by what makes them in a run; what only a
+run can know stands as a mark, ``⟨…⟩``, and is named. It is the first attempt that is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from marianne.environment import of_attempt, of_sheets
+from marianne.instruments.command import build_command
+from marianne.model.plan import Plan, SheetPlan
+from marianne.score.describe import describe_sheet
+from marianne.score.foresight import Seen, UndecidedError, injections, mark, unknown
+from marianne.score.prompt import render_prompt
+from marianne.score.template import TemplateError
+from marianne.score.variables import sheet_variables
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import DryPlan, PlannedSheet
+
+PROMPT, PROMPT_FILE = "⟨the text⟩", "⟨a file with the text⟩"
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def preview_plan(plan: Plan, first: int = 1, limit: int | None = None) -> DryPlan:
+    """The whole plan, of which sheets before ``first`` do not run; those that do not fit into
+    ``limit`` bytes of a message are only counted."""
+    sheets: list[PlannedSheet] = []
+    size = 0
+    for sheet in plan.sheets:
+        found = preview_sheet(plan, sheet, first)
+        if limit is not None:
+            size += len(msgpack.packb(found))
+            if size > limit:
+                break
+        sheets.append(found)
+    return {
+        "name": plan.name,
+        "workspace": plan.workspace,
+        "environment": of_sheets("⟨the job's id⟩", plan.workspace, "⟨a random mark⟩"),
+        "sheets": sheets,
+        "more": len(plan.sheets) - len(sheets),
+    }
+
+
+def preview_sheet(plan: Plan, sheet: SheetPlan, first: int = 1) -> PlannedSheet:
+    """What ``describe_sheet`` says, with the command and the text. Sheets before ``first`` do not
+    run."""
+    text, rendered, at_run = _text(plan, sheet, range(1, first))
+    found: PlannedSheet = {
+        **describe_sheet(plan, sheet),
+        "runs": sheet.num >= first,
+        "prompt": text,
+        "rendered": rendered,
+        "at_run": at_run,
+        "variables": _variables(plan, sheet),
+        "command": None,
+        "stdin": None,
+        "working_directory": plan.workspace,
+        "environment": of_attempt(sheet.num, 1),
+        "environment_passed": None,
+    }
+    instrument = sheet.instrument
+    if instrument.command:
+        limit = sheet.timeout_seconds
+        command = build_command(instrument, text, PROMPT_FILE, limit, plan.workspace)
+        found["command"] = [PROMPT if word == text else word for word in command.argv]
+        found["stdin"] = PROMPT if command.stdin_path else None
+        found["working_directory"] = os.path.normpath(
+            os.path.join(plan.workspace, command.cwd or "")
+        )
+        # As they are written: what ${NAME} stands for may be a secret.
+        found["environment"] |= instrument.command["env"]
+        allowed = command.env_allow
+        found["environment_passed"] = None if allowed is None else list(allowed)
+    return found
+
+
+def _text(plan: Plan, sheet: SheetPlan, skipped: range) -> tuple[str, bool, list[str]]:
+    """The text that the instrument gets, or its template and False; what of it a run will know."""
+    seen = Seen()
+    around = injections(sheet)
+    names = unknown(plan, sheet, skipped, seen)
+    text = None
+    if not seen.decided:
+        injected = {kind: mark(words) for kind, words in around.items()}
+        try:
+            text = render_prompt(plan, sheet, skipped=skipped, injected=injected, over=names)
+        except (TemplateError, UndecidedError) as error:
+            seen.decided.setdefault(str(error))
+    if text is None or seen.decided:
+        words = [f"{name} decides what the text is" for name in seen.decided]
+        return sheet.prompt.template, False, words
+    alone = sheet.prompt.script or sheet.instrument.raw_prompt
+    if not alone:
+        seen.printed |= dict.fromkeys(around.values())
+    return text, True, list(seen.printed)
+
+
+def _variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
+    """The names that the template speaks of, with their values."""
+    if "{" not in sheet.prompt.template:
+        return {}
+    words = set(_WORD.findall(sheet.prompt.template))
+    return {name: value for name, value in sheet_variables(plan, sheet).items() if name in words}
