@@ -191,8 +191,10 @@ class Conductor:
             # A stop that comes this early ends the forkserver under us.
             log.info("preload_not_checked", error=repr(error))
         else:
-            if probe is None or probe.exit_code != 0:
-                log.error("preload_failed", modules=PRELOAD, ended=str(probe))
+            if probe is not None and probe.exit_code == 1:
+                log.error("preload_failed", modules=PRELOAD)
+            elif probe is None or probe.exit_code != 0:  # killed, frozen, or lost sight of
+                log.info("preload_not_checked", error=str(probe))
         for module in ("marianne.daemon.types", "marianne.daemon.api.handlers.job_submit"):
             importlib.import_module(module)
 
