@@ -52,14 +52,14 @@ class PlannedSheet(SheetOutline):
     variables: dict[str, Any]
     """the names that the template speaks of"""
     command: list[str] | None
-    """none: the instrument has no program"""
+    """nil: the instrument has no program"""
     stdin: str | None
-    """none: standard input is empty"""
+    """nil: standard input is empty"""
     working_directory: str
     environment: dict[str, str]
     """what is added for this sheet; the profile's as it is written"""
     environment_passed: list[str] | None
-    """the names that are passed on beside the everyday ones; none: the whole environment"""
+    """the names that are passed on beside the everyday ones; nil: the whole environment"""
 
 
 class DryPlan(TypedDict):
@@ -71,7 +71,7 @@ class DryPlan(TypedDict):
     """what is added for every sheet"""
     sheets: list[PlannedSheet]
     more: int
-    """sheets that are left out, since there are so many that they fit into no answer"""
+    """sheets that are left out, since an answer has room for 6 MiB of them"""
 
 
 class Submitted(TypedDict):
@@ -91,8 +91,16 @@ class Refusal(TypedDict):
     """Why nothing was done."""
 
     code: str
+    """see the error codes"""
     message: str
     hint: str | None
+    """what to do next"""
+
+
+class Error(Refusal):
+    """The `error` of a reply that is not `ok`."""
+
+    data: dict[str, Any]
 
 
 class NotDone(TypedDict):
