@@ -15,13 +15,10 @@ from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.pgroup import ProcessGroupManager
-from marianne.daemon.processes.handoff import Entry
 from marianne.daemon.processes.host import Guest, Host
-from marianne.daemon.processes.identity import Peers
-from marianne.daemon.processes.standby import Spare
-from marianne.daemon.processes.starts import Starts
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.failures import Delivery, FailureRate
+from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.losses import Losses
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.shared.score_cache import ScoreCache
@@ -33,7 +30,6 @@ from marianne.learning.hub import LearningHub
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actors.process import Process
     from marianne.daemon.api.server import Server
     from marianne.daemon.config import DaemonConfig
     from marianne.daemon.job.actor import Job
@@ -50,10 +46,8 @@ if TYPE_CHECKING:
     from marianne.daemon.services.rates import RatesActor
     from marianne.daemon.services.retention import Retention
     from marianne.daemon.services.scheduler import SchedulerActor
-    from marianne.daemon.services.spare_keeper import SpareKeeper
     from marianne.daemon.services.store import Store
     from marianne.daemon.shared.places import Places
-    from marianne.daemon.worker.socket import Link
     from marianne.executors.protocol import Executor
     from marianne.home import Home
     from marianne.replies.conductor import Hindrances, Troubles
@@ -104,19 +98,13 @@ class Context:
 
     ``owner`` is the marker of this home in the environment of every sheet; ``start_time`` is the
     conductor's own, in clock ticks since boot; ``started_at`` is in seconds since the epoch.
-    ``workers`` are the living worker processes by pid, which no sweep may touch.  ``swept``
-    are, by job, workers (pid and start time) that ended badly and left nothing any more.
     ``host`` is the process that all this runs in. ``face`` is the documented manager, ``service``
     what its jobs have in common, ``bus`` who hears of events in this process. ``roster`` are the
     manager actor's live jobs and ``scheduling`` the scheduler's queue, of which others may read
     the numbers.
-    ``executor`` is what runs the jobs' sheets.
-    ``post`` sends a message to the worker process of that name; to one that is gone, or while the
-    link is being restarted, it is lost, which the worker's actor notices. ``reached`` are the names
-    of worker processes that have been connected; ``silent`` are, by job, the pids of those that do
-    not answer; ``losses`` counts the lost ones,
-    ``peers`` knows their names. ``entries`` are, by job, for the first actors of
-    those just let in.
+    ``executor`` is what runs the jobs' sheets: nobody else knows where, or in which processes.
+    ``losses`` counts the runners that were lost with their sheets. ``entries`` are, by job, for the
+    first actors of those just let in.
     """
 
     system: System
@@ -147,20 +135,12 @@ class Context:
     client: tuple[int, int] | None = None
     serving: bool = False
     unreadable: str | None = None
-    workers: dict[int, Process] = field(default_factory=dict)
     scores: ScoreCache = field(default_factory=ScoreCache)
     status_cache: StatusCache = field(default_factory=StatusCache)
-    spare: Spare = field(default_factory=Spare)
-    swept: dict[str, tuple[int, int]] = field(default_factory=dict)
     start_delays: StartDelays = field(default_factory=StartDelays)
-    reached: set[bytes] = field(default_factory=set)
-    silent: dict[str, int] = field(default_factory=dict)
     losses: Losses = field(default_factory=Losses)
-    peers: Peers = field(default_factory=Peers)
     entries: dict[str, Entry] = field(default_factory=dict)
     executor: Executor = None  # type: ignore[assignment]  # set by whoever makes this
-    post: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
-    starts: Starts = field(init=False)
     delivery: Delivery = field(init=False)
     backpressure: BackpressureController = field(init=False)
 
@@ -171,7 +151,6 @@ class Context:
         self.service.tell_too(StructuredOutput(event_bus=self.bus))
         self.service.on_limit(self._report_limit)
         self.delivery = self.service.delivery
-        self.starts = Starts(self.system)
         self.scores.settings = lambda: (
             self.config.preflight.tokens,
             self.config.default_thinking_method,
@@ -186,17 +165,8 @@ class Context:
         return {
             "storage": self.storage.words() or "ok",
             "starts": self.start_delays.words() or "ok",
-            "workers": self._silent() or "ok",
-            "refused_worker_messages": self.peers.refused,
+            **self.executor.troubles(),
         }
-
-    def _silent(self) -> str | None:
-        silent = sorted(self.silent.items())
-        if not silent:
-            return None
-        names = ", ".join(f"{job_id} (process {pid})" for job_id, pid in silent[:5])
-        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
-        return f"the worker processes of these jobs do not answer: {names}{more}"
 
     def hindrances(self) -> tuple[bool, Hindrances]:
         """Whether anything but load keeps jobs from being taken; and what it is judged by."""
@@ -206,16 +176,6 @@ class Context:
             "storage": problem or "ok",
             "scores": self.unreadable or "ok",
         }
-
-    def took_on(self, process: Process) -> None:
-        """A worker process of ours lives: no sweep may touch it."""
-        self.workers[process.pid] = process
-        self.group.track_backend_pid(process.pid)
-
-    def let_go(self, process: Process) -> None:
-        """It has ended."""
-        self.workers.pop(process.pid, None)
-        self.group.untrack_backend_pid(process.pid)
 
     def _named(self, name: str) -> Handle[Any]:
         # Not by ``system.handle``, which wants the class: importing it here takes longer than to
@@ -231,11 +191,6 @@ class Context:
     def events(self) -> Handle[Events]:
         """The publisher of committed events."""
         return self._named("events")
-
-    @property
-    def link(self) -> Handle[Link]:
-        """The socket that all workers talk to."""
-        return self._named("link")
 
     @property
     def monitor(self) -> Handle[MonitorActor]:
@@ -276,11 +231,6 @@ class Context:
     def retention(self) -> Handle[Retention]:
         """Who forgets the past."""
         return self._named("retention")
-
-    @property
-    def spare_keeper(self) -> Handle[SpareKeeper]:
-        """Who keeps a worker process ready."""
-        return self._named("spare")
 
     @property
     def notifications(self) -> Handle[Notifications]:

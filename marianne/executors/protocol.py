@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from actors import ChildSpec, Promise
-    from actors.process import Process
+    from actors import ChildSpec, Future, Promise
+    from marianne.executors.beside import Again, CommandEnd, SideCommand
     from marianne.state.models import JobRow
 
 
@@ -72,6 +72,16 @@ class Hello(TypedDict, total=False):
     """Results that were not acknowledged yet, as AttemptResult.to_map."""
 
 
+class RunnerTroubles(TypedDict):
+    """What is ok of the runners, or not."""
+
+    workers: str
+    """``ok``, or in words which jobs' runners do not answer."""
+
+    refused_worker_messages: int
+    """Messages that came from strangers, or made no sense."""
+
+
 class Hearer(Protocol):
     """The actor of an admitted job, ``job:<id>/job``, as its runner sees it."""
 
@@ -115,7 +125,35 @@ class Runner(Protocol):
 
 
 class Executor(Protocol):
-    """What runs the sheets of a conductor's jobs. For the manager's thread, unless said."""
+    """What runs the sheets of a conductor's jobs. For the manager's thread, unless said.
+
+    What it returns a future for is done in its own time: nobody waits. An error in the future is
+    our own trouble, or the machine's, and never the job's: it may be asked again.
+    """
+
+    # -- the conductor's life -------------------------------------------------------------------
+
+    def services(self) -> Sequence[ChildSpec]:
+        """Actors of its own that live beside the conductor's services, each restarted alone."""
+
+    def look(self) -> None:
+        """Time for a look at its files and connections: what was removed is made again. Any
+        thread."""
+
+    def troubles(self) -> RunnerTroubles:
+        """What is ok, or in words what is not. Asks nobody. Any thread."""
+
+    def job_of(self, pid: int) -> str | None:
+        """The job whose sheets run below this process of the conductor's machine; None for any
+        other. For the monitor."""
+
+    def close(self) -> None:
+        """The conductor ends: nothing is held ready any more. Before its actors are stopped."""
+
+    def cut_short(self) -> None:
+        """What runs is ended without its grace. Any thread."""
+
+    # -- a job's sheets -------------------------------------------------------------------------
 
     def child(self, job_id: str) -> ChildSpec:
         """The runner of an admitted job, as the child ``job:<id>/worker`` of its supervisor."""
@@ -127,12 +165,8 @@ class Executor(Protocol):
     def unprepare(self, job_id: str) -> None:
         """Its actors will not come, or what was left holds no more."""
 
-    def end(self, row: JobRow) -> Process | None:
-        """Has what runs of a job without actors ended; the process whose end to wait for, if any.
-        :meth:`sweep` follows it."""
-
-    def sweep(self, job_id: str) -> None:
-        """Nothing of a job without actors runs after this."""
+    def end(self, row: JobRow) -> Future[None]:
+        """Ends what runs of a job without actors; done when nothing of it runs any more."""
 
     def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
         """Results of the job that may not be committed yet, as AttemptResult.to_map. In any thread.
@@ -142,3 +176,13 @@ class Executor(Protocol):
 
     def remove(self, job_ids: Iterable[str]) -> None:
         """The files of these jobs go; a job of such an id that begins meanwhile has new ones."""
+
+    # -- beside them ----------------------------------------------------------------------------
+
+    def command(self, command: SideCommand) -> Future[CommandEnd]:
+        """Runs a command for a job, in the job's environment; done when nothing of it runs. Any
+        thread. The future has an OSError or EOFError where it cannot be started just now."""
+
+    def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
+        """Makes the checks of these sheets again, without their programs: AttemptResult.to_map of
+        each. The future has an OSError or EOFError, or LostError, where that came to nothing."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors import Actor, ChildSpec, Handle, Promise, System
-from marianne.executors.protocol import Hearer, Hello, Run
+from actors import Actor, ChildSpec, Future, Handle, Promise, System
+from marianne.executors.beside import Again, CommandEnd, SideCommand
+from marianne.executors.protocol import Hearer, Hello, Run, RunnerTroubles
 from marianne.model.result import AttemptResult
 
 if TYPE_CHECKING:
-    from actors.process import Process
     from marianne.state.models import JobRow
 
+T = TypeVar("T")
 Play = Callable[[str, Run], AttemptResult | None]
 """How an attempt of a job ends, at once; None: it runs until it is ended."""
 
@@ -41,12 +42,35 @@ class Work:
 
 
 class StubExecutor:
-    """As :class:`marianne.executors.protocol.Executor` says. ``work`` is open to look at."""
+    """As :class:`marianne.executors.protocol.Executor` says. ``work`` is open to look at, and
+    ``commands`` are what was run beside the jobs: each ends well at once."""
 
     def __init__(self, system: System, play: Play = succeed) -> None:
         self.work: dict[str, Work] = {}
+        self.commands: list[SideCommand] = []
         self._system = system
         self._play = play
+
+    def services(self) -> Sequence[ChildSpec]:
+        """None."""
+        return ()
+
+    def look(self) -> None:
+        """It has no files."""
+
+    def troubles(self) -> RunnerTroubles:
+        """None."""
+        return {"workers": "ok", "refused_worker_messages": 0}
+
+    def job_of(self, pid: int) -> str | None:
+        """No process is a job's."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is held ready."""
+
+    def cut_short(self) -> None:
+        """Nothing has a grace."""
 
     def child(self, job_id: str) -> ChildSpec:
         """A runner on what the job's sheets have come to."""
@@ -60,16 +84,12 @@ class StubExecutor:
     def unprepare(self, job_id: str) -> None:
         """Nothing was prepared."""
 
-    def end(self, row: JobRow) -> Process | None:
-        """What runs is over at once."""
-        self.sweep(row.job_id)
-        return None
-
-    def sweep(self, job_id: str) -> None:
-        """Nothing of it runs any more, and its results are kept."""
-        if job_id in self.work:
-            self.work[job_id].running.clear()
-            self.work[job_id].ahead.clear()
+    def end(self, row: JobRow) -> Future[None]:
+        """What runs is over at once, and its results are kept."""
+        if row.job_id in self.work:
+            self.work[row.job_id].running.clear()
+            self.work[row.job_id].ahead.clear()
+        return self._done(None)
 
     def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
         """What was not acknowledged."""
@@ -80,6 +100,21 @@ class StubExecutor:
         """It is forgotten."""
         for job_id in job_ids:
             self.work.pop(job_id, None)
+
+    def command(self, command: SideCommand) -> Future[CommandEnd]:
+        """It is noted."""
+        self.commands.append(command)
+        return self._done(CommandEnd(True, "exit code 0"))
+
+    def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
+        """Every check passes."""
+        runs = [Run(sheet.num, sheet.attempt, sheet.fallback) for sheet in sheets]
+        return self._done([succeed(job_id, run).to_map() for run in runs])
+
+    def _done(self, value: T) -> Future[T]:
+        future: Future[T] = Future(self._system, "stub", None, None)
+        future.answer(value)
+        return future
 
 
 class StubRunner(Actor):

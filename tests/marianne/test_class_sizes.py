@@ -19,7 +19,6 @@ MOST = 25
 # Each with the reason why it may be asked more.
 LARGER = {
     "marianne.daemon.manager.JobManager": "the documented face, which only delegates",
-    "marianne.daemon.jobs.actor.ManagerActor": "the actor behind that face: one method too many",
 }
 
 

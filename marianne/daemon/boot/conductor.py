@@ -22,6 +22,7 @@ from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, Syste
 from marianne.daemon.api.server import Server
 from marianne.daemon.boot import tree
 from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
+from marianne.daemon.boot.executors import executor_of
 from marianne.daemon.boot.first_start import settle_state
 from marianne.daemon.boot.shutdown import (
     Interrupted,
@@ -39,7 +40,6 @@ from marianne.daemon.shared.log import get_logger, open_log, set_level
 from marianne.daemon.shared.places import Places
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import Storage
-from marianne.daemon.worker.executor import LocalExecutor
 from marianne.daemon.worker.orphans import leave_to_original, recorded_workers, remove_stray_files
 from marianne.run import procfs, stop_order
 from marianne.state.changes import AddEvent, Change
@@ -48,7 +48,6 @@ from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew, StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actors.process import Process
     from marianne.daemon.config import Loaded
     from marianne.daemon.manager import JobManager
     from marianne.daemon.processes.host import Host
@@ -148,7 +147,6 @@ class Conductor:
         if leave_to_original(self._home):
             log.warning("home_was_copied", home=str(self._home.path))
         system = self._system = System("conductor")
-        workers: dict[int, Process] = {}
         count_death(self._home)
         order = take_order(self._home, heart_pid)
         self._recorded = recorded_workers(self._home)
@@ -158,7 +156,7 @@ class Conductor:
         self._host.claim(self._home, self._group)
         system.processes.prepare(preload=[*PRELOAD, *self._given.preload], check=False)
         self._host.settle(system)
-        context = self._context(system, workers, storage)
+        context = self._context(system, storage)
         if order is not None:
             log.warning("goes_on_stopping", mode=order.mode)
             context.stop.mode = order.mode
@@ -198,7 +196,7 @@ class Conductor:
         for module in ("marianne.daemon.types", "marianne.daemon.api.handlers.job_submit"):
             importlib.import_module(module)
 
-    def _context(self, system: System, workers: dict[int, Process], storage: Storage) -> Context:
+    def _context(self, system: System, storage: Storage) -> Context:
         given, manager = self._given, self._manager
         context = Context(
             system=system,
@@ -219,9 +217,8 @@ class Conductor:
             config_path=given.config_path,
             heart_pid=given.heart_pid,
             client=given.client,
-            workers=workers,
         )
-        context.executor = LocalExecutor(context)
+        context.executor = executor_of(context)
         context.service.registry = context.service.registry or OnDisk(context.home)
         return context
 
@@ -254,7 +251,7 @@ class Conductor:
             keep_order(context, mode, context.stop.drain_seconds)  # a signal left none
             lock.stopping()
         log.info("stopping", mode=mode)
-        context.spare.close()  # while its end can still be heard of
+        context.executor.close()  # while the end of what it held can still be heard of
         # A tree that gave up counts as a death: a job may have been the cause.
         died = mode in ("failed", "unusable")
         self._tell(context, "daemon.stopping", SERVES if died else STOPS)
@@ -283,8 +280,7 @@ class Conductor:
             got = self._host.hear()
             if got == signal.SIGTERM or (got == signal.SIGUSR1 and context.stop.mode == "force"):
                 context.stop.mode = "force"
-                for worker in list(context.workers.values()):
-                    worker.kill()
+                context.executor.cut_short()
         if not context.stop.keeps_workers:
             self._recorded.clear()  # nobody goes on
             left = self._group.reap_orphaned_backends()

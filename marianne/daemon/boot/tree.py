@@ -20,9 +20,7 @@ from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
-from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.store import Store
-from marianne.daemon.worker.socket import Link
 
 ROOT_INTENSITY = 10
 ROOT_PERIOD = 30.0
@@ -33,7 +31,6 @@ def services(context: Context) -> list[ChildSpec]:
     given = (context,)
     return [
         ChildSpec(id="events", cls=Events, args=given),
-        ChildSpec(id="link", cls=Link, args=given),
         ChildSpec(id="monitor", cls=MonitorActor, args=given),
         ChildSpec(id="rates", cls=RatesActor, args=given),
         ChildSpec(id="learning", cls=LearningActor, args=given),
@@ -41,7 +38,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
         ChildSpec(id="retention", cls=Retention, args=given),
-        ChildSpec(id="spare", cls=SpareKeeper, args=given),
+        *context.executor.services(),
     ]
 
 

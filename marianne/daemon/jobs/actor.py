@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors import Actor, Down, ExitReason, Future, Outcome, Promise
-from actors.process import Process, ProcessExit
 from marianne.daemon.context import Context
 from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.cancel import Cancel
@@ -117,10 +116,6 @@ class ManagerActor(Actor):
     def woken(self, method: Callable[..., None], *args: Any) -> None:
         """A part's time has come."""
         method(*args)
-
-    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
-        """A process that a part watches has ended."""
-        self._turns.exited(process, ending)
 
     def on_down(self, down: Down) -> None:
         """A job's actors are gone, and no process of it is left (or it gave up)."""

@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome
-from actors.process import Process, ProcessExit
 from ipc import codec
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.services.side_commands import SideCommand, SideCommands
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.start_delays import passing
 from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.views.wire import timestamp
+from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
@@ -48,9 +47,6 @@ LOG = "concert-log"
 LOG_SECONDS = 30.0
 APPEND = 'mkdir -p -- "$(dirname -- "$1")" && cat >> "$1"'
 """A process of the job's appends to its log: the file is the user's, and may be slow."""
-
-READ_AGAIN = 2.0
-"""Seconds until what became of a hook is read again that could not be read."""
 
 LOSSES = 3
 """So often a hook whose process is lost is run; one that ends it each time has failed."""
@@ -76,7 +72,6 @@ class Hooks:
         self._commands = commands
         self._submit = submit
         self._away = away
-        self._errands = SideCommands(desk.context, "hook")
         self._losses: Counter[str] = Counter()  # by job, of the hook that runs
 
     def take_up(self) -> None:
@@ -153,7 +148,7 @@ class Hooks:
         except Exception as error:  # noqa: BLE001 - one hook is not worth the end of an actor
             self._not_begun(row.job_id, error)
 
-    def _not_begun(self, job_id: str, error: Exception) -> None:
+    def _not_begun(self, job_id: str, error: BaseException | None) -> None:
         """A hook could not be begun: by its own fault it has failed."""
         if passing(error):
             self._hook_again(job_id, f"its hook cannot be started: {error}")
@@ -171,7 +166,7 @@ class Hooks:
             "sheet_count": row.sheet_count,
         }
         if hook["type"] != "run_job":
-            self._run_errand(row, hook, names)
+            self._run_command(row, hook, names)
             return
         depth, concert = (meta.chain_depth or 0) + 1, meta.concert_config
         limit = concert["max_chain_depth"] if concert else MAX_CHAIN_DEPTH
@@ -251,7 +246,7 @@ class Hooks:
         if live is not None and not live.admitted and self._context.stop.mode is None:
             self._run_hook(live.row)
 
-    def _run_errand(self, row: JobRow, hook: dict[str, Any], names: dict[str, Any]) -> None:
+    def _run_command(self, row: JobRow, hook: dict[str, Any], names: dict[str, Any]) -> None:
         base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
         folder = fill(hook["working_directory"] or "", names)
         cwd = os.path.normpath(Path(row.workspace) / folder)
@@ -264,35 +259,26 @@ class Hooks:
             local = base / argv[0]
             if local.exists():
                 argv[0] = str(local)
-        errand = SideCommand(
+        command = SideCommand(
             row.job_id,
+            "hook",
             argv,
             cwd,
-            hook,
             timeout=hook["timeout_seconds"],
             extra={"MARIANNE_WORKSPACE": row.workspace},
         )
-        process = self._errands.start(errand, self._desk.reader)
-        self._desk.turns.watch(process, self.command_ended)
+        ended = self._context.executor.command(command)
+        self._desk.turns.pipe(ended, self.command_ended, row.job_id)
 
-    def command_ended(self, process: Process, ending: ProcessExit) -> None:
-        """A hook's command ended, or the writing of the chain's log did."""
-        try:
-            errand, outcome = self._errands.ended(process, ending)
-        except OSError as error:
-            log.warning("hook_not_read", error=repr(error))
-            self._desk.turns.after(READ_AGAIN, self.command_ended, process, ending)
-            return
-        if errand.what is not LOG:
-            if outcome.lost and (outcome.by_us or self._lost_again(errand.job_id)):
-                self._hook_again(errand.job_id, outcome.words)
-                return
-            self._hook_ended(errand.job_id, outcome.ok, outcome.words, outcome.said)
-            return
-        if not outcome.ok:
-            log.warning("concert_log_not_written", job_id=errand.job_id, words=outcome.words)
-        if errand.job_id in self._live:
-            self._run_hook(self._live[errand.job_id].row)
+    def command_ended(self, outcome: Outcome[CommandEnd], job_id: str) -> None:
+        """A hook's command ended, or could not be begun."""
+        end = outcome.value
+        if end is None:
+            self._not_begun(job_id, outcome.error)
+        elif end.lost and (end.by_us or self._lost_again(job_id)):
+            self._hook_again(job_id, end.words)
+        else:
+            self._hook_ended(job_id, end.ok, end.words, end.said)
 
     def _lost_again(self, job_id: str) -> bool:
         """Whether a hook that was lost is to run once more: in a stop it is, without end."""
@@ -340,25 +326,31 @@ class Hooks:
         row = self._desk.reader.job(job_id)
         if row is not None and job_id in self._live:
             self._live[job_id].row = row
-            if not self._log_chain(row, told):
+            meta = JobMeta.of(row)
+            path = (meta.concert_config or {}).get("concert_log_path")
+            if path:
+                self._log_chain(row, meta, path, told)
+            else:
                 self._run_hook(row)
 
-    def _log_chain(self, row: JobRow, told: dict[str, Any]) -> bool:
-        """Has a line added to the concert's log; False if it keeps none."""
-        meta = JobMeta.of(row)
-        path = (meta.concert_config or {}).get("concert_log_path")
-        if not path:
-            return False
+    def _log_chain(self, row: JobRow, meta: JobMeta, path: str, told: dict[str, Any]) -> None:
+        """Has a line added to the concert's log."""
         path = fill(path, {"workspace": row.workspace, "job_id": row.job_id})
         depth = meta.chain_depth or 0
         line = {"ts": timestamp(time.time()), "job_id": row.job_id, "chain_depth": depth, **told}
         stdin = json.dumps(line).encode() + b"\n"
         argv = ["bash", "-c", APPEND, LOG, path]
-        errand = SideCommand(row.job_id, argv, row.workspace, LOG, timeout=LOG_SECONDS, stdin=stdin)
-        try:
-            process = self._errands.start(errand, self._desk.reader)
-        except (OSError, EOFError) as error:
-            log.warning("concert_log_not_written", job_id=row.job_id, words=repr(error))
-            return False
-        self._desk.turns.watch(process, self.command_ended)
-        return True
+        command = SideCommand(
+            row.job_id, "hook", argv, row.workspace, timeout=LOG_SECONDS, stdin=stdin
+        )
+        written = self._context.executor.command(command)
+        self._desk.turns.pipe(written, self.chain_logged, row.job_id)
+
+    def chain_logged(self, outcome: Outcome[CommandEnd], job_id: str) -> None:
+        """The line is in the log, or cannot be: that keeps no hook."""
+        end = outcome.value
+        if end is None or not end.ok:
+            words = repr(outcome.error) if end is None else end.words
+            log.warning("concert_log_not_written", job_id=job_id, words=words)
+        if job_id in self._live:
+            self._run_hook(self._live[job_id].row)

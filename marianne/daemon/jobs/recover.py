@@ -1,32 +1,27 @@
 """Looking again at failed sheets: what is done in truth is marked as done.
 
-The checks run in a process of their own (:mod:`marianne.run.recheck`); the manager hears of its
-end and changes the rows. What a restart finds: nothing was changed; the client asks again.
+The executor has the checks made (:mod:`marianne.run.recheck`); the manager hears what they found
+and changes the rows. What a restart finds: nothing was changed; the client asks again.
 """
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
-from actors.process import Process, ProcessExit
-from ipc import codec
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.processes.job_files import lay_out
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
+from marianne.executors.beside import Again
 from marianne.model.plan import Plan
 from marianne.model.result import AttemptResult
-from marianne.run.confine import sweep_orphans
 from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import move
@@ -36,9 +31,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-LONGEST = 3_600.0
-"""Seconds until a look that does not end is ended."""
-
 
 @dataclass(slots=True)
 class _Look:
@@ -46,7 +38,6 @@ class _Look:
     rows: dict[int, SheetRow]
     dry_run: bool
     answer: Answer[Recovered]
-    path: Path
 
 
 class Recover:
@@ -57,18 +48,17 @@ class Recover:
         self._context = desk.context
         self._live = desk.live
         self._over = over
-        self._looks: dict[Process, _Look] = {}
+        self._looks: set[str] = set()  # the jobs that are looked at
 
     def recover(
         self, answer: Answer[Recovered], job_id: str, sheet_num: int | None, dry_run: bool
     ) -> None:
         live = self._live.get(job_id)
         self._desk.known(job_id)
-        looked_at = any(look.job_id == job_id for look in self._looks.values())
         if live is not None:
             check_sure(live)
             self._desk.check_away(live)
-        if looked_at or (live is not None and live.admitted):
+        if job_id in self._looks or (live is not None and live.admitted):
             raise Refused("conflict", f"job {job_id} is not at rest", hint="pause or cancel it")
         rows = {r.num: r for r in self._desk.reader.sheets(job_id)}
         plan = queries.plan_of(self._desk.reader, job_id)
@@ -82,49 +72,19 @@ class Recover:
         if not failed:
             what = f"sheet {sheet_num} of {job_id}" if sheet_num else f"of {job_id} no sheet"
             raise Refused("conflict", f"{what} has {'not ' if sheet_num else ''}failed")
-        directory = self._context.home.job_dir(job_id)
-        lay_out(directory, self._desk.reader.plan(job_id), self._desk.reader.environment(job_id))
-        config = self._context.config
-        settings = {
-            "job_id": job_id,
-            "job_dir": str(directory),
-            "owner": self._context.owner,
-            "sheet_grace_seconds": config.sheet_grace_seconds,
-            "output_limit_bytes": config.output_limit_mb * 2**20,
-            "sheets": [
-                (r.num, r.attempt, r.fallback, r.started_at or 0.0) for r in failed.values()
-            ],
-        }
-        path = directory / "recheck"
-        path.unlink(missing_ok=True)
-        try:
-            process = self._context.system.processes.start(
-                "marianne.run.recheck:recheck_main",
-                (settings, str(path)),
-                f"marianne-recheck {job_id}",
-            )
-        except (OSError, EOFError) as error:
-            raise Refused("unavailable", f"no process can be started now: {error!r}") from None
-        self._context.took_on(process)
-        self._looks[process] = _Look(job_id, failed, dry_run, answer, path)
-        self._desk.turns.watch(process, self.looked)
-        self._desk.turns.after(LONGEST, self.look_overdue, process)
+        sheets = [Again(r.num, r.attempt, r.fallback, r.started_at or 0.0) for r in failed.values()]
+        self._looks.add(job_id)
+        checked = self._context.executor.recheck(job_id, sheets)
+        self._desk.turns.pipe(checked, self.looked, _Look(job_id, failed, dry_run, answer))
 
-    def look_overdue(self, process: Process) -> None:
-        """A check that never ends is ended."""
-        if process in self._looks and process.alive():
-            process.signal(signal.SIGKILL)
-
-    def looked(self, process: Process, ending: ProcessExit) -> None:
-        """The looking is done, or its process was lost, with nothing left of it either way."""
-        self._context.let_go(process)
-        look = self._looks.pop(process)
-        sweep_orphans(self._context.owner, look.job_id, spare=tuple(self._context.workers))
+    def looked(self, outcome: Outcome[list[dict[str, Any]]], look: _Look) -> None:
+        """The checks were made, or came to nothing."""
+        self._looks.discard(look.job_id)
         try:
-            found = _taken(look.path)
-            if found is None:
-                raise Refused("unavailable", f"the look at {look.job_id} ended: {ending}")
-            self._found(look, [AttemptResult.from_map(result) for result in found])
+            if outcome.value is None:
+                why = f"the checks of {look.job_id} cannot be made now: {outcome.error!r}"
+                raise Refused("unavailable", why)
+            self._found(look, [AttemptResult.from_map(result) for result in outcome.value])
         except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
             look.answer.fail(refusal_of(error))
 
@@ -180,16 +140,6 @@ class Recover:
             answer.fail(outcome.error)
         else:
             answer.set(reply)
-
-
-def _taken(path: Path) -> list[dict[str, Any]] | None:
-    """What a look has found; None if it came to no end."""
-    try:
-        found: list[dict[str, Any]] = codec.unpack(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    path.unlink()
-    return found
 
 
 def _mark(

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from actors import ActorRef, DynamicSupervisor, ExitReason, Future, Outcome
-from actors.process import Process, ProcessExit
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.supervisor import job_spec
 from marianne.daemon.jobs.desk import Desk
@@ -34,6 +33,9 @@ SUPERVISOR_RESTARTS = 3
 LOOK_AGAIN = 0.1
 """Seconds until another look at what is about to be decided."""
 
+END_AGAIN = 1.0
+"""Seconds until what a job left is ended again that could not be ended."""
+
 SPOOL_AGAIN = 2.0
 """Seconds until a spool that could not be read is read again."""
 
@@ -47,7 +49,6 @@ class Supervision:
         self._context = desk.context
         self._live = desk.live
         self._closed = closed
-        self._giving_up: dict[Process, tuple[str, str | None]] = {}
 
     # -- starting -------------------------------------------------------------------------------
 
@@ -134,21 +135,20 @@ class Supervision:
         is cancelled."""
         self._live.move(self._live[job_id], Happens.GIVE_UP)
         self._context.start_delays.over(job_id)
-        # From disk: the row in memory is older than the record of the worker.
+        self.end_what_is_left(job_id, cause)
+
+    def end_what_is_left(self, job_id: str, cause: str | None) -> None:
+        """Has the executor end it; the job's own end follows."""
+        # From disk: the row in memory is older than the record of its runner.
         row = self._desk.reader.job(job_id) or self._live[job_id].row
-        process = self._context.executor.end(row)
-        if process is None:
-            self._close(job_id, cause)
-        else:
-            self._giving_up[process] = (job_id, cause)
-            self._desk.turns.watch(process, self.worker_gone)
+        self._desk.turns.pipe(self._context.executor.end(row), self.nothing_left, job_id, cause)
 
-    def worker_gone(self, process: Process, ending: ProcessExit) -> None:
-        """The worker of a job that gives up is gone."""
-        self._close(*self._giving_up.pop(process))
-
-    def _close(self, job_id: str, cause: str | None) -> None:
-        self._context.executor.sweep(job_id)
+    def nothing_left(self, outcome: Outcome[None], job_id: str, cause: str | None) -> None:
+        """Nothing of a job that gives up runs any more, or nobody knows: then once more."""
+        if outcome.error is not None:
+            log.warning("job_not_ended", job_id=job_id, error=repr(outcome.error))
+            self._desk.turns.after(END_AGAIN, self.end_what_is_left, job_id, cause)
+            return
         # What the job's last actor still wanted must not come after what is decided here.
         store = self._context.store.within(FORGET_DEADLINE)
         forgotten: Future[Any] = store.call(Store.forget, self._context.job(job_id).name)

@@ -20,7 +20,6 @@ from marianne.daemon.at_once import at_once
 from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context
 from marianne.daemon.monitor import HARD_PERCENT, ResourceSnapshot
-from marianne.daemon.processes.identity import job_of
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.store import Store
@@ -56,7 +55,7 @@ class MonitorActor(Actor):
 
     def on_start(self) -> None:
         """Takes the first reading, so that there is one before the first request."""
-        self._monitor.job_of = self._job_of
+        self._monitor.job_of = self._context.executor.job_of
         again = self._monitor.snapshot is not None
         self.check()
         if again:
@@ -97,7 +96,7 @@ class MonitorActor(Actor):
             self._context.stop.ask("stop", why="the home was removed")
             return
         self._context.events.tell(Events.look)
-        self._context.link.tell(ports.Listener.look)
+        self._context.executor.look()
         self._context.server.tell(ports.Listener.look)
 
     def _look(self) -> TreeLook | None:
@@ -114,13 +113,9 @@ class MonitorActor(Actor):
             self._changed(before, after)
         return taken
 
-    def _job_of(self, pid: int) -> str | None:
-        process = self._context.workers.get(pid)
-        return None if process is None else job_of(process)
-
     def _jobs(self, found: TreeLook) -> dict[int, str]:
         """The jobs of the workers that were looked at, by pid."""
-        jobs = {pid: self._job_of(pid) for pid in found.workers}
+        jobs = {pid: self._context.executor.job_of(pid) for pid in found.workers}
         return {pid: job_id for pid, job_id in jobs.items() if job_id is not None}
 
     def _changed(self, before: PressureLevel, after: PressureLevel) -> None:

@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actors import Actor, ExitReason
-from actors.process import Process, ProcessExit
+from actors import Actor, ExitReason, Outcome
 from marianne.daemon.context import Context
 from marianne.daemon.services.events import NOTICED
-from marianne.daemon.services.side_commands import Outcome, SideCommand, SideCommands
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views import wire
+from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.state.changes import SetMeta
 from marianne.state.errors import StateError
 from marianne.state.models import Event, JobRow
@@ -33,6 +32,7 @@ from marianne.state.reader import Reader
 
 log = get_logger(__name__)
 
+KIND = "notice"
 TRIES = 3
 RETRY_SECONDS = 2.0
 SECONDS = 30.0
@@ -72,7 +72,6 @@ class Notifications(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._errands = SideCommands(context, "notice")
         self._waiting: list[Notice] = []
         self._receivers: dict[str, list[dict[str, Any]]] = {}
         self._seen = 0
@@ -92,7 +91,7 @@ class Notifications(Actor):
         self._mark()
 
     def on_stop(self, reason: ExitReason) -> None:
-        """What is being delivered is ended with its process, and told again."""
+        """What is being delivered is told again."""
         self._reader.close()
 
     def happened(self, events: Sequence[Event]) -> None:
@@ -127,39 +126,38 @@ class Notifications(Actor):
     # -- delivery -------------------------------------------------------------------------------
 
     def _deliver(self) -> None:
-        while len(self._errands) < AT_ONCE:
+        while self._busy.total() < AT_ONCE:
             notice = in_turn(self._waiting, self._busy)
             if notice is None:
                 return
             self._waiting.remove(notice)
-            errand = _errand(notice)
-            if errand is None:
+            command = _command(notice)
+            if command is None:
                 log.warning(
                     "notice_has_no_way", type=notice.receiver["type"], job_id=notice.row.job_id
                 )
                 self._close(notice)
                 continue
-            try:
-                self.watch(self._errands.start(errand, self._reader))
-                self._busy[_address(notice)] += 1
-            except StateError as error:
-                self._undelivered(notice, repr(error))
-            except (OSError, EOFError) as error:
-                # The machine's trouble, or ours: that uses up none of its tries.
-                log.warning("notice_waits", job_id=notice.row.job_id, error=repr(error))
-                self.send_after(RETRY_SECONDS, self.again, notice)
-                return
+            self._busy[_address(notice)] += 1
+            self.pipe(self._context.executor.command(command), self.delivered, notice)
 
-    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
-        """A delivery ended."""
-        errand, outcome = self._errands.ended(process, ending)
-        self._busy -= Counter({_address(errand.what): 1})
-        if outcome.ok:
+    def delivered(self, outcome: Outcome[CommandEnd], notice: Notice) -> None:
+        """A delivery ended, or could not be begun."""
+        self._busy -= Counter({_address(notice): 1})
+        end = outcome.value
+        if end is not None and end.ok:
             self._context.delivery.undelivered = 0
-            self._close(errand.what)
+            self._close(notice)
             self._mark()
+        elif end is not None:
+            self._undelivered(notice, _why(notice, end))
+        elif isinstance(outcome.error, StateError):
+            self._undelivered(notice, repr(outcome.error))
         else:
-            self._undelivered(errand.what, _why(errand.what, outcome))
+            # The machine's trouble, or ours: that uses up none of its tries.
+            log.warning("notice_waits", job_id=notice.row.job_id, error=repr(outcome.error))
+            self.send_after(RETRY_SECONDS, self.again, notice)
+            return
         self._deliver()
 
     def again(self, notice: Notice) -> None:
@@ -202,14 +200,14 @@ def _address(notice: Notice) -> str:
     return json.dumps([receiver["type"], receiver.get("config")], sort_keys=True, default=str)
 
 
-def _errand(notice: Notice) -> SideCommand | None:
+def _command(notice: Notice) -> SideCommand | None:
     """The command that delivers it; None when there is none for this kind of receiver."""
     row, config = notice.row, notice.receiver["config"]
     timeout = _seconds(config)
     match notice.receiver["type"]:
         case "command":
             argv = ["bash", "-c", str(config["command"])]
-            return SideCommand(row.job_id, argv, "/", notice, timeout, _packed(_body(notice)))
+            return SideCommand(row.job_id, KIND, argv, "/", timeout, _packed(_body(notice)))
         case "webhook":
             argv, body = [sys.executable, "-I", "-S", WEBHOOK], _body(notice)
             wanted = {"url": config.get("url"), "url_env": config.get("url_env")}
@@ -218,11 +216,11 @@ def _errand(notice: Notice) -> SideCommand | None:
             wanted = {"url": config.get("webhook_url"), "url_env": config.get("webhook_url_env")}
         case "desktop" if shutil.which("notify-send"):
             argv = ["notify-send", "--app-name=marianne", "--", *_title_and_text(notice)]
-            return SideCommand(row.job_id, argv, "/", notice, timeout)
+            return SideCommand(row.job_id, KIND, argv, "/", timeout)
         case _:
             return None
     stdin = _packed({**wanted, "body": body, "timeout": timeout})
-    return SideCommand(row.job_id, argv, "/", notice, timeout, stdin)
+    return SideCommand(row.job_id, KIND, argv, "/", timeout, stdin)
 
 
 def _seconds(config: Mapping[str, Any]) -> float:
@@ -264,7 +262,7 @@ def _line(notice: Notice) -> str:
     return " - ".join(filter(None, _title_and_text(notice)))
 
 
-def _why(notice: Notice, outcome: Outcome) -> str:
+def _why(notice: Notice, end: CommandEnd) -> str:
     """What the log says of a failure: a command's own words may hold a secret, ours do not."""
     ours = notice.receiver["type"] in ("webhook", "slack")
-    return (outcome.said.strip() if ours else "") or outcome.words
+    return (end.said.strip() if ours else "") or end.words

@@ -7,12 +7,6 @@ conductor that dies loses the count; deaths of conductors are counted elsewhere 
 
 from __future__ import annotations
 
-import signal
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from actors.process import ProcessExit
-
 MOST = 3
 """So many losses in a row fail the job."""
 
@@ -42,15 +36,3 @@ class Losses:
         if job_id in self._counts or job_id in self._how:
             self._counts.pop(job_id, None)
             self._how.pop(job_id, None)
-
-
-def in_words(ending: ProcessExit) -> str:
-    """How a process ended, for a person."""
-    if ending.signal is not None:
-        try:
-            return f"it was killed by {signal.Signals(ending.signal).name}"
-        except ValueError:
-            return f"it was killed by signal {ending.signal}"
-    if ending.exit_code is not None:
-        return f"it ended with exit code {ending.exit_code}"
-    return "it ended, nobody saw how"

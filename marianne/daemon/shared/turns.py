@@ -1,7 +1,7 @@
 """What the parts of an actor need of it: to be called again, each time in a turn of the actor.
 
-A part is a plain object that an actor holds. What comes to it later (an answer, a timer, the end of
-a process) goes through the actor's mailbox, so that it needs no lock; and it ends with its actor.
+A part is a plain object that an actor holds. What comes to it later (an answer, a timer)
+goes through the actor's mailbox, so that it needs no lock; and it ends with its actor.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from actors import Actor, Address, Future, Outcome, Promise
-from actors.process import Process, ProcessExit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,8 +19,7 @@ class Turns:
     """The turns of ``actor``.
 
     ``heard`` and ``woken`` are methods of the actor that call a part: with ``(outcome, method,
-    *args)`` for what :meth:`pipe` waits for, ``(method, *args)`` for a timer. The actor gives the
-    ends of processes to :meth:`exited`.
+    *args)`` for what :meth:`pipe` waits for, ``(method, *args)`` for a timer.
     """
 
     def __init__(
@@ -30,7 +28,6 @@ class Turns:
         self._actor = actor
         self._heard = heard
         self._woken = woken
-        self._exits: dict[Process, Callable[[Process, ProcessExit], None]] = {}
 
     def pipe(
         self,
@@ -61,17 +58,6 @@ class Turns:
     def monitor(self, target: Address[Any]) -> None:
         """The actor's ``on_down`` will be told of its end."""
         self._actor.monitor(target)
-
-    def watch(self, process: Process, method: Callable[[Process, ProcessExit], None]) -> None:
-        """Calls ``method(process, ending)`` when the process has ended."""
-        self._exits[process] = method
-        self._actor.watch(process)
-
-    def exited(self, process: Process, ending: ProcessExit) -> None:
-        """A process that was watched has ended."""
-        method = self._exits.pop(process, None)
-        if method is not None:
-            method(process, ending)
 
 
 def raise_error(outcome: Outcome[Any]) -> None:

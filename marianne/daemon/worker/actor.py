@@ -29,15 +29,16 @@ from actors.process import Process, ProcessExit
 from marianne.crashpoints import crash_point
 from marianne.daemon import ports
 from marianne.daemon.context import Context
-from marianne.daemon.processes.standby import SpareWorker
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.shared.log import get_logger
-from marianne.daemon.shared.losses import in_words
 from marianne.daemon.shared.start_delays import passing
 from marianne.daemon.worker.employment import Employed, Employment
+from marianne.daemon.worker.ending import in_words
+from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.listening import Listening, Look
 from marianne.daemon.worker.orphans import sweep_job
 from marianne.daemon.worker.outbox import Outbox
+from marianne.daemon.worker.standby import SpareWorker
 from marianne.executors.protocol import Run
 from marianne.run.setup import EXIT_CLEAN
 from marianne.state.changes import UpdateJob
@@ -55,12 +56,13 @@ class WorkerLost(Exception):  # noqa: N818 - it says what happened
 class Worker(Actor):
     """One per admitted job; ``job:<id>/worker``."""
 
-    def __init__(self, context: Context, job_id: str) -> None:
+    def __init__(self, context: Context, fleet: Fleet, job_id: str) -> None:
         super().__init__()
         self._context = context
+        self._fleet = fleet
         self._job_id = job_id
         self._job = context.job(job_id)
-        self._employment = Employment(context, job_id)
+        self._employment = Employment(context, fleet, job_id)
         self._process: Process | None = None
         self._proof = b""
         self._recorded = False
@@ -81,8 +83,7 @@ class Worker(Actor):
 
     def on_start(self) -> None:
         """Takes the process that waits for the job, or the recorded one, or has one started."""
-        entry = self._context.entries.get(self._job_id)
-        if entry is None or entry.spare is None:
+        if self._job_id not in self._fleet.chosen:
             self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
         self.begin()
 
@@ -131,7 +132,7 @@ class Worker(Actor):
     def _begun(self, employed: Employed) -> None:
         process, self._proof = employed
         self._process = process
-        self._context.took_on(process)
+        self._fleet.took_on(process)
         self.watch(process)
         if self._taken_over:
             # Within the same conductor it is connected, and says no hello by itself. A hello that
@@ -163,26 +164,26 @@ class Worker(Actor):
         if not process.wait(grace + END_MARGIN):
             process.signal(signal.SIGKILL)
             process.wait(END_MARGIN)
-        self._context.let_go(process)
-        sweep_job(self._context, self._job_id)
+        self._fleet.let_go(process)
+        self._sweep()
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """The process is gone: what it left is ended, whoever waits is told, else we crash.
 
         One that never began anything is replaced later, and nobody notices.
         """
-        self._context.let_go(process)
-        self._context.reached.discard(self._name_on_link)
-        self._context.peers.forget(self._proof)
-        self._context.silent.pop(self._job_id, None)
+        self._fleet.let_go(process)
+        self._fleet.reached.discard(self._name_on_link)
+        self._fleet.peers.forget(self._proof)
+        self._fleet.silent.pop(self._job_id, None)
         if self._taken_over and self._context.heart_pid == os.getppid():
             # It hung below the heart, and so does what it left.
             os.kill(os.getppid(), signal.SIGUSR1)
         if self._ending and ending.exit_code == EXIT_CLEAN:
             left = []  # its own last look, at children that nobody could have taken, found none
         else:
-            left = sweep_job(self._context, self._job_id, everywhere=self._taken_over)
-            self._context.swept[self._job_id] = process.pid, process.start_time
+            left = self._sweep(everywhere=self._taken_over)
+            self._fleet.swept[self._job_id] = process.pid, process.start_time
         if self._over:
             for promise in self._ending:
                 promise.set(None)
@@ -246,7 +247,7 @@ class Worker(Actor):
         self._over = True
         self._context.start_delays.over(self._job_id)
         if process is None:
-            sweep_job(self._context, self._job_id)
+            self._sweep()
             promise.set(None)
             return promise
         self._ending.append(promise)
@@ -316,9 +317,9 @@ class Worker(Actor):
             process.signal(signal.SIGKILL)
             return
         if look is Look.FINE:
-            self._context.silent.pop(self._job_id, None)
+            self._fleet.silent.pop(self._job_id, None)
         elif self._listening.silent:
-            self._context.silent[self._job_id] = process.pid
+            self._fleet.silent[self._job_id] = process.pid
         if look is Look.WAKE:
             self._wake()
         if self._hurried:
@@ -354,13 +355,17 @@ class Worker(Actor):
 
     # -- small parts ----------------------------------------------------------------------------
 
+    def _sweep(self, *, everywhere: bool = True) -> list[int]:
+        owner = self._context.owner
+        return sweep_job(self._fleet, owner, self._job_id, everywhere=everywhere)
+
     @property
     def _grace(self) -> float:
         return self._context.config.sheet_grace_seconds
 
     @property
     def _name_on_link(self) -> bytes:
-        return self._context.peers.name_of(self._proof)
+        return self._fleet.peers.name_of(self._proof)
 
     @property
     def _living(self) -> Process | None:
@@ -389,4 +394,4 @@ class Worker(Actor):
 
     def _send(self, message: dict[str, Any]) -> None:
         if name := self._name_on_link:
-            self._context.post(name, message)
+            self._fleet.post(name, message)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors import Future
 from actors.process import Process
-from marianne.daemon.processes.identity import PROCESS_NAME, recorded_proof
-from marianne.daemon.processes.job_files import lay_out
-from marianne.daemon.processes.standby import SpareWorker
-from marianne.daemon.services.spare_keeper import SpareKeeper, start_one
+from marianne.daemon.worker.identity import PROCESS_NAME, recorded_proof
+from marianne.daemon.worker.job_files import lay_out
 from marianne.daemon.worker.orphans import sweep_job
+from marianne.daemon.worker.spare_keeper import SpareKeeper, keeper_of, start_one
+from marianne.daemon.worker.standby import SpareWorker
 from marianne.run.procfs import boot_id
 from marianne.state.reader import Reader
 
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from marianne.daemon.context import Context
-    from marianne.daemon.processes.handoff import Entry
+    from marianne.daemon.shared.handoff import Entry
+    from marianne.daemon.worker.fleet import Fleet
     from marianne.state.models import JobRow
+
+
+PIPE_ROOM = 32 * 1024
+"""Bytes of plan and environment that go to a spare worker directly: a pipe takes twice as much at
+once, so that nobody waits for a process that may hang."""
 
 
 class Employed(NamedTuple):
@@ -46,34 +52,40 @@ class Employed(NamedTuple):
 class Employment:
     """For one job. What fails for want of files, descriptors or processes is an OSError."""
 
-    def __init__(self, context: Context, job_id: str) -> None:
+    def __init__(self, context: Context, fleet: Fleet, job_id: str) -> None:
         self._context = context
+        self._fleet = fleet
         self._job_id = job_id
         self._name = f"{PROCESS_NAME}{job_id}"
 
     def chosen(self, entry: Entry | None) -> Employed | None:
         """The process that was recorded with the job's admission, as long as it waits."""
-        if entry is None or entry.spare is None:
+        chosen = self._fleet.chosen
+        if entry is None:
+            if (late := chosen.pop(self._job_id, None)) is not None:
+                late.dismiss()  # the job's actors have gone on by the database
+            return None
+        if self._job_id not in chosen:
             return None
         # Whoever worked for the job before has left its directory, and perhaps results in there.
         new = not self._directory.exists()
         settings = self._settings(entry.row)
-        if entry.small:
+        if _fits(entry):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             settings["given"] = {"plan": entry.plan, "env": entry.environment}
         else:
             lay_out(self._directory, entry.plan, entry.environment)
-        spare, entry.spare = entry.spare, None
+        spare = chosen.pop(self._job_id)
         employed = self._tell(spare, settings)
-        peers, reached = self._context.peers, self._context.reached
-        entry.blank = employed is not None and new and peers.name_of(spare.proof) in reached
+        name = self._fleet.peers.name_of(spare.proof)
+        entry.blank = employed is not None and new and name in self._fleet.reached
         return employed
 
     def recorded(self) -> Employed | None:
         """The recorded process, if it lives; else nothing of it is left."""
         with Reader(self._context.home.db) as reader:
             job = self._row(reader)
-        swept = self._context.swept.pop(self._job_id, None)
+        swept = self._fleet.swept.pop(self._job_id, None)
         if job.worker_pid is None or job.worker_start_time is None:
             return None
         if job.worker_boot_id != boot_id() or swept == (job.worker_pid, job.worker_start_time):
@@ -82,20 +94,19 @@ class Employment:
             job.worker_pid, job.worker_start_time, self._name
         )
         if process is None:
-            sweep_job(self._context, self._job_id)
+            sweep_job(self._fleet, self._context.owner, self._job_id)
             return None
         proof = recorded_proof(job)
-        self._context.peers.expect(proof, self._job_id)
+        self._fleet.peers.expect(proof, self._job_id)
         return Employed(process, proof)
 
     def another(self) -> Future[SpareWorker]:
         """One that is employed by nobody: the spare, else a new one, when it has started."""
-        context = self._context
-        spare = context.spare.take()
+        spare = self._fleet.spare.take()
         if spare is None:
-            return start_one(context, self._name)
-        context.spare_keeper.tell(SpareKeeper.taken)
-        ready: Future[SpareWorker] = Future(context.system, self._name, None, None)
+            return start_one(self._context, self._fleet, self._name)
+        keeper_of(self._context).tell(SpareKeeper.taken)
+        ready: Future[SpareWorker] = Future(self._context.system, self._name, None, None)
         ready.answer(spare)
         return ready
 
@@ -106,7 +117,7 @@ class Employment:
             return self._tell(spare, self._settings(self._row(reader)))
 
     def _tell(self, spare: SpareWorker, settings: dict[str, Any]) -> Employed | None:
-        self._context.peers.expect(spare.proof, self._job_id)  # before it can say anything
+        self._fleet.peers.expect(spare.proof, self._job_id)  # before it can say anything
         if spare.employ(settings, self._name):
             return Employed(spare.process, spare.proof)
         spare.dismiss()
@@ -136,3 +147,7 @@ class Employment:
             "preflight": config.preflight.tokens,
             "fresh": bool(job.options.get("archives")),
         }
+
+
+def _fits(entry: Entry) -> bool:
+    return len(entry.plan) + len(entry.environment) <= PIPE_ROOM

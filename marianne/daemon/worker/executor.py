@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
-from actors import ChildSpec
-from actors.process import Process
+from actors import ChildSpec, Future, Handle
+from marianne.daemon import ports
 from marianne.daemon.context import Context
-from marianne.daemon.processes.handoff import enter
-from marianne.daemon.services.spare_keeper import SpareKeeper
+from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.worker.actor import END_MARGIN, Worker
-from marianne.daemon.worker.orphans import kill_worker, remove_files, sweep_job
+from marianne.daemon.worker.beside import Beside
+from marianne.daemon.worker.fleet import Fleet
+from marianne.daemon.worker.orphans import remove_files
+from marianne.daemon.worker.socket import Link
+from marianne.daemon.worker.spare_keeper import SpareKeeper, keeper_of
+from marianne.executors.beside import Again, CommandEnd, SideCommand
+from marianne.executors.protocol import RunnerTroubles
+from marianne.run.procfs import boot_id
 from marianne.run.spool import read_spool
 from marianne.state.models import JobRow
 
@@ -27,6 +34,42 @@ class LocalExecutor:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.fleet = Fleet(context.system, context.group)
+        self._beside: Handle[Beside] = Handle(context.system, "beside")
+        self._link: Handle[Link] = Handle(context.system, "link")
+
+    # -- the conductor's life -------------------------------------------------------------------
+
+    def services(self) -> Sequence[ChildSpec]:
+        """The socket of the workers, who keeps one ready, and what runs beside them."""
+        given = (self._context, self.fleet)
+        return (
+            ChildSpec(id="link", cls=Link, args=given),
+            ChildSpec(id="beside", cls=Beside, args=given, shutdown=4 * END_MARGIN),
+            ChildSpec(id="spare", cls=SpareKeeper, args=given),
+        )
+
+    def look(self) -> None:
+        """At the socket."""
+        self._link.tell(ports.Listener.look)
+
+    def troubles(self) -> RunnerTroubles:
+        """Who does not answer, and how many strangers were refused."""
+        return self.fleet.troubles()
+
+    def job_of(self, pid: int) -> str | None:
+        """The job of a worker process."""
+        return self.fleet.job_of(pid)
+
+    def close(self) -> None:
+        """The spare process ends."""
+        self.fleet.spare.close()
+
+    def cut_short(self) -> None:
+        """Workers are killed, and what ran below them is swept as they end."""
+        self.fleet.kill_all()
+
+    # -- a job's sheets -------------------------------------------------------------------------
 
     def child(self, job_id: str) -> ChildSpec:
         """The owner of the job's worker process. It has the time that its sheets have to end."""
@@ -34,29 +77,31 @@ class LocalExecutor:
         return ChildSpec(
             id=f"job:{job_id}/worker",
             cls=Worker,
-            args=(self._context, job_id),
+            args=(self._context, self.fleet, job_id),
             shutdown=grace + END_MARGIN,
         )
 
     def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
         """The spare process becomes the job's worker; its record goes into the row."""
-        spare = self._context.spare.take()
-        self._context.spare_keeper.tell(SpareKeeper.taken)
-        self._context.entries[row.job_id] = enter(row, plan, environment, spare)
+        spare = self.fleet.spare.take()
+        keeper_of(self._context).tell(SpareKeeper.taken)
+        if spare is not None:
+            row.worker_pid, row.worker_start_time = spare.process.pid, spare.process.start_time
+            row.worker_boot_id, row.worker_link = boot_id(), spare.proof
+            self.fleet.chosen[row.job_id] = spare
+        self._context.entries[row.job_id] = Entry(copy(row), plan, environment)
 
     def unprepare(self, job_id: str) -> None:
         """The process that waits for the job ends."""
-        entry = self._context.entries.pop(job_id, None)
-        if entry is not None:
-            entry.dismiss()
+        self._context.entries.pop(job_id, None)
+        spare = self.fleet.chosen.pop(job_id, None)
+        if spare is not None:
+            spare.dismiss()
 
-    def end(self, row: JobRow) -> Process | None:
-        """Kills the recorded worker process."""
-        return kill_worker(self._context, row)
-
-    def sweep(self, job_id: str) -> None:
-        """Ends what its worker left."""
-        sweep_job(self._context, job_id)
+    def end(self, row: JobRow) -> Future[None]:
+        """Kills the recorded worker process, and ends what it left."""
+        ended: Future[Any] = self._beside.within(None).call(Beside.end_worker, row)
+        return ended
 
     def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
         """What its worker had spooled."""
@@ -65,3 +110,15 @@ class LocalExecutor:
     def remove(self, job_ids: Iterable[str]) -> None:
         """In a process of its own."""
         remove_files(self._context, job_ids)
+
+    # -- beside them ----------------------------------------------------------------------------
+
+    def command(self, command: SideCommand) -> Future[CommandEnd]:
+        """In a process of its own, on this machine."""
+        ended: Future[Any] = self._beside.within(None).call(Beside.command, command)
+        return ended
+
+    def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
+        """In a process of its own, on this machine."""
+        found: Future[Any] = self._beside.within(None).call(Beside.recheck, job_id, sheets)
+        return found

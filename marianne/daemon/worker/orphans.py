@@ -11,6 +11,7 @@ from pathlib import Path
 from actors.process import Process
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.worker.fleet import Fleet
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id, pidfd_of, start_time
@@ -65,10 +66,9 @@ def end_worker(job: JobRow, owner: str, spare: Collection[int]) -> bool:
     return True
 
 
-def sweep_job(context: Context, job_id: str, *, everywhere: bool = True) -> list[int]:
+def sweep_job(fleet: Fleet, owner: str, job_id: str, *, everywhere: bool = True) -> list[int]:
     """Ends what ran below a worker of this job that is no more; see :func:`sweep_orphans`."""
-    spare = tuple(context.workers)
-    return sweep_orphans(context.owner, job_id, spare=spare, everywhere=everywhere)
+    return sweep_orphans(owner, job_id, spare=tuple(fleet.workers), everywhere=everywhere)
 
 
 def recorded_workers(home: Home) -> set[int]:

@@ -1,6 +1,6 @@
 """The socket that all worker processes talk to.
 
-Whoever is no worker of ours is refused, by its name: see :mod:`marianne.daemon.processes.identity`.
+Whoever is no worker of ours is refused, by its name: see :mod:`marianne.daemon.worker.identity`.
 What a worker says is checked here, and not again behind.
 
 Messages are routed to the worker actor of their job. Nothing is kept here: when the actor is
@@ -20,6 +20,7 @@ from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.places import bind_again
+from marianne.daemon.worker.fleet import Fleet
 from marianne.run.acceptable import UnacceptableError
 from marianne.run.said import said
 
@@ -29,9 +30,10 @@ log = get_logger(__name__)
 class Link(Actor):
     """Owns ``workers.sock``; its I/O thread only decodes and forwards."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, fleet: Fleet) -> None:
         super().__init__()
         self._context = context
+        self._fleet = fleet
 
     def on_start(self) -> None:
         """Binds the socket; workers reconnect by themselves."""
@@ -42,11 +44,11 @@ class Link(Actor):
         self._router.stop()
 
     def _listen(self) -> None:
-        self._context.reached.clear()
+        self._fleet.reached.clear()
         self._router = Router(
             self._context.home.workers_sock, self._received, on_connect=self._connected
         )
-        self._context.post = self._post  # before anybody can be connected
+        self._fleet.post = self._post  # before anybody can be connected
         self._router.start()
 
     def look(self) -> None:
@@ -64,16 +66,16 @@ class Link(Actor):
     def _connected(self, identity: bytes) -> None:
         # In the router's thread. A worker is reached from now on: let it say how it stands. One
         # that has no job yet has nothing to say, and nobody who would hear it.
-        job_id = self._context.peers.job_of(identity)
+        job_id = self._fleet.peers.job_of(identity)
         if job_id is None:
             return
-        self._context.reached.add(identity)
+        self._fleet.reached.add(identity)
         if job_id:
             self._router.send(identity, codec.pack({"kind": "report"}))
 
     def _received(self, identity: bytes, payload: bytes) -> None:
         # In the router's thread: decode, check and hand over, nothing that can block.
-        job_id = self._context.peers.job_of(identity)
+        job_id = self._fleet.peers.job_of(identity)
         if not job_id:
             # A stranger, or one whose actor is gone: it says all that matters in its hello again.
             self._refuse("its sender is no worker of a job here", identity)
@@ -91,6 +93,6 @@ class Link(Actor):
 
     def _refuse(self, why: str, identity: bytes, job_id: str | None = None) -> None:
         """Counts it; of many a few are logged, and no name: it may be one of ours, too early."""
-        so_far = self._context.peers.refuse(identity)
+        so_far = self._fleet.peers.refuse(identity)
         if so_far & (so_far - 1) == 0:
             log.warning("worker_message_refused", why=why, job_id=job_id, so_far=so_far)

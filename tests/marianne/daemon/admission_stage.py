@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from context_stage import context_in
+
 from actors import Actor, ActorRef, ChildSpec, System
 from marianne.daemon.config import DaemonConfig
-from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.context import Context
 from marianne.daemon.jobs.actor import ManagerActor
-from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
 from marianne.daemon.services.store import Store
-from marianne.daemon.shared.storage import Storage
+from marianne.daemon.worker.beside import Beside
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
@@ -60,20 +60,9 @@ class Stage:
     def __init__(self, place: Path, **settings: Any) -> None:
         self.home = Home(place)
         self.system = System("stage")
-        resources = ResourceMonitor(ResourceLimitConfig(max_memory_mb=8_000, max_processes=1_000))
-        resources.snapshot = ResourceSnapshot(time.monotonic(), 10.0, 1, 0, 0)
-        self.context = Context(
-            system=self.system,
-            home=self.home,
-            config=DaemonConfig(**settings),
-            owner="0" * 32,
-            start_time=1,
-            started_at=time.time(),
-            stop=StopRequest(),
-            resources=resources,
-            storage=Storage(place),
-        )
-        self.context.executor = LocalExecutor(self.context)
+        self.context = context_in(place, self.system, DaemonConfig(**settings), kind=Context)
+        self.executor = LocalExecutor(self.context)
+        self.context.executor = self.executor
         self.answers: deque[Any] = deque()
         self.asked: list[str] = []
         self.manager = self.system.handle(ManagerActor, "manager")
@@ -101,8 +90,9 @@ class Stage:
         spool.close()
 
     def begin(self) -> None:
-        """Store, starter and manager, in this order."""
+        """Store, what runs beside the jobs, starter and manager, in this order."""
         self.system.spawn(Store, self.context, name="store")
+        self.system.spawn(Beside, self.context, self.executor.fleet, name="beside")
         self.system.spawn(Starter, self.answers, self.asked, name="jobs")
         self.system.spawn(ManagerActor, self.context, name="manager")
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from manager_parts import Stage
 
 from actors import Future
-from ipc import codec
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.hooks import Hooks
+from marianne.executors.beside import CommandEnd
 from marianne.model.result import AttemptResult
 from marianne.score.models import Concert, Hook
 from marianne.state.changes import AddAttempt, AddEvent
@@ -72,15 +71,25 @@ def completes(
 
 def running(stage: Stage) -> list[str]:
     """The last words of the commands that run."""
-    return [one.started[1][0]["argv"][-1] for one in stage.turns.watched]
+    return [command.argv[-1] for command, _ in stage.executor.running]
 
 
 def ends(stage: Stage, *, exit_code: int = 0, said: str = "") -> None:
     """The command that runs ends."""
-    (process,) = stage.turns.watched
-    found = {"ok": exit_code == 0, "why": None, "signal": None, "exit_code": exit_code}
-    Path(process.started[1][1]).write_bytes(codec.pack({**found, "output": said}))
-    stage.turns.ends(process)
+    _end(stage, CommandEnd(exit_code == 0, f"exit code {exit_code}", said))
+
+
+def is_lost(stage: Stage, *, by_us: bool = False) -> None:
+    """The command that runs is ended, by no doing of its own."""
+    words = "its process was lost: it was killed by SIGKILL"
+    _end(stage, CommandEnd(False, words, lost=True, by_us=by_us))
+
+
+def _end(stage: Stage, end: CommandEnd) -> None:
+    ((_, future),) = stage.executor.running
+    stage.executor.running.clear()
+    future.answer(end)
+    stage.turns.run()
 
 
 def hooks_told(stage: Stage) -> list[tuple[int, bool, str]]:

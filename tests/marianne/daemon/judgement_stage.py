@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from context_stage import context_in
+
 from actors import Actor
 from actors.testing import Simulation
 from marianne.daemon.config import DaemonConfig
-from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.monitor import ResourceMonitor
-from marianne.daemon.shared.storage import Storage
-from marianne.daemon.worker.executor import LocalExecutor
-from marianne.home import Home
+from marianne.daemon.context import Context
 
 Told = list[tuple[str, str, tuple[Any, ...]]]
 
@@ -50,18 +46,10 @@ class Stage:
         os.chmod(place, 0o700)
         self.sim = sim
         self.told: Told = []
-        self.context = Context(
-            system=sim.system,
-            home=Home(str(place)),
-            config=config or DaemonConfig(),
-            owner="owner",
-            start_time=0,
-            started_at=time.time(),
-            stop=StopRequest(),
-            resources=ResourceMonitor(ResourceLimitConfig(max_memory_mb=1000, max_processes=100)),
-            storage=Storage(place),
+        self.context = context_in(
+            place, sim.system, config, kind=Context, memory_mb=1_000, processes=100
         )
-        self.context.executor = LocalExecutor(self.context)
+        self.context.resources.snapshot = None
 
     def ears(self, *names: str) -> None:
         for name in names:

@@ -12,19 +12,18 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any, cast
 
+from context_stage import context_in
 from handler_stage import empty_database
 from manager_standins import Disk, Executor, Others, Owed, Processes, Turns
 
 from actors import Future, System
 from marianne.daemon.config import DaemonConfig
-from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.context import Context
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.job_life import Happens
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
+from marianne.daemon.monitor import ResourceSnapshot
 from marianne.daemon.shared.idempotency import RequestId
-from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.model.result import AttemptResult
@@ -85,20 +84,9 @@ class Stage:
         copyfile(empty_database(), self.home.db)
         self.system = StageSystem("stage")
         self.system.up, self.system.children = {}, Processes()
-        resources = ResourceMonitor(ResourceLimitConfig(max_memory_mb=1_000, max_processes=1_000))
-        self.context = StageContext(
-            system=self.system,
-            home=self.home,
-            config=DaemonConfig(**settings),
-            owner="0" * 32,
-            start_time=1,
-            started_at=time.time(),
-            stop=StopRequest(),
-            resources=resources,
-            storage=Storage(place),
-        )
+        config = DaemonConfig(**settings)
+        self.context = context_in(place, self.system, config, kind=StageContext, memory_mb=1_000)
         self.executor = self.context.executor = Executor(self.context)
-        self.uses(10.0)
         self.others = self.context.others = Others(self.system)
         self.disk = self.context.disk = Disk(self.home.db, self.system)
         self.turns = Turns(self.system)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from actors import Future, Promise, System
-from actors.process import ProcessExit
 from marianne.daemon.worker.executor import LocalExecutor
+from marianne.executors.beside import Again, CommandEnd, SideCommand
 from marianne.state.changes import AddEvent, Change
 from marianne.state.database import Database
+from marianne.state.models import JobRow
 
 
 class Owed(Promise[Any]):
@@ -42,6 +43,12 @@ class Process:
         self.signals.append(number)
         return True
 
+    def kill(self) -> bool:
+        return self.signal(signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> None:
+        assert not self.alive()
+
 
 class Processes:
     """In place of the system's: ``error`` is why none starts, ``found`` who can be adopted."""
@@ -62,21 +69,56 @@ class Processes:
 
 
 class Executor(LocalExecutor):
-    """The local one, which notes whose processes it would look for; ``error`` is why it cannot say
-    what a job has finished."""
+    """The local one without its actors: what runs beside jobs, or of a job without actors, ends
+    when the test says so.
+
+    ``running`` are commands, ``looks`` checks that are made again; ``refusal`` is why none of these
+    can be begun. ``ended`` are the jobs of which nothing is to be left; while ``held`` that takes.
+    ``error`` is why it cannot say what a job has finished.
+    """
 
     def __init__(self, context: Any) -> None:
         super().__init__(context)
+        self._system: System = context.system
         self.unprepared: list[str] = []
-        self.swept: list[str] = []
+        self.running: list[tuple[SideCommand, Future[CommandEnd]]] = []
+        self.looks: list[tuple[str, Sequence[Again], Future[list[dict[str, Any]]]]] = []
+        self.begun = 0
+        self.refusal: Exception | None = None
+        self.ended: list[tuple[str, Future[None]]] = []
+        self.held = False
         self.error: Exception | None = None
+
+    def _future(self) -> Future[Any]:
+        return Future(self._system, "executor", None, None)
 
     def unprepare(self, job_id: str) -> None:
         self.unprepared.append(job_id)
         super().unprepare(job_id)
 
-    def sweep(self, job_id: str) -> None:
-        self.swept.append(job_id)
+    def command(self, command: SideCommand) -> Future[CommandEnd]:
+        future = self._future()
+        if self.refusal is not None:
+            future.refuse(self.refusal)
+        else:
+            self.running.append((command, future))
+            self.begun += 1
+        return future
+
+    def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
+        future = self._future()
+        if self.refusal is not None:
+            future.refuse(self.refusal)
+        else:
+            self.looks.append((job_id, sheets, future))
+        return future
+
+    def end(self, row: JobRow) -> Future[None]:
+        future = self._future()
+        self.ended.append((row.job_id, future))
+        if not self.held:
+            future.answer(None)
+        return future
 
     def finished(self, job_id: str) -> Any:
         if self.error is not None:
@@ -91,7 +133,6 @@ class Turns:
         self._system = system
         self._next: deque[Callable[[], None]] = deque()
         self.timers: list[tuple[float, Callable[[], None]]] = []
-        self.watched: dict[Any, Callable[[Any, ProcessExit], None]] = {}
         self.monitored: list[Any] = []
 
     def pipe(self, future: Future[Any], method: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -111,9 +152,6 @@ class Turns:
     def monitor(self, target: Any) -> None:
         self.monitored.append(target)
 
-    def watch(self, process: Any, method: Any) -> None:
-        self.watched[process] = method
-
     @property
     def due(self) -> int:
         """How many turns wait."""
@@ -131,11 +169,6 @@ class Turns:
             wake()
             self.run()
         return [seconds for seconds, _wake in rung]
-
-    def ends(self, process: Any, ending: ProcessExit = ProcessExit(0)) -> None:  # noqa: B008
-        """A process that is watched has ended."""
-        self.watched.pop(process)(process, ending)
-        self.run()
 
 
 class Disk:

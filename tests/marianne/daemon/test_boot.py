@@ -17,53 +17,50 @@ from typing import Any
 
 import pytest
 from admission_stage import until
+from context_stage import context_in
 from handler_stage import Desk, desk_in
 
-from actors import AskTimeout, ExitReason, StartError, SystemEvent
+from actors import AskTimeout, ExitReason, StartError, System, SystemEvent
 from marianne.daemon import __main__ as program
 from marianne.daemon import process as process_module
 from marianne.daemon.at_once import at_once
 from marianne.daemon.boot import conductor, embedded, tree
 from marianne.daemon.boot.conductor import EXIT_FAILED, EXIT_RUNNING, EXIT_UNUSABLE, unusable
 from marianne.daemon.boot.embedded import Embedded
+from marianne.daemon.boot.executors import executor_of
 from marianne.daemon.boot.systemd import ServiceManager
 from marianne.daemon.config import DaemonConfig
+from marianne.daemon.context import Context
 from marianne.daemon.manager import JobManager
 from marianne.daemon.process import DaemonProcess
+from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home, HomeError
 from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew
 
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
-
-
-@pytest.fixture
-def held(home: Home) -> Iterator[Home]:
-    """A home whose lock this process holds, as a conductor would."""
-    lock = home.lock()
-    assert lock is not None
-    lock.write(os.getpid())
-    yield home
-    lock.release()
-
-
 # -- the tree -----------------------------------------------------------------------------------
 
 
 def test_who_stands_on_another_is_started_after_it_and_the_server_is_the_last() -> None:
-    children = tree.children(SimpleNamespace())  # type: ignore[arg-type]
+    executor = SimpleNamespace(services=lambda: ["its own"])
+    children = tree.children(SimpleNamespace(executor=executor))  # type: ignore[arg-type]
     names = [child.id for child in children]
     assert names == ["store", "services", "scheduler", "jobs", "manager", "server"]
     assert children[1].kwargs["strategy"] == "one_for_one"
+    assert children[1].kwargs["children"][-1] == "its own"
     chapter = ARCHITECTURE.read_text().partition("## Processes and actors")[2]
     picture = chapter.partition("```\n\n")[0]
     assert set(re.findall(r"[a-z]+", picture)) >= set(names)
+
+
+def test_sheets_run_on_this_machine_unless_another_executor_is_chosen(tmp_path: Path) -> None:
+    context = context_in(tmp_path, System("boot"), kind=Context)
+    assert isinstance(executor_of(context), LocalExecutor)
+    assert isinstance(executor_of(context, "local"), LocalExecutor)
+    with pytest.raises(KeyError):
+        executor_of(context, "elsewhere")
 
 
 # -- the service manager ------------------------------------------------------------------------

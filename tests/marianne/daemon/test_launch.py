@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,24 +11,6 @@ import pytest
 
 from marianne.daemon.boot import launch, private
 from marianne.home import Home
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
-
-
-@pytest.fixture
-def held(home: Home) -> Iterator[Home]:
-    """A home whose lock this process holds, as a conductor would."""
-    lock = home.lock()
-    assert lock is not None
-    lock.write(os.getpid())
-    yield home
-    lock.release()
-
 
 # -- a private conductor ------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from job_play import Play, plan_of
 
 from actors.process import ProcessExit
-from marianne.daemon.shared.losses import Losses, in_words
+from marianne.daemon.shared.losses import Losses
+from marianne.daemon.worker.ending import in_words
 from marianne.state.models import JobStatus, SheetStatus
 
 

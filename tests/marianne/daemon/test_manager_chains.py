@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from followed import FIRST, NEXT, SECOND, Followed, completes, ends, hooks_told, running
 from manager_parts import Stage, code, stage_in
-from manager_standins import Process
 
+from actors import Future
 from marianne.daemon.jobs import hooks as following
 from marianne.daemon.jobs.cancel import Cancel
 from marianne.daemon.jobs.supervision import Supervision
 from marianne.daemon.shared.refusal import Refused
+from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus
 
@@ -206,10 +207,9 @@ def test_each_hook_is_a_line_of_the_concerts_log_before_the_next_one_runs(
 ) -> None:
     completes(stage, parts, FIRST, SECOND, concert=LOGGED)
     ends(stage)
-    (writing,) = stage.turns.watched
-    settings = writing.started[1][0]
-    assert settings["argv"][-1] == "/w/a/log"
-    line = json.loads(settings["stdin"])
+    ((writing, _),) = stage.executor.running
+    assert writing.argv[-1] == "/w/a/log"
+    line = json.loads(writing.stdin or b"")
     assert (line["job_id"], line["hook"], line["ok"], line["chain_depth"]) == ("a", 1, True, 0)
     ends(stage)
     assert running(stage) == ["echo two"]
@@ -224,14 +224,16 @@ def test_a_log_that_cannot_be_written_holds_up_no_hook(
         ends(stage)
         ends(stage, exit_code=1)
     else:
-        start, children = stage.system.children.start, stage.system.children
+        run = stage.executor.command
 
-        def no_log(target: Any, args: Any, name: str = "") -> Process:
-            if args[0]["stdin"] is not None:
-                raise OSError(errno.ENOMEM, "no memory")
-            return start(target, args, name)
+        def no_log(command: SideCommand) -> Future[CommandEnd]:
+            if command.stdin is not None:
+                stage.executor.refusal = OSError(errno.ENOMEM, "no memory")
+            asked = run(command)
+            stage.executor.refusal = None
+            return asked
 
-        monkeypatch.setattr(children, "start", no_log)
+        monkeypatch.setattr(stage.executor, "command", no_log)
         ends(stage)
     assert running(stage) == ["echo two"]
     assert [ok for _hook, ok, _detail in hooks_told(stage)] == [True]

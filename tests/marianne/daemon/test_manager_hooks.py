@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from followed import FIRST, SECOND, Followed, completes, ends, hooks_told, running
+from followed import FIRST, SECOND, Followed, completes, ends, hooks_told, is_lost, running
 from manager_parts import Stage, one_batch, stage_in
 
-from actors import Outcome
-from actors.process import ProcessExit
+from actors import ActorDied, Outcome
+from actors.reasons import KILLED
 from marianne.score.models import Hook
 from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.errors import StoreFull
@@ -20,8 +20,7 @@ from marianne.state.models import JobStatus
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr("marianne.daemon.services.side_commands.sweep_orphans", lambda *_, **__: [])
+def stage(tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path) as stage:
         yield stage
 
@@ -99,7 +98,7 @@ def test_a_restart_runs_the_hook_that_had_not_ended_and_those_after_it(
     completes(stage, parts, FIRST, SECOND)
     ends(stage)
     stage.live.clear()
-    stage.turns.watched.clear()
+    stage.executor.running.clear()
     anew = Followed(stage)
     anew.take_up()
     assert running(stage) == ["echo two"]
@@ -144,15 +143,17 @@ def test_a_failing_hook_ends_the_others_and_fails_the_job_where_its_author_says_
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EMFILE, "too many open files"), EOFError("the forkserver")], ids=repr
+    "error",
+    [OSError(errno.EMFILE, "too many open files"), EOFError(), ActorDied("beside", KILLED)],
+    ids=repr,
 )
 def test_a_hook_that_the_machine_cannot_begin_just_now_is_begun_later(
     stage: Stage, parts: Followed, error: Exception
 ) -> None:
-    stage.system.children.error = error
+    stage.executor.refusal = error
     completes(stage, parts, FIRST)
     assert stage.context.start_delays.of("a") is not None
-    stage.system.children.error = None
+    stage.executor.refusal = None
     stage.turns.ring()
     assert running(stage) == ["echo one"]
     ends(stage)
@@ -163,7 +164,7 @@ def test_a_hook_that_the_machine_cannot_begin_just_now_is_begun_later(
 def test_a_hook_that_cannot_begin_in_a_stop_is_the_next_conductors(
     stage: Stage, parts: Followed
 ) -> None:
-    stage.system.children.error = EOFError("the forkserver")
+    stage.executor.refusal = EOFError("the forkserver")
     completes(stage, parts, FIRST)
     stage.context.stop.mode = "stop"
     stage.turns.ring()
@@ -187,30 +188,13 @@ def test_a_script_that_cannot_be_called_fails_its_hook_and_ends_nobody(
     assert running(stage) == ["echo two"]
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
-def test_what_became_of_a_hook_and_cannot_be_read_just_now_is_read_later(
-    stage: Stage, parts: Followed, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(path: Path) -> bytes:
-        raise OSError(number, "no", str(path))
-
-    completes(stage, parts, FIRST)
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", fails)
-        ends(stage, said="done")
-    assert (hooks_told(stage), stage.over) == ([], [])
-    stage.turns.ring()
-    assert hooks_told(stage) == [(1, True, "exit code 0")]
-    assert (len(stage.system.children.started), stage.context.workers) == (1, {})
-
-
 def test_a_hook_whose_process_was_lost_runs_again_and_fails_at_the_third_loss(
     stage: Stage, parts: Followed
 ) -> None:
     completes(stage, parts, FIRST)
     for losses in (1, 2, 3):
-        assert len(stage.system.children.started) == losses
-        stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))
+        assert stage.executor.begun == losses
+        is_lost(stage)
         stage.turns.ring()
     ((_hook, ok, detail),) = hooks_told(stage)
     assert not ok
@@ -222,7 +206,7 @@ def test_a_hook_whose_process_we_could_not_run_runs_again_however_often(
 ) -> None:
     completes(stage, parts, FIRST)
     for _ in range(5):
-        stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(1))
+        is_lost(stage, by_us=True)
         stage.turns.ring()
     assert (hooks_told(stage), stage.over) == ([], [])
     ends(stage)
@@ -233,10 +217,10 @@ def test_a_hook_that_a_stop_ends_is_the_next_conductors(stage: Stage, parts: Fol
     completes(stage, parts, FIRST)
     for mode in (None, None, "stop"):
         stage.context.stop.mode = mode
-        stage.turns.ends(next(iter(stage.turns.watched)), ProcessExit(None, 9))
+        is_lost(stage)
         stage.turns.ring()
     assert (hooks_told(stage), stage.over) == ([], [])
-    assert len(stage.system.children.started) == 3
+    assert stage.executor.begun == 3
 
 
 # -- a script ------------------------------------------------------------------------------------
@@ -248,8 +232,7 @@ def test_a_script_beside_the_score_is_called_by_its_place(
     (tmp_path / "then.sh").touch()
     hook = {"type": "run_script", "command": "then.sh {job_id}", "working_directory": "sub"}
     completes(stage, parts, hook, config_path=str(tmp_path / "score.yaml"))
-    (process,) = stage.turns.watched
-    settings = process.started[1][0]
-    assert settings["argv"] == [str(tmp_path / "then.sh"), "a"]
-    assert settings["cwd"] == "/w/a/sub"
-    assert settings["extra"] == {"MARIANNE_WORKSPACE": "/w/a"}
+    ((command, _),) = stage.executor.running
+    assert command.argv == [str(tmp_path / "then.sh"), "a"]
+    assert command.cwd == "/w/a/sub"
+    assert command.extra == {"MARIANNE_WORKSPACE": "/w/a"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import pytest
 from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, told
 
-from actors import Future
-from ipc import codec
-from marianne.daemon.jobs import recover as recovering
+from actors import ActorDied, Future
+from actors.reasons import KILLED
 from marianne.daemon.jobs.commands import Commands
-from marianne.daemon.jobs.recover import LONGEST, Recover
+from marianne.daemon.jobs.recover import Recover
+from marianne.executors.beside import LostError
 from marianne.model.result import AttemptResult
 from marianne.state.changes import RememberReply, SaveSheet, UpdateJob
 from marianne.state.errors import StoreFull
@@ -25,8 +24,7 @@ FULL = StoreFull("the disk is full")
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr(recovering, "sweep_orphans", lambda *_args, **_named: [])
+def stage(tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path) as stage:
         yield stage
 
@@ -51,13 +49,21 @@ def ask(stage: Stage, parts: Recover, sheet: int | None = None, **more: Any) -> 
 
 def finds(stage: Stage, *good: int, of: tuple[int, ...] = (2, 3)) -> None:
     """The look ends: the work of these sheets is there."""
-    (process,) = stage.turns.watched
     found = [
         AttemptResult(num, 1, "completed" if num in good else "failed", 1.0, 2.0).to_map()
         for num in of
     ]
-    Path(process.started[1][1]).write_bytes(codec.pack(found))
-    stage.turns.ends(process)
+    comes_to(stage, found)
+
+
+def comes_to(stage: Stage, found: Any) -> None:
+    ((_job, _sheets, future),) = stage.executor.looks
+    stage.executor.looks.clear()
+    if isinstance(found, Exception):
+        future.refuse(found)
+    else:
+        future.answer(found)
+    stage.turns.run()
 
 
 def sheets(stage: Stage) -> list[SheetStatus]:
@@ -87,8 +93,8 @@ def test_what_is_done_in_truth_is_completed_and_the_rest_stays_failed(
 def test_only_failed_sheets_are_looked_at(stage: Stage, parts: Recover) -> None:
     failed(stage)
     ask(stage, parts)
-    (process,) = stage.system.children.started
-    assert [one[0] for one in process.started[1][0]["sheets"]] == [2, 3]
+    ((job_id, looked_at, _),) = stage.executor.looks
+    assert (job_id, [one.num for one in looked_at]) == ("a", [2, 3])
 
 
 def test_a_named_sheet_is_looked_at_alone(stage: Stage, parts: Recover) -> None:
@@ -104,7 +110,7 @@ def test_a_sheet_that_has_not_failed_is_refused(
 ) -> None:
     failed(stage)
     assert code(ask(stage, parts, sheet)) == found
-    assert stage.system.children.started == []
+    assert stage.executor.looks == []
 
 
 def test_a_job_without_failed_sheets_is_refused(stage: Stage, parts: Recover) -> None:
@@ -232,59 +238,25 @@ def test_a_sheet_that_ran_again_meanwhile_is_left_alone(stage: Stage, parts: Rec
     assert code(asked) == "conflict"
 
 
-# -- the process that looks ----------------------------------------------------------------------
-
-
-def test_a_process_that_cannot_be_started_may_be_asked_for_again(
-    stage: Stage, parts: Recover
-) -> None:
-    failed(stage)
-    stage.system.children.error = OSError(errno.EAGAIN, "fork")
-    assert code(ask(stage, parts)) == "unavailable"
-    stage.system.children.error = None
-    assert code(ask(stage, parts)) == "open"
-
-
-def test_a_look_that_was_lost_may_be_asked_for_again(stage: Stage, parts: Recover) -> None:
-    failed(stage)
-    asked = ask(stage, parts)
-    (process,) = stage.turns.watched
-    assert stage.context.workers == {process.pid: process}
-    stage.turns.ends(process)
-    assert (code(asked), stage.context.workers) == ("unavailable", {})
+# -- the looking ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"), [(errno.EMFILE, "unavailable"), (errno.EIO, "unavailable")]
+    "error",
+    [OSError(errno.EAGAIN, "fork"), EOFError(), LostError("killed"), ActorDied("x", KILLED)],
 )
-def test_what_it_found_and_cannot_be_read_just_now_ends_nobody(
-    stage: Stage, parts: Recover, error: int, expected: str, monkeypatch: pytest.MonkeyPatch
+def test_a_look_that_came_to_nothing_may_be_asked_for_again(
+    stage: Stage, parts: Recover, error: Exception
 ) -> None:
     failed(stage)
     asked = ask(stage, parts)
-
-    def fails(_path: Path) -> bytes:
-        raise OSError(error, "no")
-
-    monkeypatch.setattr(Path, "read_bytes", fails)
-    finds(stage, 2)
-    assert code(asked) == expected
+    comes_to(stage, error)
+    assert code(asked) == "unavailable"
+    assert code(ask(stage, parts)) == "open"
 
 
 def test_what_makes_no_sense_is_refused_and_ends_nobody(stage: Stage, parts: Recover) -> None:
     failed(stage)
     asked = ask(stage, parts)
-    (process,) = stage.turns.watched
-    Path(process.started[1][1]).write_bytes(b"\xc1")
-    stage.turns.ends(process)
+    comes_to(stage, [{"nothing": "of a result"}])
     assert code(asked) == "internal"
-
-
-def test_a_look_that_does_not_end_is_ended(stage: Stage, parts: Recover) -> None:
-    failed(stage)
-    ask(stage, parts)
-    (process,) = stage.turns.watched
-    assert stage.turns.ring() == [LONGEST]
-    assert process.signals == [signal.SIGKILL]
-    parts.look_overdue(process)  # and no second time
-    assert process.signals == [signal.SIGKILL]

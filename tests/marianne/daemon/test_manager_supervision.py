@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from manager_parts import WAY_IN, Stage, plan_of, stage_in
-from manager_standins import Process
 
 from actors import ActorDied, ChildError, ExitReason, Outcome, StartError
 from actors.reasons import KILLED, NORMAL, SHUTDOWN, crash, gave_up
@@ -19,7 +17,6 @@ from marianne.daemon.jobs.job_life import Happens, Life
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.jobs.supervision import LOOK_AGAIN, SUPERVISOR_RESTARTS, Supervision
 from marianne.model.result import AttemptResult
-from marianne.run.procfs import boot_id
 from marianne.state.errors import StoreError
 from marianne.state.models import JobStatus, SheetStatus
 
@@ -228,30 +225,35 @@ def test_jobs_that_are_given_up_count_as_failures_of_ours(stage: Stage, parts: S
     assert stage.context.failures.elevated(time.monotonic())
 
 
-def test_a_job_is_given_up_when_its_worker_is_gone_and_swept_and_its_actors_forgotten(
+def test_a_job_is_given_up_when_nothing_of_it_runs_and_its_actors_are_forgotten(
     stage: Stage, parts: Supervision, up: Live
 ) -> None:
-    worker = Process(77)
-    stage.system.children.found[77, 1] = worker
-    stage.insert("b", JobStatus.RUNNING, worker_pid=77, worker_start_time=1)  # of another boot
-    stage.insert(
-        "c", JobStatus.RUNNING, worker_pid=77, worker_start_time=1, worker_boot_id=boot_id()
-    )
-    stage.found("b", *WAY_IN)
-    live = stage.found("c", *WAY_IN)
     del stage.others.answers["forget"]
-    parts.end_without_actors("b", "x")
-    assert worker.signals == []
-    parts.end_without_actors("c", "x")
-    assert worker.signals == [signal.SIGKILL]
-    assert (live.life, stage.executor.swept) == (Life.ENDING, ["b"])
-    stage.turns.ends(worker)
-    assert stage.executor.swept == ["b", "c"]
-    assert ("store", "forget", "job:c/job") in stage.others.asked
+    stage.executor.held = True
+    parts.end_without_actors("a", "x")
+    ((job_id, ended),) = stage.executor.ended
+    assert (job_id, up.life) == ("a", Life.ENDING)
+    assert not any(asked[1] == "forget" for asked in stage.others.asked)
+    ended.answer(None)
+    stage.turns.run()
+    assert ("store", "forget", "job:a/job") in stage.others.asked
     assert stage.over == []
     stage.answer("forget")
-    stage.answer("forget")
-    assert stage.over == ["b", "c"]
+    assert stage.over == ["a"]
+
+
+def test_a_job_whose_end_cannot_be_seen_to_just_now_is_ended_later(
+    stage: Stage, parts: Supervision, up: Live
+) -> None:
+    stage.executor.held = True
+    parts.end_without_actors("a", "x")
+    stage.executor.ended[0][1].refuse(OSError(errno.EMFILE, "too many open files"))
+    stage.turns.run()
+    assert stage.status("a") is JobStatus.RUNNING
+    stage.executor.held = False
+    assert stage.turns.ring() == [supervising.END_AGAIN]
+    assert stage.status("a") is JobStatus.FAILED
+    assert len(stage.executor.ended) == 2
 
 
 def test_the_end_of_a_job_is_said_when_it_is_on_disk(

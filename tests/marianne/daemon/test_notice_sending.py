@@ -10,35 +10,37 @@ from typing import Any
 import pytest
 from handler_stage import Desk, desk_in
 
+from actors import ActorDied, Future, System
+from actors.reasons import KILLED
 from marianne.daemon.services import notifications
 from marianne.daemon.services.notifications import Notice, Notifications, in_turn
-from marianne.daemon.services.side_commands import Outcome, SideCommand
 from marianne.daemon.shared.failures import DEGRADED_AFTER, THRESHOLD, WINDOW, Delivery, FailureRate
+from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.state.changes import AddEvent, InsertJob
 from marianne.state.models import Event, JobRow, JobStatus
 
 
 class Errands:
-    """In place of processes: notes what was to be run."""
+    """In place of the executor: notes what was to be run."""
 
-    def __init__(self, *given: object) -> None:
+    def __init__(self, system: System) -> None:
         self.started: list[SideCommand] = []
-        self.over: dict[Any, SideCommand] = {}
-        self.trouble: OSError | None = None
+        self.under_way: list[Future[CommandEnd]] = []
+        self.trouble: Exception | None = None
+        self._system = system
 
-    def __len__(self) -> int:
-        return len(self.over)
-
-    def start(self, errand: SideCommand, reader: object) -> object:
+    def command(self, command: SideCommand) -> Future[CommandEnd]:
+        future: Future[CommandEnd] = Future(self._system, "beside", None, None)
         if self.trouble is not None:
-            raise self.trouble
-        self.started.append(errand)
-        process = object()
-        self.over[process] = errand
-        return process
+            future.refuse(self.trouble)
+            return future
+        self.started.append(command)
+        self.under_way.append(future)
+        return future
 
-    def ended(self, process: object, outcome: Any) -> tuple[SideCommand, Outcome]:
-        return self.over.pop(process), outcome
+    def end(self, words: str | None = None) -> None:
+        """The oldest ends: well, or with these words."""
+        self.under_way.pop(0).answer(CommandEnd(words is None, words or "exit code 0"))
 
 
 class Told(Notifications):
@@ -46,8 +48,8 @@ class Told(Notifications):
 
     later: list[Notice]
 
-    def watch(self, child: Any) -> None:
-        pass
+    def pipe(self, future: Any, method: Any, *args: Any) -> None:
+        future.on_done(lambda done: method(done.outcome(), *args))
 
     def send_after(self, seconds: float, method: Any, *args: Any) -> Any:
         self.later.append(*args)
@@ -65,9 +67,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def errands(monkeypatch: pytest.MonkeyPatch) -> Errands:
-    errands = Errands()
-    monkeypatch.setattr(notifications, "SideCommands", lambda *given: errands)
+def errands(desk: Desk) -> Errands:
+    errands = desk.context.executor = Errands(desk.system)
     return errands
 
 
@@ -133,11 +134,11 @@ def test_a_notice_is_tried_three_times_then_counts_as_undelivered(
     actor = notifier(desk)
     actor.happened([event(1)])
     for tries in (1, 2):
-        actor.on_process_exit(next(iter(errands.over)), Outcome(False, "exit code 1"))  # type: ignore[arg-type]
+        errands.end("exit code 1")
         assert actor.later[-1].tries == tries
         actor.again(actor.later[-1])
     assert desk.context.delivery.undelivered == 0
-    actor.on_process_exit(next(iter(errands.over)), Outcome(False, "exit code 1"))  # type: ignore[arg-type]
+    errands.end("exit code 1")
     assert desk.context.delivery.undelivered == 1
     assert len(errands.started) == len(actor.later) + 1 == 3
 
@@ -148,7 +149,7 @@ def test_one_that_is_delivered_ends_what_was_degraded(desk: Desk, errands: Erran
     assert desk.context.delivery.degraded
     actor = notifier(desk)
     actor.happened([event(1)])
-    actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
+    errands.end()
     assert not desk.context.delivery.degraded
     notifier(desk).happened([event(1)])
     assert len(errands.started) == 1, "and is not told again after a restart"
@@ -161,14 +162,17 @@ def test_a_receiver_that_cannot_be_told_here_holds_nothing_open(
     job(desk, receiver("desktop"), receiver())
     actor = notifier(desk)
     actor.happened([event(1)])
-    actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
+    errands.end()
     assert desk.reader.meta(notifications.CURSOR) == b"1"
 
 
-def test_the_trouble_of_this_machine_uses_up_no_try(desk: Desk, errands: Errands) -> None:
+@pytest.mark.parametrize("error", [OSError("no process"), ActorDied("beside", KILLED)])
+def test_the_trouble_of_this_machine_uses_up_no_try(
+    desk: Desk, errands: Errands, error: Exception
+) -> None:
     job(desk, receiver())
     actor = notifier(desk)
-    errands.trouble = OSError("no process")
+    errands.trouble = error
     actor.happened([event(1)])
     assert actor.later[-1].tries == 0
     errands.trouble = None
@@ -240,7 +244,7 @@ def test_of_many_to_one_address_two_are_under_way_and_others_are_not_held_up(
         return sum(url.encode() in (errand.stdin or b"") for errand in errands.started)
 
     assert (told("http://slow/"), told("http://good/")) == (2, 1)
-    actor.on_process_exit(next(iter(errands.over)), Outcome(True, "exit code 0"))  # type: ignore[arg-type]
+    errands.end()
     assert told("http://slow/") == 3, "the next goes when one has ended"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marianne.daemon.processes.identity import STRANGERS, Peers, proof_of, recorded_proof
+from marianne.daemon.worker.identity import STRANGERS, Peers, proof_of, recorded_proof
 from marianne.state.models import JobRow, JobStatus
 
 

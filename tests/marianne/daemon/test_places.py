@@ -16,13 +16,6 @@ from marianne.serving import serving
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
-
-
-@pytest.fixture
 def lock(home: Home) -> Iterator[HomeLock]:
     lock = home.lock()
     assert lock is not None

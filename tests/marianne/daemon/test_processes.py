@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 from handler_stage import Desk, desk_in
 
-from actors.process import ProcessExit
 from ipc import codec
+from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.processes.affinity import stay_on_one_core
-from marianne.daemon.processes.handoff import PIPE_ROOM, enter
-from marianne.daemon.processes.identity import Peers, proof_of
-from marianne.daemon.processes.job_files import lay_out
-from marianne.daemon.processes.starts import Starts
-from marianne.daemon.services import side_commands
 from marianne.daemon.services.parse_child import parse
-from marianne.daemon.services.side_commands import SideCommand, SideCommands
+from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.parsed import Parsed, ParseRequest
-from marianne.daemon.worker.employment import Employment
+from marianne.daemon.worker import employment as employing
+from marianne.daemon.worker.employment import PIPE_ROOM, Employment
+from marianne.daemon.worker.fleet import Fleet
+from marianne.daemon.worker.identity import proof_of
+from marianne.daemon.worker.job_files import lay_out
 from marianne.daemon.worker.socket import Link
+from marianne.daemon.worker.starts import Starts
 from marianne.run.procfs import boot_id
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import UpdateJob
@@ -123,22 +123,11 @@ def row() -> JobRow:
     return JobRow("a", "a", JobStatus.RUNNING, "/w", 1.0, 1)
 
 
-def test_the_process_of_a_new_job_is_in_the_row_that_is_committed() -> None:
-    given = row()
-    entry = enter(given, b"plan", b"env", spare())
-    assert (given.worker_pid, given.worker_start_time, given.worker_link) == (7, 70, b"proof")
-    assert given.worker_boot_id == boot_id()
-    given.worker_pid = None
-    assert entry.row.worker_pid == 7, "the entry has a row of its own"
-    assert enter(row(), b"", b"", None).row.worker_pid is None
+def entry(plan: bytes = b"plan", environment: bytes = b"env") -> Entry:
+    return Entry(row(), plan, environment)
 
 
-def test_only_what_fits_into_a_pipe_goes_through_it() -> None:
-    assert enter(row(), b"x" * (PIPE_ROOM - 3), b"env", None).small
-    assert not enter(row(), b"x" * (PIPE_ROOM - 2), b"env", None).small
-
-
-def employment(desk: Desk) -> Employment:
+def employment(desk: Desk, chosen: Any = None) -> tuple[Employment, Fleet]:
     config = SimpleNamespace(
         orphan_grace_seconds=1.0,
         sheet_grace_seconds=2.0,
@@ -146,23 +135,27 @@ def employment(desk: Desk) -> Employment:
         preflight=SimpleNamespace(tokens=(0, 0)),
     )
     desk.context.config, desk.context.owner, desk.context.start_time = config, "owner", 5
-    desk.context.peers, desk.context.reached, desk.context.swept = Peers(), set(), {}
-    return Employment(desk.context, "a")
+    fleet = Fleet(desk.system, ProcessGroupManager())
+    if chosen is not None:
+        fleet.chosen["a"] = chosen
+    return Employment(desk.context, fleet, "a"), fleet
 
 
-@pytest.mark.parametrize("plan", [b"plan", b"x" * PIPE_ROOM])
-def test_the_chosen_process_is_told_of_its_job_in_its_pipe_or_in_files(
-    desk: Desk, plan: bytes
+@pytest.mark.parametrize(
+    ("plan", "piped"), [(b"x" * (PIPE_ROOM - 3), True), (b"x" * (PIPE_ROOM - 2), False)]
+)
+def test_the_chosen_process_is_told_of_its_job_in_its_pipe_if_that_fits_or_in_files(
+    desk: Desk, plan: bytes, piped: bool
 ) -> None:
     sent: list[Any] = []
-    entry = enter(row(), plan, b"env", spare(sent))
-    employed = employment(desk).chosen(entry)
+    hires, fleet = employment(desk, spare(sent))
+    employed = hires.chosen(entry(plan))
     assert employed is not None
     assert employed.record()["worker_pid"] == 7
-    assert entry.spare is None, "it has a job: nobody else may take it"
+    assert fleet.chosen == {}, "it has a job: nobody else may take it"
     ((settings,),) = (sent,)
     assert (settings["job_id"], settings["output_limit_bytes"]) == ("a", 3 * 2**20)
-    if entry.small:
+    if piped:
         assert settings["given"] == {"plan": plan, "env": b"env"}
     else:
         assert (desk.home.job_dir("a") / "plan").read_bytes() == plan
@@ -170,46 +163,55 @@ def test_the_chosen_process_is_told_of_its_job_in_its_pipe_or_in_files(
 
 def test_a_chosen_process_that_has_died_is_dismissed(desk: Desk) -> None:
     sent: list[Any] = []
-    entry = enter(row(), b"plan", b"env", spare(sent, dead=True))
-    assert employment(desk).chosen(entry) is None
+    given = entry()
+    assert employment(desk, spare(sent, dead=True))[0].chosen(given) is None
     assert sent[-1] == "dismissed"
-    assert not entry.blank
-    assert employment(desk).chosen(None) is None
+    assert not given.blank
+
+
+def test_a_chosen_process_whose_job_went_on_by_the_database_ends(desk: Desk) -> None:
+    sent: list[Any] = []
+    hires, fleet = employment(desk, spare(sent))
+    assert hires.chosen(None) is None
+    assert (sent, fleet.chosen) == (["dismissed"], {})
 
 
 def test_a_process_is_blank_only_if_it_is_connected_and_nobody_worked_there_before(
     desk: Desk,
 ) -> None:
-    hires = employment(desk)
-    name = desk.context.peers.new()
-    desk.context.reached.add(name)
+    hires, fleet = employment(desk)
+    name = fleet.peers.new()
+    fleet.reached.add(name)
     for blank in (True, False):
-        worker = spare([])
+        fleet.chosen["a"] = worker = spare([])
         worker.proof = proof_of(name)
-        entry = enter(row(), b"plan", b"env", worker)
-        assert hires.chosen(entry) is not None
-        assert entry.blank is blank
+        given = entry()
+        assert hires.chosen(given) is not None
+        assert given.blank is blank
 
 
 def test_a_recorded_process_of_another_boot_or_that_was_swept_is_none(desk: Desk) -> None:
     desk.insert("a")
-    hires = employment(desk)
+    hires, fleet = employment(desk)
     assert hires.recorded() is None
     fields = {"worker_pid": 7, "worker_start_time": 70, "worker_boot_id": "another"}
     desk.write(UpdateJob("a", fields))
     assert hires.recorded() is None
     desk.write(UpdateJob("a", {"worker_boot_id": boot_id()}))
-    desk.context.swept = {"a": (7, 70)}
+    fleet.swept = {"a": (7, 70)}
     assert hires.recorded() is None
 
 
-def test_the_spare_is_employed_by_what_is_on_disk_and_another_takes_its_place(desk: Desk) -> None:
+def test_the_spare_is_employed_by_what_is_on_disk_and_another_takes_its_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.insert("a")
-    hires = employment(desk)
+    hires, fleet = employment(desk)
     sent: list[Any] = []
     worker = spare(sent)
-    desk.context.spare = SimpleNamespace(take=lambda: worker)
-    desk.context.spare_keeper = desk.post.handle("spare")
+    worker.process.alive = lambda: True
+    fleet.spare.put(worker)
+    monkeypatch.setattr(employing, "keeper_of", lambda context: desk.post.handle("spare"))
     assert hires.another().get(1.0) is worker
     assert desk.post.asked == [("spare", "taken")]
     assert hires.employ(worker) is not None
@@ -230,112 +232,48 @@ class Router:
         self.sent.append((identity, codec.unpack(payload)))
 
 
-def link(desk: Desk) -> tuple[Any, list[Any]]:
-    employment(desk)
-    found: Any = Link(desk.context)
+def link(desk: Desk) -> tuple[Any, Fleet, list[Any]]:
+    fleet = employment(desk)[1]
+    found: Any = Link(desk.context, fleet)
     found._router = Router()
     heard: list[Any] = []
     desk.context.worker = lambda job_id: SimpleNamespace(
         tell=lambda method, *args: heard.append((job_id, method.__name__, *args))
     )
-    return found, heard
+    return found, fleet, heard
 
 
 def test_a_worker_of_a_job_is_heard_by_that_jobs_actor_and_asked_how_it_stands(desk: Desk) -> None:
-    socket, heard = link(desk)
-    peers = desk.context.peers
+    socket, fleet, heard = link(desk)
+    peers = fleet.peers
     name = peers.new()
     socket._connected(name)
     assert socket._router.sent == [], "it has no job yet, and so nothing to say"
     peers.expect(proof_of(name), "a")
     socket._connected(name)
     assert socket._router.sent == [(name, {"kind": "report"})]
-    assert name in desk.context.reached
+    assert name in fleet.reached
     socket._received(name, codec.pack({"kind": "bye"}))
     assert [message[:4] for message in heard] == [("a", "received", name, "bye")]
 
 
 def test_a_stranger_is_neither_heard_nor_answered_and_counted(desk: Desk) -> None:
-    socket, heard = link(desk)
+    socket, fleet, heard = link(desk)
     socket._connected(b"somebody")
     socket._received(b"somebody", codec.pack({"kind": "bye"}))
     assert (socket._router.sent, heard) == ([], [])
-    assert desk.context.reached == set()
-    assert desk.context.peers.refused == 1
+    assert fleet.reached == set()
+    assert fleet.peers.refused == 1
 
 
 @pytest.mark.parametrize("payload", [b"\xc1", codec.pack([1]), codec.pack({"kind": "nonsense"})])
 def test_what_a_worker_says_is_checked_before_anybody_hears_it(desk: Desk, payload: bytes) -> None:
-    socket, heard = link(desk)
-    name = desk.context.peers.new()
-    desk.context.peers.expect(proof_of(name), "a")
+    socket, fleet, heard = link(desk)
+    name = fleet.peers.new()
+    fleet.peers.expect(proof_of(name), "a")
     socket._received(name, payload)
     assert heard == []
-    assert desk.context.peers.refused == 1
-
-
-# -- commands beside a job ----------------------------------------------------------------------
-
-
-class Errands:
-    """Side commands whose processes are a test's."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.started: list[tuple[Any, ...]] = []
-        context = desk.context
-        context.owner, context.workers = "owner", {}
-        context.config = SimpleNamespace(sheet_grace_seconds=1.0)
-        self.known: list[Any] = []
-        context.took_on, context.let_go = self.known.append, self.known.remove
-        context.system = SimpleNamespace(processes=SimpleNamespace(start=self._start))
-        self.commands = SideCommands(context, "hook")
-        self.command = SideCommand("a", ["true"], "/", "mine")
-        self.process = self.commands.start(self.command, desk.reader)
-
-    def _start(self, *given: Any) -> Any:
-        self.started.append(given)
-        return object()
-
-    def end(self, **answer: Any) -> tuple[SideCommand, side_commands.Outcome]:
-        found = {"ok": False, "exit_code": None, "signal": None, "why": None, "output": "said"}
-        ((_, (_, path), _),) = self.started
-        if answer:
-            Path(path).write_bytes(codec.pack({**found, **answer}))
-        return self.commands.ended(self.process, ProcessExit(1))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        ({"ok": True, "exit_code": 0}, "exit code 0"),
-        ({"exit_code": 3}, "exit code 3"),
-        ({"signal": 9}, "killed by signal 9"),
-        ({"why": "it took longer than 5 s", "signal": 9}, "it took longer than 5 s"),
-    ],
-)
-def test_how_a_command_ended_is_told_in_words(
-    desk: Desk, answer: dict[str, Any], words: str
-) -> None:
-    desk.insert("a")
-    errands = Errands(desk)
-    assert errands.process in errands.commands
-    assert errands.known == [errands.process], "no sweep may touch it while it runs"
-    command, outcome = errands.end(**answer)
-    assert command is errands.command
-    assert (outcome.ok, outcome.words, outcome.said) == (answer.get("ok", False), words, "said")
-    assert (len(errands.commands), errands.known) == (0, [])
-
-
-def test_of_a_process_that_was_lost_nothing_is_left(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.insert("a")
-    swept: list[Any] = []
-    monkeypatch.setattr(side_commands, "sweep_orphans", lambda *who, spare: swept.append(who))
-    _, outcome = Errands(desk).end()
-    assert (outcome.ok, outcome.lost, outcome.by_us) == (False, True, True)
-    assert outcome.words == f"its process was lost: {ProcessExit(1)}"
-    assert swept == [("owner", "a")]
+    assert fleet.peers.refused == 1
 
 
 # -- reading a score ----------------------------------------------------------------------------

@@ -18,15 +18,16 @@ from actors import Future, Handle
 from ipc import codec
 from marianne.clock import steady
 from marianne.daemon.config import DaemonConfig
-from marianne.daemon.processes.standby import Spare
+from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.services.events import NOTICED, Events
 from marianne.daemon.services.learning import ATTEMPTS_READ, LearningActor
 from marianne.daemon.services.learning import META as BUDGET
 from marianne.daemon.services.rates import LONGEST_WAIT, META, RatesActor
-from marianne.daemon.services.spare_keeper import SpareKeeper
 from marianne.daemon.services.stopping import drain_limit, keep_order
 from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
+from marianne.daemon.worker.fleet import Fleet
+from marianne.daemon.worker.spare_keeper import SpareKeeper
 from marianne.learning.diversity import CEILING
 from marianne.learning.hub import LearningHub
 from marianne.model.result import AttemptResult
@@ -243,14 +244,15 @@ class Kept:
         self.starts: list[Any] = []
         self.ended = threading.Event()
         context = desk.context
-        context.spare, context.client = Spare(), client
-        monkeypatch.setattr("marianne.daemon.services.spare_keeper.start_one", self._start)
-        monkeypatch.setattr("marianne.daemon.services.spare_keeper.FIRST_FILL", 0.001)
+        context.client = client
+        self.fleet = Fleet(desk.system, ProcessGroupManager())
+        monkeypatch.setattr("marianne.daemon.worker.spare_keeper.start_one", self._start)
+        monkeypatch.setattr("marianne.daemon.worker.spare_keeper.FIRST_FILL", 0.001)
         self._system = desk.system
-        desk.system.spawn(SpareKeeper, context, name="spare")
+        desk.system.spawn(SpareKeeper, context, self.fleet, name="spare")
         self.keeper = desk.system.handle(SpareKeeper, "spare")
 
-    def _start(self, context: Any, asker: str) -> Any:
+    def _start(self, context: Any, fleet: Fleet, asker: str) -> Any:
         future: Future[Any] = Future(self._system, asker, None, None)
         self.starts.append(future)
         return future
@@ -269,10 +271,10 @@ def test_one_is_started_at_a_time_and_none_while_one_waits(
     assert len(kept.starts) == 1
     worker = kept.worker()
     kept.starts[0].answer(worker)
-    until(lambda: not desk.context.spare.wanted)
+    until(lambda: not kept.fleet.spare.wanted)
     kept.keeper.ask(SpareKeeper.fill)
     assert len(kept.starts) == 1
-    assert desk.context.spare.take() is worker
+    assert kept.fleet.spare.take() is worker
     kept.keeper.ask(SpareKeeper.taken)
     until(lambda: len(kept.starts) == 2)
 

@@ -10,7 +10,6 @@ import pytest
 from admission_stage import until
 
 from actors import Actor, ActorRef, Down, Future, Outcome, Promise, System
-from actors.process import Process, ProcessExit
 from marianne.daemon.shared.turns import Turns
 
 LONG = 10.0
@@ -36,12 +35,11 @@ class Other(Actor):
 
 
 class Whole(Actor):
-    """An actor with one part; its processes are watched by nobody."""
+    """An actor with one part."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
         self.part = part
-        self.watched: list[Any] = []
 
     def on_start(self) -> None:
         self.turns = Turns(self, self.heard, self.woken)
@@ -55,9 +53,6 @@ class Whole(Actor):
 
     def on_down(self, down: Down) -> None:
         self.part.note(down.name)
-
-    def watch(self, process: Process, *, own: bool = False) -> None:
-        self.watched.append(process)
 
     def do(self, act: Callable[[Turns], Any]) -> Any:
         return act(self.turns)
@@ -152,26 +147,3 @@ def test_the_end_of_another_actor_is_told(
     system.stop(other)
     until(lambda: part.calls)
     assert part.calls == [("other",)]
-
-
-def test_the_end_of_a_process_is_told_once_to_whoever_watches_it(
-    whole: ActorRef[Whole], part: Part
-) -> None:
-    first: Any = object()
-    second: Any = object()
-    ending = ProcessExit(0)
-
-    def act(turns: Turns) -> None:
-        turns.watch(first, part.note)
-        turns.exited(second, ending)
-        turns.exited(first, ending)
-        turns.exited(first, ending)
-
-    whole.ask(Whole.do, act)
-    assert part.calls == [(first, ending)]
-
-
-def test_a_process_is_watched_by_the_actor(whole: ActorRef[Whole], part: Part) -> None:
-    process: Any = object()
-    whole.ask(Whole.do, lambda turns: turns.watch(process, part.note))
-    assert whole.ask(Whole.do, lambda turns: turns._actor.watched) == [process]

@@ -13,11 +13,10 @@ import pytest
 from admission_stage import Stage, until
 
 from actors import Actor
-from marianne.daemon.context import Context
-from marianne.daemon.processes.identity import proof_of
-from marianne.daemon.processes.standby import SpareWorker
 from marianne.daemon.services.store import Store
 from marianne.daemon.worker.actor import Worker
+from marianne.daemon.worker.identity import proof_of
+from marianne.daemon.worker.standby import SpareWorker
 from marianne.run.procfs import start_time
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
@@ -35,32 +34,34 @@ class House:
 
     def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stage = stage = Stage(place)
-        self.answers: list[BaseException | Callable[[Context], SpareWorker]] = []
+        self.answers: list[BaseException | Callable[[], SpareWorker]] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self.pipes: list[Any] = []
         stage.insert("a", status=JobStatus.RUNNING)
         stage.system.spawn(Store, stage.context, name="store")
         stage.system.spawn(Keeper, name="spare")
-        monkeypatch.setattr("marianne.daemon.services.spare_keeper.start_waiting", self.start)
+        monkeypatch.setattr("marianne.daemon.worker.spare_keeper.start_waiting", self.start)
 
     def start(self, *_given: object) -> SpareWorker:
         answer = self.answers.pop(0)
         if isinstance(answer, BaseException):
             raise answer
-        return answer(self.stage.context)
+        return answer()
 
-    def process(self, context: Context) -> SpareWorker:
+    def process(self) -> SpareWorker:
         """A process that waits at the pipe, as far as anybody can see."""
         child = subprocess.Popen(["sleep", "60"])
         self.processes.append(child)
-        known = context.system.processes.adopt(child.pid, start_time(child.pid) or 0)
+        known = self.stage.system.processes.adopt(child.pid, start_time(child.pid) or 0)
         assert known is not None
+        peers = self.stage.executor.fleet.peers
         theirs, ours = multiprocessing.Pipe(duplex=False)
         self.pipes.append(theirs)
-        return SpareWorker(known, ours, context.peers, proof_of(context.peers.new()))
+        return SpareWorker(known, ours, peers, proof_of(peers.new()))
 
     def begin(self) -> None:
-        self.worker = self.stage.system.spawn(Worker, self.stage.context, "a", name="job:a/worker")
+        given = self.stage.context, self.stage.executor.fleet, "a"
+        self.worker = self.stage.system.spawn(Worker, *given, name="job:a/worker")
 
     def recorded(self) -> int | None:
         with Reader(self.stage.home.db) as reader:
@@ -97,9 +98,9 @@ def test_a_start_that_fails_in_passing_is_tried_again_by_the_same_actor(house: H
 def test_a_job_is_ended_while_the_start_of_its_process_takes_its_time(house: House) -> None:
     go = threading.Event()
 
-    def slowly(context: Context) -> SpareWorker:
+    def slowly() -> SpareWorker:
         assert go.wait(30)
-        return house.process(context)
+        return house.process()
 
     house.answers = [slowly]
     house.begin()

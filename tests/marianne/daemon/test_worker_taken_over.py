@@ -42,11 +42,13 @@ class House:
         stage.insert("a", status=JobStatus.RUNNING)
         record = {"worker_pid": process.pid, "worker_start_time": start}
         stage.write(UpdateJob("a", {**record, "worker_boot_id": boot_id()}))
-        stage.context.post = lambda _, message: self.posted.append(message)
-        stage.context.peers.job_of(self.identity)  # it has connected
+        fleet = stage.executor.fleet
+        fleet.post = lambda _, message: self.posted.append(message)
+        fleet.peers.job_of(self.identity)  # it has connected
         stage.system.spawn(Store, stage.context, name="store")
         stage.system.spawn(Listener, self.up, name="job:a/job")
-        self.worker = stage.system.spawn(Worker, stage.context, "a", name="job:a/worker")
+        self.given = stage.context, fleet, "a"
+        self.worker = stage.system.spawn(Worker, *self.given, name="job:a/worker")
 
     def says(self, answers: int, *running: list[int]) -> None:
         """The process says hello, in answer to that report."""
@@ -86,5 +88,5 @@ def test_a_hello_that_answers_somebody_else_is_not_what_runs_now(
 def test_no_two_incarnations_ask_under_the_same_number(house: House) -> None:
     first = house.asked
     house.stage.system.stop(house.worker)
-    house.worker = house.stage.system.spawn(Worker, house.stage.context, "a", name="job:a/worker")
+    house.worker = house.stage.system.spawn(Worker, *house.given, name="job:a/worker")
     assert house.asked > first

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from context_stage import context_in
 
 from actors import System
 from marianne.daemon.config import DaemonConfig
-from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.context import Context, StopRequest
+from marianne.daemon.context import Context
 from marianne.daemon.job.supervisor import Jobs
 from marianne.daemon.jobs.actor import ManagerActor
-from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.store import Store
-from marianne.daemon.shared.storage import Storage
 from marianne.executors.protocol import Run
 from marianne.executors.stub import StubExecutor, succeed
 from marianne.home import Home
@@ -43,19 +41,8 @@ class House:
         self.system = System("house")
         self.plays: Counter[tuple[str, int, int]] = Counter()
         self.ends: Callable[[str, Run], AttemptResult | None] = succeed
-        resources = ResourceMonitor(ResourceLimitConfig(max_memory_mb=8_000, max_processes=1_000))
-        resources.snapshot = ResourceSnapshot(time.monotonic(), 10.0, 1, 0, 0)
-        self.context = Context(
-            system=self.system,
-            home=self.home,
-            config=DaemonConfig(max_concurrent_jobs=3, max_concurrent_sheets=4),
-            owner="0" * 32,
-            start_time=1,
-            started_at=time.time(),
-            stop=StopRequest(),
-            resources=resources,
-            storage=Storage(place),
-        )
+        config = DaemonConfig(max_concurrent_jobs=3, max_concurrent_sheets=4)
+        self.context = context_in(place, self.system, config, kind=Context)
         self.executor = StubExecutor(self.system, self._play)
         self.context.executor = self.executor
         self.manager = self.context.manager

@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from actors.process import Process
-from marianne.daemon.processes.identity import proof_of
+from marianne.daemon.worker.identity import proof_of
 
 if TYPE_CHECKING:
     from actors import System
-    from marianne.daemon.processes.identity import Peers
+    from marianne.daemon.worker.identity import Peers
     from marianne.home import Home
 
 END_SECONDS = 2.0

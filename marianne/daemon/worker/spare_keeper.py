@@ -1,14 +1,15 @@
-"""Keeps a worker process ready (:mod:`marianne.daemon.processes.standby`)."""
+"""Keeps a worker process ready (:mod:`marianne.daemon.worker.standby`)."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from actors import Actor, Future, Outcome
+from actors import Actor, Future, Handle, Outcome
 from marianne.daemon.context import Context
-from marianne.daemon.processes.standby import SpareWorker, start_waiting
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.start_delays import BACKOFF
+from marianne.daemon.worker.fleet import Fleet
+from marianne.daemon.worker.standby import SpareWorker, start_waiting
 
 log = get_logger(__name__)
 
@@ -16,18 +17,19 @@ FIRST_FILL, FILL_AFTER = 0.1, 0.005
 """Seconds after a start, and after the spare was taken: whoever took it goes first."""
 
 
-def start_one(context: Context, asker: str) -> Future[SpareWorker]:
+def start_one(context: Context, fleet: Fleet, asker: str) -> Future[SpareWorker]:
     """A process that waits for its job, once it is started; ``asker`` is who wants it."""
-    start = partial(start_waiting, context.system, context.home, context.owner, context.peers)
-    return context.starts.ask(start, asker)
+    start = partial(start_waiting, context.system, context.home, context.owner, fleet.peers)
+    return fleet.starts.ask(start, asker)
 
 
 class SpareKeeper(Actor):
     """Sees to it that there is a spare again, a moment after it was taken."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, fleet: Fleet) -> None:
         super().__init__()
         self._context = context
+        self._fleet = fleet
         self._starting = False
         self._failures = 0
 
@@ -44,20 +46,23 @@ class SpareKeeper(Actor):
 
         A private conductor has one job: what is ready for the next one would only cost it time.
         """
-        context = self._context
-        if self._starting or context.client is not None or not context.spare.wanted:
+        if self._starting or self._context.client is not None or not self._fleet.spare.wanted:
             return
         self._starting = True
-        started = start_one(context, self.name)
-        self.pipe(started, self.started)
+        self.pipe(start_one(self._context, self._fleet, self.name), self.started)
 
     def started(self, outcome: Outcome[SpareWorker]) -> None:
         """It waits. One that cannot be started is not missed by anybody, and tried again later."""
         self._starting = False
         if outcome.value is not None:
             self._failures = 0
-            self._context.spare.put(outcome.value)
+            self._fleet.spare.put(outcome.value)
             return
         log.warning("no_spare_worker", error=repr(outcome.error))
         self.send_after(BACKOFF.delay(self._failures, self.name), self.fill)
         self._failures += 1
+
+
+def keeper_of(context: Context) -> Handle[SpareKeeper]:
+    """The address of the one of this conductor."""
+    return Handle(context.system, "spare")
