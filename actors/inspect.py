@@ -126,7 +126,8 @@ class TreeNode(TypedDict):
 
     name: str
     state: str
-    """its incarnation's: `starting` `running` `stopping` `down` …"""
+    """`idle` `busy` `starting` `suspended` `stopping` `ended` `zombie` (killed, but its thread goes
+    on); without an incarnation `down` or `restarting`"""
     restarts: int
     mailbox: int
     """messages that wait"""

@@ -78,9 +78,7 @@ def _run(own: Session, params: Map, wait: bool, follow_it: bool, as_json: bool) 
         plan = submit(own, {**params, "dry_run": True}, may_start=False)["plan"]
         claim_workspace(plan["workspace"], alone=True)
     response = submit(own, params, may_start=False)
-    if response["status"] not in ("accepted", "pending"):
-        raise CliError("conflict", response.get("message") or "the job was not accepted")
-    job_id = str(response["job_id"])
+    job_id = response["job_id"]
     workspace = own.request("job.status", {"job_id": job_id, "sheets": [1, 1]})["workspace"]
     _kept, warning = claim_workspace(workspace, alone=False)
     print_warnings([*(response.get("warnings") or ()), *filter(None, (warning,))])

@@ -36,4 +36,4 @@ def command(
         note(f"no attempt of {answer['job_id']} has ended yet")
     else:
         print_attempts(answer["records"])
-        print_outcomes(answer.get("learned") or [])
+        print_outcomes(answer["learned"])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from marianne.cli import jobs
-from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
 from marianne.cli.following import detaching, follow
 from marianne.cli.options import Verb, json_option, timeout_option
@@ -91,9 +90,7 @@ def command(
     if local:
         return _by_itself(session, params, wait, follow_it, as_json)
     response = submit(session, params, may_start=not no_start)
-    if response["status"] not in ("accepted", "pending"):
-        raise CliError("conflict", response.get("message") or "the job was not accepted")
-    print_warnings(response.get("warnings") or [])
+    print_warnings(response["warnings"])
     if dry_run:
         return _show_plan(response, as_json)
     job_id = str(response["job_id"])

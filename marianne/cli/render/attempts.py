@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import clock, duration, size
 
+if TYPE_CHECKING:
+    from marianne.replies.reports import Attempt, Outcome
+
 _STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow", "skipped": "yellow"}
 
 
-def print_attempts(attempts: Sequence[Mapping[str, Any]], indent: str = "") -> None:
+def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
     """A row an attempt, in the order given."""
     rows = [
         (
@@ -33,7 +36,7 @@ def print_attempts(attempts: Sequence[Mapping[str, Any]], indent: str = "") -> N
     print_table(headings, rows, right=(0, 2, 6), indent=indent)
 
 
-def print_outcomes(outcomes: Sequence[Mapping[str, Any]]) -> None:
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     """What jobs of the same score had used; nothing where nothing was learned."""
     if not outcomes:
         return

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.cli.render.jobs import print_jobs
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.values import duration, size
 
-Map = Mapping[str, Any]
+if TYPE_CHECKING:
+    from marianne.replies.conductor import ConductorStatus
+    from marianne.replies.job import Job
 
 
-def print_overview(conductor: Map, jobs: Sequence[Map]) -> None:
+def print_overview(conductor: ConductorStatus, jobs: Sequence[Job]) -> None:
     """One line about the conductor, then the active jobs."""
     ready = conductor.get("ready", True)
     word = paint("ready", "green") if ready else paint("not ready", "yellow")
@@ -26,7 +28,7 @@ def print_overview(conductor: Map, jobs: Sequence[Map]) -> None:
         print_jobs(jobs)
 
 
-def print_conductor(status: Map) -> None:
+def print_conductor(status: ConductorStatus) -> None:
     """Every field, one a line."""
     disk = status.get("disk") or {}
     facts = {

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marianne.cli.render.attempts import print_attempts
 from marianne.cli.render.facts import print_facts
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.values import clock
 
+if TYPE_CHECKING:
+    from marianne.replies.reports import Diagnosis, Learned
+
 OUTPUT_LINES = 10
 
 
-def print_diagnosis(report: Mapping[str, Any]) -> None:
+def print_diagnosis(report: Diagnosis) -> None:
     """Cause, next step, sheets in trouble, resources, supervision."""
     reason = f" ({report['reason']})" if report["reason"] else ""
     say(f"{paint(clean(report['job_id']), 'bold')} is {report['status']}{reason}")
@@ -24,7 +26,8 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
         say()
         say(paint(f"sheet {sheet['num']} ({clean(sheet['name'])}) is {sheet['status']}", "bold"))
         print_attempts(sheet["attempts"], indent="  ")
-        for stream, text in sheet["last_output"].items():
+        printed = sheet["last_output"]
+        for stream, text in (("out", printed["out"]), ("err", printed["err"])):
             lines = text.splitlines()[-OUTPUT_LINES:]
             for line in lines:
                 say(f"  {paint(stream, 'dim')} | {clean(line)}")
@@ -32,7 +35,7 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
         say(f"(and {report['more_sheets']} more sheets)")
     say()
     print_facts({name.replace("_", " "): value for name, value in report["resources"].items()})
-    _print_learned(report.get("learned") or {})
+    _print_learned(report["learned"])
     if report["supervision"]:
         say()
         say(paint("the conductor's own parts meanwhile", "bold"))
@@ -41,9 +44,9 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
             say(f"  {clock(event['ts'])}  {event['event']}  {event['name']}{error}")
 
 
-def _print_learned(learned: Mapping[str, Any]) -> None:
+def _print_learned(learned: Learned) -> None:
     """What jobs of the same score had used, and what is expected of the next one."""
-    estimate = learned.get("estimate")
+    estimate = learned["estimate"]
     if not estimate:
         return
     say()

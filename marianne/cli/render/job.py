@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import STATUS_STYLE, clock, duration, span
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Progress, Sheet, Status
 
 Map = Mapping[str, Any]
 _TOKENS = ("input_tokens", "output_tokens")
@@ -19,14 +22,14 @@ def status_cell(status: str, reason: str | None = None) -> Cell:
     return Cell(f"{status} ({reason})" if reason else status, (style[2],) if style else ())
 
 
-def progress_text(progress: Map) -> str:
+def progress_text(progress: Progress) -> str:
     """``5/7``: how many sheets are completed, of how many; with the failed ones named."""
     completed = progress.get("completed", 0)
     failed = progress.get("failed", 0)
     return f"{completed}/{progress.get('total', 0)}" + (f", {failed} failed" if failed else "")
 
 
-def print_job(status: Map) -> None:
+def print_job(status: Status) -> None:
     """The whole picture: head, facts, a row a sheet."""
     state = status_cell(status["status"], status.get("reason"))
     say(f"{paint(clean(status['job_id']), 'bold')}  {paint(state.text, 'bold', *state.styles)}")
@@ -51,7 +54,7 @@ def print_job(status: Map) -> None:
         print_sheets(sheets)
 
 
-def print_sheets(sheets: list[Map]) -> None:
+def print_sheets(sheets: list[Sheet]) -> None:
     """A row a sheet."""
     rows = [
         (
@@ -77,20 +80,20 @@ def print_sheets(sheets: list[Map]) -> None:
     )
 
 
-def why(row: Map) -> str:
+def why(row: Sheet) -> str:
     """Why a sheet is as it is: its error, the checks that failed, what it left running."""
     words = []
-    error = row.get("error") or {}
-    message = " ".join(str(error.get("message") or "").split())
+    error = row["error"]
+    message = " ".join((error["message"] or "").split()) if error else ""
     if message:
         words.append(message)
-    elif error.get("category"):
-        words.append(str(error["category"]))
-    for check in row.get("validations") or ():
-        detail = " ".join(str(check.get("detail") or "").split())
-        if check.get("passed") is False and detail not in message:
-            words.append(f"{check['type']}: {detail}" if detail else str(check["type"]))
-    if row.get("left_running"):
+    elif error and error["category"]:
+        words.append(error["category"])
+    for check in row["validations"]:
+        detail = " ".join(check["detail"].split())
+        if check["passed"] is False and detail not in message:
+            words.append(f"{check['type']}: {detail}" if detail else check["type"])
+    if row["left_running"]:
         words.append(f"left running: {', '.join(map(str, row['left_running']))}")
     return "; ".join(words)
 
@@ -108,12 +111,12 @@ def _usage_line(usage: Map) -> str:
     return ", ".join(parts)
 
 
-def _exit(row: Map) -> str:
+def _exit(row: Sheet) -> str:
     if row.get("signal"):
         return f"sig {row['signal']}"
     return "" if row.get("exit_code") is None else str(row["exit_code"])
 
 
-def _instrument(row: Map) -> str:
+def _instrument(row: Sheet) -> str:
     model = row.get("model")
     return f"{row.get('instrument') or ''}{'/' + model if model else ''}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from marianne.cli.render.job import progress_text, status_cell
 from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import ago, duration, span
 
+if TYPE_CHECKING:
+    from marianne.replies.job import Job
 
-def print_jobs(jobs: Sequence[Mapping[str, Any]], now: float | None = None) -> None:
+
+def print_jobs(jobs: Sequence[Job], now: float | None = None) -> None:
     """A row a job."""
     rows = [
         (

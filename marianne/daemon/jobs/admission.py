@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
 from marianne.daemon.job.actor import Job
@@ -26,6 +26,9 @@ from marianne.schedule.room import Room, admit
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.transitions import move
+
+if TYPE_CHECKING:
+    from marianne.replies.reports import Reason
 
 log = get_logger(__name__)
 
@@ -115,9 +118,9 @@ class Admission:
         move(live.row, JobStatus.PENDING)
         live.row.reason = memory.REASON
         self._context.resources.awaited = True
-        return str(self._memory.why(live.row, live.size, room)["text"])
+        return self._memory.why(live.row, live.size, room)["text"]
 
-    def why_held(self, live: Live) -> dict[str, Any]:
+    def why_held(self, live: Live) -> Reason:
         """Why a job is ``pending``, as of :meth:`MemoryRoom.why`."""
         return self._memory.why(live.row, live.size, self.free())
 

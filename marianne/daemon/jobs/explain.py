@@ -155,8 +155,7 @@ class Explain:
         pressure = self._context.storage.words() or pressure
         whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)
         if whole["code"] == "pending" and live is not None:
-            why = self._admission.why_held(live)
-            whole = _reason("pending", why["text"], **why["data"])
+            whole = self._admission.why_held(live)
         delay = self._context.start_delays.of(job_id)
         if delay is not None and status["status"] not in ENDED:
             tries = {"tries": delay.tries, "why": delay.why}

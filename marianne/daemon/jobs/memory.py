@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marianne.daemon.at_once import at_once
 from marianne.schedule.room import ROOM_SHARE, Candidate, Room, free_memory, needs
 
 if TYPE_CHECKING:
     from marianne.daemon.context import Context
+    from marianne.replies.reports import Reason
     from marianne.schedule.pressure import ResourceEstimate
     from marianne.state.models import JobRow
 
@@ -56,11 +57,11 @@ class MemoryRoom:
         used = resources.current_memory_mb() or 0.0
         return Room(places, free_memory(used, resources.max_memory_mb, expected), len(jobs))
 
-    def why(self, row: JobRow, size: Size, room: Room) -> dict[str, Any]:
-        """Why a job is held, for people and programs: ``text`` and ``data`` (MB)."""
+    def why(self, row: JobRow, size: Size, room: Room) -> Reason:
+        """Why a job is held, for people and programs; ``data`` is in MB."""
         candidate, limit = self.size(row, size), self._context.resources.max_memory_mb
         if candidate.needs_mb is None or size.estimate is None:
-            return {"text": "it waits for room", "data": {}}
+            return {"code": "pending", "text": "it waits for room", "data": {}}
         free = max(0.0, room.free_mb)
         text = (
             f"it is expected to need {candidate.needs_mb:.0f} MB of memory, as it did before;"
@@ -75,4 +76,4 @@ class MemoryRoom:
             "running": room.running,
             "overtaken": candidate.overtaken,
         }
-        return {"text": text, "data": data}
+        return {"code": "pending", "text": text, "data": data}

@@ -178,8 +178,8 @@ def test_config_show_lists_values_by_dotted_name_with_their_origin(marianne, con
 
 
 def test_the_tree_is_what_the_conductor_says(marianne, conductor) -> None:
-    nodes = [{"name": "root", "state": "idle", "restarts": 0, "mailbox": 0, "children": []}]
-    conductor.answers["daemon.tree"] = nodes
+    node = {"name": "root", "state": "idle", "restarts": 0, "mailbox": 0, "last_crash": None}
+    conductor.answers["daemon.tree"] = nodes = [{**node, "children": []}]
     assert marianne("tree").out == "root  idle\n"
     assert marianne("tree", "--json").json == nodes
 

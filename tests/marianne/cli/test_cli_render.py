@@ -124,6 +124,7 @@ def test_what_a_job_used_is_shown_if_it_used_any(capsys: pytest.CaptureFixture[s
 
 def _sheet(num: int, name: str, status: str, **more: object) -> dict[str, object]:
     row: dict[str, object] = {"num": num, "name": name, "status": status, "attempt": 1}
+    row |= {"error": None, "validations": [], "left_running": []}
     return {**row, "instrument": "shell", "duration_seconds": 1.0, **more}
 
 
@@ -151,9 +152,10 @@ def test_a_tick_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_tree_shows_what_is_unusual(capsys: pytest.CaptureFixture[str]) -> None:
-    leaf = {"name": "store", "state": "running", "restarts": 2, "mailbox": 0, "children": []}
-    crash = {**leaf, "name": "events", "restarts": 0, "last_crash": "ValueError: x"}
-    print_tree([{"name": "root", "state": "running", "children": [leaf, crash]}])
+    node = {"state": "running", "restarts": 0, "mailbox": 0, "last_crash": None, "children": []}
+    leaf = {**node, "name": "store", "restarts": 2}
+    crash = {**node, "name": "events", "last_crash": "ValueError: x"}
+    print_tree([{**node, "name": "root", "children": [leaf, crash]}])
     assert capsys.readouterr().out.splitlines() == [
         "root  running",
         "├─ store  running  restarts 2",
