@@ -70,7 +70,7 @@ class ProcessGroupManager:
         self._tracked.discard(pid)
 
     def kill_all_children(self, sig: int = signal.SIGTERM) -> int:
-        """Signals every living process of our group that stands below us; answers the group, or
+        """Signals every living process of our group that stands below us; returns the group, or
         0 if there is none.
 
         Each one by pid and start time: ``killpg`` would reach ourselves, and in
@@ -94,7 +94,7 @@ class ProcessGroupManager:
         return [one for one in looks if one and not one.dead and one.pgrp == group]
 
     def cleanup_orphans(self) -> list[int]:
-        """Collects ended children that came to us as the subreaper; answers their pids."""
+        """Collects ended children that came to us as the subreaper; returns their pids."""
         spare = self._spared()
         ended = [
             one.pid
@@ -106,7 +106,7 @@ class ProcessGroupManager:
         return ended
 
     def reap_orphaned_backends(self) -> list[int]:
-        """Ends what earlier conductors of this home left; answers the pids that were found.
+        """Ends what earlier conductors of this home left; returns the pids that were found.
 
         Only by proof: our marker in the environment or in the inherited limits, same user; never
         by name, never by parent. What lives below us or below a spared process is let alone.

@@ -53,7 +53,7 @@ class LearningHub:
     def use(self, config_hash: str) -> PatternRow | None:
         """Counts that a job was admitted by the present estimate; the next one may explore.
 
-        Answers how its estimator has done by now, None where nothing is known.
+        Returns how its estimator has done by now, None where nothing is known.
         """
         known = self.lessons(config_hash)
         if known is None:

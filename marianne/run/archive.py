@@ -28,7 +28,7 @@ class ArchiveError(Exception):
 def archive_once(plan: Plan, section: Mapping[str, Any], job_dir: str) -> list[Path]:
     """Archives the plan's workspace unless that was done for this job. Raises ArchiveError.
 
-    Answers the archives beyond ``max_archives``, oldest first, for the caller to remove.
+    Returns the archives beyond ``max_archives``, oldest first, for the caller to remove.
 
     ``section`` is the score's ``workspace_lifecycle``, ``job_dir`` where the job's files are.
     """

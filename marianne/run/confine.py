@@ -60,7 +60,7 @@ def become_subreaper() -> None:
 def signal_exact(pid: int, start_time: int, signum: int) -> bool:
     """Signals the process that has this pid and this start time, and no other.
 
-    The pidfd is taken first and holds the process; the start time then says whose it is. Answers
+    The pidfd is taken first and holds the process; the start time then says whose it is. Returns
     whether a signal was sent, which promises nothing about its effect.
     """
     try:
@@ -153,7 +153,7 @@ def sweep(
     grace: float = 0.0,
     patience: float = 5.0,
 ) -> list[Stat]:
-    """Ends what ``find`` finds and waits for it; answers the survivors, normally none.
+    """Ends what ``find`` finds and waits for it; returns the survivors, normally none.
 
     Blocks for at most ``grace + patience`` seconds. Children of ours among the found are reaped,
     and no other child: whoever calls may have more, with owners of their own.
@@ -266,7 +266,7 @@ def sweep_orphans(
     patience: float = 5.0,
     everywhere: bool = True,
 ) -> list[int]:
-    """Ends what a worker that died left behind; answers the pids that were found.
+    """Ends what a worker that died left behind; returns the pids that were found.
 
     All that a worker leaves comes to the nearest subreaper above it. Where that is this process,
     a look at its own children is enough, and hundreds of times cheaper: not ``everywhere``.

@@ -201,7 +201,7 @@ class Keeper:
         return True
 
     def _attend(self) -> int:
-        """Waits with the conductor until it ends; answers its exit code, negative for a signal."""
+        """Waits with the conductor until it ends; returns its exit code, negative for a signal."""
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
         poller.register(self._ready_pipe, select.POLLIN)
@@ -251,7 +251,7 @@ class Keeper:
             os.kill(self._conductor, signal.SIGTERM)  # our unreaped child
 
     def _take_signals(self) -> int | None:
-        """Passes signals on, reaps; answers the conductor's ending if it has ended."""
+        """Passes signals on, reaps; returns the conductor's ending if it has ended."""
         signals = set(os.read(self._wake, 4096))
         for signum in _PASSED_ON:
             if signum in signals:
@@ -275,7 +275,7 @@ class Keeper:
                 return os.waitstatus_to_exitcode(status)
 
     def _rest(self, seconds: float) -> bool:
-        """Pauses between two conductors; answers False when a stop came meanwhile."""
+        """Pauses between two conductors; returns False when a stop came meanwhile."""
         deadline = time.monotonic() + seconds
         while not self._stopping and (left := deadline - time.monotonic()) > 0:
             if select.select([self._wake], [], [], left)[0]:

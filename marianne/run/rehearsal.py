@@ -83,7 +83,7 @@ class Stage:
 def rehearse(make: Callable[[dict[str, Any], Line], Player], place: str, owner: str) -> Stage:
     """Has a worker made for a job in the directory ``place``, which is only for this, and plays it.
 
-    What goes wrong is told, and no reason to end. Answers what the worker said.
+    What goes wrong is told, and no reason to end. Returns what the worker said.
     """
     stage = Stage()
     try:

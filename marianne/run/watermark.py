@@ -45,7 +45,7 @@ def job_mark(owner: str, job_id: str) -> int:
 
 
 def take(owner: str) -> bool:
-    """Marks this process and all that it starts as the owner's; answers whether it could.
+    """Marks this process and all that it starts as the owner's; returns whether it could.
 
     The conductor does it before its first child: its helpers are then known as the home's even
     when it is dead, and so is a worker from its first instruction on. Below a sheet of another
@@ -83,7 +83,7 @@ class Watermark:
         self._works = self._hard == resource.RLIM_INFINITY or self._hard >= _HARD
 
     def put_on(self) -> int | None:
-        """Marks what is spawned from now on; answers the mark, None where there is none."""
+        """Marks what is spawned from now on; returns the mark, None where there is none."""
         if not self._works:
             return None
         self._count += 1

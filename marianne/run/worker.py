@@ -115,7 +115,7 @@ class JobWorker:
         self._loop.close()
 
     def run(self, early: Sequence[Message] = ()) -> bool:
-        """Until stopped. Answers whether nothing of its sheets is left, which is the rule.
+        """Until stopped. Returns whether nothing of its sheets is left, which is the rule.
 
         ``early`` is what came before; what waits besides is done before we introduce ourselves.
         """
@@ -209,7 +209,7 @@ class JobWorker:
         self._pump()
 
     def _give_back(self) -> list[list[int]]:
-        """Forgets what was granted ahead and has not begun; answers which."""
+        """Forgets what was granted ahead and has not begun; returns which."""
         back = [attempt for attempt in self._queue if attempt.grant.ahead]
         for attempt in back:
             self._queue.remove(attempt)

@@ -131,7 +131,7 @@ def _for_a_terminal() -> Write:
 def _copy(session: Session, params: dict[str, Any], follow: bool, write: Write) -> Output:
     """Copies the output by ``write``; with ``follow`` until the attempt has ended.
 
-    Answers its last piece, and has set ``params`` to its sheet and attempt.
+    Returns its last piece, and has set ``params`` to its sheet and attempt.
     """
     pause = QUICK
     first = True

@@ -49,7 +49,7 @@ def aside(context: Context, work: Callable[[Context], R]) -> Future[R]:
 def reload(context: Context) -> Reloaded:
     """Applies the configuration as it is now; not to be called from an actor's thread.
 
-    Answers ``applied`` and ``restart_needed``, dotted names, and ``warnings``. Refuses with
+    Returns ``applied`` and ``restart_needed``, dotted names, and ``warnings``. Refuses with
     ``invalid_params`` and the problems.
     """
     with _one_at_a_time:

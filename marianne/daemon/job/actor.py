@@ -189,7 +189,7 @@ class Job(Actor):
     # A wish is answered when it is on disk, with its reply under ``request_id``.
 
     def pause(self, reason: str, request_id: str | None = None) -> Promise[Changed]:
-        """Running sheets finish, nothing new starts. Answers the id and the status then.
+        """Running sheets finish, nothing new starts. Returns the id and the status then.
 
         Refuses with ``conflict`` when the job is paused, over, or being cancelled.
         """
@@ -202,7 +202,7 @@ class Job(Actor):
         return self._wish(request_id, self._changed())
 
     def resume(self, request_id: str | None = None) -> Promise[Changed]:
-        """Takes back a pause that has not come into force. Answers the id and the status then.
+        """Takes back a pause that has not come into force. Returns the id and the status then.
 
         Refuses with ``conflict`` when nothing pauses, ``unavailable`` when it has just paused or
         come to its end.
@@ -225,7 +225,7 @@ class Job(Actor):
     ) -> Promise[Modified]:
         """Pauses, to go on with another plan, which is kept in the same transaction.
 
-        Answers ``reply``. Refuses with ``conflict`` when the job is being cancelled,
+        Returns ``reply``. Refuses with ``conflict`` when the job is being cancelled,
         ``unavailable`` when it has just paused or come to its end.
         """
         status = self._machine.job.status
@@ -239,7 +239,7 @@ class Job(Actor):
         return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[Changed]:
-        """Ends running sheets. Answers the id and the status; the job's end comes by itself.
+        """Ends running sheets. Returns the id and the status; the job's end comes by itself.
 
         Refuses with ``unavailable`` when what the worker has finished cannot be read just now.
         """

@@ -187,7 +187,7 @@ class Execution:
     def look_at_clock(self, timeout: float) -> float | None:
         """Ends the job if it has run for more than ``timeout`` seconds.
 
-        Answers the seconds until the next look; None when there is nothing more to look for.
+        Returns the seconds until the next look; None when there is nothing more to look for.
         """
         now = self.now()
         self.take(self._machine.tick(now, timeout))

@@ -60,7 +60,7 @@ ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING
 class ManagerActor(Actor):
     """All jobs of a conductor. Every method may be called through a handle from any thread.
 
-    A method that returns a Promise answers when its change is on disk; ``request_id`` lets a resent
+    What a Promise promises comes when the change is on disk; ``request_id`` lets a resent
     request find its answer. Refusals are raised as
     :class:`~marianne.daemon.shared.refusal.Refused`.
     """
@@ -154,13 +154,13 @@ class ManagerActor(Actor):
     def submit_job(self, request: JobRequest, request_id: str | None = None) -> Promise[Submitted]:
         """Takes a job in: reads its score, gives it an id, commits it, admits it if there is room.
 
-        Answers a JobResponse as a map (plus ``warnings``; a dry run adds ``plan`` and leaves no
+        Returns a JobResponse as a map (plus ``warnings``; a dry run adds ``plan`` and leaves no
         trace). Refuses with ``invalid_score``, ``conflict``, ``pressure`` or ``shutting_down``.
         """
         return self._desk.once(request_id, self._intake.submit, request)
 
     def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[Changed]:
-        """Pauses a job: running sheets finish, nothing new starts. Answers its status.
+        """Pauses a job: running sheets finish, nothing new starts. Returns its status.
 
         Refuses with ``conflict`` when it is paused or over, ``not_found`` when unknown.
         """
@@ -195,9 +195,9 @@ class ManagerActor(Actor):
     ) -> Promise[Modified]:
         """Lets a job go on by another score; completed sheets stay. Paths are absolute.
 
-        A running job pauses first: its running sheets finish. Answers, when that is on disk,
+        A running job pauses first: its running sheets finish. Returns, when that is on disk,
         ``job_id``, ``status``, ``message``, ``changes`` (docs/protocol.md) and ``diff``; a
-        ``dry_run`` answers the same and changes nothing. Refuses with ``conflict`` for a job that
+        ``dry_run`` returns the same and changes nothing. Refuses with ``conflict`` for a job that
         is completed or ends just now, and for a score that has another sheet in the place of a
         completed one.
         """
@@ -238,14 +238,14 @@ class ManagerActor(Actor):
         """Makes the checks of failed sheets again, of one or of all, without running them.
 
         A sheet whose checks all pass now is completed; a job of which nothing else is left is
-        completed too. Answers ``sheets`` with what was found, ``recovered`` and the job's
+        completed too. Returns ``sheets`` with what was found, ``recovered`` and the job's
         ``status``. A ``dry_run`` changes nothing. Refuses with ``conflict`` while the job runs, or
         when nothing of it has failed.
         """
         return self._desk.once(request_id, self._recover.recover, job_id, sheet_num, dry_run)
 
     def cancel_job(self, job_id: str, request_id: str | None = None) -> Promise[Job]:
-        """Cancels a job; answers when no process of it is left. Refuses when it is over."""
+        """Cancels a job; returns it when no process of it is left. Refuses when it is over."""
         resent = self._cancel.resent(job_id, request_id)
         if resent is not None:
             return resent
@@ -260,7 +260,7 @@ class ManagerActor(Actor):
     ) -> Promise[Cleared]:
         """Deletes finished jobs, their history and their files; workspaces are left alone.
 
-        ``older_than_seconds`` counts from the job's end. Answers ``{"deleted": n, "jobs": ids}``.
+        ``older_than_seconds`` counts from the job's end. Returns ``{"deleted": n, "jobs": ids}``.
         A live job that is named is a ``conflict``; nothing is deleted then.
         """
         return self._desk.once(request_id, self._clear.clear, statuses, older_than_seconds, job_ids)
@@ -269,7 +269,7 @@ class ManagerActor(Actor):
 
     @question
     def wait_job(self, job_id: str) -> Promise[Job]:
-        """Answers the job without its sheets once it is over; a paused job is waited for."""
+        """Returns the job without its sheets once it is over; a paused job is waited for."""
         return self._questions.wait(job_id)
 
     @question
@@ -285,7 +285,7 @@ class ManagerActor(Actor):
     def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[Explained]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
 
-        Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
+        Returns ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
         text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
         Refuses with ``not_found``.
         """

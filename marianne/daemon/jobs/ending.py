@@ -53,7 +53,7 @@ class Ending:
         self._look()
 
     def wound_down(self) -> Promise[None]:
-        """Answers when what :meth:`wind_down` began is done."""
+        """Returns when what :meth:`wind_down` began is done."""
         promise: Promise[None] = self._desk.turns.promise()
         self._when_wound_down.append(promise)
         self._look()

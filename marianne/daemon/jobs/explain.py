@@ -53,7 +53,7 @@ class Explain:
     def job(self, job_id: str, sheet: int | None = None) -> Promise[Explained]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
 
-        Answers ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
+        Returns ``job_id, status, code, text, data`` and ``sheets`` (``num, name, status, code,
         text, data``), at most 100 of them. With ``sheet`` only that one, whatever its state.
         Refuses with ``not_found``.
         """

@@ -70,7 +70,6 @@ class Modify:
         resume: Callable[[Answer[Changed], str], None],
     ) -> None:
         self._desk = desk
-        self._context = desk.context
         self._live = desk.live
         self._commands = commands
         self._admit = admit
@@ -177,6 +176,7 @@ class Modify:
         row = self._modifiable(job_id)
         live = self._live.get(job_id)
         known = row if live is None else live.row  # which may say more than the disk
+        context = self._desk.context
         environment = codec.unpack(self._desk.reader.environment(job_id))
         if score is None and config_path is None:
             score = self._desk.reader.score(job_id)
@@ -187,10 +187,10 @@ class Modify:
             base_dir=str(Path(base).parent if base else row.workspace),
             workspace=str(workspace or known.workspace),
             variables=dict(row.options.get("variables") or {}),
-            instruments=str(self._context.home.instruments),
+            instruments=str(context.home.instruments),
             search_path=search_path(environment),
         )
-        parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
+        parsed: Future[Any] = context.parser.within(90.0).call(Parser.load, wanted)
         path = str(config_path) if config_path else known.config_path
         self._desk.turns.pipe(parsed, self.reparsed, job_id, path, dry_run, event, answer)
 
@@ -253,7 +253,7 @@ class Modify:
             return
         pending = _pack(parsed, config_path, event)
         if runs:
-            job = self._context.job(job_id).within(None)
+            job = self._desk.context.job(job_id).within(None)
             meta = SetMeta(PENDING + job_id, pending)
             asked = job.call(Job.modify, meta, reply, answer.request_id)
             self._desk.turns.pipe(asked, self._commands.answered, answer)

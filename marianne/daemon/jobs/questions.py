@@ -28,7 +28,7 @@ class Questions:
         self._live = desk.live
 
     def wait(self, job_id: str) -> Promise[JobReply]:
-        """Answers the job without its sheets once it is over; a paused job is waited for."""
+        """Returns the job without its sheets once it is over; a paused job is waited for."""
         promise: Promise[JobReply] = self._desk.turns.promise()
         live = self._live.get(job_id)
         if live is not None:

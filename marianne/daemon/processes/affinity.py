@@ -13,7 +13,7 @@ import os
 def stay_on_one_core() -> frozenset[int]:
     """Binds this thread, and those that it will start, to the core that it runs on.
 
-    Answers those that it might run on before: children need them back, since they inherit it.
+    Returns those that it might run on before: children need them back, since they inherit it.
     """
     before = frozenset(os.sched_getaffinity(0))
     here = _here()

@@ -87,7 +87,7 @@ class RatesActor(Actor):
     ) -> Promise[ClearedLimits]:
         """Ends the limits of one instrument (all its models, or one: ``profile/model``), or all.
 
-        What waits for them goes on at once. Answers ``{"cleared": n, "instrument": …, "keys":
+        What waits for them goes on at once. Returns ``{"cleared": n, "instrument": …, "keys":
         […]}`` when it is on disk; a ``request_id`` that was answered before gets that answer.
         """
         promise: Promise[ClearedLimits] = self.promise()

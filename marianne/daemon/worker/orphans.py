@@ -87,7 +87,7 @@ def recorded_workers(home: Home) -> set[int]:
 
 
 def leave_to_original(home: Home) -> bool:
-    """Makes a copied home one of its own; answers whether it was one. For the lock's holder.
+    """Makes a copied home one of its own; returns whether it was one. For the lock's holder.
 
     What carries the copied marker, and the workers that the copied database names, may live: they
     are the original's, not to be adopted, swept or killed. The marker goes last: a start that was

@@ -24,6 +24,7 @@ from marianne.executors.stub import StubExecutor, succeed
 from marianne.home import Home
 from marianne.model.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.model.result import AttemptResult
+from marianne.score.models import Hook
 from marianne.score.pack import pack_plan
 from marianne.state.changes import InsertJob
 from marianne.state.database import Database
@@ -57,7 +58,7 @@ class House:
         self.system.spawn(Jobs, name="jobs")
         self.system.spawn(ManagerActor, self.context, name="manager")
 
-    def insert(self, sheets: int, *job_ids: str, chain: bool = True) -> None:
+    def insert(self, sheets: int, *job_ids: str, chain: bool = True, **fields: Any) -> None:
         """Jobs of so many sheets, each of which needs the one before."""
         shell = Instrument("shell", raw_prompt=True)
         plan = Plan(
@@ -78,7 +79,10 @@ class House:
             total_stages=1,
         )
         packed = pack_plan(plan)
-        rows = (JobRow(one, one, JobStatus.QUEUED, f"/w/{one}", 1.0, sheets) for one in job_ids)
+        rows = (
+            JobRow(one, one, JobStatus.QUEUED, f"/w/{one}", 1.0, sheets, **fields)
+            for one in job_ids
+        )
         with Database(self.home.db) as database:
             database.write([InsertJob(row, packed, "", b"\x80") for row in rows])
 
@@ -202,3 +206,17 @@ def test_a_result_that_was_not_committed_is_told_again_after_a_death(house: Hous
     assert house.wait("a") == ["completed"]
     assert house.plays == Counter({("a", 1, 1): 1})
     assert house.sheets("a") == [str(SheetStatus.COMPLETED)]
+
+
+def test_what_follows_a_job_and_checks_made_again_are_the_executors_too(house: House) -> None:
+    hook = Hook(type="run_command", command="tell {job_id}").model_dump()
+    house.insert(1, "a", options={"after": {"on_success": [hook]}})
+    house.insert(2, "b")
+    house.ends = lambda job_id, run: (fails if job_id == "b" and run.num == 2 else succeed)(
+        job_id, run
+    )
+    house.begin()
+    assert house.wait("a", "b") == ["completed", "failed"]
+    assert [(one.job_id, one.argv[-1]) for one in house.executor.commands] == [("a", "tell a")]
+    found = house.manager.ask(ManagerActor.recover_job, "b")
+    assert (found["recovered"], found["status"]) == ([2], "completed")
