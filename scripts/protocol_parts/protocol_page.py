@@ -119,7 +119,7 @@ def _takes(handler: Any) -> str:
         for name, field in schema["properties"].items()
     )
     meaning = words(handler.Params.__doc__).replace("None", "nil")
-    return f"{taken}. {meaning}"
+    return f"{taken}<br>{meaning}"
 
 
 def _default(field: dict[str, Any]) -> str:
