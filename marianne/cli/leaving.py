@@ -234,6 +234,8 @@ def _end_left(session: Session, mode: str) -> bool:
     from marianne.run.marked import left_behind
 
     home = session.home
+    if not home.path.exists():
+        return False  # a private conductor takes its home with it, and looks for itself
     try:
         lock = home.hold()
         if lock is None:

@@ -85,13 +85,28 @@ class Document:
         Exact for block scalars (``|``); for other styles it is the place of the value.
         """
         line, column = self.locate(path)
+        node = self._node(path)
+        if isinstance(node, yaml.ScalarNode) and node.style == "|":
+            return line + offset, 1
+        return line, column
+
+    def first_line(self, path: Sequence[PathPart]) -> int:
+        """The line on which the text at ``path`` begins; 0 where it is written in another way than
+        line by line (folded, or with escapes)."""
+        found = self._node(path)
+        if not isinstance(found, yaml.ScalarNode):
+            return 0
+        begin = found.start_mark.line + 1
+        if found.style == "|":
+            return begin + 1
+        return begin if begin == found.end_mark.line + 1 and "\n" not in found.value else 0
+
+    def _node(self, path: Sequence[PathPart]) -> yaml.Node | None:
         node: yaml.Node | None = self._root
         for part in self._written(path):
             found = _child(node, part) if node is not None else None
             node = found[1] if found else None
-        if isinstance(node, yaml.ScalarNode) and node.style == "|":
-            return line + offset, 1
-        return line, column
+        return node
 
     def _written(self, path: Sequence[PathPart]) -> Sequence[PathPart]:
         """The path with the keys as they are written."""

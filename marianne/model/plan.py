@@ -90,7 +90,8 @@ class Prompt:
     """The text given to an instrument: a template and the sections around it.
 
     ``script`` marks a ``run:`` sheet, whose text is a shell script: there ``{#`` is no comment.
-    ``variables`` are the score's own; they win over the built-in ones.
+    ``variables`` are the score's own; they win over the built-in ones. ``line`` is the line of the
+    score that a script begins on, 0 where its lines are not those of the score.
     """
 
     template: str
@@ -98,6 +99,7 @@ class Prompt:
     variables: dict[str, Any] = field(default_factory=dict)
     stakes: str | None = None
     thinking_method: str | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from marianne.run.validate import Answer, Checks
 from marianne.run.workshop import Workshop
 from marianne.score.placeholders import fill_command, placeholder_names
 from marianne.score.preflight import is_prompt
+from marianne.score.script_lines import Script
 from marianne.score.template import TemplateError
 
 
@@ -267,8 +268,9 @@ class Attempt:
         assert self._instrument is not None
         if self.state is State.DONE:
             return
+        script = Script.of(self._shop.plan, self._shop.plan.sheet(self.num))
         try:
-            reading = self._shop.tools.read(self._instrument, ended, self._files)
+            reading = self._shop.tools.read(self._instrument, ended, self._files, script)
         except OSError as error:
             # Its work is done; only we cannot look at it just now.
             complain(f"sheet {self._label}: {error}; looked at again")

@@ -8,9 +8,10 @@ from marianne.run.spawn import PASSING
 
 
 class Files:
-    """``sheets/<num>.<attempt>.{prompt,out,err,check}`` of a job: flat, a directory each costs."""
+    """``sheets/<num>.<attempt>.{prompt,out,err,check,trap}`` of a job: flat, a directory each
+    costs. ``trap`` is there while a script that failed has not been looked at."""
 
-    __slots__ = ("check", "err", "out", "prompt")
+    __slots__ = ("check", "err", "out", "prompt", "trap")
 
     def __init__(self, job_dir: str, num: int, attempt: int) -> None:
         base = f"{job_dir}/sheets/{num}.{attempt}."
@@ -18,6 +19,7 @@ class Files:
         self.out = base + "out"
         self.err = base + "err"
         self.check = base + "check"
+        self.trap = base + "trap"
 
 
 def tail(path: str, chars: int) -> str:

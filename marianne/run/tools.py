@@ -16,11 +16,13 @@ from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
+from marianne.run.strict import reason, watched
 from marianne.run.time_limit import SECONDS, TimeUp, time_limit
 from marianne.score.context import capture_files, read_injections
 from marianne.score.context import read_output as read_tail
 from marianne.score.prompt import render_prompt, should_skip, window
 from marianne.score.redact import redact
+from marianne.score.script_lines import Script
 from marianne.score.template import TemplateError, render
 
 # What is read of a program's structured output, and of its error stream.
@@ -137,24 +139,32 @@ class Tools:
         command = build_command(
             instrument, prompt, prompt_path, sheet.timeout_seconds, plan.workspace, env
         )
-        return Built(
-            command.argv, allowed_environment(command, env), command.stdin_path, command.cwd
-        )
+        allowed = allowed_environment(command, env)
+        if sheet.prompt.script:
+            allowed.update(watched(instrument, allowed))
+        return Built(command.argv, allowed, command.stdin_path, command.cwd)
 
-    def read(self, instrument: Instrument, ended: Ended, files: Files) -> Reading:
-        """Whether the program succeeded by its own account, and what it said of itself."""
+    def read(
+        self, instrument: Instrument, ended: Ended, files: Files, script: Script | None = None
+    ) -> Reading:
+        """Whether the program succeeded by its own account, and what it said of itself.
+
+        With ``script`` it is told by the lines of the score.
+        """
         good = instrument.errors.get("success_exit_codes", (0,))
         if ended.exit_code in good and instrument.output.get("format", "text") == "text":
             return Reading(True)  # nothing is read, as of most sheets: no limit is needed
         try:
             with time_limit():
-                return self._read(instrument, ended, files)
+                return self._read(instrument, ended, files, script)
         except TimeUp:
             what = f"the profile {instrument.profile} took over {SECONDS:g} s to read its output"
             hint = "look for a pattern that has no end"
             return Reading(False, "internal", message=f"{what}: {hint}")
 
-    def _read(self, instrument: Instrument, ended: Ended, files: Files) -> Reading:
+    def _read(
+        self, instrument: Instrument, ended: Ended, files: Files, script: Script | None
+    ) -> Reading:
         said = None
         if instrument.output.get("format", "text") != "text":
             said = read_output(instrument, tail(files.out, MAX_READ_CHARS))
@@ -168,12 +178,17 @@ class Tools:
         why = diagnose(instrument, errors, said)
         if why is not None:
             return Reading(False, why.category, why.code, why.message, why.wait, usage)
-        last = redact(errors.strip().rpartition("\n")[2][:300])
+        last = errors.strip().rpartition("\n")[2]
+        if script is not None and files.prompt in last:
+            last = script.named(last, files.prompt, tail(files.prompt, MAX_READ_CHARS))
+        last = redact(last[:300])
         rest = f": {last}" if last else ""
         if ended.signal is not None:
             name = _signal_name(ended.signal)
             return Reading(False, "signal", message=f"Killed by {name}{rest}", usage=usage)
-        return Reading(False, "exit", message=f"Exit code {ended.exit_code}{rest}", usage=usage)
+        code = ended.exit_code
+        by = reason(files, code, script, last) if script is not None and code else ""
+        return Reading(False, "exit", message=f"Exit code {code}{by}{rest}", usage=usage)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from marianne.score.placeholders import fill_command, placeholder_names
 from marianne.score.prompt import Captured, template_variables
 from marianne.score.quoting import EARLIER
 from marianne.score.report import Report
-from marianne.score.shell_syntax import Fault, faults, template_line
+from marianne.score.script_lines import template_line
+from marianne.score.shell_syntax import Fault, faults
 from marianne.score.template import TemplateError, render
 
 Path = Sequence[PathPart]

@@ -156,9 +156,10 @@ class ShortExpander:
         """What all instances of an entry have in common."""
         instrument = self._resolver.instrument(name, config, self._instrument_path(own, base))
         script = own.run is not None
+        line = self._report.document.first_line([*base, "run"]) if script else 0
         return {
             "instrument": instrument,
-            "prompt": Prompt(self._text(own, base), script, variables),
+            "prompt": Prompt(self._text(own, base), script, variables, line=line),
             "fallbacks": self._fallbacks(own, base),
             "retry": (
                 parts.retry_policy(own.retry, script=script, raw=instrument.raw_prompt)

@@ -142,14 +142,3 @@ class _Bash:
 
 def _hint(message: str) -> str:
     return next((hint for words, hint in _HINTS if words in message), _ELSE)
-
-
-def template_line(template: str, rendered: str, line: int) -> int | None:
-    """The line of the template that a line of what it rendered to comes from; None: not sure."""
-    theirs, ours = template.rstrip("\n").split("\n"), rendered.rstrip("\n").split("\n")
-    if "{%" not in template and len(theirs) == len(ours):
-        return line if line <= len(theirs) else len(theirs)
-    if not 1 <= line <= len(ours):
-        return None
-    same = [number for number, text in enumerate(theirs, 1) if text == ours[line - 1]]
-    return same[0] if len(same) == 1 else None

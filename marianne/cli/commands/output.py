@@ -42,7 +42,7 @@ OVER = frozenset({"completed", "failed", "skipped", "cancelled"})
 )
 @click.option("--stderr", "stream", flag_value="err", help="What it wrote to standard error.")
 @click.option("--prompt", "stream", flag_value="prompt", help="What it was given: the prompt.")
-@click.option("--raw", is_flag=True, help="To a terminal too: the bytes as they are.")
+@click.option("--raw", is_flag=True, help="The bytes as they are, also to a terminal.")
 @click.option(
     "--attempt", type=click.IntRange(min=1), metavar="N", help="Of this attempt, not the last."
 )
@@ -62,8 +62,9 @@ def command(
 
     A SHEET is a number or a name; without one it is the last that has output (with
     --follow: or runs). Into a file or a pipe the bytes come out as they are; a
-    terminal gets text and colours, but nothing that drives it. With --json: one
-    object with the text and where it lies.
+    terminal gets text and colours, but nothing that drives it. What bash says of a
+    script names the lines of the score, except with --raw. With --json: one object
+    with the text and where it lies.
     """
     if follow and as_json:
         raise click.UsageError("--follow prints bytes, --json one object: choose one")
@@ -75,6 +76,7 @@ def command(
         "offset": 0,
         "limit": PAGE,
         **({"follow": True} if follow else {}),
+        **({"plain": True} if raw else {}),
     }
     if as_json:
         _print_object(session, params)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from marianne.daemon.context import Context
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.views import wire
+from marianne.daemon.views.script_names import readable
 from marianne.model.plan import Plan
 from marianne.score.pack import PlanFormatError, unpack_plan
 from marianne.state.models import TERMINAL_JOB, JobStatus, SheetRow, SheetStatus
@@ -149,8 +150,10 @@ def output(
     offset: int,
     limit: int,
     follow: bool = False,
+    plain: bool = False,
 ) -> Output:
-    """A piece of what a sheet printed (``out``, ``err``) or was given (``prompt``).
+    """A piece of what a sheet printed (``out``, ``err``) or was given (``prompt``). Unless
+    ``plain``, what bash says of a script names the lines of the score.
 
     ``sheet`` None is the last started one that printed something (with ``follow`` also one that
     runs: it may yet), else the last that started; ``attempt`` None is its latest.
@@ -182,13 +185,17 @@ def output(
     path = directory / "sheets" / f"{sheet}.{attempt}.{stream}"
     data, size = _piece(path, offset, min(limit, OUTPUT_LIMIT))
     running = row is not None and attempt == latest and str(row.status) == "running"
+    after = offset + len(data)
+    if stream == "err" and not plain:
+        prompt = path.with_suffix(".prompt")
+        data = readable(data, prompt, sheet, lambda: plan_of(reader, job_id))
     return {
         "job_id": job_id,
         "sheet": sheet,
         "attempt": attempt,
         "path": str(path),
         "offset": offset,
-        "next_offset": offset + len(data),
+        "next_offset": after,
         "size": size,
         "data": data,
         "ended": not running,

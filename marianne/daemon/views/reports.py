@@ -10,6 +10,7 @@ from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.views import queries
 from marianne.daemon.views.diagnosis import likely_cause
+from marianne.daemon.views.script_names import readable
 from marianne.daemon.views.wire import sheet_map, timestamp
 from marianne.learning.hub import LearningHub
 from marianne.model.plan import Plan
@@ -104,13 +105,15 @@ def diagnosis(reader: Reader, directory: Path, job_id: str, learned: LearningHub
     for num in troubled[:TROUBLED_SHEETS]:
         mine = [a for a in attempts if a.num == num]
         latest = f"{directory}/sheets/{num}.{rows[num].attempt}"
+        said = tail(f"{latest}.err", TAIL_CHARS).encode()
+        prompt = Path(f"{latest}.prompt")
         sheets.append(
             {
                 **sheet_map(plan, rows, num),
                 "attempts": [attempt_map(plan, a) for a in mine[:ATTEMPTS_SHOWN]],
                 "last_output": {
                     "out": redact(tail(f"{latest}.out", TAIL_CHARS)),
-                    "err": redact(tail(f"{latest}.err", TAIL_CHARS)),
+                    "err": redact(readable(said, prompt, num, lambda: plan).decode()),
                 },
             }
         )

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -197,6 +198,29 @@ def test_pieces_of_output_follow_each_other_to_its_end(desk: Desk) -> None:
     piece = printed.read(sheet=1, offset=4, limit=4)
     assert (piece["data"], piece["next_offset"], piece["size"]) == (b"4567", 8, 10)
     assert printed.read(sheet=1, offset=8, limit=4)["data"] == b"89"
+
+
+def test_what_bash_says_of_a_script_names_the_lines_of_the_score(desk: Desk) -> None:
+    printed = Printed(desk)
+    script = Prompt("a\nb {{ x }}", script=True, line=7)
+    sheets = (replace(TWO.sheets[0], prompt=script), TWO.sheets[1])
+    insert(desk, replace(TWO, sheets=sheets, score_path="/s/two.yaml"), "b")
+    prompt = printed.directory / "sheets" / "1.1.prompt"
+    prompt.write_text("a\nb 1")
+    said = f"{prompt}: line 2: b: command not found\n\xff\n".encode("latin-1")
+    (printed.directory / "sheets" / "1.1.err").write_bytes(said)
+    desk.write(SaveSheet("b", SheetRow(1, SheetStatus.FAILED, attempt=1, started_at=1.0)))
+
+    def read(job: str = "b", **more: Any) -> dict[str, Any]:
+        place = printed.directory
+        return dict(queries.output(desk.reader, place, job, 1, 1, "err", 0, 1000, **more))
+
+    assert read()["data"] == b"two.yaml:8: b: command not found\n\xff\n"
+    assert read()["next_offset"] == len(said)
+    assert read(plain=True)["data"] == said
+    assert read("a")["data"] == said, "it has a prompt, and no script"
+    prompt.unlink()
+    assert read()["data"] == said
 
 
 @pytest.mark.parametrize("offset", [10, 11, 2**40, INT64 - 1, INT64])

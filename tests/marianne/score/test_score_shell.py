@@ -10,7 +10,8 @@ import pytest
 from scorekit import load, problems
 
 from marianne.score import shell_syntax
-from marianne.score.shell_syntax import faults, template_line
+from marianne.score.script_lines import template_line
+from marianne.score.shell_syntax import faults
 
 BROKEN = {
     "echo 'a": 1,

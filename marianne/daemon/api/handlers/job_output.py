@@ -18,7 +18,8 @@ MUTATING = False
 
 class Params(edge.Params):
     """``offset`` and ``limit`` are bytes; ``sheet`` None is the last one that has output,
-    with ``follow`` also one that runs: it may yet have some.
+    with ``follow`` also one that runs: it may yet have some. ``plain`` gives the bytes of the
+    file; else what bash says of a script names the lines of the score.
     """
 
     job_id: edge.Name
@@ -28,6 +29,7 @@ class Params(edge.Params):
     offset: edge.Row = 0
     limit: int = Field(queries.OUTPUT_LIMIT, ge=1, le=edge.INT32)
     follow: bool = False
+    plain: bool = False
 
 
 def handle(call: Call, params: Params) -> Output:
@@ -43,4 +45,5 @@ def handle(call: Call, params: Params) -> Output:
         params.offset,
         params.limit,
         params.follow,
+        params.plain,
     )
