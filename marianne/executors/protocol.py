@@ -91,7 +91,7 @@ class Hearer(Protocol):
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, pid, time) began."""
+        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, time) began."""
 
     def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
         """It gave back what it had been granted ahead: pairs of sheet and attempt."""

@@ -60,7 +60,7 @@ def _attempts(value: Any, name: str) -> list[list[int]]:
 
 
 def _started(value: Any) -> list[list[Any]]:
-    """Sheet, attempt, pid, and when it began (seconds since the epoch)."""
+    """Sheet, attempt, and when it began (seconds since the epoch); the pid is the worker's own."""
     for one in _list(value, "started"):
         if (
             type(one) is not list
@@ -68,7 +68,7 @@ def _started(value: Any) -> list[list[Any]]:
             or not (_positive(one[0]) and _positive(one[1]) and count(one[2]) and moment(one[3]))
         ):
             raise UnacceptableError(f"started has sheet, attempt, pid and time, not {one!r:.80}")
-    return list(value)
+    return [[num, attempt, at] for num, attempt, _pid, at in value]
 
 
 def _positive(value: Any) -> bool:

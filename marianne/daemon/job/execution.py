@@ -165,7 +165,7 @@ class Execution:
 
     def started(self, sheets: Sequence[Sequence[Any]]) -> None:
         """Attempts began in the worker: their true start times, shown until the result comes."""
-        for num, attempt, _pid, started_at in sheets:
+        for num, attempt, started_at in sheets:
             self.take(self._machine.began(num, attempt, started_at))
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:
