@@ -27,7 +27,15 @@ POINTS = (
     "spool.before-write",
     "spool.after-write",
 )
-"""All points. Those of the spool are the worker's, the others the conductor's."""
+"""All points of a job's way. Those of the spool are the worker's, the others the conductor's."""
+
+SCHEDULE_POINTS = (
+    "schedule.before-take",
+    "schedule.after-take",
+    "schedule.before-fire",
+    "schedule.after-fire",
+)
+"""Those of a schedule's slot: it is decided, then its job is made."""
 
 _orders = os.environ.get(VARIABLE)
 

@@ -1,4 +1,4 @@
-"""Completing job ids in a shell."""
+"""Completing the ids of jobs and the names of schedules in a shell."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def complete_job(ctx: click.Context, _param: click.Parameter, incomplete: str) -
     except CliError:
         return []
     return [job["job_id"] for job in page["jobs"] if job["job_id"].startswith(incomplete)]
+
+
+def complete_schedule(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of schedules that begin so, likewise."""
+    session = ctx.find_object(Session)
+    if session is None:
+        return []
+    try:
+        found = session.request("schedule.list", deadline=SECONDS)["schedules"]
+    except CliError:
+        return []
+    return [one["name"] for one in found if one["name"].startswith(incomplete)]
 
 
 job_argument = click.argument("job", shell_complete=complete_job)

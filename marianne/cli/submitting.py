@@ -44,6 +44,13 @@ def submit(session: Session, params: dict[str, Any], *, may_start: bool) -> Subm
             _await_end(holder, until, error)
 
 
+def environment() -> dict[str | bytes, str | bytes]:
+    """Our environment as the job's, without the marks of a sheet that we may run in."""
+    from marianne.environment import clean_environment, packable
+
+    return packable(clean_environment())
+
+
 def _start(session: Session) -> None:
     from marianne.cli.render.out import note
     from marianne.cli.start import start_conductor

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "history": "List the attempts of a job's sheets.",
         "recover": "Mark failed sheets as completed whose work is there after all.",
         "clear": "Forget jobs that have ended.",
+        "schedule": "Run scores by the clock.",
     },
     "Scores": {
         "init": "Write a small score to begin with.",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from marianne.daemon.jobs.actor import ManagerActor
     from marianne.daemon.jobs.roster import Roster
     from marianne.daemon.scheduler import GlobalSheetScheduler
+    from marianne.daemon.schedules.actor import SchedulesActor
     from marianne.daemon.services.events import Events
     from marianne.daemon.services.health import HealthActor
     from marianne.daemon.services.learning import LearningActor
@@ -241,6 +242,11 @@ class Context:
     def manager(self) -> Handle[ManagerActor]:
         """The job manager."""
         return self._named("manager")
+
+    @property
+    def schedules(self) -> Handle[SchedulesActor]:
+        """Who makes jobs by the clock."""
+        return self._named("schedules")
 
     @property
     def server(self) -> Handle[Server]:

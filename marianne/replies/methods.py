@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, 
 if TYPE_CHECKING:
     from actors.inspect import TreeNode
     from ipc.client import Client
-    from marianne.replies import changes, conductor, reports
+    from marianne.replies import changes, conductor, reports, schedules
     from marianne.replies import job as jobs
 
 Params: TypeAlias = dict[str, Any]
@@ -95,6 +95,30 @@ class Ask(Protocol):
     def __call__(
         self, m: Literal["job.wait"], p: Params = ..., /, **how: Unpack[How]
     ) -> jobs.Job: ...
+    @overload
+    def __call__(
+        self, m: Literal["schedule.add"], p: Params = ..., /, **how: Unpack[How]
+    ) -> schedules.ScheduleChanged: ...
+    @overload
+    def __call__(
+        self, m: Literal["schedule.list"], p: Params = ..., /, **how: Unpack[How]
+    ) -> schedules.Schedules: ...
+    @overload
+    def __call__(
+        self, m: Literal["schedule.pause"], p: Params = ..., /, **how: Unpack[How]
+    ) -> schedules.ScheduleChanged: ...
+    @overload
+    def __call__(
+        self, m: Literal["schedule.remove"], p: Params = ..., /, **how: Unpack[How]
+    ) -> schedules.ScheduleChanged: ...
+    @overload
+    def __call__(
+        self, m: Literal["schedule.resume"], p: Params = ..., /, **how: Unpack[How]
+    ) -> schedules.ScheduleChanged: ...
+    @overload
+    def __call__(
+        self, m: Literal["schedule.run_now"], p: Params = ..., /, **how: Unpack[How]
+    ) -> changes.Submitted: ...
     @overload
     def __call__(
         self, m: Literal["events.since"], p: Params = ..., /, **how: Unpack[How]

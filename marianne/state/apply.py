@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
+from marianne.state import apply_schedules as schedules
 from marianne.state import changes as c
 from marianne.state.errors import (
     DuplicateAttempt,
@@ -263,4 +264,9 @@ _HANDLERS: dict[type, Callable[[Batch, Any], None]] = {
     c.AddOutcome: Batch._add_outcome,
     c.SavePattern: Batch._save_pattern,
     c.DeleteJob: Batch._delete_job,
+    c.InsertSchedule: lambda batch, change: schedules.insert(batch._execute, change),
+    c.UpdateSchedule: lambda batch, change: schedules.update(batch._execute, change),
+    c.TakeSlots: lambda batch, change: schedules.take(batch._execute, change),
+    c.FireSlot: lambda batch, change: schedules.fire(batch._execute, change),
+    c.DeleteSchedule: lambda batch, change: schedules.delete(batch._execute, change),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marianne.model.result import AttemptResult
-from marianne.state.models import JobRow, OutcomeRow, PatternRow, SheetRow
+from marianne.state.models import JobRow, OutcomeRow, PatternRow, ScheduleRow, SheetRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,56 @@ class DeleteJob:
     job_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class InsertSchedule:
+    """A new schedule. Refused with ScheduleExists when one has its name."""
+
+    row: ScheduleRow
+    # Holds secrets: never in a repr, so never in a log.
+    environment: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSchedule:
+    """New values for fields of a ScheduleRow, by name; fields that are not named stay.
+
+    Refused with NoSuchSchedule, as the changes below are.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSlots:
+    """Every slot up to ``until`` is decided (None: as before): ``add`` are owed, each with whether
+    it replaces the last job; ``drop`` are owed no more."""
+
+    name: str
+    until: float | None = None
+    add: tuple[tuple[float, bool], ...] = ()
+    drop: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FireSlot:
+    """A slot has its job, in the transaction that makes it; None: a run that a person asked for.
+
+    Refused with SlotGone where the slot is not owed, so that it never gets a second one.
+    """
+
+    name: str
+    slot: float | None
+    fired_job: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSchedule:
+    """Removes a schedule; the jobs that it made stay."""
+
+    name: str
+
+
 Change = (
     InsertJob
     | UpdateJob
@@ -150,4 +200,9 @@ Change = (
     | AddOutcome
     | SavePattern
     | DeleteJob
+    | InsertSchedule
+    | UpdateSchedule
+    | TakeSlots
+    | FireSlot
+    | DeleteSchedule
 )

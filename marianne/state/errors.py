@@ -49,6 +49,18 @@ class JobLive(Refused):
     """The job is not in a final state, so its history stays."""
 
 
+class NoSuchSchedule(Refused):
+    """No schedule has this name (any more)."""
+
+
+class ScheduleExists(Refused):
+    """A schedule has this name already."""
+
+
+class SlotGone(Refused):
+    """No job is to be made for this slot: it has one, or was given up."""
+
+
 class DuplicateAttempt(Refused):
     """This attempt already has its result: the first one counts."""
 

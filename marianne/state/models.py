@@ -147,6 +147,33 @@ class PatternRow:
     score: float = 0.0
 
 
+@dataclass(slots=True)
+class ScheduleRow:
+    """A schedule as it is on disk. Times and slots are seconds since the epoch.
+
+    Every slot up to ``decided_until`` is decided; ``owed`` are those of them for which a job is
+    still to be made, each with whether the last job is cancelled for it. ``last_slot`` is the last
+    one for which a job was made; ``last_job`` may be of a run that a person asked for.
+    ``last_error`` says why no job was made for a slot, and is gone with the next job. Each job is
+    submitted with ``request``, by the names of JobRequest.
+    """
+
+    name: str
+    cron: str
+    zone: str
+    overlap: str
+    catch_up: str
+    created_at: float
+    decided_until: float
+    paused: bool = False
+    owed: list[tuple[float, bool]] = field(default_factory=list)
+    last_slot: float | None = None
+    last_job: str | None = None
+    last_error: str | None = None
+    last_error_at: float | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened and was committed. ``prev`` is the job's event before it, or 0."""

@@ -25,6 +25,7 @@ from marianne.state.models import (
     SheetRow,
 )
 from marianne.state.rows import JobView
+from marianne.state.scheduled import Scheduled
 
 if TYPE_CHECKING:
     from marianne.replies.conductor import StateSize
@@ -55,7 +56,7 @@ class Reader:
     """Reads the database at ``path``. The file must exist (Database makes it).
 
     For one thread; with ``any_thread`` for any, but never for two at once. ``events`` reads what
-    happened, ``learned`` what jobs had used.
+    happened, ``learned`` what jobs had used, ``scheduled`` the schedules.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, any_thread: bool = False) -> None:
@@ -63,6 +64,7 @@ class Reader:
         self._rows = Rows(self.path, any_thread=any_thread)
         self.events = EventLog(self._rows)
         self.learned = Learned(self._rows)
+        self.scheduled = Scheduled(self._rows)
 
     def __enter__(self) -> Reader:
         return self

@@ -16,6 +16,7 @@ from marianne.state.models import (
     JobStatus,
     OutcomeRow,
     PatternRow,
+    ScheduleRow,
     SheetRow,
     SheetStatus,
 )
@@ -38,6 +39,8 @@ ATTEMPT_COLUMNS = (
 )
 OUTCOME_COLUMNS = ", ".join(OutcomeRow.__dataclass_fields__)
 PATTERN_COLUMNS = ", ".join(PatternRow.__dataclass_fields__)
+SCHEDULE_FIELDS = tuple(ScheduleRow.__dataclass_fields__)
+SCHEDULE_COLUMNS = ", ".join(SCHEDULE_FIELDS)
 EVENT_COLUMNS = "events.seq, prev, ts, ids.job_id, sheet, event, data"
 
 _SHEET_STATUS = {str(status): status for status in SheetStatus}
@@ -197,6 +200,25 @@ def read_attempt(values: Values) -> AttemptResult:
         category=category,
         **{name: value for name, value in more.items() if name in _KNOWN_MORE},
     )
+
+
+def schedule_value(name: str, value: Any) -> Any:
+    """The stored form of one field of a ScheduleRow."""
+    return pack(value) if name in ("owed", "request") else value
+
+
+def read_schedule(values: Values) -> ScheduleRow:
+    """Reads SCHEDULE_COLUMNS."""
+    row = ScheduleRow(*values)
+    row.paused = bool(row.paused)
+    row.owed = read_owed(values[SCHEDULE_FIELDS.index("owed")])
+    row.request = unpack(values[SCHEDULE_FIELDS.index("request")])
+    return row
+
+
+def read_owed(packed: bytes) -> list[tuple[float, bool]]:
+    """The slots that are owed."""
+    return [(slot, replaces) for slot, replaces in unpack(packed)]
 
 
 def read_event(values: Values) -> Event:

@@ -20,7 +20,13 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "protocol.md"
 REPLIES = ROOT / "marianne" / "replies"
 ASK = REPLIES / "methods.py"
-MODULES = {"jobs": "job", "changes": "changes", "reports": "reports", "conductor": "conductor"}
+MODULES = {
+    "jobs": "job",
+    "changes": "changes",
+    "reports": "reports",
+    "conductor": "conductor",
+    "schedules": "schedules",
+}
 """Of the types, by the names that they have in ``ASK``."""
 
 SOURCES = [
@@ -35,7 +41,7 @@ REGION = re.compile(r"(<!-- (methods|types: ([\w ]+)) -->\n).*?(<!-- end -->)", 
 HIDDEN = {"daemon.fault"}
 """For tests of the conductor alone."""
 
-GROUPS = ("hello", "job", "events", "daemon")
+GROUPS = ("hello", "job", "schedule", "events", "daemon")
 """The order of methods, by their first word."""
 
 NUMBERS = {"integer": "int", "number": "float", "boolean": "bool", "string": "str", "null": "nil"}
@@ -128,7 +134,7 @@ def _default(field: dict[str, Any]) -> str:
         return "?"
     if isinstance(default, int) and not isinstance(default, bool):
         return f" = {default:,}"
-    return f" = {str(default).lower()}"
+    return f" = {str(default).lower() if isinstance(default, bool) else default}"
 
 
 def _kind(field: dict[str, Any], known: dict[str, Any]) -> str:

@@ -115,6 +115,33 @@ def ask_of_what_waits(ask: Asked) -> None:
     ask("job.wait", job_id=job)
 
 
+def ask_of_schedules(ask: Asked) -> None:
+    """One of each second, whose job does not end; then its score is gone."""
+    place = ask.marianne.place
+    score = place / "often.yaml"
+    score.write_text(HELD)
+    rules = {"cron": "* * * * * *", "overlap": "queue", "catch_up": "all"}
+    given = {"config_path": "often.yaml", "client_cwd": str(place), "workspace": "often"}
+    assert ask("schedule.add", **given, **rules, variables={"a": "b"})["next_slot"]
+
+    def shown() -> Any:
+        return ask("schedule.list")["schedules"][0]
+
+    until(lambda: shown()["waits_for"] and shown()["waiting"])
+    score.unlink()
+    ask("job.cancel", ids=[shown()["last_job"]["job_id"]])
+    until(lambda: shown()["last_error"])
+    score.write_text(HELD)
+    ask("schedule.pause", name="often")
+    until(lambda: not ask("job.cancel", all=True)["jobs"])
+    ask("schedule.resume", name="often")
+    ask("schedule.pause", name="often")
+    ask("job.cancel", all=True)
+    assert ask("schedule.run_now", name="often")["job_id"]
+    ask("schedule.remove", name="often")
+    ask("job.cancel", all=True)
+
+
 def test_every_method_answers_what_its_type_says(own: Marianne) -> None:
     own("start")
     ask = Asked(own)
@@ -125,6 +152,7 @@ def test_every_method_answers_what_its_type_says(own: Marianne) -> None:
     ask_of_a_past(ask)
     ask_of_a_life(ask)
     ask_of_what_waits(ask)
+    ask_of_schedules(ask)
     ask("job.clear")
     ask("daemon.shutdown", mode="stop")
     assert ask.problems == set()

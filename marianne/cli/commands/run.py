@@ -17,7 +17,7 @@ from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
 from marianne.cli.source import source
-from marianne.cli.submitting import submit
+from marianne.cli.submitting import environment, submit
 from marianne.cli.variables import parse_variables, var_option
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def command(
         "fresh": fresh,
         "start_sheet": start_sheet,
         "dry_run": dry_run,
-        "environment": _environment(),
+        "environment": environment(),
         "self_healing": False,
         "self_healing_auto_confirm": False,
         "chain_depth": None,
@@ -137,13 +137,6 @@ def _to_the_end(
 
             print_summary(session, status)
     return BY_JOB_STATUS.get(status["status"], FAILED)
-
-
-def _environment() -> dict[str | bytes, str | bytes]:
-    """Our environment as the job's, without the marks of a sheet that we may run in."""
-    from marianne.environment import clean_environment, packable
-
-    return packable(clean_environment())
 
 
 def _show_plan(response: Submitted, as_json: bool) -> int:

@@ -11,6 +11,7 @@ from marianne.daemon.api.server import Server
 from marianne.daemon.context import Context
 from marianne.daemon.job.supervisor import Jobs
 from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.schedules.actor import SchedulesActor
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.health import HealthActor
 from marianne.daemon.services.learning import LearningActor
@@ -38,6 +39,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
         ChildSpec(id="retention", cls=Retention, args=given),
+        ChildSpec(id="schedules", cls=SchedulesActor, args=given),
         *context.executor.services(),
     ]
 

@@ -41,6 +41,7 @@ from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
+    from marianne.daemon.shared.fired import Fired
     from marianne.daemon.types import JobRequest
     from marianne.replies.changes import (
         Changed,
@@ -151,13 +152,17 @@ class ManagerActor(Actor):
 
     # -- commands -------------------------------------------------------------------------------
 
-    def submit_job(self, request: JobRequest, request_id: str | None = None) -> Promise[Submitted]:
+    def submit_job(
+        self, request: JobRequest, request_id: str | None = None, fired: Fired | None = None
+    ) -> Promise[Submitted]:
         """Takes a job in: reads its score, gives it an id, commits it, admits it if there is room.
 
         Returns a JobResponse as a map (plus ``warnings``; a dry run adds ``plan`` and leaves no
         trace). Refuses with ``invalid_score``, ``conflict``, ``pressure`` or ``shutting_down``.
+        ``fired`` notes it as the job of a schedule's slot, in the same transaction; if that has a
+        job already, or is gone, there is none: SlotGone, NoSuchSchedule.
         """
-        return self._desk.once(request_id, self._intake.submit, request)
+        return self._desk.once(request_id, self._intake.submit, request, fired)
 
     def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[Changed]:
         """Pauses a job: running sheets finish, nothing new starts. Returns its status.

@@ -12,9 +12,9 @@ from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.jobs.roster import Live, Roster
 from marianne.daemon.services.store import WRITE_DEADLINE, Store
 from marianne.daemon.shared.idempotency import Answer, Requests
+from marianne.daemon.shared.once import once
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.turns import Turns
-from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 from marianne.state.changes import Change
 from marianne.state.models import JobRow, JobStatus
@@ -52,15 +52,8 @@ class Desk:
     ) -> Promise[R]:
         """Lets ``act(answer, *args)`` change something, unless the request was sent before."""
         promise: Promise[R] = self.turns.promise()
-        answer: Answer[R] | None = None
-        try:
-            answer = self._requests.open(request_id, promise)
-            if answer is not None:
-                self.context.storage.check()
-                act(answer, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
-            (answer or promise).fail(refusal_of(error))
-        return promise
+        storage = self.context.storage
+        return once(self._requests, storage, promise, request_id, act, *args, **kwargs)
 
     # -- the database ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.job_life import Happens
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
+from marianne.daemon.shared.fired import Fired
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
@@ -36,8 +37,10 @@ class Intake:
         self._naming: set[str] = set()
         """Ids of jobs that are on their way to the disk."""
 
-    def submit(self, answer: Answer[Submitted], request: JobRequest) -> None:
-        """Has the score read, unless it is known."""
+    def submit(
+        self, answer: Answer[Submitted], request: JobRequest, fired: Fired | None = None
+    ) -> None:
+        """Has the score read, unless it is known; ``fired`` says that a schedule wants the job."""
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
         if not request.dry_run:
@@ -46,24 +49,34 @@ class Intake:
         scores = self._context.scores
         known = scores.find(scores.key(wanted), wanted.search_path)
         if known is not None:
-            self._name(known, request, answer)
+            self._name(known, request, answer, fired)
             return
         parsed: Future[Any] = self._context.parser.within(90.0).call(Parser.load, wanted)
-        self._desk.turns.pipe(parsed, self.parsed, request, answer)
+        self._desk.turns.pipe(parsed, self.parsed, request, answer, fired)
 
     def parsed(
-        self, outcome: Outcome[Parsed], request: JobRequest, answer: Answer[Submitted]
+        self,
+        outcome: Outcome[Parsed],
+        request: JobRequest,
+        answer: Answer[Submitted],
+        fired: Fired | None,
     ) -> None:
         """A score was read, or cannot be."""
         if outcome.error is not None or outcome.value is None:
             answer.fail(outcome.error or LookupError("no plan"))
             return
         try:
-            self._name(outcome.value, request, answer)
+            self._name(outcome.value, request, answer, fired)
         except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
             answer.fail(refusal_of(error))
 
-    def _name(self, parsed: Parsed, request: JobRequest, answer: Answer[Submitted]) -> None:
+    def _name(
+        self,
+        parsed: Parsed,
+        request: JobRequest,
+        answer: Answer[Submitted],
+        fired: Fired | None,
+    ) -> None:
         """Names the job of a score that was read, and commits it."""
         parsed = submission.as_asked(request, parsed)
         if self._context.stop.mode is not None:
@@ -73,7 +86,7 @@ class Intake:
             answer.set(submission.dry_run_response(parsed))
             return
         shared = submission.check_workspace(request, parsed, self._live)
-        job_id = submission.choose_id(request, parsed, self._desk.reader, self._naming)
+        job_id = submission.choose_id(request, parsed, self._desk.reader, self._naming, fired)
         now = time.time()
         row = submission.new_row(job_id, request, parsed, now)
         live = Live(row, unsure=True)
@@ -84,6 +97,8 @@ class Intake:
             self._context.executor.prepare(row, parsed.plan, environment)
         reply = submission.response(row, [*parsed.warnings, *shared], words)
         changes = [*submission.changes(row, parsed, environment, now), *answer.remember(reply)]
+        if fired is not None:
+            changes += submission.fired_changes(fired, job_id, now)
         if admitted:
             changes.append(AddEvent(job_id, None, "job.started", {}, now))
         self._naming.add(job_id)

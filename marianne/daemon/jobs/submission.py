@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marianne.daemon.jobs.roster import Roster
+from marianne.daemon.shared.fired import Fired
 from marianne.daemon.shared.parsed import Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.views.wire import timestamp
 from marianne.environment import search_path
 from marianne.home import Home
 from marianne.state import ids
-from marianne.state.changes import AddEvent, Change, InsertJob
+from marianne.state.changes import AddEvent, Change, FireSlot, InsertJob
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import JobFilter, Reader
 
@@ -52,11 +54,18 @@ def config_path(request: JobRequest) -> str | None:
     return os.path.normpath(os.path.join(request.client_cwd or os.getcwd(), request.config_path))
 
 
-def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Collection[str]) -> str:
+def choose_id(
+    request: JobRequest,
+    parsed: Parsed,
+    reader: Reader,
+    naming: Collection[str],
+    fired: Fired | None = None,
+) -> str:
     """The new job's id: the one asked for, else from the score's name, never used before.
 
     Refuses with ``conflict`` when the same file's last job is not over (unless another id was
-    asked for), or when the id asked for is or was in use.
+    asked for, or a schedule asks, which looks at its own jobs alone), or when the id asked for is
+    or was in use.
     """
     if request.id is not None:
         check_id(request.id)
@@ -68,7 +77,7 @@ def choose_id(request: JobRequest, parsed: Parsed, reader: Reader, naming: Colle
             )
         return request.id
     path = config_path(request)
-    if path is not None:
+    if path is not None and fired is None:
         page = reader.jobs(JobFilter(config_path=path), limit=1)
         last = page.jobs[0].row if page.jobs else None
         if last is not None and not last.status.terminal:
@@ -178,6 +187,16 @@ def changes(row: JobRow, parsed: Parsed, environment: bytes, now: float) -> list
             {"name": row.name, "sheets": row.sheet_count, "config_path": row.config_path},
             now,
         ),
+    ]
+
+
+def fired_changes(fired: Fired, job_id: str, now: float) -> list[Change]:
+    """What belongs into the transaction that makes the job of a schedule: so a slot that has fired
+    has its job, and no slot has two."""
+    told = {"schedule": fired.schedule, "slot": timestamp(fired.slot), "job_id": job_id}
+    return [
+        FireSlot(fired.schedule, fired.slot, job_id),
+        AddEvent(None, None, "schedule.fired", told, now),
     ]
 
 

@@ -13,7 +13,13 @@ from pathlib import Path
 
 from marianne.state.connection import connect_reader
 from marianne.state.errors import DatabaseTooNew
-from marianne.state.migrations import m0001_first, m0002_learning, m0003_asked, m0004_worker_link
+from marianne.state.migrations import (
+    m0001_first,
+    m0002_learning,
+    m0003_asked,
+    m0004_worker_link,
+    m0005_schedules,
+)
 
 Migration = Sequence[str]
 
@@ -22,6 +28,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0002_learning.STATEMENTS,
     m0003_asked.STATEMENTS,
     m0004_worker_link.STATEMENTS,
+    m0005_schedules.STATEMENTS,
 )
 
 

@@ -87,6 +87,7 @@ class Desk:
             rates=self.post.handle("rates"),
             health=self.post.handle("health"),
             store=self.post.handle("store"),
+            schedules=self.post.handle("schedules"),
         )
 
     def write(self, *changes: Change) -> None:

@@ -182,6 +182,10 @@ def test_a_job_may_be_named_by_the_beginning_of_its_id_if_that_is_clear(
 CHANGING = {
     *(daemon_clear_rate_limits, job_cancel, job_clear, job_modify, job_pause),
     *(job_recover, job_resume, job_retry, job_submit),
+    *(
+        handlers.find(f"schedule.{verb}")
+        for verb in ("add", "pause", "remove", "resume", "run_now")
+    ),
 }
 
 

@@ -1,0 +1,27 @@
+"""``schedule.resume``: a schedule goes on with its next slot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors import Future
+from marianne.daemon.api.request_context import Call
+from marianne.daemon.schedules.actor import SchedulesActor
+from marianne.daemon.shared import edge
+
+if TYPE_CHECKING:
+    from marianne.replies.schedules import ScheduleChanged
+
+MUTATING = True
+
+
+class Params(edge.Params):
+    """Which one, by its whole name."""
+
+    name: edge.Name
+
+
+def handle(call: Call, params: Params) -> Future[ScheduleChanged]:
+    """Its name and its next slot, once that is on disk."""
+    schedules = call.context.schedules.within(call.deadline)
+    return schedules.call(SchedulesActor.resume, params.name, call.request_id)
