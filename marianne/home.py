@@ -23,6 +23,8 @@ from marianne.private import (
     refuse_foreign_entries,
     refuse_foreign_links,
 )
+from marianne.run.holders import holders, holds, identity
+from marianne.run.procfs import command_line, ending
 
 __all__ = ["Home", "HomeError", "HomeLock", "config_places", "default_home"]
 
@@ -277,8 +279,6 @@ class Home:
 
     def dying(self) -> bool:
         """Whether everyone that the lock's file names is gone or at the end: it is soon free."""
-        from marianne.run.procfs import ending
-
         return all(map(ending, self._pids()))
 
     def stopping(self) -> bool:
@@ -286,9 +286,11 @@ class Home:
         return STOPPING in self._words()
 
     def heart(self) -> int | None:
-        """The pid of the conductor's heart by the lock; None when nobody holds it or none."""
+        """The pid of the conductor's heart; None when none holds the lock, as one that died, whose
+        number still stands in its file."""
         pids = self._pids() if self.running() else []
-        return pids[1] if len(pids) > 1 else None
+        places = identity(self.pid_file), identity(self.path)
+        return pids[1] if len(pids) > 1 and holds(pids[1], *places) else None
 
     def _pids(self) -> list[int]:
         # Never 0 or negative: as targets of a signal these are whole groups of processes. Nor one
@@ -302,9 +304,6 @@ class Home:
 
         Nobody while there is no conductor yet: whoever starts one holds the lock before it does.
         """
-        from marianne.run.holders import holders, identity
-        from marianne.run.procfs import command_line
-
         conductors, hearts = [], []
         for pid in holders(identity(self.path), identity(self.pid_file)):
             words = command_line(pid)

@@ -21,6 +21,10 @@ from marianne.run.procfs import pidfd_of
 
 T = TypeVar("T")
 
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks for the conductor, while the lock is held by nobody that is found: by
+one that is dying, or not begun."""
+
 _LAST_WORDS = 0.5
 """Seconds that the source may still deliver after the conductor has ended."""
 
@@ -67,6 +71,8 @@ class Feed(Generic[T]):
                     "unfinished jobs go on when it runs again: marianne start",
                 )
             limits = [until, now + tick if tick else None, ended_at and ended_at + _LAST_WORDS]
+            if ended_at is None and self._holder.fd is None:
+                limits.append(now + _LOOK_AGAIN)
             nearest = min((t for t in limits if t is not None), default=None)
             woken = self._poll(None if nearest is None else nearest - now, ended_at is not None)
             if not woken and tick:

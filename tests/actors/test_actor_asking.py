@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -350,3 +351,22 @@ def test_who_handles_the_refusal_of_another_may_refuse_himself(system: System) -
     for _ in range(2):
         with pytest.raises(Refusal, match="my own"):
             middleman.ask(Middleman.answer_for, other)
+
+
+def test_the_own_edge_is_drawn_before_the_others_are_looked_at(system: System) -> None:
+    """Two that ask each other at once: whoever looks second must find the other's edge."""
+    me = system.spawn(Server).cell()
+    latch: Future[int] = Future(system, "other", None, None)
+    seen: list[object] = []
+
+    class Other:
+        name = "other"
+
+        @property
+        def awaits(self) -> None:
+            seen.append(me.awaits)
+
+    other: Any = Other()
+    assert me.block_on(other, latch) is None
+    assert seen == [(other, latch)]
+    me.awaits = None
