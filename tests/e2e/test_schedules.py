@@ -155,8 +155,9 @@ def test_summer_time_in_both_directions_and_a_clock_that_is_set_back(
 ) -> None:
     program, wall = clock
     rules = ("--cron", "30 2 * * *", "--tz", "Europe/Paris")
-    wall.set("2026-10-25T00:29:57")  # 02:29:57 before the clocks go back
+    wall.set("2026-10-25T00:20:00")
     program("schedule", "add", program.score("night", WITNESS), *rules)
+    wall.set("2026-10-25T00:29:58")  # 02:29:58 before the clocks go back
 
     def fires(slot: str) -> None:
         until(lambda: scheduled(program, "night")["last_slot"] == f"{slot}.000000Z")

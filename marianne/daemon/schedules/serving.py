@@ -90,14 +90,17 @@ class Serving:
         self._desk.turns.pipe(over, self.made_room, entry, turn)
 
     def made_room(self, outcome: Outcome[Any], entry: Entry, turn: int) -> None:
-        """The last job is over; or who was asked cannot say, and is asked again."""
+        """The last job is over; or who was asked cannot say, or somebody has let it go on: then he
+        is asked again, not at once."""
         if not self._current(entry, turn):
             return
-        if outcome.error is None:
+        if outcome.error is not None:
+            self._later(entry, _words(outcome.error))
+        elif (last := self._desk.book.running(entry.row)) is not None:
+            self._later(entry, f"its job {last} is not over")
+        else:
             entry.begin(None)
             self.serve(entry)
-        else:
-            self._later(entry, _words(outcome.error))
 
     # -- the job --------------------------------------------------------------------------------
 

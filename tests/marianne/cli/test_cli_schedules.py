@@ -159,19 +159,27 @@ def test_an_empty_list_says_how_to_begin(marianne, conductor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tz", "leads_to", "zone"),
+    ("tz", "leads_to", "says", "zone"),
     [
-        ("Europe/Paris", "/usr/share/zoneinfo/Asia/Tokyo", "Europe/Paris"),
-        (":/usr/share/zoneinfo/Europe/Paris", "/etc/hosts", "Europe/Paris"),
-        ("", "/usr/share/zoneinfo/Asia/Tokyo", "Asia/Tokyo"),
-        ("", "/etc/hosts", "UTC"),
+        ("Europe/Paris", "/usr/share/zoneinfo/Asia/Tokyo", None, "Europe/Paris"),
+        (":/usr/share/zoneinfo/Europe/Paris", "/etc/hosts", None, "Europe/Paris"),
+        ("", "/usr/share/zoneinfo/Asia/Tokyo", "Europe/Rome", "Asia/Tokyo"),
+        ("", "/etc/hosts", "Europe/Rome", "Europe/Rome"),
+        ("", "/etc/hosts", None, "UTC"),
     ],
 )
 def test_the_zone_is_that_of_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tz: str, leads_to: str, zone: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tz: str,
+    leads_to: str,
+    says: str | None,
+    zone: str,
 ) -> None:
     monkeypatch.setenv("TZ", tz)
     (tmp_path / "localtime").symlink_to(leads_to)
-    found = local_zone(str(tmp_path / "localtime"))
+    if says is not None:
+        (tmp_path / "timezone").write_text(f"{says}\n")
+    found = local_zone(str(tmp_path))
     # A distribution may have a zone under several names, one of them a link.
     assert found == zone or Path("/usr/share/zoneinfo", leads_to).resolve().name == found

@@ -226,6 +226,17 @@ def test_who_cannot_say_whether_it_is_over_is_asked_again(busy: Schedules, stage
     assert busy.wanted() == [1, 2]
 
 
+@pytest.mark.parametrize("busy", ["queue"], indirect=True)
+def test_a_job_that_somebody_lets_go_on_is_waited_for_again_and_not_at_once(
+    busy: Schedules, stage: Stage
+) -> None:
+    stage.answer("wait_job", {})  # it was over, and runs again
+    assert [one[1] for one in stage.others.asked].count("wait_job") == 1
+    stage.turns.ring()
+    assert [one[1] for one in stage.others.asked].count("wait_job") == 2
+    assert busy.shown["waits_for"] == "its job a is not over"
+
+
 # -- something fails ----------------------------------------------------------------------------
 
 

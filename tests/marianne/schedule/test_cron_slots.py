@@ -7,7 +7,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marianne.schedule import cron
@@ -117,6 +117,7 @@ def test_a_zone_that_is_none_says_what_is_expected(zone: str) -> None:
         check("* * * * *", zone)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789*/,-LW# @abcMON²\0", max_size=40))
 @example("0 0 5L/2 * 5L/2")
 def test_any_text_is_an_expression_or_a_problem(text: str) -> None:
@@ -132,13 +133,15 @@ HOUR = st.sampled_from(["*", "*/2", "2", "1,2,3", "0-4"])
 CHANGES = [1_774_746_000, 1_792_890_000]  # of summer time in Paris
 
 
+@pytest.mark.slow
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from([PARIS, "America/New_York", "UTC"]),
     FIELD,
     HOUR,
     st.sampled_from(CHANGES),
     st.integers(-90_000, 90_000),
-    st.sampled_from([600, 7_200, 100_000]),
+    st.sampled_from([600, 7_200, 90_000]),
     st.integers(1, 20),
 )
 def test_of_many_slots_the_newest_are_those_that_come_one_by_one(

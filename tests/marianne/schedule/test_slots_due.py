@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marianne.schedule.due import MOST, ON_TIME, Decision, Owed, decide
@@ -65,6 +65,8 @@ def test_no_more_are_owed_than_fit() -> None:
     assert (added(decision), decision.missed, decision.more) == (SLOTS[1:], (HOUR,), True)
 
 
+@pytest.mark.slow
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 10**6), min_size=1, max_size=MOST, unique=True).map(sorted),
     st.booleans(),
