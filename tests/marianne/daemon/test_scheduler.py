@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from context_stage import context_in
 
 from actors import Actor, Handle, System
-from marianne.daemon.config import DaemonConfig
-from marianne.daemon.config.sections import ResourceLimitConfig
-from marianne.daemon.context import Context, StopRequest
-from marianne.daemon.monitor import ResourceMonitor, ResourceSnapshot
+from marianne.daemon.context import Context
+from marianne.daemon.monitor import ResourceSnapshot
 from marianne.daemon.services.scheduler import SchedulerActor, SheetInfo
-from marianne.daemon.shared.storage import Storage
-from marianne.home import Home
 
 LIMIT_MB = 1000
 
@@ -44,18 +41,8 @@ class Stage:
 
     def __init__(self, place: Path) -> None:
         self.system = System("stage")
-        self.context = Context(
-            system=self.system,
-            home=Home(str(place)),
-            config=DaemonConfig(),
-            owner="owner",
-            start_time=0,
-            started_at=time.time(),
-            stop=StopRequest(),
-            resources=ResourceMonitor(
-                ResourceLimitConfig(max_memory_mb=LIMIT_MB, max_processes=100)
-            ),
-            storage=Storage(place),
+        self.context = context_in(
+            place, self.system, kind=Context, memory_mb=LIMIT_MB, processes=100
         )
         self.told: list[tuple[str, list[int], float]] = []
         self.arrived = threading.Event()
