@@ -14,7 +14,9 @@ from typing import NamedTuple
 class SideCommand:
     """A command for a job, which is known in the files beside its output by ``kind``.
 
-    ``timeout`` is in seconds; ``extra`` are variables over those of the job's environment.
+    ``timeout`` is in seconds; ``extra`` are variables over those of the job's environment. Of those
+    that are ``alone`` one of its kind runs for a job: an earlier one is ended first, of whom nobody
+    wants to know any more.
     """
 
     job_id: str
@@ -24,6 +26,7 @@ class SideCommand:
     timeout: float = 300.0
     stdin: bytes | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

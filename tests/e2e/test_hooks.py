@@ -131,3 +131,20 @@ def test_a_hook_leaves_no_process_and_ends_at_its_time(marianne: Marianne) -> No
     job = marianne.play("hooked", SHEET + hooks)
     assert "Ran longer than 1 s" in str(marianne.status(job)["error"])
     assert not any("987" in line for line in marianne.processes().values())
+
+
+@pytest.mark.parametrize("dies", ["beside", "manager"])
+def test_a_hook_runs_again_when_an_actor_dies_over_it_and_never_twice_at_once(
+    own: Marianne, dies: str
+) -> None:
+    wait = "echo $$ >> {workspace}/pids; until test -e {workspace}/go; do sleep 0.05; done"
+    hook = f"on_success: [{{type: run_command, command: '{wait}'}}]\n"
+    own.submit("job", "sheets: [{name: a, run: 'true'}]\n" + hook)
+    pids = own.place / "job" / "pids"
+    (first,) = until(lambda: pids.exists() and pids.read_text().split())
+    own.request("daemon.fault", {"name": dies, "now": True})
+    until(lambda: len(pids.read_text().split()) == 2)
+    until(lambda: not os.path.exists(f"/proc/{first}"))
+    (own.place / "job" / "go").touch()
+    assert own.wait("job")["status"] == "completed"
+    assert len(pids.read_text().split()) == 2

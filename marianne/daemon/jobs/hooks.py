@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors import Future, Outcome
+from actors import ActorDied, Future, Outcome
 from ipc import codec
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.jobs.commands import Commands
@@ -266,15 +266,18 @@ class Hooks:
             cwd,
             timeout=hook["timeout_seconds"],
             extra={"MARIANNE_WORKSPACE": row.workspace},
+            alone=True,
         )
         ended = self._context.executor.command(command)
         self._desk.turns.pipe(ended, self.command_ended, row.job_id)
 
     def command_ended(self, outcome: Outcome[CommandEnd], job_id: str) -> None:
         """A hook's command ended, or could not be begun."""
-        end = outcome.value
-        if end is None:
-            self._not_begun(job_id, outcome.error)
+        end, error = outcome.value, outcome.error
+        if isinstance(error, ActorDied) and (not error.serving or self._lost_again(job_id)):
+            self._hook_again(job_id, f"its hook was lost: {error}")
+        elif end is None:
+            self._not_begun(job_id, error)
         elif end.lost and (end.by_us or self._lost_again(job_id)):
             self._hook_again(job_id, end.words)
         else:
@@ -341,7 +344,7 @@ class Hooks:
         stdin = json.dumps(line).encode() + b"\n"
         argv = ["bash", "-c", APPEND, LOG, path]
         command = SideCommand(
-            row.job_id, "hook", argv, row.workspace, timeout=LOG_SECONDS, stdin=stdin
+            row.job_id, LOG, argv, row.workspace, timeout=LOG_SECONDS, stdin=stdin
         )
         written = self._context.executor.command(command)
         self._desk.turns.pipe(written, self.chain_logged, row.job_id)

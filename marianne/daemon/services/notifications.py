@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actors import Actor, ExitReason, Outcome
+from actors import Actor, ActorError, ExitReason, Outcome
 from marianne.daemon.context import Context
 from marianne.daemon.services.events import NOTICED
 from marianne.daemon.services.store import Store
@@ -26,7 +26,6 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views import wire
 from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.state.changes import SetMeta
-from marianne.state.errors import StateError
 from marianne.state.models import Event, JobRow
 from marianne.state.reader import Reader
 
@@ -151,7 +150,7 @@ class Notifications(Actor):
             self._mark()
         elif end is not None:
             self._undelivered(notice, _why(notice, end))
-        elif isinstance(outcome.error, StateError):
+        elif not isinstance(outcome.error, (OSError, EOFError, ActorError)):
             self._undelivered(notice, repr(outcome.error))
         else:
             # The machine's trouble, or ours: that uses up none of its tries.

@@ -27,7 +27,6 @@ from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.job_files import lay_out
 from marianne.daemon.worker.orphans import kill_worker, sweep_job
 from marianne.executors.beside import Again, CommandEnd, LostError, SideCommand
-from marianne.state.errors import StateError
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
 
@@ -49,6 +48,7 @@ class _Child:
     what is answered, or raises what is refused."""
 
     job_id: str
+    kind: str
     promise: Promise[Any]
     judge: Callable[[Any, ProcessExit], Any]
     answer: Path | None = None
@@ -86,12 +86,15 @@ class Beside(Actor):
             "timeout": command.timeout,
             "grace": self._context.config.sheet_grace_seconds,
         }
-        child = _Child(command.job_id, promise, _command_end)
-        self._start("marianne.run.errand:errand_main", settings, child, command.kind)
+        if command.alone:
+            self._end_earlier(command.job_id, command.kind)
+        child = _Child(command.job_id, command.kind, promise, _command_end)
+        self._start("marianne.run.errand:errand_main", settings, child)
         return promise
 
     def recheck(self, job_id: str, sheets: Sequence[Again]) -> Promise[list[dict[str, Any]]]:
         """Makes the checks of sheets again."""
+        self._end_earlier(job_id, "recheck")
         promise: Promise[list[dict[str, Any]]] = self.promise()
         config = self._context.config
         settings = {
@@ -99,8 +102,8 @@ class Beside(Actor):
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "sheets": [tuple(sheet) for sheet in sheets],
         }
-        child = _Child(job_id, promise, _results)
-        process = self._start("marianne.run.recheck:recheck_main", settings, child, "recheck")
+        child = _Child(job_id, "recheck", promise, _results)
+        process = self._start("marianne.run.recheck:recheck_main", settings, child)
         if process is not None:
             self.send_after(LONGEST, self.overdue, process)
         return promise
@@ -108,7 +111,7 @@ class Beside(Actor):
     def end_worker(self, row: JobRow) -> Promise[None]:
         """Ends the recorded worker process of a job, and what it left."""
         promise: Promise[None] = self.promise()
-        child = _Child(row.job_id, promise, lambda *_: None)
+        child = _Child(row.job_id, "worker", promise, lambda *_: None)
         try:
             process = kill_worker(self._context, row)
         except OSError as error:  # nobody knows now whether it lives
@@ -124,11 +127,17 @@ class Beside(Actor):
 
     # -- processes ------------------------------------------------------------------------------
 
-    def _start(
-        self, target: str, settings: dict[str, Any], child: _Child, kind: str
-    ) -> Process | None:
+    def _end_earlier(self, job_id: str, kind: str) -> None:
+        """Its asker died; what it came to is nobody's."""
+        for process, child in self._children.items():
+            if (child.job_id, child.kind) == (job_id, kind):
+                process.kill()
+                process.wait(END_SECONDS)
+                self._sweep(job_id)
+
+    def _start(self, target: str, settings: dict[str, Any], child: _Child) -> Process | None:
         """None if it cannot be: then whoever asked knows why."""
-        job_id, context = child.job_id, self._context
+        job_id, kind, context = child.job_id, child.kind, self._context
         directory = context.home.job_dir(job_id)
         child.answer = answer = directory / f"{kind}.{next(self._numbers)}"
         settings |= {"owner": context.owner, "job_id": job_id, "job_dir": str(directory)}
@@ -139,7 +148,7 @@ class Beside(Actor):
             process = context.system.processes.start(
                 target, (settings, str(answer)), f"marianne-{kind} {job_id}"
             )
-        except (OSError, EOFError, StateError) as error:
+        except Exception as error:  # noqa: BLE001 - one command is not worth the end of an actor
             child.promise.fail(error)
             return None
         self._fleet.took_on(process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,6 +158,25 @@ def test_a_command_of_a_job_that_is_gone_ends_nobody(house: House) -> None:
     with pytest.raises(NoSuchJob):
         asked.get(5.0)
     assert not house.command().done
+
+
+def test_what_runs_alone_ends_an_earlier_one_of_its_job_and_kind(house: House) -> None:
+    house.stage.insert("b")
+    others = [replace(COMMAND, job_id="b"), replace(COMMAND, kind="notice"), COMMAND]
+    for number, command in enumerate(others, 1):
+        house.stage.executor.command(command)
+        until(lambda number=number: len(house.watched) == number)
+    house.stage.executor.command(replace(COMMAND, alone=True))
+    until(lambda: len(house.watched) == 4)
+    ended = [process.signals for process in house.watched]
+    assert (ended, house.swept) == ([[], [], [signal.SIGKILL], []], ["a"])
+
+
+def test_checks_of_a_job_are_made_by_one_at_a_time(house: House) -> None:
+    house.recheck()
+    house.stage.executor.recheck("a", [Again(2, 1, 0, 1.0)])
+    until(lambda: len(house.watched) == 2)
+    assert [process.signals for process in house.watched] == [[signal.SIGKILL], []]
 
 
 def test_each_process_writes_into_a_file_of_its_own(house: House) -> None:

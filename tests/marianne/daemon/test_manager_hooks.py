@@ -12,7 +12,7 @@ from followed import FIRST, SECOND, Followed, completes, ends, hooks_told, is_lo
 from manager_parts import Stage, one_batch, stage_in
 
 from actors import ActorDied, Outcome
-from actors.reasons import KILLED
+from actors.reasons import KILLED, crash
 from marianne.score.models import Hook
 from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.errors import StoreFull
@@ -211,6 +211,21 @@ def test_a_hook_whose_process_we_could_not_run_runs_again_however_often(
     assert (hooks_told(stage), stage.over) == ([], [])
     ends(stage)
     assert hooks_told(stage) == [(1, True, "exit code 0")]
+
+
+def test_a_hook_over_which_our_actor_dies_runs_again_and_fails_if_it_ends_it_each_time(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST)
+    for serving, again in ((True, True), (False, True), (True, True), (True, False)):
+        ((_, future),) = stage.executor.running
+        stage.executor.running.clear()
+        future.refuse(ActorDied("beside", crash(LookupError("x")), serving))
+        stage.turns.run()
+        assert (hooks_told(stage) == []) is again
+        stage.turns.ring()
+    ((_hook, ok, _detail),) = hooks_told(stage)
+    assert not ok
 
 
 def test_a_hook_that_a_stop_ends_is_the_next_conductors(stage: Stage, parts: Followed) -> None:
