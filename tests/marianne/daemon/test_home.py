@@ -214,9 +214,11 @@ def test_the_holder_is_known_by_the_lock_not_by_the_file(home: Home) -> None:
     assert home.holder() is None
     lock = home.lock()
     assert lock is not None
-    lock.write(1234567, heart=77)
+    lock.write(1234567, heart=os.getpid())
     assert home.holder() == 1234567
-    assert home.heart() == 77
+    assert home.heart() == os.getpid()
+    lock.write(1234567, heart=(1 << 22) - 1)
+    assert home.heart() is None, "its number stands there still, and it holds nothing"
     lock.write(9)
     assert home.holder() == 9
     assert home.heart() is None
