@@ -17,6 +17,7 @@ from marianne.score.quoting import EARLIER
 from marianne.score.report import Report
 from marianne.score.script_lines import template_line
 from marianne.score.shell_syntax import Fault, faults
+from marianne.score.shell_traps import traps
 from marianne.score.template import TemplateError, render
 
 Path = Sequence[PathPart]
@@ -67,6 +68,7 @@ class ShellCheck:
     def finish(self, plan: Plan, report: Report, *, from_file: bool) -> None:
         """Reads them all, and reports."""
         texts = list(self._scripts)
+        self._warn(report)
         for index, fault in faults(texts, self._search_path).items():
             script, text = self._scripts[texts[index]], texts[index]
             later = _with_outputs(plan, script)
@@ -75,6 +77,18 @@ class ShellCheck:
                 continue
             for still in faults([later], self._search_path).values():
                 _report(script, later, still, report, from_file=from_file)
+
+    def _warn(self, report: Report) -> None:
+        """Of what strict scripts are sure to do wrong, once for each template."""
+        seen: set[str] = set()
+        for text, script in self._scripts.items():
+            if script.command or not script.sheet.prompt.script or script.template in seen:
+                continue
+            seen.add(script.template)
+            for trap in traps(text):
+                number = template_line(script.template, text, trap.line)
+                line, _ = report.document.text_line(script.path, number or 1)
+                report.warn(f"{report.document.file}:{line}: {trap.message}")
 
 
 def _commands(sheet: SheetPlan, path: Path) -> Iterator[tuple[str, Path]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from marianne.score.shell_places import Place, places
 from marianne.score.template import simple_names
 
 if TYPE_CHECKING:
@@ -17,6 +18,27 @@ EARLIER = frozenset({"previous_outputs", "previous_files"})
 
 # What makes a shell do more than split words and match names of files.
 _SPECIAL = re.compile(r"""[;&|<>$`"'\\(){}\n\r#!]""")
+
+_BLANK = re.compile(r"\S\s+\S")
+
+# Programs that join their words, or run them.
+_TAKES_ANY = frozenset(
+    {"echo", "printf", "eval", "exec", "env", "sudo", "time", "command", "xargs"}
+)
+_TAKES_ANY |= {"bash", "sh", "nice", "nohup", "timeout", "set", ":"}
+
+_ACTS = (
+    "the variable {name} stands unquoted in a script, and its value has characters that a shell"
+    " acts upon; write {{{{ {name} | q }}}} unless that is meant"
+)
+_SPLITS = (
+    "the variable {name} stands unquoted in a script, and its value has blanks: the shell makes"
+    " several words of it; write {{{{ {name} | q }}}} (of a list it makes a word for each entry)"
+)
+_IN_QUOTES = (
+    "the variable {name} stands in {quotes} quotes in a script, where {chars} in its value still"
+    " act; write {{{{ {name} | q }}}} with no quotes around it"
+)
 
 # Filters whose result the shell takes as one word.
 _SAFE = frozenset({"q", "int", "float", "length", "count", "wordcount", "abs", "round"})
@@ -34,11 +56,39 @@ def warnings_of(text: str, names: Mapping[str, Any]) -> Iterator[str]:
             " commands; write {{ … | q }}"
         )
     for name in sorted(printed - EARLIER):
-        if name in names and any(map(_SPECIAL.search, _texts(names[name]))):
-            yield (
-                f"the variable {name} stands unquoted in a script, and its value has characters"
-                " that a shell acts upon; write {{ " + name + " | q }} unless that is meant"
-            )
+        if name in names:
+            yield from _of_value(text, name, names[name])
+
+
+def _of_value(template: str, name: str, value: Any) -> Iterator[str]:
+    """What the shell does to the value where the script has it."""
+    acts = any(map(_SPECIAL.search, _texts(value)))
+    if not acts and not any(map(_BLANK.search, _texts(value))):
+        return
+    found = None if isinstance(value, (dict, list, tuple)) else places(template, name)
+    if not found:  # a here-document, or what is not followed
+        if acts:
+            yield _ACTS.format(name=name)
+        return
+    text = str(value)
+    kinds = {place.quotes for place in found}
+    if acts and kinds & {"bare", "nested"}:
+        yield _ACTS.format(name=name)
+    elif any(_splits(place, text) for place in found):
+        yield _SPLITS.format(name=name)
+    if "double" in kinds and re.search(r'[$`"\\]', text):
+        yield _IN_QUOTES.format(name=name, quotes="double", chars='$, `, " or \\')
+    if "single" in kinds and "'" in text:
+        yield _IN_QUOTES.format(name=name, quotes="single", chars="'")
+
+
+def _splits(place: Place, value: str) -> bool:
+    """Whether a value with blanks is sure to be meant as one word here. What looks like a command
+    line or like options is several; `echo` shows the same."""
+    if place.quotes != "bare" or place.role == "command":
+        return False
+    takes_any = place.program in _TAKES_ANY or place.program.startswith("[[")
+    return place.role != "word" or not (takes_any or value.lstrip().startswith("-"))
 
 
 def _texts(value: Any) -> Iterable[str]:

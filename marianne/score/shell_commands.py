@@ -63,6 +63,8 @@ class _Group:
     negated: bool = False
     joined: bool = False
     wants_in: bool = False
+    before: int = 0
+    """How many pipelines were found before the one that is read."""
 
 
 class _Reader:
@@ -200,7 +202,7 @@ class _Reader:
         return group.command
 
     def _open(self, word: str) -> None:
-        self._groups.append(_Group(word, condition=word in _CONDITIONS))
+        self._groups.append(_Group(word, condition=word in _CONDITIONS, before=len(self._found)))
 
     def _close(self, token: Token) -> None:
         self._end_pipeline("\n")
@@ -235,16 +237,19 @@ class _Reader:
         if group.commands:
             assert self._last is not None
             around = self._groups[1:]
+            tested = group.negated or by in ("&&", "||", "&")
+            if tested:
+                for inner in self._found[group.before :]:
+                    inner.tested = True
             self._found.append(
                 Pipeline(
                     group.commands,
                     group.start.line if group.start else group.commands[0].line,
                     self._last.line + self._last.text.count("\n"),
-                    tested=group.negated
-                    or by in ("&&", "||", "&")
-                    or any(each.condition for each in self._groups),
+                    tested=tested or any(each.condition for each in self._groups),
                     inside=any(each.word in ("{", "(", "function") for each in around),
                 )
             )
         group.commands, group.command, group.start = [], None, None
         group.negated = False
+        group.before = len(self._found)

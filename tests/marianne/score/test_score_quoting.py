@@ -78,6 +78,65 @@ def test_a_variable_is_warned_of_where_its_value_acts() -> None:
     assert load(score(run, more), variables={"acts": "x", "listed": "y"}).warnings == ()
 
 
+VALUES = """variables: {two: a b, dollar: 'a$b', pipe: 'a|b', quote: "it's", options: -x -y}\n"""
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ("cat {{ two }}", "two stands unquoted in a script, and its value has blanks"),
+        ("x={{ two }}", "several words"),
+        ("true > {{ two }}", "several words"),
+        ("cp {{ options }} {{ two }} /tmp", "write {{ two | q }}"),
+        ("{% if 1 %}cat {{ two }}{% endif %}", "several words"),
+        ("if [ {{ two }} = x ]; then :; fi", "several words"),
+        ('echo "{{ dollar }}"', 'in double quotes in a script, where $, `, " or \\'),
+        ("echo '{{ quote }}'", "in single quotes in a script, where ' in its value"),
+        ("echo {{ pipe }}", "characters that a shell acts upon"),
+        ('echo "$(grep {{ pipe }} f)"', "characters that a shell acts upon"),
+        ("cat <<E\n{{ dollar }}\nE\n", "characters that a shell acts upon"),
+    ],
+)
+def test_it_is_said_what_the_shell_does_to_a_value(run: str, words: str) -> None:
+    [warning] = load(score(run, VALUES)).warnings
+    assert words in warning
+    assert "| q }}" in warning
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "cat \"{{ two }}\" '{{ two }}' {{ two | q }}",
+        'x="{{ two }}"; grep "{{ pipe }}" f; grep \'{{ dollar }}\' f',
+        "echo {{ two }}; printf '%s' {{ two }}; eval {{ two }}",
+        "gcc {{ options }} a.c",
+        "{{ two }} c",
+        "for f in {{ two }}; do echo; done",
+        "true # {{ two }}",
+        "cat <<E\n{{ two }}\nE\n",
+        "ls !({{ two }})",
+        "[[ {{ two }} ]]",
+    ],
+)
+def test_where_it_is_one_word_or_meant_as_more_nothing_is_said(run: str) -> None:
+    assert load(score(run, VALUES)).warnings == ()
+
+
+def test_a_value_of_each_and_a_place_are_values_too() -> None:
+    text = (
+        "name: x\nworkspace: /my work\nsheets:\n  - {name: a, each: [a b, c], run: 'wc {{ item }}'}"
+    )
+    (warning,) = load(text).warnings
+    assert warning.startswith("sheet 'a-1': the variable item stands unquoted")
+    (warning,) = load(text.replace("{{ item }}", "{{ workspace }}/f"), variables={}).warnings[:1]
+    assert "the variable workspace" in warning
+
+
+def test_a_list_makes_a_word_of_each_entry_and_is_no_reason_to_warn() -> None:
+    more = "variables: {files: [a b, c]}\n"
+    assert load(score("cat {{ files | q }}", more)).warnings == ()
+
+
 def test_a_prompt_is_no_script() -> None:
     text = (
         "name: x\nworkspace: /w\ncross_sheet: {auto_capture_stdout: true}\nsheets:\n"
