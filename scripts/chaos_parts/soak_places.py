@@ -70,12 +70,14 @@ def role_of(comm: str, line: str, has_sheet: bool) -> str:
 
 
 def refine(found: dict[int, Process]) -> dict[int, Process]:
-    """Tells the forkserver's children from itself: a new one is a parser, or not yet a worker."""
+    """Tells children from their parents, whose name they have until their exec: the forkserver's is
+    a parser, or not yet a worker; a worker's is a sheet."""
     out = {}
     for pid, process in found.items():
         parent = found.get(process.parent)
-        child = parent is not None and parent.role == FORKSERVER
-        role = PARSER if process.role == FORKSERVER and child else process.role
+        role = process.role
+        if parent is not None and parent.role == role:
+            role = {FORKSERVER: PARSER, WORKER: SHEET}.get(role, role)
         out[pid] = Process(pid, process.parent, process.start, process.state, role, process.line)
     return out
 

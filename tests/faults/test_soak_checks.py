@@ -16,6 +16,7 @@ import soak_ledger as ledgers
 from soak_book import SLACK, Book, Strike
 from soak_ledger import Violation
 from soak_orders import MAYBE, YES, Order, judge, refusal
+from soak_places import FORKSERVER, PARSER, SHEET, WORKER, Process, refine
 from soak_plan import counted, plan
 from soak_scores import Place, Score, Sheet, random_score, text
 from soak_tail import Count
@@ -243,3 +244,12 @@ def test_every_random_score_is_a_score_and_knows_its_end(tmp_path: Path) -> None
         assert not score.repair().breakable or score.repair().repaired
     done = subprocess.run([MARIANNE, "validate", *paths], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_child_that_has_its_parents_name_until_its_exec_is_not_its_parent() -> None:
+    """A strike at a worker that hits its sheet would be called a failure that is nobody's."""
+    roles = {1: FORKSERVER, 2: WORKER, 3: WORKER, 4: FORKSERVER}
+    parents = {1: 0, 2: 1, 3: 2, 4: 1}
+    found = {pid: Process(pid, parents[pid], 0, "S", roles[pid], "") for pid in roles}
+    refined = {pid: process.role for pid, process in refine(found).items()}
+    assert refined == {1: FORKSERVER, 2: WORKER, 3: SHEET, 4: PARSER}
