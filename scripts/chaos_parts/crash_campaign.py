@@ -40,7 +40,8 @@ RECOVERY = 30.0
 # Kinds of death and how often each is chosen.
 KINDS = {"conductor": 35, "point": 30, "actor": 15, "worker": 12, "both": 5, "heart": 3}
 ACTORS = ("store", "services", "scheduler", "jobs", "manager", "server")
-SERVICES = ("events", "link", "monitor", "rates", "parser", "health", "retention")
+SERVICES = ("events", "monitor", "rates", "learning", "parser", "health", "notifications",
+            "retention", "schedules", "link", "beside", "spare")  # fmt: skip
 
 
 @dataclass
