@@ -1,13 +1,15 @@
 """Which command ended a strict script, in words.
 
 bash reads ``prelude.bash`` before the script (BASH_ENV), and that sets an ERR trap which writes
-down what failed. It costs nothing until then. Where the script has a trap of its own, fails inside
-of a function or does not end by ``-e``, nothing is written, and nothing is said here.
+down what failed. It costs nothing until then. Where the script has a trap of its own or does not
+end by ``-e``, nothing is written, and nothing is said here; neither where it fails inside of a
+function and could see that the trap holds there.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,12 +25,22 @@ if TYPE_CHECKING:
     from marianne.score.script_lines import Script
     from marianne.score.shell_commands import Pipeline
 
-PRELUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "prelude.bash")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+PRELUDE = os.path.join(_HERE, "prelude.bash")
+IN_FUNCTIONS = os.path.join(_HERE, "prelude_functions.bash")
 MAX_COMMAND = 80
 """Characters of a command in a message."""
 
 MAX_SCRIPT, MAX_TRAPPED = 2**20, 2**16
 """Bytes of a script, and of what the trap wrote, that are looked at."""
+
+_FUNCTION = re.compile(r"\(\s*\)|\bfunction\s")
+# What lets a script see `set -E`: a trap of its own, or of a file that it reads, and its options.
+_LOOKS = re.compile(
+    r"\bERR\b|\berrtrace\b|\$-|\$\{-|\bSHELLOPTS\b|\bshopt\b|\bset [-+]o\s*(?:$|[;&|])"
+    r"|(?:^|[\s;&|({])(?:source|\.)\s|\beval\b",
+    re.MULTILINE,
+)
 
 # With these bash reads no BASH_ENV, or another one.
 _IN_THE_WAY = ("BASH_ENV", "POSIXLY_CORRECT", "SHELLOPTS")
@@ -56,13 +68,14 @@ class Cause:
     hidden: bool = False
 
 
-def watched(instrument: Instrument, env: Mapping[str, str]) -> dict[str, str]:
+def watched(instrument: Instrument, env: Mapping[str, str], script: str) -> dict[str, str]:
     """What a script's environment has more, so that its end is written down."""
     command = instrument.command
     fits = command["executable"] == "bash" and command["prompt_via_file"]
     if not fits or any(name in env for name in _IN_THE_WAY):
         return {}
-    return {"BASH_ENV": PRELUDE}
+    deep = _FUNCTION.search(script) is not None and _LOOKS.search(script) is None
+    return {"BASH_ENV": IN_FUNCTIONS if deep else PRELUDE}
 
 
 def reason(files: Files, code: int, script: Script, said: str = "") -> str:

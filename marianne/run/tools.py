@@ -141,7 +141,7 @@ class Tools:
         )
         allowed = allowed_environment(command, env)
         if sheet.prompt.script:
-            allowed.update(watched(instrument, allowed))
+            allowed.update(watched(instrument, allowed, prompt))
         return Built(command.argv, allowed, command.stdin_path, command.cwd)
 
     def read(

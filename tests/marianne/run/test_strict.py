@@ -13,7 +13,7 @@ from marianne.instruments.planned import from_profile
 from marianne.instruments.registry import Registry
 from marianne.model.plan import Prompt
 from marianne.run.outputs import Files
-from marianne.run.strict import PRELUDE, Cause, Trapped, find_cause, reason, watched
+from marianne.run.strict import IN_FUNCTIONS, PRELUDE, Cause, Trapped, find_cause, reason, watched
 from marianne.score.script_lines import Script
 
 STRICT = ["bash", "-eu", "-o", "pipefail"]
@@ -28,7 +28,9 @@ class Stage:
 
     def run(self, script: str, *, watch: bool = True) -> subprocess.CompletedProcess[str]:
         Path(self.files.prompt).write_text(script)
-        env = {**os.environ, **({"BASH_ENV": PRELUDE} if watch else {})}
+        env = dict(os.environ)
+        if watch:
+            env |= watched(instrument("shell"), env, script)
         return subprocess.run(
             [*STRICT, self.files.prompt],
             env=env,
@@ -72,6 +74,17 @@ def stage(tmp_path: Path) -> Stage:
         ("bash -c 'kill -9 $$'", ": `bash -c 'kill -9 $$'` was ended by SIGKILL (x.yaml:1)"),
         ("if true; then\n  [[ a == b ]]\nfi", " from `[[ a == b ]]` (x.yaml:2)"),
         ("f() { return 4; }\nf", " from `f` (x.yaml:2)"),
+        ("f() {\n  false\n}\nf", " from `false` (x.yaml:2)"),
+        (
+            "f() {\n  local x\n  x=$(false)\n  echo\n}\ng() { f; }\ng",
+            " from `x=$(false)` (x.yaml:3)",
+        ),
+        (
+            "f() {\n yes |\n head -n 1\n}\nf",
+            ": `yes` was ended by SIGPIPE (x.yaml:2; pipefail is on)",
+        ),
+        ("f() { false; }\nx=$(f)", " from `x=$(f)` (x.yaml:2)"),
+        ("function f { false; }\nf", " from `false` (x.yaml:1)"),
         ("cat <<E | grep x\na\nE\n", " from `grep x` (x.yaml:1)"),
         ("set -C; exec 2>&-; false", " from `false` (x.yaml:1)"),
         ("true; false", " from `false` (x.yaml:1)"),
@@ -87,7 +100,10 @@ def test_the_command_that_ended_a_script_is_named(stage: Stage, script: str, wor
     "script",
     [
         "exit 3",
-        "f() { false; }; f",
+        "f() { false; }; echo $- > /dev/null; f",
+        "f() { false; }; eval f",
+        "set +o pipefail; { false; true; } | cat; exit 1",
+        "f() { true; }; set +o pipefail; { false; true; } | cat; (set +e; false; exit 0); exit 1",
         "trap 'echo mine' ERR; false",
         "trap - ERR; false",
         "trap 'exit 5' EXIT; false",
@@ -147,6 +163,14 @@ def test_a_command_is_named_only_where_there_is_one(
 
 
 SAME = [
+    "f() { false; }; trap 'echo exit $? $BASH_COMMAND' EXIT; f",
+    'f() { false; echo in; }; if f; then :; fi; f || :; ! f; x=$(f); echo "$x"; (f) && echo; f',
+    "f() { [ $1 = 3 ] && return 5; f $(($1 + 1)); }; f 0",
+    "f() { set +e; false; echo $? $_ ${PIPESTATUS[*]}; set -e; }; f; f | cat; declare -F",
+    "f() { exit 3; }; f",
+    "f() { set -- a b; false; }; trap 'echo usr; exit 9' USR1; kill -USR1 $$; f",
+    "f() { trap 'echo return' RETURN; false; }; f",
+    "f() { caller; false | cat; }; f",
     "echo $- $0 $BASH_SUBSHELL $# ${BASH_SOURCE[0]} $LINENO $SHELLOPTS $BASHOPTS; env | sort",
     "declare -f; alias; set | grep -v 'RANDOM\\|SECONDS\\|EPOCH\\|PID\\|BASH_ARGC\\|BASH_ENV'",
     "set +e; false; echo $_ $? ${PIPESTATUS[*]}; false | true | false; echo ${PIPESTATUS[*]} $_",
@@ -195,10 +219,11 @@ def instrument(name: str) -> Any:
 
 def test_who_has_a_way_of_its_own_keeps_it() -> None:
     shell = instrument("shell")
-    assert watched(shell, {"PATH": "/bin"}) == {"BASH_ENV": PRELUDE}
+    assert watched(shell, {"PATH": "/bin"}, "true") == {"BASH_ENV": PRELUDE}
+    assert watched(shell, {}, "f() { true; }; f") == {"BASH_ENV": IN_FUNCTIONS}
     for name in ("BASH_ENV", "POSIXLY_CORRECT", "SHELLOPTS"):
-        assert watched(shell, {name: "x"}) == {}
-    assert watched(instrument("claude-code"), {}) == {}
+        assert watched(shell, {name: "x"}, "true") == {}
+    assert watched(instrument("claude-code"), {}, "true") == {}
 
 
 @pytest.mark.parametrize("data", [b"", b"1\0x\0\0\0", b"1", b"\xff\0\0", b"1\x002\x001\0false\0%s"])

@@ -118,3 +118,11 @@ def test_a_here_document_without_an_end_is_warned_of() -> None:
 
 def test_only_who_asks_has_scripts_read() -> None:
     assert load("name: x\nsheets: [{name: a, run: fi}]").warnings == ()
+
+
+def test_an_instrument_that_is_missing_here_is_named_once_with_its_line() -> None:
+    text = "name: x\ninstrument: cli\nsheets:\n  - {name: a, run: echo}\n"
+    text += "".join(f"  - {{name: b{n}, instrument: gemini-cli, prompt: hi}}\n" for n in (1, 2))
+    (warning,) = load(text, search_path="/bin:/usr/bin").warnings
+    assert warning.startswith("<stdin>:5: the instrument 'gemini-cli' is unavailable: ")
+    assert "not installed" in warning
