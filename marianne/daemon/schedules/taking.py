@@ -86,15 +86,15 @@ class Taking:
 
 def _events(name: str, decision: Any, now: float) -> list[Change]:
     told: list[Change] = []
-    if decision.missed:
+    if decision.missed or decision.more:
         missed = decision.missed
         log.warning("slots_missed", schedule=name, slots=len(missed), more=decision.more)
         data = {
             "schedule": name,
             "slots": len(missed),
             "more": decision.more,
-            "first": timestamp(missed[0]),
-            "last": timestamp(missed[-1]),
+            "first": timestamp(missed[0] if missed else None),
+            "last": timestamp(missed[-1] if missed else None),
         }
         told.append(AddEvent(None, None, "schedule.missed", data, time.time()))
     for slot in decision.skipped:

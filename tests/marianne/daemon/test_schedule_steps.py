@@ -132,6 +132,17 @@ def test_slots_that_nobody_saw_are_made_up_for_as_the_schedule_says(
     assert ("schedule.missed" in events(stage)) is (len(hours) < 3)
 
 
+def test_what_is_beyond_the_hundred_newest_is_told(schedules: Schedules, stage: Stage) -> None:
+    schedules.insert(catch_up="all")
+    schedules.look(NOON + 101.5 * HOUR)
+    assert (schedules.owed[0], len(schedules.owed)) == (2, 100)
+    ((missed,),) = [
+        [change.data for change in batch if getattr(change, "event", "") == "schedule.missed"]
+        for batch in stage.disk.batches
+    ]
+    assert missed == {"schedule": "nightly", "slots": 0, "more": True, "first": None, "last": None}
+
+
 def test_made_up_for_are_they_one_after_another(schedules: Schedules, stage: Stage) -> None:
     schedules.insert(catch_up="all", overlap="replace")
     schedules.look(NOON + 2.5 * HOUR)
