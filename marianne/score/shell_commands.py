@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from marianne.score.shell_tokens import Token, UnsureError, tokens
 
+MAX_DEPTH = 50
+"""Groups within one another that are followed."""
+
 _OPENS = {"if": "fi", "while": "done", "until": "done", "for": "done", "select": "done"}
 _OPENS |= {"case": "esac", "{": "}", "(": ")"}
 _CONDITIONS = frozenset({"if", "elif", "while", "until"})
@@ -103,7 +106,8 @@ class _Reader:
             return at + 1
         if token.kind == "op" and word == "(" and self._is_function(at):
             group.command = None
-            self._groups.append(_Group("function", function=True))
+            self._open("function")
+            self._groups[-1].function = True
             return at + 2
         if token.kind == "op":
             if word == "(" and group.command is None:
@@ -202,6 +206,8 @@ class _Reader:
         return group.command
 
     def _open(self, word: str) -> None:
+        if len(self._groups) > MAX_DEPTH:
+            raise UnsureError(0)
         self._groups.append(_Group(word, condition=word in _CONDITIONS, before=len(self._found)))
 
     def _close(self, token: Token) -> None:

@@ -40,9 +40,18 @@ _END = re.compile(r"[\s;&|<>)]")
 _DELIMITER = re.compile(r"['\"\\]")
 
 
+MAX_SCRIPT, MAX_ARITHMETIC = 200_000, 500
+"""Characters of a script, and of a ``(( ))`` in it, that are followed."""
+
+
 def tokens(text: str) -> list[Token]:
     """The tokens of a whole script. Raises UnsureError."""
-    return list(_Cutter(text).cut())
+    if len(text) > MAX_SCRIPT:
+        raise UnsureError(MAX_SCRIPT)
+    try:
+        return list(_Cutter(text).cut())
+    except RecursionError:
+        raise UnsureError(0) from None
 
 
 class _Cutter:
@@ -232,6 +241,8 @@ class _Cutter:
         """Where a ``((`` is closed by ``))``; None where it is none."""
         depth, at = 0, start
         while at < len(self._text):
+            if at - start > MAX_ARITHMETIC:
+                self._unsure()
             char = self._text[at]
             if char == "(":
                 depth += 1
