@@ -41,6 +41,35 @@ def _kill_both(marianne: Marianne) -> None:
             os.kill(pid, signum)
 
 
+def _end_all(marianne: Marianne, programs: list[int], signum: signal.Signals) -> None:
+    """Ends everything, the programs first; what else is ours hears of them and of its own end at
+    the same moment."""
+    rest = marianne.processes().keys() - set(programs)
+    for pids, number in (
+        (rest, signal.SIGSTOP),
+        (programs, signum),
+        (rest, signum),
+        (rest, signal.SIGCONT),
+    ):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if pids is programs:
+            until(lambda: not marianne.processes().keys() & set(programs))
+    until(lambda: not marianne.processes())
+
+
+def _sleeping(marianne: Marianne, many: int) -> list[int]:
+    found: list[int] = []
+
+    def look() -> bool:
+        found[:] = [p for p, line in marianne.processes().items() if line.startswith("sleep")]
+        return len(found) == many
+
+    until(look)
+    return found
+
+
 def _goes_on(marianne: Marianne, job: str) -> None:
     """All sheets run anew; not one has failed."""
     place = marianne.place / "job"
@@ -68,16 +97,7 @@ def test_the_end_of_all_processes_at_once_fails_no_sheet(
     """As of a machine that goes down, or a session; the sheets hear of it first."""
     marianne("start")
     job = _running(marianne)
-    ours = marianne.pids()
-    sheets, rest = [], []
-    for pid, line in marianne.processes().items():
-        (sheets if line.startswith("sleep") else rest).append(pid)
-    assert len(sheets) == MANY
-    assert set(ours.values()) <= set(rest)
-    for pid in sheets + rest:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signum)
-    until(lambda: not marianne.processes())
+    _end_all(marianne, _sleeping(marianne, MANY), signum)
     marianne("start")
     _goes_on(marianne, job)
 
@@ -96,12 +116,9 @@ def test_the_end_of_all_processes_at_once_fails_no_check(
     line = command.replace("C", "echo >> begun; [ -e end ] || exec sleep 600")
     job = marianne.submit("job", f"sheets: [{{name: a, run: 'true', {line}}}]")
     until((marianne.place / "job" / "begun").exists)
-    (check,) = until(lambda: [p for p, c in marianne.processes().items() if c.startswith("sleep")])
+    check = _sleeping(marianne, 1)
     (marianne.place / "job" / "end").touch()
-    for pid in [check, *(marianne.processes().keys() - {check})]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    until(lambda: not marianne.processes())
+    _end_all(marianne, check, signal.SIGTERM)
     marianne("start")
     assert marianne.wait(job)["sheets"][0]["status"] == ends
     assert marianne.request("job.errors", {"job_id": job})["errors"] == []
@@ -117,12 +134,9 @@ def test_the_end_of_all_processes_at_once_fails_no_hook(
     job = marianne.submit("job", f"sheets: [{{name: a, run: 'true'}}]\n{hooks}")
     place = marianne.place / "job"
     until((place / "begun").exists)
-    (ran,) = until(lambda: [p for p, c in marianne.processes().items() if c.startswith("sleep")])
+    ran = _sleeping(marianne, 1)
     (place / "end").touch()
-    for pid in [ran, *(marianne.processes().keys() - {ran})]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signum)
-    until(lambda: not marianne.processes())
+    _end_all(marianne, ran, signum)
     marianne("start")
     assert marianne.wait(job)["status"] == "completed"
     assert (place / "begun").read_text() == "\n\n"
