@@ -74,6 +74,9 @@ class Book:
 
     def wrong(self, *violations: Violation) -> None:
         now = time.monotonic_ns()
+        if self._inherited_limit(violations, now):
+            self.count("excused: a sheet that inherited a file size")
+            return
         with self.lock:
             for found in violations:
                 at = found.at or now
@@ -83,6 +86,18 @@ class Book:
                         (*found.evidence, *self.before(at)),
                     )
                 )  # fmt: skip
+
+    def _inherited_limit(self, found: tuple[Violation, ...], now: int) -> bool:
+        """Whether a sheet ended of the file size that we set for the conductor or its heart: who is
+        made meanwhile has it, a worker and its sheets, too."""
+        told = any("SIGXFSZ" in line for one in found for line in one.evidence)
+        with self.lock:
+            return told and any(
+                strike.kind == "limit"
+                and "file size" in strike.text
+                and strike.touches(now - 20 * SLACK, now)
+                for strike in self.strikes
+            )
 
     def before(self, at: int, most: int = 8) -> list[str]:
         """The last strikes before a moment, as lines of evidence; of all at once only one."""

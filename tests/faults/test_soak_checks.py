@@ -253,3 +253,15 @@ def test_a_child_that_has_its_parents_name_until_its_exec_is_not_its_parent() ->
     found = {pid: Process(pid, parents[pid], 0, "S", roles[pid], "") for pid in roles}
     refined = {pid: process.role for pid, process in refine(found).items()}
     assert refined == {1: FORKSERVER, 2: WORKER, 3: SHEET, 4: PARSER}
+
+
+def test_a_sheet_that_inherited_our_file_size_is_excused_and_one_without_it_is_not() -> None:
+    proof = ("{'error': {'message': 'Exit code 153: `x` was ended by SIGXFSZ'}}",)
+    failed = Violation("ends as asked", "the sheet ended failed", "j", 1, evidence=proof)
+    book = Book()
+    book.wrong(failed)
+    assert len(book.violations) == 1
+    book.struck("limit", "limit file size for 2.0 s of conductor", 7, 2.0)
+    book.wrong(failed)
+    book.wrong(Violation("ends as asked", "the sheet ended failed", "j", 1))
+    assert len(book.violations) == 2
