@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -23,11 +25,21 @@ def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
+def _sleep(env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """One whose environment can be read: a moment after its exec it cannot yet."""
+    process = subprocess.Popen(["sleep", "60"], env=env)
+    environ = Path(f"/proc/{process.pid}/environ")
+    deadline = time.monotonic() + 30
+    while b"MARIANNE_JOB_ID" not in environ.read_bytes():
+        assert time.monotonic() < deadline, "it has no environment"
+    return process
+
+
 def test_what_stands_below_a_worker_is_counted_as_its_sheets(
     sleepers: list[subprocess.Popen[bytes]],
 ) -> None:
     before = look([os.getpid()], [])
-    sleepers += [subprocess.Popen(["sleep", "60"], env=SHEET) for _ in range(3)]
+    sleepers += [_sleep(SHEET) for _ in range(3)]
     found = look([os.getpid()], [os.getpid()])
     assert found.workers[os.getpid()].processes >= 3
     assert found.total.processes == before.total.processes + 3
@@ -40,10 +52,7 @@ def test_whatever_a_sheet_calls_itself_ends_nobody_who_looks(
     sleepers: list[subprocess.Popen[bytes]], number: str
 ) -> None:
     """What it runs may have set its environment anew."""
-    sleepers += [
-        subprocess.Popen(["sleep", "60"], env={**SHEET, "MARIANNE_SHEET": named})
-        for named in (number, "3")
-    ]
+    sleepers += [_sleep({**SHEET, "MARIANNE_SHEET": named}) for named in (number, "3")]
     assert [key for key in sheets_below(os.getpid()) if key[0] == "j"] == [("j", 3)]
 
 
