@@ -22,6 +22,7 @@ from actors import (
     Refusal,
     System,
 )
+from actors.testing import Simulation
 
 Eventually = Callable[[Callable[[], object]], None]
 
@@ -96,12 +97,13 @@ def test_an_expired_ask_is_not_executed(system: System) -> None:
     assert system.dead_letters == {"expired": 5}
 
 
-def test_a_late_answer_is_a_dead_letter(system: System) -> None:
-    ref = system.spawn(Server)
-    with pytest.raises(AskTimeout):
-        ref.within(0.01).ask(Server.later)
-    ref.ask(Server.fulfil, 1)
-    assert system.dead_letters == {"late_reply": 1}
+def test_a_late_answer_is_a_dead_letter() -> None:
+    with Simulation() as sim:  # where no message waits for its turn until its deadline
+        ref = sim.system.spawn(Server)
+        with pytest.raises(AskTimeout):
+            ref.within(0.01).ask(Server.later)
+        ref.ask(Server.fulfil, 1)
+        assert sim.system.dead_letters == {"late_reply": 1}
 
 
 def test_get_may_give_up_earlier_than_the_deadline_and_be_asked_again(system: System) -> None:
