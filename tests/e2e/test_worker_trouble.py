@@ -83,7 +83,7 @@ def test_a_job_whose_worker_does_not_listen_can_be_cancelled(marianne: Marianne)
         "deaf", f'sheets:\n  - {{name: deaf, run: "{deaf}"}}\n  - {{name: b, run: sleep 60}}\n'
     )
     until((marianne.place / "deaf/begun").exists)
-    marianne("cancel", job, "--yes")
+    marianne("cancel", job, "--yes", timeout=30)
     assert marianne.status(job)["status"] == "cancelled"
 
 

@@ -226,10 +226,11 @@ class Worker(Actor):
         cancel["grace"] = self._grace
         self._untaken.cancel(cancel)
         self._send(cancel)
-        if self._heard and not self._hurried:
+        # What was granted early may run before it has said hello, and may have stopped it.
+        if (self._heard or self._ran) and not self._hurried:
             self._hurried = True
             self._hurry()
-            self._listen(Listening.hurried(self._grace + END_MARGIN))
+            self._listen(Listening.hurried(self._grace + END_MARGIN, greeted=self._heard))
 
     def withdraw(self) -> None:
         """Takes back what was granted ahead and has not begun; Job.withdrawn tells what that is."""
@@ -283,7 +284,8 @@ class Worker(Actor):
         if not self._heard:
             self._heard = True
             self._context.start_delays.over(self._job_id)
-            self._listen(Listening.alone())
+            if not self._hurried:
+                self._listen(Listening.alone())
         asked = self._asked
         if answers:
             self._hello = hello

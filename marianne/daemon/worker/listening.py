@@ -54,8 +54,10 @@ class Listening:
         return cls(*ALONE)
 
     @classmethod
-    def hurried(cls, seconds: float) -> Listening:
-        """Of one that has so many seconds to answer what it has just been asked."""
+    def hurried(cls, seconds: float, *, greeted: bool = True) -> Listening:
+        """Of one that has so many seconds to answer what it has just been asked; one that has not
+        said hello has as long at least as one that was taken over."""
+        seconds = seconds if greeted else max(seconds, ADOPTED_HELLO[1])
         return cls(HURRIED, math.ceil(seconds / HURRIED))
 
     @classmethod

@@ -55,3 +55,10 @@ def looks_until_end(listening: Listening) -> list[Look]:
     while found[-1] is not Look.END:
         found.append(listening.look())
     return found
+
+
+def test_one_that_has_not_said_hello_has_ten_seconds_to_hear_that_it_is_to_end() -> None:
+    seconds = [
+        len(looks_until_end(Listening.hurried(asked, greeted=False))) for asked in (2.0, 30.0)
+    ]
+    assert seconds == [11, 31]
