@@ -14,9 +14,11 @@ from admission_stage import Stage, until
 
 from actors import Actor
 from marianne.daemon.services.store import Store
+from marianne.daemon.worker import listening
 from marianne.daemon.worker.actor import Worker
 from marianne.daemon.worker.identity import proof_of
 from marianne.daemon.worker.standby import SpareWorker
+from marianne.executors.protocol import Run
 from marianne.run.procfs import start_time
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
@@ -119,3 +121,19 @@ def test_a_process_that_dies_before_it_says_hello_is_replaced(house: House) -> N
     house.processes[0].kill()
     until(lambda: len(house.processes) == 2 and house.recorded() == house.processes[1].pid)
     assert house.stage.system.whereis("job:a/worker") == house.worker
+
+
+def test_a_cancel_hurries_a_process_that_was_granted_a_sheet_and_has_not_said_hello(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sheet may run already, and may have stopped it before its hello."""
+    monkeypatch.setattr(listening, "HELLO", (0.5, 3600.0))
+    monkeypatch.setattr(listening, "ADOPTED_HELLO", (0.1, 0.1))
+    monkeypatch.setattr("marianne.daemon.worker.actor.END_MARGIN", 0.1)
+    monkeypatch.setattr(Worker, "_grace", 0.1)
+    house.answers += [house.process] * 2
+    house.begin()
+    until(lambda: house.recorded() is not None)
+    house.worker.tell(Worker.run, [Run(1, 1)])
+    house.worker.tell(Worker.end_sheets, [1], "cancelled")
+    until(lambda: house.processes[0].poll() is not None, 20.0)
