@@ -6,7 +6,7 @@ with it (a condition, a loop, a count) would be a guess, so that nobody can say 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -70,40 +70,37 @@ class Mark:
 
 
 class Marks(Mark):
-    """Stands for a map whose entries are not known yet; ``of`` says what an entry is."""
+    """Stands for a map whose entries are not known yet; ``entry`` says what that of a key is."""
 
-    def __init__(self, name: str, seen: Seen) -> None:
+    def __init__(self, name: str, seen: Seen, entry: Callable[[Any], Any]) -> None:
         super().__init__(name, name, seen)
-
-    def of(self, key: Any) -> Any:
-        """The entry of that key."""
-        raise NotImplementedError
+        self._entry = entry
 
     def __getitem__(self, key: Any) -> Any:
-        return self.of(key)
+        return self._entry(key)
 
     __str__ = Mark._decides
 
 
-class _Outputs(Marks):
-    def __init__(self, plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> None:
-        super().__init__("previous_outputs", seen)
-        self._plan, self._window, self._skipped = plan, window(sheet), skipped
+def _outputs(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> Marks:
+    name = "previous_outputs"
 
-    def of(self, key: Any) -> Any:
-        if key not in self._window:
+    def entry(key: Any) -> Any:
+        if key not in window(sheet):
             from marianne.score.absent import Absent
 
-            return Absent(obj=self, name=key)
-        if key in self._skipped:
+            return Absent(obj=marks, name=key)
+        if key in skipped:
             return SKIPPED
-        words = f"the output of sheet {key}, {self._plan.sheet(key).name}"
-        return Mark(self._name, words, self._seen)
+        return Mark(name, f"the output of sheet {key}, {plan.sheet(key).name}", seen)
+
+    marks = Marks(name, seen, entry)
+    return marks
 
 
-class _Files(Marks):
-    def of(self, key: Any) -> Any:
-        return Mark(self._name, f"the file {key}", self._seen)
+def _files(seen: Seen) -> Marks:
+    name = "previous_files"
+    return Marks(name, seen, lambda key: Mark(name, f"the file {key}", seen))
 
 
 def mark(words: str) -> str:
@@ -133,9 +130,9 @@ def unknown(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> dict[st
 
 def _unknown(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> Iterator[tuple[str, Any]]:
     if any(num not in skipped for num in window(sheet)):
-        yield "previous_outputs", _Outputs(plan, sheet, skipped, seen)
+        yield "previous_outputs", _outputs(plan, sheet, skipped, seen)
     if sheet.cross_sheet is not None and sheet.cross_sheet.capture_files:
-        yield "previous_files", _Files("previous_files", seen)
+        yield "previous_files", _files(seen)
     needed = map(plan.sheet, sheet.needs)
     if any(need.skip_when or need.skip_when_command for need in needed):
         words = "the numbers of those of its needs that are skipped"

@@ -23,11 +23,8 @@ REGISTRY = Registry.load()
 EXPECT = re.compile(r"# expect: (\d+):(\d+) (?:(\S+) )?\| (.*)\n")
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
-def test_a_broken_score_says_what_and_where(path: Path) -> None:
-    match = EXPECT.match(path.read_text())
-    assert match is not None
-    line, column, field, message = match.groups()
+def _told(path: Path, *, shell: bool = False) -> list[str]:
+    """What is said of a score that cannot be used, line by line."""
     with pytest.raises(ScoreError) as caught:
         load_plan(
             str(path),
@@ -36,8 +33,17 @@ def test_a_broken_score_says_what_and_where(path: Path) -> None:
             workspace=None,
             variables={},
             instruments=REGISTRY,
+            shell=shell,
         )
-    lines = caught.value.render().splitlines()
+    return caught.value.render().splitlines()
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
+def test_a_broken_score_says_what_and_where(path: Path) -> None:
+    match = EXPECT.match(path.read_text())
+    assert match is not None
+    line, column, field, message = match.groups()
+    lines = _told(path)
     start = f"{path}:{line}:{column}: " + (f"{field}: " if field else "") + message
     assert any(found.startswith(start) for found in lines), lines
 
@@ -50,17 +56,7 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("path", WHOLE, ids=[path.stem for path in WHOLE])
 def test_all_that_is_wrong_is_told_at_once(path: Path) -> None:
     expected = re.findall(r"^# tells: (.*)$", path.read_text(), re.MULTILINE)
-    with pytest.raises(ScoreError) as caught:
-        load_plan(
-            str(path),
-            None,
-            base_dir=str(path.parent),
-            workspace=None,
-            variables={},
-            instruments=REGISTRY,
-            shell=True,
-        )
-    told = [line.removeprefix(f"{path}:") for line in caught.value.render().splitlines()]
+    told = [line.removeprefix(f"{path}:") for line in _told(path, shell=True)]
     assert _without_bash(told) == _without_bash(expected)
     assert all("; " in line for line in told if "bash: " in line)
 
