@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from actors import Promise
 from marianne.daemon.context import Context
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.jobs.roster import Live, Roster
 from marianne.daemon.services.store import WRITE_DEADLINE, Store
-from marianne.daemon.shared.idempotency import Answer, Requests
-from marianne.daemon.shared.once import once
+from marianne.daemon.shared.once import Once
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.turns import Turns
 from marianne.daemon.views import queries
 from marianne.state.changes import Change
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Desk:
@@ -36,24 +31,12 @@ class Desk:
         self.live = context.roster = Roster()
         self.reader = Reader(context.home.db)
         self.deleting: set[str] = set()
-        self._requests = Requests(self.reader)
+        self.once = Once(self.reader, context.storage, turns.promise)
         self._writer = writer
 
     def close(self) -> None:
         """Closes the reader: the last connection to go folds the log into the database."""
         self.reader.close()
-
-    def once(
-        self,
-        request_id: str | None,
-        act: Callable[Concatenate[Answer[R], P], None],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Promise[R]:
-        """Lets ``act(answer, *args)`` change something, unless the request was sent before."""
-        promise: Promise[R] = self.turns.promise()
-        storage = self.context.storage
-        return once(self._requests, storage, promise, request_id, act, *args, **kwargs)
 
     # -- the database ---------------------------------------------------------------------------
 

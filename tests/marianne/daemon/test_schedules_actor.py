@@ -20,8 +20,8 @@ from marianne.daemon.context import StopRequest
 from marianne.daemon.schedules import actor as module
 from marianne.daemon.schedules.actor import SchedulesActor
 from marianne.daemon.schedules.desk import Desk as Parts
-from marianne.daemon.shared.idempotency import Answer, Requests
-from marianne.daemon.shared.once import once
+from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.once import Once
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.changes import FireSlot, InsertSchedule
 
@@ -120,7 +120,7 @@ def test_what_an_act_raises_refuses_its_request_alone(desk: Desk) -> None:
         raise Refused("conflict", "no")
 
     promise: Promise[Any] = Owed(desk.system)
-    once(Requests(desk.reader), desk.context.storage, promise, "r", act)
+    Once(desk.reader, desk.context.storage, lambda: promise)("r", act)
     with pytest.raises(Refused, match="no"):
         promise.future.get(1.0)  # type: ignore[attr-defined]
 
