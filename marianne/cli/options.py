@@ -79,6 +79,16 @@ class VerbGroup(click.Group):
 json_option = click.option(
     "--json", "-j", "as_json", is_flag=True, help="Print JSON on standard output, errors too."
 )
+workspace_option = click.option(
+    "--workspace", metavar="DIR", help="Where the sheets work, not what the score says."
+)
+priority_option = click.option(
+    "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
+)
+fresh_option = click.option(
+    "--fresh", is_flag=True, help="Archive the workspace first, if the score wants it."
+)
+no_start_option = click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 timeout_option = click.option(
     "--timeout",

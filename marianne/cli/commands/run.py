@@ -12,7 +12,15 @@ import click
 from marianne.cli import jobs
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
 from marianne.cli.following import detaching, follow
-from marianne.cli.options import Verb, json_option, timeout_option
+from marianne.cli.options import (
+    Verb,
+    fresh_option,
+    json_option,
+    no_start_option,
+    priority_option,
+    timeout_option,
+    workspace_option,
+)
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
@@ -31,12 +39,10 @@ if TYPE_CHECKING:
 @click.option("--follow", "-f", "follow_it", is_flag=True, help="The same, showing the progress.")
 @timeout_option
 @click.option("--id", "job_id", metavar="ID", help="The job's id (default: the score's name).")
-@click.option("--workspace", metavar="DIR", help="Where the sheets work, not what the score says.")
+@workspace_option
 @var_option
-@click.option(
-    "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
-)
-@click.option("--fresh", is_flag=True, help="Archive the workspace first, if the score wants it.")
+@priority_option
+@fresh_option
 @click.option(
     "--start-sheet", "-s", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N."
 )
@@ -44,7 +50,7 @@ if TYPE_CHECKING:
     "--dry-run", "-n", is_flag=True, help="Show each sheet as it will be executed; run nothing."
 )
 @click.option("--local", is_flag=True, help="Run it in the foreground, by a conductor of its own.")
-@click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
+@no_start_option
 @json_option
 @click.pass_obj
 def command(

@@ -9,7 +9,14 @@ import click
 
 from marianne.cli.completing import complete_schedule
 from marianne.cli.errors import CliError
-from marianne.cli.options import VerbGroup, json_option
+from marianne.cli.options import (
+    VerbGroup,
+    fresh_option,
+    json_option,
+    no_start_option,
+    priority_option,
+    workspace_option,
+)
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
@@ -52,12 +59,10 @@ def command() -> None:
     help="How many of the slots that came while no conductor ran are made up for.",
 )
 @var_option
-@click.option("--workspace", metavar="DIR", help="Where the sheets work, not what the score says.")
-@click.option(
-    "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
-)
-@click.option("--fresh", is_flag=True, help="Archive the workspace first, if the score wants it.")
-@click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
+@workspace_option
+@priority_option
+@fresh_option
+@no_start_option
 @json_option
 @click.pass_obj
 def add(

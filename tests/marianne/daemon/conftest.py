@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from schedule_stage import Schedules, schedules_in
 
 from marianne.home import Home
 
@@ -27,3 +28,10 @@ def held(home: Home) -> Iterator[Home]:
     lock.write(os.getpid())
     yield home
     lock.release()
+
+
+@pytest.fixture
+def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Schedules]:
+    """The schedules' parts, with stand-ins around them."""
+    with schedules_in(tmp_path, monkeypatch) as made:
+        yield made

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from manager_parts import Stage, code, told
-from schedule_stage import HOUR, NOON, Schedules, a_row, schedules_in
+from schedule_stage import HOUR, NOON, Schedules, a_row
 
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.errors import StoreFull
-
-
-@pytest.fixture
-def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Schedules]:
-    with schedules_in(tmp_path, monkeypatch) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from manager_parts import Stage
-from schedule_stage import HOUR, NOON, Schedules, schedules_in
+from schedule_stage import HOUR, NOON, Schedules
 
 from actors import ActorDied, ExitReason
 from marianne.daemon.schedules.taking import LOOK_AGAIN
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus
-
-
-@pytest.fixture
-def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Schedules]:
-    with schedules_in(tmp_path, monkeypatch) as made:
-        yield made
 
 
 @pytest.fixture
