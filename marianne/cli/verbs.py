@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "recover": "Mark failed sheets as completed whose work is there after all.",
         "clear": "Forget jobs that have ended.",
         "schedule": "Run scores by the clock.",
+        "watch": "Run a score, and again whenever files change.",
     },
     "Scores": {
         "init": "Write a small score to begin with.",
