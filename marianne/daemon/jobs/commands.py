@@ -16,6 +16,7 @@ from marianne.daemon.job.actor import Job
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.roster import Live
+from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -48,7 +49,8 @@ class Commands:
             asked: Future[Any] = job.call(Job.pause, "person", answer.request_id)
             self._desk.turns.pipe(asked, self.answered, answer)
         elif live.row.status is JobStatus.PAUSED:
-            raise Refused("conflict", f"job {job_id} is paused already", hint="resume it, or wait")
+            go_on = next_steps.named("resume", job_id)
+            raise Refused("conflict", f"job {job_id} is paused already", hint=f"{go_on} ends that")
         else:
             self.set(live, JobStatus.PAUSED, "person", "job.paused", answer)
 
@@ -141,7 +143,8 @@ class Commands:
         machine = self._desk.machine(job_id)
         job = machine.job
         if job.status is JobStatus.COMPLETED and sheets is None:
-            raise Refused("conflict", f"job {job_id} is completed: nothing to run again")
+            text = f"job {job_id} is completed: nothing to run again"
+            raise Refused("conflict", text, hint="name its sheets, or run the score as a new job")
         count = len(machine.plan.sheets)
         for num in sheets or ():
             if not 1 <= num <= count:

@@ -10,6 +10,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.jobs.roster import Live, Roster
 from marianne.daemon.services.store import WRITE_DEADLINE, Store
+from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.once import Once
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.turns import Turns
@@ -106,9 +107,11 @@ class Desk:
             return
         check_sure(live)
         self.check_away(live)
-        what = "its hooks are" if live.row.status.terminal else "it is"
-        hint = f"`marianne wait {job_id}`, or cancel it first"
-        raise Refused("conflict", f"job {job_id}: {what} not over", hint=hint)
+        if live.row.status.terminal:
+            hint = f"{next_steps.named('wait', job_id)} waits for them"
+            raise Refused("conflict", f"job {job_id}: its hooks are not over", hint=hint)
+        hint = next_steps.until_over(job_id, self.known(job_id).status)
+        raise Refused("conflict", f"job {job_id}: it is not over", hint=hint)
 
     def check_away(self, live: Live) -> None:
         """Refuses with ``unavailable`` a job whose end or pause is on disk, but that still has a

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actors import Outcome
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.roster import Live
+from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused, not_found
@@ -54,12 +55,13 @@ class Recover:
         self, answer: Answer[Recovered], job_id: str, sheet_num: int | None, dry_run: bool
     ) -> None:
         live = self._live.get(job_id)
-        self._desk.known(job_id)
+        row = self._desk.known(job_id)
         if live is not None:
             check_sure(live)
             self._desk.check_away(live)
         if job_id in self._looks or (live is not None and live.admitted):
-            raise Refused("conflict", f"job {job_id} is not at rest", hint="pause or cancel it")
+            hint = next_steps.some(job_id, row.status, "pause", "wait") or "ask again in a moment"
+            raise Refused("conflict", f"job {job_id} is not at rest", hint=hint)
         rows = {r.num: r for r in self._desk.reader.sheets(job_id)}
         plan = queries.plan_of(self._desk.reader, job_id)
         if sheet_num is not None and not 1 <= sheet_num <= len(plan.sheets):

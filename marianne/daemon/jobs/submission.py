@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marianne.daemon.jobs.roster import Roster
+from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.fired import Fired
 from marianne.daemon.shared.parsed import Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused
@@ -84,7 +85,7 @@ def choose_id(
             raise Refused(
                 "conflict",
                 f"{path} has a job that is not over: {last.job_id} is {last.status}",
-                hint=f"`marianne resume {last.job_id}`, `marianne cancel {last.job_id}`,"
+                hint=f"{next_steps.until_over(last.job_id, last.status)},"
                 " or run it beside with `--id NEW`",
                 data={"job_id": last.job_id, "status": str(last.status)},
             )
@@ -145,7 +146,8 @@ def check_workspace(request: JobRequest, parsed: Parsed, live: Roster) -> list[s
             raise Refused(
                 "conflict",
                 f"the job {job.job_id} works in {other}, and a fresh run moves what is there away",
-                hint=f"wait for it (`marianne wait {job.job_id}`), or choose another --workspace",
+                hint=f"{next_steps.until_over(job.job_id, job.status)},"
+                " or choose another --workspace",
                 data={"job_id": job.job_id},
             )
     return [

@@ -8,7 +8,7 @@ from typing import Literal
 
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
-from marianne.state.models import ScheduleRow
+from marianne.state.models import JobRow, ScheduleRow
 from marianne.state.reader import Reader
 
 log = get_logger(__name__)
@@ -91,10 +91,10 @@ class Book:
         _look_ahead(entry)
         return entry
 
-    def running(self, row: ScheduleRow) -> str | None:
+    def running(self, row: ScheduleRow) -> JobRow | None:
         """The schedule's last job if it is not over."""
         job = self._reader.job(row.last_job) if row.last_job else None
-        return job.job_id if job is not None and not job.status.terminal else None
+        return job if job is not None and not job.status.terminal else None
 
     def next_slot(self) -> float | None:
         """When the next slot of all comes; None when none does."""

@@ -14,6 +14,7 @@ from actors import Outcome
 from marianne.daemon.schedules.book import MOST, Entry
 from marianne.daemon.schedules.desk import Desk
 from marianne.daemon.schedules.serving import Serving
+from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views.wire import timestamp
@@ -93,9 +94,9 @@ class Commands:
         if last is not None:
             raise Refused(
                 "conflict",
-                f"the last job of the schedule {name!r} is not over: {last}",
-                hint=f"`marianne wait {last}` or `marianne cancel {last}` first",
-                data={"job_id": last},
+                f"the last job of the schedule {name!r} is not over: {last.job_id}",
+                hint=f"{next_steps.until_over(last.job_id, last.status)} first",
+                data={"job_id": last.job_id},
             )
         if entry.row.owed:
             raise Refused(

@@ -61,7 +61,7 @@ class Serving:
         try:
             last = self._desk.book.running(row)
             if last is not None:
-                self._make_room(entry, last, replaces)
+                self._make_room(entry, last.job_id, replaces)
             else:
                 self._fire(entry, slot)
         except Exception as error:  # noqa: BLE001 - one schedule is not worth the end of an actor
@@ -97,7 +97,7 @@ class Serving:
         if outcome.error is not None:
             self._later(entry, _words(outcome.error))
         elif (last := self._desk.book.running(entry.row)) is not None:
-            self._later(entry, f"its job {last} is not over")
+            self._later(entry, f"its job {last.job_id} is not over")
         else:
             entry.begin(None)
             self.serve(entry)

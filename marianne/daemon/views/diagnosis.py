@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from marianne.daemon.shared import next_steps
 from marianne.model.plan import Plan
 from marianne.model.result import AttemptResult
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
@@ -26,8 +27,8 @@ def likely_cause(
     if job.error and job.error.startswith("supervisor gave up"):
         return Cause(
             f"Marianne's own part for this job kept failing ({job.error})",
-            "this is a fault of Marianne: `marianne logs` has its traceback; `marianne retry "
-            f"{job.job_id}` tries once more",
+            "this is a fault of Marianne: `marianne logs` has its traceback; "
+            + next_steps.some(job.job_id, job.status, "retry", "wait", "resume"),
         )
     if job.reason == "timeout":
         return Cause(
@@ -39,7 +40,7 @@ def likely_cause(
     if failed:
         first = min(failed, key=lambda row: row.finished_at or 0.0)
         mine = [a for a in attempts if a.num == first.num]
-        return _of_sheet(job.job_id, plan, first, mine, len(failed))
+        return _of_sheet(job, plan, first, mine, len(failed))
     return _of_job(job, plan, rows)
 
 
@@ -48,8 +49,10 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
     match job.status:
         case JobStatus.COMPLETED:
             return Cause("nothing is wrong: every sheet is completed")
-        case JobStatus.CANCELLED | JobStatus.CANCELLING:
+        case JobStatus.CANCELLED:
             return Cause("a person cancelled it", f"`marianne resume {job_id}` runs what is left")
+        case JobStatus.CANCELLING:
+            return Cause("a person cancels it", f"`marianne wait {job_id}` returns when it is over")
         case JobStatus.QUEUED | JobStatus.PENDING:
             return Cause(
                 "it waits for room",
@@ -93,23 +96,23 @@ def paused(job_id: str, reason: str | None, error: str | None = None) -> Cause:
 
 
 def _of_sheet(
-    job_id: str, plan: Plan, row: SheetRow, attempts: Sequence[AttemptResult], failed: int
+    job: JobRow, plan: Plan, row: SheetRow, attempts: Sequence[AttemptResult], failed: int
 ) -> Cause:
     sheet = plan.sheets[row.num - 1]
     times = sum(a.outcome == "failed" for a in attempts)
     often = f", {times} times" if times > 1 else ""
     others = f" ({failed - 1} more failed after it)" if failed > 1 else ""
-    what, hint = _words(row, sheet.timeout_seconds, attempts)
-    cause = f"sheet {row.num} ({sheet.name}) {what}{often}{others}"
-    return Cause(cause, hint.format(job=job_id, sheet=row.num))
+    what, hint = _words(job, row, sheet.timeout_seconds, attempts)
+    return Cause(f"sheet {row.num} ({sheet.name}) {what}{often}{others}", hint)
 
 
 def _words(
-    row: SheetRow, timeout: float | None, attempts: Sequence[AttemptResult]
+    job: JobRow, row: SheetRow, timeout: float | None, attempts: Sequence[AttemptResult]
 ) -> tuple[str, str]:
     message = row.message or "for a reason that it did not say"
-    again = "`marianne retry {job} {sheet}` runs it again"
-    look = "`marianne output {job} {sheet} --stderr` shows what it said"
+    about = (job.job_id, job.status)
+    again = next_steps.again(*about, row.num)
+    look = f"{next_steps.named('output', job.job_id, row.num, '--stderr')} shows what it said"
     match row.category:
         case "timeout":
             limit = f" of {timeout:g} s" if timeout else ""
@@ -123,29 +126,23 @@ def _words(
         case "validation":
             checks = "; ".join(v["detail"] for v in row.validations if v["passed"] is False)
             found = checks or message
-            return (
-                f"ended well but its work did not pass: {found}",
-                "if the work is there now: `marianne recover {job}`",
-            )
+            return f"ended well but its work did not pass: {found}", next_steps.look_again(*about)
         case "not_found":
             return f"could not be started: {message}", "install it, or add `instrument_fallbacks`"
         case "template":
-            return (
-                f"has a prompt that cannot be made: {message}",
-                "`marianne modify {job}` mends it",
-            )
+            return f"has a prompt that cannot be made: {message}", next_steps.mend(*about)
         case "preflight":
+            mend = next_steps.mend(*about)
             return (
                 f"was not started: {message}",
-                "shorten it (`marianne modify {job}`), or raise the limit in conductor.yaml",
+                f"shorten its prompt ({mend}), or raise the limit in conductor.yaml",
             )
         case "auth":
-            return (
-                f"was not let in: {message}",
-                "log the instrument in, then `marianne resume {job}`",
-            )
+            go_on = next_steps.go_on(*about, row.num)
+            return f"was not let in: {message}", f"log the instrument in, then: {go_on}"
         case "rate_limit":
-            return f"met a rate limit to the end: {message}", "`marianne resume {job}` later"
+            go_on = next_steps.go_on(*about, row.num)
+            return f"met a rate limit to the end: {message}", f"later: {go_on}"
         case "worker_lost":
             return (
                 f"ran when {message}",
