@@ -18,7 +18,6 @@ VERBS: dict[str, str] = {
     "marianne status JOB --watch one with its sheets",
     "dashboard": f"{_NOT_HERE}: marianne status --watch, or --json and docs/protocol.md",
     "mcp": f"{_NOT_HERE}: a program asks by docs/protocol.md",
-    "watch": "marianne status JOB --watch, or: marianne events JOB --follow",
     "tail": "marianne output JOB --follow, or: marianne events JOB --follow",
     "rerun": "marianne retry JOB",
     "kill": "marianne cancel JOB",

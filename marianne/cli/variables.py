@@ -1,4 +1,4 @@
-"""``--var NAME=VALUE``."""
+"""``--var NAME=VALUE`` and ``--param-file FILE``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ import click
 var_option = click.option(
     "--var", "variables", multiple=True, metavar="K=V", help="Set a variable (a text)."
 )
+param_file_option = click.option(
+    "--param-file",
+    "param_files",
+    multiple=True,
+    metavar="FILE",
+    help="Set variables from a map in YAML or JSON; --var wins.",
+)
 
 
-def parse_variables(given: tuple[str, ...]) -> dict[str, str]:
+def parse_variables(given: tuple[str, ...], files: tuple[str, ...] = ()) -> dict[str, str]:
     """The variables by name. Values stay texts: ``1.10`` is a version as often as a number."""
     variables = {}
+    for path in files:
+        from marianne.cli.param_file import read_param_file
+
+        variables.update(read_param_file(path))
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():

@@ -47,6 +47,18 @@ Price = Annotated[float, Field(allow_inf_nan=False, le=1e12)]
 Many = Annotated[int, Field(le=1_000_000_000)]
 
 
+MOST_OF_ANY = 10**15
+
+
+def can_be_kept(value: object) -> bool:
+    """Whether a value of a score's own is text, true, false, or a number that stays itself wherever
+    it is stored."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return isinstance(value, (bool, str))
+    # A comparison with nan is false.
+    return abs(value) <= (MOST_OF_ANY if isinstance(value, int) else 1e300)
+
+
 class Section(BaseModel):
     """A map of the score: unknown keys are errors."""
 

@@ -183,7 +183,8 @@ class Plan:
     ``extras`` keeps the sections that other parts read (on_success, concert, notifications,
     workspace_lifecycle, cost_limits, rate_limit) as the validated plain maps of the score.
     ``config_hash`` is equal for scores that say the same. ``variables`` are the score's own.
-    ``template_files`` counts the files beside the score that became part of it.
+    ``template_files`` counts the files beside the score that became part of it. ``params`` are for
+    people: of each the type, the value, whether it was given, default, required, description.
     """
 
     name: str
@@ -202,6 +203,7 @@ class Plan:
     config_hash: str = ""
     variables: dict[str, Any] = field(default_factory=dict)
     template_files: int = 0
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def total_sheets(self) -> int:

@@ -47,7 +47,6 @@ ELSEWHERE = {
     "shell": "run",
     "checks": "validate",
     "assert": "validate",
-    "matrix": "each",
     "foreach": "each",
     "with_items": "each",
     "replicas": "fan_out",

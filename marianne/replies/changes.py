@@ -62,11 +62,27 @@ class PlannedSheet(SheetOutline):
     """the names that are passed on beside the everyday ones; nil: the whole environment"""
 
 
+class PlannedParam(TypedDict):
+    """One of the score's `params`, and what it is in this run."""
+
+    name: str
+    type: Literal["str", "int", "float", "bool", "path", "choice"]
+    choices: list[str | int | float] | None
+    value: str | int | float | bool | None
+    """a path is absolute"""
+    given: bool
+    """by `variables`; else it is the default"""
+    default: str | int | float | bool | None
+    required: bool
+    description: str | None
+
+
 class DryPlan(TypedDict):
     """What would run."""
 
     name: str
     workspace: str
+    params: list[PlannedParam]
     environment: dict[str, str]
     """what is added for every sheet"""
     sheets: list[PlannedSheet]

@@ -9,7 +9,7 @@ from marianne.score.placeholders import placeholder_names
 from marianne.score.prompt import describe
 
 if TYPE_CHECKING:
-    from marianne.replies.changes import SheetOutline
+    from marianne.replies.changes import PlannedParam, SheetOutline
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -21,8 +21,26 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "total_stages": plan.total_stages,
         "max_concurrent": plan.max_concurrent,
         "warnings": list(plan.warnings),
+        "params": describe_params(plan),
         "sheets": [describe_sheet(plan, sheet) for sheet in plan.sheets],
     }
+
+
+def describe_params(plan: Plan) -> list[PlannedParam]:
+    """What the score's ``params`` are in this run."""
+    return [
+        {
+            "name": name,
+            "type": "choice" if isinstance(param["type"], list) else param["type"],
+            "choices": param["type"] if isinstance(param["type"], list) else None,
+            "value": param["value"],
+            "given": param["given"],
+            "default": param["default"],
+            "required": param["required"],
+            "description": param["description"],
+        }
+        for name, param in plan.params.items()
+    ]
 
 
 def describe_sheet(plan: Plan, sheet: SheetPlan) -> SheetOutline:

@@ -13,6 +13,7 @@ from marianne.score.expand_short import ReadFile
 from marianne.score.graph import MAX_SHEETS, Cell, Stage
 from marianne.score.models import InstrumentConfig, Retry
 from marianne.score.models_reference import Movement, ReferenceScore
+from marianne.score.params import Given
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 
@@ -28,7 +29,7 @@ class ReferenceExpander:
         score: ReferenceScore,
         report: Report,
         resolver: Resolver,
-        overrides: dict[str, str],
+        given: Given,
         read_file: ReadFile,
     ) -> None:
         self._score = score
@@ -36,7 +37,7 @@ class ReferenceExpander:
         self._report = report
         self._resolver = resolver
         self._read_file = read_file
-        self._variables: dict[str, Any] = {**score.prompt.variables, **overrides}
+        self._variables = given.over(score.prompt.variables)
         self._mapped: dict[int, str] = {}
         self._policies: dict[bool, RetryPolicy] = {
             raw: parts.retry_policy(score.retry or Retry(), script=False, raw=raw)

@@ -10,9 +10,11 @@ from marianne.model.errors import did_you_mean
 from marianne.model.plan import Instrument, Prompt, SheetPlan, ValidationRule
 from marianne.score import parts
 from marianne.score.expand import Expansion, make_cells
+from marianne.score.fan import Fan, fan_of
 from marianne.score.graph import Cell, Stage
 from marianne.score.models import InstrumentConfig
 from marianne.score.models_short import ShortScore, ShortSheet
+from marianne.score.params import Given
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 
@@ -27,16 +29,17 @@ class ShortExpander:
         score: ShortScore,
         report: Report,
         resolver: Resolver,
-        overrides: dict[str, str],
+        given: Given,
         read_file: ReadFile,
     ) -> None:
         self._score = score
         self._report = report
         self._resolver = resolver
-        self._overrides = overrides
         self._read_file = read_file
+        self._fans: list[Fan] = []
         self._no_rules: tuple[ValidationRule, ...] = ()
-        self._variables: dict[str, Any] = {**score.variables, **overrides}
+        self._given = given
+        self._variables = given.over(score.variables)
         self._cross = parts.cross_sheet(score.cross_sheet)
         self._prelude = parts.injections(score.inject)
         self._policies = {
@@ -57,7 +60,7 @@ class ShortExpander:
             stages,
             self._report,
             lambda num: ["sheets", num - 1, "needs"],
-            lambda num: ["sheets", num - 1, "each" if score[num - 1].each else "fan_out"],
+            lambda num: ["sheets", num - 1, self._fans[num - 1].where],
             lambda num: score[num - 1].name,
         )
         sheets: list[SheetPlan] = []
@@ -97,8 +100,9 @@ class ShortExpander:
                     self._report.error(path, f"'{name}' needs itself")
                 elif number is not None and number not in needs:
                     needs.append(number)
-            count = len(sheet.each) if sheet.each else sheet.fan_out or 1
-            stages.append(Stage(index + 1, tuple(sorted(needs)), count))
+            fan = fan_of(sheet, ["sheets", index], self._report)
+            self._fans.append(fan)
+            stages.append(Stage(index + 1, tuple(sorted(needs)), fan.count))
         return stages
 
     def _sheets(
@@ -112,11 +116,14 @@ class ShortExpander:
         config = self._config(own, name)
         variables = self._variables
         if own.variables:
-            variables = {**self._score.variables, **own.variables, **self._overrides}
+            variables = self._given.over(self._score.variables, own.variables)
         common = self._common(own, name, config, variables, base)
         common |= {"stage": cells[0].stage, "fan_count": len(cells)}
+        fan = self._fans[cells[0].stage - 1]
         rules = (
-            parts.RuleSet(own.rules, [*base, "validate"], self._report, variables, recheck=0)
+            parts.RuleSet(
+                own.rules, [*base, "validate"], self._report, variables | fan.names(), recheck=0
+            )
             if own.rules
             else None
         )
@@ -128,15 +135,19 @@ class ShortExpander:
             made.append(
                 SheetPlan(
                     num=cell.num,
-                    name=own.name if len(cells) == 1 else f"{own.name}-{cell.instance}",
+                    name=fan.name(own.name, cell.instance),
                     needs=cell.needs,
                     instance=cell.instance,
                     start_item=cell.num,
                     end_item=cell.num,
-                    item=own.each[cell.instance - 1] if own.each else None,
+                    item=fan.item(cell.instance),
                     timeout_seconds=timeout,
                     validations=(
-                        rules.for_sheet({**variables, **_numbers(cell, len(cells), total, stages)})
+                        rules.for_sheet(
+                            variables
+                            | fan.own_names(cell.instance)
+                            | _numbers(cell, len(cells), total, stages)
+                        )
                         if rules
                         else self._no_rules
                     ),

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from marianne.instruments.registry import Registry
@@ -25,6 +26,7 @@ from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
+from marianne.score.params import resolve
 from marianne.score.places import OWN_INSTRUMENTS, project_root
 from marianne.score.preflight import UNBOUNDED, PromptLimits, thinking
 from marianne.score.report import Report
@@ -94,21 +96,24 @@ def _load(
     _check_variables(variables)
     resolver = Resolver(registry, score.instruments, report, search_path)
     reader = _TemplateReader(base_dir, report)
-    overrides = dict(variables)
     expansion: Expansion
     if isinstance(score, ShortScore):
-        expansion = ShortExpander(score, report, resolver, overrides, reader.read).expand()
-        own_variables = {**score.variables, **overrides}
+        given = resolve(score, score.variables, variables, base_dir, report)
+        expansion = ShortExpander(score, report, resolver, given, reader.read).expand()
+        own_variables = given.over(score.variables)
     else:
         assert isinstance(score, ReferenceScore)
-        expansion = ReferenceExpander(score, report, resolver, overrides, reader.read).expand()
-        own_variables = {**score.prompt.variables, **overrides}
+        given = resolve(score, score.prompt.variables, variables, base_dir, report)
+        expansion = ReferenceExpander(score, report, resolver, given, reader.read).expand()
+        own_variables = given.over(score.prompt.variables)
     if thinking_method:
         expansion.sheets[:] = thinking(expansion.sheets, thinking_method)
     _warn_of_unused(variables, [content, *reader.texts], report)
     warn_of_inert(score, report)
-    warn_of_shadows(score, overrides, report)
+    warn_of_shadows(score, variables, report)
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
+    if given.shown:
+        plan = replace(plan, params=given.shown)
     scripts = ShellCheck(search_path) if shell else None
     check_plan(plan, expansion, report, prompts, scripts)
     report.raise_if_any()

@@ -24,6 +24,7 @@ from marianne.score.models import (
     WorkspaceLifecycle,
 )
 from marianne.score.models_inert import Backend
+from marianne.score.models_params import AnyParam
 from marianne.score.models_rules import Rule
 
 
@@ -33,6 +34,7 @@ class Common(Section):
     name: str = Field(min_length=1, max_length=200)
     description: str | None = None
     workspace: str = "./workspace"
+    params: dict[str, AnyParam] = {}
     instrument: str | None = None
     instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
     instrument_fallbacks: list[str] = []
@@ -72,6 +74,14 @@ class Common(Section):
             raise ValueError("a name has no path separators")
         if not value.isprintable() or not any(char.isalnum() for char in value):
             raise ValueError("a name is printable and has at least one letter or digit")
+        return value
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _names_of_variables(cls, value: Any) -> Any:
+        for name in value if isinstance(value, dict) else ():
+            if not isinstance(name, str) or not name.isidentifier():
+                raise ValueError(f"'{name}' is no name of a variable: use letters, digits and '_'")
         return value
 
     @field_validator("workspace")

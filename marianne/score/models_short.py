@@ -5,29 +5,72 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
 
-from marianne.model.fields import Section, Timeout
+from marianne.model.fields import Section, Timeout, can_be_kept
 from marianne.score.models import CrossSheet, Injection, InstrumentConfig, Retry, SkipCommand
 from marianne.score.models_reference import Common
 from marianne.score.models_rules import Rule
+from marianne.score.variables import BUILTIN_NAMES
 
 
 def _item(value: Any) -> str | int | float:
-    """A value of ``each``; ``yes`` and ``no`` are true and false to YAML, which nobody means."""
+    """A value of ``each`` or ``matrix``. ``yes`` and ``no`` are true and false to YAML, and nobody
+    means that."""
     if isinstance(value, bool):
         raise ValueError("true and false (also yes, no, on, off) must be put in quotes here")
-    if not isinstance(value, (str, int, float)):
-        raise ValueError("a value of 'each' is text or a number")
+    if not isinstance(value, (str, int, float)) or not can_be_kept(value):
+        raise ValueError("a value is text or a number here")
     return value
 
 
 Item = Annotated[str | int | float, PlainValidator(_item, json_schema_input_type=str | int | float)]
+Values = Annotated[list[Item], Field(min_length=1)]
+Combination = Annotated[dict[str, Item], Field(min_length=1)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
+class Matrix(BaseModel):
+    """Keys with lists of values: a sheet for each combination. Its keys are names in templates."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Values] = Field(init=False)
+    include: list[Combination] = []
+    exclude: list[Combination] = []
+
+    @property
+    def values_by_key(self) -> dict[str, list[str | int | float]]:
+        """The keys, without what is included and excluded."""
+        return self.__pydantic_extra__
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        entries = [value, *_maps(value, "include"), *_maps(value, "exclude")]
+        for key in (key for entry in entries if isinstance(entry, dict) for key in entry):
+            if not isinstance(key, str) or not key.isidentifier():
+                raise ValueError(f"'{key}' is no name of a variable: use letters, digits and '_'")
+            if key in BUILTIN_NAMES:
+                raise ValueError(f"'{key}' is a built-in name: call it something else")
+        if isinstance(value, dict) and not (value.keys() - {"exclude"}):
+            raise ValueError("a matrix has keys with lists of values, or 'include'")
+        return value
+
+
+def _maps(value: Any, key: str) -> list[Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
 class ShortSheet(Section):
-    """One entry of ``sheets``. With ``fan_out`` or ``each`` it becomes that many sheets."""
+    """One entry of ``sheets``. With ``fan_out``, ``each`` or ``matrix`` it becomes many sheets."""
 
     stand_in = {"run": "true"}
     kept = ("name", "needs")
@@ -45,6 +88,7 @@ class ShortSheet(Section):
     variables: dict[str, Any] = Field(default_factory=dict)
     fan_out: int | None = Field(default=None, ge=1, le=100_000)
     each: list[Item] | None = Field(default=None, min_length=1)
+    matrix: Matrix | None = None
     retry: Retry | None = None
     timeout: Timeout | None = None
     idle_timeout: Timeout | None = None
@@ -72,8 +116,9 @@ class ShortSheet(Section):
         if len(given) != 1:
             what = " and ".join(given) if given else "nothing to do"
             raise ValueError(f"needs one of run, prompt or prompt_file; has {what}")
-        if self.fan_out is not None and self.each is not None:
-            raise ValueError("either 'fan_out' or 'each', not both")
+        fans = [key for key in ("fan_out", "each", "matrix") if getattr(self, key) is not None]
+        if len(fans) > 1:
+            raise ValueError(f"has {' and '.join(fans)}: one of them says how many sheets it is")
         return self
 
 

@@ -15,7 +15,7 @@ import msgpack
 from marianne.environment import of_attempt, of_sheets
 from marianne.instruments.command import build_command
 from marianne.model.plan import Plan, SheetPlan
-from marianne.score.describe import describe_sheet
+from marianne.score.describe import describe_params, describe_sheet
 from marianne.score.foresight import Seen, UndecidedError, injections, mark, unknown
 from marianne.score.prompt import render_prompt
 from marianne.score.template import TemplateError
@@ -43,6 +43,7 @@ def preview_plan(plan: Plan, first: int = 1, limit: int | None = None) -> DryPla
     return {
         "name": plan.name,
         "workspace": plan.workspace,
+        "params": describe_params(plan),
         "environment": of_sheets("⟨the job's id⟩", plan.workspace, "⟨a random mark⟩"),
         "sheets": sheets,
         "more": len(plan.sheets) - len(sheets),

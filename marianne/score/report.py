@@ -11,9 +11,13 @@ from marianne.model.mending import within
 from marianne.score.models_reference import ReferenceScore
 from marianne.score.models_short import ShortScore, ShortSheet
 
-_NAMELESS = {*ShortScore.model_fields, *ReferenceScore.model_fields} - {"variables", "prompt"}
+_NAMELESS = {*ShortScore.model_fields, *ReferenceScore.model_fields} - {
+    "variables",
+    "params",
+    "prompt",
+}
 """Sections at the top that define no name for a template."""
-_NAMELESS_OF_SHEET = {*ShortSheet.model_fields, "validate"} - {"variables", "each"}
+_NAMELESS_OF_SHEET = {*ShortSheet.model_fields, "validate"} - {"variables", "each", "matrix"}
 
 
 def _may_define(place: Sequence[PathPart], entry: tuple[PathPart, ...]) -> bool:
@@ -63,6 +67,10 @@ class Report:
     def knows_names(self) -> bool:
         """Whether the names of all sheets are those that their author meant."""
         return not any(place[:1] == ("sheets",) and place[2:] == ("name",) for place in self.unsure)
+
+    def knows_all_of(self, path: Sequence[PathPart]) -> bool:
+        """Whether nothing of the section at ``path`` was wrong and is replaced."""
+        return not any(place[: len(path)] == tuple(path) for place in self.unsure)
 
     def knows_variables(self, path: Sequence[PathPart]) -> bool:
         """Whether all that could define a name for the template at ``path`` is as it was meant."""

@@ -18,7 +18,7 @@ def warn_of_shadows(score: Common, overrides: Mapping[str, str], report: Report)
     builtin = {**dict.fromkeys((*BUILTIN_NAMES, *GIVEN_NAMES), _IN_TEMPLATES), "today": "rules"}
     if _skips(score):
         builtin |= dict.fromkeys(("sheets", "job"), "skip expressions")
-    for path in _variables(score):
+    for path in (*(("params", name) for name in score.params), *_variables(score)):
         if path[-1] in builtin:
             words = _said(builtin[str(path[-1])])
             report.warn_at(path, f"the variable '{path[-1]}' {words}", key=True)

@@ -68,5 +68,9 @@ def builtin_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
 
 
 def sheet_variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:
-    """The built-in names with the score's own variables over them."""
-    return {**builtin_variables(plan, sheet), **sheet.prompt.variables}
+    """The built-in names with the score's own variables over them, and over all the values of its
+    combination in a matrix."""
+    names = {**builtin_variables(plan, sheet), **sheet.prompt.variables}
+    if type(sheet.item) is dict:
+        names.update(sheet.item)
+    return names

@@ -26,7 +26,7 @@ from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
 from marianne.cli.source import source
 from marianne.cli.submitting import environment, submit
-from marianne.cli.variables import parse_variables, var_option
+from marianne.cli.variables import param_file_option, parse_variables, var_option
 
 if TYPE_CHECKING:
     from marianne.replies.changes import Submitted
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--id", "job_id", metavar="ID", help="The job's id (default: the score's name).")
 @workspace_option
 @var_option
+@param_file_option
 @priority_option
 @fresh_option
 @click.option(
@@ -62,6 +63,7 @@ def command(
     job_id: str | None,
     workspace: str | None,
     variables: tuple[str, ...],
+    param_files: tuple[str, ...],
     priority: int,
     fresh: bool,
     start_sheet: int | None,
@@ -81,7 +83,7 @@ def command(
         "workspace": workspace,
         "client_cwd": os.getcwd(),
         "id": job_id,
-        "variables": parse_variables(variables),
+        "variables": parse_variables(variables, param_files),
         "priority": priority,
         "fresh": fresh,
         "start_sheet": start_sheet,

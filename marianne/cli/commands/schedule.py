@@ -22,7 +22,7 @@ from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
 from marianne.cli.source import source
 from marianne.cli.submitting import environment, submit
-from marianne.cli.variables import parse_variables, var_option
+from marianne.cli.variables import param_file_option, parse_variables, var_option
 
 if TYPE_CHECKING:
     from marianne.replies.schedules import ScheduleChanged
@@ -59,6 +59,7 @@ def command() -> None:
     help="How many of the slots that came while no conductor ran are made up for.",
 )
 @var_option
+@param_file_option
 @workspace_option
 @priority_option
 @fresh_option
@@ -74,6 +75,7 @@ def add(
     overlap: str,
     catch_up: str,
     variables: tuple[str, ...],
+    param_files: tuple[str, ...],
     workspace: str | None,
     priority: int,
     fresh: bool,
@@ -96,7 +98,7 @@ def add(
         "config_path": read["config_path"],
         "client_cwd": os.getcwd(),
         "workspace": workspace,
-        "variables": parse_variables(variables),
+        "variables": parse_variables(variables, param_files),
         "priority": priority,
         "fresh": fresh,
         "environment": environment(),

@@ -14,11 +14,11 @@ from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
 from marianne.cli.preflight import prompt_limits
 from marianne.cli.render.out import clean, note, paint, print_json, say
-from marianne.cli.render.plan import print_expansion, print_plan
+from marianne.cli.render.plan import print_expansion, print_params, print_plan
 from marianne.cli.render.problems import print_warnings, problem_line
 from marianne.cli.session import Session
 from marianne.cli.source import piped, standard_input
-from marianne.cli.variables import parse_variables, var_option
+from marianne.cli.variables import param_file_option, parse_variables, var_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--expand", is_flag=True, help="Show the sheets that each score becomes.")
 @click.option("--render", is_flag=True, help="Show each sheet as it will be executed.")
 @var_option
+@param_file_option
 @json_option
 @click.pass_obj
 def command(
@@ -37,6 +38,7 @@ def command(
     expand: bool,
     render: bool,
     variables: tuple[str, ...],
+    param_files: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Check scores without running them.
@@ -47,7 +49,7 @@ def command(
     """
     instruments = session.home.instruments
     limits = prompt_limits(session.home)
-    given = parse_variables(variables)
+    given = parse_variables(variables, param_files)
     shown = "render" if render else "expand" if expand else ""
     # Imported once, here: each score has a child of its own, which would do it anew.
     import_module("marianne.score.load")
@@ -110,9 +112,9 @@ def _check(
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]
         return {**report, "valid": False, "problems": problems, "warnings": []}
-    if shown == "expand":
-        from marianne.score.describe import describe_plan
+    from marianne.score.describe import describe_params, describe_plan
 
+    if shown == "expand":
         report["plan"] = describe_plan(plan)
     elif shown:
         from marianne.score.preview import preview_plan
@@ -125,6 +127,7 @@ def _check(
         "sheets": len(plan.sheets),
         "stages": plan.total_stages,
         "workspace": plan.workspace,
+        "params": describe_params(plan),
         "problems": [],
         "warnings": list(plan.warnings),
     }
@@ -137,8 +140,10 @@ def _print(report: dict[str, Any]) -> None:
         say(f"{report['file']}: {verdict}, {count} sheet{'' if count == 1 else 's'}")
         if "environment" in report.get("plan", ()):
             print_plan(report["plan"], "nothing was started")
-        elif "plan" in report:
-            print_expansion(report["plan"]["sheets"])
+        else:
+            print_params(report["params"])
+            if "plan" in report:
+                print_expansion(report["plan"]["sheets"])
     else:
         for problem in report["problems"]:
             note(clean(problem_line(problem)))

@@ -19,7 +19,7 @@ from marianne.cli.options import (
 from marianne.cli.session import Session
 from marianne.cli.source import source
 from marianne.cli.submitting import environment
-from marianne.cli.variables import parse_variables, var_option
+from marianne.cli.variables import param_file_option, parse_variables, var_option
 
 if TYPE_CHECKING:
     from marianne.cli.repeating import Overlap
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--postpone", is_flag=True, help="Run at the first change, not at once.")
 @var_option
+@param_file_option
 @workspace_option
 @priority_option
 @no_start_option
@@ -58,6 +59,7 @@ def command(
     overlap: Overlap,
     postpone: bool,
     variables: tuple[str, ...],
+    param_files: tuple[str, ...],
     workspace: str | None,
     priority: int,
     no_start: bool,
@@ -82,7 +84,7 @@ def command(
         **read,
         "client_cwd": os.getcwd(),
         "workspace": workspace,
-        "variables": parse_variables(variables),
+        "variables": parse_variables(variables, param_files),
         "priority": priority,
         "environment": environment(),
     }

@@ -12,7 +12,7 @@ from marianne.cli.render.values import duration
 from marianne.environment import of_attempt
 
 if TYPE_CHECKING:
-    from marianne.replies.changes import DryPlan, PlannedSheet
+    from marianne.replies.changes import DryPlan, PlannedParam, PlannedSheet
 
 
 def print_plan(plan: DryPlan, told: str) -> None:
@@ -21,6 +21,7 @@ def print_plan(plan: DryPlan, told: str) -> None:
     names = {sheet["num"]: sheet["name"] for sheet in sheets}
     count = len(sheets) + plan["more"]
     say(f"{paint(clean(plan['name']), 'bold')}: {count} sheet{'' if count == 1 else 's'}; {told}")
+    print_params(plan["params"])
     _say_field("workspace", plan["workspace"])
     own = dict.fromkeys(of_attempt(0, 0), "⟨its number⟩")
     _say_field("environment", _assignments({**plan["environment"], **own}))
@@ -71,6 +72,20 @@ def _print_sheet(sheet: PlannedSheet, names: Mapping[int, str], workspace: str) 
         _say_field("template", "what it renders to is known when the sheet begins")
     for line in sheet["prompt"].rstrip().splitlines():
         say(f"     | {clean(line)}".rstrip())
+
+
+def print_params(params: Sequence[PlannedParam]) -> None:
+    """What the score's params are in this run, one a line."""
+    for param in params:
+        kind = " or ".join(map(str, param["choices"] or [param["type"]]))
+        told = ", ".join(filter(None, [kind, "" if param["given"] else "default"]))
+        about = f": {param['description']}" if param["description"] else ""
+        value = "none" if param["value"] is None else _word(_as_written(param["value"]))
+        _say_field("param", f"{param['name']}={value} ({told}){about}")
+
+
+def _as_written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _say_field(name: str, value: str) -> None:

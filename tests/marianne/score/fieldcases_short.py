@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fieldcases import SHORT, Table, prompt, rule, sheet
+
+from marianne.model.plan import Plan
 
 case = Table(SHORT)
 
@@ -32,6 +35,12 @@ named = first(run="{{ v }}", variables={"v": 1})
 case("sheets.variables", named, prompt(1), "1")
 case("sheets.fan_out", first(fan_out=3), lambda p: len(p.sheets), 4)
 case("sheets.each", first(each=["x", "y"], run="{{ item }}"), prompt(2), "y")
+over = first(matrix={"os": ["linux", "mac"], "v": [1, 2]}, run="{{ os }} {{ v }}")
+case("sheets.matrix", over, prompt(2), "linux 2")
+more = first(matrix={"os": ["linux"], "include": [{"os": "linux", "v": 7}]}, run="{{ v }}")
+case("sheets.matrix.include", more, prompt(1), "7")
+less = first(matrix={"os": ["linux", "mac", "bsd"], "exclude": [{"os": "mac"}]})
+case("sheets.matrix.exclude", less, lambda p: len(p.sheets), 3)
 case("sheets.retry", first(retry={"max_retries": 4}), sheet(1, "retry", "max_retries"), 4)
 case("sheets.timeout", first(timeout="1m30s"), sheet(1, "timeout_seconds"), 90)
 case("sheets.idle_timeout", first(idle_timeout="5s"), sheet(1, "idle_timeout_seconds"), 5)
@@ -44,6 +53,19 @@ case("sheets.skip_when", second(skip_when="true"), sheet(2, "skip_when"), "true"
 skipped = first(skip_when_command={"command": "date"})
 case("sheets.skip_when_command", skipped, sheet(1, "skip_when_command", "command"), "date")
 case("sheets.description", first(description="d"), sheet(1, "description"), "d")
+
+
+def param(name: str) -> Callable[[Plan], Any]:
+    """What is shown of the parameter ``n``."""
+    return lambda plan: plan.params.get("n", {}).get(name)
+
+
+case("params.type", {"params": {"n": {"type": "int", "default": 3}}}, param("type"), "int")
+case("params.default", {"params": {"n": {"type": "int", "default": 3}}}, param("value"), 3)
+optional = {"params": {"n": {"type": "int", "required": False}}}
+case("params.required", optional, param("required"), False)
+described = {"params": {"n": {"type": "int", "default": 3, "description": "how many"}}}
+case("params.description", described, param("description"), "how many")
 at_top = {"variables": {"v": 1}, "sheets": [{"run": "{{ v }}"}]}
 case("variables", at_top, prompt(1), "1")
 case("timeout", {"timeout": 7}, sheet(1, "timeout_seconds"), 7)

@@ -20,6 +20,7 @@ from marianne.model.plan import Plan
 from marianne.score import load_plan
 from marianne.score import models as m
 from marianne.score.models_inert import Backend, SheetOverride
+from marianne.score.models_params import Param
 from marianne.score.models_reference import (
     Common,
     Movement,
@@ -28,7 +29,7 @@ from marianne.score.models_reference import (
     SheetSection,
 )
 from marianne.score.models_rules import Rule
-from marianne.score.models_short import ShortScore, ShortSheet
+from marianne.score.models_short import Matrix, ShortScore, ShortSheet
 
 DOCS = Path(__file__).parents[3] / "docs" / "scores.md"
 TESTS = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ CASES = [*fieldcases_reference.case.cases, *fieldcases_short.case.cases]
 # Where each section's fields stand in the documentation. Fields that are sections are not listed.
 SECTIONS: dict[str, type[BaseModel]] = {
     "": Common,
+    "params.": Param,
     "instruments.": m.InstrumentAlias,
     "instrument_config.": m.InstrumentConfig,
     "retry.": m.Retry,
@@ -64,6 +66,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "movements.": Movement,
     "prompt.": PromptSection,
     "sheets.": ShortSheet,
+    "sheets.matrix.": Matrix,
 }
 # Tested elsewhere: they need files, or say nothing of their own.
 ELSEWHERE = {"prompt.template_file", "sheets.prompt_file"}
@@ -74,7 +77,7 @@ def every_field() -> set[str]:
     for prefix, model in SECTIONS.items():
         for name, field in model.model_fields.items():
             key = prefix + (field.alias or name)
-            if f"{key}." not in SECTIONS or key in {"sheet.skip_when_command"}:
+            if f"{key}." not in SECTIONS or key in {"sheet.skip_when_command", "sheets.matrix"}:
                 found.add(key)
     found |= {"variables", "timeout", "inject"}
     assert set(ShortScore.model_fields) - set(Common.model_fields) - {"sheets"} <= found

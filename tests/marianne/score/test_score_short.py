@@ -137,5 +137,5 @@ def test_words_of_other_tools_are_understood_in_hints() -> None:
         "write {max_retries: 2}",
         "7:12: sheets[0].each[0]: true and false (also yes, no, on, off) "
         "must be put in quotes here",
-        "7:17: sheets[0].each[1]: a value of 'each' is text or a number",
+        "7:17: sheets[0].each[1]: a value is text or a number here",
     ]
