@@ -45,6 +45,7 @@ _ANEW = "a completed job is run anew: marianne run SCORE; some sheets: marianne 
 _KNOWN = "leave it out: the conductor knows where each job works"
 _PLAIN = "leave it out: what there is to say is said; marianne logs has the rest"
 _WORKSPACE = "-w is --wait here; the workspace is --workspace DIR"
+_JSON = "-j is --json here; how many sheets run at once is -J N, or --jobs N"
 _AGAIN = "start anew: marianne stop, then marianne start with it"
 
 ANYWHERE: dict[str, str] = {
@@ -148,6 +149,8 @@ def of_arguments(verb: str | None, args: Sequence[str]) -> str | None:
     """What was meant by an argument too many."""
     if verb == "run" and "-w" in args:
         return _WORKSPACE
+    if verb == "run" and "-j" in args:
+        return _JSON
     if verb == "logs":
         return "of a job: marianne events JOB, or what it wrote: marianne output JOB"
     return None

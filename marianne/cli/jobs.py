@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from marianne.cli.errors import CliError
@@ -21,9 +23,11 @@ WAIT_SLICE = 30.0
 """Seconds of one ``job.wait`` request; the next one follows while the job goes on."""
 
 
-def job_status(session: Session, job: str) -> Status:
-    """The job's status with all its sheets."""
-    status = session.request("job.status", {"job_id": job})
+def job_status(session: Session, job: str, *, newest: bool = False) -> Status:
+    """The job's status with all its sheets. ``newest``: of a score's name the newest job's."""
+    status = session.request("job.status", named(job, newest))
+    if newest:
+        _say_which(job, status)
     sheets, total = status["sheets"], status["progress"]["total"]
     while sheets and len(sheets) < total:
         first = len(sheets) + 1
@@ -37,21 +41,48 @@ def job_status(session: Session, job: str) -> Status:
     return status
 
 
-def exact_id(session: Session, job: str) -> str:
+def named(job: str, newest: bool) -> dict[str, Any]:
+    """The parameters that say which job is meant: of a score's name the ``newest``, or that very
+    id."""
+    return {"job_id": job, "newest": True} if newest else {"job_id": job}
+
+
+def exact_id(session: Session, job: str, *, newest: bool = False) -> str:
     """The whole id of a job that was named by a prefix; fails for an unknown one."""
-    return session.request("job.status", {"job_id": job, "sheets": [1, 1]})["job_id"]
+    return session.request("job.status", {**named(job, newest), "sheets": [1, 1]})["job_id"]
 
 
-def list_jobs(session: Session, *, everything: bool, statuses: list[str], limit: int) -> list[Job]:
-    """At most ``limit`` jobs, newest first, without their sheets; 0 means all."""
+def _say_which(job: str, status: Status) -> None:
+    """Says on a terminal that another job is shown than the one with this id."""
+    from marianne.state import ids
+
+    job_id = status["job_id"]
+    if job_id != job and ids.from_name(status["name"]) == job and sys.stderr.isatty():
+        from marianne.cli.render.out import note
+
+        note(f"({job_id} is the newest job of {job}; --exact shows the one with the id {job})")
+
+
+def list_jobs(
+    session: Session,
+    *,
+    everything: bool = False,
+    statuses: Sequence[str] = (),
+    score: str | None = None,
+    limit: int = 0,
+) -> list[Job]:
+    """At most ``limit`` jobs, newest first, without their sheets; 0 means all. Those of a
+    ``score`` are found by its name or its file."""
+    wanted: dict[str, Any] = {"all": everything, "statuses": list(statuses) or None}
+    if score is not None and os.path.isfile(score):
+        wanted["config_path"] = os.path.abspath(score)
+    elif score is not None:
+        wanted["score"] = score
     jobs: list[Job] = []
     cursor = None
     while True:
         size = min(1_000, limit - len(jobs)) if limit else 1_000
-        page = session.request(
-            "job.list",
-            {"all": everything, "statuses": statuses or None, "limit": size, "cursor": cursor},
-        )
+        page = session.request("job.list", {**wanted, "limit": size, "cursor": cursor})
         jobs += page["jobs"]
         cursor = page["cursor"]
         if not cursor or not page["jobs"] or (limit and len(jobs) >= limit):

@@ -88,6 +88,9 @@ priority_option = click.option(
 fresh_option = click.option(
     "--fresh", is_flag=True, help="Archive the workspace first, if the score wants it."
 )
+exact_option = click.option(
+    "--exact", is_flag=True, help="The job with this very id, not the newest of its score."
+)
 no_start_option = click.option("--no-start", is_flag=True, help="Fail when no conductor runs.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 timeout_option = click.option(

@@ -7,11 +7,11 @@ from marianne.cli.errors import CliError
 from marianne.cli.session import Session
 
 
-def sheet_number(session: Session, job: str, sheet: str) -> int:
+def sheet_number(session: Session, job: str, sheet: str, *, newest: bool = False) -> int:
     """The number of the sheet; a word that is no number is looked up among the job's names."""
     if sheet.isascii() and sheet.isdigit():
         return int(sheet)
-    status = jobs.job_status(session, job)
+    status = jobs.job_status(session, job, newest=newest)
     named = [row["num"] for row in status["sheets"] if row["name"] == sheet]
     if len(named) == 1:
         return int(named[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 SECTIONS: dict[str, dict[str, str]] = {
     "Jobs": {
         "run": "Run a score: submit it, and wait for it or follow it if asked.",
+        "add": "Run a command as a job of one sheet.",
         "status": "Show one job with its sheets, or what the conductor is doing.",
         "list": "List jobs.",
         "wait": "Wait until jobs have ended; the exit code tells how.",

@@ -15,9 +15,8 @@ from marianne.cli.session import Session
 CLEAR = "\x1b[H\x1b[J"
 
 
-def watch_job(session: Session, job: str, as_json: bool) -> None:
+def watch_job(session: Session, job_id: str, as_json: bool) -> None:
     """The job's progress until it has ended, then its sheets. Ctrl-C leaves it alone."""
-    job_id = jobs.exact_id(session, job)
     try:
         status = follow(session, job_id, as_json=as_json)
     except KeyboardInterrupt:
@@ -33,7 +32,7 @@ def watch_conductor(session: Session, interval: float, as_json: bool) -> None:
     while True:
         try:
             conductor = session.request("daemon.status")
-            active = jobs.list_jobs(session, everything=False, statuses=[], limit=50)
+            active = jobs.list_jobs(session, limit=50)
         except CliError as error:
             if error.code != "no_conductor" or not sys.stdout.isatty():
                 raise

@@ -188,11 +188,12 @@ class JobManager:
     async def list_jobs(self) -> list[dict[str, Any]]:
         """All jobs with their progress, newest first, as committed."""
         from marianne.daemon.views import queries
+        from marianne.state.reader import JobFilter
 
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            page = await asking.read(self.context, queries.page, None, PAGE, cursor)
+            page = await asking.read(self.context, queries.page, JobFilter(), PAGE, cursor)
             found += map(dict, page["jobs"])
             cursor = page["cursor"]
             if cursor is None:

@@ -14,7 +14,13 @@ class JobRequest(edge.Params):
 
     ``config_path`` is the score's file, relative to ``client_cwd``; ``score`` its text, for a
     client that has read it or got it from standard input. ``workspace`` replaces the score's.
-    ``start_sheet`` (1-based) counts earlier sheets as done. ``dry_run`` plans and keeps nothing.
+    ``start_sheet`` (1-based) counts earlier sheets as done; so do ``from_sheet`` and
+    ``until_sheet`` with those before and after a named one, and ``only`` with all that it does not
+    name (names, numbers, ranges). ``max_concurrent`` bounds the sheets that run at once, whatever
+    the score says.
+    ``dry_run`` plans and keeps nothing. The job begins when those of ``after`` are completed, those
+    of ``after_any`` are over, and it is the time ``at`` (seconds since the epoch). ``shared`` says
+    that its directory is meant to be shared with other jobs.
     ``environment`` is what the sheets get; it holds secrets and is in no repr. What is not UTF-8
     in it comes as bytes. Without ``hooks`` what the score wants done afterwards is left out.
     """
@@ -25,6 +31,14 @@ class JobRequest(edge.Params):
     self_healing: bool = False
     self_healing_auto_confirm: bool = False
     start_sheet: int | None = Field(None, ge=1, le=edge.INT32)
+    from_sheet: edge.Name | None = None
+    until_sheet: edge.Name | None = None
+    only: edge.Names = []
+    max_concurrent: int | None = Field(None, ge=1, le=1_000)
+    after: edge.Names = []
+    after_any: edge.Names = []
+    at: edge.Seconds | None = None
+    shared: bool = False
     dry_run: bool = False
     chain_depth: int | None = Field(None, ge=0, le=edge.INT32)
     client_cwd: edge.ClientPath | None = None

@@ -43,7 +43,7 @@ class PlannedSheet(SheetOutline):
     """A sheet as its first attempt will be executed; ⟨…⟩ stands for what only a run can know."""
 
     runs: bool
-    """false: it lies before ``start_sheet``"""
+    """false: ``start_sheet``, ``from_sheet``, ``until_sheet`` or ``only`` leaves it out"""
     prompt: str
     """the text as it is rendered; its template where ``rendered`` is false"""
     rendered: bool

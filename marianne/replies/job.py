@@ -39,8 +39,9 @@ class JobHead(TypedDict):
     """one of `queued` `pending` `running` `pausing` `paused` `completed` `failed` `cancelling`
     `cancelled`"""
     reason: str | None
-    """why it is pending, pausing, paused or failed, in a word: `person`, `pressure`, `estimate`,
-    …"""
+    """why it is queued (`after` other jobs, `at` a time), pending, pausing, paused or failed, in a
+    word: `person`, `pressure`, `estimate`, …; `after` of one that is cancelled: what it was to
+    follow ended otherwise"""
     workspace: str
     config_path: str | None
     """nil: the score came as text"""

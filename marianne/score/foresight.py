@@ -6,7 +6,7 @@ with it (a condition, a loop, a count) would be a guess, so that nobody can say 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -82,7 +82,7 @@ class Marks(Mark):
     __str__ = Mark._decides
 
 
-def _outputs(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> Marks:
+def _outputs(plan: Plan, sheet: SheetPlan, skipped: Collection[int], seen: Seen) -> Marks:
     name = "previous_outputs"
 
     def entry(key: Any) -> Any:
@@ -116,7 +116,7 @@ def injections(sheet: SheetPlan) -> dict[str, str]:
     return {kind: f"{kind} from {', '.join(found)}" for kind, found in paths.items()}
 
 
-def unknown(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> dict[str, Any]:
+def unknown(plan: Plan, sheet: SheetPlan, skipped: Collection[int], seen: Seen) -> dict[str, Any]:
     """The names of the sheet's template whose values only a run can know, with marks for them.
 
     The sheets of ``skipped`` do not run.
@@ -128,7 +128,9 @@ def unknown(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> dict[st
     return found
 
 
-def _unknown(plan: Plan, sheet: SheetPlan, skipped: range, seen: Seen) -> Iterator[tuple[str, Any]]:
+def _unknown(
+    plan: Plan, sheet: SheetPlan, skipped: Collection[int], seen: Seen
+) -> Iterator[tuple[str, Any]]:
     if any(num not in skipped for num in window(sheet)):
         yield "previous_outputs", _outputs(plan, sheet, skipped, seen)
     if sheet.cross_sheet is not None and sheet.cross_sheet.capture_files:

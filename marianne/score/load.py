@@ -293,6 +293,7 @@ def _plan(
                 "workspace_lifecycle",
                 "cost_limits",
                 "rate_limit",
+                "single",
             },
         ).items()
         if value

@@ -34,6 +34,7 @@ class Common(Section):
     name: str = Field(min_length=1, max_length=200)
     description: str | None = None
     workspace: str = "./workspace"
+    single: bool = False
     params: dict[str, AnyParam] = {}
     instrument: str | None = None
     instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -28,13 +29,13 @@ PROMPT, PROMPT_FILE = "⟨the text⟩", "⟨a file with the text⟩"
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def preview_plan(plan: Plan, first: int = 1, limit: int | None = None) -> DryPlan:
-    """The whole plan, of which sheets before ``first`` do not run; those that do not fit into
+def preview_plan(plan: Plan, left_out: Collection[int] = (), limit: int | None = None) -> DryPlan:
+    """The whole plan, of which the sheets ``left_out`` do not run; those that do not fit into
     ``limit`` bytes of a message are only counted."""
     sheets: list[PlannedSheet] = []
     size = 0
     for sheet in plan.sheets:
-        found = preview_sheet(plan, sheet, first)
+        found = preview_sheet(plan, sheet, left_out)
         if limit is not None:
             size += len(msgpack.packb(found))
             if size > limit:
@@ -50,13 +51,13 @@ def preview_plan(plan: Plan, first: int = 1, limit: int | None = None) -> DryPla
     }
 
 
-def preview_sheet(plan: Plan, sheet: SheetPlan, first: int = 1) -> PlannedSheet:
-    """What ``describe_sheet`` says, with the command and the text. Sheets before ``first`` do not
+def preview_sheet(plan: Plan, sheet: SheetPlan, left_out: Collection[int] = ()) -> PlannedSheet:
+    """What ``describe_sheet`` says, with the command and the text. The sheets ``left_out`` do not
     run."""
-    text, rendered, at_run = _text(plan, sheet, range(1, first))
+    text, rendered, at_run = _text(plan, sheet, left_out)
     found: PlannedSheet = {
         **describe_sheet(plan, sheet),
-        "runs": sheet.num >= first,
+        "runs": sheet.num not in left_out,
         "prompt": text,
         "rendered": rendered,
         "at_run": at_run,
@@ -83,7 +84,7 @@ def preview_sheet(plan: Plan, sheet: SheetPlan, first: int = 1) -> PlannedSheet:
     return found
 
 
-def _text(plan: Plan, sheet: SheetPlan, skipped: range) -> tuple[str, bool, list[str]]:
+def _text(plan: Plan, sheet: SheetPlan, skipped: Collection[int]) -> tuple[str, bool, list[str]]:
     """The text that the instrument gets, or its template and False; what of it a run will know."""
     seen = Seen()
     around = injections(sheet)

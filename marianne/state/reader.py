@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from marianne.model.result import AttemptResult
-from marianne.state import rows
+from marianne.state import ids, rows
 from marianne.state.connection import Rows
 from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest
 from marianne.state.event_log import EventLog
@@ -37,9 +37,11 @@ _CANDIDATES = 8
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs; a field that is None does not matter. ``config_path`` is compared exactly."""
+    """Which jobs; a field that is None does not matter. ``name`` (of the score) and
+    ``config_path`` are compared exactly."""
 
     statuses: frozenset[JobStatus] | None = None
+    name: str | None = None
     config_path: str | None = None
     submitted_before: float | None = None
 
@@ -117,9 +119,12 @@ class Reader:
         )
         return [rows.read_job(row) for row in found]
 
-    def statuses(self) -> dict[JobStatus, int]:
+    def statuses(self, only: JobFilter | None = None) -> dict[JobStatus, int]:
         """How many jobs are in each status that occurs."""
-        found = self._rows.all("SELECT status, count(*) FROM jobs GROUP BY status")
+        where, values = _where(only or JobFilter(), None)
+        found = self._rows.all(
+            f"SELECT status, count(*) FROM jobs WHERE {where} GROUP BY status", *values
+        )
         return {JobStatus(status): number for status, number in found}
 
     def running_sheets(self) -> int:
@@ -145,6 +150,18 @@ class Reader:
         if len(found) > 1:
             raise AmbiguousJob(prefix, [row[0] for row in found])
         return str(found[0][0])
+
+    def newest(self, job: str) -> str | None:
+        """The newest job of the score that ``job`` names: by its name, or by the id that is made of
+        it. An id that somebody chose names its own job. None where it names neither."""
+        named = self.job(job)
+        if named is not None and ids.from_name(named.name) != job:
+            return job
+        name = job if named is None else named.name
+        found = self._rows.one(
+            f"SELECT job_id FROM {_JOBS} WHERE name = ? ORDER BY jobs.key DESC LIMIT 1", name
+        )
+        return str(found[0]) if found else None
 
     def taken(self, job_id: str) -> bool:
         """Whether the id is or ever was in use."""
@@ -291,6 +308,9 @@ def _where(only: JobFilter, cursor: int | None) -> tuple[str, list[object]]:
     if only.statuses is not None:
         terms.append(f"status IN ({_marks(only.statuses)})")
         values += sorted(only.statuses)
+    if only.name is not None:
+        terms.append("name = ?")
+        values.append(only.name)
     if only.config_path is not None:
         terms.append("config_path = ?")
         values.append(only.config_path)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from marianne.cli.completing import job_argument
-from marianne.cli.options import Verb, json_option
+from marianne.cli.jobs import named
+from marianne.cli.options import Verb, exact_option, json_option
 from marianne.cli.render.attempts import print_attempts
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.session import Session
@@ -38,10 +39,17 @@ KINDS = (
     help="Of this category (timeout, validation, rate_limit, …), or: permanent, transient.",
 )
 @click.option("--limit", "-n", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@exact_option
 @json_option
 @click.pass_obj
 def command(
-    session: Session, job: str, sheet: str | None, kind: str | None, limit: int, as_json: bool
+    session: Session,
+    job: str,
+    sheet: str | None,
+    kind: str | None,
+    limit: int,
+    exact: bool,
+    as_json: bool,
 ) -> None:
     """List what failed in a job.
 
@@ -49,10 +57,11 @@ def command(
     With --sheet or --type of the newest 1,000.
     """
     narrowed = sheet is not None or kind is not None
-    params = {"job_id": job, "limit": MOST if narrowed else limit}
+    newest = not (exact or as_json)
+    params = {**named(job, newest), "limit": MOST if narrowed else limit}
     answer = session.request("job.errors", params)
     if narrowed:
-        number = sheet_number(session, job, sheet) if sheet is not None else None
+        number = sheet_number(session, answer["job_id"], sheet) if sheet is not None else None
         found = [one for one in answer["errors"] if _is_wanted(one, number, kind)]
         skipped = [one for one in answer["skipped"] if number in (None, one["sheet"])]
         answer |= {"errors": found[:limit], "total": len(found), "skipped": skipped}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from marianne.cli.completing import job_argument
-from marianne.cli.options import Verb, json_option
+from marianne.cli.jobs import named
+from marianne.cli.options import Verb, exact_option, json_option
 from marianne.cli.render.out import clean, paint, print_json, say
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
@@ -14,15 +15,17 @@ from marianne.cli.sheets import sheet_number
 @click.command("explain", cls=Verb)
 @job_argument
 @click.argument("sheet", required=False)
+@exact_option
 @json_option
 @click.pass_obj
-def command(session: Session, job: str, sheet: str | None, as_json: bool) -> None:
+def command(session: Session, job: str, sheet: str | None, exact: bool, as_json: bool) -> None:
     """Say why a job, or a sheet of it, does not run now.
 
     Without SHEET: every sheet that neither runs nor is over. A SHEET is a number or a name.
     """
-    number = None if sheet is None else sheet_number(session, job, sheet)
-    answer = session.request("job.explain", {"job_id": job, "sheet": number})
+    newest = not (exact or as_json)
+    number = None if sheet is None else sheet_number(session, job, sheet, newest=newest)
+    answer = session.request("job.explain", {**named(job, newest), "sheet": number})
     if as_json:
         print_json(answer)
         return

@@ -14,6 +14,7 @@ from marianne.cli.session import Session
 @click.command("list", cls=Verb)
 @click.option("--all", "-a", "everything", is_flag=True, help="Jobs that have ended too.")
 @status_option
+@click.option("--score", metavar="SCORE", help="Of this score, a name or a file, also ended ones.")
 @click.option(
     "--limit",
     "-l",
@@ -26,13 +27,21 @@ from marianne.cli.session import Session
 @json_option
 @click.pass_obj
 def command(
-    session: Session, everything: bool, statuses: tuple[str, ...], limit: int, as_json: bool
+    session: Session,
+    everything: bool,
+    statuses: tuple[str, ...],
+    score: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List jobs.
 
     Shows those that are active; with --all those that have ended too. The newest come first.
     """
-    found = jobs.list_jobs(session, everything=everything, statuses=list(statuses), limit=limit)
+    everything = everything or score is not None
+    found = jobs.list_jobs(
+        session, everything=everything, statuses=statuses, score=score, limit=limit
+    )
     if as_json:
         print_json(found)
         return

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from marianne.cli.completing import job_argument
 from marianne.cli.following import detaching
+from marianne.cli.jobs import job_status
 from marianne.cli.options import Verb, json_option
-from marianne.cli.render.out import note, print_json
+from marianne.cli.render.out import clean, note, print_json
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
 
 if TYPE_CHECKING:
+    from marianne.replies.job import Sheet
     from marianne.replies.reports import Output
 
 Write = Callable[[bytes, bool], None]
@@ -42,6 +44,7 @@ OVER = frozenset({"completed", "failed", "skipped", "cancelled"})
 )
 @click.option("--stderr", "stream", flag_value="err", help="What it wrote to standard error.")
 @click.option("--prompt", "stream", flag_value="prompt", help="What it was given: the prompt.")
+@click.option("--all", "everything", is_flag=True, help="Of every sheet, under its name.")
 @click.option("--raw", is_flag=True, help="The bytes as they are, also to a terminal.")
 @click.option(
     "--attempt", type=click.IntRange(min=1), metavar="N", help="Of this attempt, not the last."
@@ -54,6 +57,7 @@ def command(
     sheet: str | None,
     follow: bool,
     stream: str | None,
+    everything: bool,
     raw: bool,
     attempt: int | None,
     as_json: bool,
@@ -66,6 +70,8 @@ def command(
     script names the lines of the score, except with --raw. With --json: one object
     with the text and where it lies.
     """
+    if everything and (sheet is not None or follow or attempt is not None):
+        raise click.UsageError("--all prints what each sheet wrote at last: name none, follow none")
     if follow and as_json:
         raise click.UsageError("--follow prints bytes, --json one object: choose one")
     params: dict[str, Any] = {
@@ -79,10 +85,13 @@ def command(
         **({"plain": True} if raw else {}),
     }
     if as_json:
-        _print_object(session, params)
+        _print_objects(session, params, everything)
         return
     write = _as_it_is if raw or not sys.stdout.isatty() else _for_a_terminal()
     with detaching(job):
+        if everything:
+            _copy_all(session, params, write)
+            return
         if not follow or attempt is not None:
             _copy(session, params, follow, write)
             return
@@ -160,7 +169,30 @@ def _copy(session: Session, params: dict[str, Any], follow: bool, write: Write) 
         pause = min(SLOW, pause * 1.5)
 
 
-def _print_object(session: Session, params: dict[str, Any]) -> None:
+def _started(session: Session, params: dict[str, Any]) -> Iterator[tuple[Sheet, dict[str, Any]]]:
+    """The sheets that have anything to print, each with what to ask for."""
+    for sheet in job_status(session, params["job_id"])["sheets"]:
+        if sheet["attempt"]:
+            yield sheet, {**params, "sheet": sheet["num"]}
+
+
+def _copy_all(session: Session, params: dict[str, Any], write: Write) -> None:
+    """As ``tail`` does with several files."""
+    between = b""
+    for sheet, wanted in _started(session, params):
+        write(between + f"==> {clean(sheet['name'])} <==\n".encode(), False)
+        data = _copy(session, wanted, False, write)["data"]
+        between = b"\n" if not data or data.endswith(b"\n") else b"\n\n"
+
+
+def _print_objects(session: Session, params: dict[str, Any], everything: bool) -> None:
+    if everything:
+        print_json([_object(session, wanted) for _sheet, wanted in _started(session, params)])
+    else:
+        print_json(_object(session, params))
+
+
+def _object(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     part = session.request("job.output", params)
     data = part["data"]
     while part["next_offset"] < part["size"]:
@@ -169,7 +201,7 @@ def _print_object(session: Session, params: dict[str, Any]) -> None:
         data += part["data"]
     fields = ("job_id", "sheet", "attempt", "path", "size", "ended")
     text = data.decode("utf-8", "replace")
-    print_json({**{name: part.get(name) for name in fields}, "text": text})
+    return {**{name: part.get(name) for name in fields}, "text": text}
 
 
 def _say_which(part: Output) -> None:

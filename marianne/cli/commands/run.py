@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from marianne.cli import jobs
-from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
-from marianne.cli.following import detaching, follow
+from marianne.cli.beginning import begin_options
+from marianne.cli.choosing import sheet_options
+from marianne.cli.exit_codes import OK
 from marianne.cli.options import (
     Verb,
     fresh_option,
@@ -21,16 +20,16 @@ from marianne.cli.options import (
     timeout_option,
     workspace_option,
 )
-from marianne.cli.render.out import clean, note, print_json, say
+from marianne.cli.render.out import print_json
 from marianne.cli.render.problems import print_warnings
 from marianne.cli.session import Session
 from marianne.cli.source import source
 from marianne.cli.submitting import environment, submit
+from marianne.cli.taken import name_it, to_the_end
 from marianne.cli.variables import param_file_option, parse_variables, var_option
 
 if TYPE_CHECKING:
     from marianne.replies.changes import Submitted
-    from marianne.replies.job import Job
 
 
 @click.command("run", cls=Verb)
@@ -44,9 +43,8 @@ if TYPE_CHECKING:
 @param_file_option
 @priority_option
 @fresh_option
-@click.option(
-    "--start-sheet", "-s", type=click.IntRange(min=1), metavar="N", help="Begin with sheet N."
-)
+@sheet_options
+@begin_options
 @click.option(
     "--dry-run", "-n", is_flag=True, help="Show each sheet as it will be executed; run nothing."
 )
@@ -66,7 +64,8 @@ def command(
     param_files: tuple[str, ...],
     priority: int,
     fresh: bool,
-    start_sheet: int | None,
+    sheets: dict[str, Any],
+    begins: dict[str, Any],
     dry_run: bool,
     local: bool,
     no_start: bool,
@@ -86,7 +85,8 @@ def command(
         "variables": parse_variables(variables, param_files),
         "priority": priority,
         "fresh": fresh,
-        "start_sheet": start_sheet,
+        **sheets,
+        **begins,
         "dry_run": dry_run,
         "environment": environment(),
         "self_healing": False,
@@ -95,22 +95,17 @@ def command(
     }
     if local and timeout is not None:
         raise click.UsageError("--timeout ends a wait; --local is the job itself")
+    if local and any(begins.values()):
+        raise click.UsageError("--after and --at are a conductor's: --local begins now")
     if local:
         return _by_itself(session, params, wait, follow_it, as_json)
     response = submit(session, params, may_start=not no_start)
     print_warnings(response["warnings"])
     if dry_run:
         return _show_plan(response, as_json)
-    job_id = str(response["job_id"])
     if not (wait or follow_it or timeout is not None):
-        if as_json:
-            print_json(response)
-        else:
-            say(clean(f"{job_id}: {response.get('message') or response['status']}"))
-            if sys.stdout.isatty():
-                note(f"follow it with: marianne wait {job_id} --follow")
-        return OK
-    return _to_the_end(session, response, follow_it, until, as_json)
+        return name_it(response, as_json)
+    return to_the_end(session, response, follow_it, until, as_json)
 
 
 def _by_itself(
@@ -123,28 +118,6 @@ def _by_itself(
         print_warnings(planned["warnings"])
         return _show_plan(planned, as_json)
     return run_local(session, params, wait=wait, follow_it=follow_it, as_json=as_json)
-
-
-def _to_the_end(
-    session: Session, response: Submitted, follow_it: bool, until: float | None, as_json: bool
-) -> int:
-    """Waits for the job, shows how it ended, and returns that as exit code."""
-    job_id = response["job_id"]
-    if follow_it and as_json:
-        print_json(response, stream=True)
-    with detaching(job_id):
-        status: Job = (
-            follow(session, job_id, until=until, as_json=as_json)
-            if follow_it
-            else jobs.wait_for_end(session, job_id, until)
-        )
-        if as_json and not follow_it:
-            print_json({**response, "job": status})
-        elif not as_json:
-            from marianne.cli.render.summary import print_summary
-
-            print_summary(session, status)
-    return BY_JOB_STATUS.get(status["status"], FAILED)
 
 
 def _show_plan(response: Submitted, as_json: bool) -> int:

@@ -6,7 +6,7 @@ import click
 
 from marianne.cli import jobs
 from marianne.cli.completing import optional_job_argument
-from marianne.cli.options import Seconds, Verb, json_option
+from marianne.cli.options import Seconds, Verb, exact_option, json_option
 from marianne.cli.render.out import print_json
 from marianne.cli.session import Session
 
@@ -22,23 +22,39 @@ from marianne.cli.session import Session
     metavar="TIME",
     help="Between two looks at the conductor; a job is shown as it changes.  [default: 2]",
 )
+@click.option("--failed", is_flag=True, help="Only what has failed: jobs, or the sheets of JOB.")
+@exact_option
 @json_option
 @click.pass_obj
-def command(session: Session, job: str | None, watch: bool, interval: float, as_json: bool) -> None:
+def command(
+    session: Session,
+    job: str | None,
+    watch: bool,
+    interval: float,
+    failed: bool,
+    exact: bool,
+    as_json: bool,
+) -> None:
     """Show one job with its sheets, or what the conductor is doing.
 
-    Without JOB: the conductor in a line, and the jobs that are active.
+    Without JOB: the conductor in a line, and the jobs that are active. The name of a score means
+    its newest job; with --exact or --json the one with that id.
     """
+    newest = not (exact or as_json)
+    if watch and failed:
+        raise click.UsageError("--watch shows what goes on, --failed what has ended: choose one")
     if watch:
         from marianne.cli.watching import watch_conductor, watch_job
 
         if job is not None:
-            watch_job(session, job, as_json)
+            watch_job(session, jobs.exact_id(session, job, newest=newest), as_json)
         else:
             watch_conductor(session, interval, as_json)
         return
     if job is not None:
-        status = jobs.job_status(session, job)
+        status = jobs.job_status(session, job, newest=newest)
+        if failed:
+            status["sheets"] = [one for one in status["sheets"] if one["status"] == "failed"]
         if as_json:
             print_json(status)
             return
@@ -47,7 +63,7 @@ def command(session: Session, job: str | None, watch: bool, interval: float, as_
         print_job(status)
         return
     conductor = session.request("daemon.status")
-    active = jobs.list_jobs(session, everything=False, statuses=[], limit=50)
+    active = jobs.list_jobs(session, statuses=["failed"] if failed else [], limit=50)
     if as_json:
         print_json({"conductor": conductor, "jobs": active})
         return

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command("wait", cls=Verb)
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_job)
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_job)
+@click.option("--all", "everything", is_flag=True, help="All jobs that are not over now.")
 @click.option(
     "--follow", "-f", "follow_it", is_flag=True, help="Show the progress meanwhile (of one job)."
 )
@@ -28,17 +29,27 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def command(
-    session: Session, jobs: tuple[str, ...], follow_it: bool, timeout: float | None, as_json: bool
+    session: Session,
+    jobs: tuple[str, ...],
+    everything: bool,
+    follow_it: bool,
+    timeout: float | None,
+    as_json: bool,
 ) -> int:
     """Wait until jobs have ended; the exit code tells how.
 
     0 when all have completed, 1 when one failed or was cancelled. Goes on waiting while a job is
     paused. Ctrl-C ends the waiting, never a job.
     """
-    if follow_it and len(jobs) > 1:
+    if everything is bool(jobs):
+        raise click.UsageError("name a job, or give --all")
+    if follow_it and (everything or len(jobs) > 1):
         raise click.UsageError("--follow shows one job")
     until = None if timeout is None else time.monotonic() + timeout
-    jobs = tuple(ask.exact_id(session, job) for job in jobs)  # an unknown one fails at once
+    if everything:
+        jobs = tuple(job["job_id"] for job in ask.list_jobs(session))
+    else:
+        jobs = tuple(ask.exact_id(session, job) for job in jobs)  # an unknown one fails at once
     ended: list[Job] = []
     with detaching(", ".join(jobs)):
         for job in jobs:
@@ -47,7 +58,7 @@ def command(
             else:
                 ended.append(ask.wait_for_end(session, job, until))
     if as_json and not follow_it:
-        print_json(ended if len(jobs) > 1 else ended[0])
+        print_json(ended if everything or len(jobs) > 1 else ended[0])
     elif not as_json:
         from marianne.cli.render.summary import print_summary
 

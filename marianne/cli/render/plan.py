@@ -41,7 +41,7 @@ def _print_sheet(sheet: PlannedSheet, names: Mapping[int, str], workspace: str) 
         + (f"  after {clean(after)}" if after else "")
     )
     if not sheet["runs"]:
-        _say_field("skipped", "it lies before --start-sheet")
+        _say_field("skipped", "it was not asked for")
         return
     if sheet["unavailable"]:
         _say_field("unavailable", sheet["unavailable"])

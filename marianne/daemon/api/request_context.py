@@ -45,6 +45,10 @@ class Call:
         except AmbiguousJob as error:
             raise Refused("not_found", str(error), hint="give more of the id") from None
 
+    def newest(self, job: str) -> str:
+        """The newest job of the score that is called so; as it is where there is no such score."""
+        return self.reader.newest(job) or job
+
 
 def error_of(error: BaseException, call: Call) -> Refused:
     """The coded error that a client sees for what went wrong in a handler or an actor.

@@ -263,7 +263,7 @@ class Execution:
             case WakeAt(num, due_at):
                 hands.wake_at(num, due_at)
             case Register():
-                hands.register(effect, self._machine.plan.max_concurrent, self._pools())
+                hands.register(effect, self._machine.limit(), self._pools())
             case Deregister():
                 hands.deregister()
             case Withdraw():

@@ -82,6 +82,11 @@ class JobMachine:
         """How many sheets a slot of this job may be lent."""
         return self._prefetch.per_slot() if self.job.status is JobStatus.RUNNING else 0
 
+    def limit(self) -> int | None:
+        """How many of its sheets run at once: as was asked for, else as the score says."""
+        asked: int | None = self.job.options.get("max_concurrent")
+        return asked or self.plan.max_concurrent
+
     def take_lost(self) -> list[int]:
         """The sheets whose attempts were lost with their worker, since the last call."""
         return self._judgement.take_lost()

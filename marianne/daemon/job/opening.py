@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from marianne.daemon.job import endings
 from marianne.daemon.job.ledger import Ledger
@@ -12,14 +12,14 @@ from marianne.state.models import JobStatus, SheetStatus
 
 
 def open_job(ledger: Ledger, step: Step, now: float) -> None:
-    """Leaves out what ``--start-sheet`` leaves out. A sheet that no instrument can play fails the
+    """Leaves out the sheets that were not asked for. A sheet that no instrument can play fails the
     job before anything is done; one that may yet be skipped is waited for.
 
     Does nothing where an attempt was made already.
     """
     if any(row.attempt for row in ledger.rows.values()):
         return
-    _leave_out_the_first(ledger, step)
+    _leave_out_the_others(ledger, step)
     unplayable = [
         sheet
         for sheet in ledger.plan.sheets
@@ -31,12 +31,18 @@ def open_job(ledger: Ledger, step: Step, now: float) -> None:
         _fail_without_instrument(ledger, step, unplayable, now)
 
 
-def _leave_out_the_first(ledger: Ledger, step: Step) -> None:
-    first = ledger.job.options.get("start_sheet") or 1
-    for num in range(1, min(first, len(ledger.plan.sheets))):
+def _leave_out_the_others(ledger: Ledger, step: Step) -> None:
+    options, count = ledger.job.options, len(ledger.plan.sheets)
+    first = min(options.get("start_sheet") or 1, count)
+    _leave_out(ledger, step, range(1, first), "before the sheet that was asked for")
+    for low, high in options.get("left_out") or ():
+        _leave_out(ledger, step, range(low, min(high, count) + 1), "not asked for")
+
+
+def _leave_out(ledger: Ledger, step: Step, nums: Iterable[int], why: str) -> None:
+    for num in nums:
         row = ledger.row(num)
         if not row.status.terminal:
-            why = "before the sheet that was asked for"
             ledger.set_row(step, row, SheetStatus.SKIPPED, category="skip_condition", message=why)
 
 

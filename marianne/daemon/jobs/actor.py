@@ -24,6 +24,7 @@ from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.explain import Explain
+from marianne.daemon.jobs.followers import Followers
 from marianne.daemon.jobs.hooks import Hooks
 from marianne.daemon.jobs.intake import Intake
 from marianne.daemon.jobs.job_life import Life
@@ -82,18 +83,20 @@ class ManagerActor(Actor):
         self._commands = Commands(desk, self._admission.admit)
         self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
         self._cancel = Cancel(desk, self._supervision, self._hooks.over)
-        self._clear = Clear(desk)
+        self._followers = Followers(desk, self._admission.admit, self._hooks.over)
+        self._clear = Clear(desk, self._followers.awaited)
         self._modify = Modify(
             desk, self._commands, self._admission.admit, self._hooks.over, self._hooks.resume
         )
         self._recover = Recover(desk, self._hooks.over)
-        self._intake = Intake(desk, self._admission)
+        self._intake = Intake(desk, self._admission, self._followers)
         self._questions = Questions(desk)
-        self._explain = Explain(desk, self._admission, self._ask_status)
+        self._explain = Explain(desk, self._admission, self._ask_status, self._followers.why)
         self._find_jobs()
         self._admission.admit()
         self._modify.take_up()
         self._hooks.take_up()
+        self._followers.take_up()
 
     def _find_jobs(self) -> None:
         desk = self._desk

@@ -18,6 +18,8 @@ from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
+from marianne.schedule.following import NOTHING, OPTION
+from marianne.state.changes import UpdateJob
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move
 
@@ -88,6 +90,9 @@ class Cancel:
         changes = list(self._desk.machine(job_id).cancel(time.time()).changes)
         live = self._live[job_id]
         move(live.row, JobStatus.CANCELLED)
+        if OPTION in live.row.options:  # who lets it go on wants it to begin
+            live.row.options = NOTHING.into(live.row.options)
+            changes.append(UpdateJob(job_id, {"options": live.row.options}))
         self._live.change(live)
         if answer is not None:
             reply: Changed = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}

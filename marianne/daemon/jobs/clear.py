@@ -5,7 +5,7 @@ The rows go first; a start removes files that have no row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
@@ -13,6 +13,7 @@ from marianne.clock import earliest
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.state.changes import DeleteJob
 
@@ -23,10 +24,11 @@ log = get_logger(__name__)
 
 
 class Clear:
-    """Workspaces are left alone."""
+    """Workspaces are left alone. ``awaited`` says whose end another job has still to see."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, awaited: Callable[[Iterable[str]], set[str]]) -> None:
         self._desk = desk
+        self._awaited = awaited
         self._live = desk.live
         self._reader = desk.reader
 
@@ -39,6 +41,10 @@ class Clear:
     ) -> None:
         for job_id in job_ids or ():
             self._desk.check_over(job_id)
+        for job_id in self._awaited(job_ids or ()):
+            raise Refused(
+                "unavailable", f"a job that waits for {job_id} is just being told its end"
+            )
         chosen = queries.clearable(
             self._desk.reader, statuses, older_than_seconds, job_ids, earliest()
         )
@@ -49,9 +55,8 @@ class Clear:
         self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cleared, reply, answer)
 
     def _deletable(self, job_ids: Sequence[str]) -> list[str]:
-        return [
-            one for one in job_ids if one not in self._desk.live and one not in self._desk.deleting
-        ]
+        kept = self._awaited(job_ids) | self._desk.deleting
+        return [one for one in job_ids if one not in self._desk.live and one not in kept]
 
     def cleared(self, outcome: Outcome[Any], reply: Cleared, answer: Answer[Cleared]) -> None:
         """The rows are gone; the files follow (a start removes files without a row)."""

@@ -19,6 +19,7 @@ from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.refusal import Refused
+from marianne.schedule.following import Waits
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move
@@ -69,7 +70,8 @@ class Commands:
         elif live.row.status is not JobStatus.PAUSED:
             raise Refused("conflict", f"job {job_id} is {live.row.status}: nothing to resume")
         else:
-            self.set(live, JobStatus.QUEUED, None, "job.resumed", answer)
+            reason = Waits.read(live.row.options).reason
+            self.set(live, JobStatus.QUEUED, reason, "job.resumed", answer)
 
     def answered(self, outcome: Outcome[Any], answer: Answer[Any]) -> None:
         """A job actor did as asked, or is being restarted (the client asks again)."""
@@ -144,7 +146,8 @@ class Commands:
         job = machine.job
         if job.status is JobStatus.COMPLETED and sheets is None:
             text = f"job {job_id} is completed: nothing to run again"
-            raise Refused("conflict", text, hint="name its sheets, or run the score as a new job")
+            hint = self._desk.newer(job_id) or "name its sheets, or run the score as a new job"
+            raise Refused("conflict", text, hint=hint)
         count = len(machine.plan.sheets)
         for num in sheets or ():
             if not 1 <= num <= count:

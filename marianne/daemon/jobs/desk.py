@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from marianne.daemon.context import Context
@@ -24,6 +24,7 @@ class Desk:
     """For the manager's thread. ``writer`` is the name under which the store knows the manager.
 
     ``deleting`` are jobs whose deletion is on its way to the disk: they are none any more.
+    ``when_over`` are told of each job that is over, on disk, and is none of the live ones now.
     """
 
     def __init__(self, context: Context, turns: Turns, writer: str) -> None:
@@ -32,6 +33,7 @@ class Desk:
         self.live = context.roster = Roster()
         self.reader = Reader(context.home.db)
         self.deleting: set[str] = set()
+        self.when_over: list[Callable[[str], None]] = []
         self.once = Once(self.reader, context.storage, turns.promise)
         self._writer = writer
 
@@ -83,6 +85,8 @@ class Desk:
                 waiter.set(summary)
             for answer in live.cancels:
                 answer.set(summary)
+        for tell in self.when_over:
+            tell(live.row.job_id)
 
     # -- who may be changed ---------------------------------------------------------------------
 
@@ -97,7 +101,13 @@ class Desk:
         row = live.row if live is not None else self.reader.job(job_id)
         if row is None:
             raise not_found(job_id)
-        raise Refused("conflict", f"job {job_id} is {row.status} already")
+        message = f"job {job_id} is {row.status} already"
+        raise Refused("conflict", message, hint=self.newer(job_id))
+
+    def newer(self, job_id: str) -> str | None:
+        """Says which job may be meant where the id of an older one is the name of its score."""
+        newest = self.reader.newest(job_id)
+        return f"the newest job of {job_id} is {newest}" if newest not in (job_id, None) else None
 
     def check_over(self, job_id: str) -> None:
         """Refuses a job that is not over, or whose hooks are not: with ``unavailable`` while a

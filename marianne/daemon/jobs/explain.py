@@ -15,6 +15,7 @@ from marianne.daemon.job.actor import Job
 from marianne.daemon.job.machine import CANNOT_BEGIN
 from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.desk import Desk
+from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import in_words
@@ -36,19 +37,22 @@ ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
 class Explain:
-    """``status`` asks for sheets of a job (its id, the first, the last), live or from disk."""
+    """``status`` asks for sheets of a job (its id, the first, the last), live or from disk;
+    ``held`` says what a job that is queued waits for before it is in line."""
 
     def __init__(
         self,
         desk: Desk,
         admission: Admission,
         status: Callable[[str, int, int], Future[Status]],
+        held: Callable[[Live], Reason | None],
     ) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._admission = admission
         self._status = status
+        self._held = held
 
     def job(self, job_id: str, sheet: int | None = None) -> Promise[Explained]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.
@@ -149,13 +153,16 @@ class Explain:
         reasons = {**scheduled, **kept}
         live = self._live.get(job_id)
         running = [other.row for other in self._live.values() if other.admitted]
-        queued = [other.row for other in self._live.values() if not other.admitted]
+        queued = [other.row for other in self._live.values() if other.waits]
         accepts = self._context.backpressure.should_accept_job()
         pressure = None if accepts else self._context.resources.in_words()
         pressure = self._context.storage.words() or pressure
         whole = job_reason(status, live.row if live else None, running, queued, pressure, stats)
         if whole["code"] == "pending" and live is not None:
             whole = self._admission.why_held(live)
+        held = self._held(live) if live is not None else None
+        if held is not None:
+            whole = held
         delay = self._context.start_delays.of(job_id)
         if delay is not None and status["status"] not in ENDED:
             tries = {"tries": delay.tries, "why": delay.why}

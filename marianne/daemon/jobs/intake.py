@@ -10,6 +10,7 @@ from ipc import codec
 from marianne.daemon.jobs import submission
 from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.desk import Desk
+from marianne.daemon.jobs.followers import Followers
 from marianne.daemon.jobs.job_life import Happens
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 class Intake:
     """What a request means is in :mod:`marianne.daemon.jobs.submission`; this is the way of it."""
 
-    def __init__(self, desk: Desk, admission: Admission) -> None:
+    def __init__(self, desk: Desk, admission: Admission, followers: Followers) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._admission = admission
+        self._followers = followers
         self._naming: set[str] = set()
         """Ids of jobs that are on their way to the disk."""
 
@@ -82,20 +84,25 @@ class Intake:
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
         submission.check_sheets(request, parsed)
+        waits, unneeded = self._followers.wanted(request, time.time())
         if request.dry_run:
             answer.set(submission.dry_run_response(parsed))
             return
-        shared = submission.check_workspace(request, parsed, self._live)
-        job_id = submission.choose_id(request, parsed, self._desk.reader, self._naming, fired)
+        after = dict(waits.jobs)
+        shared = submission.check_workspace(request, parsed, self._live, after)
+        job_id = submission.choose_id(
+            request, parsed, self._live, self._desk.reader, self._naming, fired, after
+        )
         now = time.time()
-        row = submission.new_row(job_id, request, parsed, now)
+        row = submission.new_row(job_id, request, parsed, now, waits)
         live = Live(row, unsure=True)
-        words = self._admission.place(live, now)
+        held = self._followers.why(live)
+        words = self._admission.place(live, now) if held is None else held["text"]
         admitted = row.status is JobStatus.RUNNING
         environment = codec.pack(request.environment)
         if admitted:
             self._context.executor.prepare(row, parsed.plan, environment)
-        reply = submission.response(row, [*parsed.warnings, *shared], words)
+        reply = submission.response(row, [*parsed.warnings, *shared, *unneeded], words)
         changes = [*submission.changes(row, parsed, environment, now), *answer.remember(reply)]
         if fired is not None:
             changes += submission.fired_changes(fired, job_id, now)
@@ -125,5 +132,7 @@ class Intake:
             live = self._live.decided(job_id)
             if live is not None and live.admitted:
                 self._admission.admitted(outcome, job_id)
+            elif live is not None:
+                self._followers.follow(job_id)
         if self._admission.places > 0:
             self._admission.admit(lined_up=True)

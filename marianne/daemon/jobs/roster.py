@@ -4,7 +4,7 @@ admitted, who is next, and who works where. For one thread."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from actors import Promise
 from marianne.daemon.jobs.job_life import Happens, Life, after
 from marianne.daemon.jobs.memory import Size
 from marianne.daemon.shared.idempotency import Answer
+from marianne.schedule.following import OPTION
 from marianne.state.models import JobRow, JobStatus
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ class Live:
     @property
     def waits(self) -> bool:
         """Whether it is in line for admission."""
-        return not self.admitted and not self.unsure and self.row.status in WAITS
+        return not self.admitted and not self.unsure and self.stands
+
+    @property
+    def stands(self) -> bool:
+        """Whether its row says that it has only to be let in: no other job, no time is waited
+        for."""
+        return self.row.status in WAITS and OPTION not in self.row.options
 
 
 class Roster(dict[str, Live]):
@@ -62,15 +69,16 @@ class Roster(dict[str, Live]):
         self._admitted: set[str] = set()
         self._unsure: set[str] = set()
         self._line: list[Place] = []
-        self._places: dict[str, dict[str, None]] = {}
-        self._place_of: dict[str, str] = {}
+        self._sharing: dict[Hashable, dict[str, None]] = {}
+        self._keys: dict[str, tuple[Hashable, ...]] = {}
         self._archiving: dict[str, None] = {}
 
     def __setitem__(self, job_id: str, live: Live) -> None:
         self.pop(job_id, None)
         super().__setitem__(job_id, live)
-        self._place_of[job_id] = live.row.workspace
-        self._places.setdefault(live.row.workspace, {})[job_id] = None
+        self._keys[job_id] = keys = _keys(live.row)
+        for key in keys:
+            self._sharing.setdefault(key, {})[job_id] = None
         if live.row.options.get("archives"):
             self._archiving[job_id] = None
         if live.admitted:
@@ -92,11 +100,11 @@ class Roster(dict[str, Live]):
         self._admitted.discard(job_id)
         self._unsure.discard(job_id)
         self._archiving.pop(job_id, None)
-        place = self._place_of.pop(job_id)
-        there = self._places[place]
-        del there[job_id]
-        if not there:
-            del self._places[place]
+        for key in self._keys.pop(job_id):
+            sharing = self._sharing[key]
+            del sharing[job_id]
+            if not sharing:
+                del self._sharing[key]
         return live
 
     # -- admission ------------------------------------------------------------------------------
@@ -148,10 +156,7 @@ class Roster(dict[str, Live]):
     @property
     def comes(self) -> bool:
         """Whether a job will stand in line as soon as it is on disk: nobody goes before it."""
-        return any(
-            not self[job_id].admitted and self[job_id].row.status in WAITS
-            for job_id in self._unsure
-        )
+        return any(not self[job_id].admitted and self[job_id].stands for job_id in self._unsure)
 
     def line_up(self) -> None:
         """Has to be called when the status of a row was set in place."""
@@ -179,14 +184,39 @@ class Roster(dict[str, Live]):
             if self._line[where : where + 1] != [place]:
                 self._line.insert(where, place)
 
-    # -- workspaces -----------------------------------------------------------------------------
+    # -- workspaces and scores ------------------------------------------------------------------
 
     def working_in(self, workspace: str) -> Iterator[JobRow]:
         """The jobs whose workspace it is."""
-        for job_id in self._places.get(workspace, ()):
+        return self._with(workspace)
+
+    def of_file(self, path: str) -> Iterator[JobRow]:
+        """The jobs of this score's file."""
+        return self._with(("file", path))
+
+    def at_same_work(
+        self, path: str, workspace: str, variables: Mapping[str, str]
+    ) -> Iterator[JobRow]:
+        """The jobs of this file that have the same variables and work in the same directory."""
+        return self._with(_work(path, workspace, variables))
+
+    def _with(self, key: Hashable) -> Iterator[JobRow]:
+        for job_id in self._sharing.get(key, ()):
             yield self[job_id].row
 
     def archiving(self) -> Iterator[JobRow]:
         """The jobs that move away what they find in their workspace."""
         for job_id in self._archiving:
             yield self[job_id].row
+
+
+def _keys(row: JobRow) -> tuple[Hashable, ...]:
+    """What a job is found by among those that have the same."""
+    path, variables = row.config_path, row.options.get("variables") or {}
+    if path is None:
+        return (row.workspace,)
+    return row.workspace, ("file", path), _work(path, row.workspace, variables)
+
+
+def _work(path: str, workspace: str, variables: Mapping[str, str]) -> Hashable:
+    return path, workspace, frozenset(variables.items())

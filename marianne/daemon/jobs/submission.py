@@ -16,10 +16,11 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views.wire import timestamp
 from marianne.environment import search_path
 from marianne.home import Home
+from marianne.schedule.following import NOTHING, Waits
 from marianne.state import ids
 from marianne.state.changes import AddEvent, Change, FireSlot, InsertJob
 from marianne.state.models import JobRow, JobStatus
-from marianne.state.reader import JobFilter, Reader
+from marianne.state.reader import Reader
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
@@ -45,6 +46,9 @@ def parse_request(request: JobRequest, home: Home) -> ParseRequest:
         search_path=search_path(request.environment),
         preview=request.dry_run,
         first=request.start_sheet or 1,
+        only=tuple(request.only),
+        start=request.from_sheet,
+        until=request.until_sheet,
     )
 
 
@@ -58,15 +62,17 @@ def config_path(request: JobRequest) -> str | None:
 def choose_id(
     request: JobRequest,
     parsed: Parsed,
+    live: Roster,
     reader: Reader,
     naming: Collection[str],
     fired: Fired | None = None,
+    after: Collection[str] = (),
 ) -> str:
     """The new job's id: the one asked for, else from the score's name, never used before.
 
-    Refuses with ``conflict`` when the same file's last job is not over (unless another id was
-    asked for, or a schedule asks, which looks at its own jobs alone), or when the id asked for is
-    or was in use.
+    Refuses with ``conflict`` when the id asked for is or was in use, and, unless one was asked for
+    or a schedule asks (which looks at its own jobs alone), as :func:`check_beside` does. Those that
+    it begins ``after`` are no more when it does.
     """
     if request.id is not None:
         check_id(request.id)
@@ -77,21 +83,44 @@ def choose_id(
                 hint="choose another one, or leave --id away",
             )
         return request.id
-    path = config_path(request)
-    if path is not None and fired is None:
-        page = reader.jobs(JobFilter(config_path=path), limit=1)
-        last = page.jobs[0].row if page.jobs else None
-        if last is not None and not last.status.terminal:
-            raise Refused(
-                "conflict",
-                f"{path} has a job that is not over: {last.job_id} is {last.status}",
-                hint=f"{next_steps.until_over(last.job_id, last.status)},"
-                " or run it beside with `--id NEW`",
-                data={"job_id": last.job_id, "status": str(last.status)},
-            )
+    if fired is None:
+        check_beside(request, parsed, live, reader, after)
     return ids.next_free(
         ids.from_name(parsed.name), lambda name: name in naming or reader.taken(name)
     )
+
+
+def check_beside(
+    request: JobRequest,
+    parsed: Parsed,
+    live: Roster,
+    reader: Reader,
+    after: Collection[str] = (),
+) -> None:
+    """Refuses with ``conflict`` a second job of a score's file beside one that is not over, where
+    the two would do the same work in the same directory, or the score is ``single``."""
+    path = config_path(request)
+    if path is None:
+        return
+    if parsed.single:
+        beside = live.of_file(path)
+        what = f"{path} says 'single: true' and has a job that is not over"
+    else:
+        beside = live.at_same_work(path, parsed.workspace, request.variables)
+        what = f"{path} has a job that does the same in {parsed.workspace} and is not over"
+    for known in beside:
+        # Of an admitted job the row on disk is the true one; one that has none is on its way.
+        row = reader.job(known.job_id) or known
+        if row.status.terminal or row.job_id in after:
+            continue
+        place = "" if parsed.single else ", or with another `--workspace`"
+        raise Refused(
+            "conflict",
+            f"{what}: {row.job_id} is {row.status}",
+            hint=f"{next_steps.until_over(row.job_id, row.status)}, run it `--after {row.job_id}`,"
+            f" or beside it with `--id NEW`{place}",
+            data={"job_id": row.job_id, "status": str(row.status)},
+        )
 
 
 def check_id(job_id: str) -> None:
@@ -133,8 +162,11 @@ def check_sheets(request: JobRequest, parsed: Parsed) -> None:
         )
 
 
-def check_workspace(request: JobRequest, parsed: Parsed, live: Roster) -> list[str]:
-    """Warnings of jobs that are not over and work in the same directory; of many, a few.
+def check_workspace(
+    request: JobRequest, parsed: Parsed, live: Roster, after: Collection[str] = ()
+) -> list[str]:
+    """Warnings of jobs that are not over and work in the same directory; of many, a few. Those that
+    it begins ``after`` do not any more when it does.
 
     Refuses with ``conflict`` where one of the two moves what it finds there away.
     """
@@ -142,6 +174,8 @@ def check_workspace(request: JobRequest, parsed: Parsed, live: Roster) -> list[s
     archives = request.fresh and parsed.archives
     for job in [one.row for one in live.values()] if archives else live.archiving():
         other = job.workspace
+        if job.job_id in after:
+            continue
         if os.path.commonpath([mine, other]) in (mine, other):
             raise Refused(
                 "conflict",
@@ -150,13 +184,16 @@ def check_workspace(request: JobRequest, parsed: Parsed, live: Roster) -> list[s
                 " or choose another --workspace",
                 data={"job_id": job.job_id},
             )
+    beside = (job for job in live.working_in(mine) if job.job_id not in after)
     return [
         f"the job {job.job_id} works in the same directory: {mine}"
-        for job in itertools.islice(live.working_in(mine), NAMED_NEIGHBOURS)
+        for job in itertools.islice(beside, 0 if request.shared else NAMED_NEIGHBOURS)
     ]
 
 
-def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> JobRow:
+def new_row(
+    job_id: str, request: JobRequest, parsed: Parsed, now: float, waits: Waits = NOTHING
+) -> JobRow:
     """The row of a job that was just accepted."""
     return JobRow(
         job_id=job_id,
@@ -168,12 +205,16 @@ def new_row(job_id: str, request: JobRequest, parsed: Parsed, now: float) -> Job
         config_path=config_path(request),
         priority=request.priority,
         config_hash=parsed.config_hash,
+        reason=waits.reason,
         options={
+            **waits.into({}),
             "variables": dict(request.variables),
             "start_sheet": request.start_sheet,
             "archives": request.fresh and parsed.archives,
             "after": parsed.after,
             "chain_depth": request.chain_depth,
+            **({"left_out": parsed.left_out} if parsed.left_out else {}),
+            **({"max_concurrent": request.max_concurrent} if request.max_concurrent else {}),
         },
     )
 
@@ -203,11 +244,11 @@ def fired_changes(fired: Fired, job_id: str, now: float) -> list[Change]:
 
 
 def response(row: JobRow, warnings: list[str], waits: str | None = None) -> Submitted:
-    """The JobResponse of a job that was taken in; ``waits`` says in words why it is pending."""
+    """The JobResponse of a job that was taken in; ``waits`` says in words why it does not begin."""
     message = f"{_sheets(row.sheet_count)} in {row.workspace}"
     return {
         "job_id": row.job_id,
-        "status": "pending" if waits else "accepted",
+        "status": "pending" if row.status is JobStatus.PENDING else "accepted",
         "message": f"{message}; {waits}" if waits else message,
         "warnings": warnings,
     }

@@ -6,8 +6,9 @@ import errno
 import gc
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
@@ -16,10 +17,14 @@ from marianne.instruments.registry import Registry, builtins
 from marianne.model.errors import ScoreError
 from marianne.model.plan import Plan
 from marianne.score import limits
+from marianne.score.choice import Range, left_out
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.preflight import PromptLimits
 from marianne.score.preview import preview_plan
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import DryPlan
 
 builtins()  # read where the forkserver loads this module, once for all the children
 
@@ -48,6 +53,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             thinking_method=request.thinking_method,
             shell=request.preview,
         )
+        out = _left_out(plan, request)
     except ScoreError as error:
         return {"problems": [p.to_map() for p in error.problems], "message": error.render()}
     return {
@@ -58,12 +64,26 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "score": text,
         "plan": pack_plan(plan),
         "warnings": list(plan.warnings),
-        "preview": preview_plan(plan, request.first, PREVIEW_BYTES) if request.preview else None,
+        "preview": _preview(plan, request.first, out) if request.preview else None,
+        "left_out": out,
         "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
         "repeatable": plan.template_files == 0,
         "programs": _programs(plan),
+        "single": bool(plan.extras.get("single")),
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }
+
+
+def _left_out(plan: Plan, request: ParseRequest) -> list[Range]:
+    if not (request.only or request.start or request.until):
+        return []
+    start = request.start or (str(request.first) if request.first > 1 else None)
+    return left_out(plan.sheets, request.only, start, request.until)
+
+
+def _preview(plan: Plan, first: int, out: Sequence[Range]) -> DryPlan:
+    skipped = {num for low, high in ((1, first - 1), *out) for num in range(low, high + 1)}
+    return preview_plan(plan, skipped, PREVIEW_BYTES)
 
 
 def _programs(plan: Plan) -> list[tuple[str, bool]]:

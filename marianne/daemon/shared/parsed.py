@@ -16,8 +16,9 @@ EXIT_NO_SPACE = 74
 class ParseRequest:
     """What to read: ``text`` if given, else the file at ``path``; paths are absolute.
 
-    ``preview`` asks for the sheets as they will be executed, those before ``first`` left out, and
-    has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
+    Sheets before ``first`` and those that ``only``, ``start`` and ``until`` do not ask for
+    (:mod:`marianne.score.choice`) are left out. ``preview`` asks for the sheets as they will be
+    executed, and has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
     of, and refused; ``thinking_method`` is for prompts that name none.
     """
 
@@ -30,6 +31,9 @@ class ParseRequest:
     search_path: str
     preview: bool = False
     first: int = 1
+    only: tuple[str, ...] = ()
+    start: str | None = None
+    until: str | None = None
     limits: tuple[int, int] = (0, 0)
     thinking_method: str | None = None
 
@@ -38,8 +42,9 @@ class ParseRequest:
 class Parsed:
     """A readable score: the packed plan and what the manager needs to know of it.
 
-    ``archives`` says that a fresh run moves what is in the workspace away. ``after``
-    are its on_success, concert and notifications sections, as far as it has them. ``repeatable``
+    ``left_out`` are ranges of sheets that were not asked for. ``archives`` says that a fresh run
+    moves what is in the workspace away, ``single`` that the score wants one job at a time.
+    ``after`` are its on_success, concert and notifications sections, if it has them. ``repeatable``
     says that nothing but the score itself was read, and the instrument files; ``programs`` are
     those that it calls, and whether each was there.
     """
@@ -52,7 +57,9 @@ class Parsed:
     plan: bytes
     warnings: list[str] = field(default_factory=list)
     preview: DryPlan | None = None
+    left_out: list[tuple[int, int]] = field(default_factory=list)
     archives: bool = False
+    single: bool = False
     after: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False
     programs: list[tuple[str, bool]] = field(default_factory=list)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from marianne.daemon.shared import next_steps
 from marianne.model.plan import Plan
 from marianne.model.result import AttemptResult
+from marianne.schedule.following import AFTER, AT
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 
@@ -49,6 +50,12 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
     match job.status:
         case JobStatus.COMPLETED:
             return Cause("nothing is wrong: every sheet is completed")
+        case JobStatus.CANCELLED if job.reason == AFTER:
+            return Cause(f"{job.error}", f"`marianne resume {job_id}` runs it all the same")
+        case JobStatus.QUEUED if job.reason in (AFTER, AT):
+            return Cause(
+                "it waits for other jobs or for its time", f"`marianne explain {job_id}` says which"
+            )
         case JobStatus.CANCELLED:
             return Cause("a person cancelled it", f"`marianne resume {job_id}` runs what is left")
         case JobStatus.CANCELLING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,17 +58,13 @@ def status(reader: Reader, job_id: str, first: int, last: int) -> Status:
     return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}
 
 
-def page(
-    reader: Reader, statuses: Collection[JobStatus] | None, limit: int, cursor: int | None
-) -> JobPage:
+def page(reader: Reader, only: JobFilter, limit: int, cursor: int | None) -> JobPage:
     """Jobs at a glance, newest first: ``jobs``, ``cursor`` (None at the end) and ``total``."""
-    only = JobFilter(frozenset(statuses) if statuses is not None else None)
     found = reader.jobs(only, limit=limit, cursor=cursor)
-    counted = reader.statuses()
     return {
         "jobs": [wire.job_map(view.row, view.counts.progress()) for view in found.jobs],
         "cursor": found.cursor,
-        "total": sum(counted.get(status, 0) for status in only.statuses or counted),
+        "total": sum(reader.statuses(only).values()),
     }
 
 

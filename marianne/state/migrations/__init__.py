@@ -19,6 +19,7 @@ from marianne.state.migrations import (
     m0003_asked,
     m0004_worker_link,
     m0005_schedules,
+    m0006_job_names,
 )
 
 Migration = Sequence[str]
@@ -29,6 +30,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0003_asked.STATEMENTS,
     m0004_worker_link.STATEMENTS,
     m0005_schedules.STATEMENTS,
+    m0006_job_names.STATEMENTS,
 )
 
 

@@ -55,6 +55,13 @@ def test_run_submits_the_file_and_what_the_options_say(
         "priority": 2,
         "fresh": True,
         "start_sheet": 3,
+        "from_sheet": None,
+        "until_sheet": None,
+        "only": [],
+        "max_concurrent": None,
+        "after": [],
+        "after_any": [],
+        "at": None,
         "dry_run": False,
         "self_healing": False,
         "self_healing_auto_confirm": False,
@@ -166,9 +173,9 @@ def test_a_dry_run_shows_the_sheets(marianne, conductor, score) -> None:
     assert "  1  fetch  shell" in lines
     assert "     | seq 3" in lines
     assert lines[-1] == "and 1 more, which marianne validate --render shows"
-    conductor.answers["job.submit"]["plan"] = preview_plan(loaded, first=2)
+    conductor.answers["job.submit"]["plan"] = preview_plan(loaded, left_out={1})
     told = marianne("run", "wc.yaml", "--dry-run", "--start-sheet", "2")
-    assert "     skipped      it lies before --start-sheet" in told.out
+    assert "     skipped      it was not asked for" in told.out
     assert "  2  count  shell  after 1 fetch" in told.out
     assert "     time limit   5m00s" in told.out
     assert "     check        the file f exists" in told.out

@@ -13,12 +13,13 @@ from handler_stage import Desk, desk_in
 from marianne.daemon.jobs import plan_diff, submission
 from marianne.daemon.jobs.memory import MemoryRoom, Size
 from marianne.daemon.jobs.roster import Live, Roster
+from marianne.daemon.shared.fired import Fired
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.schedule.pressure import ResourceEstimate
-from marianne.state.changes import AddEvent, InsertJob
+from marianne.state.changes import AddEvent, InsertJob, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 
@@ -55,7 +56,9 @@ def test_relative_paths_of_a_request_are_the_clients(desk: Desk) -> None:
 
 def test_an_id_is_made_of_the_scores_name_and_was_never_in_use(desk: Desk) -> None:
     def chosen(**asked: Any) -> str:
-        return submission.choose_id(request(**asked), parsed(), desk.reader, {"A-score-2"})
+        return submission.choose_id(
+            request(**asked), parsed(), Roster(), desk.reader, {"A-score-2"}
+        )
 
     assert chosen() == "A-score"
     desk.insert("A-score", status=JobStatus.FAILED)
@@ -69,19 +72,67 @@ def test_an_id_is_made_of_the_scores_name_and_was_never_in_use(desk: Desk) -> No
 
 
 @pytest.mark.parametrize("state", [status for status in JobStatus if not status.terminal])
-def test_a_file_whose_last_job_is_not_over_is_refused_with_its_id(
+def test_the_same_work_in_the_same_directory_is_refused_while_it_is_not_over(
     desk: Desk, state: JobStatus
 ) -> None:
-    row = JobRow("first", "first", state, "/w", 1.0, 1, config_path="/client/a.yaml")
-    desk.write(InsertJob(row, b"", "", b""))
-    asked = request(config_path="a.yaml")
-    with pytest.raises(Refused, match=f"first is {state}") as refused:
-        submission.choose_id(asked, parsed(), desk.reader, ())
+    live = first_of(desk, state)
+    asked = request(config_path="a.yaml", variables={"file": "a"})
+    with pytest.raises(Refused, match=f"does the same in /w .* first is {state}") as refused:
+        submission.choose_id(asked, parsed(), live, desk.reader, ())
     assert refused.value.code == "conflict"
     assert refused.value.data == {"job_id": "first", "status": str(state)}
-    assert "--id NEW" in str(refused.value.hint)
-    beside = request(config_path="a.yaml", id="beside")
-    assert submission.choose_id(beside, parsed(), desk.reader, ()) == "beside"
+    for way in ("--id NEW", "--workspace", "marianne ", "--after first"):
+        assert way in str(refused.value.hint)
+    beside = request(config_path="a.yaml", variables={"file": "a"}, id="beside")
+    assert submission.choose_id(beside, parsed(), live, desk.reader, ()) == "beside"
+    found = submission.choose_id(asked, parsed(), live, desk.reader, (), None, ["first"])
+    assert found == "A-score", "it begins when that one is over"
+
+
+def first_of(desk: Desk, state: JobStatus, **options: Any) -> Roster:
+    """A roster with a job of the client's a.yaml in it, with the variable ``file`` a."""
+    row = JobRow("first", "A score", state, "/w", 1.0, 1, config_path="/client/a.yaml")
+    row.options = {"variables": {"file": "a"}, **options}
+    desk.write(InsertJob(row, b"", "", b""))
+    live = Roster()
+    live["first"] = Live(row)
+    return live
+
+
+OTHER_WORK = [
+    (request(config_path="a.yaml", variables={"file": "b"}), parsed()),
+    (request(config_path="a.yaml"), parsed()),
+    (request(config_path="a.yaml", variables={"file": "a"}), parsed(workspace="/elsewhere")),
+    (request(config_path="b.yaml", variables={"file": "a"}), parsed()),
+    (request(variables={"file": "a"}), parsed()),
+]
+
+
+@pytest.mark.parametrize(("asked", "score"), OTHER_WORK)
+def test_other_variables_another_workspace_or_another_file_make_another_job(
+    desk: Desk, asked: JobRequest, score: Parsed
+) -> None:
+    live = first_of(desk, JobStatus.RUNNING)
+    assert submission.choose_id(asked, score, live, desk.reader, ()) == "A-score"
+
+
+@pytest.mark.parametrize("asked", [asked for asked, _score in OTHER_WORK[:3]])
+def test_a_single_score_has_one_job_at_a_time(desk: Desk, asked: JobRequest) -> None:
+    live = first_of(desk, JobStatus.PAUSED)
+    score = parsed(single=True, workspace="/elsewhere")
+    with pytest.raises(Refused, match="single: true") as refused:
+        submission.choose_id(asked, score, live, desk.reader, ())
+    assert "marianne resume first" in str(refused.value.hint)
+    fired = Fired("nightly", 1.0)
+    assert submission.choose_id(asked, score, live, desk.reader, (), fired) == "A-score"
+
+
+def test_who_is_told_that_a_job_is_over_may_run_its_score_again(desk: Desk) -> None:
+    """Its row on disk counts: in memory it may still be about to be put away."""
+    live = first_of(desk, JobStatus.RUNNING)
+    desk.write(UpdateJob("first", {"status": JobStatus.FAILED}))
+    asked = request(config_path="a.yaml", variables={"file": "a"})
+    assert submission.choose_id(asked, parsed(), live, desk.reader, ()) == "A-score"
 
 
 def test_what_a_request_asks_for_in_vain_is_said() -> None:
@@ -120,6 +171,8 @@ def test_nothing_is_moved_away_under_a_job_that_is_not_over(place: str) -> None:
 
 def test_a_directory_that_is_shared_is_warned_of() -> None:
     (line,) = submission.check_workspace(request(), parsed(), working_in("/w"))
+    assert not submission.check_workspace(request(shared=True), parsed(), working_in("/w"))
+    assert not submission.check_workspace(request(), parsed(), working_in("/w"), ["other"])
     assert "other works in the same directory: /w" in line
 
 
@@ -133,6 +186,7 @@ def test_a_new_job_is_a_row_and_the_event_that_says_so() -> None:
     assert isinstance(event, AddEvent)
     assert (event.event, event.job_id) == ("job.submitted", "a")
     assert submission.response(row, [])["message"] == "2 sheets in /w"
+    row.status = JobStatus.PENDING
     waits = submission.response(row, ["careful"], "it waits")
     assert (waits["status"], waits["warnings"]) == ("pending", ["careful"])
     assert submission.dry_run_response(parsed(sheet_count=1))["message"].startswith(

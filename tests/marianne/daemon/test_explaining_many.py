@@ -34,7 +34,8 @@ class Asked:
             start_delays=StartDelays(),
         )
         manager: Any = SimpleNamespace(turns=self, context=context, live={})
-        self.explain = Explain(manager, SimpleNamespace(), self._status)  # type: ignore[arg-type]
+        none: Any = SimpleNamespace(get=lambda _live: None)
+        self.explain = Explain(manager, none, self._status, none.get)
 
     def promise(self) -> Any:
         self.answer: Future[Any] = Future(self._system, "client", None, None)

@@ -26,6 +26,14 @@ def test_the_last_sheet_is_never_left_out() -> None:
     assert statuses(ledger) == ["skipped", "skipped", "pending"]
 
 
+def test_sheets_that_were_not_asked_for_say_so_and_can_be_counted_on() -> None:
+    ledger = ledger_of(CHAIN, left_out=[[1, 1], [3, 9]])
+    open_job(ledger, Step(), NOW)
+    assert statuses(ledger) == ["skipped", "pending", "skipped"]
+    assert ledger.is_satisfied(1)
+    assert ledger.rows[1].message == "not asked for"
+
+
 def test_a_job_that_had_an_attempt_is_open_already() -> None:
     ledger, step = ledger_of(CHAIN, {1: "waiting"}, start_sheet=3), Step()
     open_job(ledger, step, NOW)

@@ -29,7 +29,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def parts(stage: Stage) -> Clear:
-    return Clear(stage.desk)
+    return Clear(stage.desk, lambda _ids: set())
 
 
 def left(stage: Stage) -> list[str]:

@@ -43,7 +43,7 @@ class Explained(Explain):
             return found
 
         admission = Admission(stage.desk, MemoryRoom(stage.context), lambda _job: None)
-        super().__init__(stage.desk, admission, status)
+        super().__init__(stage.desk, admission, status, lambda _live: None)
 
     def asks(self, sheet: int | None = None) -> Future[Any]:
         promise = self.job("a", sheet)

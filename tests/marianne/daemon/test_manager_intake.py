@@ -14,6 +14,7 @@ from actors.reasons import KILLED
 from marianne.daemon.jobs import submission
 from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.followers import Followers
 from marianne.daemon.jobs.intake import Intake
 from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.memory import MemoryRoom
@@ -35,7 +36,8 @@ class Door(Intake):
     def __init__(self, stage: Stage) -> None:
         self.let_in: list[str] = []
         admission = Admission(stage.desk, MemoryRoom(stage.context), self.let_in.append)
-        super().__init__(stage.desk, admission)
+        followers = Followers(stage.desk, admission.admit, stage.is_over)
+        super().__init__(stage.desk, admission, followers)
 
 
 @pytest.fixture

@@ -72,3 +72,19 @@ def test_a_decision_about_a_job_that_is_none_any_more_means_nothing() -> None:
     del roster["a"]
     assert roster.decided("a") is None
     assert not roster.comes
+
+
+def test_jobs_of_one_file_and_those_at_the_same_work_are_found() -> None:
+    roster = Roster()
+    for job_id, workspace, file in (("a", "/w", "x"), ("b", "/w", "y"), ("c", "/v", "x")):
+        made = row(job_id)
+        made.config_path, made.workspace = "/s.yaml", workspace
+        made.options = {"variables": {"file": file}}
+        roster[job_id] = Live(made)
+    roster["text"] = Live(row("text"))
+    assert [one.job_id for one in roster.of_file("/s.yaml")] == ["a", "b", "c"]
+    assert [one.job_id for one in roster.at_same_work("/s.yaml", "/w", {"file": "x"})] == ["a"]
+    assert [one.job_id for one in roster.working_in("/w")] == ["a", "b"]
+    del roster["a"]
+    assert not list(roster.at_same_work("/s.yaml", "/w", {"file": "x"}))
+    assert [one.job_id for one in roster.of_file("/s.yaml")] == ["b", "c"]

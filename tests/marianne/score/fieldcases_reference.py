@@ -14,6 +14,7 @@ case = Table(REFERENCE)
 case("name", {"name": "other"}, lambda p: p.name, "other")
 case("description", {"description": "d"}, lambda p: p.description, "d")
 case("workspace", {"workspace": "/x/y"}, lambda p: p.workspace, "/x/y")
+case("single", {"single": True}, extra("single"), True)
 case("instrument", {"instrument": "other"}, sheet(1, "instrument", "profile"), "other")
 fallback = {"instrument_fallbacks": ["other"]}
 case("instrument_fallbacks", fallback, sheet(1, "fallbacks", 0, "profile"), "other")

@@ -6,7 +6,7 @@ import pytest
 from statekit import NOW, event, job
 
 from marianne.model.result import AttemptResult
-from marianne.state.changes import AddAttempt, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, DeleteJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import AmbiguousJob, NoSuchJob, StateError
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
@@ -43,6 +43,11 @@ def test_jobs_are_found_by_status_and_by_file(database: Database, reader: Reader
     assert ids(reader, statuses=frozenset({JobStatus.RUNNING, JobStatus.PAUSED})) == ["c", "a"]
     assert ids(reader, config_path="/x") == ["b", "a"]
     assert ids(reader, statuses=frozenset({JobStatus.FAILED}), config_path="/y") == []
+    assert ids(reader, name="b") == ["b"]
+    assert reader.statuses(JobFilter(config_path="/x")) == {
+        JobStatus.RUNNING: 1,
+        JobStatus.FAILED: 1,
+    }
     assert ids(reader, submitted_before=NOW) == ["c"]
     assert [row.job_id for row in reader.live_jobs()] == ["a", "c"]
 
@@ -55,6 +60,19 @@ def test_a_list_shows_progress_without_looking_at_sheets(
     assert (view.counts.running, view.counts.pending) == (1, 3)
     assert reader.view("a") == view
     assert reader.view("b") is None
+
+
+def test_the_name_of_a_score_means_its_newest_job(database: Database, reader: Reader) -> None:
+    database.write(
+        [job("my-song", name="my song"), job("my-song-2", name="my song"), job("own", name="x")]
+    )
+    assert reader.newest("my-song") == reader.newest("my song") == "my-song-2"
+    assert reader.newest("my-song-2") == "my-song-2"
+    assert reader.newest("own") == reader.newest("x") == "own", "an id that somebody chose"
+    assert reader.newest("my") is None
+    database.write([UpdateJob("my-song", {"status": JobStatus.FAILED}), DeleteJob("my-song")])
+    assert reader.newest("my song") == "my-song-2"
+    assert reader.newest("my-song") is None
 
 
 def test_an_exact_id_wins_over_a_prefix(database: Database, reader: Reader) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.shared import edge
+from marianne.daemon.api.shown import Shown
 from marianne.daemon.views import reports
 
 if TYPE_CHECKING:
@@ -14,13 +14,11 @@ if TYPE_CHECKING:
 MUTATING = False
 
 
-class Params(edge.Params):
-    """The job."""
-
-    job_id: edge.Name
+class Params(Shown):
+    """The job; ``newest`` as in ``job.status``."""
 
 
 def handle(call: Call, params: Params) -> Diagnosis:
     """The report of docs/protocol.md."""
-    job_id, context = call.resolve(params.job_id), call.context
+    job_id, context = params.resolve(call), call.context
     return reports.diagnosis(call.reader, context.home.job_dir(job_id), job_id, context.learned)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from marianne.daemon.api.request_context import Call
-from marianne.daemon.shared import edge
+from marianne.daemon.api.shown import Shown
 from marianne.daemon.views import reports
 
 if TYPE_CHECKING:
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 MUTATING = False
 
 
-class Params(edge.Params):
-    """At most ``limit`` attempts."""
+class Params(Shown):
+    """At most ``limit`` attempts. ``newest`` as in ``job.status``."""
 
-    job_id: edge.Name
     limit: int = Field(50, ge=1, le=1_000)
 
 
 def handle(call: Call, params: Params) -> Errors:
     """``errors``, newest first, ``total``, and ``skipped``."""
-    return reports.errors(call.reader, call.resolve(params.job_id), params.limit)
+    return reports.errors(call.reader, params.resolve(call), params.limit)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
+from marianne.daemon.api.shown import Shown
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
 
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
 MUTATING = False
 
 
-class Params(edge.Params):
-    """``sheet`` None: every sheet that neither runs nor is over."""
+class Params(Shown):
+    """``sheet`` None: every sheet that neither runs nor is over. ``newest``: see ``job.status``."""
 
-    job_id: edge.Name
     sheet: edge.Sheet | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Explained]:
     """The reasons as data (``code``, ``data``) and in words (``text``)."""
     manager = call.context.manager.within(call.deadline)
-    return manager.call(ManagerActor.explain_job, call.resolve(params.job_id), params.sheet)
+    return manager.call(ManagerActor.explain_job, params.resolve(call), params.sheet)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from marianne.daemon.api.request_context import Call
+from marianne.daemon.api.shown import Shown
 from marianne.daemon.shared import edge
 from marianne.daemon.views import reports
 
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
 MUTATING = False
 
 
-class Params(edge.Params):
-    """Of one ``sheet`` or of all; at most ``limit``."""
+class Params(Shown):
+    """Of one ``sheet`` or of all; at most ``limit``. ``newest`` as in ``job.status``."""
 
-    job_id: edge.Name
     sheet: edge.Sheet | None = None
     limit: int = Field(50, ge=1, le=1_000)
 
 
 def handle(call: Call, params: Params) -> History:
     """``records``, newest first, and ``has_history``."""
-    job_id = call.resolve(params.job_id)
+    job_id = params.resolve(call)
     return reports.history(call.reader, job_id, params.sheet, params.limit)

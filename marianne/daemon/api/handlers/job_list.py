@@ -10,6 +10,7 @@ from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared import edge
 from marianne.daemon.views import queries
 from marianne.state.models import JobStatus
+from marianne.state.reader import JobFilter
 
 if TYPE_CHECKING:
     from marianne.replies.job import JobPage
@@ -18,9 +19,12 @@ MUTATING = False
 
 
 class Params(edge.Params):
-    """Jobs that are not over, or ``all``, or those of some ``statuses``; ``cursor`` goes on."""
+    """Jobs that are not over, or ``all``, or those of some ``statuses``; of them those whose score
+    has this name (``score``) or this file (``config_path``, absolute). ``cursor`` goes on."""
 
     all: bool = False
+    score: edge.Name | None = None
+    config_path: edge.ClientPath | None = None
     statuses: Annotated[list[JobStatus] | None, Field(max_length=100)] = None
     limit: int = Field(50, ge=1, le=1_000)
     cursor: edge.Row | None = None
@@ -31,4 +35,10 @@ def handle(call: Call, params: Params) -> JobPage:
     statuses = params.statuses
     if statuses is None and not params.all:
         statuses = [status for status in JobStatus if not status.terminal]
-    return queries.page(call.reader, statuses, params.limit, params.cursor)
+    path = params.config_path
+    only = JobFilter(
+        None if statuses is None else frozenset(statuses),
+        name=params.score,
+        config_path=None if path is None else str(path),
+    )
+    return queries.page(call.reader, only, params.limit, params.cursor)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
+from marianne.daemon.api.shown import Shown
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.shared import edge
 from marianne.daemon.shared.status_cache import Packed
@@ -18,10 +19,10 @@ QUICK = True
 PAGE = 5_000
 
 
-class Params(edge.Params):
-    """``sheets`` is a range (first, last), 1-based and inclusive; at most 5,000 at a time."""
+class Params(Shown):
+    """``sheets`` is a range (first, last), 1-based and inclusive; at most 5,000 at a time. With
+    ``newest`` the name of a score means its newest job."""
 
-    job_id: edge.Name
     sheets: tuple[edge.Sheet, edge.Sheet] | None = None
 
 
@@ -29,9 +30,10 @@ def handle(call: Call, params: Params) -> Packed | Future[Status]:
     """The status map of docs/protocol.md: as it was last told, if nothing has changed since."""
     first, last = params.sheets or (1, PAGE)
     last = min(last, first + PAGE - 1)
-    told = call.context.status_cache.find(params.job_id, first, last)
+    job = params.named(call)
+    told = call.context.status_cache.find(job, first, last)
     if told is not None:
         return told
     manager = call.context.manager.within(call.deadline)
-    job_id = call.resolve(params.job_id)
+    job_id = call.resolve(job)
     return manager.call(ManagerActor.get_job_status, job_id, first, last, packed=True)

@@ -1,0 +1,50 @@
+"""What follows a submission: the job is named, waited for, or followed to its end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from marianne.cli import jobs
+from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
+from marianne.cli.following import detaching, follow
+from marianne.cli.render.out import clean, note, print_json, say
+from marianne.cli.session import Session
+
+if TYPE_CHECKING:
+    from marianne.replies.changes import Submitted
+    from marianne.replies.job import Job
+
+
+def name_it(response: Submitted, as_json: bool) -> int:
+    """Says which job it is; the exit code."""
+    job_id = response["job_id"]
+    if as_json:
+        print_json(response)
+    else:
+        say(clean(f"{job_id}: {response.get('message') or response['status']}"))
+        if sys.stdout.isatty():
+            note(f"follow it with: marianne wait {job_id} --follow")
+    return OK
+
+
+def to_the_end(
+    session: Session, response: Submitted, follow_it: bool, until: float | None, as_json: bool
+) -> int:
+    """Waits for the job, shows how it ended, and returns that as exit code."""
+    job_id = response["job_id"]
+    if follow_it and as_json:
+        print_json(response, stream=True)
+    with detaching(job_id):
+        status: Job = (
+            follow(session, job_id, until=until, as_json=as_json)
+            if follow_it
+            else jobs.wait_for_end(session, job_id, until)
+        )
+        if as_json and not follow_it:
+            print_json({**response, "job": status})
+        elif not as_json:
+            from marianne.cli.render.summary import print_summary
+
+            print_summary(session, status)
+    return BY_JOB_STATUS.get(status["status"], FAILED)

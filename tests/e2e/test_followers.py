@@ -1,0 +1,121 @@
+"""Commands as jobs, and jobs that begin after others: by the installed program."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from e2e_marianne import Marianne, until
+
+HELD = "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.02; done; test ! -e fail'}\n"
+
+
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
+def add(marianne: Marianne, *words: str) -> str:
+    return str(marianne("add", "--json", *words).json["job_id"])
+
+
+def hold(marianne: Marianne, name: str) -> tuple[str, Path]:
+    """A job that goes on when a file is there; its id and the file."""
+    return marianne.submit(name, HELD), marianne.place / name / "go"
+
+
+def kill(marianne: Marianne) -> None:
+    """The conductor dies, and the next one serves."""
+    pid = marianne.pids()["conductor"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != pid and marianne.serves())
+
+
+def test_a_command_runs_here_with_its_words_and_this_environment(marianne: Marianne) -> None:
+    marianne.env["HERE"] = "yes"
+    words = ["a b", "$HOME", "{{ x }}", "it's", ""]
+    show = 'pwd; echo "$HERE $THERE"; printf "<%s>" "$@"'
+    job = add(marianne, "--env", "THERE=too", "--", "bash", "-c", show, "-", *words)
+    marianne.wait(job)
+    expected = f"{marianne.place}\nyes too\n" + "".join(f"<{word}>" for word in words)
+    assert marianne("output", job).out == expected
+    line = add(marianne, "false || echo a line | tr a-z A-Z")
+    marianne.wait(line)
+    assert marianne("output", line).out == "A LINE\n"
+    failed = marianne(
+        "add", "--wait", "--json", "--retries", "0", "--", "sh", "-c", "exit 7", code=1
+    )
+    assert failed.json["job"]["status"] == "failed"
+    assert marianne.sheet(failed.json["job_id"], 1)["exit_code"] == 7
+
+
+def test_a_job_that_follows_others_says_so_and_begins_when_they_are_completed(
+    marianne: Marianne,
+) -> None:
+    first, go = hold(marianne, "fa")
+    told = marianne("add", "--after", first, "--json", "--", "cat", "fa/go")
+    job = told.json["job_id"]
+    assert "it waits for " + first in told.json["message"]
+    score = marianne.score("fb", "sheets:\n  - {name: a, run: 'true'}\n")
+    last = marianne("run", score, "--after", job, "--json").json["job_id"]
+    assert f"it waits for {first} (running)" in marianne("explain", job).out
+    assert "queued (after)" in marianne("list").out
+    assert marianne("clear", first, "--yes", code=5).err
+    go.write_text("went")
+    marianne.wait(last)
+    assert marianne("output", job).out == "went"
+    began, ended = marianne.status(job)["started_at"], marianne.status(first)["finished_at"]
+    assert began >= ended
+
+
+def test_what_fails_takes_those_with_it_that_follow_unless_any_end_will_do(
+    marianne: Marianne,
+) -> None:
+    first, go = hold(marianne, "fc")
+    follower = add(marianne, "--after", first, "--", "true", "x")
+    after_that = add(marianne, "--after", follower, "--", "true", "x")
+    anyway = add(marianne, "--after", f"{first}:any", "--", "true", "x")
+    (go.parent / "fail").touch()
+    go.touch()
+    marianne.wait(first, code=1)
+    found = marianne.wait(follower, code=1)
+    assert (found["status"], found["error"]) == (
+        "cancelled",
+        f"it was to follow {first}, which has failed",
+    )
+    assert marianne.wait(after_that, code=1)["status"] == "cancelled"
+    marianne.wait(anyway)
+    assert f"{first} is failed already" in marianne("add", "--after", first, "true", code=5).err
+    marianne("resume", follower)
+    marianne.wait(follower)
+
+
+def test_a_follower_is_started_once_whenever_the_conductor_dies(marianne: Marianne) -> None:
+    """Killed between its submission and the end of what it follows, and at that end."""
+    for number, early in enumerate([True, False, False]):
+        first, go = hold(marianne, f"fk{number}")
+        witness = marianne.place / f"ran{number}"
+        job = add(marianne, "--after", first, f"echo ran >> {witness}")
+        if early:
+            kill(marianne)
+            assert marianne.status(job)["status"] == "queued"
+            go.touch()
+        else:
+            go.touch()
+            kill(marianne)
+        marianne.wait(job)
+        assert witness.read_text() == "ran\n"
+        assert marianne.sheet(job, 1)["attempt"] == 1
+
+
+def test_a_job_begins_at_its_time_also_under_another_conductor(marianne: Marianne) -> None:
+    job = add(marianne, "--at", "+3s", "--", "true", "x")
+    assert marianne.status(job)["reason"] == "at"
+    kill(marianne)
+    found = marianne.wait(job)
+    assert found["started_at"] > found["submitted_at"]
+    late = add(marianne, "--at", "+1h", "--", "true", "x")
+    assert "it waits for 20" in marianne("explain", late).out
+    marianne("cancel", late, "--yes")
