@@ -43,13 +43,12 @@ from marianne.daemon.api.handlers import (
     job_submit,
     job_wait,
 )
-from marianne.daemon.api.shown import Shown
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.types import JobRequest
 from marianne.model.result import AttemptResult
-from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, AddEvent, SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 from marianne.version import version
 
@@ -234,18 +233,6 @@ def test_another_score_or_workspace_is_for_one_job(
 ) -> None:
     assert refusal(job_resume, shared, **which, **more).code == "invalid_params"
     assert shared.post.asked == []
-
-
-def test_the_name_of_a_score_means_its_newest_job_where_that_is_asked_for(desk: Desk) -> None:
-    desk.insert("song", "song-2", status=JobStatus.FAILED)
-    desk.write(UpdateJob("song-2", {"name": "song"}))
-    for newest, meant in ((False, "song"), (True, "song-2")):
-        wanted = Shown(job_id="song", newest=newest)
-        assert wanted.resolve(desk.call()) == meant
-        assert wanted.named(desk.call()) == meant
-    assert Shown(job_id="song-", newest=True).resolve(desk.call()) == "song-2"
-    with pytest.raises(Refused):
-        Shown(job_id="sing", newest=True).resolve(desk.call())
 
 
 def test_a_status_that_was_told_and_still_holds_is_told_again_without_asking(desk: Desk) -> None:

@@ -28,7 +28,6 @@ from marianne.schedule.explain import Explanation
 from marianne.score.pack import pack_plan
 from marianne.state.changes import AddAttempt, AddEvent, InsertJob, SaveSheet
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
-from marianne.state.reader import JobFilter
 
 SHELL = Instrument("shell")
 TWO = Plan(
@@ -124,21 +123,6 @@ def test_a_plan_that_cannot_be_read_is_an_answer_and_ends_nobody(desk: Desk) -> 
         queries.plan_of(desk.reader, "a")
     assert refused.value.code == "internal"
     assert refused.value.hint is not None
-
-
-def test_pages_follow_each_other_newest_first_and_count_all(desk: Desk) -> None:
-    for number in range(5):
-        insert(desk, job_id=f"j{number}", status=JobStatus.RUNNING)
-    insert(desk, job_id="over", status=JobStatus.FAILED)
-    running = JobFilter(frozenset({JobStatus.RUNNING}))
-    first = queries.page(desk.reader, running, 3, None)
-    second = queries.page(desk.reader, running, 3, first["cursor"])
-    names = [[job["job_id"] for job in page["jobs"]] for page in (first, second)]
-    assert names == [["j4", "j3", "j2"], ["j1", "j0"]]
-    assert (first["total"], second["cursor"]) == (5, None)
-    every = queries.every_job(desk.reader, [JobStatus.RUNNING, JobStatus.FAILED])
-    assert len(list(every)) == 6
-    assert queries.page(desk.reader, JobFilter(), 1, None)["total"] == 6
 
 
 def test_only_finished_jobs_can_be_cleared_by_status_age_and_name(desk: Desk) -> None:
