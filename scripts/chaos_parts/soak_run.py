@@ -200,6 +200,7 @@ class Soak:
         """Resumes what is paused, until every job is over."""
         deadline = time.monotonic() + self._shape.settle
         left: list[dict[str, Any]] = []
+        hooked = False
         while time.monotonic() < deadline:
             listed = self._ask("job.list", {"limit": 500})
             if listed is not None:
@@ -207,8 +208,10 @@ class Soak:
                 paused = [job["job_id"] for job in left if job["status"] == "paused"]
                 if paused:
                     self._ask("job.resume", {"ids": paused, "no_reload": True})
-                if not left:
+                if not left and hooked:
                     return
+                # A completed job is over when its hooks are, and those start others.
+                hooked = not left and self._hooks_are_over()
             time.sleep(0.5)
         for job in left or [{"job_id": "?", "status": "nobody answers"}]:
             why = self._ask("job.explain", {"job_id": job["job_id"]})
@@ -216,6 +219,13 @@ class Soak:
             self._book.wrong(
                 Violation("everything settles", said, job["job_id"], evidence=(str(why),))
             )
+
+    def _hooks_are_over(self) -> bool:
+        """Whether nothing follows any more: who waits for a job waits for its hooks."""
+        with self._book.lock:
+            orders = list(self._book.orders.values())
+        followed = [one.job for one in orders if one.score.follower and one.submitted == YES]
+        return all(self._ask("job.wait", {"job_id": job}) for job in followed)
 
     def _judge_all(self) -> None:
         """The state of every order; and the attempt with which each sheet completed."""
