@@ -10,7 +10,16 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+)
+
+from marianne.environment import SHEET_VARIABLES
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -57,6 +66,33 @@ def can_be_kept(value: object) -> bool:
         return isinstance(value, (bool, str))
     # A comparison with nan is false.
     return abs(value) <= (MOST_OF_ANY if isinstance(value, int) else 1e300)
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("a value of 'env' is text or a number; put true, false, yes, no in quotes")
+    text = str(value)
+    if "\0" in text:
+        raise ValueError("a value of 'env' has no NUL")
+    return text
+
+
+def _variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError("a name in 'env' is made of letters, digits and '_', no digit first")
+    if name in SHEET_VARIABLES:
+        raise ValueError("this name is set by Marianne for each sheet: choose another one")
+    return name
+
+
+Variables = dict[
+    Annotated[str, AfterValidator(_variable)],
+    Annotated[str, PlainValidator(_text, json_schema_input_type=str | int | float)],
+]
+"""Variables of the environment of sheets."""
 
 
 class Section(BaseModel):

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
+
+When = Literal["succeeded", "failed", "always"]
+"""Which end of its needs a sheet runs for: all completed, one of them did not, or any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,9 @@ class SheetPlan:
     """One sheet. Equal parts (prompt, instrument, rules, policy) are shared between sheets.
 
     ``stage`` is the entry of the score that the sheet comes from, ``instance`` (1 to
-    ``fan_count``) its place in the fan-out and ``item`` its value of ``each``.
+    ``fan_count``) its place in the fan-out and ``item`` its value of ``each``. ``after_cancel``
+    says that one of another ``when`` than succeeded also runs when the job is cancelled. ``env``
+    and ``cwd`` are templates (marianne.score.surroundings).
     """
 
     num: int
@@ -160,6 +165,10 @@ class SheetPlan:
     skip_when: str | None = None
     skip_when_command: SkipCommand | None = None
     description: str | None = None
+    when: When = "succeeded"
+    after_cancel: bool = False
+    env: dict[str, str] | None = None
+    cwd: str | None = None
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""
@@ -180,8 +189,9 @@ class SheetPlan:
 class Plan:
     """A whole job. ``sheets[i].num == i + 1``; ``max_concurrent`` None means no limit of its own.
 
-    ``extras`` keeps the sections that other parts read (on_success, concert, notifications,
-    workspace_lifecycle, cost_limits, rate_limit) as the validated plain maps of the score.
+    ``extras`` keeps the sections that other parts read (on_success, on_failure, on_exit, concert,
+    notifications, workspace_lifecycle, cost_limits, rate_limit) as the validated plain maps of the
+    score.
     ``config_hash`` is equal for scores that say the same. ``variables`` are the score's own.
     ``template_files`` counts the files beside the score that became part of it. ``params`` are for
     people: of each the type, the value, whether it was given, default, required, description.

@@ -27,6 +27,10 @@ class SheetOutline(TypedDict):
     instance: int
     fan_count: int
     needs: list[int]
+    when: str
+    """which end of its needs it runs for: `succeeded` `failed` `always`"""
+    after_cancel: bool
+    """it also runs when the job is cancelled"""
     instrument: str
     model: str | None
     unavailable: str | None

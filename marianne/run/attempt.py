@@ -19,7 +19,6 @@ from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 
-from marianne.environment import of_attempt
 from marianne.model.plan import Instrument, SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.acceptable import tidy
@@ -234,7 +233,7 @@ class Attempt:
         return f"{self.num}.{self.attempt}"
 
     def _env(self) -> dict[str, str]:
-        return self._shop.env | of_attempt(self.num, self.attempt)
+        return self._shop.env_of(self.num, self.attempt)
 
     def _exceeded(self, category: str, message: str) -> None:
         if self._child is not None and self._cause is None:

@@ -33,7 +33,8 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 class SpawnError(Exception):
     """A program could not be started. The message is for the score's author.
 
-    ``category`` is not_found where the program is missing or cannot be one, else internal.
+    ``category`` is not_found where the program is missing or cannot be one, workspace where the
+    directory of the sheet is, else internal.
     """
 
     def __init__(self, category: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
+from marianne.run.spawn import SpawnError
 from marianne.run.strict import reason, watched
 from marianne.run.time_limit import SECONDS, TimeUp, time_limit
 from marianne.score.context import capture_files, read_injections
@@ -23,6 +25,7 @@ from marianne.score.context import read_output as read_tail
 from marianne.score.prompt import render_prompt, should_skip, window
 from marianne.score.redact import redact
 from marianne.score.script_lines import Script
+from marianne.score.surroundings import sheet_folder
 from marianne.score.template import TemplateError, render
 
 # What is read of a program's structured output, and of its error stream.
@@ -135,14 +138,17 @@ class Tools:
         plan: Plan,
         env: Mapping[str, str],
     ) -> Built:
-        """What to start for a prompt that lies at ``prompt_path``."""
+        """What to start for a prompt that lies at ``prompt_path``. Raises SpawnError where the
+        sheet's directory is none."""
+        folder = _folder(plan, sheet)
         command = build_command(
-            instrument, prompt, prompt_path, sheet.timeout_seconds, plan.workspace, env
+            instrument, prompt, prompt_path, sheet.timeout_seconds, folder or plan.workspace, env
         )
         allowed = allowed_environment(command, env)
+        allowed.update((name, env[name]) for name in sheet.env or ())
         if sheet.prompt.script:
             allowed.update(watched(instrument, allowed, prompt))
-        return Built(command.argv, allowed, command.stdin_path, command.cwd)
+        return Built(command.argv, allowed, command.stdin_path, folder or command.cwd)
 
     def read(
         self, instrument: Instrument, ended: Ended, files: Files, script: Script | None = None
@@ -189,6 +195,18 @@ class Tools:
         code = ended.exit_code
         by = reason(files, code, script, last) if script is not None and code else ""
         return Reading(False, "exit", message=f"Exit code {code}{by}{rest}", usage=usage)
+
+
+def _folder(plan: Plan, sheet: SheetPlan) -> str | None:
+    folder = sheet_folder(plan, sheet)
+    if folder is None:
+        return None
+    os.makedirs(plan.workspace, exist_ok=True)
+    if not os.path.isdir(folder):
+        why = "is no directory" if os.path.exists(folder) else "does not exist"
+        hint = "it is not made: have an earlier sheet make it, or correct 'cwd'"
+        raise SpawnError("workspace", f"cwd: {folder} {why} ({hint})")
+    return folder
 
 
 @contextmanager

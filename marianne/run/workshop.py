@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from marianne.environment import of_sheets
+from marianne.environment import of_attempt, of_sheets
 from marianne.model.plan import Plan
 from marianne.run.archive import archive_once
 from marianne.run.complain import complain
@@ -15,6 +15,7 @@ from marianne.run.nursery import Child, Ended, Nursery
 from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Tools
 from marianne.score.preflight import UNBOUNDED, PromptLimits
+from marianne.score.surroundings import sheet_env
 
 
 class Workshop:
@@ -53,6 +54,11 @@ class Workshop:
         self._removal: Child | None = None
         self._on_cleared = on_cleared
         self.env = env | of_sheets(job_id, plan.workspace, owner)
+
+    def env_of(self, num: int, attempt: int) -> dict[str, str]:
+        """What an attempt finds in its environment. Raises TemplateError."""
+        own = sheet_env(self.plan, self.plan.sheet(num))
+        return {**self.env, **own, **of_attempt(num, attempt)}
 
     def clear(self) -> None:
         """Before a sheet: moves what earlier jobs left out of the workspace if this one is to be

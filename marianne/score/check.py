@@ -16,6 +16,7 @@ from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import warnings_of
 from marianne.score.report import Report
 from marianne.score.template import TemplateError, evaluate, render
+from marianne.score.variables import sheet_variables
 
 
 def check_plan(
@@ -33,6 +34,8 @@ def check_plan(
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
+        if sheet.env or sheet.cwd:
+            _check_surroundings(plan, sheet, expansion, report)
         if shell is not None:
             shell.add(plan, sheet, text, _place(sheet, expansion))
         if text and is_prompt(sheet.prompt, sheet.instrument):
@@ -86,6 +89,37 @@ def _check_paths(
                 continue
             hint = did_you_mean(error.undefined, names) if error.undefined else None
             report.error([], f"{what}, '{path}': {error.message}", hint)
+
+
+def _check_surroundings(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Report) -> None:
+    """The templates in the sheet's environment and directory."""
+    names = sheet_variables(plan, sheet)
+    texts: dict[tuple[str, ...], str] = {
+        ("env", name): value for name, value in (sheet.env or {}).items()
+    }
+    if sheet.cwd is not None:
+        texts["cwd",] = sheet.cwd
+    own: tuple[PathPart, ...] = (*_place(sheet, expansion)[:2],)
+    for key, text in texts.items():
+        if "{" not in text:
+            continue
+        try:
+            render(text, names)
+        except TemplateError as error:
+            if error.undefined and not report.knows_variables(_place(sheet, expansion)):
+                continue
+            path = (*own, *key) if _says(report.document.data, (*own, *key)) else key
+            hint = did_you_mean(error.undefined, names) if error.undefined else None
+            report.error(path, error.message, hint)
+
+
+def _says(data: Any, path: Sequence[PathPart]) -> bool:
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
 
 
 def _report(

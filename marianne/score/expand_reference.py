@@ -8,6 +8,7 @@ from typing import Any
 from marianne.model.document import PathPart
 from marianne.model.plan import Instrument, Prompt, RetryPolicy, SheetPlan
 from marianne.score import parts
+from marianne.score.endings import AFTER_CANCEL_SECONDS, wait_for_all
 from marianne.score.expand import Expansion, make_cells
 from marianne.score.expand_short import ReadFile
 from marianne.score.graph import MAX_SHEETS, Cell, Stage
@@ -94,7 +95,8 @@ class ReferenceExpander:
             needs = [num - 1] if chain and num > 1 else section.dependencies.get(num, [])
             known = sorted({need for need in needs if need <= count and need != num})
             stages.append(Stage(num, tuple(known), section.fan_out.get(num, 1)))
-        return stages
+        closing = {num for num, when in section.when.items() if when != "succeeded"}
+        return wait_for_all(stages, closing) if closing else stages
 
     def _check_dependencies(self, count: int) -> None:
         what = "stages" if self._sheet.fan_out else "sheets"
@@ -120,6 +122,7 @@ class ReferenceExpander:
             "movements": self._score.movements,
             "sheet.skip_when": section.skip_when,
             "sheet.skip_when_command": section.skip_when_command,
+            "sheet.when": section.when,
         }
         by_sheet: dict[str, Iterable[int]] = {
             "sheet.cadenzas": section.cadenzas,
@@ -165,7 +168,7 @@ class ReferenceExpander:
             recheck=parts.DEFAULT_RECHECKS,
         )
         idle = score.stale_detection
-        cross = parts.cross_sheet(score.cross_sheet)
+        cross, env = parts.cross_sheet(score.cross_sheet), dict(score.env) or None
         prelude = parts.injections(section.prelude)
         skips = {num: parts.skip_command(item) for num, item in section.skip_when_command.items()}
         names = {"total_sheets": len(cells), "total_stages": len(stages)}
@@ -174,6 +177,8 @@ class ReferenceExpander:
         for cell in cells:
             count = stages[cell.stage - 1].count
             instrument, fallbacks, timeout = self._player(cell)
+            if timeout is None and cell.stage in section.after_cancel:
+                timeout = AFTER_CANCEL_SECONDS
             start = section.start_item + (cell.num - 1) * section.size
             # With fan_out an item is a stage: its instances all work on the same one.
             first = cell.stage if section.fan_out else start
@@ -212,6 +217,10 @@ class ReferenceExpander:
                     skip_when=section.skip_when.get(cell.stage),
                     skip_when_command=skips.get(cell.stage),
                     description=section.descriptions.get(cell.num),
+                    env=env,
+                    cwd=score.cwd,
+                    when=section.when.get(cell.stage, "succeeded"),
+                    after_cancel=cell.stage in section.after_cancel,
                 )
             )
         return made

@@ -9,6 +9,7 @@ from marianne.model.document import PathPart
 from marianne.model.errors import did_you_mean
 from marianne.model.plan import Instrument, Prompt, SheetPlan, ValidationRule
 from marianne.score import parts
+from marianne.score.endings import AFTER_CANCEL_SECONDS, wait_for_all
 from marianne.score.expand import Expansion, make_cells
 from marianne.score.fan import Fan, fan_of
 from marianne.score.graph import Cell, Stage
@@ -40,6 +41,7 @@ class ShortExpander:
         self._no_rules: tuple[ValidationRule, ...] = ()
         self._given = given
         self._variables = given.over(score.variables)
+        self._env = dict(score.env) or None
         self._cross = parts.cross_sheet(score.cross_sheet)
         self._prelude = parts.injections(score.inject)
         self._policies = {
@@ -103,7 +105,8 @@ class ShortExpander:
             fan = fan_of(sheet, ["sheets", index], self._report)
             self._fans.append(fan)
             stages.append(Stage(index + 1, tuple(sorted(needs)), fan.count))
-        return stages
+        closing = {n for n, own in enumerate(self._score.sheets, 1) if own.when != "succeeded"}
+        return wait_for_all(stages, closing) if closing else stages
 
     def _sheets(
         self, own: ShortSheet, cells: list[Cell], total: int, stages: int
@@ -132,6 +135,8 @@ class ShortExpander:
             timeout = own.timeout or self._resolver.timeout(
                 name, config, cell.num, self._score.timeout
             )
+            if own.after_cancel and timeout is None:
+                timeout = AFTER_CANCEL_SECONDS
             made.append(
                 SheetPlan(
                     num=cell.num,
@@ -186,6 +191,10 @@ class ShortExpander:
             "skip_when": own.skip_when,
             "skip_when_command": parts.skip_command(own.skip_when_command),
             "description": own.description,
+            "env": {**self._score.env, **own.env} if own.env else self._env,
+            "cwd": own.cwd or self._score.cwd,
+            "when": own.when,
+            "after_cancel": own.after_cancel,
         }
 
     def _config(self, own: ShortSheet, name: str) -> dict[str, Any]:

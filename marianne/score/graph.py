@@ -11,11 +11,13 @@ MAX_EDGES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One entry of a score before fan-out. ``needs`` are numbers of stages, from 1."""
+    """One entry of a score before fan-out. ``needs`` are numbers of stages, from 1; ``joins`` says
+    that each of its sheets needs all sheets of those, never its counterpart alone."""
 
     num: int
     needs: tuple[int, ...] = ()
     count: int = 1
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def count_edges(stages: Sequence[Stage]) -> int:
     for stage in stages:
         for need in stage.needs:
             source = counts[need]
-            total += stage.count if source in {1, stage.count} else source * stage.count
+            paired = source == stage.count and not stage.joins
+            total += stage.count if paired or source == 1 else source * stage.count
     return total
 
 
@@ -61,7 +64,7 @@ def expand(stages: Sequence[Stage]) -> list[Cell]:
         shared: list[int] = []
         paired: list[int] = []
         for need in stage.needs:
-            if counts[need] == stage.count and stage.count > 1:
+            if counts[need] == stage.count and stage.count > 1 and not stage.joins:
                 paired.append(first[need])
             else:
                 shared.extend(range(first[need], first[need] + counts[need]))

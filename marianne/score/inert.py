@@ -45,10 +45,16 @@ def _warn_of_what_follows(score: Common, report: Report) -> None:
         if notice.type == "email":
             reason = "use 'command', which gets JSON on its standard input: mail -s done me"
             _warn(report, ("notifications", index, "email"), reason)
-    for index, hook in enumerate(score.on_success):
-        for field, reason in INERT_HOOK.items():
-            if field in hook.model_fields_set:
-                _warn(report, ("on_success", index, field), reason)
+    lists = {
+        "on_success": score.on_success,
+        "on_failure": score.on_failure,
+        "on_exit": score.on_exit,
+    }
+    for name, hooks in lists.items():
+        for index, hook in enumerate(hooks):
+            for field, reason in INERT_HOOK.items():
+                if field in hook.model_fields_set:
+                    _warn(report, (name, index, field), reason)
 
 
 def _warn_of_reference(score: ReferenceScore, report: Report) -> None:

@@ -288,6 +288,8 @@ def _plan(
             mode="json",
             include={
                 "on_success",
+                "on_failure",
+                "on_exit",
                 "concert",
                 "notifications",
                 "workspace_lifecycle",

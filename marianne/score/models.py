@@ -128,7 +128,7 @@ class InstrumentAlias(Section):
 
 
 class Hook(Section):
-    """What is done after the job completed."""
+    """What is done after the job ended."""
 
     type: Literal["run_job", "run_command", "run_script"]
     job_path: str | None = None
@@ -142,6 +142,7 @@ class Hook(Section):
     detached: bool = False
     fresh: bool = False
     pause_before_chain: bool = False
+    after_cancel: bool = False
 
     @model_validator(mode="after")
     def _has_target(self) -> Hook:

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from marianne.model.fields import Count, Many, Num, Section, Wait
+from marianne.model.fields import Count, Many, Num, Section, Variables, Wait
+from marianne.model.plan import When
 from marianne.score.models import (
     Concert,
     CostLimits,
@@ -36,6 +37,8 @@ class Common(Section):
     workspace: str = "./workspace"
     single: bool = False
     params: dict[str, AnyParam] = {}
+    env: Variables = {}
+    cwd: str | None = Field(default=None, min_length=1)
     instrument: str | None = None
     instrument_config: InstrumentConfig = Field(default_factory=InstrumentConfig)
     instrument_fallbacks: list[str] = []
@@ -49,6 +52,8 @@ class Common(Section):
     rate_limit: RateLimit | None = None
     pause_between_sheets_seconds: Wait | None = None
     on_success: list[Hook] = []
+    on_failure: list[Hook] = []
+    on_exit: list[Hook] = []
     concert: Concert | None = None
     cost_limits: CostLimits | None = None
     backend: Backend | None = None
@@ -85,6 +90,20 @@ class Common(Section):
                 raise ValueError(f"'{name}' is no name of a variable: use letters, digits and '_'")
         return value
 
+    @field_validator("on_failure", "on_exit")
+    @classmethod
+    def _goes_on_by_itself(cls, hooks: list[Hook]) -> list[Hook]:
+        if any(hook.pause_before_chain for hook in hooks):
+            raise ValueError("pause_before_chain is for 'on_success'")
+        return hooks
+
+    @field_validator("on_success", "on_failure")
+    @classmethod
+    def _follows_no_cancel(cls, hooks: list[Hook]) -> list[Hook]:
+        if any(hook.after_cancel for hook in hooks):
+            raise ValueError("after_cancel is for 'on_exit': these do not follow a cancel")
+        return hooks
+
     @field_validator("workspace")
     @classmethod
     def _plain_workspace(cls, value: str) -> str:
@@ -114,8 +133,17 @@ class SheetSection(Section):
     per_sheet_fallbacks: dict[Num, list[str]] = {}
     skip_when_command: dict[Num, SkipCommand] = {}
     skip_when: dict[Num, str] = {}
+    when: dict[Num, When] = {}
+    after_cancel: list[Num] = []
     prompt_extensions: dict[Num, Any] = {}
     spec_tags: dict[Num, Any] = {}
+
+    @model_validator(mode="after")
+    def _ends_are_named(self) -> SheetSection:
+        for num in self.after_cancel:
+            if self.when.get(num, "succeeded") == "succeeded":
+                raise ValueError(f"after_cancel: {num} needs 'when: {{{num}: always}}' or 'failed'")
+        return self
 
 
 class PromptSection(Section):

@@ -14,7 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from marianne.model.fields import Section, Timeout, can_be_kept
+from marianne.model.fields import Section, Timeout, Variables, can_be_kept
+from marianne.model.plan import When
 from marianne.score.models import CrossSheet, Injection, InstrumentConfig, Retry, SkipCommand
 from marianne.score.models_reference import Common
 from marianne.score.models_rules import Rule
@@ -98,6 +99,10 @@ class ShortSheet(Section):
     inject: list[Injection] = Field(default_factory=list)
     skip_when: str | None = None
     skip_when_command: SkipCommand | None = None
+    env: Variables = Field(default_factory=dict)
+    cwd: str | None = Field(default=None, min_length=1)
+    when: When = "succeeded"
+    after_cancel: bool = False
     description: str | None = None
 
     @field_validator("name")
@@ -119,6 +124,8 @@ class ShortSheet(Section):
         fans = [key for key in ("fan_out", "each", "matrix") if getattr(self, key) is not None]
         if len(fans) > 1:
             raise ValueError(f"has {' and '.join(fans)}: one of them says how many sheets it is")
+        if self.after_cancel and self.when == "succeeded":
+            raise ValueError("after_cancel needs 'when: always' or 'when: failed'")
         return self
 
 

@@ -88,6 +88,7 @@ def pack_plan(plan: Plan) -> bytes:
     for name, kind in _TUPLES.items():
         pools[name] = _Pool(partial(_rows, _TAKE[kind]))
     pools["needs"] = _Pool(list)
+    pools["env"] = _Pool(dict)
     maps = _Pool(lambda value: value)
     pools["prompt"] = _Pool(lambda prompt: _prompt_row(prompt, maps))
     places = [(index, pools[name]) for index, name in enumerate(_SHEET) if name in pools]
@@ -129,6 +130,8 @@ def _unpack(data: bytes) -> Plan:
     for name, rows in content["pools"].items():
         if name == "needs":
             pools[name] = [tuple(row) for row in rows]
+        elif name == "env":
+            pools[name] = list(rows)
         elif name == "prompt":
             pools[name] = [_prompt(row, maps) for row in rows]
         elif name in _TUPLES:

@@ -19,6 +19,8 @@ from marianne.model.plan import Plan, SheetPlan
 from marianne.score.describe import describe_params, describe_sheet
 from marianne.score.foresight import Seen, UndecidedError, injections, mark, unknown
 from marianne.score.prompt import render_prompt
+from marianne.score.redact import redact
+from marianne.score.surroundings import sheet_env, sheet_folder
 from marianne.score.template import TemplateError
 from marianne.score.variables import sheet_variables
 
@@ -71,14 +73,15 @@ def preview_sheet(plan: Plan, sheet: SheetPlan, left_out: Collection[int] = ()) 
     instrument = sheet.instrument
     if instrument.command:
         limit = sheet.timeout_seconds
-        command = build_command(instrument, text, PROMPT_FILE, limit, plan.workspace)
+        folder = sheet_folder(plan, sheet)
+        command = build_command(instrument, text, PROMPT_FILE, limit, folder or plan.workspace)
         found["command"] = [PROMPT if word == text else word for word in command.argv]
         found["stdin"] = PROMPT if command.stdin_path else None
         found["working_directory"] = os.path.normpath(
-            os.path.join(plan.workspace, command.cwd or "")
+            os.path.join(plan.workspace, folder or command.cwd or "")
         )
         # As they are written: what ${NAME} stands for may be a secret.
-        found["environment"] |= instrument.command["env"]
+        found["environment"] |= instrument.command["env"] | _environment(plan, sheet)
         allowed = command.env_allow
         found["environment_passed"] = None if allowed is None else list(allowed)
     return found
@@ -103,6 +106,12 @@ def _text(plan: Plan, sheet: SheetPlan, skipped: Collection[int]) -> tuple[str, 
     if not alone:
         seen.printed |= dict.fromkeys(around.values())
     return text, True, list(seen.printed)
+
+
+def _environment(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
+    """The score's own variables, without what looks like a credential."""
+    shown = {name: redact(f"{name}={value}") for name, value in sheet_env(plan, sheet).items()}
+    return {name: text.partition("=")[2] for name, text in shown.items()}
 
 
 def _variables(plan: Plan, sheet: SheetPlan) -> dict[str, Any]:

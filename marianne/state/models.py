@@ -47,6 +47,10 @@ class SheetStatus(StrEnum):
         return self in TERMINAL_SHEET
 
 
+NOT_NEEDED = "when"
+"""The category of a sheet that was skipped because the end it runs for did not come (``when:
+failed``), or because it needs such a sheet. That is no failure."""
+
 TERMINAL_JOB = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 TERMINAL_SHEET = frozenset(
     {SheetStatus.COMPLETED, SheetStatus.FAILED, SheetStatus.SKIPPED, SheetStatus.CANCELLED}
@@ -116,6 +120,12 @@ class SheetRow:
         return self.status is SheetStatus.COMPLETED or (
             self.status is SheetStatus.SKIPPED and self.category == "skip_condition"
         )
+
+    @property
+    def good(self) -> bool:
+        """Whether its job may be completed with it: satisfied, or not needed."""
+        not_needed = self.status is SheetStatus.SKIPPED and self.category == NOT_NEEDED
+        return self.satisfied or not_needed
 
 
 @dataclass(frozen=True, slots=True)

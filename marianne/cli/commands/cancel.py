@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marianne.cli.errors import CliError
 from marianne.cli.options import Verb, json_option, yes_option
 from marianne.cli.selection import Chosen, confirm, report, selection_options
 from marianne.cli.session import Session
@@ -20,10 +21,16 @@ CANCEL_SECONDS = 120.0
 def command(session: Session, chosen: Chosen, yes: bool, as_json: bool) -> int:
     """End jobs and all their processes.
 
-    Returns when no process of them is left. A cancelled job can be resumed.
+    Returns when no process of them is left. Sheets that say `after_cancel` run before that; a
+    second cancel ends them. A cancelled job can be resumed.
     """
     params = chosen.to_map()
     session.need_conductor()
     confirm(f"Cancel {chosen.describe('active job')} and end what runs?", yes)
-    answer = session.request("job.cancel", params, deadline=CANCEL_SECONDS)
+    try:
+        answer = session.request("job.cancel", params, deadline=CANCEL_SECONDS)
+    except CliError as error:
+        if error.code == "deadline":
+            error.hint = "what is still to be done: marianne explain JOB; a second cancel ends it"
+        raise
     return report(answer, as_json)

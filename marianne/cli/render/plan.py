@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from marianne.replies.changes import DryPlan, PlannedParam, PlannedSheet
 
 
+_AFTER = {"succeeded": "after", "failed": "if not completed:", "always": "after the end of"}
+
+
 def print_plan(plan: DryPlan, told: str) -> None:
     """Each sheet as it will be executed; ``told`` is the end of the first line."""
     sheets = plan["sheets"]
@@ -38,7 +41,8 @@ def _print_sheet(sheet: PlannedSheet, names: Mapping[int, str], workspace: str) 
     say()
     say(
         f"{sheet['num']:>3}  {paint(clean(sheet['name']), 'bold')}  {paint(clean(player), 'cyan')}"
-        + (f"  after {clean(after)}" if after else "")
+        + (f"  {_AFTER[sheet['when']]} {clean(after)}" if after else "")
+        + ("  (also after a cancel)" if sheet["after_cancel"] else "")
     )
     if not sheet["runs"]:
         _say_field("skipped", "it was not asked for")

@@ -5,7 +5,8 @@ any attempt sets the job's count back to 0. So kills with progress never hold a 
 death in a row without progress the job is paused with the reason ``crashes``: nothing new of it
 starts, what its worker still runs may finish. If the conductor dies three more times over that,
 the job is paused where it stands and gets no actors: its worker is ended first, and what that had
-finished counts. A result in its spool is progress like any other.
+finished counts. A result in its spool is progress like any other. A job that is being cancelled is
+not held: at the third death what was to run after the cancel is left out.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ALIVE = "conductor_alive"
 SERVES: Change = SetMeta(ALIVE, b"1")
 STOPS: Change = SetMeta(ALIVE, None)
 
-_ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING})
+_ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
 
 def count_death(home: Home) -> None:
@@ -63,6 +64,8 @@ def _after_death(home: Home, job: JobRow, reader: Reader) -> list[Change]:
     try:
         plan = unpack_plan(reader.plan(job.job_id))
     except PlanFormatError:
+        if job.status is JobStatus.CANCELLING:
+            return [count]
         away = job.crashes >= PUT_AWAY_AFTER and job.status is JobStatus.PAUSING
         status = {"status": JobStatus.PAUSED} if away else pausing.fields
         return [count, UpdateJob(job.job_id, status)]
@@ -77,7 +80,8 @@ def _after_death(home: Home, job: JobRow, reader: Reader) -> list[Change]:
 
 
 def _judge(home: Home, machine: JobMachine, count: Change, pausing: Change) -> list[Change]:
-    """Holds the job, or puts it away, unless an attempt of it has ended: that is progress."""
+    """Holds the job, or puts it away, or leaves out what is to run after its cancel, unless an
+    attempt of it has ended: that is progress."""
     job, now = machine.job, time.time()
     directory = home.job_dir(job.job_id)
     changes = catch_up(machine, spooled(directory), now).changes
@@ -86,6 +90,9 @@ def _judge(home: Home, machine: JobMachine, count: Change, pausing: Change) -> l
     if job.status is JobStatus.RUNNING:
         log.error("job_held", job_id=job.job_id, crashes=job.crashes)
         return [count, *changes, pausing]
+    if job.status is JobStatus.CANCELLING:
+        log.error("job_cut_short", job_id=job.job_id, crashes=job.crashes)
+        return [count, *changes, *machine.cancel(now, again=True).changes]
     if job.crashes < PUT_AWAY_AFTER or job.status is not JobStatus.PAUSING:
         return [count, *changes]
     if not end_worker(job, home.owner(), spare=recorded_workers(home)):

@@ -241,12 +241,14 @@ class Job(Actor):
     def cancel(self, request_id: str | None = None) -> Promise[Changed]:
         """Ends running sheets. Returns the id and the status; the job's end comes by itself.
 
+        What runs after a cancel is ended by a second one of a person, who has a request's id.
         Refuses with ``unavailable`` when what the worker has finished cannot be read just now.
         """
         if not self._up:
             self._take_what_is_finished()
         self._hear(request_id)
-        self._execution.take(self._machine.cancel(self._execution.now()))
+        again = self._machine.job.status is JobStatus.CANCELLING and request_id is not None
+        self._execution.take(self._machine.cancel(self._execution.now(), again=again))
         return self._wish(request_id, self._changed())
 
     def _take_what_is_finished(self) -> None:

@@ -5,14 +5,14 @@ Each leaves nothing open that it speaks of, and notes all of it in the step. Pur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Deregister, Finish, Step
 from marianne.model.result import AttemptResult
 from marianne.model.result import lost as lost_attempt
 from marianne.state.changes import AddAttempt
-from marianne.state.models import JobStatus, SheetRow, SheetStatus
+from marianne.state.models import NOT_NEEDED, JobStatus, SheetRow, SheetStatus
 
 _HOW = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
 _EVENT = {
@@ -33,17 +33,35 @@ def lost(row: SheetRow, now: float) -> AttemptResult:
 
 
 def skip_dependents(ledger: Ledger, step: Step, num: int, now: float) -> None:
-    """Skips what needs a sheet that ended without success, directly or not; what runs is left."""
-    how = _HOW.get(ledger.row(num).status, "did not run")
-    for below in sorted(ledger.below(num)):
+    """Skips what needs a sheet that ended without success, directly or not; what runs is left.
+
+    Behind one that was not needed that is no failure.
+    """
+    above = ledger.row(num)
+    how = _HOW.get(above.status, "did not run")
+    category = NOT_NEEDED if above.good else "dependency"
+    for below in sorted(_stopped_by(ledger, num)):
         row = ledger.row(below)
         if row.status.terminal or row.status is SheetStatus.RUNNING:
             continue
         why = f"sheet {num} {how}"
         ledger.set_row(
-            step, row, SheetStatus.SKIPPED, category="dependency", message=why, finished_at=now
+            step, row, SheetStatus.SKIPPED, category=category, message=why, finished_at=now
         )
         ledger.event(step, "sheet.skipped", below, {"reason": why, "needs": num}, now=now)
+
+
+def _stopped_by(ledger: Ledger, num: int) -> set[int]:
+    """What cannot run when this sheet has not completed: what needs it, directly or not, but for
+    what runs for any end, or for a bad one."""
+    found: set[int] = set()
+    todo = [num]
+    while todo:
+        for above in ledger.dependents(todo.pop()):
+            if ledger.plan.sheets[above - 1].when == "succeeded" and above not in found:
+                found.add(above)
+                todo.append(above)
+    return found
 
 
 def skip_hopeless(ledger: Ledger, step: Step, now: float) -> None:
@@ -54,7 +72,7 @@ def skip_hopeless(ledger: Ledger, step: Step, now: float) -> None:
     ended = [row for row in ledger.rows.values() if row.status.terminal]
     # First what failed: its number is the one that the skipped ones should name.
     for row in sorted(ended, key=lambda row: (row.status is SheetStatus.SKIPPED, row.num)):
-        below = ledger.dependents(row.num)
+        below = ledger.dependents(row.num)  # those that a failure is for are left by what follows
         waits = any(not ledger.peek(n).status.terminal for n in below)
         if waits and not ledger.is_satisfied(row.num):
             skip_dependents(ledger, step, row.num, now)
@@ -82,7 +100,7 @@ def end_job(
 
 def end_by_sheets(ledger: Ledger, step: Step, now: float) -> None:
     """Every sheet is over: the job completed if each can be counted on, else it failed."""
-    if all(ledger.is_satisfied(sheet.num) for sheet in ledger.plan.sheets):
+    if all(ledger.peek(sheet.num).good for sheet in ledger.plan.sheets):
         end_job(ledger, step, JobStatus.COMPLETED, now)
     else:
         end_job(ledger, step, JobStatus.FAILED, now, _what_failed(ledger))
@@ -91,12 +109,22 @@ def end_by_sheets(ledger: Ledger, step: Step, now: float) -> None:
 def end_cancelled(ledger: Ledger, step: Step, now: float) -> None:
     """Nothing of a job that is being cancelled runs any more; its time was up, or a person wanted
     it."""
-    for row in _open(ledger):
-        ledger.set_row(step, row, SheetStatus.CANCELLED, due_at=None)
+    cancel_open(ledger, step)
     if ledger.job.reason == "timeout":
         end_job(ledger, step, JobStatus.FAILED, now, ledger.job.error)
     else:
-        end_job(ledger, step, JobStatus.CANCELLED, now)
+        failed = [s.num for s in ledger.plan.sheets if s.after_cancel and _failed(ledger, s.num)]
+        error = _that_failed(ledger, failed) if failed else None
+        end_job(ledger, step, JobStatus.CANCELLED, now, error)
+
+
+def cancel_open(
+    ledger: Ledger, step: Step, spared: Callable[[int], bool] = lambda _: False
+) -> None:
+    """Cancels every sheet that is not over, but those that are spared."""
+    for row in _open(ledger):
+        if not spared(row.num):
+            ledger.set_row(step, row, SheetStatus.CANCELLED, due_at=None)
 
 
 def give_up(ledger: Ledger, step: Step, cause: str, now: float) -> None:
@@ -119,6 +147,9 @@ def fail_lost(ledger: Ledger, step: Step, nums: Sequence[int], why: str, now: fl
             fields = {"category": "worker_lost", "message": why}
             ledger.set_row(step, row, SheetStatus.FAILED, **fields, due_at=None, finished_at=now)
             ledger.event(step, "sheet.failed", num, fields, now=now)
+    if ledger.job.status is JobStatus.CANCELLING:
+        end_cancelled(ledger, step, now)
+        return
     leave_out_the_rest(ledger, step, cause)
     end_job(ledger, step, JobStatus.FAILED, now, cause)
 
@@ -132,7 +163,14 @@ def _open(ledger: Ledger) -> Iterable[SheetRow]:
 
 
 def _what_failed(ledger: Ledger) -> str:
-    failed = [n for n, r in sorted(ledger.rows.items()) if r.status is SheetStatus.FAILED]
+    return _that_failed(ledger, [n for n in sorted(ledger.rows) if _failed(ledger, n)])
+
+
+def _failed(ledger: Ledger, num: int) -> bool:
+    return ledger.peek(num).status is SheetStatus.FAILED
+
+
+def _that_failed(ledger: Ledger, failed: Sequence[int]) -> str:
     return f"{'sheet' if len(failed) == 1 else 'sheets'} {_names(ledger, failed)} failed"
 
 

@@ -29,6 +29,7 @@ from marianne.daemon.shared.effects import (
     Release,
     Requeue,
     Step,
+    Unblock,
     WakeAt,
     Withdraw,
 )
@@ -260,6 +261,8 @@ class Execution:
                 hands.complete(num, success)
             case Requeue(info):
                 hands.requeue(info)
+            case Unblock(num):
+                self.due(num)
             case WakeAt(num, due_at):
                 hands.wake_at(num, due_at)
             case Register():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from marianne.daemon.job import endings
+from marianne.daemon.job.aftermath import Aftermath
 from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.gate import Gate
 from marianne.daemon.job.ledger import Ledger
@@ -19,7 +20,7 @@ CANNOT_BEGIN = frozenset({"disk_full", "machine"})
 
 
 class Judgement:
-    """Judges results, with the job's budget and gate. ``random`` gives a number from 0 to 1 for
+    """Judges results, with the job's other parts. ``random`` gives a number from 0 to 1 for
     the jitter of retry delays.
 
     A row that is judged is that of the result's sheet, runs, and has the result written into it
@@ -27,9 +28,15 @@ class Judgement:
     """
 
     def __init__(
-        self, ledger: Ledger, budget: Budget, gate: Gate, random: Callable[[], float]
+        self,
+        ledger: Ledger,
+        budget: Budget,
+        gate: Gate,
+        aftermath: Aftermath,
+        random: Callable[[], float],
     ) -> None:
         self._ledger = ledger
+        self._aftermath = aftermath
         self._budget = budget
         self._gate = gate
         self._random = random
@@ -76,7 +83,8 @@ class Judgement:
         step.changes.append(AddAttempt(ledger.job.job_id, result))
         data = {"attempt": row.attempt, "category": result.category}
         ledger.event(step, "sheet.interrupted", row.num, data, now=now)
-        if ledger.job.status is JobStatus.CANCELLING:
+        goes_on = self._aftermath.starts(row.num)
+        if ledger.job.status is JobStatus.CANCELLING and not goes_on:
             ledger.move(row, SheetStatus.CANCELLED)
         elif result.category in CANNOT_BEGIN:
             # Again a little later, until the machine can.
@@ -85,7 +93,7 @@ class Judgement:
         else:
             ledger.move(row, SheetStatus.PENDING)
             row.category = row.code = row.message = None
-            if ledger.job.status is JobStatus.RUNNING:
+            if goes_on:
                 step.now.append(Requeue(ledger.info(row)))
         ledger.save(step, row)
 

@@ -42,6 +42,8 @@ class Ledger:
         self.rows: dict[int, SheetRow] = dict(rows)
         self.counts: Counter[SheetStatus] = Counter(row.status for row in self.rows.values())
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
+        self.ended: list[int] | None = None
+        """The sheets that came to their end since somebody looked, who makes this a list."""
         self._dependents = plan.dependents()
         self._depths = depths({s.num: set(s.needs) for s in plan.sheets})
         self._changed: set[int] = set()
@@ -101,13 +103,21 @@ class Ledger:
         row = self.rows.get(num)
         return row is not None and row.satisfied
 
+    def is_over(self, num: int) -> bool:
+        """Whether the sheet came to its end."""
+        row = self.rows.get(num)
+        return row is not None and row.status.terminal
+
     def unmet(self, nums: Iterable[int]) -> set[int]:
         """What these sheets need, directly or not, and nobody can count on; not they themselves."""
         named = set(nums)
         found: set[int] = set()
         todo = list(named)
         while todo:
-            for need in self.plan.sheets[todo.pop() - 1].needs:
+            sheet = self.plan.sheets[todo.pop() - 1]
+            if sheet.when != "succeeded":
+                continue  # its needs have only to end
+            for need in sheet.needs:
                 if need not in found and need not in named and not self.is_satisfied(need):
                     found.add(need)
                     todo.append(need)
@@ -117,10 +127,10 @@ class Ledger:
         """The sheets that need this one directly."""
         return self._dependents.get(num, ())
 
-    def below(self, num: int) -> set[int]:
-        """The sheets that need this one, directly or not."""
+    def below(self, *nums: int) -> set[int]:
+        """The sheets that need one of these, directly or not."""
         found: set[int] = set()
-        todo = [num]
+        todo = list(nums)
         while todo:
             for dependent in self._dependents.get(todo.pop(), ()):
                 if dependent not in found:
@@ -168,6 +178,8 @@ class Ledger:
         move(row, status, asked=asked)
         self.counts[before] -= 1
         self.counts[status] += 1
+        if self.ended is not None and status in TERMINAL_SHEET:
+            self.ended.append(row.num)
 
     def save(self, step: Step, row: SheetRow, *, asked: bool = False) -> None:
         """Notes the row as it is now."""

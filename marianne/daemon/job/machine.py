@@ -12,9 +12,11 @@ knows the machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from marianne.daemon.job import endings
+from marianne.daemon.job.aftermath import Aftermath
+from marianne.daemon.job.alive import find_running, interrupt_others, of_result
 from marianne.daemon.job.attempt_context import AttemptContext
 from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.clock import JobClock
@@ -64,9 +66,10 @@ class JobMachine:
         self._budget = Budget(ledger)
         self._clock = JobClock(ledger)
         self._gate = Gate(ledger)
+        self._aftermath = Aftermath(ledger)
         self._prefetch = Prefetch(plan)
         self._context = AttemptContext(ledger)
-        self._judgement = Judgement(ledger, self._budget, self._gate, random)
+        self._judgement = Judgement(ledger, self._budget, self._gate, self._aftermath, random)
 
     # -- asked ----------------------------------------------------------------------------------
 
@@ -76,7 +79,7 @@ class JobMachine:
 
     def kept_back(self) -> dict[int, Explanation]:
         """Why sheets that might have a slot do not: their job keeps them back itself."""
-        return self._gate.kept_back()
+        return self._aftermath.kept_back() | self._gate.kept_back()
 
     def lends(self) -> int:
         """How many sheets a slot of this job may be lent."""
@@ -116,24 +119,23 @@ class JobMachine:
         if self._prefetch.found(queued):
             step.now.append(Withdraw())  # what an earlier incarnation lent goes back
         alive = set(running)
-        self._find_running(step, alive, now)
-        self._interrupt_others(step, alive.union(ended), now)
+        find_running(ledger, step, alive, lambda row: self._start(step, row, now))
+        interrupt_others(ledger, self._judgement, step, alive.union(ended), now)
         if job.status is JobStatus.RUNNING:
             open_job(ledger, step, now)
         if job.status is JobStatus.RUNNING:
             endings.skip_hopeless(ledger, step, now)
+            self._aftermath.decide(step, now)
             self._register(step, now)
         elif job.status is JobStatus.CANCELLING:
-            step.now.append(EndSheets(tuple(ledger.running()), "cancelled"))
+            step.now.append(EndSheets(tuple(self._to_end()), "cancelled"))
         self._settle(step, now)
         return step
 
     def grant(self, num: int, now: float) -> Step:
         """The scheduler gives the sheet a slot."""
-        step = Step()
-        row = self.ledger.row(num)
-        if self.job.status is not JobStatus.RUNNING or row.status not in _WAITS:
-            step.now.append(Release(num))
+        step, row = Step(), self.ledger.row(num)
+        if not self._may_begin(step, row):
             return step
         when = self._gate.keep_back(row, now)
         if when is not None:
@@ -148,10 +150,8 @@ class JobMachine:
 
     def grant_ahead(self, num: int, now: float) -> Step:
         """The sheet may begin as soon as another of the job ends."""
-        step = Step()
-        row = self.ledger.row(num)
-        if self.job.status is not JobStatus.RUNNING or row.status not in _WAITS:
-            step.now.append(Release(num))
+        step, row = Step(), self.ledger.row(num)
+        if not self._may_begin(step, row):
             return step
         self._prefetch.lend(num)
         fallback = self.ledger.available(row, row.fallback)
@@ -176,7 +176,7 @@ class JobMachine:
             self.ledger.show_start(row, started_at)
         elif row.status in _WAITS and row.attempt == attempt - 1:
             self._start(step, row, started_at)
-            if self.job.status is JobStatus.CANCELLING:
+            if self.job.status is JobStatus.CANCELLING and not self._aftermath.starts(num):
                 step.now.append(EndSheets((num,), "cancelled"))
         return step
 
@@ -184,7 +184,7 @@ class JobMachine:
         """An attempt ended. A result that is not of the current attempt is only acknowledged; that
         too behind what is on its way to the disk: it may be the same one, come twice."""
         step = Step()
-        row = self._current(step, result)
+        row = of_result(self.ledger, result, lambda row: self._start(step, row, result.started_at))
         if row is None:
             step.after.append(Acknowledge(result.serial))
             return step
@@ -207,17 +207,18 @@ class JobMachine:
     def lost_too_often(self, nums: Sequence[int], why: str, now: float) -> Step:
         """Fails the job, whose worker was lost again and again while these sheets ran."""
         step = Step()
-        if self.ledger.goes_on():
+        if self.ledger.goes_on() or any(map(self._aftermath.starts, nums)):
             endings.fail_lost(self.ledger, step, nums, why, now)
         return step
 
     # -- timers ---------------------------------------------------------------------------------
 
     def due(self, num: int, now: float) -> Step:
-        """A waiting sheet's time has come: back to the queue, through the same admission."""
+        """A waiting sheet's time has come, or it is on disk that all it waits for has ended: to the
+        queue, through the same admission."""
         step, ledger = Step(), self.ledger
         row = ledger.row(num)
-        runs = self.job.status is JobStatus.RUNNING
+        runs = self._aftermath.starts(num)
         if row.status is SheetStatus.WAITING and (row.due_at or 0) <= now + 0.001:
             ledger.set_row(step, row, SheetStatus.PENDING, due_at=None)
             if runs:
@@ -225,7 +226,9 @@ class JobMachine:
         elif row.status is SheetStatus.WAITING and row.due_at is not None:
             # A timer that came early, or one of an earlier wait: nothing else would come again.
             step.now.append(WakeAt(num, row.due_at))
-        elif row.status is SheetStatus.PENDING and runs and self._gate.keeps(num):
+        elif row.status is not SheetStatus.PENDING or not runs:
+            return step
+        elif self._aftermath.frees(num) or self._gate.keeps(num):
             step.now.append(Requeue(ledger.info(row)))
         return step
 
@@ -283,13 +286,15 @@ class JobMachine:
             self._register(step, now)
         return step
 
-    def cancel(self, now: float) -> Step:
-        """Ends the running sheets; what has not run will not."""
-        step = Step()
-        status = self.job.status
-        if status.terminal or status is JobStatus.CANCELLING:
+    def cancel(self, now: float, *, again: bool = False) -> Step:
+        """Ends the running sheets; what has not run will not, but for what says that it runs after
+        a cancel (:class:`~marianne.daemon.job.aftermath.Aftermath`): that is ended ``again``."""
+        step, status = Step(), self.job.status
+        if status.terminal or (status is JobStatus.CANCELLING and not again):
             return step
-        if status in (JobStatus.QUEUED, JobStatus.PENDING):
+        if status is JobStatus.CANCELLING:
+            self._aftermath.cut_short(step)
+        elif status in (JobStatus.QUEUED, JobStatus.PENDING):
             self.ledger.pass_through(JobStatus.CANCELLING)  # nothing of it runs
         else:
             self.ledger.set_job(step, JobStatus.CANCELLING)
@@ -308,6 +313,7 @@ class JobMachine:
         """Cancels a job that has neither actors nor a worker: what ran is lost."""
         step = self.cancel(now)
         step.extend(self.recover((), now))
+        step.extend(self.cancel(now, again=True))
         return step
 
     def give_up(self, cause: str, now: float) -> Step:
@@ -320,49 +326,27 @@ class JobMachine:
         """Pauses the job where it stands: even to let its sheets finish kills the conductor."""
         step, ledger = Step(), self.ledger
         ledger.set_job(step, JobStatus.PAUSED, reason="crashes")
-        self._interrupt_others(step, frozenset(), now)
+        interrupt_others(ledger, self._judgement, step, frozenset(), now)
         ledger.event(step, "job.paused", data={"reason": "crashes"}, now=now)
         return step
 
     # -- how the parts work together ------------------------------------------------------------
 
+    def _may_begin(self, step: Step, row: SheetRow) -> bool:
+        """Whether a sheet that is granted may begin; else its slot is given back."""
+        if self._aftermath.starts(row.num) and row.status in _WAITS:
+            return True
+        step.now.append(Release(row.num))
+        return False
+
     def _start(self, step: Step, row: SheetRow, now: float) -> None:
         self._prefetch.begun(row.num)
         self.ledger.start(step, row, now)
 
-    def _current(self, step: Step, result: AttemptResult) -> SheetRow | None:
-        """The row of the result's sheet, if the attempt is the current one: running, or begun
-        without our knowing, which starts it now."""
-        if result.num > len(self.plan.sheets):
-            return None  # of an earlier plan (modify); it was still in the worker's spool
-        row = self.ledger.row(result.num)
-        if row.status is not SheetStatus.RUNNING:
-            if row.status.terminal or row.attempt != result.attempt - 1:
-                return None
-            self._start(step, row, result.started_at)
-        return row if row.attempt == result.attempt else None
-
-    def _find_running(self, step: Step, alive: set[tuple[int, int]], now: float) -> None:
-        """Starts what the worker runs without our knowing, and ends what it should not run."""
-        for num, attempt in sorted(alive):
-            row = self.ledger.row(num)
-            if row.status is SheetStatus.RUNNING and row.attempt == attempt:
-                continue
-            if not row.status.terminal and row.attempt == attempt - 1:
-                # The conductor died between telling the worker and committing the start.
-                self._start(step, row, now)
-            else:
-                step.now.append(EndSheets((num,), "lost"))
-
-    def _interrupt_others(self, step: Step, alive: Container[tuple[int, int]], now: float) -> None:
-        for num in self.ledger.running():
-            row = self.rows[num]
-            if (num, row.attempt) not in alive:
-                self._judgement.interrupt(step, row, endings.lost(row, now))
-
     def _register(self, step: Step, now: float) -> None:
         self._budget.renew(step)  # of a job that was paused for its cost
-        register(self.ledger, step, now)
+        register(self.ledger, step, now, self._aftermath.waits)
+        self._aftermath.queued()
 
     def _deregister(self, step: Step) -> None:
         """Nothing more begins: what waits in the queue or in the worker is taken back."""
@@ -372,18 +356,23 @@ class JobMachine:
 
     def _end_running(self, step: Step, category: str) -> None:
         self._deregister(step)
-        running = tuple(self.ledger.running())
+        running = self._to_end()
         if running:
             step.now.append(EndSheets(running, category))
 
+    def _to_end(self) -> tuple[int, ...]:
+        """What runs and is ended with the job."""
+        return tuple(n for n in self.ledger.running() if not self._aftermath.outlives(n))
+
     def _settle(self, step: Step, now: float) -> None:
         """Ends, pauses or cancels the job when nothing of it is left to wait for."""
+        self._aftermath.decide(step, now)
         ledger, status = self.ledger, self.job.status
         busy = ledger.counts[SheetStatus.RUNNING] or self._prefetch.lent
-        if busy or status.terminal or status is JobStatus.PAUSED:
-            return
         if status is JobStatus.CANCELLING:
-            endings.end_cancelled(ledger, step, now)
+            self._settle_cancelled(step, now)
+        elif busy or status.terminal or status is JobStatus.PAUSED:
+            return
         elif ledger.all_over():
             endings.end_by_sheets(ledger, step, now)
         elif status is JobStatus.PAUSING and self.knows_what_runs:
@@ -391,3 +380,18 @@ class JobMachine:
             ledger.set_job(step, JobStatus.PAUSED)
             ledger.event(step, "job.paused", data={"reason": self.job.reason}, now=now)
             step.after.append(Finish(JobStatus.PAUSED))
+
+    def _settle_cancelled(self, step: Step, now: float) -> None:
+        """Ends a job that is being cancelled when nothing of it is left; what runs after a cancel
+        begins when nothing else runs any more, and it is known what runs."""
+        ledger, aftermath = self.ledger, self._aftermath
+        running = ledger.counts[SheetStatus.RUNNING]
+        if self._prefetch.lent or (running and running > aftermath.running()):
+            return
+        if aftermath.outlives_any() and not self.knows_what_runs:
+            return
+        if aftermath.close(step, now):
+            ledger.set_job(step, JobStatus.CANCELLING)  # of one that had no actors, too
+            self._register(step, now)
+        elif ledger.all_over():
+            endings.end_cancelled(ledger, step, now)

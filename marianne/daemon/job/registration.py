@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Register, Step, WakeAt
 from marianne.model.plan import Plan
 from marianne.state.models import SheetRow, SheetStatus
 
 
-def register(ledger: Ledger, step: Step, now: float) -> None:
+def register(
+    ledger: Ledger,
+    step: Step,
+    now: float,
+    held: Callable[[int], bool] = lambda _: False,
+) -> None:
     """Hands over what is not finished, before all else in the step, and sets the timers of what
-    waits."""
+    waits. What is ``held`` waits until somebody queues it."""
     sheets, needs, waiting = [], {}, set()
     for sheet in ledger.plan.sheets:
         row = ledger.peek(sheet.num)
         if row.status.terminal:
             continue
         sheets.append(ledger.info(row))
-        needs[sheet.num] = {n for n in sheet.needs if not ledger.is_satisfied(n)}
+        if sheet.when == "succeeded":
+            needs[sheet.num] = {n for n in sheet.needs if not ledger.is_satisfied(n)}
+        elif held(sheet.num):
+            waiting.add(sheet.num)
         if row.status is SheetStatus.WAITING:
             waiting.add(sheet.num)
             step.now.append(WakeAt(sheet.num, _due(ledger, step, row, now)))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
-from marianne.state.models import SheetRow, SheetStatus
+from marianne.state.models import SheetStatus
 
 
 def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
@@ -14,11 +14,17 @@ def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
 
     ``nums`` None means every one of them, but not what a condition skipped; else those, what they
     need that did not complete (:meth:`Ledger.unmet`), and the sheets that depend on any of these.
-    Completed sheets stay unless they are named or depend on one that is.
+    Completed sheets stay unless they are named or depend on one that is. What ran for the end of
+    sheets (``when``) runs for their next end again, completed or not.
     """
-    chosen = None if nums is None else _with_kin(ledger, set(nums))
+    if nums is None:
+        left = [num for num, row in ledger.rows.items() if not row.good]
+        again = {n for n in ledger.below(*left) if ledger.plan.sheets[n - 1].when != "succeeded"}
+        chosen = again.union(left, ledger.below(*again))
+    else:
+        chosen = _with_kin(ledger, set(nums))
     for num, row in sorted(ledger.rows.items()):
-        if row.status.terminal and (_may_run_again(row) if chosen is None else num in chosen):
+        if row.status.terminal and num in chosen:
             ledger.move(row, SheetStatus.PENDING, asked=True)
             row.failures = row.completions = row.fallback = 0
             row.category = row.code = row.message = row.due_at = None
@@ -27,8 +33,4 @@ def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
 
 def _with_kin(ledger: Ledger, nums: set[int]) -> set[int]:
     chosen = nums | ledger.unmet(nums)
-    return chosen.union(*(ledger.below(num) for num in chosen))
-
-
-def _may_run_again(row: SheetRow) -> bool:
-    return row.status is not SheetStatus.COMPLETED and row.category != "skip_condition"
+    return chosen | ledger.below(*chosen)

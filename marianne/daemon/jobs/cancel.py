@@ -1,6 +1,7 @@
 """Cancelling jobs, wherever they stand.
 
-An admitted job's actor ends its sheets; a job without actors is a row, which is changed here.
+An admitted job's actor ends its sheets; a job without actors is a row, which is changed here. It
+gets actors where some of its sheets are to run after a cancel.
 """
 
 from __future__ import annotations
@@ -87,15 +88,16 @@ class Cancel:
             answer.fail(refusal)
 
     def _cancel_row(self, job_id: str, answer: Answer[replies.Job] | None) -> None:
-        changes = list(self._desk.machine(job_id).cancel(time.time()).changes)
+        machine = self._desk.machine(job_id)
+        changes = list(machine.cancel(time.time()).changes)
         live = self._live[job_id]
-        move(live.row, JobStatus.CANCELLED)
+        move(live.row, machine.job.status)
         if OPTION in live.row.options:  # who lets it go on wants it to begin
             live.row.options = NOTHING.into(live.row.options)
             changes.append(UpdateJob(job_id, {"options": live.row.options}))
         self._live.change(live)
         if answer is not None:
-            reply: Changed = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
+            reply: Changed = {"job_id": job_id, "status": str(machine.job.status)}
             changes += answer.remember(reply)
         self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cancelled, job_id, answer)
 
@@ -128,7 +130,7 @@ class Cancel:
         self, outcome: Outcome[Any], job_id: str, answer: Answer[replies.Job] | None
     ) -> None:
         """The cancelling of a job without actors is on disk."""
-        self._live.decided(job_id)
+        live = self._live.decided(job_id)
         if outcome.error is not None:
             self._desk.back_to_disk(job_id)
             if answer is not None:
@@ -136,4 +138,7 @@ class Cancel:
             return
         if answer is not None:
             self._live[job_id].cancels.append(answer)
-        self._over(job_id)
+        if live is not None and live.row.status is JobStatus.CANCELLING:
+            self._supervision.find(live)
+        else:
+            self._over(job_id)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Future, Outcome
 from marianne.daemon.job.actor import Job
+from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.jobs.desk import Desk, check_sure
+from marianne.daemon.jobs.following import ANEW
 from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared import next_steps
@@ -68,6 +70,8 @@ class Commands:
             asked: Future[Any] = job.call(Job.resume, answer.request_id)
             self._desk.turns.pipe(asked, self.answered, answer)
         elif live.row.status is not JobStatus.PAUSED:
+            if live.row.status.terminal:
+                self._desk.check_over(job_id)
             raise Refused("conflict", f"job {job_id} is {live.row.status}: nothing to resume")
         else:
             reason = Waits.read(live.row.options).reason
@@ -156,7 +160,7 @@ class Commands:
         step = machine.reset(sheets, time.time())
         move(job, JobStatus.QUEUED, asked=True)
         job.finished_at, job.error, job.crashes = None, None, 0
-        job.options = {**job.options, "ran_seconds": 0.0}
+        job.options = {**job.options, **ANEW, "ran_seconds": 0.0, CUT_SHORT: False}
         fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
         reply: Retried = {"job_id": job_id, "status": str(job.status)}
         if also:

@@ -33,6 +33,8 @@ SHEETS_EXPLAINED = 100
 PAGE = 5_000
 """Sheets that are looked at together: of 100,000 a status is more than a message holds."""
 
+NOT_SCHEDULED = frozenset({"unknown_job", "unknown_sheet"})
+
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
@@ -107,7 +109,7 @@ class Explain:
         if more and len(open_) < SHEETS_EXPLAINED:
             self._look(job_id, sheet, after, open_, promise)
             return
-        if status["status"] == "running":
+        if status["status"] in ("running", "cancelling"):
             kept: Future[Any] = self._context.job(job_id).call(Job.kept_back)
             self._desk.turns.pipe(kept, self.kept_back_known, job_id, status, open_, promise)
         else:
@@ -206,7 +208,10 @@ def job_reason(
         case "pausing":
             return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
         case "cancelling":
-            return _reason("cancelling", "it is being cancelled")
+            counts = status["progress"]
+            left = counts["running"] + counts["pending"]
+            more = f"; {left} sheets are left, some may run after a cancel" if left else ""
+            return _reason("cancelling", f"it is being cancelled{more}")
         case "queued" | "pending" if pressure is not None:
             return _reason("pressure", f"no job begins under this pressure: {pressure}")
         case "pending":
@@ -264,6 +269,9 @@ def _of_sheet(row: Sheet, job_status: str, job: Reason, scheduled: Reason | None
         why = f"{row['instrument']} is rate limited" if limited else "a retry delay passes"
         code = "rate_limited" if limited else "retry_delay"
         return _reason(code, f"{why}; due {row['due_at']}", until=row["due_at"])
+    queued = scheduled is not None and scheduled["code"] not in NOT_SCHEDULED
+    if job_status == "cancelling" and scheduled is not None and queued:
+        return scheduled
     if job_status != "running" or job["code"] == "start_delayed":
         return _reason(f"job_{job_status}", f"its job does not run: {job['text']}")
     if scheduled is None:

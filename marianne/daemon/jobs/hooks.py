@@ -1,4 +1,4 @@
-"""What follows a completed job: its on_success hooks, one after the other.
+"""What follows a job: the hooks of its score for that end, one after the other.
 
 A job is not over before its hooks are: who waits for it waits for them. What a restart finds: the
 number of the first hook that has not ended, in the job's row; that one runs again.
@@ -20,6 +20,7 @@ from ipc import codec
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk
+from marianne.daemon.jobs.following import SUCCESS, Place, next_hook, options_after
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
@@ -29,7 +30,7 @@ from marianne.daemon.views.wire import timestamp
 from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.score.placeholders import fill, fill_command
 from marianne.state.changes import AddEvent, Change, UpdateJob
-from marianne.state.models import JobRow, JobStatus
+from marianne.state.models import TERMINAL_JOB, JobRow, JobStatus
 from marianne.state.reader import JobFilter
 from marianne.state.transitions import move
 
@@ -52,7 +53,7 @@ LOSSES = 3
 """So often a hook whose process is lost is run; one that ends it each time has failed."""
 
 LOOK_BACK = 200
-"""Completed jobs, newest first, among which a start looks for hooks that have not run."""
+"""Jobs of each end, newest first, among which a start looks for hooks that have not run."""
 
 
 class Hooks:
@@ -76,11 +77,12 @@ class Hooks:
 
     def take_up(self) -> None:
         """Takes up hooks that an earlier incarnation of the manager did not finish."""
-        completed = JobFilter(frozenset({JobStatus.COMPLETED}))
-        for view in self._desk.reader.jobs(completed, limit=LOOK_BACK).jobs:
-            if view.row.job_id not in self._live and self._next_hook(view.row) is not None:
-                self._live[view.row.job_id] = Live(view.row)
-                self._run_hook(view.row)
+        for status in TERMINAL_JOB:
+            ended = JobFilter(frozenset({status}))
+            for view in self._desk.reader.jobs(ended, limit=LOOK_BACK).jobs:
+                if view.row.job_id not in self._live and self._next_hook(view.row) is not None:
+                    self._live[view.row.job_id] = Live(view.row)
+                    self._run_hook(view.row)
 
     def over(self, job_id: str) -> None:
         """The job is over but for its hooks."""
@@ -91,14 +93,9 @@ class Hooks:
         self._live.leave(self._live[job_id], row)
         self._run_hook(row)
 
-    def _next_hook(self, row: JobRow) -> int | None:
-        """The index of the hook that is to run; None when there is none (any more)."""
-        meta = JobMeta.of(row)
-        done = int(row.options.get("hooks_done") or 0)
-        if row.status is not JobStatus.COMPLETED or done >= len(meta.hook_config or ()):
-            return None
-        # Without new work a job that chains to itself would go round for ever.
-        return done if self._has_new_work(row) else None
+    def _next_hook(self, row: JobRow) -> Place | None:
+        """The hook that is to run; None when there is none (any more)."""
+        return next_hook(row, lambda: self._has_new_work(row))
 
     def _has_new_work(self, row: JobRow) -> bool:
         newest = self._desk.reader.attempts(row.job_id, limit=50)
@@ -139,12 +136,12 @@ class Hooks:
         self._desk.turns.pipe(self._desk.write(changes), raise_error)
 
     def _run_hook(self, row: JobRow) -> None:
-        index = self._next_hook(row)
-        if index is None:
+        place = self._next_hook(row)
+        if place is None:
             self._away(row.job_id)
             return
         try:
-            self._begin(row, index)
+            self._begin(row, place)
         except Exception as error:  # noqa: BLE001 - one hook is not worth the end of an actor
             self._not_begun(row.job_id, error)
 
@@ -157,13 +154,14 @@ class Hooks:
             log.error("hook_not_begun", job_id=job_id, error=repr(error), exc_info=error)
         self._hook_ended(job_id, False, f"cannot be started: {error}")
 
-    def _begin(self, row: JobRow, index: int) -> None:
+    def _begin(self, row: JobRow, place: Place) -> None:
         meta = JobMeta.of(row, new_work=True)
-        hook = (meta.hook_config or [])[index]
+        hook = place.hook
         names = {
             "workspace": row.workspace,
             "job_id": row.job_id,
             "sheet_count": row.sheet_count,
+            "status": str(row.status),
         }
         if hook["type"] != "run_job":
             self._run_command(row, hook, names)
@@ -174,24 +172,24 @@ class Hooks:
             self._hook_ended(row.job_id, False, "concert.enabled is false: no job was started")
         elif depth > limit:
             self._hook_ended(row.job_id, False, f"the chain has {limit} jobs: max_chain_depth")
-        elif hook["pause_before_chain"] and row.options.get("chain_agreed") != index:
+        elif hook["pause_before_chain"] and row.options.get("chain_agreed") != place.index:
             self._hold_chain(row, hook)
         else:
             pause = concert["cooldown_between_jobs_seconds"] if concert else 0.0
-            self._desk.turns.after(pause, self.chain, row.job_id, hook, names, depth)
+            self._desk.turns.after(pause, self.chain, row.job_id, place, names, depth)
 
-    def chain(self, job_id: str, hook: dict[str, Any], names: dict[str, Any], depth: int) -> None:
+    def chain(self, job_id: str, place: Place, names: dict[str, Any], depth: int) -> None:
         """Submits the job that follows."""
         row = self._desk.reader.job(job_id)
         if row is None or job_id not in self._live:
             return
         try:
-            request = self._next_job(row, hook, names, depth)
+            request = self._next_job(row, place.hook, names, depth)
         except ValueError as error:
             self._not_begun(job_id, error)
             return
-        request_id = f"chain/{job_id}/{row.options.get('hooks_done') or 0}"
-        self._desk.turns.pipe(self._submit(request, request_id), self.chained, job_id)
+        submitted = self._submit(request, place.request_id(row))
+        self._desk.turns.pipe(submitted, self.chained, job_id)
 
     def _next_job(
         self, row: JobRow, hook: dict[str, Any], names: dict[str, Any], depth: int
@@ -293,30 +291,30 @@ class Hooks:
         self._context.start_delays.over(job_id)
         self._losses.pop(job_id, None)
         row = self._desk.reader.job(job_id)
-        if row is None or job_id not in self._live:
+        place = self._next_hook(row) if row is not None and job_id in self._live else None
+        if row is None or place is None:
             return
-        meta = JobMeta.of(row)
-        index = int(row.options.get("hooks_done") or 0)
-        hooks = meta.hook_config or []
-        hook, now = hooks[index], time.time()
-        results = [*(row.options.get("hook_results") or []), {"ok": ok, "words": words}]
-        stops = not ok and (
-            hook["on_failure"] == "abort"
-            or bool((meta.concert_config or {}).get("abort_concert_on_hook_failure"))
-        )
-        done = len(hooks) if stops else index + 1
-        row.options = {**row.options, "hooks_done": done, "hook_results": results[-20:]}
-        told = {"hook": index + 1, "type": hook["type"], "ok": ok, "detail": words, "said": said}
+        hook, now = place.hook, time.time()
+        concert = JobMeta.of(row).concert_config or {}
+        aborts = place.list == SUCCESS and bool(concert.get("abort_concert_on_hook_failure"))
+        stops = not ok and (hook["on_failure"] == "abort" or aborts)
+        row.options = options_after(row, place, ok, words, stops=stops)
+        told = {
+            "on": place.list,
+            "hook": place.index + 1,
+            "type": hook["type"],
+            "ok": ok,
+            "detail": words,
+            "said": said,
+        }
         fields: dict[str, Any] = {"options": row.options}
         changes: list[Change] = [AddEvent(job_id, None, "job.hook", told, now)]
         if not ok:
-            log.warning("hook_failed", job_id=job_id, hook=index + 1, words=words)
-            called = (
-                f"{hook['type']}: {hook['description']}" if hook["description"] else hook["type"]
-            )
-            row.error = f"hook {index + 1} ({called}) failed: {words}"
+            log.warning("hook_failed", job_id=job_id, hook=place.name, words=words)
+            before = f"{row.error}; " if row.error and row.status is not JobStatus.COMPLETED else ""
+            row.error = f"{before}{place.name} failed: {words}"
             fields["error"] = row.error
-        if stops:
+        if stops and row.status is JobStatus.COMPLETED:
             move(row, JobStatus.FAILED, asked=True)
             fields["status"] = row.status
             changes.append(AddEvent(job_id, None, "job.failed", {"error": row.error}, now))

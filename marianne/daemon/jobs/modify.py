@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from actors import Future, Outcome
 from ipc import codec
 from marianne.daemon.job.actor import Job
+from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk, check_sure
+from marianne.daemon.jobs.following import ANEW
 from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
@@ -201,6 +203,8 @@ class Modify:
             raise Refused(
                 "conflict", f"job {job_id} is {row.status}", hint="run the score as a new job"
             )
+        if row.status.terminal:
+            self._desk.check_over(job_id)  # what follows it may still run
         return row
 
     def reparsed(
@@ -321,10 +325,12 @@ class Modify:
         row.name, row.config_hash = new.name, more["config_hash"]
         row.options = {
             **row.options,
+            **ANEW,
             "after": more["after"],
             "hooks_done": 0,
             "chain_agreed": None,
             "ran_seconds": ran,
+            CUT_SHORT: False,
         }
         names = (
             "options status reason crashes finished_at error name workspace config_hash config_path"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from marianne.daemon.shared.refusal import Refused
 from marianne.model.plan import Plan, SheetPlan
+from marianne.schedule.graph import depths
 from marianne.score.redact import redact
 from marianne.state.models import SheetRow, SheetStatus
 
@@ -58,12 +59,13 @@ def replan(
     one has again: numbers are never used twice.
     """
     count = len(new.sheets)
+    again = _for_their_ends(old, new, rows)
     saves = []
     done = 0
     for num, row in sorted(rows.items()):
         if num > count:
             continue
-        if row.status is SheetStatus.COMPLETED or _still_skipped(old, new, row):
+        if num not in again and _stays(old, new, row):
             done += 1
         elif row != (fresh := SheetRow(num, attempt=row.attempt)):
             saves.append(fresh)
@@ -71,6 +73,26 @@ def replan(
         if num <= count and num not in rows:
             saves.append(SheetRow(num, attempt=attempt))
     return Replanned(tuple(saves), count + 1 if len(old.sheets) > count else None, count - done)
+
+
+def _stays(old: Plan, new: Plan, row: SheetRow) -> bool:
+    return row.status is SheetStatus.COMPLETED or _still_skipped(old, new, row)
+
+
+def _for_their_ends(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> set[int]:
+    """Sheets that run again though they completed: they ran for the end of others, of which some
+    run again, or depend on such a sheet."""
+    if all(sheet.when == "succeeded" for sheet in new.sheets):
+        return set()
+    again: set[int] = set()
+    runs = {s.num for s in new.sheets if s.num not in rows or not _stays(old, new, rows[s.num])}
+    needs = {sheet.num: sheet.needs for sheet in new.sheets}
+    for num in sorted(needs, key=depths(needs).__getitem__):
+        ends = new.sheets[num - 1].when != "succeeded"
+        if any(n in again or (ends and n in runs) for n in needs[num]):
+            again.add(num)
+            runs.add(num)
+    return again
 
 
 def _still_skipped(old: Plan, new: Plan, row: SheetRow) -> bool:

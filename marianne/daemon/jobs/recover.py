@@ -59,6 +59,8 @@ class Recover:
         if live is not None:
             check_sure(live)
             self._desk.check_away(live)
+            if live.row.status.terminal and not live.admitted:
+                self._desk.check_over(job_id)  # what follows it still runs
         if job_id in self._looks or (live is not None and live.admitted):
             hint = next_steps.some(job_id, row.status, "pause", "wait") or "ask again in a moment"
             raise Refused("conflict", f"job {job_id} is not at rest", hint=hint)
@@ -161,7 +163,7 @@ def _mark(
         changes.append(SaveSheet(job.job_id, row, asked=True))
         told = {"attempt": row.attempt, "recovered": True}
         changes.append(AddEvent(job.job_id, row.num, "sheet.completed", told, now))
-    if all(sheet.num in rows and rows[sheet.num].satisfied for sheet in plan.sheets):
+    if all(sheet.num in rows and rows[sheet.num].good for sheet in plan.sheets):
         move(job, JobStatus.COMPLETED, asked=True)
         job.finished_at, job.error, job.reason = now, None, None
         fields = {"status": job.status, "finished_at": now, "error": None, "reason": None}

@@ -145,7 +145,7 @@ def as_asked(request: JobRequest, parsed: Parsed) -> Parsed:
     if not request.hooks and after:
         said += [
             f"{name}: only a conductor does this, not --local"
-            for name in ("on_success", "notifications")
+            for name in ("on_success", "on_failure", "on_exit", "notifications")
             if name in after
         ]
         after = {}

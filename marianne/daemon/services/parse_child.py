@@ -33,7 +33,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 PREVIEW_BYTES = 6 << 20
 """Of the sheets of a dry run: what an answer has room for."""
 
-AFTER = ("on_success", "concert", "notifications")
+AFTER = ("on_success", "on_failure", "on_exit", "concert", "notifications")
 
 
 def parse(request: ParseRequest) -> dict[str, Any]:

@@ -59,6 +59,13 @@ class Requeue:
 
 
 @dataclass(frozen=True, slots=True)
+class Unblock:
+    """Queue a sheet whose needs have all ended (:meth:`JobMachine.due`)."""
+
+    num: int
+
+
+@dataclass(frozen=True, slots=True)
 class WakeAt:
     """Call :meth:`JobMachine.due` for a waiting sheet at a time (seconds since the epoch)."""
 
@@ -109,6 +116,7 @@ Effect = (
     | Release
     | Complete
     | Requeue
+    | Unblock
     | WakeAt
     | Register
     | Deregister

@@ -44,9 +44,9 @@ class Parsed:
 
     ``left_out`` are ranges of sheets that were not asked for. ``archives`` says that a fresh run
     moves what is in the workspace away, ``single`` that the score wants one job at a time.
-    ``after`` are its on_success, concert and notifications sections, if it has them. ``repeatable``
-    says that nothing but the score itself was read, and the instrument files; ``programs`` are
-    those that it calls, and whether each was there.
+    ``after`` are its on_success, on_failure, on_exit, concert and notifications sections, if it has
+    them. ``repeatable`` says that nothing but the score itself was read, and the instrument files;
+    ``programs`` are those that it calls, and whether each was there.
     """
 
     name: str

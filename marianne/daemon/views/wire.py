@@ -80,12 +80,14 @@ def sheet_maps(plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]) ->
 
 
 def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> told.Sheet:
-    """One sheet. A pending sheet whose needs are all satisfied shows as ready."""
+    """One sheet. A pending sheet whose needs are all satisfied (or, if it runs for any end or for
+    a bad one, have all ended) shows as ready."""
     sheet = plan.sheets[num - 1]
     row = rows.get(num) or SheetRow(num)
     instrument = sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
     status = row.status
-    if status is SheetStatus.PENDING and all(_satisfied(rows.get(n)) for n in sheet.needs):
+    met = _satisfied if sheet.when == "succeeded" else _over
+    if status is SheetStatus.PENDING and all(met(rows.get(n)) for n in sheet.needs):
         status = SheetStatus.READY
     ended = row.started_at is not None and row.finished_at is not None
     error: told.SheetError | None = None
@@ -118,6 +120,10 @@ def reason(why: Explanation) -> reports.Reason:
     if "until" in data:
         data["until"] = timestamp(data["until"])
     return {"code": why.code, "text": why.text, "data": data}
+
+
+def _over(row: SheetRow | None) -> bool:
+    return row is not None and row.status.terminal
 
 
 def _satisfied(row: SheetRow | None) -> bool:

@@ -17,6 +17,7 @@ from marianne.daemon.shared.effects import (
     Release,
     Requeue,
     Step,
+    Unblock,
     WakeAt,
 )
 from marianne.executors.protocol import Run
@@ -125,7 +126,9 @@ class Play:
         match effect:
             case Run(num, attempt):
                 assert num not in self.running, f"sheet {num} runs twice"
-                unmet = [n for n in self.plan.sheets[num - 1].needs if not self.satisfied(n)]
+                sheet = self.plan.sheets[num - 1]
+                met = self.satisfied if sheet.when == "succeeded" else self.over
+                unmet = [n for n in sheet.needs if not met(n)]
                 assert not unmet, f"sheet {num} runs before {unmet}"
                 assert (num, attempt) not in self.begun, f"attempt {num}.{attempt} runs again"
                 self.begun.add((num, attempt))
@@ -145,6 +148,7 @@ class Play:
                         if not needs and over in self.known and over not in self.slots:
                             self.queue.add(over)
             case Requeue(info):
+                assert info.sheet_num not in self.running, "one that runs is queued"
                 if info.sheet_num in self.known:
                     self.slots.discard(info.sheet_num)
                     self.queue.add(info.sheet_num)
@@ -155,6 +159,8 @@ class Play:
                 self.queue = {n for n in self.known - running - waiting if not self.needs.get(n)}
             case Deregister():
                 self.queue, self.known = set(), set()
+            case Unblock(num):
+                self.take(self.machine.due(num, self.now))
             case WakeAt(num, due_at):
                 self.timers[num] = due_at
             case Finish(status):
@@ -167,6 +173,9 @@ class Play:
         return row is not None and (
             row.status is SheetStatus.COMPLETED or row.category == "skip_condition"
         )
+
+    def over(self, num: int) -> bool:
+        return num in self.disk and self.disk[num].status.terminal
 
     def grant(self, num: int | None = None) -> int:
         num = min(self.queue) if num is None else num

@@ -12,9 +12,10 @@ from random import Random
 
 from job_play import Play, plan_of
 
-from marianne.model.plan import Instrument, Plan
+from marianne.model.plan import Instrument, Plan, When
 from marianne.state.models import JobStatus, SheetStatus
 
+WHENS: tuple[When, ...] = ("succeeded", "failed", "always")
 OUTCOMES = ("completed", "completed", "completed", "failed", "interrupted")
 CATEGORY = {"failed": "exit", "interrupted": "lost"}
 
@@ -27,7 +28,8 @@ def walk(seed: int) -> Play:
         n: tuple(random.sample(range(1, n), random.randint(0, min(3, n - 1))))
         for n in range(1, count + 1)
     }
-    play = Play(_some_missing(seed, plan_of(needs, retries=random.randint(0, 2))))
+    plan = _some_missing(seed, plan_of(needs, retries=random.randint(0, 2)))
+    play = Play(_some_for_ends(seed, plan))
     completed: dict[int, int] = {}
     for _ in range(random.randint(0, 80)):
         if play.finished:
@@ -44,7 +46,40 @@ def walk(seed: int) -> Play:
     assert play.finished is not None, "the job came to no end"
     if play.finished is not JobStatus.PAUSED:
         assert all(row.status.terminal for row in play.disk.values())
+    if play.finished in (JobStatus.COMPLETED, JobStatus.FAILED):
+        _ran_for_their_ends(play)
     return play
+
+
+def _some_for_ends(seed: int, plan: Plan) -> Plan:
+    """Half of the plans have sheets that run for a bad end or for any, some after a cancel too."""
+    random = Random(seed + 1)
+    if random.random() < 0.5:
+        return plan
+    made = []
+    for sheet in plan.sheets:
+        when = random.choice(WHENS)
+        after_cancel = when != "succeeded" and random.random() < 0.5
+        made.append(replace(sheet, when=when, after_cancel=after_cancel))
+    return replace(plan, sheets=tuple(made))
+
+
+def _ran_for_their_ends(play: Play) -> None:
+    rows = play.disk
+    if not any(row.attempt for row in rows.values()):
+        return  # nothing could be played, so nothing was done
+    for sheet in play.plan.sheets:
+        needs, row = [rows[n] for n in sheet.needs], rows[sheet.num]
+        bad = any(
+            r.status in (SheetStatus.FAILED, SheetStatus.CANCELLED) or r.category == "dependency"
+            for r in needs
+        )
+        runs = sheet.when == "always" or (sheet.when == "failed" and bad)
+        if sheet.when == "succeeded":
+            runs = all(r.satisfied for r in needs)
+        assert (row.attempt > 0) is runs, f"sheet {sheet.num}, {sheet.when}: {row}"
+    good = all(row.good for row in rows.values())
+    assert good is (play.finished is JobStatus.COMPLETED)
 
 
 def _some_missing(seed: int, plan: Plan) -> Plan:
@@ -77,6 +112,8 @@ def _move(play: Play, random: Random) -> None:
         play.take(play.machine.pause("person", play.now))
     elif roll < 0.99:
         play.take(play.machine.resume(play.now))
+    elif play.disk_job.status is JobStatus.CANCELLING and roll < 0.995:
+        play.take(play.machine.cancel(play.now, again=True))
     else:
         play.take(play.machine.cancel(play.now))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
 from marianne.daemon.boot.shutdown import take_order
+from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.worker import executor
 from marianne.home import Home
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
@@ -204,3 +206,16 @@ def test_what_was_finished_is_not_cancelled_by_the_order_of_a_conductor_that_die
     take_order(house.home, None)
     assert house.sheet == ("completed", ["completed"])
     assert house.job == ("completed", None, 0)
+
+
+def test_what_runs_after_a_cancel_is_left_out_at_the_third_death(tmp_path: Path) -> None:
+    sheet = dataclasses.replace(PLAN.sheets[0], when="always", after_cancel=True)
+    house = House(tmp_path, pack_plan(dataclasses.replace(PLAN, sheets=(sheet,))))
+    house.write(UpdateJob("job", {"status": JobStatus.CANCELLING}))
+    for deaths, cut_short in ((2, None), (1, True)):
+        house.die(deaths)
+        with Reader(house.home.db) as reader:
+            row = reader.job("job")
+        assert row is not None
+        assert row.options.get(CUT_SHORT) is cut_short
+    assert house.job == ("cancelling", None, 3)

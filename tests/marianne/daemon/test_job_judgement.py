@@ -21,6 +21,7 @@ from ledger_stage import (
     with_sheet,
 )
 
+from marianne.daemon.job.aftermath import Aftermath
 from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.gate import BEGIN_AGAIN, Gate
 from marianne.daemon.job.judgement import CANNOT_BEGIN, Judgement, told, write_down
@@ -41,7 +42,7 @@ def case(
     """A chain whose first sheet runs its first attempt."""
     plan = plan or plan_of(CHAIN, retries)
     ledger = ledger_of(plan, {1: "running"}, status)
-    return ledger, Judgement(ledger, Budget(ledger), Gate(ledger), lambda: 0.5)
+    return ledger, Judgement(ledger, Budget(ledger), Gate(ledger), Aftermath(ledger), lambda: 0.5)
 
 
 def judged(case: tuple[Ledger, Judgement], outcome: str, **fields: Any) -> tuple[SheetRow, Step]:

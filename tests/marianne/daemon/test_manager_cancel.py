@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,20 @@ def test_a_job_without_actors_is_cancelled_at_once(
     assert stage.status("a") is JobStatus.CANCELLED
     assert "a" not in stage.live
     assert stage.disk.events[-1] == ("a", "job.cancelled")
+
+
+@pytest.mark.parametrize("before", [JobStatus.QUEUED, JobStatus.PAUSED])
+def test_a_row_of_which_something_runs_after_a_cancel_gets_actors_for_it(
+    stage: Stage, parts: Cancel, before: JobStatus
+) -> None:
+    plan = plan_of("one", "two")
+    last = replace(plan.sheets[1], needs=(1,), when="always", after_cancel=True)
+    stage.lives("a", before, plan=replace(plan, sheets=(plan.sheets[0], last)))
+    stage.sheet("a", 1, SheetStatus.COMPLETED)
+    asked = stage.ask(parts.cancel, "a")
+    assert (code(asked), stage.status("a")) == ("open", JobStatus.CANCELLING)
+    assert stage.live["a"].life is Life.STARTING
+    assert stage.live["a"].cancels, "it is answered when all is over"
 
 
 def test_nobody_is_told_before_it_is_on_disk(stage: Stage, parts: Cancel) -> None:

@@ -17,6 +17,7 @@ from marianne.instruments.registry import Entry, Registry
 from marianne.model.plan import Plan
 from marianne.score.placeholders import placeholder_names
 from marianne.score.prompt import describe, render_prompt
+from marianne.score.surroundings import sheet_env, sheet_folder
 
 REFERENCE: dict[str, Any] = {
     "name": "base",
@@ -104,6 +105,14 @@ def argv(num: int = 2) -> Callable[[Plan], str]:
         return " ".join(build_command(plan.sheet(num).instrument, "p", "/p", 9, "/w").argv)
 
     return read
+
+
+def env_of(num: int) -> Callable[[Plan], Any]:
+    return lambda plan: sheet_env(plan, plan.sheet(num))
+
+
+def folder_of(num: int) -> Callable[[Plan], Any]:
+    return lambda plan: sheet_folder(plan, plan.sheet(num))
 
 
 def extra(section: str, *path: Any) -> Callable[[Plan], Any]:

@@ -127,6 +127,12 @@ for key, value in (
     base = {"type": "run_command", "command": "true", key: value}
     case(f"on_success.{key}", {"on_success": [base]}, extra("on_success", 0, key), value)
 
+then = {"type": "run_command", "command": "true"}
+case("on_failure", {"on_failure": [then]}, extra("on_failure", 0, "command"), "true")
+case("on_exit", {"on_exit": [then]}, extra("on_exit", 0, "command"), "true")
+late = {"on_exit": [{**then, "after_cancel": True}]}
+case("on_success.after_cancel", late, extra("on_exit", 0, "after_cancel"), True)
+
 for key in INERT_HOOK:
     hook = {"type": "run_command", "command": "true", key: True}
     case(f"on_success.{key}", {"on_success": [hook]}, warning(f"on_success[0].{key}"), True)
@@ -157,6 +163,9 @@ settings = {"sheet": {"per_sheet_instrument_config": {2: {"model": "m"}}}}
 case("sheet.per_sheet_instrument_config", settings, sheet(2, "instrument", "model"), "m")
 own = {"sheet": {"per_sheet_fallbacks": {2: ["other"]}}}
 case("sheet.per_sheet_fallbacks", own, sheet(2, "fallbacks", 0, "profile"), "other")
+case("sheet.when", {"sheet": {"when": {2: "always"}}}, sheet(2, "when"), "always")
+last = {"sheet": {"when": {2: "failed"}, "after_cancel": [2]}}
+case("sheet.after_cancel", last, sheet(2, "after_cancel"), True)
 case("sheet.skip_when", {"sheet": {"skip_when": {2: "true"}}}, sheet(2, "skip_when"), "true")
 skip = {"command": "date", "timeout_seconds": 3, "description": "d"}
 for key, value in skip.items():

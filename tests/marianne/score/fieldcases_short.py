@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fieldcases import SHORT, Table, prompt, rule, sheet
+from fieldcases import SHORT, Table, env_of, folder_of, prompt, rule, sheet
 
 from marianne.model.plan import Plan
 
@@ -52,6 +52,13 @@ case("sheets.inject", second(inject=[{"file": "f"}]), sheet(2, "injections", 0, 
 case("sheets.skip_when", second(skip_when="true"), sheet(2, "skip_when"), "true")
 skipped = first(skip_when_command={"command": "date"})
 case("sheets.skip_when_command", skipped, sheet(1, "skip_when_command", "command"), "date")
+case("sheets.env", first(env={"N": "{{ sheet_num }}"}), env_of(1), {"N": "1"})
+case("sheets.cwd", first(cwd="sub/{{ sheet_name }}"), folder_of(1), "/nowhere/workspace/sub/a")
+case("env", {"env": {"N": 7}, **first(env={"M": "m"})}, env_of(1), {"N": "7", "M": "m"})
+case("cwd", {"cwd": "../up"}, folder_of(2), "/nowhere/up")
+case("sheets.when", second(when="always"), sheet(2, "needs"), (1,))
+last = second(when="failed", after_cancel=True)
+case("sheets.after_cancel", last, sheet(2, "after_cancel"), True)
 case("sheets.description", first(description="d"), sheet(1, "description"), "d")
 
 

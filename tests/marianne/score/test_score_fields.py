@@ -38,7 +38,7 @@ TEST = re.compile(r"^def test_(\w+)", re.MULTILINE)
 # plays it.
 PLAYED = {"retry", "parallel", "stale_detection", "cross_sheet", "skip_when_command"}
 PLAYED |= {"workspace_lifecycle", "cost_limits", "rate_limit", "pause_between_sheets_seconds"}
-PLAYED |= {"on_success", "concert", "notifications"}
+PLAYED |= {"on_success", "on_failure", "on_exit", "concert", "notifications"}
 CASES = [*fieldcases_reference.case.cases, *fieldcases_short.case.cases]
 
 # Where each section's fields stand in the documentation. Fields that are sections are not listed.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from scorekit import load, needs, problems
+
+from marianne.model.errors import ScoreError
 
 PIPELINE = """
 name: word-count
@@ -139,3 +142,44 @@ def test_words_of_other_tools_are_understood_in_hints() -> None:
         "must be put in quotes here",
         "7:17: sheets[0].each[1]: a value is text or a number here",
     ]
+
+
+# -- whatever comes of it ------------------------------------------------------------------------
+
+
+def needs_of(sheets: str) -> dict[str, tuple[int, ...]]:
+    plan = load(f"name: x\nsheets:\n{sheets}")
+    return {sheet.name: sheet.needs for sheet in plan.sheets}
+
+
+def test_a_cleanup_without_needs_waits_for_all_that_say_no_when() -> None:
+    sheets = """
+  - {name: tidy, when: always, run: 'true'}
+  - {name: a, run: 'true', fan_out: 2}
+  - {name: alarm, when: failed, run: 'true', fan_out: 2}
+  - {name: b, needs: [a], run: 'true', fan_out: 2}
+  - {name: mourn, needs: [alarm], run: 'true'}
+  - {name: wipe, needs: [tidy], run: 'true'}
+"""
+    found = needs_of(sheets)
+    assert found["tidy"] == (2, 3, 6, 7)
+    assert found["alarm-1"] == found["alarm-2"] == (2, 3, 6, 7), "each waits for all of them"
+    assert found["b-1"] == (2,)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "said"),
+    [
+        ("when: sometimes", "sheets[0].when"),
+        ("after_cancel: true", "after_cancel needs 'when: always' or 'when: failed'"),
+        ("env: {1A: x}", "a name in 'env' is made of letters"),
+        ("env: {MARIANNE_OWNER: x}", "this name is set by Marianne"),
+        ("env: {A: yes}", "put true, false, yes, no in quotes"),
+        ("env: {A: '{{ nosuch }}'}", "sheets[0].env.A: 'nosuch' is undefined"),
+        ("cwd: '{{ nosuch }}'", "sheets[0].cwd: 'nosuch' is undefined"),
+    ],
+)
+def test_what_cannot_be_meant_of_a_sheet_is_refused_where_it_stands(sheet: str, said: str) -> None:
+    with pytest.raises(ScoreError) as error:
+        load(f"name: x\nsheets:\n  - {{name: a, run: 'true', {sheet}}}\n")
+    assert said in str(error.value)
