@@ -91,7 +91,7 @@ class Aftermath:
         self._freed.clear()
 
     def frees(self, num: int) -> bool:
-        """That the sheet may run is on disk: whether it is to be queued, as it was not meanwhile."""
+        """That it may run is on disk: whether it is to be queued, as it was not meanwhile."""
         freed = num in self._freed
         self._freed.discard(num)
         return freed
