@@ -101,6 +101,11 @@ class Document:
             return begin + 1
         return begin if begin == found.end_mark.line + 1 and "\n" not in found.value else 0
 
+    def written(self, path: Sequence[PathPart]) -> str | None:
+        """The value at ``path`` as it is written; None where that is no single word or text."""
+        found = self._node(path)
+        return str(found.value) if isinstance(found, yaml.ScalarNode) else None
+
     def _node(self, path: Sequence[PathPart]) -> yaml.Node | None:
         node: yaml.Node | None = self._root
         for part in self._written(path):

@@ -95,7 +95,7 @@ def problems_of(
         kind = item["type"]
         path = tuple(_real_path(data, item["loc"], missing=kind == "missing"))
         message = _PLAIN.get(kind) or _message(item["msg"])
-        hint = _hint(model, path, item)
+        hint = _hint(model, path, item, document)
         problem = document.problem(path, message, hint, key=kind == "extra_forbidden")
         found.append(Wrong(path, kind, problem))
         if _types(model, path[:-1]):
@@ -108,7 +108,9 @@ def problems_of(
     return [wrong for wrong in found if wrong not in confusing]
 
 
-def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) -> str | None:
+def _hint(
+    model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails, document: Document
+) -> str | None:
     """What its author most likely meant."""
     kind, value = item["type"], item["input"]
     last = path[-1] if path else ""
@@ -117,7 +119,7 @@ def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) 
     if kind == "missing" and last == "type" and _types(model, path[:-1]):
         return f"one of {', '.join(_types(model, path[:-1]))}"
     if kind == "string_type" and isinstance(value, (int, float)):
-        return f"put it in quotes: '{str(value).lower()}'"
+        return _quoted(value, document.written(path))
     if kind == "string_type" and isinstance(value, dict) and len(value) == 1:
         return "put the text in quotes: it has a ': ' in it"
     if kind == "model_type" and isinstance(value, int) and last == "retry":
@@ -133,6 +135,14 @@ def _hint(model: type[BaseModel], path: Sequence[PathPart], item: ErrorDetails) 
     if kind.endswith(("_parsing", "_than", "_than_equal", "_from_float", "_type")):
         return f"it is '{str(value)[:40]}' here" if isinstance(value, (str, int, float)) else None
     return None
+
+
+def _quoted(value: float, written: str | None) -> str:
+    """How a text is written that YAML takes for something else, such as a name ``on``."""
+    read = str(value).lower()
+    if written is None or written == read:
+        return f"put it in quotes: '{read}'"
+    return f"YAML reads {written} as {read}: put it in quotes: '{written}'"
 
 
 def _other_key(model: type[BaseModel], path: Sequence[PathPart]) -> str | None:

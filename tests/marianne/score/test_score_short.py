@@ -95,6 +95,18 @@ def test_everything_wrong_is_told_at_once_with_its_place() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("on", "true"), ("Yes", "true"), ("off", "false"), ("1.10", "1.1"), ("012", "10")],
+)
+def test_a_name_that_yaml_takes_for_something_else_is_explained(written: str, read: str) -> None:
+    said = f"must be text; YAML reads {written} as {read}: put it in quotes: '{written}'"
+    assert problems(f"name: {written}\nsheets: [{{name: a, run: echo}}]") == [f"1:7: name: {said}"]
+    assert problems(f"name: x\nsheets: [{{name: {written}, run: echo}}]") == [
+        f"2:17: sheets[0].name: {said}"
+    ]
+
+
 def test_names_needs_and_templates_are_checked_together() -> None:
     found = problems("""\
         name: bad
