@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marianne.cli.completing import complete_directory
 from marianne.cli.session import Session
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -47,6 +48,7 @@ def home_option() -> click.Option:
         ["--home"],
         metavar="DIR",
         expose_value=False,
+        shell_complete=complete_directory,
         callback=_set_home,
         help="The conductor's directory (default: $MARIANNE_HOME or the user's state directory).",
     )
@@ -80,7 +82,10 @@ json_option = click.option(
     "--json", "-j", "as_json", is_flag=True, help="Print JSON on standard output, errors too."
 )
 workspace_option = click.option(
-    "--workspace", metavar="DIR", help="Where the sheets work, not what the score says."
+    "--workspace",
+    metavar="DIR",
+    shell_complete=complete_directory,
+    help="Where the sheets work, not what the score says.",
 )
 priority_option = click.option(
     "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."

@@ -88,7 +88,9 @@ def test_a_limit_slows_no_other_instrument(own: Marianne) -> None:
 
 def test_cleared_limits_release_at_once_and_nobody_elses_do(own: Marianne) -> None:
     job = limited(own, 600)
-    assert own("clear-rate-limits", "bus", "--json").json["cleared"] == 0
+    assert own("clear-rate-limits", "shell", "--json").json["cleared"] == 0
+    refused = own("clear-rate-limits", "bus", "--json", code=4).json["error"]
+    assert "there is no instrument 'bus'" in refused["message"]
     assert own.sheet(job, 1)["status"] == "waiting"
     answer = own("clear-rate-limits", "busy", "--json").json
     assert answer == {"cleared": 1, "instrument": "busy", "keys": ["busy"]}

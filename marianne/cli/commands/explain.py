@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from marianne.cli.completing import job_argument
+from marianne.cli.completing import job_argument, sheet_argument
 from marianne.cli.jobs import named
 from marianne.cli.options import Verb, exact_option, json_option
 from marianne.cli.render.out import clean, paint, print_json, say
@@ -14,7 +14,7 @@ from marianne.cli.sheets import sheet_number
 
 @click.command("explain", cls=Verb)
 @job_argument
-@click.argument("sheet", required=False)
+@sheet_argument
 @exact_option
 @json_option
 @click.pass_obj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from marianne.cli.completing import job_argument
+from marianne.cli.completing import job_argument, sheet_argument
 from marianne.cli.jobs import named
 from marianne.cli.options import Verb, exact_option, json_option
 from marianne.cli.render.attempts import print_attempts, print_outcomes
@@ -15,7 +15,7 @@ from marianne.cli.sheets import sheet_number
 
 @click.command("history", cls=Verb)
 @job_argument
-@click.argument("sheet", required=False)
+@sheet_argument
 @click.option("--sheet", "-s", "also", metavar="SHEET", hidden=True)
 @click.option("--limit", "-n", type=click.IntRange(1, 1_000), default=50, show_default=True)
 @exact_option

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marianne.cli.errors import CliError
+from marianne.cli.completing import complete_instrument
 from marianne.cli.exit_codes import FAILED, OK
 from marianne.cli.options import VerbGroup, json_option
+from marianne.cli.profiles import profile_of, registry_of
 from marianne.cli.render.out import print_json, say
 from marianne.cli.session import Session
 
 if TYPE_CHECKING:
-    from marianne.instruments.profile import Profile
     from marianne.instruments.registry import Registry
 
 
@@ -32,7 +32,7 @@ def command() -> None:
 @click.pass_obj
 def list_(session: Session, as_json: bool) -> None:
     """List all instruments and whether they can play here."""
-    registry = _registry(session)
+    registry = registry_of(session)
     rows = [_row(registry, name) for name in sorted(registry.entries)]
     if as_json:
         print_json(rows)
@@ -58,13 +58,13 @@ def list_(session: Session, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_instrument)
 @json_option
 @click.pass_obj
 def show(session: Session, name: str, as_json: bool) -> None:
     """Show the profile of one instrument, with every default."""
-    registry = _registry(session)
-    profile = _profile(registry, name)
+    registry = registry_of(session)
+    profile = profile_of(registry, name)
     row = _row(registry, profile.name)
     if as_json:
         print_json({**row, "profile": profile.model_dump(mode="json")})
@@ -83,7 +83,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
 
 
 @command.command("check")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_instrument)
 @json_option
 @click.pass_obj
 def check(session: Session, name: str, as_json: bool) -> int:
@@ -96,8 +96,8 @@ def check(session: Session, name: str, as_json: bool) -> int:
     from marianne.cli.render.facts import print_facts
     from marianne.instruments.probe import probe
 
-    registry = _registry(session)
-    profile = _profile(registry, name)
+    registry = registry_of(session)
+    profile = profile_of(registry, name)
     row, found = _row(registry, profile.name), probe(profile)
     if as_json:
         print_json({**asdict(found), "warnings": row["warnings"]})
@@ -107,23 +107,10 @@ def check(session: Session, name: str, as_json: bool) -> int:
     return OK if found.available else FAILED
 
 
-def _profile(registry: Registry, name: str) -> Profile:
-    profile = registry.get(name)
-    if profile is None:
-        raise CliError("not_found", f"there is no instrument {name!r}", "marianne instruments list")
-    return profile
-
-
 def _warn(row: dict[str, Any]) -> None:
     from marianne.cli.render.problems import print_warnings
 
     print_warnings(row["warnings"])
-
-
-def _registry(session: Session) -> Registry:
-    from marianne.instruments.registry import Registry
-
-    return Registry.load(session.home.instruments, ".marianne/instruments")
 
 
 def _row(registry: Registry, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from marianne.cli.completing import job_argument
+from marianne.cli.completing import complete_directory, complete_file, job_argument
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.changes import print_changes
 from marianne.cli.render.out import print_json, say
@@ -23,9 +23,15 @@ from marianne.cli.source import source
     "file",
     required=True,
     metavar="FILE",
+    shell_complete=complete_file,
     help="The new score; - is standard input.",
 )
-@click.option("--workspace", metavar="DIR", help="Where the sheets work from now on.")
+@click.option(
+    "--workspace",
+    metavar="DIR",
+    shell_complete=complete_directory,
+    help="Where the sheets work from now on.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @click.option("--resume", "-r", is_flag=True, expose_value=False, help="What is done anyway.")
 @json_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from marianne.cli.completing import job_argument
+from marianne.cli.completing import job_argument, sheet_argument
 from marianne.cli.exit_codes import FAILED, OK
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import clean, paint, print_json, say
@@ -16,7 +16,7 @@ SECONDS = 3_600.0
 
 @click.command("recover", cls=Verb)
 @job_argument
-@click.argument("sheet", required=False)
+@sheet_argument
 @click.option("--sheet", "-s", "also", metavar="SHEET", hidden=True)
 @click.option("--dry-run", "-n", is_flag=True, help="Look; change nothing.")
 @json_option

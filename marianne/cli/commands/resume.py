@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from marianne.cli.completing import complete_file
 from marianne.cli.options import Verb, json_option
 from marianne.cli.selection import Chosen, report, selection_options
 from marianne.cli.session import Session
@@ -14,7 +15,14 @@ from marianne.cli.session import Session
 
 @click.command("resume", cls=Verb)
 @selection_options
-@click.option("--config", "-c", "file", metavar="FILE", help="Go on by this score (of one job).")
+@click.option(
+    "--config",
+    "-c",
+    "file",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="Go on by this score (of one job).",
+)
 @click.option("--no-reload", "-r", is_flag=True, help="Do not read a changed score file again.")
 @json_option
 @click.pass_obj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from marianne.cli.completing import job_argument
+from marianne.cli.completing import complete_sheet, job_argument
 from marianne.cli.options import Verb, json_option
 from marianne.cli.render.out import print_json, say
 from marianne.cli.session import Session
@@ -13,7 +13,7 @@ from marianne.cli.sheets import sheet_number
 
 @click.command("retry", cls=Verb)
 @job_argument
-@click.argument("sheets", nargs=-1, metavar="[SHEET]...")
+@click.argument("sheets", nargs=-1, metavar="[SHEET]...", shell_complete=complete_sheet)
 @json_option
 @click.pass_obj
 def command(session: Session, job: str, sheets: tuple[str, ...], as_json: bool) -> None:

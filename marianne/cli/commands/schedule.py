@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marianne.cli.completing import complete_schedule
+from marianne.cli.completing import complete_schedule, score_argument
 from marianne.cli.errors import CliError
 from marianne.cli.options import (
     VerbGroup,
@@ -40,7 +40,7 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("score")
+@score_argument
 @click.option("--cron", required=True, metavar="EXPR", help="When: as '30 2 * * *', or @daily.")
 @click.option("--name", metavar="NAME", help="Its name (default: the file's).")
 @click.option("--tz", metavar="ZONE", help="As Europe/Paris (default: the zone of this machine).")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from marianne.cli.bounded import bounded
+from marianne.cli.completing import complete_file
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("validate", cls=Verb)
-@click.argument("scores", nargs=-1, required=True, metavar="SCORE...")
+@click.argument("scores", nargs=-1, required=True, metavar="SCORE...", shell_complete=complete_file)
 @click.option("--expand", is_flag=True, help="Show the sheets that each score becomes.")
 @click.option("--render", is_flag=True, help="Show each sheet as it will be executed.")
 @var_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -132,6 +133,54 @@ def test_completion_completes_job_ids(marianne, conductor, monkeypatch) -> None:
     monkeypatch.setenv("COMP_WORDS", "marianne status w")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert marianne().out.split() == ["plain,word-count", "plain,wc"]
+
+
+@pytest.fixture
+def completed(marianne, monkeypatch) -> Callable[[str], list[str]]:
+    """What bash is offered for the last word of a line."""
+
+    def complete(line: str) -> list[str]:
+        monkeypatch.setenv("_MARIANNE_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+        told = marianne()
+        assert told.code == 0
+        return told.out.split()
+
+    return complete
+
+
+@pytest.mark.parametrize("line", ["run ", "run sc", "validate a.yaml b", "schedule add ",
+    "modify wc --config ", "resume wc -c ", "start --config x"])  # fmt: skip
+def test_completion_leaves_files_to_the_shell(completed, home, line) -> None:
+    assert completed(f"marianne {line}") == [f"file,{line.rpartition(' ')[2]}"]
+
+
+@pytest.mark.parametrize("line", ["run a.yaml --workspace ", "--home x", "status --home "])
+def test_completion_leaves_directories_to_the_shell(completed, home, line) -> None:
+    assert completed(f"marianne {line}") == [f"dir,{line.rpartition(' ')[2]}"]
+
+
+@pytest.mark.parametrize(
+    "line", ["output wc ", "explain wc ", "retry wc x ", "recover wc ", "history wc "]
+)
+def test_completion_completes_the_sheets_of_the_job(completed, conductor, line) -> None:
+    names = ["fetch", "find", "two words"]
+    sheets = [{"num": num, "name": name} for num, name in enumerate(names, 1)]
+    conductor.answers["job.status"] = {"job_id": "wc", "sheets": sheets}
+    assert completed(f"marianne {line}") == ["plain,fetch", "plain,find", "plain,3"]
+    assert completed(f"marianne {line}fe") == ["plain,fetch"]
+    assert conductor.params("job.status")["job_id"] == "wc"
+
+
+def test_completion_without_a_conductor_has_no_sheets(completed, home) -> None:
+    assert completed("marianne output wc ") == []
+
+
+@pytest.mark.parametrize("line", ["instruments show ", "instruments check ", "clear-rate-limits "])
+def test_completion_completes_instruments(completed, home, line) -> None:
+    assert "plain,shell" in completed(f"marianne {line}")
+    assert completed(f"marianne {line}she") == ["plain,shell"]
 
 
 def test_config_show_says_what_a_conductor_would_start_with(marianne, home) -> None:
