@@ -30,9 +30,17 @@ class CliError(Exception):
     def to_map(self) -> dict[str, Any]:
         """The form that ``--json`` prints."""
         error = {"code": self.code, "message": self.message, "hint": self.hint}
-        if isinstance(self.data, dict) and self.data.get("problems"):
-            error["problems"] = self.data["problems"]
-        return {"error": error}
+        data = self.data if isinstance(self.data, dict) else {}
+        if data.get("problems"):
+            error["problems"] = data["problems"]
+        return {**self.waited_for, "error": error}
+
+    @property
+    def waited_for(self) -> dict[str, Any]:
+        """``job_id`` (of several: ``job_ids``) of what goes on although the waiting has ended."""
+        if self.code not in ("timeout", "interrupted") or not isinstance(self.data, dict):
+            return {}
+        return {name: self.data[name] for name in ("job_id", "job_ids") if name in self.data}
 
 
 def no_conductor(home: object) -> CliError:

@@ -26,32 +26,27 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 @contextmanager
-def detaching(job: str) -> Iterator[None]:
-    """Turns Ctrl-C into a detachment that says that the job goes on.
+def detaching(*jobs: str) -> Iterator[None]:
+    """Turns Ctrl-C into a detachment that says that the jobs go on.
 
     SIGTERM and SIGHUP (the terminal was closed) count as Ctrl-C, so that the live view always
     gives the terminal back as it was.
     """
     # Under nohup SIGHUP is ignored, and stays so.
+    job, named = ", ".join(jobs), {"job_id": jobs[0]} if len(jobs) == 1 else {"job_ids": [*jobs]}
+    hint = f"marianne wait {' '.join(jobs)}{' --follow' * (len(jobs) == 1)}, or end it: "
+    hint += f"marianne cancel {' '.join(jobs)}"
     ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
     for number in ours:
         signal.signal(number, _interrupt)
     try:
         yield
     except KeyboardInterrupt:
-        raise CliError(
-            "interrupted",
-            f"detached; {job} goes on",
-            f"marianne wait {job} --follow, or end it: marianne cancel {job}",
-        ) from None
+        raise CliError("interrupted", f"detached; {job} goes on", hint, named) from None
     except CliError as error:
         if error.code != "timeout":
             raise
-        raise CliError(
-            "timeout",
-            f"time is up; {job} goes on",
-            f"marianne wait {job} --follow, or end it: marianne cancel {job}",
-        ) from None
+        raise CliError("timeout", f"time is up; {job} goes on", hint, named) from None
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)

@@ -11,34 +11,58 @@ from marianne.cli.errors import CliError
 from marianne.cli.session import Session
 
 if TYPE_CHECKING:
-    from marianne.replies.conductor import Event, EventPage
-    from marianne.replies.job import Job, Status
+    from marianne.replies.conductor import ConductorStatus, Event, EventPage
+    from marianne.replies.job import Job, JobPage, Status
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 ENDINGS = frozenset({"job.completed", "job.failed", "job.cancelled"})
 
 PAGE_SHEETS = 5_000
+PAGE_JOBS = 1_000
 PAGE_EVENTS = 1_000
+OVERVIEW = 50
+"""Active jobs that an overview shows at most."""
+
 WAIT_SLICE = 30.0
 """Seconds of one ``job.wait`` request; the next one follows while the job goes on."""
 
 
 def job_status(session: Session, job: str, *, newest: bool = False) -> Status:
-    """The job's status with all its sheets. ``newest``: of a score's name the newest job's."""
-    status = session.request("job.status", named(job, newest))
+    """The job's status with all its sheets. ``newest``: of a score's name the newest job's.
+
+    Where no conductor runs it is as the last one left it.
+    """
+    status = sheets_page(session, job, 1, PAGE_SHEETS, newest=newest)
     if newest:
         _say_which(job, status)
     sheets, total = status["sheets"], status["progress"]["total"]
     while sheets and len(sheets) < total:
         first = len(sheets) + 1
-        page = session.request(
-            "job.status",
-            {"job_id": status["job_id"], "sheets": [first, first + PAGE_SHEETS - 1]},
-        )
+        page = sheets_page(session, status["job_id"], first, first + PAGE_SHEETS - 1)
         if not page["sheets"]:
             break
         sheets += page["sheets"]
     return status
+
+
+def sheet_names(session: Session, job: str) -> dict[int, str]:
+    """The names of the job's sheets by number."""
+    return {row["num"]: row["name"] for row in job_status(session, job)["sheets"]}
+
+
+def sheets_page(
+    session: Session, job: str, first: int, last: int, *, newest: bool = False
+) -> Status:
+    """The job's status with its sheets from ``first`` to ``last``, likewise."""
+    params = {**named(job, newest), "sheets": [first, last]}
+    try:
+        return session.request("job.status", params)
+    except CliError as error:
+        if error.code != "no_conductor":
+            raise
+        from marianne.cli import stored
+
+        return stored.sheets_page(session, error, params)
 
 
 def named(job: str, newest: bool) -> dict[str, Any]:
@@ -72,7 +96,10 @@ def list_jobs(
     limit: int = 0,
 ) -> list[Job]:
     """At most ``limit`` jobs, newest first, without their sheets; 0 means all. Those of a
-    ``score`` are found by its name or its file."""
+    ``score`` are found by its name or its file.
+
+    Where no conductor runs they are as the last one left them.
+    """
     wanted: dict[str, Any] = {"all": everything, "statuses": list(statuses) or None}
     if score is not None and os.path.isfile(score):
         wanted["config_path"] = os.path.abspath(score)
@@ -81,12 +108,37 @@ def list_jobs(
     jobs: list[Job] = []
     cursor = None
     while True:
-        size = min(1_000, limit - len(jobs)) if limit else 1_000
-        page = session.request("job.list", {**wanted, "limit": size, "cursor": cursor})
+        size = min(PAGE_JOBS, limit - len(jobs)) if limit else PAGE_JOBS
+        page = jobs_page(session, {**wanted, "limit": size, "cursor": cursor})
         jobs += page["jobs"]
         cursor = page["cursor"]
         if not cursor or not page["jobs"] or (limit and len(jobs) >= limit):
             return jobs
+
+
+def jobs_page(session: Session, params: dict[str, Any]) -> JobPage:
+    """One answer to ``job.list``, likewise."""
+    try:
+        return session.request("job.list", params)
+    except CliError as error:
+        if error.code != "no_conductor":
+            raise
+        from marianne.cli import stored
+
+        return stored.jobs_page(session, error, params)
+
+
+def overview(
+    session: Session, statuses: Sequence[str] = ()
+) -> tuple[ConductorStatus | None, list[Job]]:
+    """The conductor, None where none runs, and the jobs that are active or of ``statuses``."""
+    try:
+        conductor = session.request("daemon.status")
+    except CliError as error:
+        if error.code != "no_conductor" or not session.home.db.exists():
+            raise
+        conductor = None
+    return conductor, list_jobs(session, statuses=statuses, limit=OVERVIEW)
 
 
 def wait_for_end(session: Session, job: str, until: float | None = None) -> Job:

@@ -35,6 +35,8 @@ Map = dict[str, Any]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 GRACE = 10.0
 
+INTERRUPTED = "interrupted; the job ends with this run"
+
 START_SECONDS = 120.0
 """A person waits for nothing else meanwhile, and may end it: a crowded machine is no failure."""
 
@@ -53,23 +55,21 @@ def plan_local(params: Map, home: Home) -> Submitted:
     return dry_run_response(Parsed(**found))
 
 
-def run_local(
-    session: Session, params: Map, *, wait: bool = False, follow_it: bool = False, as_json: bool
-) -> int:
+def run_local(session: Session, params: Map, *, follow_it: bool = False, as_json: bool) -> int:
     """Runs the score of a ``job.submit`` to its end and shows it; the exit code.
 
-    Like ``run --wait`` or ``run --follow`` under a conductor where one of them is asked for; else
-    a line an event on standard error, or the status as JSON.
+    Like ``run --follow`` under a conductor where that is asked for; else a line an event on
+    standard error, or the status as JSON.
     """
     from marianne.cli.claim import claim_score
 
     with _interruptible():
         claim = claim_score(params, GRACE)
         with _own_conductor(session.home, claim) as own:
-            return _run(own, {**params, "hooks": False}, wait, follow_it, as_json)
+            return _run(own, {**params, "hooks": False}, follow_it, as_json)
 
 
-def _run(own: Session, params: Map, wait: bool, follow_it: bool, as_json: bool) -> int:
+def _run(own: Session, params: Map, follow_it: bool, as_json: bool) -> int:
     from marianne.cli.claim import claim_workspace
     from marianne.cli.render.problems import print_warnings
     from marianne.cli.submitting import submit
@@ -82,16 +82,12 @@ def _run(own: Session, params: Map, wait: bool, follow_it: bool, as_json: bool) 
     workspace = own.request("job.status", {"job_id": job_id, "sheets": [1, 1]})["workspace"]
     _kept, warning = claim_workspace(workspace, alone=False)
     print_warnings([*(response.get("warnings") or ()), *filter(None, (warning,))])
-    if follow_it:
-        from marianne.cli.following import follow
-
-        if as_json:
-            print_json(response, stream=True)
-        status = follow(own, job_id, as_json=as_json, over=_over)
-    else:
-        status = _to_the_end(own, job_id, quiet=as_json)
-        if as_json:
-            print_json({**response, "job": status} if wait else status)
+    try:
+        status = _watch(own, response, follow_it, as_json)
+    except KeyboardInterrupt:
+        raise CliError("interrupted", INTERRUPTED, data={"job_id": job_id}) from None
+    if as_json and not follow_it:
+        print_json(status)
     if not as_json:
         from marianne.cli.render.summary import print_summary
 
@@ -99,6 +95,16 @@ def _run(own: Session, params: Map, wait: bool, follow_it: bool, as_json: bool) 
         sys.stdout.flush()
     # A job that is paused stays so: nobody lets it go on.
     return BY_JOB_STATUS.get(status["status"], FAILED)
+
+
+def _watch(own: Session, response: Submitted, follow_it: bool, as_json: bool) -> Status:
+    if not follow_it:
+        return _to_the_end(own, response["job_id"], quiet=as_json)
+    from marianne.cli.following import follow
+
+    if as_json:
+        print_json(response, stream=True)
+    return follow(own, response["job_id"], as_json=as_json, over=_over)
 
 
 def _to_the_end(own: Session, job_id: str, *, quiet: bool) -> Status:
@@ -159,7 +165,7 @@ def _own_conductor(user: Home, claim: socket.socket | None) -> Iterator[Session]
     except LaunchError as error:
         raise CliError("start_failed", str(error)) from None
     except KeyboardInterrupt:
-        raise CliError("interrupted", "interrupted; the job ends with this run") from None
+        raise CliError("interrupted", INTERRUPTED) from None
     finally:
         _end(own)
 

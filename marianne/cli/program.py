@@ -75,11 +75,11 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
     except SystemExit as leaving:  # click's shell completion
         return leaving.code if isinstance(leaving.code, int) else exit_codes.OK
     except Exception as error:  # noqa: BLE001 - a user never sees a traceback
-        return _fail(_unexpected(error), as_json)
+        return _fail(unexpected(error), as_json)
     return result if isinstance(result, int) else exit_codes.OK
 
 
-def _unexpected(error: Exception) -> CliError:
+def unexpected(error: Exception) -> CliError:
     """A fault that no verb foresaw. MARIANNE_TRACEBACK=1 shows where, for a bug report."""
     if os.environ.get("MARIANNE_TRACEBACK"):
         import traceback
@@ -101,8 +101,8 @@ def _fail(error: CliError, as_json: bool) -> int:
     from marianne.cli.render.problems import print_error
 
     try:
-        # Who pressed Ctrl-C knows, who reads on does not.
-        if as_json and error.code != "interrupted":
+        # Who pressed Ctrl-C knows, who reads on does not; but the job is theirs to know.
+        if as_json and (error.code != "interrupted" or error.waited_for):
             print_json(error.to_map(), stream=True)  # a line, for it may end a stream of lines
         else:
             print_error(error)

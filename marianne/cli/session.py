@@ -31,10 +31,12 @@ HOLDER_PAUSE = 0.01
 class Session:
     """What the verbs share. Nothing is imported or opened before a verb needs it.
 
-    ``begun`` is a conductor that is on its way up already.
+    ``begun`` is a conductor that is on its way up already. ``said_left``: it was said that what is
+    shown is what the last one left.
     """
 
     begun: Launch | None = None
+    said_left = False
 
     def __init__(self, home: str | None = None) -> None:
         self._home_path = home
@@ -47,6 +49,10 @@ class Session:
         session = cls(str(home.path))
         session._home = home
         return session
+
+    def another(self) -> Session:
+        """One for another thread. It looks anew where the conductor serves."""
+        return Session(self._home_path)
 
     def use_home(self, path: str) -> None:
         """``--home`` was given."""

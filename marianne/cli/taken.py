@@ -35,6 +35,8 @@ def to_the_end(
     job_id = response["job_id"]
     if follow_it and as_json:
         print_json(response, stream=True)
+    elif not (follow_it or as_json) and sys.stderr.isatty():
+        note(clean(f"{job_id}: {response.get('message') or response['status']}"))
     with detaching(job_id):
         status: Job = (
             follow(session, job_id, until=until, as_json=as_json)
@@ -42,7 +44,7 @@ def to_the_end(
             else jobs.wait_for_end(session, job_id, until)
         )
         if as_json and not follow_it:
-            print_json({**response, "job": status})
+            print_json(jobs.job_status(session, job_id))
         elif not as_json:
             from marianne.cli.render.summary import print_summary
 

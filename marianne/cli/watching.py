@@ -20,7 +20,7 @@ def watch_job(session: Session, job_id: str, as_json: bool) -> None:
     try:
         status = follow(session, job_id, as_json=as_json)
     except KeyboardInterrupt:
-        raise CliError("interrupted", f"{job_id} goes on") from None
+        raise CliError("interrupted", f"{job_id} goes on", data={"job_id": job_id}) from None
     if not as_json:
         from marianne.cli.render.job import print_job
 

@@ -87,7 +87,7 @@ def test_files_are_where_the_configuration_puts_them(marianne: Marianne) -> None
     assert found >= {"c.sock", "c.pid", "c.db", "c.log"}
     assert not (marianne.home / "state.db").exists()
     marianne("stop")
-    marianne("status", "one", code=3)
+    assert marianne("status", "one", "--json").json["status"] == "completed"
 
 
 def test_a_service_manager_hears_ready_watchdog_and_stopping(marianne: Marianne) -> None:

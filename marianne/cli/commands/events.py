@@ -39,13 +39,14 @@ def command(
     object a line. A follower sees each event once and in order, also over a restart of the
     conductor.
     """
+    names = {} if job is None or as_json else jobs.sheet_names(session, job)
     for event in _events(session, job, follow, start):
         if event is None:
             continue
         if as_json:
             print_json(event, stream=True)
         else:
-            print_event(event, with_job=job is None)
+            print_event(event, with_job=job is None, names=names)
 
 
 def _events(

@@ -36,7 +36,8 @@ def command(
 ) -> None:
     """List jobs.
 
-    Shows those that are active; with --all those that have ended too. The newest come first.
+    Shows those that are active; with --all those that have ended too. The newest come first. Where
+    no conductor runs they are as the last one left them.
     """
     everything = everything or score is not None
     found = jobs.list_jobs(

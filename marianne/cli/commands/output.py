@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marianne.cli.completing import job_argument
+from marianne.cli.completing import job_argument, sheet_argument
+from marianne.cli.errors import CliError
+from marianne.cli.exit_codes import OK
 from marianne.cli.following import detaching
 from marianne.cli.jobs import job_status
 from marianne.cli.options import Verb, json_option
-from marianne.cli.render.out import clean, note, print_json
+from marianne.cli.render.out import clean, json_text, note
 from marianne.cli.session import Session
 from marianne.cli.sheets import sheet_number
 
@@ -35,7 +38,7 @@ OVER = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 @click.command("output", cls=Verb)
 @job_argument
-@click.argument("sheet", required=False)
+@sheet_argument
 @click.option(
     "--follow",
     "-f",
@@ -61,7 +64,7 @@ def command(
     raw: bool,
     attempt: int | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Print what a sheet wrote.
 
     A SHEET is a number or a name; without one it is the last that has output (with
@@ -85,23 +88,22 @@ def command(
         **({"plain": True} if raw else {}),
     }
     if as_json:
-        _print_objects(session, params, everything)
-        return
+        return _print_objects(session, params) if everything else _print_object(session, params)
     write = _as_it_is if raw or not sys.stdout.isatty() else _for_a_terminal()
     with detaching(job):
         if everything:
             _copy_all(session, params, write)
-            return
+            return OK
         if not follow or attempt is not None:
             _copy(session, params, follow, write)
-            return
+            return OK
         if params["sheet"] is not None:
             _next_attempt(session, params, 0)
         while True:
             part = _copy(session, params, follow, write)
             number = _next_attempt(session, params, part["attempt"])
             if number is None:
-                return
+                return OK
             params |= {"attempt": number, "offset": 0}
             note(f"(attempt {number})")
 
@@ -185,23 +187,42 @@ def _copy_all(session: Session, params: dict[str, Any], write: Write) -> None:
         between = b"\n" if not data or data.endswith(b"\n") else b"\n\n"
 
 
-def _print_objects(session: Session, params: dict[str, Any], everything: bool) -> None:
-    if everything:
-        print_json([_object(session, wanted) for _sheet, wanted in _started(session, params)])
-    else:
-        print_json(_object(session, params))
+def _print_objects(session: Session, params: dict[str, Any]) -> int:
+    """A list of objects, up to the first that breaks off."""
+    before, code = "[", OK
+    for _sheet, wanted in _started(session, params):
+        sys.stdout.write(before + "\n")
+        code = _print_object(session, wanted)
+        if code != OK:
+            break
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" and code == OK else "]\n")
+    return code
 
 
-def _object(session: Session, params: dict[str, Any]) -> dict[str, Any]:
+def _print_object(session: Session, params: dict[str, Any]) -> int:
+    """One object, in pieces as they come: an output may be larger than our memory.
+
+    Where no more comes, it ends with an ``error`` and the text so far.
+    """
     part = session.request("job.output", params)
-    data = part["data"]
-    while part["next_offset"] < part["size"]:
-        more = {**params, "sheet": part["sheet"], "attempt": part["attempt"]}
-        part = session.request("job.output", {**more, "offset": part["next_offset"]})
-        data += part["data"]
-    fields = ("job_id", "sheet", "attempt", "path", "size", "ended")
-    text = data.decode("utf-8", "replace")
-    return {**{name: part.get(name) for name in fields}, "text": text}
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    head = json_text({name: part.get(name) for name in ("job_id", "sheet", "attempt", "path")}, 2)
+    sys.stdout.write(head.removesuffix("\n}") + ',\n  "text": "')
+    sys.stdout.write(json_text(decoder.decode(part["data"]))[1:-1])
+    tail: dict[str, Any] = {}
+    code = OK
+    try:
+        while part["next_offset"] < part["size"]:
+            more = {**params, "sheet": part["sheet"], "attempt": part["attempt"]}
+            part = session.request("job.output", {**more, "offset": part["next_offset"]})
+            sys.stdout.write(json_text(decoder.decode(part["data"]))[1:-1])
+    except CliError as error:
+        tail, code = error.to_map(), error.exit_code
+    sys.stdout.write(json_text(decoder.decode(b"", final=True))[1:-1] + '"')
+    tail = {"size": part["size"], "ended": part["ended"], **tail}
+    sys.stdout.write("," + json_text(tail, 2).removeprefix("{") + "\n")
+    return code
 
 
 def _say_which(part: Output) -> None:

@@ -10,6 +10,7 @@ import click
 
 from marianne.cli.beginning import begin_options
 from marianne.cli.choosing import sheet_options
+from marianne.cli.completing import score_argument
 from marianne.cli.exit_codes import OK
 from marianne.cli.options import (
     Verb,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run", cls=Verb)
-@click.argument("score")
+@score_argument
 @click.option("--wait", "-w", is_flag=True, help="Return when the job has ended, with its result.")
 @click.option("--follow", "-f", "follow_it", is_flag=True, help="The same, showing the progress.")
 @timeout_option
@@ -98,7 +99,7 @@ def command(
     if local and any(begins.values()):
         raise click.UsageError("--after and --at are a conductor's: --local begins now")
     if local:
-        return _by_itself(session, params, wait, follow_it, as_json)
+        return _by_itself(session, params, follow_it, as_json)
     response = submit(session, params, may_start=not no_start)
     print_warnings(response["warnings"])
     if dry_run:
@@ -108,16 +109,14 @@ def command(
     return to_the_end(session, response, follow_it, until, as_json)
 
 
-def _by_itself(
-    session: Session, params: dict[str, Any], wait: bool, follow_it: bool, as_json: bool
-) -> int:
+def _by_itself(session: Session, params: dict[str, Any], follow_it: bool, as_json: bool) -> int:
     from marianne.cli.local import plan_local, run_local
 
     if params["dry_run"]:
         planned = plan_local(params, session.home)
         print_warnings(planned["warnings"])
         return _show_plan(planned, as_json)
-    return run_local(session, params, wait=wait, follow_it=follow_it, as_json=as_json)
+    return run_local(session, params, follow_it=follow_it, as_json=as_json)
 
 
 def _show_plan(response: Submitted, as_json: bool) -> int:

@@ -38,7 +38,8 @@ def command(
     """Show one job with its sheets, or what the conductor is doing.
 
     Without JOB: the conductor in a line, and the jobs that are active. The name of a score means
-    its newest job; with --exact or --json the one with that id.
+    its newest job; with --exact or --json the one with that id. Where no conductor runs it is all
+    as the last one left it.
     """
     newest = not (exact or as_json)
     if watch and failed:
@@ -62,8 +63,7 @@ def command(
 
         print_job(status)
         return
-    conductor = session.request("daemon.status")
-    active = jobs.list_jobs(session, statuses=["failed"] if failed else [], limit=50)
+    conductor, active = jobs.overview(session, ["failed"] if failed else [])
     if as_json:
         print_json({"conductor": conductor, "jobs": active})
         return

@@ -39,7 +39,8 @@ def command(
     """Wait until jobs have ended; the exit code tells how.
 
     0 when all have completed, 1 when one failed or was cancelled. Goes on waiting while a job is
-    paused. Ctrl-C ends the waiting, never a job.
+    paused. Ctrl-C ends the waiting, never a job. With --json: the job as status shows it, or a
+    list of them.
     """
     if everything is bool(jobs):
         raise click.UsageError("name a job, or give --all")
@@ -51,14 +52,15 @@ def command(
     else:
         jobs = tuple(ask.exact_id(session, job) for job in jobs)  # an unknown one fails at once
     ended: list[Job] = []
-    with detaching(", ".join(jobs)):
+    with detaching(*jobs):
         for job in jobs:
             if follow_it:
                 ended.append(follow(session, job, until=until, as_json=as_json))
             else:
                 ended.append(ask.wait_for_end(session, job, until))
     if as_json and not follow_it:
-        print_json(ended if everything or len(jobs) > 1 else ended[0])
+        whole = [ask.job_status(session, job["job_id"]) for job in ended]
+        print_json(whole if everything or len(whole) > 1 else whole[0])
     elif not as_json:
         from marianne.cli.render.summary import print_summary
 

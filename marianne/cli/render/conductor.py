@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from marianne.replies.job import Job
 
 
-def print_overview(conductor: ConductorStatus, jobs: Sequence[Job]) -> None:
+def print_overview(conductor: ConductorStatus | None, jobs: Sequence[Job]) -> None:
     """One line about the conductor, then the active jobs."""
+    if conductor is None:
+        say("no conductor is running; unfinished jobs go on when one starts: marianne start")
+    else:
+        _print_line(conductor)
+    if jobs:
+        say()
+        print_jobs(jobs)
+
+
+def _print_line(conductor: ConductorStatus) -> None:
     ready = conductor.get("ready", True)
     word = paint("ready", "green") if ready else paint("not ready", "yellow")
     say(
@@ -23,9 +33,6 @@ def print_overview(conductor: ConductorStatus, jobs: Sequence[Job]) -> None:
         f"{_count(conductor.get('running_jobs', 0), 'job')} running"
         + (f", pressure {conductor['pressure']}" if _pressed(conductor.get("pressure")) else "")
     )
-    if jobs:
-        say()
-        print_jobs(jobs)
 
 
 def print_conductor(status: ConductorStatus) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from marianne.cli.render.terminal import harmless
 from marianne.streams import clean
 
-__all__ = ["clean", "note", "paint", "print_json", "say", "wants_colour"]
+__all__ = ["clean", "json_text", "note", "paint", "print_json", "say", "wants_colour"]
 
 _CODES = {
     "bold": "1",
@@ -63,16 +63,19 @@ def write_text(stream: TextIO, text: str) -> None:
 
 def print_json(value: Any, *, stream: bool = False) -> None:
     """One JSON value; on one line when it is an element of a stream, and sent at once."""
-    import json
-
-    indent = None if stream else 2
-    try:
-        text = json.dumps(value, indent=indent, default=_plain, allow_nan=False)
-    except ValueError:  # JSON has no infinite number, and none that is none
-        text = json.dumps(_finite(value), indent=indent, default=_plain)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(json_text(value, None if stream else 2) + "\n")
     if stream:
         sys.stdout.flush()
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """The value as JSON: on one line, or with its parts on lines of their own."""
+    import json
+
+    try:
+        return json.dumps(value, indent=indent, default=_plain, allow_nan=False)
+    except ValueError:  # JSON has no infinite number, and none that is none
+        return json.dumps(_finite(value), indent=indent, default=_plain)
 
 
 def _finite(value: Any) -> Any:

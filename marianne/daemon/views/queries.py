@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marianne.daemon.context import Context
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.views import wire
 from marianne.daemon.views.script_names import readable
@@ -21,6 +20,7 @@ from marianne.state.rows import JobView
 from marianne.version import version
 
 if TYPE_CHECKING:
+    from marianne.daemon.context import Context
     from marianne.replies.conductor import ConductorStatus
     from marianne.replies.job import Job, JobPage, Status
     from marianne.replies.reports import Output

@@ -72,7 +72,7 @@ def test_on_a_terminal_harm_is_asked_for_and_no_changes_nothing(
     told = marianne(*argv)
     assert told.code == 1
     assert "nothing was done" in told.err
-    assert conductor.asked == []
+    assert {method for method, _ in conductor.asked} <= {"job.list"}  # what it would interrupt
 
 
 def test_yes_asks_nothing(marianne, conductor, monkeypatch) -> None:
@@ -139,6 +139,67 @@ def test_output_prints_the_bytes_as_they_are(marianne, conductor) -> None:
     assert conductor.params("job.output")["stream"] == "err"
 
 
+def _in_pieces(whole: bytes, size: int = 7):
+    def answer(params):
+        data = whole[params["offset"] :][:size]
+        after = params["offset"] + len(data)
+        where = {"job_id": "wc", "sheet": 2, "attempt": 1, "path": "/x", "ended": True}
+        return {**where, "offset": params["offset"], "next_offset": after, "size": len(whole),
+            "data": data}  # fmt: skip
+
+    return answer
+
+
+def test_output_json_is_one_object_whatever_is_in_it(marianne, conductor) -> None:
+    text = 'Größe "∑" 🎻 \\ \x1b[1m\n' * 9
+    conductor.answers["job.output"] = _in_pieces(text.encode() + b"\xff\xc3")
+    seen = marianne("output", "wc", "--json").json
+    assert seen == {
+        "job_id": "wc",
+        "sheet": 2,
+        "attempt": 1,
+        "path": "/x",
+        "text": text + "\ufffd\ufffd",
+        "size": len(text.encode()) + 2,
+        "ended": True,
+    }
+
+
+def test_output_json_of_nothing_is_an_object_too(marianne, conductor) -> None:
+    conductor.answers["job.output"] = _in_pieces(b"")
+    assert marianne("output", "wc", "--json").json["text"] == ""
+
+
+def test_output_json_that_breaks_off_is_an_object_that_says_so(marianne, conductor) -> None:
+    whole = _in_pieces(b"x" * 20)
+
+    def answer(params):
+        if params["offset"] > 10:
+            raise Refuse("not_found", "it is gone")
+        return whole(params)
+
+    conductor.answers["job.output"] = answer
+    told = marianne("output", "wc", "--json")
+    assert told.code == 4
+    assert told.json["text"] == "x" * 14
+    assert told.json["error"]["message"] == "it is gone"
+
+
+def test_output_json_keeps_no_more_than_a_piece(marianne, conductor) -> None:
+    import tracemalloc
+
+    whole = _in_pieces(b"0123456789abcdef" * 2**16 * 24, size=2**20)
+    conductor.answers["job.output"] = whole
+    tracemalloc.start()
+    told = marianne("output", "wc", "--json")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert told.code == 0
+    assert len(told.out) > 24 * 2**20
+    # The test's own capture has the whole text once or twice; the verb would add three times it.
+    assert peak < 24 * 2**20 * 4
+
+
 def test_output_follow_goes_on_until_the_attempt_has_ended(marianne, conductor) -> None:
     parts = [b"a", b"", b"b", b""]
 
@@ -191,6 +252,70 @@ def test_stop_asks_for_the_way_that_was_named(
     # The stand-in does not say that its drain was finished.
     assert marianne("stop", *argv).code == (1 if mode == "drain" else 0)
     assert conductor.params("daemon.shutdown") == {"mode": mode, "drain_seconds": seconds}
+
+
+BUSY = {
+    "jobs": [
+        {"job_id": "a", "progress": {"running": 2}},
+        {"job_id": "b", "progress": {"running": 1}},
+        {"job_id": "c", "progress": {"running": 0}},
+    ]
+}
+WORDS = "3 running sheets: 2 of a, 1 of b"
+
+
+@pytest.fixture
+def busy(conductor, monkeypatch):
+    """A conductor of whose jobs sheets run, and which stops as it is told."""
+    conductor.answers |= {"daemon.shutdown": {"stopping": True}, "job.list": BUSY}
+    monkeypatch.setattr("marianne.cli.leaving._await_exit", lambda _pid, _until: conductor.leave())
+    return conductor
+
+
+@pytest.mark.parametrize("argv", [(), ("--force",), ("--cancel",)], ids=str)
+def test_stop_asks_on_a_terminal_and_says_what_it_would_interrupt(
+    marianne, busy, monkeypatch, argv
+) -> None:
+    asked = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda question, **_k: asked.append(question))
+    assert marianne("stop", *argv).code == 1
+    (question,) = asked
+    assert question.startswith(f"This interrupts {WORDS}. ")
+    assert not any(method == "daemon.shutdown" for method, _ in busy.asked)
+
+
+@pytest.mark.parametrize("argv", [("--yes",), ("--drain",)], ids=str)
+def test_stop_asks_nothing_with_yes_or_where_it_interrupts_nothing(
+    marianne, busy, monkeypatch, argv
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_a, **_k: pytest.fail("asked"))
+    marianne("stop", *argv)
+    assert any(method == "daemon.shutdown" for method, _ in busy.asked)
+
+
+def test_stop_of_an_idle_conductor_asks_nothing(marianne, busy, monkeypatch) -> None:
+    busy.answers["job.list"] = {"jobs": []}
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_a, **_k: pytest.fail("asked"))
+    told = marianne("stop")
+    assert (told.code, told.err) == (0, "")
+
+
+def test_stop_without_a_terminal_acts_unasked_and_says_what_it_interrupts(marianne, busy) -> None:
+    told = marianne("stop", "--json")
+    assert told.code == 0
+    assert told.json["running"] == [{"job_id": "a", "sheets": 2}, {"job_id": "b", "sheets": 1}]
+    assert told.err == f"interrupting {WORDS}; they run again at the next start\n"
+
+
+def test_a_conductor_that_does_not_say_what_runs_is_stopped_all_the_same(
+    marianne, busy, monkeypatch
+) -> None:
+    monkeypatch.setattr("marianne.cli.commands.stop.LOOK_SECONDS", 0.2)
+    busy.silent.add("job.list")
+    assert marianne("stop").code == 0
 
 
 def test_ways_to_stop_exclude_each_other(marianne, conductor) -> None:

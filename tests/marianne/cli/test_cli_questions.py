@@ -67,7 +67,7 @@ def test_status_json_is_what_the_conductor_says(marianne, conductor) -> None:
     conductor.answers["job.status"] = status
     told = marianne("status", "wc", "--json")
     assert (told.code, told.json) == (0, status)
-    assert conductor.params("job.status") == {"job_id": "wc"}
+    assert conductor.params("job.status") == {"job_id": "wc", "sheets": [1, 5_000]}
 
 
 def test_status_shows_each_sheet_in_a_line(marianne, conductor) -> None:
@@ -210,7 +210,7 @@ def test_past_events_are_printed_and_end(marianne, conductor) -> None:
 
 
 def test_the_events_of_one_job_are_asked_for_by_its_whole_id(marianne, conductor) -> None:
-    conductor.answers["job.status"] = {**JOB, "status": "completed"}
+    conductor.answers["job.status"] = {**JOB, "status": "completed", "sheets": []}
     conductor.happen("job.completed")
     conductor.happen("job.completed", job="other")
     for argv in (("events", "w"), ("events", "w", "--follow")):
@@ -218,6 +218,13 @@ def test_the_events_of_one_job_are_asked_for_by_its_whole_id(marianne, conductor
         assert told.code == 0
         assert len(told.out.splitlines()) == 1
         assert conductor.params("events.since")["job_id"] == "wc"
+
+
+def test_the_events_of_one_job_have_the_names_of_its_sheets(marianne, conductor) -> None:
+    conductor.answers["job.status"] = {**JOB, "sheets": [sheet(1, "fetch"), sheet(2, "count")]}
+    conductor.happen("sheet.started", 2)
+    assert "sheet 2 count  started" in marianne("events", "wc").out
+    assert "sheet 2  started" in marianne("events").out
 
 
 def test_unavailable_parts_point_to_the_log(marianne, conductor, monkeypatch) -> None:

@@ -92,6 +92,68 @@ def test_run_wait_exits_as_the_job_did(marianne, conductor, score, status, code)
     assert told.out.startswith(f"wc {status} after 1.50s")
 
 
+def _whole() -> dict[str, object]:
+    return {**ENDED, "sheets": [sheet(1, "fetch"), sheet(2, "count")]}
+
+
+@pytest.mark.parametrize("argv", [("run", "wc.yaml", "--wait"), ("wait", "wc")], ids=" ".join)
+def test_json_of_what_waits_is_the_job_as_status_shows_it(marianne, conductor, score, argv) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    conductor.answers["job.wait"] = ENDED
+    conductor.answers["job.status"] = _whole()
+    assert marianne(*argv, "--json").json == _whole()
+
+
+@pytest.mark.parametrize("argv", [("run", "wc.yaml", "-f"), ("wait", "wc", "-f")], ids=" ".join)
+def test_json_of_what_follows_ends_with_the_job_as_status_shows_it(
+    marianne, conductor, score, argv
+) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    conductor.answers["job.status"] = _whole()
+    assert marianne(*argv, "--json").lines[-1] == _whole()
+
+
+def test_json_of_waiting_for_several_jobs_is_a_list_of_them(marianne, conductor) -> None:
+    conductor.answers["job.wait"] = ENDED
+    conductor.answers["job.status"] = _whole()
+    assert marianne("wait", "wc", "wc", "--json").json == [_whole(), _whole()]
+
+
+@pytest.mark.parametrize("flags", [("--wait",), ("--follow",)])
+def test_json_of_a_wait_whose_time_is_up_names_the_job(marianne, conductor, score, flags) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    conductor.answers["job.status"] = {**JOB, "sheets": [sheet(1, "a", "running")]}
+    conductor.silent.add("job.wait")
+    told = marianne("run", "wc.yaml", *flags, "--timeout", "200ms", "--json")
+    assert told.code == 124
+    last = told.json if flags == ("--wait",) else told.lines[-1]
+    assert (last["job_id"], last["error"]["code"]) == ("wc", "timeout")
+
+
+def test_json_of_a_wait_for_several_whose_time_is_up_names_them(marianne, conductor) -> None:
+    conductor.answers["job.status"] = lambda params: {
+        **JOB,
+        "job_id": params["job_id"],
+        "sheets": [],
+    }
+    conductor.silent.add("job.wait")
+    told = marianne("wait", "a", "b", "--timeout", "200ms", "--json")
+    assert told.code == 124
+    assert told.json["job_ids"] == ["a", "b"]
+    assert "marianne wait a b, or end it: marianne cancel a b" in told.json["error"]["hint"]
+
+
+def test_who_waits_at_a_terminal_is_told_the_job_at_once(
+    marianne, conductor, score, monkeypatch
+) -> None:
+    conductor.answers["job.submit"] = ACCEPTED
+    conductor.answers["job.wait"] = ENDED
+    conductor.answers["job.status"] = _whole()
+    assert marianne("run", "wc.yaml", "-w").err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert marianne("run", "wc.yaml", "-w").err == "wc: 2 sheets in /w\n"
+
+
 def test_waiting_goes_on_when_one_slice_of_it_is_over(marianne, conductor, score) -> None:
     answers = [Refuse("unavailable", "the manager restarts"), None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -61,6 +62,17 @@ def test_an_interrupt_detaches_and_says_that_the_job_goes_on(waiting, number) ->
     assert out == ""
     assert "wc goes on" in err
     assert "Traceback" not in err
+
+
+def test_with_json_an_interrupt_names_the_job_that_goes_on(waiting) -> None:
+    with program("wait", "wc", "--json") as process:
+        _asked(waiting, "job.wait")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    told = json.loads(out)
+    assert (told["job_id"], told["error"]["code"]) == ("wc", "interrupted")
+    assert err == ""
 
 
 def test_a_follower_detaches_too(waiting) -> None:
