@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,7 @@ def look(roots: Iterable[int], workers: Collection[int]) -> TreeLook:
     import psutil
 
     found = TreeLook(workers={pid: Usage() for pid in workers})
+    commands = {pid: procfs.command_line(pid) for pid in workers}
     inside: dict[int, Usage | None] = {}  # whose the children of each process are
     for process in _below(roots):
         try:
@@ -65,6 +66,9 @@ def look(roots: Iterable[int], workers: Collection[int]) -> TreeLook:
                     found.zombies.append(process.pid)
                 elif owner is None:
                     found.total.add(own_mb(process))
+                elif _is_still(process, commands):
+                    owner.add(0.0)
+                    found.total.add(0.0)
                 else:
                     memory_mb = process.memory_info().rss / MB
                     owner.add(memory_mb)
@@ -72,6 +76,13 @@ def look(roots: Iterable[int], workers: Collection[int]) -> TreeLook:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def _is_still(process: Process, commands: Mapping[int, list[bytes]]) -> bool:
+    """Whether a worker's child has not begun its program yet: until then it has, and is called by,
+    its worker's own memory, which it does not use (vfork)."""
+    worker = process.ppid()
+    return worker in commands and procfs.command_line(process.pid) == commands[worker]
 
 
 def _below(roots: Iterable[int]) -> Iterable[Process]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,3 +76,21 @@ def test_a_zombie_is_named_and_uses_nothing(sleepers: list[subprocess.Popen[byte
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert process.pid in look([os.getpid()], []).zombies
     process.wait()
+
+
+def test_a_child_that_has_not_begun_its_program_uses_none_of_its_workers_memory() -> None:
+    """posix_spawn's has its parent's memory until its exec; here it never comes to that."""
+    script = (
+        "import os, time; large = bytearray(64 << 20); print(os.fork(), flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as worker:
+        assert worker.stdout is not None
+        child = max(int(worker.stdout.readline()) for _ in range(2))
+        try:
+            found = look([os.getpid()], [worker.pid])
+            assert psutil.Process(child).memory_info().rss > 64 << 20
+            assert found.workers[worker.pid] == Usage(0.0, 1)
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
