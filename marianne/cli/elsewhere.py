@@ -17,7 +17,6 @@ VERBS: dict[str, str] = {
     "top": "there is no screen yet: marianne status --watch shows the jobs, "
     "marianne status JOB --watch one with its sheets",
     "dashboard": f"{_NOT_HERE}: marianne status --watch, or --json and docs/protocol.md",
-    "mcp": f"{_NOT_HERE}: a program asks by docs/protocol.md",
     "tail": "marianne output JOB --follow, or: marianne events JOB --follow",
     "rerun": "marianne retry JOB",
     "kill": "marianne cancel JOB",

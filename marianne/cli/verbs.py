@@ -50,13 +50,20 @@ SECTIONS: dict[str, dict[str, str]] = {
         "logs": "Print the conductor's log.",
         "config": "Show the configuration and where each value comes from.",
         "completion": "Print a completion script for your shell.",
+        "mcp": "Serve agents the jobs as tools, by the Model Context Protocol.",
     },
 }
 
 VERBS: dict[str, str] = {verb: line for part in SECTIONS.values() for verb, line in part.items()}
 
 
+ABOVE = {"mcp": "marianne.mcp.command"}
+"""Verbs whose modules stand on this floor instead of on it."""
+
+
 def module_of(verb: str) -> str:
     """The module that holds the verb as ``command``."""
+    if verb in ABOVE:
+        return ABOVE[verb]
     name = verb.replace("-", "_")
     return f"marianne.cli.commands.{name}"

@@ -79,6 +79,7 @@ def test_wait_all_waits_for_what_is_not_over_now(marianne, conductor) -> None:
         "job_id": params["job_id"],
         "status": "completed" if params["job_id"] == "a" else "failed",
     }
+    conductor.answers["job.status"] = lambda params: {**JOB, **params, "sheets": []}
     told = marianne("wait", "--all", "--json")
     assert told.code == 1
     assert [job["job_id"] for job in told.json] == ["b", "a"]
