@@ -148,3 +148,28 @@ def test_a_hook_runs_again_when_an_actor_dies_over_it_and_never_twice_at_once(
     (own.place / "job" / "go").touch()
     assert own.wait("job")["status"] == "completed"
     assert len(pids.read_text().split()) == 2
+
+
+def test_what_follows_a_failure_and_an_exit_goes_on_over_a_kill(own: Marianne) -> None:
+    hooks = """on_success: [{type: run_command, command: touch never}]
+on_failure:
+  - {type: run_command, command: 'echo failed {status} >> ran; until [ -e go ]; do sleep 0.1; done'}
+on_exit: [{type: run_command, command: echo exit >> ran}]
+"""
+    own("start")
+    job = own.submit("falls", "sheets: [{name: a, run: exit 3}]\n" + hooks)
+    until((own.place / "falls" / "ran").exists)
+    assert own("retry", job, code=None).code != 0, "what follows it is not over"
+    os.kill(own.pids()["conductor"], signal.SIGKILL)
+    until(own.serves)
+    (own.place / "falls" / "go").touch()
+    status = own.wait(job, code=1)
+    assert status["error"] == "sheet 1 (a) failed"
+    ran = (own.place / "falls" / "ran").read_text().splitlines()
+    assert ran[-1] == "exit"
+    assert ran[:-1] == ["failed failed"] * 2, "the one that ran at the kill ran again"
+    assert not (own.place / "falls" / "never").exists()
+    assert [h["on"] for h in _events(own, job)] == ["on_failure", "on_exit"]
+    own("resume", job)
+    own.wait(job, code=1)
+    assert (own.place / "falls" / "ran").read_text().splitlines()[-2:] == ["failed failed", "exit"]

@@ -61,6 +61,9 @@ def test_an_alarm_and_a_cleanup_run_once_over_a_death_as_their_need_fails(
     name = f"ends-{what}"
     job = marianne.submit(name, CLOSING)
     until((marianne.place / name / "up").exists)
+    told = {s["num"]: s for s in marianne.request("job.explain", {"job_id": job})["sheets"]}
+    assert told[3]["text"] == "it waits for the end of sheet 1 (when: failed)"
+    assert told[4]["text"] == "it waits for the end of sheets 1, 2 (when: always)"
     _touch(marianne, name, "tidied", "go")
     if what == "conductor":
         os.kill(marianne.pids()["conductor"], signal.SIGKILL)
@@ -128,3 +131,14 @@ def test_a_paused_job_that_is_cancelled_is_tidied_up(marianne: Marianne) -> None
     status = marianne.status(job)
     assert (status["status"], status["sheets"][3]["status"]) == ("cancelled", "completed")
     assert _ran(marianne, "paused") == ["tidy", "work"]
+
+
+def test_a_stop_that_cancels_lets_it_finish(marianne: Marianne) -> None:
+    job = marianne.submit("ended", CLOSING)
+    until((marianne.place / "ended" / "up").exists)
+    _touch(marianne, "ended", "tidied")
+    marianne("stop", "--cancel", "--yes")
+    marianne("start")
+    status = marianne.status(job)
+    assert (status["status"], status["sheets"][3]["status"]) == ("cancelled", "completed")
+    assert _ran(marianne, "ended") == ["tidy", "work"]

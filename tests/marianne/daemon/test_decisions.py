@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -239,6 +240,20 @@ def test_a_sheet_that_its_condition_skipped_stays_skipped_while_it_is_the_same()
     assert plan_diff.replan(plan("a"), plan("b"), rows(skipped), {}).left == 1
     needed = SheetRow(1, SheetStatus.SKIPPED, category="dependency")
     assert plan_diff.replan(plan("a"), plan("a"), rows(needed), {}).left == 1
+
+
+def test_what_ran_for_the_end_of_a_sheet_runs_for_its_next_one_too() -> None:
+    whole = plan("a", "b", "tidy", "after", "other")
+    needs: dict[int, tuple[int, ...]] = {1: (), 2: (), 3: (1, 2), 4: (3,), 5: (1,)}
+    sheets = [replace(sheet, needs=needs[sheet.num]) for sheet in whole.sheets]
+    for num in (3, 5):
+        sheets[num - 1] = replace(sheets[num - 1], when="always")
+    whole = replace(whole, sheets=tuple(sheets))
+    done = [SheetRow(num, SheetStatus.COMPLETED, attempt=1) for num in (1, 3, 4, 5)]
+    failed = SheetRow(2, SheetStatus.FAILED, attempt=1)
+    found = plan_diff.replan(whole, whole, rows(*done, failed), {})
+    assert [row.num for row in found.saves] == [2, 3, 4]
+    assert found.left == 3
 
 
 def test_what_differs_is_told_sheet_by_sheet() -> None:
