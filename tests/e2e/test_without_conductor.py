@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from contextlib import closing
 
 import pytest
 from e2e_marianne import Marianne, until
@@ -69,7 +70,7 @@ def test_a_question_that_only_a_conductor_answers_is_still_refused(own: Marianne
 def test_a_state_of_an_earlier_version_is_not_guessed_at(own: Marianne) -> None:
     own.play("done", "sheets:\n  - {name: a, run: 'true'}\n")
     own("stop")
-    with sqlite3.connect(own.home / "state.db") as database:
+    with closing(sqlite3.connect(own.home / "state.db")) as database:
         database.execute("PRAGMA user_version = 1")
     said = own("list", code=3).err
     assert "is of an earlier version" in said

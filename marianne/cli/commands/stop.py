@@ -75,7 +75,7 @@ def command(
         until = None if timeout is None else time.monotonic() + timeout
         if busy:
             told["running"] = busy
-            again = "" if cancel else "; they run again at the next start"
+            again = "" if cancel else "; what is interrupted runs again at the next start"
             note(f"interrupting {_in_numbers(busy)}{again}")
         left = end_conductor(session, mode, None if drain == CONFIGURED else drain, until)
         if draining:

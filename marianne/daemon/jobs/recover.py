@@ -188,4 +188,5 @@ def _message(good: int, looked_at: int, row: JobRow, dry_run: bool) -> str:
         return f"{said}; nothing was changed"
     if row.status is JobStatus.COMPLETED:
         return f"{said}; the job is completed"
-    return f"{said}; `marianne resume {row.job_id}` runs what is left"
+    rest = next_steps.some(row.job_id, row.status, "resume")
+    return f"{said}; {rest} runs what is left" if rest else said

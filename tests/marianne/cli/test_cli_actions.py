@@ -307,7 +307,7 @@ def test_stop_without_a_terminal_acts_unasked_and_says_what_it_interrupts(marian
     told = marianne("stop", "--json")
     assert told.code == 0
     assert told.json["running"] == [{"job_id": "a", "sheets": 2}, {"job_id": "b", "sheets": 1}]
-    assert told.err == f"interrupting {WORDS}; they run again at the next start\n"
+    assert told.err == f"interrupting {WORDS}; what is interrupted runs again at the next start\n"
 
 
 def test_a_conductor_that_does_not_say_what_runs_is_stopped_all_the_same(

@@ -43,7 +43,9 @@ def _row(status: JobStatus, **fields: object) -> JobRow:
 
 def _causes(status: JobStatus) -> Iterator[str | None]:
     """What ``diagnose`` and ``explain`` advise about a job of this status, whatever is wrong."""
-    for reason in (None, *PAUSES):
+    for reason in (None, *PAUSES, "after", "at", "timeout"):
+        if reason == "timeout" and status is not JobStatus.FAILED:
+            continue  # nothing else ends so
         yield likely_cause(_row(status, reason=reason), _plan(), {}, []).next
         if status is JobStatus.PAUSED:
             yield paused("job", reason).next
