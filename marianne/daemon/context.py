@@ -70,9 +70,12 @@ class StopRequest:
     wake: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def ask(self, mode: str, drain_seconds: float | None = None, why: str = "") -> None:
-        """Asks the conductor's waiting thread to end it; a stronger wish replaces a weaker one."""
-        cuts_short = self.mode == "drain" and mode in ("stop", "cancel")
-        if self.mode is None or mode == "force" or cuts_short:
+        """Asks the conductor's waiting thread to end it; a stronger wish replaces a weaker one.
+
+        A tree that is gone can neither drain nor cancel: the order that is on disk is the next
+        conductor's."""
+        stronger = _STRONGER.get(self.mode or "", ())
+        if self.mode is None or mode == "force" or mode in stronger:
             self.drain_seconds, self.why = drain_seconds, why
             self.mode = mode
             self.wake()
@@ -81,6 +84,12 @@ class StopRequest:
     def keeps_workers(self) -> bool:
         """Whether running sheets are to outlive this conductor."""
         return self.mode in (None, "restart", "failed", "unusable")
+
+
+_STRONGER = {
+    "drain": ("stop", "cancel", "failed", "unusable"),
+    "cancel": ("failed", "unusable"),
+}
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from e2e_marianne import Marianne, until
 
 DEAF = "sheets: [{name: a, run: 'trap \"\" TERM; touch up; while :; do sleep 0.1; done'}]\n"
@@ -33,3 +34,39 @@ def test_a_chain_that_comes_due_during_a_drain_goes_on_after_the_next_start(
     assert [hook["ok"] for hook in hooks] == [True, True], hooks
     assert marianne.wait("next")["status"] == "completed"
     assert marianne.status("first")["error"] is None
+
+
+@pytest.mark.parametrize("pending", ["a command that runs", "a job that is to come"])
+def test_a_cancelling_stop_leaves_the_hooks_of_a_completed_job_to_the_next_start(
+    marianne: Marianne, pending: str
+) -> None:
+    marianne.score("next", DONE)
+    if pending == "a command that runs":
+        hooks = (
+            'on_success: [{type: run_command, command: "echo x >> began; sleep $(cat how-long)"}]\n'
+        )
+    else:
+        hooks = "on_success: [{type: run_job, job_path: next.yaml}]\n"
+        hooks += "concert: {enabled: true, cooldown_between_jobs_seconds: 600}\n"
+    (marianne.place / "first").mkdir()
+    (marianne.place / "first" / "how-long").write_text("600\n")
+    marianne("run", marianne.score("first", DONE + hooks))
+    until(lambda: marianne.status("first")["status"] == "completed")
+    if pending == "a command that runs":
+        until((marianne.place / "first" / "began").exists)
+    other = marianne.submit("other", "sheets: [{name: a, run: sleep 600}]\n")
+    marianne("stop", "--cancel")
+    assert not marianne.processes()
+    (marianne.place / "first" / "how-long").write_text("0\n")
+    marianne("start")
+    assert marianne.status(other)["status"] == "cancelled"
+    assert marianne.status("first")["status"] == "completed"
+    assert not _gave_up(marianne)
+    if pending == "a command that runs":
+        marianne("wait", "first", "--timeout", "50")
+        assert [hook["ok"] for hook in _hooks(marianne, "first")] == [True]
+
+
+def _gave_up(marianne: Marianne) -> list[dict[str, object]]:
+    events = marianne.request("events.since", {})["events"]
+    return [e["data"] for e in events if e["event"] in ("actor.gave_up", "actor.crashed")]

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from e2e_marianne import PROGRAM, Marianne, until
+
+from ipc.errors import RemoteError
 
 DEAF = """
 sheets:
@@ -99,6 +101,27 @@ def test_the_heart_does_not_replace_a_conductor_that_died_over_its_stop(
     if mode == "drain":
         assert marianne.wait(job)["sheets"][0]["attempt"] == 1
         assert not (marianne.place / "job" / "begun").exists()
+
+
+def test_a_drain_whose_tree_gives_up_is_the_next_conductor_s(marianne: Marianne) -> None:
+    job = _begun(marianne, SLOW)
+    pid = marianne.pids()["conductor"]
+    with _stopping(marianne, "--drain", "1000") as stop:
+
+        def replaced() -> bool:
+            if marianne.pids()["conductor"] == pid:
+                with suppress(RemoteError, TimeoutError):
+                    marianne.crash("manager")  # at its next message
+                    marianne.request("job.explain", {"job_id": job})
+            return marianne.pids()["conductor"] != pid
+
+        until(replaced, 90)
+        (marianne.place / "job" / "end").touch()
+        out, err = stop.communicate(timeout=60)
+    assert stop.returncode == 0, (out, err)
+    assert marianne.processes() == {}
+    marianne("start")
+    assert marianne.wait(job)["sheets"][0]["attempt"] == 1
 
 
 def test_a_cancelling_stop_is_carried_out_by_the_next_start_if_all_of_ours_died(

@@ -69,6 +69,8 @@ class Cancel:
                 live.cancels.append(answer)
         elif live.admitted:
             self._ask_to_cancel(job_id, answer)
+        elif live.over:  # its hooks are not, which belong to work that is done
+            self._tell(answer, job_id)
         else:
             self._cancel_row(job_id, answer)
 
@@ -77,11 +79,13 @@ class Cancel:
         live = self._live.get(job_id)
         if live is not None:
             self.cancel_live(live, answer)
-        elif answer is not None:
+        else:
             self._tell(answer, job_id)
 
-    def _tell(self, answer: Answer[replies.Job], job_id: str) -> None:
+    def _tell(self, answer: Answer[replies.Job] | None, job_id: str) -> None:
         """The job was over before anything had to be done; it may be deleted by now."""
+        if answer is None:
+            return
         try:
             answer.set(queries.summary(self._desk.reader, job_id))
         except Refused as refusal:
@@ -117,7 +121,7 @@ class Cancel:
         if outcome.error is None:
             if answer is not None and live is not None:
                 live.cancels.append(answer)
-            elif answer is not None:
+            else:
                 self._tell(answer, job_id)
         elif isinstance(outcome.error, Refused) and answer is not None:
             answer.fail(outcome.error)

@@ -96,7 +96,7 @@ class Desk:
         live = self.live.get(job_id)
         if live is not None:
             check_sure(live)
-        if live is not None and (live.admitted or not live.row.status.terminal):
+        if live is not None and not live.over:
             return live
         row = live.row if live is not None else self.reader.job(job_id)
         if row is None:

@@ -37,7 +37,7 @@ class Ending:
         self._desk.tell_waiting(live)
 
     def wind_down(self, *, drain: bool) -> None:
-        """From now on :meth:`wound_down` is answered when no job is left, or, with ``drain``, no
+        """From now on :meth:`wound_down` is answered when every job is over, or, with ``drain``, no
         sheet runs any more."""
         self._winding_down = True
         if drain:
@@ -60,7 +60,11 @@ class Ending:
         return promise
 
     def _look(self) -> None:
-        if self._winding_down and (self._drained or not self._desk.live):
+        if self._winding_down and (self._drained or self._only_hooks()):
             for promise in self._when_wound_down:
                 promise.set(None)
             self._when_wound_down.clear()
+
+    def _only_hooks(self) -> bool:
+        """Whether every job is over: the hooks that are left are the next conductor's."""
+        return all(live.over for live in self._desk.live.values())

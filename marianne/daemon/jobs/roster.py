@@ -50,6 +50,11 @@ class Live:
         return self.life is not Life.AT_REST
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, and only its hooks are left."""
+        return not self.admitted and self.row.status.terminal
+
+    @property
     def waits(self) -> bool:
         """Whether it is in line for admission."""
         return not self.admitted and not self.unsure and self.stands
