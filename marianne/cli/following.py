@@ -76,7 +76,7 @@ def follow(
             tick=REDRAW if _live(as_json) else None,
             stop=over or (lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last),
         )
-        _show(status, events, as_json)
+        _show(status, events, as_json, lambda: jobs.job_status(session, status["job_id"]))
         status = jobs.job_status(session, status["job_id"])
     if as_json:
         print_json(status, stream=True)
@@ -87,7 +87,10 @@ def _live(as_json: bool) -> bool:
     return not as_json and sys.stdout.isatty()
 
 
-def _show(status: Status, events: Iterator[Event | None], as_json: bool) -> None:
+def _show(
+    status: Status, events: Iterator[Event | None], as_json: bool, again: Callable[[], Status]
+) -> None:
+    """``again`` gets the status anew, with the sheets that a list has made."""
     if as_json:
         for event in events:
             if event is not None:
@@ -95,11 +98,13 @@ def _show(status: Status, events: Iterator[Event | None], as_json: bool) -> None
     elif _live(as_json):
         from marianne.cli.render.live import show_live
 
-        show_live(status, events)
+        show_live(status, events, again)
     else:
         from marianne.cli.render.events import print_event
 
         names = {row["num"]: row["name"] for row in status.get("sheets") or ()}
         for event in events:
             if event is not None:
+                if event["event"] == "sheet.listed":
+                    names = {row["num"]: row["name"] for row in again().get("sheets") or ()}
                 print_event(event, with_job=False, names=names)

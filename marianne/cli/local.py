@@ -123,7 +123,7 @@ def _teller(output: OutputProtocol, status: Status) -> Callable[[Event], None]:
     job_id, done, total = status["job_id"], 0, status["progress"]["total"]
 
     def tell(event: Event) -> None:
-        nonlocal done
+        nonlocal done, total
         num, data = event["sheet_num"], event["data"]
         kind, _, name = event["event"].partition(".")
         if kind != "sheet" or num is None:
@@ -131,6 +131,7 @@ def _teller(output: OutputProtocol, status: Status) -> Callable[[Event], None]:
             return
         output.sheet_event(job_id, num, name, data)
         done += name == "completed"
+        total += data.get("added", 0) if name == "listed" else 0
         if name in ("completed", "failed", "skipped"):
             output.progress(job_id, done, total)
 

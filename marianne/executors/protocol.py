@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 if TYPE_CHECKING:
     from actors import ChildSpec, Future, Promise
     from marianne.executors.beside import Again, CommandEnd, SideCommand
+    from marianne.model.plan import Growth
     from marianne.state.models import JobRow
 
 
@@ -109,6 +110,10 @@ class Runner(Protocol):
 
     def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
         """Starts attempts at once, those that are ahead when others end: at most ``slots`` run."""
+
+    def grow(self, growths: Sequence[Growth]) -> None:
+        """Lists have added these sheets to the job's plan, in this order; what is known already is
+        no news. It comes before a run of one of them, and again with each ``worker_up``."""
 
     def withdraw(self) -> None:
         """Takes back what was granted ahead and has not begun; ``withdrawn`` tells what that is."""

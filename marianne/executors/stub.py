@@ -17,6 +17,7 @@ from marianne.executors.protocol import Hearer, Hello, Run, RunnerTroubles
 from marianne.model.result import AttemptResult
 
 if TYPE_CHECKING:
+    from marianne.model.plan import Growth
     from marianne.state.models import JobRow
 
 T = TypeVar("T")
@@ -145,6 +146,9 @@ class StubRunner(Actor):
         for run in runs:
             if not run.ahead and self._is_new(run):
                 self._begin(run)
+
+    def grow(self, growths: Sequence[Growth]) -> None:
+        """It knows no plan."""
 
     def withdraw(self) -> None:
         """What was lent goes back."""

@@ -41,4 +41,5 @@ def look_again(plan: Plan, search_path: str | None) -> Plan:
         first, *rest = map(now, players)
         return replace(sheet, instrument=first, fallbacks=tuple(rest))
 
-    return replace(plan, sheets=tuple(map(of, plan.sheets)))
+    lists = {num: replace(one, sheet=of(one.sheet)) for num, one in plan.lists.items()}
+    return replace(plan, sheets=tuple(map(of, plan.sheets)), lists=lists)

@@ -7,7 +7,7 @@ validations, limits. Sheet numbers are 1-based. All times are in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -186,6 +186,30 @@ class SheetPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSource:
+    """Of a sheet that makes a list: each item becomes a sheet like ``sheet``, with the item.
+
+    ``kind`` is glob, command or json: what the sheet's rendered prompt is. More than ``max_items``
+    items fail it.
+    """
+
+    kind: str
+    sheet: SheetPlan
+    max_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The sheets that the list of the sheet ``source`` added to its plan, numbered from ``first``
+    on."""
+
+    source: int
+    first: int
+    items: tuple[str | int | float, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A whole job. ``sheets[i].num == i + 1``; ``max_concurrent`` None means no limit of its own.
 
@@ -195,6 +219,8 @@ class Plan:
     ``config_hash`` is equal for scores that say the same. ``variables`` are the score's own.
     ``template_files`` counts the files beside the score that became part of it. ``params`` are for
     people: of each the type, the value, whether it was given, default, required, description.
+    ``lists`` are the sheets that make lists, by number; ``grown`` is what lists have added so far,
+    in the order of the numbers: it is part of ``sheets``.
     """
 
     name: str
@@ -214,11 +240,20 @@ class Plan:
     variables: dict[str, Any] = field(default_factory=dict)
     template_files: int = 0
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lists: dict[int, ListSource] = field(default_factory=dict)
+    grown: tuple[Growth, ...] = ()
 
     @property
     def total_sheets(self) -> int:
         """How many sheets there are."""
         return len(self.sheets)
+
+    @property
+    def written(self) -> Iterator[SheetPlan]:
+        """The sheets, and one for those that each list may add."""
+        yield from self.sheets
+        for source in self.lists.values():
+            yield source.sheet
 
     def with_warnings(self, warnings: Iterable[str]) -> Plan:
         """The same plan with these warnings."""

@@ -25,12 +25,13 @@ class AttemptResult:
     ``outcome`` is one of: completed (the program succeeded and every check passed), failed (any
     other ending of its own), skipped (its skip condition held), interrupted (ended by us: cancel,
     stop, loss of the conductor; uses up no retry). ``category`` says why it did not complete:
-    exit, signal, timeout, idle, resource_limit, output_limit, validation, not_found, template,
-    preflight (a prompt that is too long), rate_limit, auth, workspace, cancelled, stopped, lost,
-    internal; disk_full and machine (no descriptor, process or memory left, a disk that fails) of
-    one that could not begin. ``serial`` numbers the results of one worker, for acknowledgement.
-    Times are seconds since the epoch; memory is in MB (2**20 bytes), 0.0 where it was less than the
-    worker's own and is not known.
+    exit, signal, timeout, idle, resource_limit, output_limit, validation, list, not_found,
+    template, preflight (a prompt that is too long), rate_limit, auth, workspace, cancelled,
+    stopped, lost, internal; disk_full and machine (no descriptor, process or memory left, a disk
+    that fails) of one that could not begin. ``serial`` numbers the results of one worker, for
+    acknowledgement. ``listed`` is the list of a sheet that makes one: ``items``, and the ``prefix``
+    that their names leave out. Times are seconds since the epoch; memory is in MB (2**20 bytes),
+    0.0 where it was less than the worker's own and is not known.
     """
 
     num: int
@@ -51,6 +52,7 @@ class AttemptResult:
     cpu_seconds: float = 0.0
     output_bytes: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
+    listed: dict[str, Any] | None = None
 
     @property
     def pass_percent(self) -> float:

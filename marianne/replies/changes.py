@@ -64,6 +64,17 @@ class PlannedSheet(SheetOutline):
     """what is added for this sheet; the profile's as it is written"""
     environment_passed: list[str] | None
     """the names that are passed on beside the everyday ones; nil: the whole environment"""
+    list: PlannedList | None
+    """of a sheet that makes a list, whose `prompt` is the pattern, the command or the file"""
+
+
+class PlannedList(TypedDict):
+    """A list that is known when its sheet has run."""
+
+    kind: Literal["glob", "command", "json"]
+    max_items: int
+    each: PlannedSheet
+    """what every item becomes; its `num` is that of the list's sheet"""
 
 
 class PlannedParam(TypedDict):

@@ -23,8 +23,8 @@ class Attempt(TypedDict):
     signal: int | None
     category: str | None
     """why it did not complete: `exit` `signal` `timeout` `idle` `resource_limit` `output_limit`
-    `validation` `not_found` `template` `preflight` `rate_limit` `auth` `workspace` `cancelled`
-    `stopped` `lost` `internal`, `disk_full` or `machine` of one that could not begin"""
+    `validation` `list` `not_found` `template` `preflight` `rate_limit` `auth` `workspace`
+    `cancelled` `stopped` `lost` `internal`, `disk_full` or `machine` of one that could not begin"""
     code: str | None
     message: str | None
     validations: list[Check]

@@ -25,6 +25,9 @@ TEXT_CHARS = 64 * 1024
 LISTED = 10_000
 """Checks, or processes that were left, of one attempt."""
 
+MOST_ITEMS = 100_000
+"""Items of a list."""
+
 
 class UnacceptableError(ValueError):
     """Says which field has which fault."""
@@ -94,6 +97,17 @@ def _usage(value: Any) -> bool:
     )
 
 
+def _listed(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and value.keys() == {"items", "prefix"}
+        and text(value["prefix"])
+        and type(value["items"]) in (list, tuple)
+        and len(value["items"]) <= MOST_ITEMS
+        and all(text(item) or _finite(item) for item in value["items"])
+    )
+
+
 def _finite(value: Any) -> bool:
     return number(value) or (type(value) is float and math.isfinite(value))
 
@@ -117,6 +131,7 @@ CHECKS: dict[str, tuple[Check, bool]] = {
     "cpu_seconds": (amount, False),
     "output_bytes": (count, False),
     "usage": (_usage, False),
+    "listed": (_listed, True),
 }
 """For each field: what it must be, and whether it may be None."""
 

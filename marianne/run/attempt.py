@@ -12,7 +12,6 @@ within ``running``. Every attempt that was granted gives exactly one result.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -92,6 +91,7 @@ class Attempt:
         self._cause: tuple[str, str] | None = None  # (category, message): why we ended it
         self._ended: Ended | None = None
         self._instrument: Instrument | None = None
+        self._listed: dict[str, object] | None = None
 
     # -- begin and end, from the worker
 
@@ -275,15 +275,20 @@ class Attempt:
             complain(f"sheet {self._label}: {error}; looked at again")
             self._shop.loop.call_later(LOOK_AGAIN_SECONDS, lambda: self._judge(ended))
             return
-        if not reading.ok:
+        if reading.ok:
+            self._succeeded(reading)
+        else:
             self._give("failed", reading)
-        elif self._checks is None:
+
+    # -- checking
+
+    def _succeeded(self, reading: Reading) -> None:
+        """The program has done what it could; whether it is what was wanted is seen now."""
+        if self._checks is None:
             self._give("completed", reading)
         else:
             self.state = State.CHECKING
             self._checks.start(lambda outcomes: self._checked(reading, outcomes))
-
-    # -- checking
 
     def _prepare_checks(self, sheet: SheetPlan) -> None:
         if sheet.validations:
@@ -323,7 +328,7 @@ class Attempt:
             elif result.exit_code == 0:
                 answer(True, line)
             else:
-                why = f"{line}: {_how(result)}{': ' if said else ''}{said}"
+                why = f"{line}: {result.how}{': ' if said else ''}{said}"
                 self._by_itself(result, lambda: answer(False, why))
 
         def exceeded(_category: str, message: str) -> None:
@@ -389,11 +394,6 @@ class Attempt:
             cpu_seconds=round(ended.cpu_seconds, 4) if ended else 0.0,
             output_bytes=output_size((self._files.out, self._files.err))[0] if ended else 0,
             usage=reading.usage,
+            listed=self._listed,
         )
         self._on_result(self, result)
-
-
-def _how(ended: Ended) -> str:
-    if ended.signal is not None:
-        return f"killed by {signal.Signals(ended.signal).name}"
-    return f"exit code {ended.exit_code}"

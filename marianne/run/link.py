@@ -29,6 +29,12 @@ HELLO_FIRST, HELLO_LONGEST = 0.1, 2.0
 Message = dict[str, Any]
 
 
+def _fitting(results: Sequence[Message]) -> int:
+    """How many of the first results go in one message: one list at most, which may be long."""
+    most = min(len(results), CHUNK)
+    return next((at for at in range(1, most) if results[at].get("listed")), most)
+
+
 class Line(Protocol):
     """What we need of ipc's Dealer."""
 
@@ -106,7 +112,8 @@ class Link:
         self.flush()
         running, queued = self._state()
         unacked = self._spool.unacked
-        first, rest = unacked[:CHUNK], unacked[CHUNK:]
+        fit = _fitting(unacked)
+        first, rest = unacked[:fit], unacked[fit:]
         ended = [[result["num"], result["attempt"]] for result in rest]
         says = {"running": running, "queued": queued, "unacked": first, "ended": ended}
         says["round"] = answers
@@ -167,8 +174,11 @@ class Link:
         self._send_results(results, started)
 
     def _send_results(self, results: list[Message], started: Sequence[list[Any]] = ()) -> None:
-        for at in range(0, len(results), CHUNK):
+        at = 0
+        while at < len(results):
             part = results[at : at + CHUNK]
+            part = part[: _fitting(part)]
+            at += len(part)
             self._line.send({"kind": "results", "results": part, "started": started})
             started = ()
         if started:

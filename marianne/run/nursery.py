@@ -54,6 +54,13 @@ class Ended:
         self.peak_mb = child.peak_mb
 
     @property
+    def how(self) -> str:
+        """The same in words."""
+        if self.signal is not None:
+            return f"killed by {signal.Signals(self.signal).name}"
+        return f"exit code {self.exit_code}"
+
+    @property
     def by_request(self) -> bool:
         """Whether it ended of a signal that is sent to end programs, or says so as shells do."""
         number = self.signal or (self.exit_code or 0) - 128

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,9 @@ from marianne.score.template import TemplateError, render
 # What is read of a program's structured output, and of its error stream.
 MAX_READ_CHARS = 16 * 2**20
 MAX_ERROR_CHARS = 16 * 2**10
+# What finds the names that a pattern matches, or reads a JSON file: a program, so that a file
+# system that hangs holds up the sheet alone.
+LISTER = os.path.join(os.path.dirname(__file__), "lister.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,11 @@ class Tools:
         )
         allowed = allowed_environment(command, env)
         allowed.update((name, env[name]) for name in sheet.env or ())
+        source = plan.lists.get(sheet.num)
+        if source is not None and source.kind != "command":
+            most = str(source.max_items)
+            argv = (sys.executable, "-I", "-S", LISTER, source.kind, prompt_path, most)
+            return Built(argv, allowed, None, folder or command.cwd)
         if sheet.prompt.script:
             allowed.update(watched(instrument, allowed, prompt))
         return Built(command.argv, allowed, command.stdin_path, folder or command.cwd)

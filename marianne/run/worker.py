@@ -19,6 +19,7 @@ import msgpack
 
 from ipc.dealer import Dealer
 from marianne.environment import unpacked
+from marianne.model.plan import Growth
 from marianne.model.result import AttemptResult, lost
 from marianne.run import confine, procfs
 from marianne.run.acceptable import acceptable
@@ -26,6 +27,7 @@ from marianne.run.attempt import Attempt, State
 from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.link import Line, Link, Message
+from marianne.run.listing import ListAttempt
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.rehearsal import rehearse
@@ -34,6 +36,7 @@ from marianne.run.spool import Spool
 from marianne.run.tools import Tools
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
+from marianne.score.growth import grow
 from marianne.score.pack import unpack_plan
 from marianne.score.preflight import PromptLimits
 
@@ -166,6 +169,8 @@ class JobWorker:
             self._link.ack(message["serials"])
         elif kind == "cancel":
             self._cancel(message)
+        elif kind == "grow":
+            self._grow(message)
         elif kind == "withdraw":
             self._link.withdrawn(self._give_back())
         elif kind == "welcome":
@@ -178,6 +183,12 @@ class JobWorker:
                 self._sheet_grace if grace is None else grace, message.get("category", "stopped")
             )
 
+    def _grow(self, message: Message) -> None:
+        """A list has added sheets to the plan; what is known already is no news."""
+        items, names = tuple(message["items"]), tuple(message["names"])
+        growth = Growth(message["source"], message["first"], items, names)
+        self._shop.plan = grow(self._shop.plan, growth)
+
     # -- grants
 
     def _grant(self, message: Message) -> None:
@@ -189,11 +200,17 @@ class JobWorker:
             if grant.attempt <= self._newest.get(grant.num, 0) or self._stopping:
                 self._link.resend(grant.num, grant.attempt)
                 continue
+            if self._shop.plan.lists and grant.num > len(self._shop.plan.sheets):
+                # What a list has added was lost with a connection: after a hello both are told.
+                complain(f"sheet {grant.num} is not known yet")
+                self._link.hello()
+                continue
             if grant.num in self._live:
                 complain(f"sheet {grant.num} already runs; attempt {grant.attempt} not started")
                 continue
             self._newest[grant.num] = grant.attempt
-            attempt = Attempt(
+            kind = ListAttempt if grant.num in self._shop.plan.lists else Attempt
+            attempt = kind(
                 self._shop, grant, self._spool.begin, self._attempt_started, self._attempt_done
             )
             self._live[grant.num] = attempt

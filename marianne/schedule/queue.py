@@ -99,6 +99,23 @@ class SheetQueue:
                 self._order.enqueue(job, sheet, now)
         self._order.refresh(job)
 
+    def extend(
+        self, job_id: str, sheets: Iterable[SheetInfo], needs: Mapping[int, Collection[int]]
+    ) -> None:
+        """Sheets that a registered job has more, each with what it needs, and what sheets that are
+        not ready need besides. Each must need something that is not over, and is told later to be;
+        what is known already stays as it is."""
+        job = self._jobs.get(job_id)
+        if job is None or not job.registered:
+            return
+        new = {sheet.sheet_num: sheet for sheet in sheets if sheet.sheet_num not in job.info}
+        job.info |= new
+        for num, needed in needs.items():
+            for need in needed:
+                if num in job.info and (num in new or need in new):
+                    job.needs.setdefault(num, set()).add(need)
+                    job.dependents.setdefault(need, []).append(num)
+
     def deregister(self, job_id: str) -> None:
         """Takes a job's queued sheets out. Sheets that hold a slot keep it until released."""
         job = self._jobs.get(job_id)

@@ -13,7 +13,7 @@ from marianne.score.check_shell import ShellCheck
 from marianne.score.expand import Expansion
 from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
-from marianne.score.quoting import warnings_of
+from marianne.score.quoting import EARLIER, warnings_of
 from marianne.score.report import Report
 from marianne.score.template import TemplateError, evaluate, render
 from marianne.score.variables import sheet_variables
@@ -30,13 +30,13 @@ def check_plan(
     that are too long even without what earlier sheets put into them; with ``shell`` also scripts
     that bash cannot read."""
     longest: dict[tuple[PathPart, ...], int] = {}
-    for sheet in plan.sheets:
+    for sheet in plan.written:
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
         if sheet.env or sheet.cwd:
             _check_surroundings(plan, sheet, expansion, report)
-        if shell is not None:
+        if shell is not None and not _is_pattern(plan, sheet):
             shell.add(plan, sheet, text, _place(sheet, expansion))
         if text and is_prompt(sheet.prompt, sheet.instrument):
             place = _place(sheet, expansion)
@@ -63,8 +63,9 @@ def _check_texts(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Rep
     except TemplateError as error:
         _report(plan, sheet, prompt, error, expansion, report)
         text = None
-    if not is_prompt(prompt, sheet.instrument):
-        for words in warnings_of(prompt.template, names):
+    if not (is_prompt(prompt, sheet.instrument) or _is_pattern(plan, sheet)):
+        foreign = EARLIER | {"item"} if _is_of_list(plan, sheet) else EARLIER
+        for words in warnings_of(prompt.template, names, foreign):
             report.warn(f"sheet '{sheet.name}': {words}")
     _check_paths(sheet, patterns, names, expansion, report)
     return text
@@ -148,9 +149,24 @@ def _report(
     report.error_at(path, line, column, message, hint)
 
 
+def _is_of_list(plan: Plan, sheet: SheetPlan) -> bool:
+    """Whether it stands for what a list makes."""
+    source = plan.lists.get(sheet.num)
+    return source is not None and sheet is source.sheet
+
+
+def _is_pattern(plan: Plan, sheet: SheetPlan) -> bool:
+    """Whether its text is a pattern or the name of a file, which nothing runs."""
+    source = plan.lists.get(sheet.num)
+    return source is not None and sheet is not source.sheet and source.kind != "command"
+
+
 def _place(sheet: SheetPlan, expansion: Expansion) -> tuple[PathPart, ...]:
     """Where the sheet's template stands in the score."""
     paths = expansion.template_paths
+    source = expansion.lists.get(sheet.num)
+    if source is not None and sheet is not source.sheet:
+        return (*paths[sheet.stage][:2], "each", source.kind)
     return tuple(paths.get(sheet.stage) or paths.get(sheet.num, ()))
 
 

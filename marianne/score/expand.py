@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from marianne.model.document import PathPart
-from marianne.model.plan import SheetPlan
+from marianne.model.plan import ListSource, SheetPlan
 from marianne.score.graph import (
     MAX_EDGES,
     MAX_SHEETS,
@@ -17,6 +17,7 @@ from marianne.score.graph import (
     expand,
     find_cycle,
 )
+from marianne.score.preflight import thinking
 from marianne.score.report import Report
 
 
@@ -28,6 +29,15 @@ class Expansion:
     total_stages: int
     template_paths: dict[int, Sequence[PathPart]]
     templates_from_files: bool = False
+    lists: dict[int, ListSource] = field(default_factory=dict)
+
+
+def think(expansion: Expansion, method: str) -> None:
+    """Prompts that say nothing of how to think do so by this method."""
+    expansion.sheets[:] = thinking(expansion.sheets, method)
+    for num, source in expansion.lists.items():
+        (sheet,) = thinking([source.sheet], method)
+        expansion.lists[num] = replace(source, sheet=sheet)
 
 
 def make_cells(

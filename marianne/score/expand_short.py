@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from marianne.model.document import PathPart
 from marianne.model.errors import did_you_mean
-from marianne.model.plan import Instrument, Prompt, SheetPlan, ValidationRule
+from marianne.model.plan import Instrument, ListSource, Prompt, SheetPlan, ValidationRule
 from marianne.score import parts
 from marianne.score.endings import AFTER_CANCEL_SECONDS, wait_for_all
 from marianne.score.expand import Expansion, make_cells
 from marianne.score.fan import Fan, fan_of
 from marianne.score.graph import Cell, Stage
+from marianne.score.growth import UNKNOWN_ITEM
 from marianne.score.models import InstrumentConfig
-from marianne.score.models_short import ShortScore, ShortSheet
+from marianne.score.models_short import ItemSource, ShortScore, ShortSheet
 from marianne.score.params import Given
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
@@ -38,6 +40,7 @@ class ShortExpander:
         self._resolver = resolver
         self._read_file = read_file
         self._fans: list[Fan] = []
+        self._lists: dict[int, ListSource] = {}
         self._no_rules: tuple[ValidationRule, ...] = ()
         self._given = given
         self._variables = given.over(score.variables)
@@ -75,7 +78,7 @@ class ShortExpander:
             sheets += self._sheets(own, cells[start : start + stage.count], len(cells), len(stages))
             paths[stage.num] = ["sheets", stage.num - 1, "run" if own.run is not None else "prompt"]
             start += stage.count
-        return Expansion(sheets, len(stages), dict(paths))
+        return Expansion(sheets, len(stages), dict(paths), lists=self._lists)
 
     def _stages(self) -> list[Stage]:
         numbers: dict[str, int] = {}
@@ -159,7 +162,45 @@ class ShortExpander:
                     **common,
                 )
             )
+        if isinstance(own.each, ItemSource):
+            (each,) = made
+            every = replace(each, validations=rules.every() if rules else ())
+            return [self._list(own, own.each, every, base)]
         return made
+
+    def _list(
+        self, own: ShortSheet, source: ItemSource, each: SheetPlan, base: list[PathPart]
+    ) -> SheetPlan:
+        """The sheet that makes the list; ``each`` is what every item becomes."""
+        instrument = each.instrument
+        path: list[PathPart] = [*base, "each", source.kind]
+        if own.run is None:
+            settings = self._resolver.merge("shell", (), ())
+            instrument = self._resolver.instrument("shell", settings, path)
+        script = source.kind == "command"
+        line = self._report.document.first_line(path) if script else 0
+        retry = self._policies[True, True]
+        self._lists[each.num] = ListSource(
+            source.kind,
+            replace(each, name=f"{own.name}[{UNKNOWN_ITEM}]", needs=(each.num,), item=UNKNOWN_ITEM),
+            source.max_items,
+        )
+        return replace(
+            each,
+            instrument=instrument,
+            prompt=Prompt(source.text, script, each.prompt.variables, line=line),
+            fallbacks=(),
+            validations=(),
+            retry=parts.retry_policy(own.retry, script=True, raw=True) if own.retry else retry,
+            timeout_seconds=source.timeout,
+            idle_timeout_seconds=None,
+            max_memory_mb=None,
+            injections=(),
+            skip_when=None,
+            skip_when_command=None,
+            env=self._env,
+            cwd=self._score.cwd,
+        )
 
     def _common(
         self,

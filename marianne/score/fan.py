@@ -52,7 +52,7 @@ def fan_of(entry: ShortSheet, place: Sequence[PathPart], report: Report) -> Fan:
     """The fan-out of an entry that stands at ``place``."""
     if entry.matrix is not None:
         return _of_matrix(entry.matrix, [*place, "matrix"], report)
-    if entry.each:
+    if isinstance(entry.each, list):
         return Fan(len(entry.each), "each", entry.each)
     return Fan(entry.fan_out) if entry.fan_out else ONE
 

@@ -32,6 +32,18 @@ _CHANGING = frozenset(
 )
 
 
+_OF_LISTS = {
+    "item": "an item of the list",
+    "instance": "its place in the list",
+    "voice": "its place in the list",
+    "fan_count": "the length of the list",
+    "voice_count": "the length of the list",
+    "sheet_num": "its number",
+    "sheet_name": "its name",
+}
+"""What only a run knows of a sheet that a list makes."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What was printed of the marks, in words, and what of them decided something."""
@@ -131,6 +143,10 @@ def unknown(plan: Plan, sheet: SheetPlan, skipped: Collection[int], seen: Seen) 
 def _unknown(
     plan: Plan, sheet: SheetPlan, skipped: Collection[int], seen: Seen
 ) -> Iterator[tuple[str, Any]]:
+    source = plan.lists.get(sheet.num)
+    if source is not None and source.sheet is sheet:
+        for name, words in _OF_LISTS.items():
+            yield name, Mark(name, words, seen)
     if any(num not in skipped for num in window(sheet)):
         yield "previous_outputs", _outputs(plan, sheet, skipped, seen)
     if sheet.cross_sheet is not None and sheet.cross_sheet.capture_files:

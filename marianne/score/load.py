@@ -20,7 +20,7 @@ from marianne.model.plan import Plan
 from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
 from marianne.score.check_shell import ShellCheck
-from marianne.score.expand import Expansion
+from marianne.score.expand import Expansion, think
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
@@ -28,7 +28,7 @@ from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.params import resolve
 from marianne.score.places import OWN_INSTRUMENTS, project_root
-from marianne.score.preflight import UNBOUNDED, PromptLimits, thinking
+from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 from marianne.score.shadow import warn_of_shadows
@@ -107,7 +107,7 @@ def _load(
         expansion = ReferenceExpander(score, report, resolver, given, reader.read).expand()
         own_variables = given.over(score.prompt.variables)
     if thinking_method:
-        expansion.sheets[:] = thinking(expansion.sheets, thinking_method)
+        think(expansion, thinking_method)
     _warn_of_unused(variables, [content, *reader.texts], report)
     warn_of_inert(score, report)
     warn_of_shadows(score, variables, report)
@@ -316,4 +316,5 @@ def _plan(
         config_hash=config_hash(document.data, *reader.texts),
         variables=variables,
         template_files=len(reader.texts),
+        lists=expansion.lists,
     )

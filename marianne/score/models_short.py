@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     PlainValidator,
+    Tag,
     field_validator,
     model_validator,
 )
@@ -36,6 +38,39 @@ Item = Annotated[str | int | float, PlainValidator(_item, json_schema_input_type
 Values = Annotated[list[Item], Field(min_length=1)]
 Combination = Annotated[dict[str, Item], Field(min_length=1)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class ItemSource(Section):
+    """Where the values of ``each`` come from when the sheet's needs are done: the names that a
+    pattern matches, the lines that a command prints, or a list in a JSON file."""
+
+    glob: str | None = Field(default=None, min_length=1)
+    command: str | None = Field(default=None, min_length=1)
+    json_file: str | None = Field(default=None, alias="json", min_length=1)
+    max_items: int = Field(default=10_000, ge=1, le=100_000)
+    timeout: Timeout = 300.0
+
+    @property
+    def kind(self) -> str:
+        """glob, command or json."""
+        return "glob" if self.glob else "command" if self.command else "json"
+
+    @property
+    def text(self) -> str:
+        """The template of the pattern, the script, or the file's name."""
+        return self.glob or self.command or self.json_file or ""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ItemSource:
+        if sum(map(bool, (self.glob, self.command, self.json_file))) != 1:
+            raise ValueError("needs a list of values, or one of glob, command or json")
+        return self
+
+
+Each = Annotated[
+    Annotated[Values, Tag("list")] | Annotated[ItemSource, Tag("source")],
+    Discriminator(lambda value: "source" if isinstance(value, dict | ItemSource) else "list"),
+]
 
 
 class Matrix(BaseModel):
@@ -88,7 +123,7 @@ class ShortSheet(Section):
     fallbacks: list[str] | None = None
     variables: dict[str, Any] = Field(default_factory=dict)
     fan_out: int | None = Field(default=None, ge=1, le=100_000)
-    each: list[Item] | None = Field(default=None, min_length=1)
+    each: Each | None = None
     matrix: Matrix | None = None
     retry: Retry | None = None
     timeout: Timeout | None = None
@@ -124,6 +159,11 @@ class ShortSheet(Section):
         fans = [key for key in ("fan_out", "each", "matrix") if getattr(self, key) is not None]
         if len(fans) > 1:
             raise ValueError(f"has {' and '.join(fans)}: one of them says how many sheets it is")
+        if isinstance(self.each, ItemSource) and self.when != "succeeded":
+            raise ValueError(
+                "a list is made when its needs have completed: leave 'when' away, or write the"
+                " values of 'each' down"
+            )
         if self.after_cancel and self.when == "succeeded":
             raise ValueError("after_cancel needs 'when: always' or 'when: failed'")
         return self

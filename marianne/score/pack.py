@@ -17,8 +17,10 @@ import msgpack
 
 from marianne.model.plan import (
     CrossSheet,
+    Growth,
     Injection,
     Instrument,
+    ListSource,
     Plan,
     Prompt,
     RetryPolicy,
@@ -55,7 +57,7 @@ _WIDTH = {kind: len(_names(kind)) for kind in _KINDS}
 _VARIABLES = _names(Prompt).index("variables")
 _SHEET = _names(SheetPlan)
 _TAKE_SHEET = attrgetter(*_SHEET)
-_PLAN = tuple(name for name in _names(Plan) if name != "sheets")
+_PLAN = tuple(name for name in _names(Plan) if name not in ("sheets", "lists", "grown"))
 _NONE = -1  # the number of None in every pool: it is appended last
 
 
@@ -93,7 +95,7 @@ def pack_plan(plan: Plan) -> bytes:
     pools["prompt"] = _Pool(lambda prompt: _prompt_row(prompt, maps))
     places = [(index, pools[name]) for index, name in enumerate(_SHEET) if name in pools]
     sheets = []
-    for sheet in plan.sheets:
+    for sheet in plan.written:
         row = list(_TAKE_SHEET(sheet))
         for index, pool in places:
             row[index] = pool.index(row[index])
@@ -106,6 +108,9 @@ def pack_plan(plan: Plan) -> bytes:
             "pools": {name: pool.rows for name, pool in pools.items()},
             "sheet_fields": _SHEET,
             "sheets": sheets,
+            # The sheets of these are the last ones.
+            "lists": [(num, one.kind, one.max_items) for num, one in plan.lists.items()],
+            "grown": [(g.source, g.first, g.items, g.names) for g in plan.grown],
         }
     )
     return packed
@@ -141,7 +146,19 @@ def _unpack(data: bytes) -> Plan:
         pools[name].append(None)
     head = {name: value for name, value in content["plan"].items() if name in _PLAN}
     head["warnings"] = tuple(head.get("warnings", ()))
-    return Plan(sheets=_sheets(content, pools), **head)
+    sheets = _sheets(content, pools)
+    if not content.get("lists"):
+        return Plan(sheets=sheets, **head)
+    own = len(sheets) - len(content["lists"])
+    head["lists"] = {
+        num: ListSource(kind, sheet, most)
+        for (num, kind, most), sheet in zip(content["lists"], sheets[own:], strict=True)
+    }
+    head["grown"] = tuple(
+        Growth(source, first, tuple(items), tuple(names))
+        for source, first, items, names in content["grown"]
+    )
+    return Plan(sheets=sheets[:own], **head)
 
 
 def _sheets(content: dict[str, Any], pools: dict[str, list[Any]]) -> tuple[SheetPlan, ...]:

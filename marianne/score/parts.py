@@ -122,7 +122,7 @@ class RuleSet:
     def for_sheet(self, names: Mapping[str, object]) -> tuple[ValidationRule, ...]:
         """The rules that apply to the sheet with these names, in stage order."""
         if self._plain:
-            return self._ordered(tuple(range(len(self._all))))
+            return self.every()
         return self._ordered(
             tuple(
                 index
@@ -130,6 +130,10 @@ class RuleSet:
                 if condition is None or conditions.applies(condition, names)
             )
         )
+
+    def every(self) -> tuple[ValidationRule, ...]:
+        """All of them, in stage order."""
+        return self._ordered(tuple(range(len(self._all))))
 
     def _ordered(self, chosen: tuple[int, ...]) -> tuple[ValidationRule, ...]:
         known = self._shared.get(chosen)

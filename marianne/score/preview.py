@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgpack
 
@@ -69,8 +69,16 @@ def preview_sheet(plan: Plan, sheet: SheetPlan, left_out: Collection[int] = ()) 
         "working_directory": plan.workspace,
         "environment": of_attempt(sheet.num, 1),
         "environment_passed": None,
+        "list": None,
     }
+    source = plan.lists.get(sheet.num)
+    if source is not None and source.sheet is not sheet:
+        each = preview_sheet(plan, source.sheet, left_out)
+        kind = cast("Literal['glob', 'command', 'json']", source.kind)
+        found["list"] = {"kind": kind, "max_items": source.max_items, "each": each}
     instrument = sheet.instrument
+    if found["list"] is not None and found["list"]["kind"] != "command":
+        return found  # a pattern, or the name of a file: no program is given it
     if instrument.command:
         limit = sheet.timeout_seconds
         folder = sheet_folder(plan, sheet)

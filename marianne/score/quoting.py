@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
 EARLIER = frozenset({"previous_outputs", "previous_files"})
-"""Names of what earlier sheets left: text that somebody else wrote."""
+"""Names of what earlier sheets left: text that somebody else wrote. So is an item of a list that
+is made when its sheet runs."""
 
 # What makes a shell do more than split words and match names of files.
 _SPECIAL = re.compile(r"""[;&|<>$`"'\\(){}\n\r#!]""")
@@ -44,18 +45,22 @@ _IN_QUOTES = (
 _SAFE = frozenset({"q", "int", "float", "length", "count", "wordcount", "abs", "round"})
 
 
-def warnings_of(text: str, names: Mapping[str, Any]) -> Iterator[str]:
-    """What is odd about this script, in words; ``names`` are the values that it is given."""
+def warnings_of(
+    text: str, names: Mapping[str, Any], foreign: frozenset[str] = EARLIER
+) -> Iterator[str]:
+    """What is odd about this script, in words; ``names`` are the values that it is given, those of
+    ``foreign`` text that somebody else wrote."""
     try:
         printed = unquoted(text)
     except Exception:  # noqa: BLE001 - a template that cannot be read is reported by who renders it
         return
-    for name in sorted(printed & EARLIER):
+    for name in sorted(printed & foreign):
+        whose = "an earlier sheet left" if name in EARLIER else "the list gives"
         yield (
-            f"{name} stands unquoted in a script: what an earlier sheet left is run as shell"
-            " commands; write {{ … | q }}"
+            f"{name} stands unquoted in a script: what {whose} is run as shell commands;"
+            " write {{ … | q }}"
         )
-    for name in sorted(printed - EARLIER):
+    for name in sorted(printed - foreign):
         if name in names:
             yield from _of_value(text, name, names[name])
 

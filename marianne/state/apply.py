@@ -153,6 +153,11 @@ class Batch:
         )
         self._execute("UPDATE jobs SET sheet_count = ? WHERE key = ?", (change.sheet_count, key))
 
+    def _grow_plan(self, change: c.GrowPlan) -> None:
+        key = self._job(change.job_id).key
+        self._execute("UPDATE job_files SET plan = ? WHERE key = ?", (change.plan, key))
+        self._execute("UPDATE jobs SET sheet_count = ? WHERE key = ?", (change.sheet_count, key))
+
     def _save_sheet(self, change: c.SaveSheet) -> None:
         job, row = self._job(change.job_id), change.row
         found = self._execute(
@@ -255,6 +260,7 @@ _HANDLERS: dict[type, Callable[[Batch, Any], None]] = {
     c.InsertJob: Batch._insert_job,
     c.UpdateJob: Batch._update_job,
     c.ReplacePlan: Batch._replace_plan,
+    c.GrowPlan: Batch._grow_plan,
     c.SaveSheet: Batch._save_sheet,
     c.DropSheets: Batch._drop_sheets,
     c.AddAttempt: Batch._add_attempt,

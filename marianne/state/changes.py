@@ -52,6 +52,15 @@ class ReplacePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowPlan:
+    """A list has added sheets to the job's plan, which is otherwise what it was."""
+
+    job_id: str
+    plan: bytes
+    sheet_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class SaveSheet:
     """The row of a sheet as it is now; the job's counters follow by themselves.
 
@@ -191,6 +200,7 @@ Change = (
     InsertJob
     | UpdateJob
     | ReplacePlan
+    | GrowPlan
     | SaveSheet
     | DropSheets
     | AddAttempt

@@ -22,7 +22,17 @@ PERMANENT = ("template", "preflight", "workspace", "not_found", "auth")
 """What another try of the same instrument does not mend."""
 
 KINDS = (
-    *("transient", "permanent", "rate_limit", "exit", "signal", "timeout", "idle", "validation"),
+    *(
+        "transient",
+        "permanent",
+        "rate_limit",
+        "exit",
+        "signal",
+        "timeout",
+        "idle",
+        "validation",
+        "list",
+    ),
     *("resource_limit", "output_limit", *PERMANENT, "internal", "worker_lost"),
 )
 

@@ -127,6 +127,7 @@ def _check(
         "name": plan.name,
         "sheets": len(plan.sheets),
         "stages": plan.total_stages,
+        "lists": [plan.sheet(num).name for num in plan.lists],
         "workspace": plan.workspace,
         "params": describe_params(plan),
         "problems": [],
@@ -138,7 +139,9 @@ def _print(report: dict[str, Any]) -> None:
     if report["valid"]:
         count = report["sheets"]
         verdict = paint("valid", "green")
-        say(f"{report['file']}: {verdict}, {count} sheet{'' if count == 1 else 's'}")
+        more = ", and those of a list: ".join(["", ", ".join(report["lists"])])
+        sheets = f"{count} sheet{'' if count == 1 else 's'}{more if report['lists'] else ''}"
+        say(f"{report['file']}: {verdict}, {sheets}")
         if "environment" in report.get("plan", ()):
             print_plan(report["plan"], "nothing was started")
         else:

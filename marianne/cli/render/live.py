@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,11 @@ class Picture:
         """The picture before the first event."""
         lines = {row["num"]: Line(row["num"], row["name"]) for row in status.get("sheets") or ()}
         return cls(status["job_id"], lines)
+
+    def add(self, status: Status) -> None:
+        """Sheets that it did not have: a list has made them."""
+        for row in status.get("sheets") or ():
+            self.lines.setdefault(row["num"], Line(row["num"], row["name"]))
 
     def apply(self, event: Event) -> None:
         """Takes one event in."""
@@ -139,14 +144,17 @@ class Picture:
         return sorted(lines[:room], key=lambda line: line.num)
 
 
-def show_live(status: Status, events: Iterable[Event | None]) -> None:
-    """Draws the picture anew with each event, and between them so that its clocks go on."""
+def show_live(status: Status, events: Iterable[Event | None], again: Callable[[], Status]) -> None:
+    """Draws the picture anew with each event, and between them so that its clocks go on. ``again``
+    gets the status anew, with the sheets that a list has made."""
     console = Console()
     picture = Picture.of(status)
     drawn = 0.0
     with Live(console=console, auto_refresh=False, transient=False) as live:
         for event in events:
             if event is not None:
+                if event["event"] == "sheet.listed":
+                    picture.add(again())
                 picture.apply(event)
             if event is not None and time.monotonic() - drawn < 0.04:
                 continue  # thousands of events a second need no picture each

@@ -44,6 +44,17 @@ def _print_sheet(sheet: PlannedSheet, names: Mapping[int, str], workspace: str) 
         + (f"  {_AFTER[sheet['when']]} {clean(after)}" if after else "")
         + ("  (also after a cancel)" if sheet["after_cancel"] else "")
     )
+    _print_body(sheet, workspace)
+
+
+_LISTS = {
+    "glob": "the names that this pattern matches",
+    "command": "the lines that this prints",
+    "json": "the list in this file",
+}
+
+
+def _print_body(sheet: PlannedSheet, workspace: str) -> None:
     if not sheet["runs"]:
         _say_field("skipped", "it was not asked for")
         return
@@ -76,6 +87,14 @@ def _print_sheet(sheet: PlannedSheet, names: Mapping[int, str], workspace: str) 
         _say_field("template", "what it renders to is known when the sheet begins")
     for line in sheet["prompt"].rstrip().splitlines():
         say(f"     | {clean(line)}".rstrip())
+    made = sheet["list"]
+    if made is not None:
+        _say_field(
+            "list", f"{_LISTS[made['kind']]}, known when it has run; at most {made['max_items']:,}"
+        )
+        say()
+        say(f"     for each item: {paint(clean(made['each']['name']), 'bold')}")
+        _print_body(made["each"], workspace)
 
 
 def print_params(params: Sequence[PlannedParam]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from marianne.daemon.job import endings
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step, Unblock
-from marianne.model.plan import SheetPlan
+from marianne.model.plan import Growth, SheetPlan
 from marianne.schedule.explain import Explanation
 from marianne.state.models import NOT_NEEDED, JobStatus, SheetRow, SheetStatus
 
@@ -37,7 +37,7 @@ class Aftermath:
         if self._sheets:
             ledger.ended = []
         for num, sheet in self._sheets.items():
-            self._open[num] = sum(not ledger.is_over(n) for n in sheet.needs)
+            self._open[num] = sum(not ledger.peek(n).status.terminal for n in sheet.needs)
             if not self._open[num]:
                 self._due.append(num)
 
@@ -85,6 +85,12 @@ class Aftermath:
             due, self._due = sorted(self._due), []
             for num in due:
                 self._judge(step, num, now)
+
+    def grown(self, growth: Growth) -> None:
+        """A list has added sheets, and what waits for the end of the list waits for theirs too."""
+        for num in self._ledger.dependents(growth.source):
+            if num in self._open:
+                self._open[num] += len(growth.items)
 
     def queued(self) -> None:
         """The job's sheets were handed to the scheduler anew, those that were freed among them."""
@@ -157,7 +163,7 @@ class Aftermath:
         return (_is_bad(self._ledger.peek(num)) for num in sheet.needs)
 
     def _explain(self, sheet: SheetPlan) -> Explanation:
-        needs = [n for n in sheet.needs if not self._ledger.is_over(n)]
+        needs = [n for n in sheet.needs if not self._ledger.peek(n).status.terminal]
         named = ", ".join(map(str, needs[:_NAMED]))
         more = f" and {len(needs) - _NAMED} more" if len(needs) > _NAMED else ""
         what = "sheet" if len(needs) == 1 else "sheets"

@@ -7,13 +7,14 @@ for each sheet that ends in the worst case, one for a hundred in the best.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.effects import Register
 from marianne.executors.protocol import Run, Runner
+from marianne.model.plan import Growth
 from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
 
@@ -90,6 +91,18 @@ class Dispatch:
             pools=pools,
             agents=work.agents,
         )
+
+    def grow(
+        self,
+        growths: Sequence[Growth],
+        sheets: Sequence[SheetInfo],
+        needs: Mapping[int, Collection[int]],
+    ) -> None:
+        """The worker first: it has to know a sheet before it is told to run it."""
+        self._settle()
+        self._worker.tell(Runner.grow, growths)
+        if sheets:
+            self._scheduler.tell(SchedulerActor.extend, self._job_id, sheets, needs)
 
     def deregister(self) -> None:
         """With the scheduler."""

@@ -9,7 +9,7 @@ on disk. Single-threaded: nothing here may be called from within one of the hand
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +24,7 @@ from marianne.daemon.shared.effects import (
     Effect,
     EndSheets,
     Finish,
+    Grow,
     RateLimited,
     Register,
     Release,
@@ -37,6 +38,7 @@ from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.daemon.shared.status_cache import Packed, StatusCache
 from marianne.daemon.views import wire
 from marianne.executors.protocol import Run
+from marianne.model.plan import Growth
 from marianne.model.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -72,6 +74,15 @@ class Hands(Protocol):
 
     def deregister(self) -> None:
         """Take the job's sheets out of the queue."""
+
+    def grow(
+        self,
+        growths: Sequence[Growth],
+        sheets: Sequence[SheetInfo],
+        needs: Mapping[int, Collection[int]],
+    ) -> None:
+        """Tell the worker how the plan has grown, and queue these sheets; ``needs`` are theirs, and
+        what others need besides."""
 
     def release(self, num: int) -> None:
         """Give a slot back."""
@@ -130,7 +141,7 @@ class Execution:
     def status(self, first: int = 1, last: int = LAST_SHEET) -> Packed:
         """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it, packed; of
         which what did not change is kept."""
-        nums = range(max(1, first), min(last, len(self._machine.plan.sheets)) + 1)
+        nums = range(max(1, first), min(last, len(self._machine.ledger.plan.sheets)) + 1)
         mark = self._shelf.mark()
         status = status_bytes.status(self.summary(), self._sheets.of(nums))
         self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
@@ -266,9 +277,14 @@ class Execution:
             case WakeAt(num, due_at):
                 hands.wake_at(num, due_at)
             case Register():
+                if self._machine.ledger.plan.grown:
+                    # What runs sheets may have been started, or told, before the last of them.
+                    hands.grow(self._machine.ledger.plan.grown, (), {})
                 hands.register(effect, self._machine.limit(), self._pools())
             case Deregister():
                 hands.deregister()
+            case Grow(growth):
+                self._grow(growth)
             case Withdraw():
                 hands.withdraw()
             case EndSheets(nums, category):
@@ -278,11 +294,21 @@ class Execution:
             case Finish(status):
                 hands.finish(status)
 
+    def _grow(self, growth: Growth) -> None:
+        """The new sheets wait for the one that made the list, of which the queue is told next."""
+        ledger, source = self._machine.ledger, growth.source
+        new = range(growth.first, growth.first + len(growth.items))
+        needs: dict[int, Collection[int]] = dict.fromkeys(new, (source,))
+        for num in ledger.dependents(source):
+            if num < growth.first and ledger.plan.sheet(num).when == "succeeded":
+                needs[num] = new
+        self._hands.grow((growth,), [ledger.info(ledger.peek(num)) for num in new], needs)
+
     def _pools(self) -> dict[str, int]:
         """The limits of the instruments that the job's sheets play, by limit key."""
         return {
             instrument.limit_key: instrument.max_concurrent
-            for sheet in self._machine.plan.sheets
+            for sheet in self._machine.ledger.plan.written
             for instrument in (sheet.instrument, *sheet.fallbacks)
             if instrument.max_concurrent is not None
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from marianne.daemon.job import endings
+from marianne.daemon.job import endings, growing
 from marianne.daemon.job.aftermath import Aftermath
 from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.gate import Gate
@@ -58,6 +58,9 @@ class Judgement:
         """An attempt came to an end of its own."""
         ledger = self._ledger
         self._ended = True
+        if result.listed is not None:
+            result = growing.take(ledger, step, row, result, self._aftermath.grown)
+            write_down(row, result)
         self._gate.note(step, row, result, now)
         verdict = self._verdict(step, row, result, now)
         step.changes.append(AddAttempt(ledger.job.job_id, result))

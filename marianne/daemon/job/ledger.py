@@ -12,7 +12,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from marianne.daemon.shared.effects import Step
-from marianne.model.plan import Instrument, Plan
+from marianne.model.plan import Growth, Instrument, Plan
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.graph import depths
 from marianne.state.changes import AddEvent, SaveSheet, UpdateJob
@@ -44,9 +44,12 @@ class Ledger:
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
         self.ended: list[int] | None = None
         """The sheets that came to their end since somebody looked, who makes this a list."""
-        self._dependents = plan.dependents()
-        self._depths = depths({s.num: set(s.needs) for s in plan.sheets})
         self._changed: set[int] = set()
+        self._read_graph()
+
+    def _read_graph(self) -> None:
+        self._dependents = self.plan.dependents()
+        self._depths = depths({s.num: set(s.needs) for s in self.plan.sheets})
 
     # -- what is true ---------------------------------------------------------------------------
 
@@ -102,11 +105,6 @@ class Ledger:
         """Whether dependents may count on the sheet (:attr:`SheetRow.satisfied`)."""
         row = self.rows.get(num)
         return row is not None and row.satisfied
-
-    def is_over(self, num: int) -> bool:
-        """Whether the sheet came to its end."""
-        row = self.rows.get(num)
-        return row is not None and row.status.terminal
 
     def unmet(self, nums: Iterable[int]) -> set[int]:
         """What these sheets need, directly or not, and nobody can count on; not they themselves."""
@@ -231,6 +229,14 @@ class Ledger:
         """An attempt came to its end: the deaths before it were not this job's doing."""
         self.job.crashes = 0
         step.changes.append(UpdateJob(self.job.job_id, {"crashes": 0}))
+
+    def grow(self, plan: Plan, growth: Growth) -> None:
+        """The plan is this one, which has the sheets of the growth more."""
+        self.plan = plan
+        self.job.sheet_count = len(plan.sheets)
+        self.counts[SheetStatus.PENDING] += len(growth.items)
+        self._changed.update(self._dependents.get(growth.source, ()))  # they need more
+        self._read_graph()
 
     def event(
         self,

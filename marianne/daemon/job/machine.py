@@ -60,7 +60,7 @@ class JobMachine:
         self, plan: Plan, job: JobRow, rows: Mapping[int, SheetRow], random: Callable[[], float]
     ) -> None:
         self.ledger = ledger = Ledger(plan, job, rows)
-        self.plan, self.job, self.rows = plan, job, ledger.rows
+        self.job, self.rows = job, ledger.rows
         self.knows_what_runs = True
         """Not before the worker was heard: it may run what was never committed as begun."""
         self._budget = Budget(ledger)
@@ -88,7 +88,7 @@ class JobMachine:
     def limit(self) -> int | None:
         """How many of its sheets run at once: as was asked for, else as the score says."""
         asked: int | None = self.job.options.get("max_concurrent")
-        return asked or self.plan.max_concurrent
+        return asked or self.ledger.plan.max_concurrent
 
     def take_lost(self) -> list[int]:
         """The sheets whose attempts were lost with their worker, since the last call."""

@@ -23,12 +23,21 @@ def open_job(ledger: Ledger, step: Step, now: float) -> None:
     unplayable = [
         sheet
         for sheet in ledger.plan.sheets
-        if sheet.next_available() is None
-        and not (sheet.skip_when or sheet.skip_when_command)
-        and not ledger.peek(sheet.num).status.terminal
+        if _cannot_be_played(_player(ledger, sheet)) and not ledger.peek(sheet.num).status.terminal
     ]
     if unplayable:
         _fail_without_instrument(ledger, step, unplayable, now)
+
+
+def _cannot_be_played(sheet: SheetPlan) -> bool:
+    may_be_skipped = sheet.skip_when or sheet.skip_when_command
+    return sheet.next_available() is None and not may_be_skipped
+
+
+def _player(ledger: Ledger, sheet: SheetPlan) -> SheetPlan:
+    """Who has to be able to play: of a list, what each item becomes."""
+    source = ledger.plan.lists.get(sheet.num)
+    return sheet if source is None else source.sheet
 
 
 def _leave_out_the_others(ledger: Ledger, step: Step) -> None:
@@ -50,7 +59,7 @@ def _fail_without_instrument(
     ledger: Ledger, step: Step, sheets: Sequence[SheetPlan], now: float
 ) -> None:
     for sheet in sheets:
-        instrument = sheet.instrument
+        instrument = _player(ledger, sheet).instrument
         message = f"{instrument.profile}: {instrument.unavailable}"
         fields = {"category": "not_found", "message": message}
         ledger.set_row(step, ledger.row(sheet.num), SheetStatus.FAILED, **fields)

@@ -74,5 +74,5 @@ def _is_simple(plan: Plan) -> bool:
         sheet.cross_sheet is None
         and not sheet.skip_when
         and all(player.raw_prompt for player in (sheet.instrument, *sheet.fallbacks))
-        for sheet in plan.sheets
+        for sheet in plan.written
     )

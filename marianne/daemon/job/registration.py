@@ -52,7 +52,7 @@ def _agents(plan: Plan) -> frozenset[str]:
     """The limit keys of the instruments that are asked, not merely run."""
     return frozenset(
         instrument.limit_key
-        for sheet in plan.sheets
+        for sheet in plan.written
         for instrument in (sheet.instrument, *sheet.fallbacks)
         if not instrument.raw_prompt
     )

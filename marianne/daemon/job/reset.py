@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
+from marianne.score.growth import sheets_of
 from marianne.state.models import SheetStatus
 
 
@@ -14,7 +15,8 @@ def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
 
     ``nums`` None means every one of them, but not what a condition skipped; else those, what they
     need that did not complete (:meth:`Ledger.unmet`), and the sheets that depend on any of these.
-    Completed sheets stay unless they are named or depend on one that is. What ran for the end of
+    Completed sheets stay unless they are named or depend on one that is; what a list has made stays
+    where the sheet of the list is named. What ran for the end of
     sheets (``when``) runs for their next end again, completed or not.
     """
     if nums is None:
@@ -33,4 +35,14 @@ def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
 
 def _with_kin(ledger: Ledger, nums: set[int]) -> set[int]:
     chosen = nums | ledger.unmet(nums)
-    return chosen | ledger.below(*chosen)
+    lists = chosen & ledger.plan.lists.keys()
+    found = chosen | ledger.below(*(chosen - lists))
+    return found.union(*(ledger.below(num) - _done(ledger, num) for num in lists))
+
+
+def _done(ledger: Ledger, num: int) -> set[int]:
+    """What the sheet's list has made and is completed: a list made again leaves it alone."""
+    if num not in ledger.plan.lists:
+        return set()
+    made = (sheet.num for sheet in sheets_of(ledger.plan, num))
+    return {one for one in made if ledger.peek(one).status is SheetStatus.COMPLETED}

@@ -152,7 +152,7 @@ class Commands:
             text = f"job {job_id} is completed: nothing to run again"
             hint = self._desk.newer(job_id) or "name its sheets, or run the score as a new job"
             raise Refused("conflict", text, hint=hint)
-        count = len(machine.plan.sheets)
+        count = len(machine.ledger.plan.sheets)
         for num in sheets or ():
             if not 1 <= num <= count:
                 raise Refused("not_found", f"job {job_id} has sheets 1 to {count}, not {num}")
@@ -164,7 +164,9 @@ class Commands:
         fields = {"status": job.status, "finished_at": None, "error": None, "reason": None}
         reply: Retried = {"job_id": job_id, "status": str(job.status)}
         if also:
-            named = ", ".join(f"{num} ({machine.plan.sheets[num - 1].name})" for num in also[:5])
+            named = ", ".join(
+                f"{num} ({machine.ledger.plan.sheets[num - 1].name})" for num in also[:5]
+            )
             more = f" and {len(also) - 5} more" if len(also) > 5 else ""
             reply["also"] = also
             reply["message"] = f"goes on; needed, so run again too: {named}{more}"

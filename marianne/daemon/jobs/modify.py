@@ -32,7 +32,8 @@ from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 from marianne.environment import search_path
-from marianne.score.pack import PlanFormatError, unpack_plan
+from marianne.score.growth import as_before
+from marianne.score.pack import PlanFormatError, pack_plan, unpack_plan
 from marianne.state.changes import (
     AddEvent,
     Change,
@@ -235,7 +236,8 @@ class Modify:
         answer: Answer[Modified],
     ) -> None:
         row = self._modifiable(job_id)
-        old, new = queries.plan_of(self._desk.reader, job_id), unpack_plan(parsed.plan)
+        old = queries.plan_of(self._desk.reader, job_id)
+        new = as_before(old, unpack_plan(parsed.plan))
         rows = {sheet.num: sheet for sheet in self._desk.reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
         live = self._live.get(job_id)
@@ -303,7 +305,9 @@ class Modify:
     def _in_force(self, row: JobRow, pending: bytes, status: JobStatus) -> list[Change]:
         """The changes that replace the plan; ``row`` becomes what it then is."""
         job_id, more = row.job_id, codec.unpack(pending)
-        old, new = queries.plan_of(self._desk.reader, job_id), unpack_plan(more["plan"])
+        old = queries.plan_of(self._desk.reader, job_id)
+        new = as_before(old, unpack_plan(more["plan"]))
+        plan = pack_plan(new) if new.grown else more["plan"]
         rows = {sheet.num: sheet for sheet in self._desk.reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
         made = replan(old, new, rows, self._desk.reader.last_attempts(job_id, len(old.sheets) + 1))
@@ -313,7 +317,7 @@ class Modify:
         changes: list[Change] = []
         if made.drop_from is not None:
             changes.append(DropSheets(job_id, made.drop_from))
-        changes.append(ReplacePlan(job_id, more["plan"], more["score"], len(new.sheets)))
+        changes.append(ReplacePlan(job_id, plan, more["score"], len(new.sheets)))
         changes += [SaveSheet(job_id, sheet, asked=True) for sheet in made.saves]
         path = more["config_path"]
         self.note(job_id, config_path=Path(path) if path else None, workspace=Path(new.workspace))

@@ -43,10 +43,13 @@ def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) 
             continue
         was, now = old.sheets[num - 1].name, new.sheets[num - 1].name
         if was != now:
+            hint = "add new sheets after the completed ones, or run the score as a new job"
+            if old.grown:
+                hint = "once a list has made its sheets no other can be added: run it as a new job"
             raise Refused(
                 "conflict",
                 f"sheet {num} ({was}) of {job_id} is {row.status}; the new score has {now} there",
-                hint="add new sheets after the completed ones, or run the score as a new job",
+                hint=hint,
             )
 
 

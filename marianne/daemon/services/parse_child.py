@@ -90,7 +90,7 @@ def _programs(plan: Plan) -> list[tuple[str, bool]]:
     """The programs that the score's instruments call, and whether each is there."""
     players = {
         id(player): player
-        for sheet in plan.sheets
+        for sheet in plan.written
         for player in (sheet.instrument, *sheet.fallbacks)
     }
     found = {

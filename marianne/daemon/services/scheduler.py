@@ -85,6 +85,12 @@ class SchedulerActor(Actor):
         at_once(self._scheduler.register_job(job_id, sheets, dependencies))
         self._dirty = True
 
+    def extend(
+        self, job_id: str, sheets: Sequence[SheetInfo], needs: Mapping[int, Collection[int]]
+    ) -> None:
+        """As :meth:`marianne.schedule.queue.SheetQueue.extend`."""
+        self._queue.extend(job_id, sheets, needs)
+
     def deregister_job(self, job_id: str) -> None:
         """Takes a job's queued sheets out; running ones keep their slots until released."""
         at_once(self._scheduler.deregister_job(job_id))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from marianne.executors.protocol import Run
+from marianne.model.plan import Growth
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import Change
 from marianne.state.models import JobStatus
@@ -93,6 +94,13 @@ class Deregister:
 
 
 @dataclass(frozen=True, slots=True)
+class Grow:
+    """The plan has grown: who runs its sheets and who queues them are to know the new ones."""
+
+    growth: Growth
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimited:
     """An instrument refused a sheet's work for ``seconds``; ``pool`` is its limit key."""
 
@@ -120,6 +128,7 @@ Effect = (
     | WakeAt
     | Register
     | Deregister
+    | Grow
     | RateLimited
     | Finish
 )

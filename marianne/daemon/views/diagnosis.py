@@ -138,6 +138,8 @@ def _words(
             return f"could not be started: {message}", "install it, or add `instrument_fallbacks`"
         case "template":
             return f"has a prompt that cannot be made: {message}", next_steps.mend(*about)
+        case "list":
+            return f"made a list that cannot be used: {message}", look
         case "preflight":
             mend = next_steps.mend(*about)
             return (

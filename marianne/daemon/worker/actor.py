@@ -40,6 +40,7 @@ from marianne.daemon.worker.orphans import sweep_job
 from marianne.daemon.worker.outbox import Outbox
 from marianne.daemon.worker.standby import SpareWorker
 from marianne.executors.protocol import Run
+from marianne.model.plan import Growth
 from marianne.run.setup import EXIT_CLEAN
 from marianne.state.changes import UpdateJob
 
@@ -220,6 +221,11 @@ class Worker(Actor):
         self._untaken.run(message)
         self._send(message)
 
+    def grow(self, growths: Sequence[Growth]) -> None:
+        """Lists have added these sheets to the job's plan."""
+        for message in self._untaken.grow(growths):
+            self._send(message)
+
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Ends running attempts through the kill ladder; their results come as interrupted."""
         cancel: dict[str, Any] = {"kind": "cancel", "sheets": list(nums), "category": category}
@@ -279,8 +285,7 @@ class Worker(Actor):
             self._listen(Listening.alone())
 
     def _greeted(self, hello: dict[str, Any], answers: bool) -> None:
-        start_time = self._context.start_time
-        self._send({"kind": "welcome", "pid": os.getpid(), "start_time": start_time})
+        self._send({"kind": "welcome", "pid": os.getpid(), "start_time": self._context.start_time})
         if not self._heard:
             self._heard = True
             self._context.start_delays.over(self._job_id)
@@ -309,8 +314,7 @@ class Worker(Actor):
 
     def look(self) -> None:
         """Does the process listen? One that does not is asked, woken, ended in the end."""
-        process = self._living
-        if process is None:
+        if (process := self._living) is None:
             return
         look = self._listening.look()
         if look is Look.END:
@@ -344,22 +348,19 @@ class Worker(Actor):
 
     def _wake(self) -> None:
         """A stopped process could not hear."""
-        process = self._living
-        if process is not None:
+        if (process := self._living) is not None:
             process.signal(signal.SIGCONT)
 
     def finish_overdue(self) -> None:
         """The process did not end within its grace."""
-        process = self._living
-        if process is not None:
+        if (process := self._living) is not None:
             log.error("worker_overdue", job_id=self._job_id, pid=process.pid)
             process.signal(signal.SIGKILL)
 
     # -- small parts ----------------------------------------------------------------------------
 
     def _sweep(self, *, everywhere: bool = True) -> list[int]:
-        owner = self._context.owner
-        return sweep_job(self._fleet, owner, self._job_id, everywhere=everywhere)
+        return sweep_job(self._fleet, self._context.owner, self._job_id, everywhere=everywhere)
 
     @property
     def _grace(self) -> float:

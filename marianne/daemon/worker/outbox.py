@@ -8,7 +8,10 @@ knows already for an echo, so that nothing runs twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
+
+from marianne.model.plan import Growth
 
 Message = dict[str, Any]
 
@@ -20,8 +23,16 @@ class Outbox:
     def __init__(self) -> None:
         self._runs: dict[tuple[int, int], Message] = {}
         self._cancels: dict[int, Message] = {}
+        self._growths: list[Message] = []
         self._slots: int | None = None
         self._withdrawing = False
+
+    def grow(self, growths: Iterable[Growth]) -> list[Message]:
+        """What is to be sent of these, each by itself: a message has room for one. No hello says
+        whether it is known, so it is told again before all else."""
+        messages = [{"kind": "grow", **asdict(growth)} for growth in growths]
+        self._growths += messages
+        return messages
 
     def run(self, message: Message) -> None:
         """A ``run`` is sent."""
@@ -58,6 +69,7 @@ class Outbox:
 
     def clear(self) -> None:
         """The job actor has started anew, and goes by what the process says."""
+        self._growths.clear()
         self._runs.clear()
         self._cancels.clear()
         self._withdrawing = False
@@ -66,7 +78,7 @@ class Outbox:
         """What has to be told again to a process that says this."""
         known = (sheet for name in ("running", "queued", "ended") for sheet in hello.get(name, ()))
         self.heard(hello["unacked"], known)
-        messages: list[Message] = []
+        messages: list[Message] = list(self._growths)
         if self._runs:
             sheets = list(self._runs.values())
             messages.append({"kind": "run", "slots": self._slots, "sheets": sheets})

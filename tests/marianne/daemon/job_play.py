@@ -13,6 +13,7 @@ from marianne.daemon.shared.effects import (
     Deregister,
     EndSheets,
     Finish,
+    Grow,
     Register,
     Release,
     Requeue,
@@ -21,13 +22,20 @@ from marianne.daemon.shared.effects import (
     WakeAt,
 )
 from marianne.executors.protocol import Run
-from marianne.model.plan import Instrument, Plan, Prompt, RetryPolicy, SheetPlan
+from marianne.model.plan import Instrument, ListSource, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.model.result import AttemptResult, lost
-from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
+from marianne.score.pack import unpack_plan
+from marianne.state.changes import AddAttempt, AddEvent, GrowPlan, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import check
 
 SHELL = Instrument("shell")
+
+
+def with_list(plan: Plan, num: int) -> Plan:
+    """The plan, of which that sheet makes a list."""
+    sheet = replace(plan.sheet(num), needs=(num,), item="⟨item⟩")
+    return replace(plan, lists={**plan.lists, num: ListSource("command", sheet, 100)})
 
 
 def plan_of(needs: dict[int, tuple[int, ...]], retries: int = 0) -> Plan:
@@ -114,6 +122,10 @@ class Play:
                 check(self.disk_job.status, fields.get("status", self.disk_job.status), asked=asked)
                 for name, value in fields.items():
                     setattr(self.disk_job, name, value)
+            case GrowPlan(_, plan, count):
+                self.plan = unpack_plan(plan)
+                self.disk_job.sheet_count = count
+                assert count == len(self.plan.sheets)
             case AddAttempt(_, result):
                 key = (result.num, result.attempt)
                 assert key not in self.attempts, f"attempt {key} was recorded twice"
@@ -147,6 +159,15 @@ class Play:
                         needs.discard(num)
                         if not needs and over in self.known and over not in self.slots:
                             self.queue.add(over)
+            case Grow(growth):
+                new = set(range(growth.first, growth.first + len(growth.items)))
+                if self.known:
+                    new -= self.known
+                    self.known |= new
+                    for sheet in self.plan.sheets:
+                        more = {n for n in sheet.needs if sheet.num in new or n in new}
+                        if sheet.num in self.known and more:
+                            self.needs[sheet.num] = self.needs.get(sheet.num, set()) | more
             case Requeue(info):
                 assert info.sheet_num not in self.running, "one that runs is queued"
                 if info.sheet_num in self.known:
@@ -184,12 +205,18 @@ class Play:
         self.take(self.machine.grant(num, self.now))
         return num
 
-    def end(self, num: int, outcome: str = "completed", category: str | None = None) -> None:
+    def end(
+        self,
+        num: int,
+        outcome: str = "completed",
+        category: str | None = None,
+        items: list[str] | None = None,
+    ) -> None:
         """The attempt ends; its result is spooled, said, and may be said again."""
         attempt = self.running.pop(num)
-        result = self._spooled(
-            AttemptResult(num, attempt, outcome, self.now, self.now + 0.5, category=category)
-        )
+        listed = {"items": items, "prefix": ""} if items is not None else None
+        ended = AttemptResult(num, attempt, outcome, self.now, self.now + 0.5, category=category)
+        result = self._spooled(replace(ended, listed=listed))
         self.now += 1.0
         self.take(self.machine.result(result, self.now))
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from marianne.daemon.job.dispatch import Dispatch
+from marianne.model.plan import Growth
 from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
 
@@ -96,3 +97,16 @@ def test_a_sheet_has_one_timer_and_a_time_that_has_passed_is_now(post: Post) -> 
     assert [num for _, num in post.timers] == [1, 2, 1]
     assert post.timers[0][0] == 0.0
     assert 50 < post.timers[1][0] <= 60
+
+
+def test_who_runs_sheets_knows_of_new_ones_before_who_queues_them(post: Post) -> None:
+    growth, info = Growth(1, 2, ("a",), ("s[a]",)), SheetInfo("a", 2)
+    post.dispatch.complete(5, True)
+    post.dispatch.grow((growth,), [info], {2: (1,)})
+    assert [told[:2] for told in post.told] == [
+        ("scheduler", "ended"),
+        ("worker", "grow"),
+        ("scheduler", "extend"),
+    ]
+    post.dispatch.grow((growth,), (), {})  # it is queued otherwise
+    assert post.told[3:] == [("worker", "grow", (growth,))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marianne.daemon.worker.outbox import Outbox
+from marianne.model.plan import Growth
 
 
 def run(*nums: int, ahead: bool = False) -> dict[str, Any]:
@@ -59,5 +60,15 @@ def test_a_grant_and_its_end_that_are_both_lost_are_both_told_again() -> None:
 def test_a_job_that_starts_anew_goes_by_what_the_process_says() -> None:
     untaken = Outbox()
     untaken.run(run(1))
+    untaken.clear()
+    assert untaken.again(hello()) == []
+
+
+def test_what_a_list_has_added_is_told_again_before_all_else() -> None:
+    untaken = Outbox()
+    (grown,) = untaken.grow([Growth(1, 4, ("a",), ("s[a]",))])
+    untaken.run(run(4))
+    assert [message["kind"] for message in untaken.again(hello())] == ["grow", "run"]
+    assert untaken.again(hello(running=[[4, 1]])) == [grown]
     untaken.clear()
     assert untaken.again(hello()) == []

@@ -8,6 +8,7 @@ from typing import Any
 from fieldcases import SHORT, Table, env_of, folder_of, prompt, rule, sheet
 
 from marianne.model.plan import Plan
+from marianne.score.prompt import render_prompt
 
 case = Table(SHORT)
 
@@ -20,6 +21,13 @@ def first(**fields: Any) -> dict[str, Any]:
 def second(**fields: Any) -> dict[str, Any]:
     """A patch of the second sheet, a prompt."""
     return {"sheets": [{}, fields]}
+
+
+def made_by(num: int) -> Callable[[Plan], Any]:
+    """How the sheet makes its list, and of what."""
+    return lambda plan: (
+        (plan.lists[num].kind, render_prompt(plan, plan.sheet(num))) if plan.lists else None
+    )
 
 
 case("sheets.name", first(name="z"), sheet(1, "name"), "z")
@@ -35,6 +43,13 @@ named = first(run="{{ v }}", variables={"v": 1})
 case("sheets.variables", named, prompt(1), "1")
 case("sheets.fan_out", first(fan_out=3), lambda p: len(p.sheets), 4)
 case("sheets.each", first(each=["x", "y"], run="{{ item }}"), prompt(2), "y")
+case("sheets.each.glob", first(each={"glob": "*.x"}), made_by(1), ("glob", "*.x"))
+case("sheets.each.command", first(each={"command": "ls"}), made_by(1), ("command", "ls"))
+case("sheets.each.json", first(each={"json": "l.json"}), made_by(1), ("json", "l.json"))
+many = first(each={"json": "l.json", "max_items": 7})
+case("sheets.each.max_items", many, lambda p: p.lists[1].max_items if p.lists else None, 7)
+quick = first(each={"json": "l.json", "timeout": "5s"})
+case("sheets.each.timeout", quick, sheet(1, "timeout_seconds"), 5)
 over = first(matrix={"os": ["linux", "mac"], "v": [1, 2]}, run="{{ os }} {{ v }}")
 case("sheets.matrix", over, prompt(2), "linux 2")
 more = first(matrix={"os": ["linux"], "include": [{"os": "linux", "v": 7}]}, run="{{ v }}")

@@ -29,7 +29,7 @@ from marianne.score.models_reference import (
     SheetSection,
 )
 from marianne.score.models_rules import Rule
-from marianne.score.models_short import Matrix, ShortScore, ShortSheet
+from marianne.score.models_short import ItemSource, Matrix, ShortScore, ShortSheet
 
 DOCS = Path(__file__).parents[3] / "docs" / "scores.md"
 TESTS = Path(__file__).parents[2]
@@ -67,6 +67,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "prompt.": PromptSection,
     "sheets.": ShortSheet,
     "sheets.matrix.": Matrix,
+    "sheets.each.": ItemSource,
 }
 # Tested elsewhere: they need files, or say nothing of their own.
 ELSEWHERE = {"prompt.template_file", "sheets.prompt_file"}
@@ -77,7 +78,11 @@ def every_field() -> set[str]:
     for prefix, model in SECTIONS.items():
         for name, field in model.model_fields.items():
             key = prefix + (field.alias or name)
-            if f"{key}." not in SECTIONS or key in {"sheet.skip_when_command", "sheets.matrix"}:
+            if f"{key}." not in SECTIONS or key in {
+                "sheet.skip_when_command",
+                "sheets.matrix",
+                "sheets.each",
+            }:
                 found.add(key)
     found |= {"variables", "timeout", "inject"}
     assert set(ShortScore.model_fields) - set(Common.model_fields) - {"sheets"} <= found

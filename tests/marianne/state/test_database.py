@@ -12,6 +12,7 @@ from marianne.state.changes import (
     AddEvent,
     DeleteJob,
     DropSheets,
+    GrowPlan,
     RememberReply,
     ReplacePlan,
     SaveSheet,
@@ -279,6 +280,17 @@ def test_a_new_plan_with_fewer_sheets_drops_the_rest(database: Database, reader:
     assert reader.plan("a") == b"new"
     assert reader.score("a") == "name: y\n"
     assert [row.num for row in reader.sheets("a")] == [1]
+
+
+def test_a_plan_that_grows_has_more_sheets_and_the_score_that_it_had(
+    database: Database, reader: Reader
+) -> None:
+    database.write([job("a", 1), SaveSheet("a", SheetRow(1, SheetStatus.COMPLETED))])
+    before = reader.score("a")
+    database.write([GrowPlan("a", b"grown", 3)])
+    progress = counts_of(reader, "a").progress()
+    assert (progress["completed"], progress["pending"], progress["total"]) == (1, 2, 3)
+    assert (reader.plan("a"), reader.score("a")) == (b"grown", before)
 
 
 def test_an_illegal_transition_is_refused(database: Database, reader: Reader) -> None:
