@@ -90,6 +90,7 @@ workspace_option = click.option(
 priority_option = click.option(
     "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
 )
+group_option = click.option("--group", metavar="GROUP", help="Put it into this group of jobs.")
 fresh_option = click.option(
     "--fresh", is_flag=True, help="Archive the workspace first, if the score wants it."
 )

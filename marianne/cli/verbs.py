@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "history": "List the attempts of a job's sheets.",
         "recover": "Mark failed sheets as completed whose work is there after all.",
         "clear": "Forget jobs that have ended.",
+        "group": "Let only so many jobs of a group run at once.",
         "schedule": "Run scores by the clock.",
         "watch": "Run a score, and again whenever files change.",
     },

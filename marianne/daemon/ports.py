@@ -25,11 +25,8 @@ class Jobs(Protocol):
     def pause_for_pressure(self, job_id: str) -> None:
         """This job uses most."""
 
-    def forget_jobs(self, chosen: Sequence[str]) -> None:
-        """These finished jobs are too many."""
-
-    def forget_files(self, chosen: Sequence[str]) -> None:
-        """The files of these finished jobs are too old."""
+    def forget(self, chosen: Sequence[str], *, files_alone: bool) -> None:
+        """These finished jobs are too many, or just their files too old."""
 
 
 class Job(Hearer, Protocol):

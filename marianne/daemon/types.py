@@ -20,7 +20,7 @@ class JobRequest(edge.Params):
     the score says.
     ``dry_run`` plans and keeps nothing. The job begins when those of ``after`` are completed, those
     of ``after_any`` are over, and it is the time ``at`` (seconds since the epoch). ``shared`` says
-    that its directory is meant to be shared with other jobs.
+    that its directory is meant to be shared with other jobs; ``group`` is one that there is.
     ``environment`` is what the sheets get; it holds secrets and is in no repr. What is not UTF-8
     in it comes as bytes. Without ``hooks`` what the score wants done afterwards is left out.
     """
@@ -39,6 +39,7 @@ class JobRequest(edge.Params):
     after_any: edge.Names = []
     at: edge.Seconds | None = None
     shared: bool = False
+    group: edge.Name | None = None
     dry_run: bool = False
     chain_depth: int | None = Field(None, ge=0, le=edge.INT32)
     client_cwd: edge.ClientPath | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, 
 if TYPE_CHECKING:
     from actors.inspect import TreeNode
     from ipc.client import Client
-    from marianne.replies import changes, conductor, reports, schedules
+    from marianne.replies import changes, conductor, groups, reports, schedules
     from marianne.replies import job as jobs
 
 Params: TypeAlias = dict[str, Any]
@@ -95,6 +95,18 @@ class Ask(Protocol):
     def __call__(
         self, m: Literal["job.wait"], p: Params = ..., /, **how: Unpack[How]
     ) -> jobs.Job: ...
+    @overload
+    def __call__(
+        self, m: Literal["group.add"], p: Params = ..., /, **how: Unpack[How]
+    ) -> groups.Group: ...
+    @overload
+    def __call__(
+        self, m: Literal["group.list"], p: Params = ..., /, **how: Unpack[How]
+    ) -> groups.GroupList: ...
+    @overload
+    def __call__(
+        self, m: Literal["group.remove"], p: Params = ..., /, **how: Unpack[How]
+    ) -> groups.Group: ...
     @overload
     def __call__(
         self, m: Literal["schedule.add"], p: Params = ..., /, **how: Unpack[How]

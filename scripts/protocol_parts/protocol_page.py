@@ -25,6 +25,7 @@ MODULES = {
     "changes": "changes",
     "reports": "reports",
     "conductor": "conductor",
+    "groups": "groups",
     "schedules": "schedules",
 }
 """Of the types, by the names that they have in ``ASK``."""
@@ -41,7 +42,7 @@ REGION = re.compile(r"(<!-- (methods|types: ([\w ]+)) -->\n).*?(<!-- end -->)", 
 HIDDEN = {"daemon.fault"}
 """For tests of the conductor alone."""
 
-GROUPS = ("hello", "job", "schedule", "events", "daemon")
+GROUPS = ("hello", "job", "group", "schedule", "events", "daemon")
 """The order of methods, by their first word."""
 
 NUMBERS = {"integer": "int", "number": "float", "boolean": "bool", "string": "str", "null": "nil"}

@@ -119,3 +119,26 @@ def test_a_job_begins_at_its_time_also_under_another_conductor(marianne: Mariann
     late = add(marianne, "--at", "+1h", "--", "true", "x")
     assert "it waits for 20" in marianne("explain", late).out
     marianne("cancel", late, "--yes")
+
+
+def test_of_a_group_so_many_jobs_run_and_its_limit_outlives_the_conductor(
+    marianne: Marianne,
+) -> None:
+    marianne("group", "add", "two", "--parallel", "2")
+    hold = "until test -e go; do sleep 0.02; done"
+    jobs = [add(marianne, "--group", "two", hold) for _ in range(4)]
+    states = [marianne.status(job)["status"] for job in jobs]
+    assert states == ["running", "running", "queued", "queued"]
+    assert "of its group two 2 jobs run" in marianne("explain", jobs[2]).out
+    marianne("modify", jobs[3], "--priority", "1")
+    kill(marianne)
+    assert [marianne.status(job)["status"] for job in jobs] == states
+    assert marianne("group", "remove", "two", code=5).err
+    marianne("group", "add", "two", "--parallel", "3")
+    until(lambda: marianne.status(jobs[3])["status"] == "running")
+    assert marianne.status(jobs[2])["status"] == "queued"
+    (marianne.place / "go").touch()
+    for job in jobs:
+        marianne.wait(job)
+    marianne("group", "remove", "two")
+    assert "marianne group add two" in marianne("add", "--group", "two", "true", code=4).err

@@ -12,6 +12,7 @@ from marianne.cli.oneoff import argv_of, name_of, score_of
 from marianne.cli.options import (
     Seconds,
     Verb,
+    group_option,
     json_option,
     no_start_option,
     priority_option,
@@ -38,6 +39,7 @@ from marianne.cli.taken import name_it, to_the_end
     "--retries", type=click.IntRange(0, 10_000), metavar="N", help="Try again so often if it fails."
 )
 @priority_option
+@group_option
 @click.option("--id", "job_id", metavar="ID", help="The job's id (default: its name).")
 @click.option("--wait", "-w", is_flag=True, help="Return when it has ended, with its result.")
 @click.option("--follow", "-f", "follow_it", is_flag=True, help="The same, showing the progress.")
@@ -54,6 +56,7 @@ def command(
     timeout: float | None,
     retries: int | None,
     priority: int,
+    group: str | None,
     job_id: str | None,
     wait: bool,
     follow_it: bool,
@@ -74,6 +77,7 @@ def command(
         "client_cwd": os.getcwd(),
         "id": job_id,
         "priority": priority,
+        "group": group,
         "environment": {**environment(), **variables},
         "shared": workspace is None,
         **begins,

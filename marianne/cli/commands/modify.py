@@ -1,8 +1,9 @@
-"""``marianne modify JOB --config FILE``."""
+"""``marianne modify JOB --config FILE``, ``marianne modify JOB --priority N``."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -21,10 +22,12 @@ from marianne.cli.source import source
     "--config",
     "-c",
     "file",
-    required=True,
     metavar="FILE",
     shell_complete=complete_file,
     help="The new score; - is standard input.",
+)
+@click.option(
+    "--priority", type=click.IntRange(1, 10), help="Of one that waits its turn: 1 goes first."
 )
 @click.option(
     "--workspace",
@@ -37,19 +40,32 @@ from marianne.cli.source import source
 @json_option
 @click.pass_obj
 def command(
-    session: Session, job: str, file: str, workspace: str | None, dry_run: bool, as_json: bool
+    session: Session,
+    job: str,
+    file: str | None,
+    priority: int | None,
+    workspace: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Let a job go on by another score; completed sheets stay.
 
-    A running job pauses first, so that its running sheets finish. Prints what changes.
+    A running job pauses first, so that its running sheets finish. Prints what changes. With
+    --priority a job that was not let in yet gets another place in the queue, and nothing else.
     """
-    params = {
-        "job_id": job,
-        **source(file),
-        "workspace": workspace,
-        "client_cwd": os.getcwd(),
-        "dry_run": dry_run,
-    }
+    if (file is None) is (priority is None):
+        raise click.UsageError("give --config FILE, or --priority N alone")
+    if file is None and (workspace is not None or dry_run):
+        raise click.UsageError("--priority is changed alone")
+    params: dict[str, Any] = {"job_id": job, "priority": priority}
+    if file is not None:
+        params = {
+            "job_id": job,
+            **source(file),
+            "workspace": workspace,
+            "client_cwd": os.getcwd(),
+            "dry_run": dry_run,
+        }
     answer = session.request("job.modify", params, deadline=60.0)
     if as_json:
         print_json(answer)

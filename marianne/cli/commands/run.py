@@ -15,6 +15,7 @@ from marianne.cli.exit_codes import OK
 from marianne.cli.options import (
     Verb,
     fresh_option,
+    group_option,
     json_option,
     no_start_option,
     priority_option,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @var_option
 @param_file_option
 @priority_option
+@group_option
 @fresh_option
 @sheet_options
 @begin_options
@@ -64,6 +66,7 @@ def command(
     variables: tuple[str, ...],
     param_files: tuple[str, ...],
     priority: int,
+    group: str | None,
     fresh: bool,
     sheets: dict[str, Any],
     begins: dict[str, Any],
@@ -85,6 +88,7 @@ def command(
         "id": job_id,
         "variables": parse_variables(variables, param_files),
         "priority": priority,
+        "group": group,
         "fresh": fresh,
         **sheets,
         **begins,
@@ -96,8 +100,8 @@ def command(
     }
     if local and timeout is not None:
         raise click.UsageError("--timeout ends a wait; --local is the job itself")
-    if local and any(begins.values()):
-        raise click.UsageError("--after and --at are a conductor's: --local begins now")
+    if local and (group or any(begins.values())):
+        raise click.UsageError("--after, --at and --group are a conductor's: --local begins now")
     if local:
         return _by_itself(session, params, follow_it, as_json)
     response = submit(session, params, may_start=not no_start)

@@ -25,6 +25,7 @@ from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.explain import Explain
 from marianne.daemon.jobs.followers import Followers
+from marianne.daemon.jobs.groups import Groups
 from marianne.daemon.jobs.hooks import Hooks
 from marianne.daemon.jobs.intake import Intake
 from marianne.daemon.jobs.job_life import Life
@@ -53,8 +54,9 @@ if TYPE_CHECKING:
         Submitted,
     )
     from marianne.replies.conductor import ConductorStatus
+    from marianne.replies.groups import Group
     from marianne.replies.job import Job, Status
-    from marianne.replies.reports import Explained
+    from marianne.replies.reports import Explained, Reason
 
 ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
 
@@ -78,7 +80,10 @@ class ManagerActor(Actor):
         self._turns = Turns(self, self.heard, self.woken)
         self._desk = desk = Desk(context, self._turns, self.name)
         self._supervision = Supervision(desk, self._closed)
-        self._admission = Admission(desk, MemoryRoom(context), self._supervision.start)
+        self._groups = Groups(desk, self._admit)
+        self._admission = Admission(
+            desk, MemoryRoom(context), self._supervision.start, self._groups.open
+        )
         self._ending = Ending(desk)
         self._commands = Commands(desk, self._admission.admit)
         self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
@@ -89,9 +94,9 @@ class ManagerActor(Actor):
             desk, self._commands, self._admission.admit, self._hooks.over, self._hooks.resume
         )
         self._recover = Recover(desk, self._hooks.over)
-        self._intake = Intake(desk, self._admission, self._followers)
+        self._intake = Intake(desk, self._admission, self._followers, self._groups.check)
         self._questions = Questions(desk)
-        self._explain = Explain(desk, self._admission, self._ask_status, self._followers.why)
+        self._explain = Explain(desk, self._admission, self._ask_status, self._why_held)
         self._find_jobs()
         self._admission.admit()
         self._modify.take_up()
@@ -144,9 +149,15 @@ class ManagerActor(Actor):
         self._hooks.over(job_id)
         self._admission.admit(lined_up=True)
 
+    def _admit(self) -> None:
+        self._admission.admit()
+
     def _submit_next(self, request: JobRequest, request_id: str) -> Future[Submitted]:
         manager = self._context.manager
         return manager.call(ManagerActor.submit_job, request, request_id)
+
+    def _why_held(self, live: Live) -> Reason | None:
+        return self._followers.why(live) or (self._groups.why(live.row) if live.waits else None)
 
     def _ask_status(self, job_id: str, first: int, last: int) -> Future[Status]:
         manager = self._context.manager
@@ -200,20 +211,34 @@ class ManagerActor(Actor):
         score: str | None = None,
         dry_run: bool = False,
         request_id: str | None = None,
+        priority: int | None = None,
     ) -> Promise[Modified]:
-        """Lets a job go on by another score; completed sheets stay. Paths are absolute.
+        """Lets a job go on by another score; completed sheets stay. Paths are absolute. With a
+        ``priority`` it has another place in the queue, and nothing else is changed.
 
         A running job pauses first: its running sheets finish. Returns, when that is on disk,
         ``job_id``, ``status``, ``message``, ``changes`` (docs/protocol.md) and ``diff``; a
         ``dry_run`` returns the same and changes nothing. Refuses with ``conflict`` for a job that
         is completed or ends just now, and for a score that has another sheet in the place of a
-        completed one.
+        completed one, or a priority of one that has left the queue.
         """
+        if priority is not None:
+            return self._desk.once(request_id, self._commands.prioritize, job_id, priority)
         return self._desk.once(
             request_id,
             self._modify.modify,
             *(job_id, config_path, workspace, score, dry_run, "job.modified"),
         )
+
+    def change_group(
+        self, name: str, parallel: int | None, request_id: str | None = None
+    ) -> Promise[Group]:
+        """Adds a group or gives it another limit; ``parallel`` None removes it.
+
+        Refuses with ``conflict`` to remove one that has jobs which are not over, ``not_found`` when
+        there is none.
+        """
+        return self._desk.once(request_id, self._groups.change, name, parallel)
 
     def update_job_config_metadata(
         self, job_id: str, *, config_path: Path | None = None, workspace: Path | None = None
@@ -317,13 +342,10 @@ class ManagerActor(Actor):
         """The level fell: what it held back may go on."""
         self._admission.admit()
 
-    def forget_jobs(self, chosen: Sequence[str]) -> None:
-        """Retention: deletes finished jobs that are too many."""
-        self._clear.forget_jobs(chosen)
-
-    def forget_files(self, chosen: Sequence[str]) -> None:
-        """Retention: removes the files of finished jobs, whose rows stay."""
-        self._clear.forget_files(chosen)
+    def forget(self, chosen: Sequence[str], *, files_alone: bool) -> None:
+        """Retention: deletes finished jobs that are too many, or the files of jobs whose rows
+        stay."""
+        (self._clear.forget_files if files_alone else self._clear.forget_jobs)(chosen)
 
     def apply_config(self, new_config: DaemonConfig) -> None:
         """Puts another configuration in force, for whatever reads it from now on.

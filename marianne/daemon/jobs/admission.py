@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
@@ -37,14 +37,22 @@ PRESSURE = "pressure"
 
 
 class Admission:
-    """Gives the ``max_concurrent_jobs`` places away; ``let_in`` starts what has one on disk."""
+    """Gives the ``max_concurrent_jobs`` places away; ``let_in`` starts what has one on disk.
+    ``may`` passes on those of the line whose groups have room."""
 
-    def __init__(self, desk: Desk, room: MemoryRoom, let_in: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        room: MemoryRoom,
+        let_in: Callable[[str], None],
+        may: Callable[[Iterable[JobRow]], Iterator[JobRow]] = iter,
+    ) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._memory = room
         self._let_in = let_in
+        self._may = may
 
     @property
     def places(self) -> int:
@@ -77,7 +85,8 @@ class Admission:
 
     def _admit_in_line(self) -> None:
         waiting = (
-            self._memory.size(row, self._live[row.job_id].size) for row in self._live.in_line()
+            self._memory.size(row, self._live[row.job_id].size)
+            for row in self._may(self._live.in_line())
         )
         admitted, held = admit(waiting, self.free())
         now = time.time()
@@ -108,6 +117,8 @@ class Admission:
         """
         line = self._live
         if self.places <= 0 or line.comes or next(line.in_line(), None) is not None:
+            return None
+        if next(self._may([live.row]), None) is None:
             return None
         room = self.free()
         admitted, _ = admit([self._memory.size(live.row, live.size)], room)

@@ -1,4 +1,4 @@
-"""What a person asks of a job: pause, resume, retry.
+"""What a person asks of a job: pause, resume, retry, another place in the line.
 
 An admitted job's actor does what is wished; any other job is a row, which is changed here. Each
 answer comes when the change is on disk, and the reply with it
@@ -27,7 +27,7 @@ from marianne.state.models import JobStatus
 from marianne.state.transitions import move
 
 if TYPE_CHECKING:
-    from marianne.replies.changes import Changed, Retried
+    from marianne.replies.changes import Changed, Modified, Retried
 
 R = TypeVar("R")
 C = TypeVar("C", bound="Changed")
@@ -138,6 +138,34 @@ class Commands:
         else:
             answer.set(reply)
         self._admit()
+
+    # -- priority -------------------------------------------------------------------------------
+
+    def prioritize(self, answer: Answer[Modified], job_id: str, priority: int) -> None:
+        """Gives a job that was not let in yet another place in the line."""
+        live = self._desk.live_job(job_id)
+        if live.admitted:
+            raise Refused(
+                "conflict",
+                f"job {job_id} is {live.row.status}: it has left the queue",
+                hint="priorities are for jobs that wait to be let in",
+            )
+        reply: Modified = {
+            "job_id": job_id,
+            "status": str(live.row.status),
+            "message": f"its priority is {priority}, it was {live.row.priority}",
+            "changes": [],
+            "diff": "",
+            "warnings": [],
+        }
+        live.row.priority = priority
+        changes: list[Change] = [
+            UpdateJob(job_id, {"priority": priority}),
+            AddEvent(job_id, None, "job.modified", {"priority": priority}, time.time()),
+            *answer.remember(reply),
+        ]
+        self._live.change(live)
+        self._desk.turns.pipe(self._desk.ask_to_write(changes), self.was_set, job_id, reply, answer)
 
     # -- retry ----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors import Future, Outcome
@@ -30,12 +31,19 @@ if TYPE_CHECKING:
 class Intake:
     """What a request means is in :mod:`marianne.daemon.jobs.submission`; this is the way of it."""
 
-    def __init__(self, desk: Desk, admission: Admission, followers: Followers) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        admission: Admission,
+        followers: Followers,
+        check_group: Callable[[str | None], None],
+    ) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._admission = admission
         self._followers = followers
+        self._check_group = check_group
         self._naming: set[str] = set()
         """Ids of jobs that are on their way to the disk."""
 
@@ -84,6 +92,7 @@ class Intake:
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
         submission.check_sheets(request, parsed)
+        self._check_group(request.group)
         waits, unneeded = self._followers.wanted(request, time.time())
         if request.dry_run:
             answer.set(submission.dry_run_response(parsed))

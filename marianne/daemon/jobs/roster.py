@@ -179,12 +179,11 @@ class Roster(dict[str, Live]):
 
     def _stands(self, place: Place) -> bool:
         live = self.get(place[2])
-        return live is not None and live.waits
+        return live is not None and live.waits and _place(live.row) == place
 
     def _stand_in_line(self, live: Live) -> None:
         if live.waits:
-            row = live.row
-            place = (row.priority, row.submitted_at, row.job_id)
+            place = _place(live.row)
             where = bisect_left(self._line, place)
             if self._line[where : where + 1] != [place]:
                 self._line.insert(where, place)
@@ -213,6 +212,10 @@ class Roster(dict[str, Live]):
         """The jobs that move away what they find in their workspace."""
         for job_id in self._archiving:
             yield self[job_id].row
+
+
+def _place(row: JobRow) -> Place:
+    return row.priority, row.submitted_at, row.job_id
 
 
 def _keys(row: JobRow) -> tuple[Hashable, ...]:

@@ -214,6 +214,7 @@ def new_row(
             "after": parsed.after,
             "chain_depth": request.chain_depth,
             **({"left_out": parsed.left_out} if parsed.left_out else {}),
+            **({"group": request.group} if request.group is not None else {}),
             **({"max_concurrent": request.max_concurrent} if request.max_concurrent else {}),
         },
     )

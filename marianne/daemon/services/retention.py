@@ -74,7 +74,8 @@ class Retention(Actor):
             log.warning("jobs_not_counted", error=str(error))
             return
         for at in range(0, len(gone), JOBS_AT_ONCE):
-            self._context.manager.tell(ports.Jobs.forget_jobs, gone[at : at + JOBS_AT_ONCE])
+            some = gone[at : at + JOBS_AT_ONCE]
+            self._context.manager.tell(ports.Jobs.forget, some, files_alone=False)
 
     def _look_at_files(self) -> None:
         kept = self._context.config.retention
@@ -86,7 +87,7 @@ class Retention(Actor):
         gone = too_much(ended, sizes, earliest() - kept.output_days * DAY, kept.output_mb * 2**20)
         if gone:
             log.info("files_forgotten", jobs=len(gone))
-            self._context.manager.tell(ports.Jobs.forget_files, gone)
+            self._context.manager.tell(ports.Jobs.forget, gone, files_alone=True)
 
 
 def too_much(ended: list[JobRow], sizes: dict[str, int], oldest: float, limit: int) -> list[str]:

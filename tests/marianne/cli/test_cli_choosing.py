@@ -129,3 +129,39 @@ def test_the_output_of_all_sheets_stands_under_their_names(marianne, conductor) 
     assert [(one["sheet"], one["text"]) for one in found] == [(1, "one\n"), (2, ""), (3, "three")]
     for more in (("b",), ("--follow",), ("--attempt", "1")):
         assert marianne("output", "wc", *more, "--all").code == 2
+
+
+def test_a_place_in_the_line_is_changed_alone(marianne, conductor, tmp_path) -> None:
+    answer = {"job_id": "wc", "status": "queued", "message": "its priority is 1, it was 5"}
+    conductor.answers["job.modify"] = {**answer, "changes": [], "diff": "", "warnings": []}
+    told = marianne("modify", "wc", "--priority", "1")
+    assert (told.code, told.out) == (0, "wc: its priority is 1, it was 5\n")
+    assert conductor.params("job.modify") == {"job_id": "wc", "priority": 1}
+    (tmp_path / "wc.yaml").write_text("name: wc\n")
+    for more in (("--config", "wc.yaml"), ("--workspace", "w"), ("--dry-run",)):
+        assert marianne("modify", "wc", "--priority", "1", *more).code == 2
+    assert marianne("modify", "wc").code == 2
+
+
+def test_groups_are_made_listed_and_removed(marianne, conductor) -> None:
+    group = {"name": "gpu", "parallel": 2, "running": 1, "waiting": 0}
+    conductor.answers["group.add"] = conductor.answers["group.remove"] = group
+    conductor.answers["group.list"] = {"groups": [group]}
+    assert marianne("group", "add", "gpu", "--parallel", "2").out == "gpu: 2 at once\n"
+    assert conductor.params("group.add") == {"name": "gpu", "parallel": 2}
+    assert marianne("group", "list").out.split() == [
+        *("GROUP", "PARALLEL", "RUNNING", "WAITING"),
+        *("gpu", "2", "1", "0"),
+    ]
+    assert marianne("group", "list", "--json").json == [group]
+    assert marianne("group", "remove", "gpu").out == "gpu: removed\n"
+    conductor.answers["group.list"] = {"groups": []}
+    assert "marianne group add" in marianne("group", "list").err
+
+
+def test_a_job_is_put_into_a_group(marianne, conductor, submitted, tmp_path) -> None:
+    submitted("--group", "gpu")
+    assert conductor.params("job.submit")["group"] == "gpu"
+    marianne("add", "--group", "gpu", "--", "true", "x")
+    assert conductor.params("job.submit")["group"] == "gpu"
+    assert marianne("run", "wc.yaml", "--local", "--group", "gpu").code == 2

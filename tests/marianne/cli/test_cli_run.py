@@ -62,6 +62,7 @@ def test_run_submits_the_file_and_what_the_options_say(
         "after": [],
         "after_any": [],
         "at": None,
+        "group": None,
         "dry_run": False,
         "self_healing": False,
         "self_healing_auto_confirm": False,

@@ -103,12 +103,12 @@ MESSAGES: list[tuple[Any, dict[str, Any], tuple[Any, ...]]] = [
     (
         job_modify,
         {**JOB, "config_path": "a.yaml", "client_cwd": "/c"},
-        ("modify_job", "first", "/c/a.yaml", None, None, False, "id"),
+        ("modify_job", "first", "/c/a.yaml", None, None, False, "id", None),
     ),
     (
         job_modify,
         {**JOB, "score": "x: 1", "workspace": "/w", "dry_run": True},
-        ("modify_job", "first", None, "/w", "x: 1", True, "id"),
+        ("modify_job", "first", None, "/w", "x: 1", True, "id", None),
     ),
     (job_recover, JOB, ("recover_job", "first", None, False, "id")),
     (job_recover, {**JOB, "sheet": 1, "dry_run": True}, ("recover_job", "first", 1, True, "id")),
@@ -180,6 +180,7 @@ def test_a_job_may_be_named_by_the_beginning_of_its_id_if_that_is_clear(
 
 
 CHANGING = {
+    *(handlers.find(method) for method in ("group.add", "group.remove")),
     *(daemon_clear_rate_limits, job_cancel, job_clear, job_modify, job_pause),
     *(job_recover, job_resume, job_retry, job_submit),
     *(

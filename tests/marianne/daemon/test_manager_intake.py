@@ -37,7 +37,7 @@ class Door(Intake):
         self.let_in: list[str] = []
         admission = Admission(stage.desk, MemoryRoom(stage.context), self.let_in.append)
         followers = Followers(stage.desk, admission.admit, stage.is_over)
-        super().__init__(stage.desk, admission, followers)
+        super().__init__(stage.desk, admission, followers, lambda _group: None)
 
 
 @pytest.fixture

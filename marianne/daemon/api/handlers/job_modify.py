@@ -1,11 +1,11 @@
-"""``job.modify``: a job goes on by another score."""
+"""``job.modify``: a job goes on by another score, or has another place in the queue."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
@@ -21,7 +21,8 @@ MUTATING = True
 class Params(edge.Params):
     """``config_path`` is the file, relative to ``client_cwd``; ``score`` its text if it was read.
 
-    ``workspace`` None keeps the job's. ``dry_run`` tells what would change.
+    ``workspace`` None keeps the job's. ``dry_run`` tells what would change. Or, without a score,
+    ``priority``, of a job that waits to be let in.
     """
 
     job_id: edge.Name
@@ -30,11 +31,15 @@ class Params(edge.Params):
     workspace: edge.ClientPath | None = None
     client_cwd: edge.ClientPath | None = None
     dry_run: bool = False
+    priority: int | None = Field(None, ge=1, le=10)
 
     @model_validator(mode="after")
     def _something_new(self) -> Params:
-        if self.config_path is None and self.score is None:
-            raise ValueError("config_path required")
+        score = self.config_path is not None or self.score is not None
+        if not score and self.priority is None:
+            raise ValueError("config_path required, or priority")
+        if self.priority is not None and (score or self.workspace or self.dry_run):
+            raise ValueError("a priority is changed alone")
         return self
 
     def place(self, path: Path | None) -> str | None:
@@ -53,4 +58,5 @@ def handle(call: Call, params: Params) -> Future[Modified]:
         params.score,
         params.dry_run,
         call.request_id,
+        params.priority,
     )
