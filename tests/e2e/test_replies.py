@@ -16,6 +16,7 @@ from marianne.replies.changes import Error, Several
 from marianne.replies.job import Check, Progress
 
 MIXED = """name: mixed
+params: {n: {type: int, default: 1, description: a number}}
 sheets:
   - {name: fine, run: echo fine}
   - {name: loud, run: "echo out; exit 3", retry: {max_retries: 0}}
@@ -115,6 +116,13 @@ def ask_of_what_waits(ask: Asked) -> None:
     ask("job.wait", job_id=job)
 
 
+def ask_of_groups(ask: Asked) -> None:
+    """One that is made, shown and removed."""
+    ask("group.add", name="two", parallel=2)
+    assert ask("group.list")["groups"][0]["parallel"] == 2
+    ask("group.remove", name="two")
+
+
 def ask_of_schedules(ask: Asked) -> None:
     """One of each second, whose job does not end; then its score is gone."""
     place = ask.marianne.place
@@ -152,6 +160,7 @@ def test_every_method_answers_what_its_type_says(own: Marianne) -> None:
     ask_of_a_past(ask)
     ask_of_a_life(ask)
     ask_of_what_waits(ask)
+    ask_of_groups(ask)
     ask_of_schedules(ask)
     ask("job.clear")
     ask("daemon.shutdown", mode="stop")

@@ -11,6 +11,7 @@ from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Deregister, Finish, Step
 from marianne.model.result import AttemptResult
 from marianne.model.result import lost as lost_attempt
+from marianne.schedule.waits import AFTER
 from marianne.state.changes import AddAttempt
 from marianne.state.models import NOT_NEEDED, JobStatus, SheetRow, SheetStatus
 
@@ -114,7 +115,8 @@ def end_cancelled(ledger: Ledger, step: Step, now: float) -> None:
         end_job(ledger, step, JobStatus.FAILED, now, ledger.job.error)
     else:
         failed = [s.num for s in ledger.plan.sheets if s.after_cancel and _failed(ledger, s.num)]
-        error = _that_failed(ledger, failed) if failed else None
+        why = ledger.job.error if ledger.job.reason == AFTER else None
+        error = _that_failed(ledger, failed) if failed else why
         end_job(ledger, step, JobStatus.CANCELLED, now, error)
 
 

@@ -18,8 +18,9 @@ from marianne.daemon.jobs.roster import Live
 from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.refusal import Refused
+from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.views import queries
-from marianne.schedule.following import NOTHING, OPTION
+from marianne.schedule.waits import AFTER, NOTHING, OPTION
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move
@@ -91,19 +92,30 @@ class Cancel:
         except Refused as refusal:
             answer.fail(refusal)
 
-    def _cancel_row(self, job_id: str, answer: Answer[replies.Job] | None) -> None:
-        machine = self._desk.machine(job_id)
+    def because(self, live: Live, why: str) -> None:
+        """Cancels a job that waits for what cannot come any more."""
+        self._cancel_row(live.row.job_id, None, why)
+
+    def _cancel_row(
+        self, job_id: str, answer: Answer[replies.Job] | None, why: str | None = None
+    ) -> None:
+        live, machine = self._live[job_id], self._desk.machine(job_id)
+        fields: dict[str, Any] = {}
+        if why is not None:
+            machine.job.reason, machine.job.error = AFTER, why
+            fields = {"reason": AFTER, "error": why}
         changes = list(machine.cancel(time.time()).changes)
-        live = self._live[job_id]
         move(live.row, machine.job.status)
-        if OPTION in live.row.options:  # who lets it go on wants it to begin
-            live.row.options = NOTHING.into(live.row.options)
-            changes.append(UpdateJob(job_id, {"options": live.row.options}))
+        if OPTION in machine.job.options:  # who lets it go on wants it to begin
+            live.row.options = fields["options"] = NOTHING.into(machine.job.options)
+        if fields:
+            changes.append(UpdateJob(job_id, fields))
         self._live.change(live)
         if answer is not None:
             reply: Changed = {"job_id": job_id, "status": str(machine.job.status)}
             changes += answer.remember(reply)
-        self._desk.turns.pipe(self._desk.ask_to_write(changes), self.cancelled, job_id, answer)
+        write = self._desk.write if why is not None else self._desk.ask_to_write
+        self._desk.turns.pipe(write(changes), self.cancelled, job_id, answer, why)
 
     def _ask_to_cancel(self, job_id: str, answer: Answer[replies.Job] | None) -> None:
         request_id = answer.request_id if answer is not None else None
@@ -131,9 +143,15 @@ class Cancel:
             answer.fail(outcome.error)
 
     def cancelled(
-        self, outcome: Outcome[Any], job_id: str, answer: Answer[replies.Job] | None
+        self,
+        outcome: Outcome[Any],
+        job_id: str,
+        answer: Answer[replies.Job] | None,
+        why: str | None,
     ) -> None:
         """The cancelling of a job without actors is on disk."""
+        if why is not None:
+            raise_error(outcome)  # nobody would ask again
         live = self._live.decided(job_id)
         if outcome.error is not None:
             self._desk.back_to_disk(job_id)

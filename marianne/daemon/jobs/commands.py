@@ -21,7 +21,7 @@ from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.refusal import Refused
-from marianne.schedule.following import Waits
+from marianne.schedule.waits import Waits
 from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move

@@ -21,11 +21,10 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.views.wire import timestamp
-from marianne.schedule.following import AFTER, AT, NOTHING, OPTION, Waits, look, sleep
-from marianne.state.changes import Change, UpdateJob
+from marianne.schedule.waits import AFTER, AT, NOTHING, OPTION, Waits, look, sleep
+from marianne.state.changes import UpdateJob
 from marianne.state.errors import AmbiguousJob, NoSuchJob
 from marianne.state.models import JobStatus
-from marianne.state.transitions import move
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
@@ -35,13 +34,16 @@ log = get_logger(__name__)
 
 
 class Followers:
-    """``admit`` looks whom a change lets in, ``over`` is told of one that is cancelled on disk."""
+    """``admit`` looks whom a change lets in, ``cancel`` cancels a job that has no actors, and says
+    why."""
 
-    def __init__(self, desk: Desk, admit: Callable[[], None], over: Callable[[str], None]) -> None:
+    def __init__(
+        self, desk: Desk, admit: Callable[[], None], cancel: Callable[[Live, str], None]
+    ) -> None:
         self._desk = desk
         self._live = desk.live
         self._admit = admit
-        self._over = over
+        self._cancel = cancel
         self._followers: dict[str, set[str]] = {}  # by the job that is waited for
         self._awaited: dict[str, set[str]] = {}  # by the job that waits
         self._asleep: set[str] = set()
@@ -136,7 +138,9 @@ class Followers:
         found = look(waits, self._end_of, now)
         if found.spoiled is not None:
             self._forget(job_id)
-            self._cancel(live, *found.spoiled)
+            awaited, end = found.spoiled
+            log.info("follower_cancelled", job_id=job_id, awaited=awaited, end=end)
+            self._cancel(live, f"it was to follow {awaited}, which {_ENDS.get(end, 'is ' + end)}")
         elif found.left != waits:
             self._forget(job_id, found.left)
             self._keep(live, found.left)
@@ -174,24 +178,6 @@ class Followers:
         self._live.decided(job_id)
         self.look(job_id)  # what ended meanwhile was not looked at
         self._admit()
-
-    def _cancel(self, live: Live, awaited: str, end: str) -> None:
-        row = live.row
-        why = f"it was to follow {awaited}, which {_ENDS.get(end, 'is ' + end)}"
-        log.info("follower_cancelled", job_id=row.job_id, awaited=awaited, end=end)
-        changes: list[Change] = list(self._desk.machine(row.job_id).cancel(time.time()).changes)
-        move(row, JobStatus.CANCELLED)
-        row.options = NOTHING.into(row.options)
-        fields = {"error": why, "reason": AFTER, "options": row.options}
-        self._live.change(live)
-        written = self._desk.write([*changes, UpdateJob(row.job_id, fields)])
-        self._desk.turns.pipe(written, self.cancelled, row.job_id)
-
-    def cancelled(self, outcome: Outcome[Any], job_id: str) -> None:
-        """That it is cancelled is on disk."""
-        raise_error(outcome)
-        self._live.decided(job_id)
-        self._over(job_id)
 
     # -- explained ------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from actors import Promise
 from marianne.daemon.jobs.job_life import Happens, Life, after
 from marianne.daemon.jobs.memory import Size
 from marianne.daemon.shared.idempotency import Answer
-from marianne.schedule.following import OPTION
+from marianne.schedule.waits import OPTION
 from marianne.state.models import JobRow, JobStatus
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views.wire import timestamp
 from marianne.environment import search_path
 from marianne.home import Home
-from marianne.schedule.following import NOTHING, Waits
+from marianne.schedule.waits import NOTHING, Waits
 from marianne.state import ids
 from marianne.state.changes import AddEvent, Change, FireSlot, InsertJob
 from marianne.state.models import JobRow, JobStatus

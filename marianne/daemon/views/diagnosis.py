@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from marianne.daemon.shared import next_steps
 from marianne.model.plan import Plan
 from marianne.model.result import AttemptResult
-from marianne.schedule.following import AFTER, AT
+from marianne.schedule.waits import AFTER, AT
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_parts import WAY_IN, Stage, stage_in
+from manager_parts import WAY_IN, Stage, plan_of, stage_in
 
+from marianne.daemon.jobs.cancel import Cancel
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.followers import Followers
 from marianne.daemon.jobs.roster import Live
-from marianne.daemon.jobs.supervision import LOOK_AGAIN
+from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
-from marianne.schedule.following import AFTER, NOTHING, OPTION, Waits
+from marianne.schedule.waits import AFTER, NOTHING, OPTION, Waits
 from marianne.state.changes import DeleteJob, UpdateJob
 from marianne.state.errors import StoreFull
-from marianne.state.models import JobStatus
+from marianne.state.models import JobStatus, SheetStatus
 
 RUNS = (JobStatus.RUNNING, *WAY_IN)
 
@@ -33,7 +35,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def parts(stage: Stage) -> Followers:
-    return Followers(stage.desk, stage.admit, Ending(stage.desk).away)
+    stage.others.answers["forget"] = None
+    away = Ending(stage.desk).away
+    cancel = Cancel(stage.desk, Supervision(stage.desk, away), away)
+    return Followers(stage.desk, stage.admit, cancel.because)
 
 
 def follows(
@@ -116,6 +121,19 @@ def test_a_follower_of_what_ended_otherwise_is_cancelled_with_the_reason(
     assert ("next", "job.cancelled") in stage.disk.events
 
 
+def test_what_runs_after_a_cancel_runs_after_this_one_too(stage: Stage, parts: Followers) -> None:
+    plan = plan_of("work", "clean")
+    last = replace(plan.sheets[1], when="always", after_cancel=True)
+    plan = replace(plan, sheets=(plan.sheets[0], last))
+    waits = Waits((("first", False),))
+    live = stage.lives("next", plan=plan, options=waits.into({}), reason=waits.reason)
+    stage.sheet("next", 1, SheetStatus.FAILED)
+    parts.follow("next")
+    end(stage, "first", JobStatus.FAILED)
+    assert (stage.status("next"), live.admitted) == (JobStatus.CANCELLING, True)
+    assert OPTION not in stage.job("next").options
+
+
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.COMPLETED])
 def test_any_end_lets_those_go_that_asked_for_any(
     stage: Stage, parts: Followers, status: JobStatus
@@ -167,7 +185,7 @@ def test_while_the_disk_is_full_it_waits_and_a_restart_finds_it_as_it_was(
     assert OPTION in stage.job("next").options
     stage.disk.error = None
     stage.live["next"] = again = Live(stage.job("next"))
-    Followers(stage.desk, stage.admit, stage.is_over).take_up()
+    Followers(stage.desk, stage.admit, lambda _live, _why: None).take_up()
     stage.commit()
     assert again.waits
     assert OPTION not in stage.job("next").options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marianne.schedule.following import (
+from marianne.schedule.waits import (
     LONGEST_SLEEP,
     NOTHING,
     OPTION,
