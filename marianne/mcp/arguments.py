@@ -52,6 +52,8 @@ def _value(name: str, schema: Map, value: Any) -> Iterator[str]:
     elif isinstance(value, str):
         if len(value) < schema.get("minLength", 0):
             yield f"{name} is empty"
+        elif not _is_text(value):
+            yield f"{name} has a character that no text can have (NUL, half of a pair)"
     elif isinstance(value, int):
         low, high = schema.get("minimum", value), schema.get("maximum", value)
         if not low <= value <= high:
@@ -61,7 +63,17 @@ def _value(name: str, schema: Map, value: Any) -> Iterator[str]:
             yield from _value(f"{name}[{number}]", schema["items"], item)
     elif isinstance(value, dict):
         for key, item in value.items():
+            if not _is_text(key):
+                yield f"{name} has a name that no text can have"
             yield from _value(f"{name}.{key}", schema["additionalProperties"], item)
+
+
+def _is_text(value: str) -> bool:
+    """Whether a file, a program or the conductor can be given it."""
+    try:
+        return b"\0" not in value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
 
 
 def _is(kind: str, value: Any) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
+from marianne.cli.render.out import json_text
 from marianne.mcp.calls import Calls, Reply
 from marianne.mcp.dialogue import Dialogue, ToCall, cancelled
 from marianne.mcp.messages import INVALID_REQUEST, Id, Map, Message, Wrong, parse, read, result
@@ -93,7 +93,7 @@ class Server:
     def _send(self, value: Map | list[Map] | None) -> None:
         if value is None:
             return
-        data = memoryview(json.dumps(value, allow_nan=False).encode("ascii") + b"\n")
+        data = memoryview(json_text(value).encode("ascii") + b"\n")
         with self._writing:
             try:
                 while data:
