@@ -1,4 +1,4 @@
-"""Completing jobs, sheets, schedules, instruments and files in a shell."""
+"""Completing jobs, sheets, schedules, groups, instruments and files in a shell."""
 
 from __future__ import annotations
 
@@ -35,6 +35,18 @@ def complete_schedule(ctx: click.Context, _param: click.Parameter, incomplete: s
         return []
     try:
         found = session.request("schedule.list", deadline=SECONDS)["schedules"]
+    except CliError:
+        return []
+    return [one["name"] for one in found if one["name"].startswith(incomplete)]
+
+
+def complete_group(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of groups that begin so, likewise."""
+    session = ctx.find_object(Session)
+    if session is None:
+        return []
+    try:
+        found = session.request("group.list", deadline=SECONDS)["groups"]
     except CliError:
         return []
     return [one["name"] for one in found if one["name"].startswith(incomplete)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marianne.cli.completing import complete_directory
+from marianne.cli.completing import complete_directory, complete_group
 from marianne.cli.session import Session
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -90,7 +90,12 @@ workspace_option = click.option(
 priority_option = click.option(
     "--priority", type=click.IntRange(1, 10), default=5, show_default=True, help="1 goes first."
 )
-group_option = click.option("--group", metavar="GROUP", help="Put it into this group of jobs.")
+group_option = click.option(
+    "--group",
+    metavar="GROUP",
+    shell_complete=complete_group,
+    help="Put it into this group of jobs.",
+)
 fresh_option = click.option(
     "--fresh", is_flag=True, help="Archive the workspace first, if the score wants it."
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from marianne.cli.completing import complete_file
+
 var_option = click.option(
     "--var", "variables", multiple=True, metavar="K=V", help="Set a variable (a text)."
 )
@@ -12,6 +14,7 @@ param_file_option = click.option(
     "param_files",
     multiple=True,
     metavar="FILE",
+    shell_complete=complete_file,
     help="Set variables from a map in YAML or JSON; --var wins.",
 )
 

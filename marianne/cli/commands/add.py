@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from marianne.cli.beginning import begin_options
+from marianne.cli.completing import complete_file
 from marianne.cli.oneoff import argv_of, name_of, score_of
 from marianne.cli.options import (
     Seconds,
@@ -25,7 +26,9 @@ from marianne.cli.taken import name_it, to_the_end
 
 
 @click.command("add", cls=Verb, context_settings={"allow_interspersed_args": False})
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument(
+    "command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_file
+)
 @click.option("--name", "-n", metavar="NAME", help="The job's name (default: the program's).")
 @begin_options
 @click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from marianne.cli.completing import complete_group
 from marianne.cli.options import VerbGroup, json_option
 from marianne.cli.render.out import note, print_json, say
 from marianne.cli.session import Session
@@ -19,7 +20,7 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_group)
 @click.option(
     "--parallel", "-p", type=click.IntRange(1, 1_000), default=1, show_default=True, metavar="N"
 )
@@ -55,7 +56,7 @@ def list_(session: Session, as_json: bool) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_group)
 @json_option
 @click.pass_obj
 def remove(session: Session, name: str, as_json: bool) -> None:

@@ -151,7 +151,8 @@ def completed(marianne, monkeypatch) -> Callable[[str], list[str]]:
 
 
 @pytest.mark.parametrize("line", ["run ", "run sc", "validate a.yaml b", "schedule add ",
-    "modify wc --config ", "resume wc -c ", "start --config x"])  # fmt: skip
+    "modify wc --config ", "resume wc -c ", "start --config x", "add -- ./b", "watch ",
+    "run a.yaml --param-file "])  # fmt: skip
 def test_completion_leaves_files_to_the_shell(completed, home, line) -> None:
     assert completed(f"marianne {line}") == [f"file,{line.rpartition(' ')[2]}"]
 
@@ -171,6 +172,13 @@ def test_completion_completes_the_sheets_of_the_job(completed, conductor, line) 
     assert completed(f"marianne {line}") == ["plain,fetch", "plain,find", "plain,3"]
     assert completed(f"marianne {line}fe") == ["plain,fetch"]
     assert conductor.params("job.status")["job_id"] == "wc"
+
+
+@pytest.mark.parametrize("line", ["run a.yaml --group ", "group add ", "group remove "])
+def test_completion_completes_groups(completed, conductor, line) -> None:
+    conductor.answers["group.list"] = {"groups": [{"name": "gpu"}, {"name": "night"}]}
+    assert completed(f"marianne {line}") == ["plain,gpu", "plain,night"]
+    assert completed(f"marianne {line}n") == ["plain,night"]
 
 
 def test_completion_without_a_conductor_has_no_sheets(completed, home) -> None:
