@@ -52,8 +52,8 @@ APPEND = 'mkdir -p -- "$(dirname -- "$1")" && cat >> "$1"'
 LOSSES = 3
 """So often a hook whose process is lost is run; one that ends it each time has failed."""
 
-LOOK_BACK = 200
-"""Jobs of each end, newest first, among which a start looks for hooks that have not run."""
+PAGE = 200
+"""So many jobs at a time are looked at by a start, for hooks that have not run."""
 
 
 class Hooks:
@@ -76,13 +76,22 @@ class Hooks:
         self._losses: Counter[str] = Counter()  # by job, of the hook that runs
 
     def take_up(self) -> None:
-        """Takes up hooks that an earlier incarnation of the manager did not finish."""
+        """Takes up hooks that did not come to their end: those of the newest jobs at once, of all
+        others soon. A conductor that is to stop leaves them to the next one."""
         for status in TERMINAL_JOB:
-            ended = JobFilter(frozenset({status}))
-            for view in self._desk.reader.jobs(ended, limit=LOOK_BACK).jobs:
-                if view.row.job_id not in self._live and self._next_hook(view.row) is not None:
-                    self._live[view.row.job_id] = Live(view.row)
-                    self._run_hook(view.row)
+            self.take_page(status, None)
+
+    def take_page(self, status: JobStatus, cursor: int | None) -> None:
+        """Looks at the next jobs that ended so."""
+        if self._context.stop.mode is not None:
+            return
+        page = self._desk.reader.jobs(JobFilter(frozenset({status})), limit=PAGE, cursor=cursor)
+        for row in [view.row for view in page.jobs]:
+            if row.job_id not in self._live and self._next_hook(row) is not None:
+                self._live[row.job_id] = Live(row)
+                self._run_hook(row)
+        if page.cursor is not None:
+            self._desk.turns.soon(self.take_page, status, page.cursor)
 
     def over(self, job_id: str) -> None:
         """The job is over but for its hooks."""

@@ -13,6 +13,7 @@ from manager_parts import Stage, one_batch, stage_in
 
 from actors import ActorDied, Outcome
 from actors.reasons import KILLED, crash
+from marianne.daemon.jobs.hooks import PAGE
 from marianne.score.models import Hook
 from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.errors import StoreFull
@@ -106,6 +107,28 @@ def test_a_restart_runs_the_hook_that_had_not_ended_and_those_after_it(
     anew.take_up()
     assert running(stage) == []
     assert stage.over == ["a"]
+
+
+def test_a_restart_takes_up_a_hook_however_many_jobs_have_ended_since(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST)
+    for num in range(PAGE * 2 + 1):
+        stage.insert(f"b{num}", JobStatus.COMPLETED, submitted_at=2.0 + num)
+    stage.live.clear()
+    stage.executor.running.clear()
+    Followed(stage).take_up()
+    stage.turns.run()
+    assert running(stage) == ["echo one"]
+
+
+def test_a_start_that_is_to_stop_begins_no_hook(stage: Stage, parts: Followed) -> None:
+    completes(stage, parts, FIRST)
+    stage.live.clear()
+    stage.executor.running.clear()
+    stage.context.stop.mode = "cancel"
+    Followed(stage).take_up()
+    assert (running(stage), dict(stage.live)) == ([], {})
 
 
 def test_a_restart_leaves_a_job_alone_that_is_not_over(stage: Stage, parts: Followed) -> None:
