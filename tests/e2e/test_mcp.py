@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -167,6 +169,10 @@ def test_a_conductor_that_is_killed_replaced_or_hangs_is_noticed_by_the_next_cal
         said = agent.call("output", job=job)
         assert said["isError"]
         assert "no conductor is running" in said["content"][0]["text"]
+        assert agent.see("status", job=job)["status"] == "completed", "as it was left"
+        assert agent.see("status")["conductor"] is None
+        assert job in [one["job_id"] for one in agent.see("list", all=True)["jobs"]]
+        assert mortal("health", code=None).code == 3, "and none was started"
         mortal("start")
         assert agent.see("output", job=job)["text"] == "out\n"
         pid = mortal.pids()["conductor"]
@@ -224,6 +230,56 @@ def test_it_begins_to_serve_with_nothing_heavy_imported(own: Marianne) -> None:
     assert json.loads(done.stdout)["id"] == 1
     heavy = {"pydantic", "rich", "structlog", "yaml", "jinja2", "pykka", "zmq", "actors", "psutil"}
     assert not heavy & set(done.stderr.split())
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ADDED = re.findall(r"claude mcp add marianne -- ([a-z -]+?)(?=`| {2,})", README + PAGE)
+CONFIGURED = json.loads(re.findall(r"```json\n(.*mcpServers.*)\n```", PAGE)[0])["mcpServers"]
+
+
+def test_the_pages_show_how_clients_are_told() -> None:
+    assert set(ADDED) == {"marianne mcp", "marianne mcp --write"}
+    assert set(CONFIGURED) == {"marianne"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *map(shlex.split, sorted(set(ADDED))),
+        [CONFIGURED["marianne"]["command"], *CONFIGURED["marianne"]["args"]],
+    ],
+    ids=" ".join,
+)
+def test_what_the_pages_tell_a_client_to_start_is_a_server_with_the_tools_that_they_name(
+    own: Marianne, command: list[str]
+) -> None:
+    assert command[0] == "marianne"
+    with _served(own, *command[2:]) as agent:
+        tools = {tool["name"] for tool in agent.ask("tools/list", {})["tools"]}
+    looking, acting = (
+        set(re.findall(r"`([a-z]+)`", row))
+        for row in re.findall(r"^\| ((?:`[a-z]+` ){4,})\|", PAGE, re.MULTILINE)
+    )
+    assert tools == (looking | acting if "--write" in command else looking)
+
+
+def test_a_person_who_starts_it_at_a_terminal_is_told_what_it_is(own: Marianne) -> None:
+    terminal, theirs = os.openpty()
+    with subprocess.Popen(
+        [PROGRAM, "mcp"],
+        env=own.env,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(theirs)
+        os.write(terminal, b"\x04")
+        out, err = process.communicate(timeout=60)
+    os.close(terminal)
+    assert (process.returncode, out) == (0, "")
+    assert "This is for agents" in err
 
 
 # -- the official client
