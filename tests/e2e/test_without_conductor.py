@@ -65,6 +65,7 @@ def test_a_question_that_only_a_conductor_answers_is_still_refused(own: Marianne
     own("stop")
     for verb in ("output", "explain", "wait", "errors"):
         own(verb, "done", code=3)
+    own("wait", "--all", code=3)
 
 
 def test_a_state_of_an_earlier_version_is_not_guessed_at(own: Marianne) -> None:

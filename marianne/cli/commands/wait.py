@@ -47,6 +47,7 @@ def command(
     if follow_it and (everything or len(jobs) > 1):
         raise click.UsageError("--follow shows one job")
     until = None if timeout is None else time.monotonic() + timeout
+    session.need_conductor()  # what the last one left does not end by itself
     if everything:
         jobs = tuple(job["job_id"] for job in ask.list_jobs(session))
     else:
