@@ -73,6 +73,11 @@ def _numbers(word: str, names: Mapping[str, list[int]], count: int, file: str) -
     if first:
         told = f"there is no sheet {word}: the score has {count}"
         raise ScoreError([Problem(told, hint="ask for another", file=file)])
+    entry = word.partition("[")[0]
+    if word.endswith("]") and entry in names:
+        told = f"which sheets '{entry}' makes is not known before it runs"
+        hint = f"ask for '{entry}': all that it makes; afterwards: marianne retry JOB '{word}'"
+        raise ScoreError([Problem(told, hint=hint, file=file)])
     known = ", ".join(list(names)[:NAMED]) + (", …" if len(names) > NAMED else "")
     hint = did_you_mean(word, names) or f"its sheets are {known}"
     raise ScoreError([Problem(f"no sheet is called '{word}'", hint=hint, file=file)])

@@ -117,8 +117,34 @@ def test_only_the_sheets_that_were_asked_for_run(marianne: Marianne) -> None:
     assert "did you mean 'convert'" in json.loads(told.out)["error"]["message"]
 
 
+LISTED = """sheets:
+  - {name: fetch, run: 'echo fetch >> order; touch c.csv'}
+  - {name: convert, needs: [fetch], each: {glob: "*.csv"}, run: 'echo {{ item }} >> order'}
+  - {name: report, needs: [convert], run: echo report >> order}
+"""
+
+
+def test_what_a_list_makes_runs_with_it(marianne: Marianne) -> None:
+    path = marianne.score("listed", LISTED)
+    place = marianne.place / "listed"
+    place.mkdir()
+    for name in ("a.csv", "b.csv"):
+        (place / name).touch()
+
+    def ran(*options: str) -> list[str]:
+        (place / "order").unlink(missing_ok=True)
+        marianne("run", path, "--wait", "--json", *options)
+        return sorted((place / "order").read_text().split())
+
+    assert ran("--only", "convert") == ["a.csv", "b.csv"]
+    assert ran("--only", "fetch,report") == ["fetch", "report"]
+    assert ran("--from", "convert") == ["a.csv", "b.csv", "c.csv", "report"]
+    refused = marianne("run", path, "--only", "convert[a.csv]", code=2)
+    assert "ask for 'convert'" in refused.err
+
+
 def test_no_more_sheets_run_at_once_than_were_asked_for(marianne: Marianne) -> None:
     """Each looks whether another is there: with one at a time none is."""
     run_alone = "mkdir lock && rmdir lock"
     path = marianne.score("at-once", f"sheets:\n  - {{name: a, fan_out: 8, run: '{run_alone}'}}\n")
-    assert marianne("run", path, "-J", "1", "--wait", "--json").json["job"]["status"] == "completed"
+    assert marianne("run", path, "-J", "1", "--wait", "--json").json["status"] == "completed"

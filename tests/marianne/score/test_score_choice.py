@@ -72,6 +72,7 @@ def test_what_is_left_out_is_told_in_ranges() -> None:
     ("asked", "told"),
     [
         ({"only": ["convrt"]}, "--only:1:1: no sheet is called 'convrt'; did you mean 'convert'?"),
+        ({"only": ["fetch[a.csv]"]}, "'fetch' makes is not known before it runs; ask for 'fetch'"),
         ({"only": ["x"]}, "its sheets are convert, fetch, convert-1"),
         ({"only": ["7"]}, "--only:1:1: there is no sheet 7: the score has 6"),
         ({"only": ["4-2"]}, "there is no sheet 4-2"),
