@@ -139,8 +139,8 @@ class SheetPlan:
 
     ``stage`` is the entry of the score that the sheet comes from, ``instance`` (1 to
     ``fan_count``) its place in the fan-out and ``item`` its value of ``each``. ``after_cancel``
-    says that one of another ``when`` than succeeded also runs when the job is cancelled. ``env``
-    and ``cwd`` are templates (marianne.score.surroundings).
+    says that one of another ``when`` than succeeded also runs when the job is cancelled. ``env``,
+    ``cwd``, ``inputs`` and ``outputs`` are templates (marianne.score.surroundings).
     """
 
     num: int
@@ -169,6 +169,8 @@ class SheetPlan:
     after_cancel: bool = False
     env: dict[str, str] | None = None
     cwd: str | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""

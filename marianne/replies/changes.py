@@ -27,6 +27,10 @@ class SheetOutline(TypedDict):
     instance: int
     fan_count: int
     needs: list[int]
+    inputs: list[str]
+    """of which files it makes its outputs, as templates"""
+    outputs: list[str]
+    """which files it makes: it is skipped where they are up to date"""
     when: str
     """which end of its needs it runs for: `succeeded` `failed` `always`"""
     after_cancel: bool

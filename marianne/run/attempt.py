@@ -17,17 +17,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 from marianne.model.plan import Instrument, SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
-from marianne.run.acceptable import tidy
 from marianne.run.archive import ArchiveError
 from marianne.run.complain import complain, complain_of_error
 from marianne.run.grant import Grant
-from marianne.run.limits import Limits, Watch, output_size
+from marianne.run.limits import Limits, Watch
 from marianne.run.nursery import WHO_SECONDS, Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.spawn import NO_SPACE, PASSING, Command, SpawnError
+from marianne.run.telling import result_of
 from marianne.run.tools import Reading
 from marianne.run.validate import Answer, Checks
 from marianne.run.workshop import Workshop
@@ -35,6 +36,9 @@ from marianne.score.placeholders import fill_command, placeholder_names
 from marianne.score.preflight import is_prompt
 from marianne.score.script_lines import Script
 from marianne.score.template import TemplateError
+
+if TYPE_CHECKING:
+    from marianne.run.freshness import Freshness
 
 
 class State(StrEnum):
@@ -92,6 +96,7 @@ class Attempt:
         self._ended: Ended | None = None
         self._instrument: Instrument | None = None
         self._listed: dict[str, object] | None = None
+        self._fresh: Freshness | None = None
 
     # -- begin and end, from the worker
 
@@ -139,7 +144,7 @@ class Attempt:
             return
         command = sheet.skip_when_command
         if command is None:
-            self._run(sheet)
+            self._run_unless_fresh(sheet)
             return
         self.state = State.SKIPPING
         names = placeholder_names(shop.plan, sheet)
@@ -148,7 +153,7 @@ class Attempt:
             if passed:
                 self._give("skipped", message=command.description or command.command)
             else:
-                self._guarded(lambda: self._run(sheet))
+                self._guarded(lambda: self._run_unless_fresh(sheet))
 
         self._shell(
             fill_command(command.command, names),
@@ -156,6 +161,17 @@ class Attempt:
             command.timeout_seconds,
             answer,
         )
+
+    def _run_unless_fresh(self, sheet: SheetPlan) -> None:
+        if not sheet.outputs:
+            self._run(sheet)
+            return
+        from marianne.run.freshness import Freshness  # late: 5 MB that most jobs never need
+
+        self.state = State.SKIPPING
+        self._fresh = Freshness(self._shop, sheet, self.grant, self._files.fresh, self._shell)
+        run = partial(self._guarded, partial(self._run, sheet))
+        self._fresh.begin(lambda why: self._give("skipped", message=why), run)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -285,7 +301,7 @@ class Attempt:
     def _succeeded(self, reading: Reading) -> None:
         """The program has done what it could; whether it is what was wanted is seen now."""
         if self._checks is None:
-            self._give("completed", reading)
+            self._complete(reading)
         else:
             self.state = State.CHECKING
             self._checks.start(lambda outcomes: self._checked(reading, outcomes))
@@ -303,11 +319,19 @@ class Attempt:
     def _checked(self, reading: Reading, outcomes: tuple[ValidationOutcome, ...]) -> None:
         failed = [o for o in outcomes if o.passed is False]
         if not failed:
-            self._give("completed", reading, outcomes)
+            self._complete(reading, outcomes)
             return
         rest = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         why = f"{failed[0].type}: {failed[0].detail}{rest}"
         self._give("failed", reading.failed("validation", why), outcomes)
+
+    def _complete(self, reading: Reading, outcomes: tuple[ValidationOutcome, ...] = ()) -> None:
+        done = partial(self._give, "completed", reading, outcomes)
+        if self._fresh is None:
+            done()
+            return
+        self.state, failed = State.CHECKING, partial(reading.failed, "validation")
+        self._fresh.done(done, lambda why: self._give("failed", failed(why), outcomes))
 
     def _shell(self, line: str, folder: str, timeout: float, answer: Answer) -> None:
         """Runs a command line of the score's beside the program: a check, a skip condition."""
@@ -371,29 +395,6 @@ class Attempt:
         self.state = State.DONE
         # A clock that was set meanwhile makes no attempt longer or shorter.
         now = self._started_at + time.monotonic() - self._began if self.begun else time.time()
-        reading = reading or Reading(True, message=message)
-        ended = self._ended
-        if ended is not None and ended.survivors:
-            names = ", ".join(map(str, ended.survivors))
-            reading = reading.noting(f"processes {names} could not be ended")
-        result = AttemptResult(
-            num=self.num,
-            attempt=self.attempt,
-            outcome=outcome,
-            started_at=self._started_at or now,
-            finished_at=max(now, self._started_at),
-            exit_code=ended.exit_code if ended else None,
-            signal=ended.signal if ended else None,
-            category=reading.category,
-            code=tidy(reading.code),
-            message=tidy(reading.message),
-            validations=validations,
-            left_running=ended.left_running if ended else (),
-            retry_after=reading.retry_after,
-            peak_memory_mb=round(ended.peak_mb, 1) if ended else 0.0,
-            cpu_seconds=round(ended.cpu_seconds, 4) if ended else 0.0,
-            output_bytes=output_size((self._files.out, self._files.err))[0] if ended else 0,
-            usage=reading.usage,
-            listed=self._listed,
-        )
-        self._on_result(self, result)
+        times, reading = (self._started_at or now, now), reading or Reading(True, message=message)
+        told = reading, validations, self._ended, self._files, self._listed
+        self._on_result(self, result_of(self.grant, outcome, times, *told))

@@ -8,10 +8,11 @@ from marianne.run.spawn import PASSING
 
 
 class Files:
-    """``sheets/<num>.<attempt>.{prompt,out,err,check,trap}`` of a job: flat, a directory each
-    costs. ``trap`` is there while a script that failed has not been looked at."""
+    """``sheets/<num>.<attempt>.{prompt,out,err,check,trap,fresh}`` of a job: flat, a directory
+    each costs. ``trap`` is there while a script that failed has not been looked at, ``fresh`` where
+    the sheet declares what it makes."""
 
-    __slots__ = ("check", "err", "out", "prompt", "trap")
+    __slots__ = ("check", "err", "fresh", "out", "prompt", "trap")
 
     def __init__(self, job_dir: str, num: int, attempt: int) -> None:
         base = f"{job_dir}/sheets/{num}.{attempt}."
@@ -20,6 +21,7 @@ class Files:
         self.err = base + "err"
         self.check = base + "check"
         self.trap = base + "trap"
+        self.fresh = base + "fresh"
 
 
 def tail(path: str, chars: int) -> str:

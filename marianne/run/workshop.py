@@ -50,7 +50,7 @@ class Workshop:
         self.loop = loop
         self.nursery = nursery
         self.tools = tools
-        self._fresh = fresh
+        self.anew = self._fresh = fresh
         self._removal: Child | None = None
         self._on_cleared = on_cleared
         self.env = env | of_sheets(job_id, plan.workspace, owner)

@@ -34,7 +34,7 @@ def check_plan(
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
-        if sheet.env or sheet.cwd:
+        if sheet.env or sheet.cwd or sheet.outputs:
             _check_surroundings(plan, sheet, expansion, report)
         if shell is not None and not _is_pattern(plan, sheet):
             shell.add(plan, sheet, text, _place(sheet, expansion))
@@ -93,13 +93,15 @@ def _check_paths(
 
 
 def _check_surroundings(plan: Plan, sheet: SheetPlan, expansion: Expansion, report: Report) -> None:
-    """The templates in the sheet's environment and directory."""
+    """The templates in the sheet's environment, its directory, and what it makes and of what."""
     names = sheet_variables(plan, sheet)
-    texts: dict[tuple[str, ...], str] = {
+    texts: dict[tuple[PathPart, ...], str] = {
         ("env", name): value for name, value in (sheet.env or {}).items()
     }
     if sheet.cwd is not None:
         texts["cwd",] = sheet.cwd
+    for field, patterns in (("inputs", sheet.inputs), ("outputs", sheet.outputs)):
+        texts.update(((field, index), text) for index, text in enumerate(patterns))
     own: tuple[PathPart, ...] = (*_place(sheet, expansion)[:2],)
     for key, text in texts.items():
         if "{" not in text:

@@ -53,6 +53,8 @@ def describe_sheet(plan: Plan, sheet: SheetPlan) -> SheetOutline:
         "instance": sheet.instance,
         "fan_count": sheet.fan_count,
         "needs": list(sheet.needs),
+        "inputs": list(sheet.inputs),
+        "outputs": list(sheet.outputs),
         "when": sheet.when,
         "after_cancel": sheet.after_cancel,
         "instrument": sheet.instrument.profile,

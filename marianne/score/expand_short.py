@@ -198,6 +198,8 @@ class ShortExpander:
             injections=(),
             skip_when=None,
             skip_when_command=None,
+            inputs=(),
+            outputs=(),
             env=self._env,
             cwd=self._score.cwd,
         )
@@ -234,6 +236,8 @@ class ShortExpander:
             "description": own.description,
             "env": {**self._score.env, **own.env} if own.env else self._env,
             "cwd": own.cwd or self._score.cwd,
+            "inputs": tuple(own.inputs),
+            "outputs": tuple(own.outputs),
             "when": own.when,
             "after_cancel": own.after_cancel,
         }

@@ -37,6 +37,7 @@ def _item(value: Any) -> str | int | float:
 Item = Annotated[str | int | float, PlainValidator(_item, json_schema_input_type=str | int | float)]
 Values = Annotated[list[Item], Field(min_length=1)]
 Combination = Annotated[dict[str, Item], Field(min_length=1)]
+Paths = list[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -136,6 +137,8 @@ class ShortSheet(Section):
     skip_when_command: SkipCommand | None = None
     env: Variables = Field(default_factory=dict)
     cwd: str | None = Field(default=None, min_length=1)
+    inputs: Paths = Field(default_factory=list)
+    outputs: Paths = Field(default_factory=list)
     when: When = "succeeded"
     after_cancel: bool = False
     description: str | None = None
@@ -164,6 +167,8 @@ class ShortSheet(Section):
                 "a list is made when its needs have completed: leave 'when' away, or write the"
                 " values of 'each' down"
             )
+        if self.inputs and not self.outputs:
+            raise ValueError("inputs need 'outputs': what is up to date is what it makes")
         if self.after_cancel and self.when == "succeeded":
             raise ValueError("after_cancel needs 'when: always' or 'when: failed'")
         return self

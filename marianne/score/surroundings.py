@@ -1,4 +1,5 @@
-"""What a score puts around its sheets: variables of the environment, and where they work. Pure."""
+"""What a score puts around its sheets: their environment, where they work, what they make and of
+what. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +16,13 @@ def sheet_env(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
         return {}
     names = sheet_variables(plan, sheet)
     return {name: render(value, names) for name, value in sheet.env.items()}
+
+
+def sheet_files(plan: Plan, sheet: SheetPlan) -> tuple[list[str], list[str]]:
+    """The paths and patterns of ``inputs`` and of ``outputs``, rendered. Raises TemplateError."""
+    names = sheet_variables(plan, sheet)
+    inputs, outputs = ([render(p, names) for p in some] for some in (sheet.inputs, sheet.outputs))
+    return inputs, outputs
 
 
 def sheet_folder(plan: Plan, sheet: SheetPlan) -> str | None:

@@ -75,6 +75,8 @@ def _print_body(sheet: PlannedSheet, workspace: str) -> None:
         _say_field("passed on", f"only {passed}")
     if sheet["variables"]:
         _say_field("variables", _assignments(sheet["variables"]))
+    _say_field("inputs", " ".join(sheet["inputs"]))
+    _say_field("outputs", " ".join(sheet["outputs"]))
     _say_field("skip when", sheet["skip_when"] or sheet["skip_when_command"] or "")
     _say_field("time limit", duration(sheet["timeout_seconds"]) or "none")
     _say_field("silence", duration(sheet["idle_timeout_seconds"]))

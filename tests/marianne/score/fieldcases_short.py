@@ -9,6 +9,7 @@ from fieldcases import SHORT, Table, env_of, folder_of, prompt, rule, sheet
 
 from marianne.model.plan import Plan
 from marianne.score.prompt import render_prompt
+from marianne.score.surroundings import sheet_files
 
 case = Table(SHORT)
 
@@ -71,6 +72,9 @@ case("sheets.env", first(env={"N": "{{ sheet_num }}"}), env_of(1), {"N": "1"})
 case("sheets.cwd", first(cwd="sub/{{ sheet_name }}"), folder_of(1), "/nowhere/workspace/sub/a")
 case("env", {"env": {"N": 7}, **first(env={"M": "m"})}, env_of(1), {"N": "7", "M": "m"})
 case("cwd", {"cwd": "../up"}, folder_of(2), "/nowhere/up")
+made = first(inputs=["in/*.csv"], outputs=["{{ sheet_name }}.txt"])
+case("sheets.inputs", made, lambda p: sheet_files(p, p.sheet(1))[0], ["in/*.csv"])
+case("sheets.outputs", made, lambda p: sheet_files(p, p.sheet(1))[1], ["a.txt"])
 case("sheets.when", second(when="always"), sheet(2, "needs"), (1,))
 last = second(when="failed", after_cancel=True)
 case("sheets.after_cancel", last, sheet(2, "after_cancel"), True)

@@ -1,0 +1,179 @@
+"""Whether what a sheet makes is up to date, by the contents of files.
+
+A program of its own, since to read large files takes long and a worker must go on: run by path
+with ``-I -S``, the standard library only. ``fresh.py begin SPEC`` notes in the spec what the sheet
+is about to be made of and exits with 0 if that, and what it made, is as it was when it completed
+last; else it exits with 1 and says why. ``fresh.py done SPEC`` records what it was made of and what
+it made; it exits with 2, and says what, where something was not made.
+
+The spec is a map: ``workspace``; ``record``, the path of the record; ``basis``, a hash of what the
+sheet does beside files; ``inputs``, ``outputs`` and ``needs`` (what each sheet before it makes, by
+name), paths and glob patterns relative to the workspace; ``may_skip``.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Seen = dict[str, dict[str, str]]
+
+FRESH, STALE, NOT_MADE = 0, 1, 2
+CHUNK = 2**20
+SETTLED_NS = 2_000_000_000
+"""A file that was changed so shortly before it was looked at may have been changed once more
+without its times showing it: it is read again."""
+
+
+class Reader:
+    """Hashes of files; those whose times and size are as they were are not read again."""
+
+    def __init__(self, workspace: str, known: Mapping[str, Any]) -> None:
+        self._workspace = workspace
+        self._known = known
+        self._now = time.time_ns()
+        self.seen: dict[str, Any] = {}
+
+    def read(self, patterns: Iterable[str]) -> Seen:
+        """For each pattern what it matches, by path: a hash, or what it is if it is no file."""
+        return {pattern: dict(sorted(self._matches(pattern))) for pattern in patterns}
+
+    def _matches(self, pattern: str) -> Iterator[tuple[str, str]]:
+        for path in glob.glob(pattern, root_dir=self._workspace, recursive=True):
+            full = os.path.join(self._workspace, path)
+            if not os.path.isdir(full):
+                yield path, self._hash(full)
+                continue
+            for folder, _, names in os.walk(full):
+                for name in names:
+                    file = os.path.join(folder, name)
+                    yield os.path.relpath(file, self._workspace), self._hash(file)
+            yield os.path.join(path, ""), "directory"
+
+    def _hash(self, path: str) -> str:
+        try:
+            found = os.stat(path)
+            if not stat.S_ISREG(found.st_mode):
+                return "no regular file"
+            mark = [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]
+            before, digest, looked_at = self._known.get(path, ([], "", 0))
+            if before == mark and max(mark[:2]) + SETTLED_NS < looked_at:
+                self.seen[path] = [mark, digest, looked_at]
+                return str(digest)
+            digest = _content(path)
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
+        self.seen[path] = [mark, digest, self._now]
+        return digest
+
+
+def _content(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(path: str, content: Mapping[str, Any]) -> None:
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        os.replace(part, path)
+    except OSError:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise
+
+
+def begin(spec: Mapping[str, Any], path: str) -> int:
+    """See the head of this file. Returns the exit code."""
+    record = _load(spec["record"])
+    reader = Reader(spec["workspace"], record.get("files", {}))
+    made_of = {
+        "basis": spec["basis"],
+        "inputs": reader.read(spec["inputs"]),
+        "needs": {name: reader.read(patterns) for name, patterns in spec["needs"].items()},
+    }
+    outputs = reader.read(spec["outputs"])
+    _keep(path, {**spec, "made_of": made_of, "files": reader.seen})
+    why = "it runs again" if not spec["may_skip"] else _why(record, made_of, outputs)
+    if why is None:
+        _keep(spec["record"], {**record, "files": reader.seen})
+    print(why or "up to date")
+    return STALE if why else FRESH
+
+
+def done(spec: Mapping[str, Any]) -> int:
+    """See the head of this file. Returns the exit code."""
+    reader = Reader(spec["workspace"], spec.get("files", {}))
+    outputs = reader.read(spec["outputs"])
+    missing = [pattern for pattern, found in outputs.items() if not found]
+    if missing:
+        print(", ".join(missing), "was" if len(missing) == 1 else "were", "not made")
+        return NOT_MADE
+    files = {**spec.get("files", {}), **reader.seen}
+    os.makedirs(os.path.dirname(spec["record"]), exist_ok=True)
+    _keep(spec["record"], {"made_of": spec["made_of"], "outputs": outputs, "files": files})
+    return FRESH
+
+
+def _why(record: Mapping[str, Any], made_of: Mapping[str, Any], outputs: Seen) -> str | None:
+    """Why the sheet has to run; None if it need not."""
+    if not record.get("made_of"):
+        return "it has not completed here before"
+    for part, what in (("inputs", "the input"), ("needs", "what it needs of")):
+        changed = _changed(record["made_of"].get(part), made_of[part])
+        if changed:
+            return f"{what} {changed} has changed"
+    if record["made_of"].get("basis") != made_of["basis"]:
+        return "what it does has changed"
+    changed = _changed(record.get("outputs"), outputs)
+    return f"the output {changed} has changed" if changed else None
+
+
+def _changed(before: Any, now: Any) -> str | None:
+    """The first name under which two maps of maps differ."""
+    if before == now:
+        return None
+    before = before if isinstance(before, dict) else {}
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if old == new:
+            continue
+        inner = _changed(old, new) if isinstance(old, dict) and isinstance(new, dict) else None
+        return inner or str(name)
+    return "list"
+
+
+def main(argv: Sequence[str]) -> int:
+    """The program."""
+    what, path = argv
+    spec = _load(path)
+    try:
+        return begin(spec, path) if what == "begin" else done(spec)
+    except OSError as error:
+        # It runs, or is not recorded and runs the next time: nobody is told that it is up to date.
+        print(error.strerror, error.filename or "", file=sys.stderr)
+        return STALE if what == "begin" else FRESH
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
