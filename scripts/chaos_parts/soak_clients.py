@@ -76,12 +76,12 @@ class Caller(Customer):
         self._mine.append(order)
         fair = {DONE, FAILED, TIMED_OUT} if wait else {DONE}
         told = json.loads(said) if code in (DONE, FAILED) else {}
-        if "error" in told:  # of the command, not of the job
+        if told and "job_id" not in told:  # the error is the command's, not the job's
             fair = set()
         if self._check("run", code, said, order, fair) and code in (DONE, FAILED):
             order.submitted = YES
-            if wait and ENDS[told["job"]["status"]] != code:
-                text = f"run --wait exits {code} and says {told['job']['status']}"
+            if wait and ENDS[told["status"]] != code:
+                text = f"run --wait exits {code} and says {told['status']}"
                 self._book.wrong(Violation("exit codes", text, order.job))
             self.look(client, order)
         elif code == TIMED_OUT:

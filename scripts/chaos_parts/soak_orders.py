@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,18 @@ def judge(order: Order, view: Mapping[str, Any]) -> list[Violation]:
     if done + found[FAILED] + found[CANCELLED] != len(sheets):
         say("states right", f"is over, but its sheets are {dict(found)}")
     return wrong
+
+
+def unfollowed(order: Order, view: Mapping[str, Any], left: Collection[str]) -> list[Violation]:
+    """The hooks of a job that is over which never ran; ``left`` are those that left a mark."""
+    done = any(sheet["status"] == COMPLETED for sheet in view["sheets"])
+    # Nothing follows the success of a job all of which was skipped.
+    due = {COMPLETED: ["success", "exit"] if done else [], FAILED: ["failure", "exit"]}
+    missing = [when for when in due.get(str(view["status"]), []) if when not in left]
+    if not order.score.hooked or not missing:
+        return []
+    said = f"is {view['status']}, and on_{' and on_'.join(missing)} never ran"
+    return [Violation("hooks follow", said, order.job, evidence=tuple(order.said[-8:]))]
 
 
 def _other_reason(score: Score, num: int, sheet: Mapping[str, Any]) -> str | None:

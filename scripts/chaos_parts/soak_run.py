@@ -25,10 +25,10 @@ from soak_clients import Caller
 from soak_customers import Customer
 from soak_ledger import Ledger, Violation
 from soak_operator import Operator
-from soak_orders import NO, OVER, YES, Order, judge
+from soak_orders import NO, OVER, YES, Order, judge, unfollowed
 from soak_places import CLIENT, look, refine, still_there
 from soak_plan import Fault
-from soak_scores import COMPLETED, Place
+from soak_scores import COMPLETED, HOOKS, Place
 from soak_side import FirstStart
 from soak_strike import Shim, Striker
 from soak_tail import Tail
@@ -93,7 +93,7 @@ class Soak:
         self._tail = Tail(self._book, self._home)
 
     def _build(self) -> None:
-        for name in ("home", "locks", "spaces", "side"):
+        for name in ("home", "locks", "hooks", "spaces", "side"):
             (self._folder / name).mkdir(mode=0o700)
         self._pids = soak_cgroup.group(f"soak-{os.getpid()}")
         self._disk = soak_disk.mount(self._folder, self._home)
@@ -224,8 +224,9 @@ class Soak:
         """Whether nothing follows any more: who waits for a job waits for its hooks."""
         with self._book.lock:
             orders = list(self._book.orders.values())
-        followed = [one.job for one in orders if one.score.follower and one.submitted == YES]
-        return all(self._ask("job.wait", {"job_id": job}) for job in followed)
+        hooked = [one for one in orders if one.score.follower or one.score.hooked]
+        there = [one.job for one in hooked if one.submitted == YES and not one.cleared]
+        return all(self._ask("job.wait", {"job_id": job}) for job in there)
 
     def _judge_all(self) -> None:
         """The state of every order; and the attempt with which each sheet completed."""
@@ -242,7 +243,8 @@ class Soak:
                 elif before != view["status"]:
                     said = f"was {before}, is {view['status']} at the end"
                     self._book.wrong(Violation("states right", said, order.job))
-                self._book.wrong(*judge(order, view))
+                left = [when for when in HOOKS if self._marked(order.job, when)]
+                self._book.wrong(*judge(order, view), *unfollowed(order, view, left))
             for sheet in view["sheets"]:
                 if sheet["status"] == COMPLETED:
                     self._completed[order.job, sheet["num"]] = sheet["attempt"]
@@ -251,6 +253,9 @@ class Soak:
             time.sleep(0.2)
         if not self._tail.caught_up():
             self._book.wrong(Violation("events without a gap", "the tail never caught up"))
+
+    def _marked(self, job: str, when: str) -> bool:
+        return (self._folder / "hooks" / f"{job}.{when}").exists()
 
     def _view(self, order: Order) -> dict[str, Any] | None:
         """The job's status; None where it is right that there is none."""

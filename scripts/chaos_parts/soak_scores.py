@@ -37,15 +37,20 @@ class Sheet:
     code: int = 1
 
 
+HOOKS = ("success", "failure", "exit")
+"""After which ends something follows a job."""
+
+
 @dataclass(frozen=True)
 class Score:
     """A job as its customer knows it; ``most`` sheets of it at once, ``follower`` is the name of
-    the job that comes after it."""
+    the job that comes after it; ``hooked``: what follows each of its ends leaves a mark."""
 
     name: str
     sheets: tuple[Sheet, ...]
     most: int | None = None
     follower: str | None = None
+    hooked: bool = False
     repaired: bool = False
 
     @property
@@ -87,6 +92,7 @@ class Place:
     witness: str
     token: str
     locks: str = field(default="locks")
+    hooks: str = field(default="hooks")
 
 
 def random_score(random: Random, name: str, sheets: int, longest: float) -> Score:
@@ -106,7 +112,7 @@ def random_score(random: Random, name: str, sheets: int, longest: float) -> Scor
         seconds = round(random.uniform(0.0, longest), 3)
         made.append(Sheet(num, behaviour, needs, seconds, failures, random.randint(1, 9)))
     bound = random.choice((None, None, None, 1, 2))
-    return Score(name, tuple(made), bound)
+    return Score(name, tuple(made), bound, hooked=random.random() < 0.4)
 
 
 def text(score: Score, place: Place) -> str:
@@ -114,13 +120,20 @@ def text(score: Score, place: Place) -> str:
     lines = [f"name: {score.name}", f"workspace: ./spaces/{score.name}"]
     if score.most is not None:
         lines.append(f"parallel: {{max_concurrent: {score.most}}}")
+    hooks = {when: [_mark(score.name, when, place)] for when in HOOKS if score.hooked}
     if score.follower is not None:
-        lines += ["on_success:", f"  - {{type: run_job, job_path: {score.follower}.yaml}}"]
+        hooks.setdefault("success", []).append(f"type: run_job, job_path: {score.follower}.yaml")
         lines.append("concert: {enabled: true, cooldown_between_jobs_seconds: 0.3}")
+    for when, made in hooks.items():
+        lines += [f"on_{when}:", *(f"  - {{{hook}}}" for hook in made)]
     lines.append("sheets:")
     for sheet in score.sheets:
         lines += _sheet(score.name, sheet, place)
     return "\n".join(lines) + "\n"
+
+
+def _mark(name: str, when: str, place: Place) -> str:
+    return f"type: run_command, command: 'echo >> {place.folder}/{place.hooks}/{name}.{when}'"
 
 
 def _sheet(name: str, sheet: Sheet, place: Place) -> list[str]:

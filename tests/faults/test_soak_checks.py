@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "chaos_parts"))
 import soak_ledger as ledgers
 from soak_book import SLACK, Book, Strike
 from soak_ledger import Violation
-from soak_orders import MAYBE, YES, Order, judge, refusal
+from soak_orders import MAYBE, YES, Order, judge, refusal, unfollowed
 from soak_places import FORKSERVER, PARSER, SHEET, WORKER, Process, refine
 from soak_plan import counted, plan
 from soak_scores import Place, Score, Sheet, random_score, text
@@ -203,6 +203,27 @@ def test_counters_and_states_that_disagree_are_seen() -> None:
     told = view("completed", "completed", "running")
     assert "states right" in rules(judge(Order("j", CHAIN), told))
     assert "states right" in rules(judge(Order("j", CHAIN), view("completed", "completed")))
+
+
+@pytest.mark.parametrize(
+    ("status", "sheets", "due"),
+    [
+        ("completed", ["completed", "skipped"], ["success", "exit"]),
+        ("completed", ["skipped", "skipped"], []),
+        ("failed", ["completed", "failed"], ["failure", "exit"]),
+        ("cancelled", ["completed", "cancelled"], []),
+    ],
+)
+def test_a_hook_that_never_ran_is_seen(status: str, sheets: list[str], due: list[str]) -> None:
+    order = Order("j", Score("j", CHAIN.sheets, hooked=True), submitted=YES)
+    view = {"status": status, "sheets": [{"status": one} for one in sheets]}
+    assert unfollowed(order, view, due) == []
+    assert rules(unfollowed(order, view, [])) == (["hooks follow"] if due else [])
+    for when in due:
+        others = [one for one in due if one != when]
+        (found,) = unfollowed(order, view, others)
+        assert f"on_{when} never ran" in found.text
+    assert unfollowed(Order("j", CHAIN, submitted=YES), view, []) == []
 
 
 def test_a_customer_puts_up_with_a_conflict_and_with_nothing_else() -> None:
