@@ -72,7 +72,10 @@ def test_on_a_terminal_harm_is_asked_for_and_no_changes_nothing(
     told = marianne(*argv)
     assert told.code == 1
     assert "nothing was done" in told.err
-    assert {method for method, _ in conductor.asked} <= {"job.list"}  # what it would interrupt
+    assert {method for method, _ in conductor.asked} <= {
+        "job.list",
+        "job.status",
+    }  # what it would end
 
 
 def test_yes_asks_nothing(marianne, conductor, monkeypatch) -> None:

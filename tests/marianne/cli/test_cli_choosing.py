@@ -71,6 +71,24 @@ def test_what_changes_a_job_goes_by_its_id(marianne, conductor, verb) -> None:
     assert not {"newest"} & set(conductor.params(f"job.{verb}"))
 
 
+def test_who_cancels_by_the_name_of_a_score_is_told_which_job_that_is(
+    marianne, conductor, monkeypatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda question, **_k: asked.append(question))
+    conductor.answers["job.status"] = lambda params: {
+        **JOB,
+        "job_id": "wc-3" if params.get("newest") and params["job_id"] == "wc" else params["job_id"],
+    }
+    for job in ("wc", "wc-2"):
+        assert marianne("cancel", job).code == 1
+    assert asked == [
+        "The newest job of wc is wc-3. Cancel wc and end what runs?",
+        "Cancel wc-2 and end what runs?",
+    ]
+
+
 def test_wait_all_waits_for_what_is_not_over_now(marianne, conductor) -> None:
     jobs = [{**JOB, "job_id": name} for name in ("b", "a")]
     conductor.answers["job.list"] = {"jobs": jobs, "cursor": None, "total": 2}
