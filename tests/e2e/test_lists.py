@@ -187,6 +187,21 @@ def test_kills_in_the_middle_of_200_sheets_of_a_list_do_each_once(mortal: Marian
     assert done(mortal, "killed-list", "lines") == ["200"]
 
 
+def test_actors_that_crash_beside_a_list_lose_none_of_its_sheets(mortal: Marianne) -> None:
+    text = "parallel: {max_concurrent: 4}\n" + CONVERT.replace(
+        "run: echo", "run: sleep 0.05; echo"
+    ).replace('{glob: "in/*.csv"}', '{command: "sleep 0.5; ls in"}')
+    job = mortal.submit("crashed-list", text % 60)
+    until(lambda: mortal.sheet(job, 2)["status"] == "running")
+    mortal.crash(f"job:{job}/worker")
+    until(lambda: len(done(mortal, "crashed-list")) >= 3)
+    mortal.crash(f"job:{job}/job")
+    until(lambda: len(done(mortal, "crashed-list")) >= 20)
+    mortal.crash("scheduler")
+    mortal.wait(job)
+    assert Counter(done(mortal, "crashed-list")) == {f"{n}.csv": 1 for n in range(1, 61)}
+
+
 def _kill(marianne: Marianne) -> None:
     old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)

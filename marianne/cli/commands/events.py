@@ -46,6 +46,8 @@ def command(
         if as_json:
             print_json(event, stream=True)
         else:
+            if job is not None and event["event"] == "sheet.listed":
+                names = jobs.sheet_names(session, job)
             print_event(event, with_job=job is None, names=names)
 
 

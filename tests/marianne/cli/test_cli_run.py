@@ -218,6 +218,27 @@ def test_run_follow_prints_a_line_an_event_when_piped(marianne, conductor, score
     assert told.out.splitlines()[-1].startswith("wc completed")
 
 
+@pytest.mark.parametrize("verb", [("run", "wc.yaml", "--follow"), ("events", "wc", "--follow")])
+def test_a_follower_knows_the_names_of_what_a_list_has_made(
+    marianne, conductor, score, verb: tuple[str, ...]
+) -> None:
+    few, many = [sheet(1, "make")], [sheet(1, "make"), sheet(2, "make[a]")]
+    conductor.answers["job.submit"] = ACCEPTED
+    conductor.answers["job.status"] = lambda _params: (
+        {**ENDED, "sheets": many} if conductor.events else {**JOB, "sheets": few}
+    )
+
+    def since(params):
+        if not conductor.events and any(m == "job.status" for m, _ in conductor.asked):
+            conductor.happen("sheet.listed", 1, items=1, added=1)
+            conductor.happen("sheet.started", 2, attempt=1)
+            conductor.happen("job.completed")
+        return conductor._since(params)
+
+    conductor.answers["events.since"] = since
+    assert "sheet 2 make[a]  started" in marianne(*verb).out
+
+
 def test_a_dry_run_shows_the_sheets(marianne, conductor, score) -> None:
     text = """
         name: wc
