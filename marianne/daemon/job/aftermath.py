@@ -29,15 +29,15 @@ class Aftermath:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._sheets = {s.num: s for s in ledger.plan.sheets if s.when != "succeeded"}
+        self._nums = [s.num for s in ledger.plan.sheets if s.when != "succeeded"]
         self._open: dict[int, int] = {}  # by sheet that is not decided: needs that have not ended
         self._due: list[int] = []
         self._freed: set[int] = set()  # to be queued when that is on disk
         self._closing = False
-        if self._sheets:
+        if self._nums:
             ledger.ended = []
-        for num, sheet in self._sheets.items():
-            self._open[num] = sum(not ledger.peek(n).status.terminal for n in sheet.needs)
+        for num in self._nums:
+            self._open[num] = len(self._not_over(num))
             if not self._open[num]:
                 self._due.append(num)
 
@@ -49,16 +49,15 @@ class Aftermath:
 
     def outlives(self, num: int) -> bool:
         """Whether a cancel leaves this sheet alone: it may run until a second one."""
-        sheet = self._sheets.get(num)
-        return sheet is not None and sheet.after_cancel and not self._cut_short
+        return self._sheet(num).after_cancel and not self._cut_short
 
     def outlives_any(self) -> bool:
         """Whether there are sheets that a cancel leaves alone."""
-        return any(map(self.outlives, self._sheets))
+        return any(map(self.outlives, self._nums))
 
     def running(self) -> int:
         """How many sheets run that a cancel leaves alone."""
-        rows = (self._ledger.peek(num) for num in filter(self.outlives, self._sheets))
+        rows = (self._ledger.peek(num) for num in filter(self.outlives, self._nums))
         return sum(row.status is SheetStatus.RUNNING for row in rows)
 
     def starts(self, num: int) -> bool:
@@ -70,9 +69,7 @@ class Aftermath:
 
     def kept_back(self) -> dict[int, Explanation]:
         """Why sheets wait for ends that have not come."""
-        return {
-            num: self._explain(self._sheets[num]) for num in self._open if self._is_pending(num)
-        }
+        return {num: self._explain(num) for num in self._open if self._is_pending(num)}
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -144,7 +141,7 @@ class Aftermath:
         if status is JobStatus.CANCELLING and not self._has_cause(num):
             why = "not needed: nothing that it waits for had begun"
             ledger.set_row(step, ledger.row(num), SheetStatus.CANCELLED, message=why)
-        elif self._sheets[num].when == "failed" and not any(self._bad(self._sheets[num])):
+        elif self._sheet(num).when == "failed" and not any(self._bad(num)):
             why = "not needed: nothing that it waits for has failed"
             fields = {"category": NOT_NEEDED, "message": why, "finished_at": now}
             ledger.set_row(step, ledger.row(num), SheetStatus.SKIPPED, **fields)
@@ -156,19 +153,29 @@ class Aftermath:
 
     def _has_cause(self, num: int) -> bool:
         """Whether there is anything to do after a cancel: it, or what it waits for, had begun."""
-        return any(self._ledger.peek(n).attempt > 0 for n in (num, *self._sheets[num].needs))
+        return any(self._ledger.peek(n).attempt > 0 for n in (num, *self._sheet(num).needs))
 
-    def _bad(self, sheet: SheetPlan) -> Iterator[bool]:
+    def _bad(self, num: int) -> Iterator[bool]:
         """Of each need whether it failed, or never ran because another one failed."""
-        return (_is_bad(self._ledger.peek(num)) for num in sheet.needs)
+        return (_is_bad(self._ledger.peek(need)) for need in self._sheet(num).needs)
 
-    def _explain(self, sheet: SheetPlan) -> Explanation:
-        needs = [n for n in sheet.needs if not self._ledger.peek(n).status.terminal]
+    def _not_over(self, num: int) -> list[int]:
+        """The needs of a sheet that have not ended."""
+        rows = self._ledger.rows
+        needs = self._sheet(num).needs
+        return [n for n in needs if n not in rows or not rows[n].status.terminal]
+
+    def _sheet(self, num: int) -> SheetPlan:
+        """As it is now: a list that is made in the run gives its dependents more needs."""
+        return self._ledger.plan.sheets[num - 1]
+
+    def _explain(self, num: int) -> Explanation:
+        needs, when = self._not_over(num), self._sheet(num).when
         named = ", ".join(map(str, needs[:_NAMED]))
         more = f" and {len(needs) - _NAMED} more" if len(needs) > _NAMED else ""
         what = "sheet" if len(needs) == 1 else "sheets"
-        text = f"it waits for the end of {what} {named}{more} (when: {sheet.when})"
-        return Explanation("needs", text, {"needs": needs, "when": sheet.when})
+        text = f"it waits for the end of {what} {named}{more} (when: {when})"
+        return Explanation("needs", text, {"needs": needs, "when": when})
 
 
 def _is_bad(row: SheetRow) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from job_play import Play, plan_of
+from job_play import Play, plan_of, with_list
 from ledger_stage import with_sheet
 
 from marianne.daemon.job.aftermath import CUT_SHORT
@@ -105,6 +105,28 @@ def test_it_is_ready_when_its_needs_have_ended() -> None:
     play.grant(1)
     play.end(1, "failed", "exit")
     assert sheet_map(plan, rows, 3)["status"] == "ready"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_alarm_is_raised_by_an_item_of_a_list_that_is_made_in_the_run(restarts: bool) -> None:
+    play = Play(with_list(closing("failed", {1: (), 2: (1,)}), 1))
+    play.grant(1)
+    play.end(1, items=["a", "b"])
+    if restarts:
+        play.restart(worker=True)
+    assert play.machine.kept_back()[2].data["needs"] == [3, 4]
+    play.run_out(fails(4))  # type: ignore[arg-type]
+    assert statuses(play) == ["completed", "completed", "completed", "failed"]
+
+
+def test_what_began_of_a_list_is_tidied_up_after_a_cancel() -> None:
+    play = Play(with_list(closing("always", {1: (), 2: (1,)}, after_cancel=True), 1))
+    play.grant(1)
+    play.end(1, items=["a", "b"])
+    play.grant(3)
+    play.take(play.machine.cancel(play.now))
+    play.run_out()
+    assert statuses(play) == ["completed", "completed", "cancelled", "cancelled"]
 
 
 # -- restarts and pauses -------------------------------------------------------------------------
