@@ -75,3 +75,37 @@ def test_a_later_file_wins_and_var_over_all(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     files = (str(tmp_path / "a"), str(tmp_path / "b"))
     assert parse_variables(("n=3",), files) == {"n": "3", "m": "2", "k": "1"}
+
+
+SCORE = "name: wc\nparams: {n: int, mode: [a, b]}\nsheets: [{name: s, run: 'echo {{ n + 1 }}'}]\n"
+ACCEPTED = {"job_id": "wc", "status": "accepted", "message": "", "warnings": []}
+CHANGED = {"name": "wc", "paused": False, "next_slot": None}
+
+
+@pytest.mark.parametrize(
+    ("verb", "method"),
+    [
+        (("run",), "job.submit"),
+        (("schedule", "add", "--cron", "@daily"), "schedule.add"),
+    ],
+)
+def test_what_a_file_gives_goes_with_the_request(
+    marianne, conductor, tmp_path: Path, verb: tuple[str, ...], method: str
+) -> None:
+    (tmp_path / "wc.yaml").write_text(SCORE)
+    (tmp_path / "params.yaml").write_text("n: 1\nmode: a\n")
+    conductor.answers |= {"job.submit": ACCEPTED, "schedule.add": CHANGED}
+    given = ("--param-file", str(tmp_path / "params.yaml"), "--var", "n=2")
+    done = marianne(*verb, str(tmp_path / "wc.yaml"), *given)
+    assert done.code == 0, done
+    assert conductor.params(method)["variables"] == {"n": "2", "mode": "a"}
+
+
+def test_validate_checks_what_a_file_gives(marianne, tmp_path: Path) -> None:
+    (tmp_path / "wc.yaml").write_text(SCORE)
+    (tmp_path / "params.json").write_text('{"n": "many", "mode": "a"}')
+    done = marianne(
+        "validate", str(tmp_path / "wc.yaml"), "--param-file", str(tmp_path / "params.json")
+    )
+    assert done.code == 2
+    assert "params.n: --var n=many: must be a whole number" in done.err
