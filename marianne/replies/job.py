@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypedDict
+from typing import NotRequired, TypeAlias, TypedDict
 
 Time: TypeAlias = str
 """UTC, RFC 3339 with microseconds and Z, always 27 characters."""
@@ -52,12 +52,18 @@ class JobHead(TypedDict):
     finished_at: Time | None
     progress: Progress
     usage: Usage
+    group: NotRequired[str]
+    """of one that is in a group"""
 
 
 class Job(JobHead):
     """A job without its sheets."""
 
     error: str | None
+    waits_for: NotRequired[list[str]]
+    """of one that is queued until other jobs have ended: these"""
+    begins_at: NotRequired[Time | None]
+    """of the same: when it begins at the earliest"""
 
 
 class SheetError(TypedDict):

@@ -63,7 +63,8 @@ def test_a_job_that_follows_others_says_so_and_begins_when_they_are_completed(
     score = marianne.score("fb", "sheets:\n  - {name: a, run: 'true'}\n")
     last = marianne("run", score, "--after", job, "--json").json["job_id"]
     assert f"it waits for {first} (running)" in marianne("explain", job).out
-    assert "queued (after)" in marianne("list").out
+    assert f"queued (after {first})" in marianne("list").out
+    assert marianne.status(last)["waits_for"] == [job]
     assert marianne("clear", first, "--yes", code=5).err
     go.write_text("went")
     marianne.wait(last)

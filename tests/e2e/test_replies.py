@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,11 @@ def ask_of_groups(ask: Asked) -> None:
     """One that is made, shown and removed."""
     ask("group.add", name="two", parallel=2)
     assert ask("group.list")["groups"][0]["parallel"] == 2
+    given = {"score": HELD, "workspace": str(ask.marianne.place / "two")}
+    job = ask("job.submit", **given, group="two", at=time.time() + 3600)["job_id"]
+    assert ask("job.status", job_id=job)["begins_at"]
+    ask("job.list")
+    ask("job.cancel", ids=[job])
     ask("group.remove", name="two")
 
 

@@ -10,7 +10,7 @@ from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import STATUS_STYLE, clock, duration, span
 
 if TYPE_CHECKING:
-    from marianne.replies.job import Progress, Sheet, Status
+    from marianne.replies.job import Job, Progress, Sheet, Status
 
 Map = Mapping[str, Any]
 _TOKENS = ("input_tokens", "output_tokens")
@@ -22,6 +22,15 @@ def status_cell(status: str, reason: str | None = None) -> Cell:
     return Cell(f"{status} ({reason})" if reason else status, (style[2],) if style else ())
 
 
+def reason_text(job: Job) -> str | None:
+    """Why it stands there: in a word, or which jobs and what time it waits for."""
+    after, at = job.get("waits_for"), job.get("begins_at")
+    if job["status"] != "queued" or not (after or at):
+        return job.get("reason")
+    told = [f"after {', '.join(after)}"] if after else []
+    return " ".join([*told, f"at {clock(at)}"] if at else told)
+
+
 def progress_text(progress: Progress) -> str:
     """``5/7``: how many sheets are completed, of how many; with the failed ones named."""
     completed = progress.get("completed", 0)
@@ -31,12 +40,13 @@ def progress_text(progress: Progress) -> str:
 
 def print_job(status: Status) -> None:
     """The whole picture: head, facts, a row a sheet."""
-    state = status_cell(status["status"], status.get("reason"))
+    state = status_cell(status["status"], reason_text(status))
     say(f"{paint(clean(status['job_id']), 'bold')}  {paint(state.text, 'bold', *state.styles)}")
     took = span(status.get("started_at"), status.get("finished_at"))
     facts = {
         "score": status.get("config_path"),
         "workspace": status.get("workspace"),
+        "group": status.get("group"),
         "submitted": clock(status.get("submitted_at")),
         "started": clock(status.get("started_at")),
         "finished": clock(status.get("finished_at")),

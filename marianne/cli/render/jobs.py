@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from marianne.cli.render.job import progress_text, status_cell
+from marianne.cli.render.job import progress_text, reason_text, status_cell
 from marianne.cli.render.table import Cell, print_table
 from marianne.cli.render.values import ago, duration, span
 
@@ -18,7 +18,7 @@ def print_jobs(jobs: Sequence[Job], now: float | None = None) -> None:
     rows = [
         (
             Cell(job["job_id"], ("bold",)),
-            status_cell(job["status"], job.get("reason")),
+            status_cell(job["status"], reason_text(job)),
             progress_text(job.get("progress") or {}),
             duration(span(job.get("started_at"), job.get("finished_at"), now)),
             ago(job.get("submitted_at"), now),

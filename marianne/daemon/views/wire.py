@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 from marianne.model.plan import Plan
 from marianne.schedule.account import Account
+from marianne.schedule.waits import OPTION, Waits
 from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def event_map(event: Event) -> conductor.Event:
 
 def job_map(job: JobRow, progress: told.Progress) -> told.Job:
     """A job without its sheets, as ``list`` shows it."""
-    return {
+    found: told.Job = {
         "job_id": job.job_id,
         "name": job.name,
         "status": str(job.status),
@@ -72,6 +73,13 @@ def job_map(job: JobRow, progress: told.Progress) -> told.Job:
         "progress": progress,
         "usage": Account.read(job.options.get("account")).usage(),
     }
+    if OPTION in job.options:
+        waits = Waits.read(job.options)
+        found["waits_for"] = [job_id for job_id, _ in waits.jobs]
+        found["begins_at"] = timestamp(waits.at)
+    if "group" in job.options:
+        found["group"] = job.options["group"]
+    return found
 
 
 def sheet_maps(plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]) -> list[told.Sheet]:

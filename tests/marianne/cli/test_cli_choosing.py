@@ -183,3 +183,16 @@ def test_a_job_is_put_into_a_group(marianne, conductor, submitted, tmp_path) -> 
     marianne("add", "--group", "gpu", "--", "true", "x")
     assert conductor.params("job.submit")["group"] == "gpu"
     assert marianne("run", "wc.yaml", "--local", "--group", "gpu").code == 2
+
+
+def test_a_list_says_what_a_job_waits_for(marianne, conductor) -> None:
+    queued = {**JOB, "status": "queued", "reason": "after", "waits_for": ["a", "b"]}
+    conductor.answers["job.list"] = {"jobs": [queued], "cursor": None, "total": 1}
+    assert "queued (after a, b)" in marianne("list").out
+    waits = {"waits_for": [], "begins_at": "2026-11-27T21:00:00.000000Z", "group": "gpu"}
+    conductor.answers["job.status"] = {**queued, **waits, "sheets": []}
+    told = marianne("status", "wc").out
+    assert "queued (at " in told
+    assert "gpu" in told
+    conductor.answers["job.list"]["jobs"] = [{**queued, "status": "paused", "reason": "person"}]
+    assert "paused (person)" in marianne("list").out

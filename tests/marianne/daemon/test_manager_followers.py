@@ -18,6 +18,7 @@ from marianne.daemon.jobs.roster import Live
 from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
+from marianne.daemon.views import queries
 from marianne.schedule.waits import AFTER, NOTHING, OPTION, Waits
 from marianne.state.changes import DeleteJob, UpdateJob
 from marianne.state.errors import StoreFull
@@ -74,7 +75,10 @@ def test_a_follower_is_in_line_when_what_it_follows_is_completed(
         "text": "it waits for first (running)",
         "data": {"jobs": ["first"]},
     }
+    shown = queries.summary(stage.desk.reader, "next")
+    assert (shown["waits_for"], shown["begins_at"]) == (["first"], None)
     end(stage, "first", JobStatus.COMPLETED)
+    assert "waits_for" not in queries.summary(stage.desk.reader, "next")
     assert live.waits
     assert [row.job_id for row in stage.live.in_line()] == ["next"]
     assert (stage.admits, parts.why(live)) == (1, None)
