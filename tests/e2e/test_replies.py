@@ -29,6 +29,9 @@ sheets:
   - {name: a, run: 'touch here; until test -e go; do sleep 0.02; done'}
   - {name: b, needs: [a], run: 'true'}
 """
+LISTED = """name: listed
+sheets: [{name: a, each: {glob: "*.csv"}, run: 'echo {{ item | q }}'}]
+"""
 CHAIN = """name: chain
 concert: {enabled: true}
 on_success: [{type: run_job, job_path: next.yaml, pause_before_chain: true}]
@@ -67,7 +70,7 @@ class Asked:
 
 def ask_of_a_past(ask: Asked) -> None:
     """Two runs of one score that fails, and all that can be asked of them."""
-    assert ask.submit(MIXED, dry_run=True) == ""
+    assert ask.submit(MIXED, dry_run=True) == ask.submit(LISTED, dry_run=True) == ""
     ask("job.wait", job_id=ask.submit(MIXED))
     job = ask.submit(MIXED, chain_depth=1)
     ask("job.wait", job_id=job)
