@@ -52,6 +52,7 @@ def test_exactly_what_an_input_concerns_runs_again(marianne: Marianne) -> None:
     until(lambda: (place / "ran").exists() and len((place / "ran").read_text().split()) == 4)
     os.kill(marianne.pids()["conductor"], signal.SIGKILL)
     (place / "go").touch()
+    until(marianne.serves)
     marianne.wait(job)
     status, ran = _again(marianne, "pages")
     assert ran == []
@@ -102,6 +103,7 @@ def test_of_a_list_that_is_made_in_the_run_exactly_what_changed_runs_again(
     job = marianne.submit("listed", LISTED)
     until(lambda: (place / "ran").exists() and len((place / "ran").read_text().split()) > 5)
     os.kill(marianne.pids()["conductor"], signal.SIGKILL)
+    until(marianne.serves)
     marianne.wait(job)
     assert sorted((place / "ran").read_text().split()) == [*names, "pack"], "each ran once"
     assert _again(marianne, "listed", LISTED)[1] == []

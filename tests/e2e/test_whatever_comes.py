@@ -67,6 +67,7 @@ def test_an_alarm_and_a_cleanup_run_once_over_a_death_as_their_need_fails(
     _touch(marianne, name, "tidied", "go")
     if what == "conductor":
         os.kill(marianne.pids()["conductor"], signal.SIGKILL)
+        until(marianne.serves)
     else:
         marianne.crash("manager" if what == "manager" else f"job:{job}/job")
     status = marianne.wait(job, code=1)
