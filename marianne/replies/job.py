@@ -70,7 +70,7 @@ class SheetError(TypedDict):
     """What kept a sheet from completing at its last attempt."""
 
     category: str | None
-    """as in `Attempt`; of one that was skipped `dependency`, `skip_condition`, or `when` (not needed)"""
+    """as in `Attempt`; of a skipped one `dependency`, `skip_condition` or `when` (not needed)"""
     code: str | None
     message: str | None
 
