@@ -36,6 +36,26 @@ def test_a_chain_that_comes_due_during_a_drain_goes_on_after_the_next_start(
     assert marianne.status("first")["error"] is None
 
 
+def test_a_follower_waits_over_a_stop_for_the_hooks_of_what_it_follows(marianne: Marianne) -> None:
+    work = "sheets: [{name: a, run: 'touch up; until test -e go; do sleep 0.02; done'}]\n"
+    ledger = marianne.place / "ledger"
+    hook = f"on_exit: [{{type: run_command, command: 'sleep 1; echo hook >> {ledger}'}}]\n"
+    first = marianne.submit("first", work + hook)
+    marianne("add", "--id", "next", "--after", first, "--", "bash", "-c", f"echo next >> {ledger}")
+    marianne.submit("other", work)  # holds the drain up
+    until((marianne.place / "first" / "up").exists)
+    until((marianne.place / "other" / "up").exists)
+    marianne.request("daemon.shutdown", {"mode": "drain", "drain_seconds": 60})
+    (marianne.place / "first" / "go").touch()
+    until(lambda: marianne.status("first")["status"] == "completed")
+    assert "it waits for first" in marianne("explain", "next").out
+    (marianne.place / "other" / "go").touch()
+    until(lambda: not marianne.processes())
+    marianne("start")
+    assert marianne.wait("next")["status"] == "completed"
+    assert ledger.read_text() == "hook\nnext\n"
+
+
 @pytest.mark.parametrize("pending", ["a command that runs", "a job that is to come"])
 def test_a_cancelling_stop_leaves_the_hooks_of_a_completed_job_to_the_next_start(
     marianne: Marianne, pending: str

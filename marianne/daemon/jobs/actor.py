@@ -88,7 +88,9 @@ class ManagerActor(Actor):
         self._commands = Commands(desk, self._admission.admit)
         self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
         self._cancel = Cancel(desk, self._supervision, self._hooks.over)
-        self._followers = Followers(desk, self._admission.admit, self._cancel.because)
+        self._followers = Followers(
+            desk, self._admission.admit, self._cancel.because, self._hooks.pending
+        )
         self._clear = Clear(desk, self._followers.awaited)
         self._modify = Modify(
             desk, self._commands, self._admission.admit, self._hooks.over, self._hooks.resume

@@ -24,7 +24,7 @@ from marianne.daemon.views.wire import timestamp
 from marianne.schedule.waits import AFTER, AT, NOTHING, OPTION, Waits, look, sleep
 from marianne.state.changes import UpdateJob
 from marianne.state.errors import AmbiguousJob, NoSuchJob
-from marianne.state.models import JobStatus
+from marianne.state.models import JobRow, JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
@@ -35,15 +35,20 @@ log = get_logger(__name__)
 
 class Followers:
     """``admit`` looks whom a change lets in, ``cancel`` cancels a job that has no actors, and says
-    why."""
+    why, ``pending`` says whether hooks of a job that has ended are left."""
 
     def __init__(
-        self, desk: Desk, admit: Callable[[], None], cancel: Callable[[Live, str], None]
+        self,
+        desk: Desk,
+        admit: Callable[[], None],
+        cancel: Callable[[Live, str], None],
+        pending: Callable[[JobRow], bool],
     ) -> None:
         self._desk = desk
         self._live = desk.live
         self._admit = admit
         self._cancel = cancel
+        self._pending = pending
         self._followers: dict[str, set[str]] = {}  # by the job that is waited for
         self._awaited: dict[str, set[str]] = {}  # by the job that waits
         self._asleep: set[str] = set()
@@ -92,10 +97,13 @@ class Followers:
         return job_id
 
     def _end_of(self, job_id: str) -> str | None:
-        """How a job ended; None while it, or what follows a completion, is not over."""
+        """How a job ended; None while it, or what follows its end, is not over. In a stop that is
+        left to the next conductor."""
         if job_id in self._live:
             return None
         row = self._desk.reader.job(job_id)
+        if row is not None and self._pending(row):
+            return None
         return "gone" if row is None else str(row.status)
 
     # -- waiting --------------------------------------------------------------------------------

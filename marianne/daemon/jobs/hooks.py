@@ -102,6 +102,11 @@ class Hooks:
         self._live.leave(self._live[job_id], row)
         self._run_hook(row)
 
+    def pending(self, row: JobRow) -> bool:
+        """Whether something of what follows the job's end has still to come, here or in the next
+        conductor."""
+        return row.status.terminal and self._next_hook(row) is not None
+
     def _next_hook(self, row: JobRow) -> Place | None:
         """The hook that is to run; None when there is none (any more)."""
         return next_hook(row, lambda: self._has_new_work(row))

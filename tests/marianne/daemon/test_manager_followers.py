@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from followed import FIRST, Followed
 from manager_parts import WAY_IN, Stage, plan_of, stage_in
 
 from marianne.daemon.jobs.cancel import Cancel
@@ -20,6 +21,7 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
 from marianne.daemon.views import queries
 from marianne.schedule.waits import AFTER, NOTHING, OPTION, Waits
+from marianne.score.models import Hook
 from marianne.state.changes import DeleteJob, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
@@ -39,7 +41,7 @@ def parts(stage: Stage) -> Followers:
     stage.others.answers["forget"] = None
     away = Ending(stage.desk).away
     cancel = Cancel(stage.desk, Supervision(stage.desk, away), away)
-    return Followers(stage.desk, stage.admit, cancel.because)
+    return Followers(stage.desk, stage.admit, cancel.because, Followed(stage).pending)
 
 
 def follows(
@@ -189,13 +191,31 @@ def test_while_the_disk_is_full_it_waits_and_a_restart_finds_it_as_it_was(
     assert OPTION in stage.job("next").options
     stage.disk.error = None
     stage.live["next"] = again = Live(stage.job("next"))
-    Followers(stage.desk, stage.admit, lambda _live, _why: None).take_up()
+    Followers(stage.desk, stage.admit, lambda _live, _why: None, lambda _row: False).take_up()
     stage.commit()
     assert again.waits
     assert OPTION not in stage.job("next").options
 
 
 # -- what a restart finds ------------------------------------------------------------------------
+
+
+def test_hooks_that_a_stop_leaves_to_the_next_start_are_waited_for(
+    stage: Stage, parts: Followers
+) -> None:
+    live = follows(stage, "next", "first")
+    parts.follow("next")
+    options = {"after": {"on_exit": [Hook(**FIRST).model_dump()]}}
+    stage.write(UpdateJob("first", {"options": options}))
+    end(stage, "first", JobStatus.COMPLETED)
+    parts.take_up()
+    stage.turns.run()
+    assert not live.waits
+    assert Waits.read(stage.job("next").options) == Waits((("first", False),))
+    stage.write(UpdateJob("first", {"options": {**options, "followed": {"on_exit": 1}}}))
+    parts.ended("first")
+    stage.turns.run()
+    assert live.waits
 
 
 def test_what_ended_while_nobody_looked_is_seen_at_the_start(

@@ -36,7 +36,9 @@ class Door(Intake):
     def __init__(self, stage: Stage) -> None:
         self.let_in: list[str] = []
         admission = Admission(stage.desk, MemoryRoom(stage.context), self.let_in.append)
-        followers = Followers(stage.desk, admission.admit, lambda _live, _why: None)
+        followers = Followers(
+            stage.desk, admission.admit, lambda _live, _why: None, lambda _row: False
+        )
         super().__init__(stage.desk, admission, followers, lambda _group: None)
 
 
