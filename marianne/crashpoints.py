@@ -37,6 +37,9 @@ SCHEDULE_POINTS = (
 )
 """Those of a schedule's slot: it is decided, then its job is made."""
 
+FOLLOWER_POINTS = ("follower.before-keep", "follower.after-keep", "follower.before-cancel")
+"""Those of a job that waits for others: it is let go, or cancelled."""
+
 _orders = os.environ.get(VARIABLE)
 
 

@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from e2e_marianne import Marianne, until
+from e2e_marianne import Marianne, conductor, until
+
+from marianne.crashpoints import FOLLOWER_POINTS
 
 HELD = "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.02; done; test ! -e fail'}\n"
 
@@ -111,6 +113,31 @@ def test_a_follower_is_started_once_whenever_the_conductor_dies(marianne: Marian
         marianne.wait(job)
         assert witness.read_text() == "ran\n"
         assert marianne.sheet(job, 1)["attempt"] == 1
+
+
+def test_a_conductor_that_dies_at_every_step_lets_a_follower_go_once(tmp_path: Path) -> None:
+    orders = tmp_path / "orders"
+    orders.mkdir()
+    with conductor(tmp_path, env={"MARIANNE_CRASH_POINTS": str(orders)}) as program:
+        first, go = hold(program, "steps")
+        job = add(program, "--after", first, "echo ran >> ran")
+        spoiled, stop = hold(program, "spoils")
+        never = add(program, "--after", spoiled, "echo ran >> never")
+        for point in FOLLOWER_POINTS:
+            (orders / point).touch()
+        go.touch()
+        for point in FOLLOWER_POINTS[:2]:
+            until((orders / f"{point}.hit").exists)
+        until(program.serves)
+        program.wait(job)
+        (stop.parent / "fail").touch()
+        stop.touch()
+        until((orders / f"{FOLLOWER_POINTS[2]}.hit").exists)
+        until(program.serves)
+        assert program.wait(never, code=1)["status"] == "cancelled"
+        assert (tmp_path / "ran").read_text() == "ran\n"
+        assert program.sheet(job, 1)["attempt"] == 1
+        assert not (tmp_path / "never").exists()
 
 
 def test_a_job_begins_at_its_time_also_under_another_conductor(marianne: Marianne) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
+from marianne.crashpoints import crash_point
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.jobs.supervision import LOOK_AGAIN
@@ -147,6 +148,7 @@ class Followers:
         if found.spoiled is not None:
             self._forget(job_id)
             awaited, end = found.spoiled
+            crash_point("follower.before-cancel")
             log.info("follower_cancelled", job_id=job_id, awaited=awaited, end=end)
             self._cancel(live, f"it was to follow {awaited}, which {_ENDS.get(end, 'is ' + end)}")
         elif found.left != waits:
@@ -177,12 +179,14 @@ class Followers:
         if row.status is JobStatus.QUEUED:
             row.reason = fields["reason"] = left.reason
         self._live.change(live)
+        crash_point("follower.before-keep")
         written = self._desk.write([UpdateJob(row.job_id, fields)])
         self._desk.turns.pipe(written, self.kept, row.job_id)
 
     def kept(self, outcome: Outcome[Any], job_id: str) -> None:
         """What is left is on disk; nothing left: it is in line."""
         raise_error(outcome)
+        crash_point("follower.after-keep")
         self._live.decided(job_id)
         self.look(job_id)  # what ended meanwhile was not looked at
         self._admit()
