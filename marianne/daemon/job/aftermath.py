@@ -105,6 +105,9 @@ class Aftermath:
         Returns whether something is to run now that nobody has queued.
         """
         endings.cancel_open(self._ledger, step, self.outlives)
+        if not self._closing:
+            # What was queued before: is there anything to do for it?
+            self._due += (n for n in self._nums if n not in self._open and self._is_pending(n))
         self.decide(step, now)
         if self._ledger.all_over() or self._closing:
             return False

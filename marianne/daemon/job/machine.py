@@ -392,6 +392,7 @@ class JobMachine:
             return
         if aftermath.close(step, now):
             ledger.set_job(step, JobStatus.CANCELLING)  # of one that had no actors, too
-            self._register(step, now)
+            step.now = [effect for effect in step.now if effect != Deregister()]
+            self._register(step, now)  # in place of what was queued
         elif ledger.all_over():
             endings.end_cancelled(ledger, step, now)
