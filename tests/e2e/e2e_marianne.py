@@ -60,8 +60,10 @@ def conductor(
     if config:
         (program.home / "conductor.yaml").write_text(config)
     program("start")
-    yield program
-    program("stop", "--force", code=None)
+    try:
+        yield program
+    finally:
+        program("stop", "--force", code=None)
     until(lambda: not program.processes())
 
 
