@@ -103,8 +103,9 @@ def _other_reason(score: Score, num: int, sheet: Mapping[str, Any]) -> str | Non
 def refusal(verb: str, code: str, order: Order | None) -> bool:
     """Whether a customer has to put up with this refusal of this wish."""
     if code == "conflict":
-        # Not retry and clear: they come when the end was told.
-        return verb in ("pause", "resume", "modify", "cancel", "recover")
+        # Retry and clear come when the end was told: only the hooks can be under way then.
+        hooked = order is not None and order.score.hooked and verb in ("retry", "clear")
+        return hooked or verb in ("pause", "resume", "modify", "cancel", "recover")
     if code == "not_found":
         if verb == "output":  # nothing of it has begun
             return True

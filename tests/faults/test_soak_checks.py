@@ -232,6 +232,10 @@ def test_a_customer_puts_up_with_a_conflict_and_with_nothing_else() -> None:
     for code in ("internal", "unavailable", "deadline", "not_found", "invalid_score"):
         assert not refusal("pause", code, order)
     assert not refusal("submit", "conflict", order)
+    assert not refusal("retry", "conflict", order)
+    hooked = Order("j", Score("j", CHAIN.sheets, hooked=True), submitted=YES)
+    assert refusal("retry", "conflict", hooked)
+    assert not refusal("submit", "conflict", hooked)
 
 
 def test_a_gap_and_a_wrong_predecessor_are_seen() -> None:
