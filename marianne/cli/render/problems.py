@@ -18,7 +18,10 @@ def print_error(error: CliError) -> None:
     problems = error.data.get("problems") or [] if isinstance(error.data, dict) else []
     # The conductor's message repeats the problems for clients that read nothing else.
     repeated = any(problem.get("message", "") in error.message for problem in problems)
-    message = "the score cannot be run as it is:" if repeated else error.message
+    whole = "the score cannot be run as it is:"
+    if error.code != "invalid_score":
+        whole = "this cannot be done as it was asked:"
+    message = whole if repeated else error.message
     first, *rest = message.splitlines() or [""]
     note(f"{_label('error', 'red')} {clean(first)}")
     for line in rest:

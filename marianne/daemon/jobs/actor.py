@@ -159,7 +159,8 @@ class ManagerActor(Actor):
         return manager.call(ManagerActor.submit_job, request, request_id)
 
     def _why_held(self, live: Live) -> Reason | None:
-        return self._followers.why(live) or (self._groups.why(live.row) if live.waits else None)
+        why = self._hooks.why(live) or self._followers.why(live)
+        return why or (self._groups.why(live.row) if live.waits else None)
 
     def _ask_status(self, job_id: str, first: int, last: int) -> Future[Status]:
         manager = self._context.manager

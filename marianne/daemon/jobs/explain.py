@@ -165,6 +165,8 @@ class Explain:
         held = self._held(live) if live is not None else None
         if held is not None:
             whole = held
+        elif live is not None and live.waits and self._context.stop.mode is not None:
+            whole = _reason("stopping", "the conductor is to end; the next one lets it begin")
         delay = self._context.start_delays.of(job_id)
         if delay is not None and status["status"] not in ENDED:
             tries = {"tries": delay.tries, "why": delay.why}
@@ -210,7 +212,7 @@ def job_reason(
         case "cancelling":
             counts = status["progress"]
             left = counts["running"] + counts["pending"]
-            more = f"; {left} sheets are left, some may run after a cancel" if left else ""
+            more = f"; sheets left: {left}, some may run after a cancel" if left else ""
             return _reason("cancelling", f"it is being cancelled{more}")
         case "queued" | "pending" if pressure is not None:
             return _reason("pressure", f"no job begins under this pressure: {pressure}")
@@ -222,7 +224,8 @@ def job_reason(
                 for other in queued
                 if row is not None and other.status is JobStatus.QUEUED
             )
-            text = f"{len(running)} jobs run, as many as may; {before} go before it"
+            runs = "1 job runs" if len(running) == 1 else f"{len(running)} jobs run"
+            text = f"{runs}, as many as may; {before} before it"
             return _reason("job_limit", text, running=len(running), before=before)
         case _:
             counts = status["progress"]

@@ -212,7 +212,9 @@ class Followers:
 
     def _status(self, job_id: str) -> str:
         row = self._desk.reader.job(job_id)
-        return "gone" if row is None else str(row.status)
+        if row is None:
+            return "gone"
+        return f"{row.status}, but for its hooks" if self._pending(row) else str(row.status)
 
 
 _ENDS = {"failed": "has failed", "cancelled": "was cancelled", "gone": "is gone"}

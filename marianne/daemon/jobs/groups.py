@@ -67,7 +67,8 @@ class Groups:
             return None
         name = row.options[OPTION]
         limit = self._limits[name]
-        text = f"of its group {name} {limit} jobs run, as many as may"
+        jobs = "1 job runs" if limit == 1 else f"{limit} jobs run"
+        text = f"of its group {name} {jobs}, as many as may"
         return {"code": "group", "text": text, "data": {"group": name, "parallel": limit}}
 
     def _running(self) -> Counter[Any]:
@@ -93,7 +94,7 @@ class Groups:
             if running or waiting:
                 raise Refused(
                     "conflict",
-                    f"the group {name} has {running + waiting} jobs that are not over",
+                    f"jobs of the group {name} are not over: {running + waiting}",
                     hint="wait for them, cancel them, or give it another limit: "
                     f"`marianne group add {name} --parallel N`",
                 )

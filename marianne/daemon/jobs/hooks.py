@@ -37,6 +37,7 @@ from marianne.state.transitions import move
 if TYPE_CHECKING:
     from marianne.daemon.types import JobRequest
     from marianne.replies.changes import Changed, Submitted
+    from marianne.replies.reports import Reason
 
 log = get_logger(__name__)
 
@@ -106,6 +107,14 @@ class Hooks:
         """Whether something of what follows the job's end has still to come, here or in the next
         conductor."""
         return row.status.terminal and self._next_hook(row) is not None
+
+    def why(self, live: Live) -> Reason | None:
+        """What of that which follows its end keeps a job from being over; None for one that is."""
+        place = self._next_hook(live.row) if live.over else None
+        if place is None:
+            return None
+        text = f"it is {live.row.status}, but for its {place.name}"
+        return {"code": "hooks", "text": text, "data": {"on": place.list, "hook": place.index + 1}}
 
     def _next_hook(self, row: JobRow) -> Place | None:
         """The hook that is to run; None when there is none (any more)."""

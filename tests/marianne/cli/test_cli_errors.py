@@ -91,6 +91,14 @@ def test_the_problems_of_a_score_are_listed(marianne, monkeypatch) -> None:
     assert "a.yaml:3:5: sheets[0]: unknown key 'rnu' (did you mean 'run'?)" in told.err
 
 
+def test_what_is_wrong_with_a_request_is_not_put_down_to_a_score(marianne, monkeypatch) -> None:
+    problem = {"path": "name", "message": "String should match pattern"}
+    message = "name: String should match pattern"
+    _verb_raises(monkeypatch, CliError("invalid_params", message, data={"problems": [problem]}))
+    told = marianne("health")
+    assert told.err == f"error: this cannot be done as it was asked:\n  {message}\n"
+
+
 def test_an_unusable_home_is_told_plainly(marianne, home) -> None:
     home.pid_file.mkdir()
     told = marianne("start")

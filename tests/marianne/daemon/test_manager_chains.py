@@ -50,6 +50,17 @@ def test_the_next_job_is_submitted_under_an_id_of_its_own_and_a_step_deeper(
     assert stage.over == ["a"]
 
 
+def test_what_keeps_a_job_from_being_over_says_which_hook_it_is(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST, SECOND)
+    ends(stage)
+    why = parts.why(stage.live["a"])
+    assert why is not None
+    assert (why["code"], why["data"]) == ("hooks", {"on": "on_success", "hook": 2})
+    assert why["text"] == "it is completed, but for its hook 2 (run_command)"
+
+
 def test_a_chain_waits_between_its_jobs(stage: Stage, parts: Followed) -> None:
     completes(stage, parts, NEXT, concert={"enabled": True, "cooldown_between_jobs_seconds": 7})
     assert parts.submitted == []

@@ -82,6 +82,14 @@ def test_a_queued_job_is_told_who_runs_and_who_goes_before_it(
     assert found["sheets"][0]["code"] == "job_queued"
 
 
+def test_a_job_that_waits_while_the_conductor_ends_is_told_that(
+    stage: Stage, parts: Explained
+) -> None:
+    stage.lives("a")
+    stage.context.stop.mode = "drain"
+    assert told(parts.asks())["code"] == "stopping"
+
+
 def test_a_job_that_waits_for_memory_is_told_how_much(stage: Stage, parts: Explained) -> None:
     used = [OutcomeRow("big", f"o{n}", 1.0, 900.0, 1.0, 1.0) for n in range(10)]
     stage.context.learned.fill(used, [])

@@ -211,6 +211,9 @@ def test_hooks_that_a_stop_leaves_to_the_next_start_are_waited_for(
     parts.take_up()
     stage.turns.run()
     assert not live.waits
+    why = parts.why(live)
+    assert why is not None
+    assert why["text"] == "it waits for first (completed, but for its hooks)"
     assert Waits.read(stage.job("next").options) == Waits((("first", False),))
     stage.write(UpdateJob("first", {"options": {**options, "followed": {"on_exit": 1}}}))
     parts.ended("first")
