@@ -234,7 +234,12 @@ class Customer(threading.Thread):
         ended, now = time.time(), time.monotonic_ns()
         view = self.look(client, order)
         if view["status"] in OVER and acts == order.acts and self._book.quiet(begun, now):
-            late = ended - datetime.fromisoformat(view["finished_at"]).timestamp()
+            over = datetime.fromisoformat(view["finished_at"]).timestamp()
+            if order.score.hooked:  # it is over when what follows it is: on_exit is the last
+                mark = self._folder / "hooks" / f"{order.job}.exit"
+                marked = mark.stat().st_mtime if mark.exists() else 0.0
+                over = marked if marked > over else ended
+            late = ended - over
             if late > ASLEEP + 3 * self._book.lag / 1e9:
                 said = f"wait had no answer {late:.1f} s after the job was over"
                 self._book.wrong(Violation("requests answered", said, order.job))
