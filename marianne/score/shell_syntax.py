@@ -79,7 +79,7 @@ def _suspects(bash: _Bash, scripts: Sequence[str]) -> Iterator[int]:
     batch: list[int] = []
     size = 0
     for index, text in enumerate(scripts):
-        if len(text) > MAX_SCRIPT:
+        if len(text) > MAX_SCRIPT or "\0" in text:
             yield index
             continue
         if size + len(text) > MAX_BATCH:
@@ -111,6 +111,8 @@ class _Bash:
         """What `bash -n` says of one script."""
         if "expand_aliases" in script:
             return None  # what it means is known when it runs
+        if "\0" in script:
+            return _of_nul(script)
         options = ["-O", "extglob"] if "extglob" in script else []
         said = self._run([*options, "-n"], self._env, script)
         for text in said.splitlines():
@@ -138,6 +140,14 @@ class _Bash:
             check=False,
         )
         return done.stderr.decode("utf-8", "replace")
+
+
+def _of_nul(script: str) -> Fault:
+    """In its first line it makes the file a program to bash, which it refuses; elsewhere bash
+    leaves it out."""
+    line = script.count("\n", 0, script.index("\0")) + 1
+    message = "cannot execute binary file" if line == 1 else "the NUL here is left out"
+    return Fault(line, message, "no NUL can be in a script", fatal=line == 1)
 
 
 def _hint(message: str) -> str:

@@ -47,6 +47,14 @@ def test_what_bash_cannot_read_is_found_among_many_with_its_line() -> None:
     assert [text for text in found if not found[text].hint] == []
 
 
+def test_a_nul_is_a_fault_in_the_first_line_and_left_out_elsewhere() -> None:
+    found = faults(["echo", "echo a\0b", "echo\necho 'a\0b'"])
+    assert {index: (fault.line, fault.fatal) for index, fault in found.items()} == {
+        1: (1, True),
+        2: (2, False),
+    }
+
+
 def test_each_reads_as_bash_reads_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where bash takes no functions from its environment, or a script is too long for it."""
     together = faults([*BROKEN, *FINE])
