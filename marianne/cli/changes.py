@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,27 +105,67 @@ def _look(
     tell: Callable[[list[str]], object],
     failed: Callable[[CliError], object],
 ) -> None:
+    back: list[str] = []
+    try:
+        while True:
+            back = _look_once(paths, back, deep, quiet, begun, tell)
+    except OSError as error:
+        failed(_refused(error))
+    finally:
+        begun.set()
+
+
+def _look_once(
+    paths: list[str],
+    back: list[str],
+    deep: bool,
+    quiet: float,
+    begun: threading.Event,
+    tell: Callable[[list[str]], object],
+) -> list[str]:
+    """Tells of changes until one of the paths is another directory than the one that is looked at.
+
+    A watch goes with its directory: of one that is made anew it hears nothing. Returns those, to
+    be watched anew and then told of (``back``), with all that may have changed in them unseen.
+    """
     from watchfiles import watch
 
+    there = {path: which for path in paths if (which := _which(path)) is not None}
+    if not there:
+        time.sleep(BEGUN_WITHIN_MS / 1000)
+        return [path for path in paths if _which(path) is not None]
     step = max(1, int(quiet * 1000))
     looks = watch(
-        *paths,
+        *there,
         step=step,
         debounce=step * QUIET_BEFORE,
         rust_timeout=BEGUN_WITHIN_MS,
         yield_on_timeout=True,
         recursive=deep,
     )
-    try:
+    with closing(looks):
         # The first look, with changes or without, says that the watch is there.
         for changes in looks:
             begun.set()
-            if paths := _changed(changes):
-                tell(paths)
-    except OSError as error:
-        failed(_refused(error))
-    finally:
-        begun.set()
+            if found := sorted({*_changed(changes), *back}):
+                tell(found)
+            back = []
+            for change, path in changes:
+                if change.name == "deleted":
+                    there.pop(path, None)  # one in its place may get the same number
+            anew = [path for path in paths if (now := _which(path)) and now != there.get(path)]
+            if anew:
+                return anew
+    return []
+
+
+def _which(path: str) -> tuple[int, int] | None:
+    """What tells the directory from another one in its place; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _changed(changes: Iterable[tuple[Change, str]]) -> list[str]:

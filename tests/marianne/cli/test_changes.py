@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,30 @@ def test_a_file_that_is_replaced_again_and_again_is_heard_of_each_time(
         new.write_text(str(turn))
         os.replace(new, data)
         while str(data) not in heard.get(timeout=30):
+            pass
+
+
+@pytest.mark.parametrize("beside", ["another", "alone"])
+def test_a_directory_that_is_made_anew_is_looked_into(place: Path, beside: str) -> None:
+    heard: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+    source, score = place / "src", place / "home" / "s.yaml"
+    score.touch()
+    paths = [str(source), *([str(place / "out")] if beside == "another" else [])]
+    look(Watched.of(str(score), paths), 0.05, heard.put, pytest.fail)
+    for turn in range(2):
+        shutil.rmtree(source)
+        if turn:  # else it is another one at once
+            while str(source) not in heard.get(timeout=30):
+                pass
+        source.mkdir()
+        while str(source) not in heard.get(timeout=30):
+            pass
+        new = source / f"new{turn}"
+        new.touch()  # told of by its name, or as the directory in which anything may be new
+        while not {str(new), str(source)} & {*heard.get(timeout=30)}:
+            pass
+        new.write_text("more")
+        while str(new) not in heard.get(timeout=30):
             pass
 
 
