@@ -201,7 +201,8 @@ def job_reason(
     """
     state, why = status["status"], status["reason"]
     if state in ENDED:
-        return _reason("ended", f"it is over: {state}")
+        told = f"it is over: {state}"
+        return _reason("ended", f"{told} ({status['error']})" if status["error"] else told)
     match state:
         case "paused":
             known = paused(status["job_id"], why)

@@ -22,6 +22,7 @@ def job(status: str, reason: str | None = None) -> dict[str, Any]:
         "job_id": "mine",
         "status": status,
         "reason": reason,
+        "error": None,
         "progress": {"running": 2, "pending": 1},
     }
 
@@ -35,6 +36,9 @@ def sheet(status: str, **error: str) -> dict[str, Any]:
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_a_job_that_is_over_says_how_it_ended(status: str) -> None:
     assert job_reason(job(status), None, [], [])["text"] == f"it is over: {status}"
+    why = {**job(status), "error": "it was to follow first, which has failed"}
+    told = job_reason(why, None, [], [])["text"]
+    assert told == f"it is over: {status} (it was to follow first, which has failed)"
 
 
 @pytest.mark.parametrize("reason", PAUSES)
