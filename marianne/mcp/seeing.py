@@ -38,6 +38,10 @@ MOST_OUTPUT_BYTES: Final = 100_000
 WAIT_SECONDS: Final = 30
 SLICE_SECONDS: Final = 0.5
 """How soon a wait that is not wanted any more ends."""
+LEFT: Final = (
+    "no conductor is running: this is how the last one left it, and nothing of it goes on before a"
+    " person calls `marianne start`"
+)
 
 _PLACE: Final = re.compile(r"(out|err|prompt)\.(\d{1,9})\.(\d{1,9})\.(\d{1,18})")
 
@@ -52,7 +56,8 @@ def _status(session: Session, arguments: Map, _stop: threading.Event) -> Map:
     sheets = status["sheets"][: fitting(status["sheets"])]
     after = first + len(sheets)
     more = bool(sheets) and after <= status["progress"]["total"]
-    return {**status, "sheets": sheets, "next_cursor": str(after) if more else None}
+    page = {**status, "sheets": sheets, "next_cursor": str(after) if more else None}
+    return {**page, **_left(session)}
 
 
 def _list(session: Session, arguments: Map, _stop: threading.Event) -> Map:
@@ -68,7 +73,14 @@ def _list(session: Session, arguments: Map, _stop: threading.Event) -> Map:
         "jobs": page["jobs"],
         "total": page["total"],
         "next_cursor": None if cursor is None else str(cursor),
+        **_left(session),
     }
+
+
+def _left(session: Session) -> Map:
+    """What an answer says beside it that was read where no conductor runs: an agent would wait for
+    what is shown as running."""
+    return {"note": LEFT} if session.said_left else {}
 
 
 def _output(session: Session, arguments: Map, _stop: threading.Event) -> Map:

@@ -169,12 +169,16 @@ def test_a_conductor_that_is_killed_replaced_or_hangs_is_noticed_by_the_next_cal
         said = agent.call("output", job=job)
         assert said["isError"]
         assert "no conductor is running" in said["content"][0]["text"]
-        assert agent.see("status", job=job)["status"] == "completed", "as it was left"
+        left, listed = agent.see("status", job=job), agent.see("list", all=True)
+        assert left["status"] == "completed", "as it was left"
         assert agent.see("status")["conductor"] is None
-        assert job in [one["job_id"] for one in agent.see("list", all=True)["jobs"]]
+        assert job in [one["job_id"] for one in listed["jobs"]]
+        for said in (left, listed):
+            assert said["note"].startswith("no conductor is running: this is how the last one left")
         assert mortal("health", code=None).code == 3, "and none was started"
         mortal("start")
         assert agent.see("output", job=job)["text"] == "out\n"
+        assert "note" not in agent.see("status", job=job)
         pid = mortal.pids()["conductor"]
         os.kill(pid, signal.SIGSTOP)
         try:
