@@ -165,7 +165,12 @@ def _open(ledger: Ledger) -> Iterable[SheetRow]:
 
 
 def _what_failed(ledger: Ledger) -> str:
-    return _that_failed(ledger, [n for n in sorted(ledger.rows) if _failed(ledger, n)])
+    failed = [n for n in sorted(ledger.rows) if _failed(ledger, n)]
+    if failed:
+        return _that_failed(ledger, failed)
+    # Others ran again by name, and what a cancel had ended was left as it was.
+    left = [sheet.num for sheet in ledger.plan.sheets if not ledger.peek(sheet.num).good]
+    return f"not completed: {'sheet' if len(left) == 1 else 'sheets'} {_names(ledger, left)}"
 
 
 def _failed(ledger: Ledger, num: int) -> bool:

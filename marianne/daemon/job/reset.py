@@ -30,6 +30,7 @@ def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
             ledger.move(row, SheetStatus.PENDING, asked=True)
             row.failures = row.completions = row.fallback = 0
             row.category = row.code = row.message = row.due_at = None
+            row.started_at = row.finished_at = row.exit_code = row.signal = None
             ledger.save(step, row, asked=True)
 
 

@@ -56,6 +56,8 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
             return Cause(
                 "it waits for other jobs or for its time", f"`marianne explain {job_id}` says which"
             )
+        case JobStatus.FAILED:
+            return Cause(f"{job.error}", f"`marianne retry {job_id}` runs what is left")
         case JobStatus.CANCELLED:
             return Cause("a person cancelled it", f"`marianne resume {job_id}` runs what is left")
         case JobStatus.CANCELLING:

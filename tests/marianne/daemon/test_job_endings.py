@@ -92,6 +92,12 @@ def test_a_job_fails_and_names_the_sheets_that_did() -> None:
     assert (ledger.job.status, ledger.job.error) == (JobStatus.FAILED, "sheet 2 (s2) failed")
 
 
+def test_a_job_in_which_nothing_failed_names_what_a_cancel_left() -> None:
+    ledger = ledger_of(CHAIN, {1: "cancelled", 2: "cancelled", 3: "completed"})
+    endings.end_by_sheets(ledger, Step(), NOW)
+    assert ledger.job.error == "not completed: sheets 1 (s1), 2 (s2)"
+
+
 def test_of_many_that_failed_five_are_named_and_the_others_counted() -> None:
     ledger = ledger_of(INDEPENDENT, dict.fromkeys(INDEPENDENT, "failed"))
     endings.end_by_sheets(ledger, Step(), NOW)

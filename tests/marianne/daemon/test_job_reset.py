@@ -42,6 +42,7 @@ def test_a_completed_sheet_that_is_named_runs_again_and_its_dependents_with_it()
 
 def test_a_sheet_begins_anew_with_all_its_retries_and_its_first_instrument() -> None:
     row = SheetRow(1, SheetStatus.FAILED, 4, 3, 2, 1, category="exit", code="E1", message="no")
+    row.started_at, row.finished_at, row.exit_code, row.signal = 1.0, 2.0, 3, 15
     ledger = ledger_of(CHAIN, [row])
     reset(ledger, Step(), [1])
     assert row == SheetRow(1, attempt=4), "the number of the next attempt goes on"

@@ -61,6 +61,13 @@ def test_no_advice_about_a_job_names_a_verb_that_its_state_refuses(status: JobSt
     assert not {advice: verbs for advice, verbs in wrong.items() if verbs}
 
 
+def test_a_failed_job_of_which_no_sheet_failed_is_not_said_to_be_fine() -> None:
+    cause = likely_cause(
+        _row(JobStatus.FAILED, error="not completed: sheet 1 (a)"), _plan(), {}, []
+    )
+    assert cause.cause == "not completed: sheet 1 (a)"
+
+
 @pytest.mark.parametrize("status", JobStatus)
 @pytest.mark.parametrize(
     "hint",
