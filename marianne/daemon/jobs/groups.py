@@ -34,11 +34,16 @@ class Groups:
         self._desk = desk
         self._admit = admit
         self._limits = limits(desk.reader)
+        self._going: set[str] = set()
+        """Groups whose removal is on its way to the disk."""
 
     # -- asked ----------------------------------------------------------------------------------
 
     def check(self, name: str | None) -> None:
-        """Refuses a group that there is not."""
+        """Refuses a group that there is not, and with ``unavailable`` one that is being removed: a
+        job taken in meanwhile would be of a group without a limit."""
+        if name in self._going:
+            raise Refused("unavailable", f"the group {name} is just being removed")
         if name is not None and name not in self._limits:
             raise Refused(
                 "not_found",
@@ -102,12 +107,15 @@ class Groups:
             raise Refused("conflict", f"there are {MOST:,} groups", hint="remove one")
         reply: Group = {"name": name, "parallel": parallel, "running": running, "waiting": waiting}
         kept = None if parallel is None else codec.pack(parallel)
+        if parallel is None:
+            self._going.add(name)
         changes = [SetMeta(KEPT + name, kept), *answer.remember(reply)]
         written = self._desk.ask_to_write(changes)
         self._desk.turns.pipe(written, self.changed, reply, answer)
 
     def changed(self, outcome: Outcome[Any], reply: Group, answer: Answer[Group]) -> None:
         """It is on disk."""
+        self._going.discard(reply["name"])
         if outcome.error is not None:
             answer.fail(outcome.error)
             return

@@ -98,6 +98,19 @@ def test_a_group_is_removed_when_nothing_of_it_is_left(stage: Stage, groups: Gro
     assert shown(stage.desk.reader) == []
 
 
+def test_no_job_is_taken_into_a_group_that_is_being_removed(stage: Stage, groups: Groups) -> None:
+    stage.disk.held = True
+    removed = stage.ask(groups.change, "gpu", None)
+    with pytest.raises(Refused) as refused:
+        groups.check("gpu")
+    assert refused.value.code == "unavailable", "asked again it is gone, or still there"
+    stage.commit()
+    assert told(removed)["parallel"] is None
+    with pytest.raises(Refused) as refused:
+        groups.check("gpu")
+    assert refused.value.code == "not_found"
+
+
 def test_what_the_disk_refuses_is_no_change(stage: Stage, groups: Groups) -> None:
     stage.disk.error = StoreFull("the disk is full")
     assert stage.ask(groups.change, "gpu", 9).outcome().error is stage.disk.error
