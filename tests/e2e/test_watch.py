@@ -92,6 +92,8 @@ def test_a_change_while_the_job_runs(shared: Marianne, overlap: str, seen: str) 
         until((shared.place / "held" / "began").exists)
         put(data, "2\n")
         until(lambda: watch.times("^changed: in.txt"))
+        if overlap == "replace":  # said before it is done
+            until(lambda: watch.times("^held.*: 1 sheet") == 2)
         go.touch()
         ended = r"^held.* (completed|cancelled)"
         until(lambda: watch.times(ended) == (1 if overlap == "skip" else 2))
