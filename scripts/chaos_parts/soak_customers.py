@@ -153,6 +153,8 @@ class Customer(threading.Thread):
                 order.cleared = True
 
     def _again(self, client: Client, order: Order, verb: str) -> None:
+        if order.score.hooked:
+            self._outwait_hooks(client, order)
         order.acts += 1
         self._book.reopened(order.job)
         params = {"job_id": order.job} if verb == "retry" else {"ids": [order.job]}
@@ -161,6 +163,15 @@ class Customer(threading.Thread):
         if not entry["ok"]:
             said = f"{verb} of a job that is over was refused: {entry['error']}"
             self._book.wrong(Violation("refusals as asked", said, order.job))
+
+    def _outwait_hooks(self, client: Client, order: Order) -> None:
+        """While the hooks of a job run nobody may let it go on; who waits for it waits for them."""
+        while not self.enough.is_set():
+            try:
+                client.request("job.wait", {"job_id": order.job}, 10.0)
+                return
+            except (IpcError, RemoteError):
+                self.enough.wait(0.5)
 
     def _modify(self, client: Client, order: Order) -> None:
         healed = tuple(

@@ -69,7 +69,8 @@ class Asked:
         if first <= self._ended + 1 <= last and self._ended + 1 <= SHEETS:
             sheets[self._ended + 1 - first]["status"] = "running"
         progress = {"total": SHEETS, "pending": open_, "running": 1, "completed": self._ended}
-        top = {"job_id": job_id, "status": self._state, "reason": "person", "progress": progress}
+        top: dict[str, Any] = {"job_id": job_id, "status": self._state, "reason": "person"}
+        top |= {"error": None, "progress": progress}
         return self._told({**top, "sheets": sheets})
 
 
