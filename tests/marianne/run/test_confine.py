@@ -242,7 +242,7 @@ owner, place = sys.argv[1:]
 os.chdir(place)
 mark = watermark.Watermark(owner, "a-job", claim=True)
 mark.put_on()
-sheet = "trap 'touch told; exit' TERM; touch up; while :; do sleep 0.02; done"
+sheet = "trap 'touch told; exit' TERM; touch begun; while :; do sleep 0.02; done"
 subprocess.Popen(["bash", "-c", sheet], start_new_session=True)
 mark.take_off()
 
@@ -253,6 +253,9 @@ def stop(*_):
     os._exit(0)
 
 signal.signal(signal.SIGTERM, stop)
+while not os.path.exists("begun"):
+    time.sleep(0.01)
+open("up", "w").close()  # now it is a worker: it bears no sheet's mark, and hears
 while True:
     signal.pause()
 """
