@@ -1,10 +1,10 @@
 """Whether what a sheet makes is up to date, by the contents of files.
 
 A program of its own, since to read large files takes long and a worker must go on: run by path
-with ``-I -S``, the standard library only. ``fresh.py begin SPEC`` notes in the spec what the sheet
-is about to be made of and exits with 0 if that, and what it made, is as it was when it completed
-last; else it exits with 1 and says why. ``fresh.py done SPEC`` records what it was made of and what
-it made; it exits with 2, and says what, where something was not made.
+with ``-I -S``, little beside the standard library. ``fresh.py begin SPEC`` notes in the spec what
+the sheet is about to be made of and exits with 0 if that, and what it made, is as it was when it
+completed last; else it exits with 1 and says why. ``fresh.py done SPEC`` records what it was made
+of and what it made; it exits with 2, and says what, where something was not made.
 
 The spec is a map: ``workspace``; ``record``, the path of the record; ``basis``, a hash of what the
 sheet does beside files; ``inputs``, ``outputs`` and ``needs`` (what each sheet before it makes, by
@@ -23,10 +23,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+if not __package__:  # run by its path: it finds the package itself
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from marianne.regular_file import read_regular
+
 Seen = dict[str, dict[str, str]]
 
 FRESH, STALE, NOT_MADE = 0, 1, 2
-CHUNK = 2**20
+RECORD_BYTES = 1 << 28
+"""More than the record of a million files; what is larger is none of ours."""
+
 SETTLED_NS = 2_000_000_000
 """A file that was changed so shortly before it was looked at may have been changed once more
 without its times showing it: it is read again."""
@@ -63,32 +70,35 @@ class Reader:
             if not stat.S_ISREG(found.st_mode):
                 return "no regular file"
             mark = [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]
-            before, digest, looked_at = self._known.get(path, ([], "", 0))
-            if before == mark and max(mark[:2]) + SETTLED_NS < looked_at:
-                self.seen[path] = [mark, digest, looked_at]
-                return str(digest)
-            digest = _content(path)
+            match self._known.get(path):
+                case [before, str(digest), int(looked_at)] if (
+                    before == mark and max(mark[:2]) + SETTLED_NS < looked_at
+                ):
+                    self.seen[path] = [mark, digest, looked_at]
+                    return digest
+            with open(path, "rb", buffering=0) as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             return f"unreadable: {error.strerror}"
         self.seen[path] = [mark, digest, self._now]
         return digest
 
 
-def _content(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _load(path: str) -> dict[str, Any]:
+    """The map in the file; an empty one if there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
+        found = json.loads(read_regular(path, RECORD_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _recorded(path: str) -> dict[str, dict[str, Any]]:
+    """The record of the last completion. It lies in the workspace, where others write too: what is
+    no map there is taken for an empty one."""
+    found = _load(path)
+    parts = {name: found.get(name) for name in ("made_of", "outputs", "files")}
+    return {name: part if isinstance(part, dict) else {} for name, part in parts.items()}
 
 
 def _keep(path: str, content: Mapping[str, Any]) -> None:
@@ -105,8 +115,8 @@ def _keep(path: str, content: Mapping[str, Any]) -> None:
 
 def begin(spec: Mapping[str, Any], path: str) -> int:
     """See the head of this file. Returns the exit code."""
-    record = _load(spec["record"])
-    reader = Reader(spec["workspace"], record.get("files", {}))
+    record = _recorded(spec["record"])
+    reader = Reader(spec["workspace"], record["files"])
     made_of = {
         "basis": spec["basis"],
         "inputs": reader.read(spec["inputs"]),
@@ -137,7 +147,7 @@ def done(spec: Mapping[str, Any]) -> int:
 
 def _why(record: Mapping[str, Any], made_of: Mapping[str, Any], outputs: Seen) -> str | None:
     """Why the sheet has to run; None if it need not."""
-    if not record.get("made_of"):
+    if not record["made_of"]:
         return "it has not completed here before"
     for part, what in (("inputs", "the input"), ("needs", "what it needs of")):
         changed = _changed(record["made_of"].get(part), made_of[part])
@@ -145,7 +155,7 @@ def _why(record: Mapping[str, Any], made_of: Mapping[str, Any], outputs: Seen) -
             return f"{what} {changed} has changed"
     if record["made_of"].get("basis") != made_of["basis"]:
         return "what it does has changed"
-    changed = _changed(record.get("outputs"), outputs)
+    changed = _changed(record["outputs"], outputs)
     return f"the output {changed} has changed" if changed else None
 
 

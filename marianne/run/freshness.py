@@ -34,6 +34,9 @@ UP_TO_DATE = "up to date: its inputs and outputs are as they were when it comple
 RECORDS = ".marianne-fresh"
 """The directory of the records, in the workspace."""
 
+LONGEST = 200
+"""Characters of a record's name that stand for themselves."""
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NOT_MADE = re.compile(rf": exit code {fresh.NOT_MADE}: (.*)", re.DOTALL)
 
@@ -142,4 +145,5 @@ def _hash(*parts: object) -> str:
 
 def _file_name(plan: Plan, sheet: SheetPlan) -> str:
     name = quote(f"{plan.name}.{sheet.name}", safe="")
-    return f"{name[-200:]}.json"
+    # A file's name has 255 bytes, and those of items may end alike.
+    return f"{name}.json" if len(name) <= LONGEST else f"{name[:150]}-{_hash(name)[:32]}.json"

@@ -2,7 +2,7 @@
 
 Run by its path with ``-I -S``, in the workspace: ``lister.py glob|json FILE MOST``, where FILE
 holds the pattern, or the name of the JSON file. Prints the list as JSON; what is wrong goes to
-standard error in one line, with exit code 1. Needs the standard library alone.
+standard error in one line, with exit code 1. Needs little beside the standard library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ import json
 import os
 import sys
 from typing import Any
+
+if not __package__:  # run by its path: it finds the package itself
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from marianne.regular_file import read_regular
 
 MAX_BYTES = 8 << 20
 _MAGIC = "*?["
@@ -23,8 +28,11 @@ def main(kind: str, path: str, most: int) -> int:
         text = file.read().strip()
     try:
         items, prefix = matches(text, most) if kind == "glob" else (listed(text), "")
-    except (OSError, ValueError, RecursionError) as error:
-        print(getattr(error, "strerror", None) or error, file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except (ValueError, RecursionError) as error:
+        print(error, file=sys.stderr)
         return 1
     content = json.dumps({"items": items, "prefix": prefix}, ensure_ascii=False)
     sys.stdout.buffer.write(content.encode("utf-8", "surrogateescape"))
@@ -47,8 +55,7 @@ def matches(pattern: str, most: int) -> tuple[list[str], str]:
 
 def listed(path: str) -> list[Any]:
     """The list in the file. ValueError when it is none."""
-    with open(path, "rb") as file:
-        raw = file.read(MAX_BYTES + 1)
+    raw = read_regular(path, MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES >> 20} MiB")
     try:

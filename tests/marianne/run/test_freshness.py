@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,42 @@ def plan_of(**fields: Any) -> Plan:
 
 def spec(plan: Plan, job: str = "a", skipped: tuple[int, ...] = ()) -> dict[str, Any]:
     return spec_of(plan, plan.sheet(2), list(skipped), job, may_skip=True)
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a device", "deep", "of others", "lists"])
+def test_a_record_that_somebody_else_put_there_makes_it_run(
+    house: House, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    house.completes(capsys)
+    record = Path(house.spec["record"])
+    record.unlink()
+    if what == "a pipe":
+        os.mkfifo(record)
+    elif what == "a device":
+        record.symlink_to("/dev/zero")
+    else:
+        others = {"made_of": {"inputs": []}, "files": [1], "outputs": "x"}
+        kept = {"made_of": {}, "files": {str(house.place / "in/a"): 7}, "outputs": {}}
+        text = {"deep": "[" * 100_000, "of others": json.dumps(others), "lists": json.dumps(kept)}
+        record.write_text(text[what])
+    spec = house.place.parent / "spec"
+    spec.write_text(json.dumps(house.spec))
+    words = [sys.executable, "-I", "-S", str(fresh.__file__), "begin", str(spec)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (STALE, "")
+    assert house.done() == FRESH
+    assert house.begin(capsys)[0] == FRESH
+
+
+def test_long_names_that_end_alike_have_records_of_their_own() -> None:
+    sheets = tuple(
+        SheetPlan(n, f"convert[{first}{'x' * 250}]", n, Instrument("shell"), Prompt("true"))
+        for n, first in enumerate("ab", 1)
+    )
+    plan = Plan("p", "/w", sheets, total_stages=2)
+    records = [spec_of(plan, sheet, [], "j", may_skip=True)["record"] for sheet in sheets]
+    assert len(set(records)) == 2
+    assert all(len(os.path.basename(one)) <= 240 for one in records)
 
 
 def test_a_need_that_declares_nothing_and_ran_makes_it_run_in_every_job() -> None:

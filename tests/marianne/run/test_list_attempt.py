@@ -57,7 +57,7 @@ def test_a_pattern_is_matched_in_the_workspace_by_a_program_of_its_own(
     [
         ("command", "seq 4", "the list has 4 items; max_items allows 3"),
         ("command", "echo a; exit 3", "Exit code 3 from `exit 3`"),
-        ("json", "none.json", "Exit code 1: No such file or directory"),
+        ("json", "none.json", "Exit code 1: none.json: No such file or directory"),
     ],
 )
 def test_a_list_that_cannot_be_made_fails_its_sheet(

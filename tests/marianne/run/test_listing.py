@@ -80,14 +80,17 @@ def test_a_json_file_gives_its_list_and_the_types_of_its_items(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "No such file or directory"),
+        (None, "list.json: No such file or directory"),
+        ("a pipe", "list.json: it is no regular file"),
         ("{}", "list.json holds no list, but a dict"),
         ("[1,", "list.json is no JSON: Expecting value"),
     ],
 )
 def test_a_file_without_a_list_is_told(tmp_path: Path, content: str | None, said: str) -> None:
     (tmp_path / "work").mkdir()
-    if content is not None:
+    if content == "a pipe":
+        os.mkfifo(tmp_path / "work" / "list.json")
+    elif content is not None:
         (tmp_path / "work" / "list.json").write_text(content)
     code, told = lister(tmp_path, "json", "list.json")
     assert code == 1
