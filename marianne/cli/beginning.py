@@ -7,23 +7,18 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from marianne.cli.completing import complete_job
-from marianne.cli.options import Seconds
+from marianne.cli.options import FloatType, Seconds
 
 _ANY = ":any"
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
-if TYPE_CHECKING:
-    _MomentType = click.ParamType[float]
-else:
-    _MomentType = click.ParamType  # generic for type checkers only, before click 8.5
 
-
-class Moment(_MomentType):
+class Moment(FloatType):
     """A time: ``22:30`` (the next one), ``2026-11-28 06:00``, with a zone or in the local one, or
     ``+90m`` from now. Seconds since the epoch."""
 

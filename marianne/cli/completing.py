@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -16,54 +17,58 @@ SECONDS = 0.5
 """How long a person who pressed the tab key may be kept."""
 
 
-def complete_job(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The ids of the newest jobs that begin so; none when no conductor answers at once."""
+def _named(
+    ctx: click.Context, incomplete: str, ask: Callable[[Session], Iterable[str]]
+) -> list[str]:
+    """Those of the names that begin so; none when no conductor answers at once."""
     session = ctx.find_object(Session)
     if session is None:
         return []
     try:
-        page = session.request("job.list", {"all": True, "limit": 1_000}, deadline=SECONDS)
+        return [name for name in ask(session) if name.startswith(incomplete)]
     except CliError:
         return []
-    return [job["job_id"] for job in page["jobs"] if job["job_id"].startswith(incomplete)]
+
+
+def complete_job(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of the newest jobs."""
+
+    def ask(session: Session) -> list[str]:
+        page = session.request("job.list", {"all": True, "limit": 1_000}, deadline=SECONDS)
+        return [job["job_id"] for job in page["jobs"]]
+
+    return _named(ctx, incomplete, ask)
 
 
 def complete_schedule(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The names of schedules that begin so, likewise."""
-    session = ctx.find_object(Session)
-    if session is None:
-        return []
-    try:
+    """The names of schedules."""
+
+    def ask(session: Session) -> list[str]:
         found = session.request("schedule.list", deadline=SECONDS)["schedules"]
-    except CliError:
-        return []
-    return [one["name"] for one in found if one["name"].startswith(incomplete)]
+        return [one["name"] for one in found]
+
+    return _named(ctx, incomplete, ask)
 
 
 def complete_group(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The names of groups that begin so, likewise."""
-    session = ctx.find_object(Session)
-    if session is None:
-        return []
-    try:
-        found = session.request("group.list", deadline=SECONDS)["groups"]
-    except CliError:
-        return []
-    return [one["name"] for one in found if one["name"].startswith(incomplete)]
+    """The names of groups."""
+
+    def ask(session: Session) -> list[str]:
+        return [one["name"] for one in session.request("group.list", deadline=SECONDS)["groups"]]
+
+    return _named(ctx, incomplete, ask)
 
 
 def complete_sheet(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """The names of the sheets of the job that stands before; of those that have none that a shell
     can do without quotes, the numbers."""
-    session, job = ctx.find_object(Session), ctx.params.get("job")
-    if session is None or not job:
-        return []
-    try:
+    job = ctx.params.get("job")
+
+    def ask(session: Session) -> list[str]:
         found = session.request("job.status", {"job_id": job}, deadline=SECONDS)["sheets"]
-    except CliError:
-        return []
-    words = [row["name"] if _is_plain(row["name"]) else str(row["num"]) for row in found]
-    return [word for word in words if word.startswith(incomplete)]
+        return [row["name"] if _is_plain(row["name"]) else str(row["num"]) for row in found]
+
+    return _named(ctx, incomplete, ask) if job else []
 
 
 def _is_plain(name: str) -> bool:
@@ -71,13 +76,10 @@ def _is_plain(name: str) -> bool:
 
 
 def complete_instrument(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The names of instruments that begin so."""
+    """The names of instruments."""
     from marianne.cli.profiles import registry_of
 
-    session = ctx.find_object(Session)
-    if session is None:
-        return []
-    return [name for name in sorted(registry_of(session).entries) if name.startswith(incomplete)]
+    return _named(ctx, incomplete, lambda session: sorted(registry_of(session).entries))
 
 
 def complete_file(

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from marianne.cli.completing import complete_directory, complete_group
+from marianne.cli.completing import complete_directory, complete_file, complete_group
 from marianne.cli.session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 if TYPE_CHECKING:
-    _FloatType = click.ParamType[float]
+    FloatType = click.ParamType[float]
 else:
-    _FloatType = click.ParamType  # generic for type checkers only, before click 8.5
+    FloatType = click.ParamType  # generic for type checkers only, before click 8.5
 
 
-class Seconds(_FloatType):
+class Seconds(FloatType):
     """A length of time: a number of seconds, or a number with ms, s, m, h or d."""
 
     name = "duration"
@@ -76,6 +79,13 @@ class VerbGroup(click.Group):
     """A verb with verbs below it, such as ``config show``."""
 
     command_class = Verb
+
+
+def file_option(words: str) -> Callable[[F], F]:
+    """``--config FILE``; ``words`` say what the file is to the verb."""
+    return click.option(
+        "--config", "-c", "file", metavar="FILE", shell_complete=complete_file, help=words
+    )
 
 
 json_option = click.option(

@@ -184,17 +184,7 @@ class ReferenceExpander:
             first = cell.stage if section.fan_out else start
             last = first if section.fan_out else min(start + section.size - 1, section.total_items)
             cadenza = section.cadenzas.get(cell.num)
-            numbers = {
-                "sheet_num": cell.num,
-                "stage": cell.stage,
-                "movement": cell.stage,
-                "instance": cell.instance,
-                "voice": cell.instance,
-                "fan_count": count,
-                "voice_count": count,
-                "start_item": first,
-                "end_item": last,
-            }
+            numbers = _numbers(cell, count, first, last)
             made.append(
                 SheetPlan(
                     num=cell.num,
@@ -305,3 +295,18 @@ class ReferenceExpander:
         if chosen:
             given["model"] = chosen[-1]
         return InstrumentConfig(**given)
+
+
+def _numbers(cell: Cell, count: int, first: int, last: int) -> dict[str, int]:
+    """What a rule's condition may ask of a sheet, under both of its names."""
+    return {
+        "sheet_num": cell.num,
+        "stage": cell.stage,
+        "movement": cell.stage,
+        "instance": cell.instance,
+        "voice": cell.instance,
+        "fan_count": count,
+        "voice_count": count,
+        "start_item": first,
+        "end_item": last,
+    }

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from e2e_marianne import Marianne, conductor, until
 
+from marianne.crashpoints import VARIABLE
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -39,6 +41,15 @@ def shared(running: Marianne, tmp_path: Path) -> Iterator[Marianne]:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
     """The home of tests that kill, stop and restart its conductor."""
     with conductor(tmp_path_factory.mktemp("killed")) as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
+    """One that dies as it is ordered to, for the tests of a module; see marianne.crashpoints."""
+    place = tmp_path_factory.mktemp("ordered")
+    (place / "points").mkdir()
+    with conductor(place, env={VARIABLE: str(place / "points")}) as program:
         yield program
 
 

@@ -6,13 +6,10 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from e2e_marianne import Marianne, conductor, until
-
-from marianne.crashpoints import VARIABLE
+from e2e_marianne import Marianne, until
 
 CONVERT = """sheets:
   - name: fetch
@@ -129,15 +126,6 @@ CHANGING = """sheets:
     needs: [list]
     run: wc -l < done > lines
 """
-
-
-@pytest.fixture(scope="module")
-def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
-    """A conductor that dies as it is ordered to; see marianne.crashpoints."""
-    place = tmp_path_factory.mktemp("ordered")
-    (place / "points").mkdir()
-    with conductor(place, env={VARIABLE: str(place / "points")}) as program:
-        yield program
 
 
 def makings_over_a_death(ordered: Marianne, point: str, name: str) -> int:

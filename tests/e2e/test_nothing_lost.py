@@ -8,16 +8,14 @@ import signal
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_marianne import Marianne, conductor, until
+from e2e_marianne import Marianne, until
 
 from ipc.client import Client
 from ipc.errors import DeadlineExceeded
-from marianne.crashpoints import VARIABLE
 
 ONE = "sheets: [{name: a, run: 'true'}]"
 WAITS = "sheets: [{name: a, run: 'until test -e go; do sleep 0.02; done'}]"
@@ -125,15 +123,6 @@ def test_submits_from_4_clients_and_kills_are_answered_once_each(marianne: Maria
         "WHERE event = 'job.submitted' GROUP BY job_id",
     )
     assert submitted == [(job_id, 1) for job_id in sorted(accepted)]
-
-
-@pytest.fixture(scope="module")
-def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
-    """A conductor that dies as it is ordered to, for several tests; see marianne.crashpoints."""
-    place = tmp_path_factory.mktemp("ordered")
-    (place / "points").mkdir()
-    with conductor(place, env={VARIABLE: str(place / "points")}) as program:
-        yield program
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from marianne.cli.completing import complete_directory, complete_file, job_argument
-from marianne.cli.options import Verb, json_option
+from marianne.cli.completing import complete_directory, job_argument
+from marianne.cli.options import Verb, file_option, json_option
 from marianne.cli.render.changes import print_changes
 from marianne.cli.render.out import print_json, say
 from marianne.cli.render.problems import print_warnings
@@ -18,14 +18,7 @@ from marianne.cli.source import source
 
 @click.command("modify", cls=Verb)
 @job_argument
-@click.option(
-    "--config",
-    "-c",
-    "file",
-    metavar="FILE",
-    shell_complete=complete_file,
-    help="The new score; - is standard input.",
-)
+@file_option("The new score; - is standard input.")
 @click.option(
     "--priority", type=click.IntRange(1, 10), help="Of one that waits its turn: 1 goes first."
 )

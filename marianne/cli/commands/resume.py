@@ -7,22 +7,14 @@ from typing import Any
 
 import click
 
-from marianne.cli.completing import complete_file
-from marianne.cli.options import Verb, json_option
+from marianne.cli.options import Verb, file_option, json_option
 from marianne.cli.selection import Chosen, report, selection_options
 from marianne.cli.session import Session
 
 
 @click.command("resume", cls=Verb)
 @selection_options
-@click.option(
-    "--config",
-    "-c",
-    "file",
-    metavar="FILE",
-    shell_complete=complete_file,
-    help="Go on by this score (of one job).",
-)
+@file_option("Go on by this score (of one job).")
 @click.option("--no-reload", "-r", is_flag=True, help="Do not read a changed score file again.")
 @json_option
 @click.pass_obj

@@ -8,23 +8,15 @@ import time
 
 import click
 
-from marianne.cli.completing import complete_file
 from marianne.cli.errors import CliError
-from marianne.cli.options import Seconds, Verb, json_option
+from marianne.cli.options import Seconds, Verb, file_option, json_option
 from marianne.cli.render.out import note, print_json, say
 from marianne.cli.session import Session
 from marianne.cli.start import START_SECONDS, start_conductor
 
 
 @click.command("start", cls=Verb)
-@click.option(
-    "--config",
-    "-c",
-    "file",
-    metavar="FILE",
-    shell_complete=complete_file,
-    help="Its configuration (conductor.yaml).",
-)
+@file_option("Its configuration (conductor.yaml).")
 @click.option("--profile", "-p", metavar="NAME", help="A profile: dev, intensive or minimal.")
 @click.option(
     "--log-level",

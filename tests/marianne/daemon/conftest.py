@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from manager_parts import Stage, stage_in
 from schedule_stage import Schedules, schedules_in
 
 from marianne.home import Home
@@ -35,3 +36,10 @@ def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sched
     """The schedules' parts, with stand-ins around them."""
     with schedules_in(tmp_path, monkeypatch) as made:
         yield made
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """What a part of the manager stands on."""
+    with stage_in(tmp_path) as stage:
+        yield stage

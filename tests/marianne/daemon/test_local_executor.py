@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from handler_stage import Post
-from manager_parts import Stage, stage_in
+from manager_parts import Stage
 from manager_standins import Process
 
 from marianne.daemon.worker import executor as executing
 from marianne.daemon.worker.executor import LocalExecutor
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 def test_what_is_left_for_actors_that_do_not_come_is_taken_back_once(

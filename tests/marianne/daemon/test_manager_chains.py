@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from followed import FIRST, NEXT, SECOND, Followed, completes, ends, hooks_told, running
-from manager_parts import Stage, code, stage_in
+from manager_parts import Stage, code
 
 from actors import Future
 from marianne.daemon.jobs import hooks as following
@@ -20,12 +18,6 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, told
+from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, told
 
 from actors import ActorDied
 from actors.reasons import KILLED
@@ -20,12 +18,6 @@ from marianne.state.models import JobStatus, SheetStatus
 
 DELAYED = (*WAY_IN[:2], Happens.PUT_OFF)
 FULL = StoreFull("the disk is full")
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

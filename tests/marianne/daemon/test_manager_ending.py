@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from manager_parts import WAY_IN, Stage, code, stage_in, told
+from manager_parts import WAY_IN, Stage, code, told
 
 from actors import NoSuchActor, Promise
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.shared.idempotency import Answer, Requests
 from marianne.state.models import JobStatus
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

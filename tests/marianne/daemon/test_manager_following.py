@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from followed import FIRST, NEXT, SECOND, Followed, ends, hooks_told, running
-from manager_parts import Stage, code, stage_in
+from manager_parts import Stage, code
 
 from marianne.daemon.jobs.following import next_hook
 from marianne.model.result import AttemptResult
@@ -17,12 +15,6 @@ from marianne.state.changes import AddAttempt, AddEvent
 from marianne.state.models import JobRow, JobStatus
 
 THIRD = {"type": "run_command", "command": "echo three"}
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from followed import FIRST, SECOND, Followed, completes, ends, hooks_told, is_lost, running
-from manager_parts import Stage, one_batch, stage_in
+from manager_parts import Stage, one_batch
 
 from actors import ActorDied, Outcome
 from actors.reasons import KILLED, crash
@@ -18,12 +17,6 @@ from marianne.score.models import Hook
 from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, told
+from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, told
 from modified import NEW, OLD, Modified, parsed, pending
 
 from actors import Future, Outcome
@@ -20,12 +18,6 @@ from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
 
 OTHER = plan_of("another", "two")
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

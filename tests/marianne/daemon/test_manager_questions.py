@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from manager_parts import WAY_IN, Stage, code, plan_of, stage_in, told
+from manager_parts import WAY_IN, Stage, code, plan_of, told
 from manager_standins import Owed
 
 from actors import ActorDied, Future
@@ -20,12 +18,6 @@ from marianne.daemon.shared.status_cache import Packed
 from marianne.state.models import JobStatus
 
 STATUS = Packed(codec.pack({"job_id": "a", "status": "as it says"}))
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

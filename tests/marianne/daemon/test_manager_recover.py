@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, told
+from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, told
 
 from actors import ActorDied, Future
 from actors.reasons import KILLED
@@ -21,12 +19,6 @@ from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
 
 FULL = StoreFull("the disk is full")
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

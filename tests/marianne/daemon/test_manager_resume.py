@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_parts import WAY_IN, Stage, code, stage_in, told
+from manager_parts import WAY_IN, Stage, code, told
 from modified import OLD, Modified, parsed
 
 from actors import Future
 from marianne.daemon.jobs import modify as modifying
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobStatus
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

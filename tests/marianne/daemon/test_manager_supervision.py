@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from manager_parts import WAY_IN, Stage, plan_of, stage_in
+from manager_parts import WAY_IN, Stage, plan_of
 
 from actors import ActorDied, ChildError, ExitReason, Outcome, StartError
 from actors.reasons import KILLED, NORMAL, SHUTDOWN, crash, gave_up
@@ -27,12 +25,6 @@ DIED = ActorDied("jobs", KILLED)
 NO_PLAN = StartError("job:a", crash(LookupError("no plan")))
 PASSING = [NO_THREAD, NO_FILE, TAKEN, DIED]
 STARTING = WAY_IN[:2]
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture
