@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,7 @@ def _look(
     try:
         while True:
             back = _look_once(paths, back, deep, quiet, begun, tell)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - watchfiles tells of limits by a class of its own
         failed(_refused(error))
     finally:
         begun.set()
@@ -179,7 +180,10 @@ def _changed(changes: Iterable[tuple[Change, str]]) -> list[str]:
     )
 
 
-def _refused(error: OSError) -> CliError:
-    many = error.errno in (errno.ENOSPC, errno.EMFILE) or "limit" in str(error)
-    hint = "name fewer PATHS, or raise fs.inotify.max_user_watches (see inotify(7))"
-    return CliError("os_error", f"cannot watch: {error}", hint if many else None)
+def _refused(error: Exception) -> CliError:
+    limits = (errno.ENOSPC, errno.EMFILE, errno.ENFILE)
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    known = error.errno if isinstance(error, OSError) else number and int(number[1])
+    many = known in limits or "limit" in str(error)
+    hint = "name fewer PATHS, or raise fs.inotify's max_user_watches or max_user_instances"
+    return CliError("os_error", f"cannot watch: {error}", f"{hint} (inotify(7))" if many else None)

@@ -13,20 +13,20 @@ name), paths and glob patterns relative to the workspace; ``may_skip``.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 if not __package__:  # run by its path: it finds the package itself
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from marianne.regular_file import read_regular
+from marianne.run.patterns import names
 
 Seen = dict[str, dict[str, str]]
 
@@ -50,19 +50,28 @@ class Reader:
 
     def read(self, patterns: Iterable[str]) -> Seen:
         """For each pattern what it matches, by path: a hash, or what it is if it is no file."""
-        return {pattern: dict(sorted(self._matches(pattern))) for pattern in patterns}
+        return {pattern: dict(sorted(self._matches(pattern).items())) for pattern in patterns}
 
-    def _matches(self, pattern: str) -> Iterator[tuple[str, str]]:
-        for path in glob.glob(pattern, root_dir=self._workspace, recursive=True):
+    def _matches(self, pattern: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        walked: set[str] = set()
+        for path in names(pattern, self._workspace):
             full = os.path.join(self._workspace, path)
             if not os.path.isdir(full):
-                yield path, self._hash(full)
+                self._note(found, path)
                 continue
-            for folder, _, names in os.walk(full):
-                for name in names:
-                    file = os.path.join(folder, name)
-                    yield os.path.relpath(file, self._workspace), self._hash(file)
-            yield os.path.join(path, ""), "directory"
+            found[os.path.join(path, "")] = "directory"
+            if full not in walked:
+                for folder, _, files in os.walk(full):
+                    walked.add(folder)
+                    within = os.path.join(path, os.path.relpath(folder, full))
+                    for name in files:
+                        self._note(found, os.path.normpath(os.path.join(within, name)))
+        return found
+
+    def _note(self, found: dict[str, str], path: str) -> None:
+        if path not in found:
+            found[path] = self._hash(os.path.join(self._workspace, path))
 
     def _hash(self, path: str) -> str:
         try:

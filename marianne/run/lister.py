@@ -7,7 +7,6 @@ standard error in one line, with exit code 1. Needs little beside the standard l
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ if not __package__:  # run by its path: it finds the package itself
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from marianne.regular_file import read_regular
+from marianne.run.patterns import names
 
 MAX_BYTES = 8 << 20
 _MAGIC = "*?["
@@ -43,7 +43,7 @@ def matches(pattern: str, most: int) -> tuple[list[str], str]:
     """The names that match, sorted, and the directory that all begin with. ``**`` is any
     directories; a name that begins with a dot is matched by a pattern that does."""
     found: set[str] = set()
-    for name in glob.iglob(pattern, recursive=True):
+    for name in names(pattern, os.curdir):
         found.add(name)
         if len(found) > most:
             raise ValueError(f"more than {most:,} names match {pattern!r}; max_items allows more")

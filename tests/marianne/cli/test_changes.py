@@ -108,6 +108,27 @@ def test_a_directory_that_is_made_anew_is_looked_into(place: Path, beside: str) 
             pass
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Error creating watcher: Too many open files (os error 24)"),
+        OSError(28, "x"),
+    ],
+)
+def test_a_watch_that_cannot_be_had_is_told_with_what_helps(
+    place: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_paths: str, **_rules: object) -> None:
+        raise error
+
+    monkeypatch.setattr("watchfiles.watch", refuse)
+    told: queue.SimpleQueue[CliError] = queue.SimpleQueue()
+    look(Watched.of(str(place / "s.yaml"), []), 0.05, pytest.fail, told.put)
+    found = told.get(timeout=30)
+    assert "cannot watch" in found.message
+    assert "fs.inotify" in str(found.hint)
+
+
 def test_what_a_change_leads_to() -> None:
     assert {next_step(rule, runs=False, cancelling=False) for rule in RULES} == {"run"}
     assert [next_step(rule, runs=True, cancelling=False) for rule in RULES] == [
