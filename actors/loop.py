@@ -84,7 +84,7 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
     idle = actor.on_idle if actor.has_idle_hook else None
     while cell.leaving is None:
         if system:
-            handler, payload = system.popleft()
+            handler, payload = system.pop(0)
             handler(cell, payload)
         elif user and not cell.suspended:
             try:
