@@ -248,10 +248,10 @@ class SheetQueue:
                 pool.blocked_until = None
                 self._order.recount_pool(pool)
 
-    def next_unblock(self, now: float) -> float | None:
+    def next_unblock(self) -> float | None:
         """When the first block, or the limit of calls, ends that keeps a sheet waiting; None when
-        there is none."""
-        self._order.unblock_due(now)
+        there is none. As of the last ``can_grant``: what has ended since is still among them, for
+        nobody has granted anything by it."""
         ends = [p.blocked_until for p in self._order.pools.values() if p.lines]
         if any(p.agent and p.lines for p in self._order.pools.values()):
             ends.append(self._order.calls_free_at)

@@ -69,7 +69,7 @@ class MonitorActor(Actor):
 
     def update_limits(self, new_limits: ResourceLimitConfig) -> None:
         """Judges by other limits from now on, and looks at once."""
-        self._monitor.update_limits(new_limits)
+        self._noting(lambda: self._monitor.update_limits(new_limits))
         self.check()
 
     # -- the loop -------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class MonitorActor(Actor):
         return self._noting(self._monitor.look)
 
     def _noting(self, take: Callable[[], T]) -> T:
-        """Takes a reading; a level that it changes is an event."""
+        """Takes a reading, or other limits; a level that it changes is an event."""
         first = self._monitor.snapshot is None
         self._monitor.beside = tuple(filter(None, (self._context.heart_pid,)))
         before = self._context.backpressure.resource_level()

@@ -99,7 +99,7 @@ class SchedulerActor(Actor):
     def next_sheet(self) -> SheetEntry | None:
         """The next grant, or None: also while the state cannot be written (the store says when
         that is over), and when the conductor is about to stop."""
-        if self._draining or self._context.storage.problem is not None:
+        if self._stands_still:
             return None
         entry = at_once(self._scheduler.next_sheet())
         if self._scheduler.held_for > 0:
@@ -204,6 +204,11 @@ class SchedulerActor(Actor):
 
     # -- dispatch -------------------------------------------------------------------------------
 
+    @property
+    def _stands_still(self) -> bool:
+        """Whether nothing is granted, whatever waits; who ends that has us dispatch."""
+        return self._draining or self._context.storage.problem is not None
+
     def on_idle(self) -> None:
         """All that came together is known: grant what may run."""
         if self._dirty:
@@ -224,14 +229,13 @@ class SchedulerActor(Actor):
         for job_id in granted | ahead:
             nums, more = granted.get(job_id, []), ahead.get(job_id, [])
             self._context.job(job_id).tell(ports.Job.granted, nums, more, self._queue.slots(job_id))
-        now = clock.steady()
-        until = self._queue.next_unblock(now)
+        until = None if self._stands_still else self._queue.next_unblock()
         if until is not None:
-            self._wake_in(until - now)
+            self._wake_in(until - clock.steady())
 
     def _ahead(self, granted: Collection[str]) -> dict[str, list[int]]:
         """What jobs are lent, as long as nothing holds grants back."""
-        if self._draining or self._context.storage.problem is not None:
+        if self._stands_still:
             return {}
         if not at_once(self._scheduler.unhindered()):
             return {}

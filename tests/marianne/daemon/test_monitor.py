@@ -142,6 +142,22 @@ def test_other_limits_are_judged_by_at_once(
         assert it.resources.max_memory_mb == 800
 
 
+def test_higher_limits_end_a_pressure_and_who_waited_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulation() as sim:
+        it = Watched(sim, tmp_path, monkeypatch)
+        it.probe.tree = TreeLook(Usage(990.0, 3))
+        it.monitor.ask(MonitorActor.check_now)
+        sim.quiet()
+        it.stage.told.clear()
+        it.monitor.ask(MonitorActor.update_limits, ResourceLimitConfig(max_memory_mb=4000))
+        sim.quiet()
+        assert it.resources.is_accepting_work()
+        assert it.stage.heard("scheduler", "dispatch")
+        assert it.stage.heard("manager", "pressure_fell")
+
+
 def test_who_waits_for_memory_is_told_of_each_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

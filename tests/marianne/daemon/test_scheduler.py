@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from context_stage import context_in
 
 from actors import Actor, Handle, System
+from marianne import clock
 from marianne.daemon.context import Context
 from marianne.daemon.monitor import ResourceSnapshot
 from marianne.daemon.services.scheduler import SchedulerActor, SheetInfo
@@ -179,3 +181,15 @@ def test_a_scheduler_that_starts_knows_the_limits_in_force(stage: Stage) -> None
     stage.scheduler.ask(SchedulerActor.set_rate_limiter, stage.context.rate_limits)
     stage.register(1, "busy")
     assert stage.scheduler.ask(SchedulerActor.explain, "j", 1).code == "rate_limited"
+
+
+@pytest.mark.parametrize("step", range(12))
+def test_a_limit_that_ends_between_two_looks_at_the_clock_is_not_missed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    begun = clock.steady()
+    readings = itertools.count(1)
+    monkeypatch.setattr("marianne.clock.steady", lambda: begun + next(readings) * 0.02)
+    stage.scheduler.ask(SchedulerActor.block, "busy", begun + 0.03 + step * 0.02)
+    stage.register(1, "busy")
+    assert stage.next_told()[:2] == ("granted", [1])

@@ -24,11 +24,11 @@ def granted(made: SheetQueue, now: float) -> list[int]:
 def test_within_a_minute_the_limit_holds_and_then_the_next_begin() -> None:
     made = queue(2)
     assert granted(made, 100.0) == [1, 2, 9]
-    assert made.next_unblock(100.0) == 160.0
+    assert made.next_unblock() == 160.0
     assert granted(made, 159.0) == []
     assert granted(made, 160.0) == [3, 4]
     assert granted(made, 220.0) == [5]
-    assert made.next_unblock(220.0) is None
+    assert made.next_unblock() is None
 
 
 def test_explain_names_the_limit() -> None:

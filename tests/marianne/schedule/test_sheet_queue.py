@@ -258,10 +258,10 @@ def test_a_blocked_pool_waits_until_its_time() -> None:
     queue.register("a", sheets("a", 1, backend_type="x"))
     queue.block("x", until=10.0)
     assert queue.grant(9.9) is None
-    assert queue.next_unblock(9.9) == 10.0
+    assert queue.next_unblock() == 10.0
     assert queue.explain("a", 1, now=9.9).data == {"pool": "x", "until": 10.0, "limits": 1}
     assert queue.grant(10.0) is not None
-    assert queue.next_unblock(10.0) is None
+    assert queue.next_unblock() is None
 
 
 def test_a_block_can_be_lifted_for_one_pool_or_all() -> None:
@@ -278,7 +278,7 @@ def test_a_block_can_be_lifted_for_one_pool_or_all() -> None:
 def test_a_block_without_waiting_sheets_wakes_nobody() -> None:
     queue = SheetQueue(9)
     queue.block("x", until=10.0)
-    assert queue.next_unblock(0.0) is None
+    assert queue.next_unblock() is None
 
 
 def test_sheets_ahead_take_over_the_slots_of_their_job() -> None:
