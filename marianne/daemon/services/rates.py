@@ -62,7 +62,8 @@ class RatesActor(Actor):
     ) -> None:
         """An instrument refused work for ``wait_seconds`` (0 to 3,600; nonsense counts as 0).
 
-        A limit is never shortened by a later report.
+        A limit is never shortened by a later report. Its sheets are kept back at once; people see
+        it when it is on disk, so that what they saw outlives any death.
         """
         now = steady()
         wait = min(max(0.0, wait_seconds), LONGEST_WAIT) if math.isfinite(wait_seconds) else 0.0
@@ -74,9 +75,12 @@ class RatesActor(Actor):
             log.info("rate_limited", backend=backend, seconds=round(wait, 1), **who)
         self._until = {key: end for key, end in self._until.items() if end > now}
         self._until[backend] = now + wait
-        self._publish()
         self._context.scheduler.tell(SchedulerActor.block, backend, now + wait)
-        self._context.store.tell(Store.write, [self._kept()])
+        self.pipe(self._context.store.call(Store.write, [self._kept()]), self.noted)
+
+    def noted(self, _written: Outcome[Any]) -> None:
+        """The limits are on disk, or could not be written: they are in force all the same."""
+        self._publish()
 
     def active_limits(self) -> dict[str, float]:
         """Seconds left by limit key."""
@@ -97,7 +101,8 @@ class RatesActor(Actor):
             if known is not None:
                 promise.set(codec.unpack(known))
                 return promise
-        active = self.active_limits()
+        now = steady()
+        active = [key for key, until in self._until.items() if until > now]
         keys = sorted(
             key
             for key in active

@@ -61,7 +61,8 @@ def rates(desk: Desk) -> Handle[RatesActor]:
 
 
 def in_force(desk: Desk) -> dict[str, int]:
-    return {key: round(left) for key, left in desk.context.rate_limits.active_limits().items()}
+    limits = desk.system.handle(RatesActor, "rates").ask(RatesActor.active_limits)
+    return {key: round(left) for key, left in limits.items()}
 
 
 def test_a_limit_blocks_its_sheets_is_published_and_kept(desk: Desk) -> None:
@@ -71,6 +72,23 @@ def test_a_limit_blocks_its_sheets_is_published_and_kept(desk: Desk) -> None:
     assert (key, round(until_then - steady())) == ("claude/opus", 60)
     ((_, (kept,)),) = told(desk, "store")
     assert round(codec.unpack(kept.value)["claude/opus"] - time.time()) == 60
+
+
+def test_a_limit_that_people_see_is_on_disk(desk: Desk) -> None:
+    seen = []
+    desk.post.answer = lambda *args: seen.append(dict(desk.context.rate_limits.until))
+    rates(desk).ask(RatesActor.report, "claude", 60.0, "a", 1)
+    assert seen[-1] == {}
+    assert told(desk, "scheduler"), "nothing of it begins meanwhile"
+    assert in_force(desk) == {"claude": 60}
+
+
+def test_a_limit_that_is_not_on_disk_yet_can_be_cleared(desk: Desk) -> None:
+    actor = rates(desk)
+    actor.ask(RatesActor.report, "claude", 60.0, "a")
+    desk.context.rate_limits.until = {}
+    assert actor.ask(RatesActor.clear_limits)["keys"] == ["claude"]
+    assert in_force(desk) == {}
 
 
 def test_a_later_report_never_shortens_a_limit(desk: Desk) -> None:
