@@ -28,7 +28,7 @@ from soak_operator import Operator
 from soak_orders import NO, OVER, YES, Order, judge, unfollowed
 from soak_places import CLIENT, look, refine, still_there
 from soak_plan import Fault
-from soak_scores import COMPLETED, HOOKS, Place
+from soak_scores import COMPLETED, HOOKS, Place, agents
 from soak_side import FirstStart
 from soak_strike import Shim, Striker
 from soak_tail import Tail
@@ -42,6 +42,7 @@ JOBS, SHEETS = 3, 6
 CONFIG = (
     f"max_concurrent_jobs: {JOBS}\nmax_concurrent_sheets: {SHEETS}\n"
     "sheet_grace_seconds: 1\norphan_grace_seconds: 6\n"
+    "resource_limits: {max_api_calls_per_minute: 100000}\n"
 )
 SETTLES = 240.0
 """Seconds within which every job must be over once the faults have stopped, unless said else."""
@@ -112,6 +113,11 @@ class Soak:
         }
         witness = fault_shim.build_program(HERE / "witness.c", self._folder)
         self._place = Place(str(self._folder), str(witness), self._token)
+        for name, text in agents(self._place).items():
+            made = self._folder / name
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.write_text(text)
+            made.chmod(0o700)
 
     def run(self) -> Report:
         begun = time.monotonic()

@@ -11,6 +11,7 @@ COMPLETED, FAILED, SKIPPED = "completed", "failed", "skipped"
 BEHAVIOURS = {
     "works": 40,
     "flaky": 12,  # fails some times, and has as many retries
+    "limited": 8,  # its agent says some times that it may not be asked yet
     "checked late": 6,  # its validation passes at the second attempt only
     "skipped": 5,  # its skip command says so
     "kept": 4,  # its skip command says no
@@ -36,6 +37,12 @@ class Sheet:
     failures: int = 0
     code: int = 1
 
+
+AGENTS = 3
+"""Instruments that are asked, beside the shell: a limit holds up all jobs that ask the same one."""
+
+WAIT = 0.3
+"""Seconds for which an agent says that it may not be asked."""
 
 HOOKS = ("success", "failure", "exit")
 """After which ends something follows a job."""
@@ -108,7 +115,8 @@ def random_score(random: Random, name: str, sheets: int, longest: float) -> Scor
         behaviour = "works" if wide else random.choices(tuple(choice), tuple(choice.values()))[0]
         most = 0 if wide else min(num - 1, random.choice((0, 1, 1, 2, 3)))
         needs = tuple(sorted(random.sample(range(1, num), most)))
-        failures = {"flaky": random.randint(1, 2), "checked late": 1}.get(behaviour, 0)
+        some = random.randint(1, 2)
+        failures = {"flaky": some, "limited": some, "checked late": 1}.get(behaviour, 0)
         seconds = round(random.uniform(0.0, longest), 3)
         made.append(Sheet(num, behaviour, needs, seconds, failures, random.randint(1, 9)))
     bound = random.choice((None, None, None, 1, 2))
@@ -140,7 +148,7 @@ def _sheet(name: str, sheet: Sheet, place: Place) -> list[str]:
     lines = [f"  - name: s{sheet.num}"]
     if sheet.needs:
         lines.append(f"    needs: [{', '.join(f's{num}' for num in sheet.needs)}]")
-    retries = {"fails again": 1}.get(sheet.behaviour, sheet.failures)
+    retries = {"fails again": 1, "limited": 0}.get(sheet.behaviour, sheet.failures)
     if retries:
         delay = "base_delay_seconds: 0.3, jitter: false, exponential_base: 1"
         lines.append(f"    retry: {{max_retries: {retries}, {delay}}}")
@@ -151,8 +159,12 @@ def _sheet(name: str, sheet: Sheet, place: Place) -> list[str]:
     if sheet.behaviour in ("skipped", "kept"):
         command = "true" if sheet.behaviour == "skipped" else "test -e never"
         lines.append(f"    skip_when_command: {{command: '{command}'}}")
-    lines.append("    run: |")
-    return lines + [f"      {line}" for line in _script(name, sheet, place)]
+    script = _script(name, sheet, place)
+    if sheet.behaviour == "limited":
+        # A limit uses up no retry, and there is none.
+        lines += [f"    instrument: agent{sheet.num % AGENTS}", "    retry: {max_retries: 0}"]
+        return [*lines, "    prompt: |", *(f"      DO {line}" for line in script)]
+    return [*lines, "    run: |", *(f"      {line}" for line in script)]
 
 
 def _script(name: str, sheet: Sheet, place: Place) -> list[str]:
@@ -169,18 +181,38 @@ def _script(name: str, sheet: Sheet, place: Place) -> list[str]:
         "fails": [f"{witness} end fails", f"exit {sheet.code}"],
         "fails again": [f"{witness} end fails", f"exit {sheet.code}"],
         "broken": [f"test -e repaired || {{ {witness} end fails; exit {sheet.code}; }}"],
-        # What it notes before its end counts also when nobody hears of that end.
-        "flaky": [
-            f"if [ $(cat tried.{num} 2>/dev/null | wc -l) -lt {sheet.failures} ]; then",
-            f"  {witness} end fails; echo >> tried.{num}; exit {sheet.code}",
-            "fi",
-        ],
+        "flaky": _at_first(sheet, witness),
+        "limited": _at_first(sheet, witness, f"echo rate limit, retry after {WAIT} seconds >&2; "),
         "checked late": [
             f"if [ ! -e tried.{num} ]; then {witness} end unchecked; touch tried.{num}; exit 0; fi",
             f"touch good.{num}",
         ],
     }
     return [*begin, *wait, *body.get(sheet.behaviour, []), f"{witness} end works"]
+
+
+def _at_first(sheet: Sheet, witness: str, says: str = "") -> list[str]:
+    """Fails so many times. What it notes before its end counts also when nobody hears of it."""
+    tried = f"tried.{sheet.num}"
+    return [
+        f"if [ $(cat {tried} 2>/dev/null | wc -l) -lt {sheet.failures} ]; then",
+        f"  {witness} end fails; echo >> {tried}; {says}exit {sheet.code}",
+        "fi",
+    ]
+
+
+def agents(place: Place) -> dict[str, str]:
+    """What makes the agents, by name of the file below the place: a program that does what its
+    prompt says, and profiles of it."""
+    program = f"{place.folder}/agent"
+    found = {"agent": "#!/bin/bash\nexec bash -eu -c \"$(sed -n 's/^DO //p')\"\n"}
+    for number in range(AGENTS):
+        found[f".marianne/instruments/agent{number}.yaml"] = (
+            f"name: agent{number}\nkind: cli\ncli:\n"
+            f"  command: {{executable: {program}, prompt_via_stdin: true}}\n"
+            "  errors: {rate_limit_patterns: ['rate limit']}\n"
+        )
+    return found
 
 
 def _which(program: str) -> str:

@@ -18,7 +18,7 @@ from soak_ledger import Violation
 from soak_orders import MAYBE, YES, Order, judge, refusal, unfollowed
 from soak_places import FORKSERVER, PARSER, SHEET, WORKER, Process, refine
 from soak_plan import counted, plan
-from soak_scores import Place, Score, Sheet, random_score, text
+from soak_scores import Place, Score, Sheet, agents, random_score, text
 from soak_tail import Count
 
 MARIANNE = Path(sys.executable).with_name("marianne")
@@ -261,6 +261,10 @@ def test_a_seed_gives_one_plan_with_enough_faults() -> None:
 
 def test_every_random_score_is_a_score_and_knows_its_end(tmp_path: Path) -> None:
     place, random, paths = Place(str(tmp_path), "/bin/true", "123"), Random(7), []
+    for name, made in agents(place).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(made)
+        (tmp_path / name).chmod(0o700)
     for number in range(8):
         score = random_score(random, f"j{number}", 6, 1.0)
         paths.append(tmp_path / f"{score.name}.yaml")
