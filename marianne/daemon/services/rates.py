@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors import Actor, Future, Outcome, Promise
@@ -41,16 +42,21 @@ class RatesActor(Actor):
         super().__init__()
         self._context = context
         self._until: dict[str, float] = {}
+        self._length: dict[str, float] = {}  # seconds, of those in force
 
     def on_start(self) -> None:
         """Takes up the limits that are still in force."""
         with Reader(self._context.home.db) as reader:
             kept = reader.meta(META)
         now, wall = steady(), time.time()
-        # On disk they are in wall time, of a clock that may have been set since: none is longer
-        # than any can be. What was published outlives us, and may not be on disk yet.
-        kept_until = codec.unpack(kept) if kept else {}
-        found = {key: now + min(until - wall, LONGEST_WAIT) for key, until in kept_until.items()}
+        # On disk they are in wall time, of a clock that may have been set since: none lasts longer
+        # than the whole of it. What was published outlives us, and may not be on disk yet.
+        found = {}
+        for key, limit in (codec.unpack(kept) if kept else {}).items():
+            # Another version kept no length.
+            until, length = limit if isinstance(limit, Sequence) else (limit, LONGEST_WAIT)
+            self._length[key] = min(length, LONGEST_WAIT)
+            found[key] = now + min(until - wall, self._length[key])
         found |= self._context.rate_limits.until
         self._until = {key: until for key, until in found.items() if until > now}
         self._publish()
@@ -74,7 +80,8 @@ class RatesActor(Actor):
             who = {"job_id": job_id, "sheet": sheet_num}
             log.info("rate_limited", backend=backend, seconds=round(wait, 1), **who)
         self._until = {key: end for key, end in self._until.items() if end > now}
-        self._until[backend] = now + wait
+        self._length = {key: self._length[key] for key in self._until if key in self._length}
+        self._until[backend], self._length[backend] = now + wait, wait
         self._context.scheduler.tell(SchedulerActor.block, backend, now + wait)
         self.pipe(self._context.store.call(Store.write, [self._kept()]), self.noted)
 
@@ -134,5 +141,6 @@ class RatesActor(Actor):
         self._context.rate_limits.until = dict(self._until)
 
     def _kept(self) -> SetMeta:
-        until = {key: to_wall(end) for key, end in self._until.items()}
-        return SetMeta(META, codec.pack(until) if until else None)
+        now, length = steady(), self._length
+        kept = {k: (to_wall(end), length.get(k, end - now)) for k, end in self._until.items()}
+        return SetMeta(META, codec.pack(kept) if kept else None)

@@ -71,7 +71,8 @@ def test_a_limit_blocks_its_sheets_is_published_and_kept(desk: Desk) -> None:
     ((_, key, until_then),) = told(desk, "scheduler")
     assert (key, round(until_then - steady())) == ("claude/opus", 60)
     ((_, (kept,)),) = told(desk, "store")
-    assert round(codec.unpack(kept.value)["claude/opus"] - time.time()) == 60
+    until, length = codec.unpack(kept.value)["claude/opus"]
+    assert (round(until - time.time()), length) == (60, 60.0)
 
 
 def test_a_limit_that_people_see_is_on_disk(desk: Desk) -> None:
@@ -110,12 +111,29 @@ def test_what_an_instrument_says_of_its_wait_is_bounded(
 
 def test_a_restart_finds_the_limits_in_force_however_the_clock_was_set(desk: Desk) -> None:
     now = time.time()
-    kept = {"soon": now + 30, "over": now - 1, "clock was set back": now + 9e9}
+    kept = {"soon": (now + 30, 60), "over": (now - 1, 60), "clock was set back": (now + 9e9, 1e9)}
     desk.write(SetMeta(META, codec.pack(kept)))
     desk.context.rate_limits.until = {"published": steady() + 10}
     rates(desk)
     assert in_force(desk) == {"soon": 30, "clock was set back": LONGEST_WAIT, "published": 10}
     assert {message[1] for message in told(desk, "scheduler")} == set(in_force(desk))
+
+
+def test_a_restart_waits_for_no_longer_than_the_limit_was(desk: Desk) -> None:
+    rates(desk).ask(RatesActor.report, "claude", 5.0, "a")
+    ((_, (kept,)),) = told(desk, "store")
+    desk.system.stop(desk.system.handle(RatesActor, "rates"))
+    until, length = codec.unpack(kept.value)["claude"]
+    desk.write(SetMeta(META, codec.pack({"claude": (until + 3600.0, length)})))
+    desk.context.rate_limits.until = {}
+    rates(desk)
+    assert in_force(desk) == {"claude": 5}, "the clock was set back by an hour"
+
+
+def test_a_restart_reads_the_limits_of_a_version_that_kept_no_length(desk: Desk) -> None:
+    desk.write(SetMeta(META, codec.pack({"claude": time.time() + 30.0})))
+    rates(desk)
+    assert in_force(desk) == {"claude": 30}
 
 
 def test_clearing_an_instrument_clears_all_its_models_and_no_other(desk: Desk) -> None:
