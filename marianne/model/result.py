@@ -28,10 +28,11 @@ class AttemptResult:
     exit, signal, timeout, idle, resource_limit, output_limit, validation, list, not_found,
     template, preflight (a prompt that is too long), rate_limit, auth, workspace, cancelled,
     stopped, lost, internal; disk_full and machine (no descriptor, process or memory left, a disk
-    that fails) of one that could not begin. ``serial`` numbers the results of one worker, for
-    acknowledgement. ``listed`` is the list of a sheet that makes one: ``items``, and the ``prefix``
-    that their names leave out. Times are seconds since the epoch; memory is in MB (2**20 bytes),
-    0.0 where it was less than the worker's own and is not known.
+    that fails) of one that could not begin, or whose output could not be kept. ``serial`` numbers
+    the results of one worker, for acknowledgement. ``listed`` is the list of a sheet that makes
+    one: ``items``, and the ``prefix`` that their names leave out. Times are seconds since the
+    epoch; memory is in MB (2**20 bytes), 0.0 where it was less than the worker's own and is not
+    known.
     """
 
     num: int

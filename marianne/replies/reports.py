@@ -24,7 +24,8 @@ class Attempt(TypedDict):
     category: str | None
     """why it did not complete: `exit` `signal` `timeout` `idle` `resource_limit` `output_limit`
     `validation` `list` `not_found` `template` `preflight` `rate_limit` `auth` `workspace`
-    `cancelled` `stopped` `lost` `internal`, `disk_full` or `machine` of one that could not begin"""
+    `cancelled` `stopped` `lost` `internal`, `disk_full` or `machine` of one that could not begin,
+    or whose output could not be kept"""
     code: str | None
     message: str | None
     validations: list[Check]

@@ -27,7 +27,8 @@ from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch
 from marianne.run.nursery import WHO_SECONDS, Child, Ended
 from marianne.run.outputs import Files, tail, write_prompt
-from marianne.run.spawn import NO_SPACE, PASSING, Command, SpawnError
+from marianne.run.passing import put_off, unkept, words
+from marianne.run.spawn import Command, SpawnError
 from marianne.run.telling import result_of
 from marianne.run.tools import Reading
 from marianne.run.validate import Answer, Checks
@@ -183,15 +184,12 @@ class Attempt:
         except TemplateError as error:
             self._fail("template", f"line {error.line}: {error.message}")
         except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            words = f"{error.strerror or error}{where}"
-            if error.errno in PASSING:
-                # Our files or its process could not be made just now, so it has not begun: that
-                # uses up none of its retries.
-                category = "disk_full" if error.errno in NO_SPACE else "machine"
-                self._give("interrupted", Reading(False, category=category, message=words))
+            # Our files or its process could not be made just now: it has not begun.
+            reading = put_off(error)
+            if reading is not None:
+                self._give("interrupted", reading)
             else:
-                self._fail("internal", words)
+                self._fail("internal", words(error))
         except Exception as error:  # noqa: BLE001 - our fault, but this sheet's alone
             complain_of_error()
             self._fail("internal", f"{type(error).__name__}: {error}")
@@ -293,6 +291,8 @@ class Attempt:
             return
         if reading.ok:
             self._succeeded(reading)
+        elif lost := unkept(reading, self._files.out):
+            self._give("interrupted", lost)
         else:
             self._give("failed", reading)
 

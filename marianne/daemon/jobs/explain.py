@@ -266,7 +266,7 @@ def _of_sheet(row: Sheet, job_status: str, job: Reason, scheduled: Reason | None
     if row["status"] == "running":
         return _reason("running", "it runs")
     if row["status"] == "waiting" and error and error["category"] in CANNOT_BEGIN:
-        text = f"the machine could not begin it ({error['message']}); again {row['due_at']}"
+        text = f"the machine could not play it ({error['message']}); again {row['due_at']}"
         return _reason("start_delayed", text, until=row["due_at"])
     if row["status"] == "waiting":
         limited = error is not None and error["category"] == "rate_limit"

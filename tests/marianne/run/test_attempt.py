@@ -259,3 +259,16 @@ def test_a_check_that_cannot_be_started_just_now_is_made_later(conductor: Conduc
 
 def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_a_program_that_fails_where_nothing_can_be_written_has_not_failed(
+    conductor: Conductor,
+) -> None:
+    """Its output is lost, and the loss may be why it failed: it uses up no retry."""
+    worker = conductor.start(conductor.sheet(1, "exit 3"))
+    conductor.hello()
+    limit(worker, resource.RLIMIT_FSIZE, 16_384)
+    conductor.run(1)
+    result = conductor.result()
+    assert (result["outcome"], result["category"]) == ("interrupted", "disk_full")
+    assert "its output could not be kept" in result["message"]
