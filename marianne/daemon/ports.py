@@ -20,7 +20,7 @@ class Jobs(Protocol):
         """How many jobs are admitted and how many are not over at all."""
 
     def pressure_fell(self) -> None:
-        """The level fell: what it held back may go on."""
+        """The level fell, or the state can be written again: what that held back may go on."""
 
     def pause_for_pressure(self, job_id: str) -> None:
         """This job uses most."""

@@ -342,7 +342,7 @@ class ManagerActor(Actor):
         self._admission.pause_for_pressure(job_id)
 
     def pressure_fell(self) -> None:
-        """The level fell: what it held back may go on."""
+        """The level fell, or the state can be written again: what that held back may go on."""
         self._admission.admit()
 
     def forget(self, chosen: Sequence[str], *, files_alone: bool) -> None:

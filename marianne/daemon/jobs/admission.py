@@ -68,7 +68,8 @@ class Admission:
         """Lets those begin for whom there is room. ``lined_up`` says that no row's status was set
         since the last time: then nobody looks through all of them.
 
-        Everything that ends a wait comes through here: a start, a job's end, a level that fell.
+        Everything that ends a wait comes through here: a start, a job's end, a level that fell, a
+        disk that works again.
         """
         if not lined_up and self._context.resources.is_accepting_work():
             self._let_go_on()

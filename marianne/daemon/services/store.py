@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from actors import Actor, ExitReason, Promise, Timer
 from marianne.clock import earliest
 from marianne.crashpoints import crash_point
+from marianne.daemon import ports
 from marianne.daemon.context import Context
 from marianne.daemon.services.events import NOTICED, Events
 from marianne.daemon.shared.log import get_logger
@@ -203,3 +204,4 @@ class Store(Actor):
         self._context.storage.load_ballast()
         self._pause = RETRY_FIRST
         self._context.scheduler.tell(SchedulerActor.dispatch)
+        self._context.manager.tell(ports.Jobs.pressure_fell)

@@ -13,7 +13,10 @@ from admission_stage import Stage, Supervised, until
 from actors import ChildError, StartError
 from actors.reasons import crash
 from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.services import store as store_module
+from marianne.daemon.services.store import Store
 from marianne.daemon.shared import start_delays
+from marianne.daemon.shared import storage as storage_module
 from marianne.model.result import AttemptResult
 from marianne.state.changes import SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
@@ -109,3 +112,21 @@ def test_a_crash_of_the_manager_forgets_no_place(stage: Stage) -> None:
     until(lambda: stage.is_up("a"))
     assert stage.manager.ask(ManagerActor.counts)["running_jobs"] == 1
     assert not stage.is_up("b")
+
+
+def test_a_place_that_comes_free_while_the_disk_is_nearly_full_is_given_away_afterwards(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "RETRY_FIRST", 0.01)
+    monkeypatch.setattr(storage_module, "LOOK_EVERY", 0.0)
+    stage.insert("a", "b")
+    stage.begin()
+    until(lambda: stage.is_up("a"))
+    monkeypatch.setattr(storage_module, "RESERVE", 2**62)
+    store = stage.system.handle(Store, "store")
+    until(lambda: store.ask(Store.write, []) is not None and stage.context.storage.problem)
+    stage.leave("a", status=JobStatus.COMPLETED)
+    until(lambda: stage.manager.ask(ManagerActor.counts)["running_jobs"] == 0)
+    monkeypatch.setattr(storage_module, "RESERVE", 0)
+    until(lambda: stage.context.storage.problem is None)
+    until(lambda: stage.is_up("b"), 10.0)
