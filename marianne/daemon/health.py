@@ -153,6 +153,8 @@ class HealthChecker:
 
     def _set_timer(self) -> None:
         seconds = self._manager.config.learning.entropy_check_interval_seconds
+        if self._timer is not None:
+            self._timer.cancel()  # what was due may have been on its way as this one was set
         self._timer = self._later(seconds, self.due)
 
     def _check(self) -> None:

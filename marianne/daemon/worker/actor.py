@@ -312,11 +312,11 @@ class Worker(Actor):
 
     # -- timers ---------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def look(self, listening: Listening) -> None:
         """Does the process listen? One that does not is asked, woken, ended in the end."""
-        if (process := self._living) is None:
-            return
-        look = self._listening.look()
+        if (process := self._living) is None or listening is not self._listening:
+            return  # another stretch has begun: this look was on its way already
+        look = listening.look()
         if look is Look.END:
             log.error("worker_silent", job_id=self._job_id, pid=process.pid)
             self._deaf = True
@@ -324,7 +324,7 @@ class Worker(Actor):
             return
         if look is Look.FINE:
             self._fleet.silent.pop(self._job_id, None)
-        elif self._listening.silent:
+        elif listening.silent:
             self._fleet.silent[self._job_id] = process.pid
         if look is Look.WAKE:
             self._wake()
@@ -332,13 +332,13 @@ class Worker(Actor):
             self._hurry()
         elif look is not Look.FINE:
             self._ask()
-        self._next_look = self.send_after(self._listening.every, self.look)
+        self._next_look = self.send_after(listening.every, self.look, listening)
 
     def _listen(self, listening: Listening) -> None:
         if self._next_look is not None:
             self._next_look.cancel()
         self._listening = listening
-        self._next_look = self.send_after(listening.every, self.look)
+        self._next_look = self.send_after(listening.every, self.look, listening)
 
     def _hurry(self) -> None:
         """Sheets of it are to end: one that is stopped again and again goes on a little."""

@@ -57,6 +57,9 @@ def test_it_is_checked_at_the_interval_until_that_is_stopped(tmp_path: Path) -> 
         health.ask(HealthActor.start_periodic_checks)
         sim.sleep(HOUR + 1)
         assert checks(stage) == 4, "started twice it checks once"
+        health.ask(HealthActor.due)  # it was due as another interval began
+        sim.sleep(3 * HOUR)
+        assert checks(stage) == 8, "an interval more than was started"
 
 
 def test_liveness_reads_nothing_and_asks_nobody(

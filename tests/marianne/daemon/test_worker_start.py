@@ -137,3 +137,29 @@ def test_a_cancel_hurries_a_process_that_was_granted_a_sheet_and_has_not_said_he
     house.worker.tell(Worker.run, [Run(1, 1)])
     house.worker.tell(Worker.end_sheets, [1], "cancelled")
     until(lambda: house.processes[0].poll() is not None, 20.0)
+
+
+def test_a_look_that_was_due_as_another_stretch_of_looks_began_is_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be set again and again beside the others, and the patience run out in half the
+    time."""
+    go = threading.Event()
+
+    def grow(*_: object) -> None:
+        assert go.wait(30)
+
+    monkeypatch.setattr(listening, "HELLO", (0.2, 3600.0))
+    monkeypatch.setattr(listening, "HURRIED", 600.0)
+    monkeypatch.setattr(Worker, "grow", grow)
+    house.answers.append(house.process)
+    house.begin()
+    until(lambda: house.recorded() is not None)
+    cell = house.worker.cell()
+    house.worker.tell(Worker.grow, [])
+    house.worker.tell(Worker.run, [Run(1, 1)])
+    house.worker.tell(Worker.end_sheets, [1], "cancelled")
+    until(lambda: [message[0] for message in cell.mailbox.user][2:] == ["look"])
+    go.set()
+    until(lambda: cell.mailbox.waiting)
+    assert len(cell.timers) == 1
