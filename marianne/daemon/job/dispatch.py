@@ -40,13 +40,16 @@ class Dispatch:
 
     def flush(self, lends: int) -> None:
         """Sends it. ``lends`` is how many sheets a slot of the job may be lent."""
-        if self._runs:
-            self._worker.tell(Runner.run, self._runs, self._slots)
-            self._runs = []
+        self._send_runs()
         if self._serials:
             self._worker.tell(Runner.acknowledge, self._serials)
             self._serials = []
         self._settle(lends)
+
+    def _send_runs(self) -> None:
+        if self._runs:
+            self._worker.tell(Runner.run, self._runs, self._slots)
+            self._runs = []
 
     def _settle(self, lends: int = 0) -> None:
         if self._released or self._completed:
@@ -64,11 +67,13 @@ class Dispatch:
         self._runs.append(run)
 
     def withdraw(self) -> None:
-        """From the worker, and from what it was about to be sent: that was not begun either."""
+        """Also what it was about to be sent: who has not heard of a sheet cannot give it back."""
+        self._send_runs()
         self._worker.tell(Runner.withdraw)
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
-        """Through the worker's kill ladder."""
+        """Through the worker's kill ladder, also what it was about to be sent."""
+        self._send_runs()
         self._worker.tell(Runner.end_sheets, nums, category)
 
     def acknowledge(self, serial: int) -> None:

@@ -89,6 +89,24 @@ def test_what_cannot_wait_is_told_at_once(post: Post) -> None:
     assert post.told == [("worker", "withdraw"), ("worker", "end_sheets", [1, 2], "cancelled")]
 
 
+def test_the_worker_hears_what_it_is_to_run_before_what_of_that_it_is_not(post: Post) -> None:
+    """A grant and a pause, or a cancel, come in one turn: the other way round the sheet would run
+    in a job that is being cancelled, and nobody would end it."""
+    dispatch: Any = post.dispatch
+    dispatch.granted(1)
+    dispatch.run("run 1")
+    dispatch.withdraw()
+    dispatch.run("run 2")
+    dispatch.end_sheets([2], "cancelled")
+    dispatch.flush(0)
+    assert post.told == [
+        ("worker", "run", ["run 1"], 1),
+        ("worker", "withdraw"),
+        ("worker", "run", ["run 2"], 1),
+        ("worker", "end_sheets", [2], "cancelled"),
+    ]
+
+
 def test_a_sheet_has_one_timer_and_a_time_that_has_passed_is_now(post: Post) -> None:
     post.dispatch.wake_at(1, time.time() - 60)
     post.dispatch.wake_at(2, time.time() + 60)
