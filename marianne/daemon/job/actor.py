@@ -165,7 +165,10 @@ class Job(Actor):
             self._context.failures.note(time.monotonic())
 
     def press(self) -> None:
-        """Pressure: running sheets finish, nothing new starts until :meth:`relieve`."""
+        """Pressure: running sheets finish, nothing new starts until :meth:`relieve`. A job that
+        pauses already does so for its own reason, and goes on by that."""
+        if self._machine.job.status is JobStatus.PAUSING:
+            return
         self._execution.take(self._machine.pause("pressure", self._execution.now()))
 
     def relieve(self) -> None:

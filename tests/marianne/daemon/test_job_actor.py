@@ -83,5 +83,17 @@ def test_a_cancel_waits_for_a_spool_that_cannot_be_read_just_now(
         assert back.written()[0] == {1: "completed", 2: "cancelled"}
 
 
+def test_pressure_takes_no_pause_over_from_a_person(tmp_path: Path) -> None:
+    """What pauses for pressure goes on by itself; what a person has paused does not."""
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        back.job.call(Job.pause, "person")
+        back.job.tell(Job.press)
+        back.job.tell(Job.relieve)
+        sim.quiet()
+        assert back.job.ask(Job.summary)["reason"] == "person"
+        assert back.written()[1] == "pausing"
+
+
 def _eio(path: str) -> bytes:
     raise OSError(5, "Input/output error", path)
