@@ -87,7 +87,9 @@ class ManagerActor(Actor):
         self._ending = Ending(desk)
         self._commands = Commands(desk, self._admission.admit)
         self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
-        self._cancel = Cancel(desk, self._supervision, self._hooks.over)
+        self._cancel = Cancel(
+            desk, self._supervision, self._hooks.over, self._admission.admit
+        )
         self._followers = Followers(
             desk, self._admission.admit, self._cancel.because, self._hooks.pending
         )
@@ -95,7 +97,7 @@ class ManagerActor(Actor):
         self._modify = Modify(
             desk, self._commands, self._admission.admit, self._hooks.over, self._hooks.resume
         )
-        self._recover = Recover(desk, self._hooks.over)
+        self._recover = Recover(desk, self._hooks.over, self._admission.admit)
         self._intake = Intake(desk, self._admission, self._followers, self._groups.check)
         self._questions = Questions(desk)
         self._explain = Explain(desk, self._admission, self._ask_status, self._why_held)

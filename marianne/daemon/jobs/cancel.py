@@ -31,14 +31,22 @@ if TYPE_CHECKING:
 
 
 class Cancel:
-    """``over`` is told of a job that is cancelled on disk."""
+    """``over`` is told of a job that is cancelled on disk; ``admit`` looks whom one that was not
+    leaves room."""
 
-    def __init__(self, desk: Desk, supervision: Supervision, over: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        supervision: Supervision,
+        over: Callable[[str], None],
+        admit: Callable[[], None],
+    ) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._supervision = supervision
         self._over = over
+        self._admit = admit
 
     def resent(self, job_id: str, request_id: str | None) -> Promise[replies.Job] | None:
         """The answer of a request that was carried out already; None for a new one.
@@ -157,6 +165,7 @@ class Cancel:
             self._desk.back_to_disk(job_id)
             if answer is not None:
                 answer.fail(outcome.error)
+            self._admit()  # it stood in no line meanwhile
             return
         if answer is not None:
             self._live[job_id].cancels.append(answer)

@@ -42,13 +42,15 @@ class _Look:
 
 
 class Recover:
-    """``over`` is told of a job that is over by what was found."""
+    """``over`` is told of a job that is over by what was found; ``admit`` looks whether one that
+    waits has room."""
 
-    def __init__(self, desk: Desk, over: Callable[[str], None]) -> None:
+    def __init__(self, desk: Desk, over: Callable[[str], None], admit: Callable[[], None]) -> None:
         self._desk = desk
         self._context = desk.context
         self._live = desk.live
         self._over = over
+        self._admit = admit
         self._looks: set[str] = set()  # the jobs that are looked at
 
     def recover(
@@ -140,6 +142,7 @@ class Recover:
             self._over(job_id)
         else:
             self._desk.back_to_disk(job_id)
+            self._admit()  # it stood in no line meanwhile
         if outcome.error is not None:
             answer.fail(outcome.error)
         else:

@@ -11,9 +11,11 @@ from manager_parts import WAY_IN, Stage, code, one_batch, plan_of, stage_in, tol
 
 from actors import ActorDied, NoSuchActor
 from actors.reasons import KILLED
+from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.cancel import Cancel
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.job_life import Happens, Life
+from marianne.daemon.jobs.memory import MemoryRoom
 from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
 from marianne.daemon.shared.idempotency import RequestId
 from marianne.daemon.shared.refusal import Refused
@@ -39,7 +41,7 @@ def ending(stage: Stage) -> Ending:
 
 @pytest.fixture
 def parts(stage: Stage, ending: Ending) -> Cancel:
-    return Cancel(stage.desk, Supervision(stage.desk, ending.away), ending.away)
+    return Cancel(stage.desk, Supervision(stage.desk, ending.away), ending.away, stage.admit)
 
 
 # -- a row ---------------------------------------------------------------------------------------
@@ -91,6 +93,25 @@ def test_a_cancel_that_failed_on_disk_leaves_the_job_as_its_row_says(
     assert stage.ask(parts.cancel, "a").outcome().error is stage.disk.error
     assert (stage.status("a"), stage.live["a"].row.status) == (JobStatus.QUEUED, JobStatus.QUEUED)
     assert stage.live["a"].waits
+
+
+def test_a_place_that_came_free_during_a_cancel_that_failed_is_the_jobs(
+    stage: Stage, ending: Ending
+) -> None:
+    let_in: list[str] = []
+    admission = Admission(stage.desk, MemoryRoom(stage.context), let_in.append)
+    supervision = Supervision(stage.desk, ending.away)
+    parts = Cancel(stage.desk, supervision, ending.away, admission.admit)
+    stage.lives("a")
+    stage.disk.held = True
+    asked = stage.ask(parts.cancel, "a")
+    admission.admit(lined_up=True)  # another job's end
+    stage.disk.error = StoreFull("the disk is full")
+    stage.commit()
+    assert code(asked) != "ok"
+    stage.disk.error = None
+    stage.commit()
+    assert let_in == ["a"]
 
 
 def test_what_is_over_cannot_be_cancelled(stage: Stage, parts: Cancel) -> None:

@@ -194,7 +194,7 @@ def test_who_agrees_while_the_disk_fails_has_not_agreed(stage: Stage, parts: Fol
 
 def test_a_chain_that_a_person_does_not_want_is_cancelled(stage: Stage, parts: Followed) -> None:
     completes(stage, parts, HELD, FIRST)
-    cancel = Cancel(stage.desk, Supervision(stage.desk, parts.over), parts.over)
+    cancel = Cancel(stage.desk, Supervision(stage.desk, parts.over), parts.over, stage.admit)
     stage.ask(cancel.cancel, "a")
     assert (stage.status("a"), stage.over) == (JobStatus.CANCELLED, ["a"])
     assert (parts.submitted, stage.turns.timers, running(stage)) == ([], [], [])

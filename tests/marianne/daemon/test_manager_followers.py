@@ -40,7 +40,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def parts(stage: Stage) -> Followers:
     stage.others.answers["forget"] = None
     away = Ending(stage.desk).away
-    cancel = Cancel(stage.desk, Supervision(stage.desk, away), away)
+    cancel = Cancel(stage.desk, Supervision(stage.desk, away), away, stage.admit)
     return Followers(stage.desk, stage.admit, cancel.because, Followed(stage).pending)
 
 

@@ -23,7 +23,7 @@ FULL = StoreFull("the disk is full")
 
 @pytest.fixture
 def parts(stage: Stage) -> Recover:
-    return Recover(stage.desk, stage.is_over)
+    return Recover(stage.desk, stage.is_over, stage.admit)
 
 
 def failed(stage: Stage, status: JobStatus = JobStatus.FAILED) -> None:
@@ -125,6 +125,20 @@ def test_a_job_of_which_nothing_else_is_left_is_completed_and_followed(
     assert ("a", "job.completed") in stage.disk.events
     assert stage.over == ["a"]  # its hooks run, as a restart would have them run
     assert stage.live["a"].row.status is JobStatus.COMPLETED
+
+
+def test_a_job_that_waits_is_looked_at_again_by_whoever_lets_jobs_in(
+    stage: Stage, parts: Recover
+) -> None:
+    failed(stage, JobStatus.QUEUED)
+    stage.found("a")
+    stage.disk.held = True
+    ask(stage, parts)
+    finds(stage, 2)
+    assert not stage.live["a"].waits  # a place that comes free now passes it by
+    stage.commit()
+    assert stage.live["a"].waits
+    assert stage.admits == 1
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(stage: Stage, parts: Recover) -> None:
