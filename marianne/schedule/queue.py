@@ -16,7 +16,7 @@ A grant costs O(log n) in the sheets queued, and O(pools).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
@@ -241,10 +241,10 @@ class SheetQueue:
             pool.blocks += 1
             self._order.recount_pool(pool)
 
-    def unblock(self, name: str | None = None) -> None:
-        """Lifts the block of a pool, or of all."""
+    def unblock(self, meant: Callable[[str], bool] = lambda _: True) -> None:
+        """Lifts the block of each pool whose name is meant."""
         for pool in self._order.pools.values():
-            if pool.blocked_until is not None and name in (None, pool.name):
+            if pool.blocked_until is not None and meant(pool.name):
                 pool.blocked_until = None
                 self._order.recount_pool(pool)
 
@@ -257,15 +257,16 @@ class SheetQueue:
             ends.append(self._order.calls_free_at)
         return min((end for end in ends if end is not None), default=None)
 
-    def waiting_in(self, name: str) -> dict[str, list[int]]:
-        """The sheets of a pool, by job, whose needs are met and that wait for a ``requeue``."""
+    def waiting_in(self, meant: Callable[[str], bool]) -> dict[str, list[int]]:
+        """The sheets of pools that are meant, by job, whose needs are met and that wait for a
+        ``requeue``, or will as soon as the end of their attempt is told."""
         found = {}
         for job in self._jobs.values():
-            moving = (job.queued, job.holding, job.ahead)
+            moving = (job.queued, job.ahead)
             nums = [
                 num
                 for num, info in job.info.items()
-                if info.pool == name
+                if meant(info.pool)
                 and not job.needs.get(num)
                 and not any(num in some for some in moving)
             ]

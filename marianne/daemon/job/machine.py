@@ -235,8 +235,9 @@ class JobMachine:
     def limit_ended(self, num: int, now: float) -> Step:
         """A rate limit was lifted before its time: a sheet that waits for it is due."""
         row = self.rows.get(num)
-        if row is not None and row.status is SheetStatus.WAITING and row.category == "rate_limit":
-            row.due_at = now
+        if row is None or row.status is not SheetStatus.WAITING or row.category != "rate_limit":
+            return Step()
+        row.due_at = now
         return self.due(num, now)
 
     def tick(self, now: float, timeout: float) -> Step:

@@ -87,9 +87,7 @@ class ManagerActor(Actor):
         self._ending = Ending(desk)
         self._commands = Commands(desk, self._admission.admit)
         self._hooks = Hooks(desk, self._commands, self._submit_next, self._ending.away)
-        self._cancel = Cancel(
-            desk, self._supervision, self._hooks.over, self._admission.admit
-        )
+        self._cancel = Cancel(desk, self._supervision, self._hooks.over, self._admission.admit)
         self._followers = Followers(
             desk, self._admission.admit, self._cancel.because, self._hooks.pending
         )

@@ -19,6 +19,7 @@ from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.store import WRITE_DEADLINE, Store
 from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.log import get_logger
+from marianne.schedule.lifts import covers
 from marianne.state.changes import Change, SetMeta
 from marianne.state.reader import Reader
 
@@ -110,15 +111,11 @@ class RatesActor(Actor):
                 return promise
         now = steady()
         active = [key for key, until in self._until.items() if until > now]
-        keys = sorted(
-            key
-            for key in active
-            if instrument is None or key == instrument or key.startswith(f"{instrument}/")
-        )
+        keys = sorted(key for key in active if covers(instrument, key))
         self._until = {key: self._until[key] for key in active if key not in keys}
         self._publish()
-        for key in keys:
-            self._context.scheduler.tell(SchedulerActor.block, key, 0.0)
+        # Whatever is in force: a sheet may wait for longer than its limit is kept.
+        self._context.scheduler.tell(SchedulerActor.lift, instrument)
         reply: ClearedLimits = {"cleared": len(keys), "instrument": instrument, "keys": keys}
         changes: list[Change] = [self._kept()]
         if request_id is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from marianne.daemon.scheduler import (
 from marianne.daemon.views import wire
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation
+from marianne.schedule.lifts import Lifts, covers
 
 if TYPE_CHECKING:
     from marianne.replies.reports import Reason
@@ -43,6 +44,7 @@ class SchedulerActor(Actor):
         self._context = context
         self._scheduler = GlobalSheetScheduler(context.config)
         self._queue = self._scheduler.queue
+        self._lifts = Lifts()
         self._dirty = False
         self._draining = False
         self._drained: list[Promise[None]] = []
@@ -83,6 +85,10 @@ class SchedulerActor(Actor):
         terms = Terms(frozenset(running), frozenset(waiting), max_concurrent, pools or {}, agents)
         self._scheduler.agree(job_id, terms)
         at_once(self._scheduler.register_job(job_id, sheets, dependencies))
+        pools = {sheet.sheet_num: sheet.pool for sheet in sheets if terms.waiting}
+        lifted = [num for num in sorted(terms.waiting) if self._lifts.lifted(pools[num])]
+        if lifted:
+            self._context.job(job_id).tell(ports.Job.limit_ended, lifted)
         self._dirty = True
 
     def extend(
@@ -150,14 +156,25 @@ class SchedulerActor(Actor):
         self._dirty = True
 
     def block(self, key: str, until: float) -> None:
-        """A limit key's sheets wait until a time of :func:`clock.steady`; 0 ends the wait."""
+        """A limit key's sheets wait until a time of :func:`clock.steady`."""
+        self._lifts.limit(key)
         if until > clock.steady():
             self._queue.block(key, until)
         else:
-            self._queue.unblock(key)
-            for job_id, nums in self._queue.waiting_in(key).items():
-                self._context.job(job_id).tell(ports.Job.limit_ended, nums)
+            self._end_limits(lambda name: name == key)
         self._dirty = True
+
+    def lift(self, instrument: str | None) -> None:
+        """The limits of an instrument (all its models, or one of them), or all, are lifted: what
+        waits for them goes on, also of a job that is not registered now."""
+        self._lifts.lift(instrument)
+        self._end_limits(lambda name: covers(instrument, name))
+        self._dirty = True
+
+    def _end_limits(self, meant: Callable[[str], bool]) -> None:
+        self._queue.unblock(meant)
+        for job_id, nums in self._queue.waiting_in(meant).items():
+            self._context.job(job_id).tell(ports.Job.limit_ended, nums)
 
     def drain(self) -> Promise[None]:
         """Grants nothing any more; answers when no sheet runs: the conductor is about to stop."""

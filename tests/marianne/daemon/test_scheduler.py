@@ -167,6 +167,34 @@ def test_a_limit_that_is_lifted_wakes_what_waits_for_it(stage: Stage) -> None:
     assert stage.all_told(2) == [("limit_ended", [1]), ("granted", [2])]
 
 
+def test_a_lift_reaches_a_sheet_whose_end_is_still_on_its_way(stage: Stage) -> None:
+    """Its job knows that it waits, and the scheduler does not yet."""
+    stage.register(1, "busy")
+    stage.scheduler.ask(SchedulerActor.block, "busy", time.time() + 60.0)
+    stage.scheduler.ask(SchedulerActor.lift, "busy")
+    assert stage.all_told(2) == [("granted", [1]), ("limit_ended", [1])]
+
+
+def test_what_waits_longer_than_its_limit_goes_on_with_a_lift_too(stage: Stage) -> None:
+    infos = [SheetInfo("j", 1, backend_type="busy", model="big"), SheetInfo("j", 2)]
+    stage.scheduler.ask(SchedulerActor.register_job, "j", infos, waiting=[1, 2])
+    stage.scheduler.ask(SchedulerActor.lift, "busy")
+    assert stage.next_told()[:2] == ("limit_ended", [1])
+
+
+@pytest.mark.parametrize("instrument", ["busy", None])
+def test_a_job_that_was_paused_or_restarted_during_a_lift_finds_it(
+    stage: Stage, instrument: str | None
+) -> None:
+    stage.scheduler.ask(SchedulerActor.lift, instrument)
+    stage.register(2, "busy", waiting=[1])
+    assert sorted(stage.all_told(2)) == [("granted", [2]), ("limit_ended", [1])]
+    stage.told.clear()
+    stage.scheduler.ask(SchedulerActor.block, "busy", time.time() + 60.0)
+    stage.register(2, "busy", waiting=[1])
+    assert stage.told == [], "that is another limit"
+
+
 def test_explain_names_the_pressure(stage: Stage) -> None:
     stage.load(990.0)
     stage.register(1)

@@ -144,10 +144,16 @@ def test_clearing_an_instrument_clears_all_its_models_and_no_other(desk: Desk) -
     cleared = actor.ask(RatesActor.clear_limits, "claude", "request")
     assert cleared == {"cleared": 2, "instrument": "claude", "keys": ["claude", "claude/opus"]}
     assert set(in_force(desk)) == {"claude-code", "codex"}
-    assert told(desk, "scheduler") == [("block", "claude", 0.0), ("block", "claude/opus", 0.0)]
+    assert told(desk, "scheduler") == [("lift", "claude")]
     ((_, (_, reply), kept),) = told(desk, "store")
     assert kept == ("kept", False), "who asks does not wait for a disk that is full"
     assert codec.unpack(reply.reply) == cleared
+
+
+def test_a_clear_also_wakes_what_waits_though_no_limit_is_in_force(desk: Desk) -> None:
+    """A score may have its sheets wait for longer than any limit is kept."""
+    assert rates(desk).ask(RatesActor.clear_limits)["cleared"] == 0
+    assert told(desk, "scheduler") == [("lift", None)]
 
 
 def test_a_clear_that_was_answered_before_gets_that_answer(desk: Desk) -> None:

@@ -269,7 +269,7 @@ def test_a_block_can_be_lifted_for_one_pool_or_all() -> None:
     for name in ("x", "y", "z"):
         queue.register(name, sheets(name, 1, backend_type=name))
         queue.block(name, until=10.0)
-    queue.unblock("x")
+    queue.unblock(lambda name: name == "x")
     assert drain(queue) == [("x", 1)]
     queue.unblock()
     assert sorted(drain(queue)) == [("y", 1), ("z", 1)]

@@ -106,7 +106,7 @@ class Watched:
         self.queue.block(pool, self.now + seconds)
 
     def unblock(self, pool: str, _: int) -> None:
-        self.queue.unblock(pool)
+        self.queue.unblock(lambda name: name == pool)
 
     def limit(self, _: str, value: int) -> None:
         self.queue.max_concurrent = value
