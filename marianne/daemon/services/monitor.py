@@ -52,11 +52,14 @@ class MonitorActor(Actor):
         self._zombies: set[int] = set()
         self._pressed: str | None = None
         self._timer: Timer | None = None
+        self._level: PressureLevel | None = None
 
     def on_start(self) -> None:
         """Takes the first reading, so that there is one before the first request."""
         self._monitor.job_of = self._context.executor.job_of
         again = self._monitor.snapshot is not None
+        if again:
+            self._level = self._context.backpressure.resource_level()
         self.check()
         if again:
             self._tell_of_a_fall()  # who waits for it may not have been told when we died
@@ -103,13 +106,13 @@ class MonitorActor(Actor):
         return self._noting(self._monitor.look)
 
     def _noting(self, take: Callable[[], T]) -> T:
-        """Takes a reading, or other limits; a level that it changes is an event."""
-        first = self._monitor.snapshot is None
+        """Takes a reading, or other limits; a level that is another than the last one is an
+        event, whoever changed it: others may look, too."""
         self._monitor.beside = tuple(filter(None, (self._context.heart_pid,)))
-        before = self._context.backpressure.resource_level()
         taken = take()
         after = self._context.backpressure.resource_level()
-        if after is not before and not first:
+        before, self._level = self._level, after
+        if before is not None and after is not before:
             self._changed(before, after)
         return taken
 

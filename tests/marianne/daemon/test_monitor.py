@@ -158,6 +158,24 @@ def test_higher_limits_end_a_pressure_and_who_waited_is_told(
         assert it.stage.heard("manager", "pressure_fell")
 
 
+def test_a_level_that_fell_by_somebody_elses_look_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that embeds the conductor may take a reading of its own, or set other limits."""
+    with Simulation() as sim:
+        it = Watched(sim, tmp_path, monkeypatch)
+        it.probe.tree = TreeLook(Usage(990.0, 3))
+        sim.sleep(INTERVAL + 1)
+        assert not it.resources.is_accepting_work()
+        it.stage.told.clear()
+        it.probe.tree = TreeLook(Usage(10.0, 3))
+        at_once(it.resources.check_now())
+        assert it.resources.is_accepting_work()
+        sim.sleep(INTERVAL)
+        assert it.stage.heard("scheduler", "dispatch")
+        assert it.stage.heard("manager", "pressure_fell")
+
+
 def test_who_waits_for_memory_is_told_of_each_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
