@@ -99,6 +99,8 @@ class Notifications(Actor):
             if event.seq <= self._seen or event.job_id is None:
                 continue
             self._seen = event.seq
+            if event.event == "job.started":
+                self._receivers.pop(event.job_id, None)  # it may go on with another score
             receivers = self._receivers_of(event.job_id)
             wanted = [r for r in receivers if NOTICED[event.event] in r["on_events"]]
             row = self._reader.job(event.job_id) if wanted else None
@@ -106,7 +108,7 @@ class Notifications(Actor):
                 notices = [Notice(event, row, i + 1, r) for i, r in enumerate(wanted)]
                 self._waiting += notices
                 self._open[event.seq] += len(notices)
-            if event.event in ("job.completed", "job.failed"):
+            if event.event in ("job.completed", "job.failed", "job.paused"):
                 self._receivers.pop(event.job_id, None)
         if len(self._waiting) > WAITING_LIMIT:
             log.error("notices_dropped", number=len(self._waiting) - WAITING_LIMIT)

@@ -16,7 +16,7 @@ from marianne.daemon.services import notifications
 from marianne.daemon.services.notifications import Notice, Notifications, in_turn
 from marianne.daemon.shared.failures import DEGRADED_AFTER, THRESHOLD, WINDOW, Delivery, FailureRate
 from marianne.executors.beside import CommandEnd, SideCommand
-from marianne.state.changes import AddEvent, InsertJob
+from marianne.state.changes import AddEvent, InsertJob, UpdateJob
 from marianne.state.models import Event, JobRow, JobStatus
 
 
@@ -105,6 +105,18 @@ def test_who_asked_for_an_event_is_told_it_and_nobody_else(desk: Desk, errands: 
     body = json.loads(errand.stdin)
     assert (body["event"], body["job_id"], body["error"]) == ("job_failed", "a", "it broke")
     assert body["data"] == {"exit_code": 3}
+
+
+def test_a_job_that_goes_on_with_another_score_tells_who_is_named_there(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk)
+    told = notifier(desk)
+    told.happened([event(1, "job.started")])
+    options = {"after": {"notifications": [receiver("command", "job_failed")]}}
+    desk.write(UpdateJob("a", {"options": options}))
+    told.happened([event(2, "job.started"), event(3)])
+    assert [errand.argv for errand in errands.started] == [["bash", "-c", "tell"]]
 
 
 def test_an_event_that_was_seen_is_not_told_again(desk: Desk, errands: Errands) -> None:
