@@ -342,6 +342,7 @@ class Job(Actor):
             raise outcome.error
         self._over = True
         self._flush()
+        self._hands.forget()
         self._stop_if_done()
 
     def _stop_if_done(self) -> None:

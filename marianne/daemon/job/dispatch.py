@@ -114,6 +114,11 @@ class Dispatch:
         self._settle()
         self._scheduler.tell(SchedulerActor.deregister_job, self._job_id)
 
+    def forget(self) -> None:
+        """Nothing of the job runs any more: it holds no slot, whatever was told of its sheets. One
+        that was lost before it had begun has no end that would tell."""
+        self._scheduler.tell(SchedulerActor.forget_job, self._job_id)
+
     def release(self, num: int) -> None:
         """To the scheduler, with all others that ended now."""
         self._released.append(num)

@@ -9,14 +9,16 @@ from judgement_stage import Stage
 
 from actors.testing import Simulation
 from marianne.daemon.job.actor import Job
+from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.refusal import Refused
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.model.result import AttemptResult
 from marianne.run.spool import Spool
+from marianne.schedule.entries import SheetInfo
 from marianne.score.pack import pack_plan
 from marianne.state.changes import AddAttempt, InsertJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
-from marianne.state.models import JobRow, JobStatus
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 SHELL = Instrument("shell")
 PLAN = Plan(
@@ -93,6 +95,28 @@ def test_pressure_takes_no_pause_over_from_a_person(tmp_path: Path) -> None:
         sim.quiet()
         assert back.job.ask(Job.summary)["reason"] == "person"
         assert back.written()[1] == "pausing"
+
+
+@pytest.mark.parametrize("status", [JobStatus.CANCELLING, JobStatus.PAUSING])
+def test_a_job_of_which_no_process_is_left_holds_no_slot(tmp_path: Path, status: JobStatus) -> None:
+    """Its worker died before it had begun what it was granted: no result will ever tell its end."""
+    with Simulation() as sim:
+        stage = Stage(sim, tmp_path)
+        with Database(stage.context.home.db) as database:
+            row = JobRow("job", "job", status, "/w", 1.0, 2)
+            database.write([InsertJob(row, pack_plan(PLAN), "", b"\x80")])
+            database.write([SaveSheet("job", SheetRow(1, SheetStatus.RUNNING, 1, started_at=1.0))])
+        stage.ears("store", "manager", "rates", "learning", "job:job/worker")
+        scheduler = sim.system.spawn(SchedulerActor, stage.context, name="scheduler")
+        infos = [SheetInfo("job", 1), SheetInfo("job", 2)]
+        scheduler.ask(SchedulerActor.register_job, "job", infos, running=[1])
+        scheduler.ask(SchedulerActor.deregister_job, "job")
+        job = sim.system.spawn(Job, stage.context, "job", name="job:job/job")
+        sim.quiet()
+        job.tell(Job.worker_up, {"unacked": [], "running": []})
+        sim.quiet()
+        assert not job.alive
+        assert scheduler.ask(SchedulerActor.get_stats).active == 0
 
 
 def _eio(path: str) -> bytes:
