@@ -58,7 +58,7 @@ class Cancel:
         promise: Promise[replies.Job] = self._desk.turns.promise()
         live, row = self._live.get(job_id), self._desk.reader.job(job_id)
         if live is not None and row is not None and row.status is JobStatus.CANCELLING:
-            live.waiters.append(promise)
+            live.wait(promise)
         else:
             promise.set(queries.summary(self._desk.reader, job_id))
         return promise

@@ -32,7 +32,7 @@ class Questions:
         promise: Promise[JobReply] = self._desk.turns.promise()
         live = self._live.get(job_id)
         if live is not None:
-            live.waiters.append(promise)
+            live.wait(promise)
         else:
             promise.set(queries.summary(self._desk.reader, job_id))
         return promise

@@ -44,6 +44,12 @@ class Live:
     cancels: list[Answer[replies.Job]] = field(default_factory=list)
     size: Size = field(default_factory=Size)
 
+    def wait(self, promise: Promise[replies.Job]) -> None:
+        """The promise is kept when the job is over. Those whose askers wait no more are given up:
+        who waits for long asks again and again."""
+        self.waiters = [one for one in self.waiters if not one.expired()]
+        self.waiters.append(promise)
+
     @property
     def admitted(self) -> bool:
         """Whether it holds a place: it has actors, or is about to, or they are being ended."""

@@ -53,6 +53,16 @@ def test_who_waits_for_a_job_that_lives_waits_for_its_hooks_too(
     assert live.waiters == [promise]
 
 
+def test_who_asks_again_and_again_whether_a_job_is_over_is_one_who_waits(
+    stage: Stage, parts: Questions
+) -> None:
+    """A client waits in slices, for as long as the job lives."""
+    live = stage.lives("a", JobStatus.PAUSED)
+    for _ in range(5):
+        future(parts.wait("a")).deadline = 0.0
+    assert len(live.waiters) == 1
+
+
 # -- statuses ------------------------------------------------------------------------------------
 
 
