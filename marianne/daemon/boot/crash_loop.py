@@ -21,7 +21,7 @@ from marianne.daemon.worker.executor import spooled
 from marianne.daemon.worker.orphans import end_worker, recorded_workers
 from marianne.home import Home
 from marianne.score.pack import PlanFormatError, unpack_plan
-from marianne.state.changes import Change, SetMeta, UpdateJob
+from marianne.state.changes import AddEvent, Change, SetMeta, UpdateJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
@@ -67,8 +67,10 @@ def _after_death(home: Home, job: JobRow, reader: Reader) -> list[Change]:
         if job.status is JobStatus.CANCELLING:
             return [count]
         away = job.crashes >= PUT_AWAY_AFTER and job.status is JobStatus.PAUSING
-        status = {"status": JobStatus.PAUSED} if away else pausing.fields
-        return [count, UpdateJob(job.job_id, status)]
+        if not away:
+            return [count, pausing]
+        told = AddEvent(job.job_id, None, "job.paused", {"reason": job.reason}, time.time())
+        return [count, UpdateJob(job.job_id, {"status": JobStatus.PAUSED}), told]
     rows = {row.num: row for row in reader.sheets(job.job_id)}
     machine = JobMachine(plan, job, rows, random.random)
     try:

@@ -23,7 +23,7 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.daemon.worker.executor import spooled
 from marianne.run import stop_order
-from marianne.state.changes import Change, UpdateJob
+from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import StateError
 from marianne.state.models import JobStatus, SheetStatus
@@ -98,7 +98,10 @@ def _cancel_all(home: Home) -> None:
             try:
                 plan = queries.plan_of(reader, job.job_id)
             except Refused:
-                changes.append(UpdateJob(job.job_id, {"status": JobStatus.CANCELLED}))
+                now = time.time()
+                fields = {"status": JobStatus.CANCELLED, "finished_at": now}
+                changes.append(UpdateJob(job.job_id, fields))
+                changes.append(AddEvent(job.job_id, None, "job.cancelled", {}, now))
                 continue
             rows = {row.num: row for row in reader.sheets(job.job_id)}
             machine, now = JobMachine(plan, job, rows, random.random), time.time()

@@ -22,7 +22,7 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import passing, passing_reason
 from marianne.daemon.shared.turns import raise_error
-from marianne.state.changes import UpdateJob
+from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.models import JobStatus
 
 log = get_logger(__name__)
@@ -173,7 +173,8 @@ class Supervision:
             # Not even its plan can be read: the job's own row is all that there is to close.
             status = JobStatus.FAILED if cause else JobStatus.CANCELLED
             fields = {"status": status, "finished_at": now, "error": cause}
-            changes = [UpdateJob(job_id, fields, asked=True)]
+            told = AddEvent(job_id, None, f"job.{status}", {"error": cause}, now)
+            changes = [UpdateJob(job_id, fields, asked=True), told]
         self._context.scheduler.tell(SchedulerActor.forget_job, job_id)
         self._desk.turns.pipe(self._desk.write(changes), self.gave_up, job_id)
 

@@ -65,6 +65,11 @@ class House:
             return str(sheet.status), [a.outcome for a in reader.attempts("job")]
 
     @property
+    def events(self) -> list[str]:
+        with Reader(self.home.db) as reader:
+            return [event.event for event in reader.events.since(0)]
+
+    @property
     def job(self) -> tuple[str, str | None, int]:
         with Reader(self.home.db) as reader:
             row = reader.job("job")
@@ -206,6 +211,17 @@ def test_what_was_finished_is_not_cancelled_by_the_order_of_a_conductor_that_die
     take_order(house.home, None)
     assert house.sheet == ("completed", ["completed"])
     assert house.job == ("completed", None, 0)
+
+
+def test_the_end_of_a_job_whose_plan_cannot_be_read_is_told_like_any_other(tmp_path: Path) -> None:
+    house = House(tmp_path, b"none")
+    house.die(6)
+    assert house.job == ("paused", "crashes", 6)
+    assert house.events == ["job.paused"]
+    stop_order.leave(house.home.path, "cancel", "")
+    take_order(house.home, None)
+    assert house.job == ("cancelled", "crashes", 6)
+    assert house.events == ["job.paused", "job.cancelled"]
 
 
 def test_what_runs_after_a_cancel_is_left_out_at_the_third_death(tmp_path: Path) -> None:

@@ -318,6 +318,7 @@ def test_a_job_whose_plan_cannot_be_read_is_ended_all_the_same(
     row = stage.job("a")
     assert (row.status, row.error) == (status, cause)
     assert row.finished_at is not None
+    assert stage.disk.events[-1] == ("a", f"job.{status}"), "who follows it waits for that"
 
 
 def test_what_the_store_refuses_is_not_taken_for_an_end(
