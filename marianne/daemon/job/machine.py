@@ -268,13 +268,14 @@ class JobMachine:
     # -- from people and from whoever keeps the job's actors ------------------------------------
 
     def pause(self, reason: str, now: float) -> Step:
-        """Starts no further sheet; the running ones finish, then the job is paused."""
+        """Starts no further sheet; the running ones finish, then the job is paused. Pressure, which
+        ends by itself, is no reason in the place of another."""
         step = Step()
         if self.job.status is JobStatus.RUNNING:
             self.ledger.set_job(step, JobStatus.PAUSING, reason=reason)
             self._deregister(step)
             self._settle(step, now)
-        elif self.job.status is JobStatus.PAUSING and self.job.reason != reason:
+        elif self.job.status is JobStatus.PAUSING and reason not in (self.job.reason, "pressure"):
             self.ledger.set_job(step, JobStatus.PAUSING, reason=reason)
         return step
 

@@ -233,6 +233,13 @@ def test_a_pause_takes_over_the_reason_of_one_that_is_not_in_force_yet() -> None
     assert job_fields(machine.pause("person", NOW))["reason"] == "person"
 
 
+@pytest.mark.parametrize("reason", ["person", "modify", "cost", "crashes"])
+def test_pressure_takes_over_no_pause_that_would_not_end_by_itself(reason: str) -> None:
+    machine = machine_of(APART, [running()], JobStatus.PAUSING, reason=reason)
+    assert machine.pause("pressure", NOW) == Step()
+    assert machine.job.reason == reason, "else it went on when the pressure falls"
+
+
 def test_a_resume_forgets_why_and_the_deaths_before_it() -> None:
     machine = machine_of(APART, [running()], JobStatus.PAUSING, reason="person", crashes=3)
     step = machine.resume(NOW)
