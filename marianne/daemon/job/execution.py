@@ -42,7 +42,7 @@ from marianne.model.plan import Growth
 from marianne.model.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob
-from marianne.state.models import JobStatus, SheetStatus
+from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.job_service import JobService
@@ -141,7 +141,7 @@ class Execution:
     def status(self, first: int = 1, last: int = LAST_SHEET) -> Packed:
         """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it, packed; of
         which what did not change is kept."""
-        nums = range(max(1, first), min(last, len(self._machine.ledger.plan.sheets)) + 1)
+        nums = range(max(1, first), min(last, self._sheets.total) + 1)
         mark = self._shelf.mark()
         status = status_bytes.status(self.summary(), self._sheets.of(nums))
         self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
@@ -150,9 +150,10 @@ class Execution:
     def summary(self) -> Job:
         """The job without its sheets, as ``list`` shows it.
 
-        Its status is the one on disk: who is told of an end or a pause may act upon it at once.
+        All of it is as on disk, and so are its sheets in a status: who is told of an end or a pause
+        may act upon it at once, and no death takes back what somebody has seen.
         """
-        return wire.job_map(self._on_disk, self._machine.ledger.progress())
+        return wire.job_map(self._on_disk, self._sheets.progress())
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -179,6 +180,7 @@ class Execution:
         """Attempts began in the worker: their true start times, shown until the result comes."""
         for num, attempt, started_at in sheets:
             self.take(self._machine.began(num, attempt, started_at))
+            self._sheets.began(num)
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:
         """``nums`` have a slot each; those ``ahead`` may begin when others of the job end."""
@@ -234,6 +236,7 @@ class Execution:
 
     def committed(self, step: Step) -> None:
         """A step's changes are on disk: now what follows from them."""
+        self._sheets.committed(step.changes)
         for effect in step.after:
             self._do(effect)
         ended = False
@@ -244,9 +247,8 @@ class Execution:
             elif type(change) is UpdateJob:
                 self._kept(change.fields)
         if ended:  # once for all that came together
-            ledger = self._machine.ledger
-            done = ledger.counts[SheetStatus.COMPLETED]
-            self._service.progressed(ledger.job.job_id, done, len(ledger.plan.sheets))
+            progress, job_id = self._sheets.progress(), self._machine.job.job_id
+            self._service.progressed(job_id, progress["completed"], progress["total"])
 
     def _kept(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():

@@ -44,7 +44,6 @@ class Ledger:
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
         self.ended: list[int] | None = None
         """The sheets that came to their end since somebody looked, who makes this a list."""
-        self._changed: set[int] = set()
         self._read_graph()
 
     def _read_graph(self) -> None:
@@ -91,13 +90,6 @@ class Ledger:
             + counts[SheetStatus.WAITING],
             "total": len(self.plan.sheets),
         }
-
-    def take_changed(self) -> set[int]:
-        """The sheets that may look different since the last call: their row or a need's changed."""
-        changed, self._changed = self._changed, set()
-        for num in tuple(changed):
-            changed.update(self._dependents.get(num, ()))
-        return changed
 
     # -- the graph ------------------------------------------------------------------------------
 
@@ -181,7 +173,6 @@ class Ledger:
 
     def save(self, step: Step, row: SheetRow, *, asked: bool = False) -> None:
         """Notes the row as it is now."""
-        self._changed.add(row.num)
         # A copy: the store reads it later, in its own thread, while this row goes on changing.
         step.changes.append(SaveSheet(self.job.job_id, copy(row), asked))
 
@@ -207,7 +198,6 @@ class Ledger:
     def show_start(self, row: SheetRow, started_at: float) -> None:
         """An attempt's true start: shown from now on, on disk with the attempt's end."""
         row.started_at = started_at
-        self._changed.add(row.num)
 
     def set_job(self, step: Step, status: JobStatus, **fields: object) -> None:
         """Moves the job and sets these fields of it. Raises IllegalTransition."""
@@ -235,7 +225,6 @@ class Ledger:
         self.plan = plan
         self.job.sheet_count = len(plan.sheets)
         self.counts[SheetStatus.PENDING] += len(growth.items)
-        self._changed.update(self._dependents.get(growth.source, ()))  # they need more
         self._read_graph()
 
     def event(

@@ -1,14 +1,16 @@
 """Statuses as bytes: what clients ask for again and again is packed once.
 
 A status of 200 sheets is 3,000 values. For a job that runs, each sheet is kept packed until its row
-or one of its needs changes; a whole answer is kept until anything does
+on disk or that of one of its needs changes; a whole answer is kept until anything does
 (:mod:`marianne.daemon.shared.status_cache`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
@@ -16,7 +18,13 @@ from ipc import codec
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.views import queries, wire
+from marianne.state.changes import Change, GrowPlan, SaveSheet
+from marianne.state.models import SheetRow, SheetStatus
 from marianne.state.reader import Reader
+from marianne.state.rows import COUNTED, read_counts
+
+if TYPE_CHECKING:
+    from marianne.replies.job import Progress
 
 
 def status(top: Mapping[str, Any], sheets: Sequence[bytes]) -> Packed:
@@ -32,25 +40,62 @@ def status(top: Mapping[str, Any], sheets: Sequence[bytes]) -> Packed:
 
 
 class Sheets:
-    """The packed sheets of one job that runs. For the thread of its actor."""
+    """The sheets of one job that runs, as they are on disk: packed, and counted. For the thread of
+    its actor, which says what is committed."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._rows = {num: copy(row) for num, row in ledger.rows.items()}
+        self._counts = Counter(row.status for row in self._rows.values())
         self._packed: dict[int, bytes] = {}
+        self.total = len(ledger.plan.sheets)
+
+    def committed(self, changes: Iterable[Change]) -> None:
+        """These are on disk."""
+        for change in changes:
+            if type(change) is SaveSheet:
+                self._save(change.row)
+            elif type(change) is GrowPlan:
+                self.total = change.sheet_count
+
+    def began(self, num: int) -> None:
+        """The ledger knows better when the sheet's attempt began."""
+        row = self._rows.get(num)
+        if row is not None:
+            self._date(row)
+            self._packed.pop(num, None)
 
     def of(self, nums: Iterable[int]) -> list[bytes]:
-        """These sheets, as they are now."""
-        ledger, kept = self._ledger, self._packed
-        for num in ledger.take_changed():
-            kept.pop(num, None)
+        """These sheets."""
+        plan, packed = self._ledger.plan, self._packed
         found = []
         for num in nums:
-            packed = kept.get(num)
-            if packed is None:
-                packed = codec.pack(wire.sheet_map(ledger.plan, ledger.rows, num))
-                kept[num] = packed
-            found.append(packed)
+            told = packed.get(num)
+            if told is None:
+                told = packed[num] = codec.pack(wire.sheet_map(plan, self._rows, num))
+            found.append(told)
         return found
+
+    def progress(self) -> Progress:
+        """How many of them stand where."""
+        counted = [self._counts[status] for status in COUNTED]
+        return read_counts(self.total, counted).progress()
+
+    def _save(self, row: SheetRow) -> None:
+        before = self._rows.get(row.num)
+        if before is not None:
+            self._counts[before.status] -= 1
+        self._counts[row.status] += 1
+        self._rows[row.num] = row
+        self._date(row)
+        for num in (row.num, *self._ledger.dependents(row.num)):
+            self._packed.pop(num, None)
+
+    def _date(self, row: SheetRow) -> None:
+        """An attempt's true start is shown as soon as it is known; it is written with its end."""
+        now = self._ledger.peek(row.num)
+        if row.status is SheetStatus.RUNNING and now.attempt == row.attempt:
+            row.started_at = now.started_at
 
 
 def at_rest(reader: Reader, job_id: str, first: int, last: int) -> Packed:

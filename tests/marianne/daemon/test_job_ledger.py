@@ -97,10 +97,8 @@ def test_where_no_instrument_is_there_the_first_is_named() -> None:
 
 def test_the_true_start_is_shown_and_not_written() -> None:
     ledger = ledger_of(CHAIN, {1: "running"})
-    ledger.take_changed()
     ledger.show_start(ledger.rows[1], 90.0)
     assert ledger.rows[1].started_at == 90.0
-    assert 1 in ledger.take_changed()
 
 
 def test_the_job_moves_with_its_fields_and_both_are_noted() -> None:
@@ -132,13 +130,6 @@ def test_an_event_is_of_its_sheet_or_of_the_job() -> None:
     ledger.event(step, "sheet.skipped", 2, now=NOW)
     ledger.event(step, "job.paused", data={"reason": "cost"}, now=NOW)
     assert events(step) == [("sheet.skipped", 2), ("job.paused", None)]
-
-
-def test_what_changed_is_told_once_and_with_it_what_needs_it() -> None:
-    ledger = ledger_of(CHAIN)
-    ledger.start(Step(), ledger.row(1), NOW)
-    assert ledger.take_changed() == {1, 2}
-    assert ledger.take_changed() == set()
 
 
 @pytest.mark.parametrize(

@@ -226,3 +226,25 @@ def test_an_end_is_told_when_it_is_on_disk_and_not_before() -> None:
     assert job.status() == job.status()
     job.committed(decided)
     assert _status(job)["status"] == "completed", "what was kept before was told"
+
+
+def test_what_is_told_of_a_sheet_is_on_disk() -> None:
+    row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 2)
+    hands = Hands()
+    job = Execution(
+        JobMachine(plan_of({1: (), 2: (1,)}), row, {}, lambda: 0.5), hands, JobService()
+    )
+
+    def told() -> list[str]:
+        return [sheet["status"] for sheet in _status(job)["sheets"]]
+
+    job.worker_up({"unacked": ()})
+    job.granted(hands.grants())
+    assert told() == ["ready", "pending"]
+    job.committed(job.decided())
+    assert told() == ["running", "pending"]
+    job.results([AttemptResult(1, 1, "completed", 1.0, 2.0).to_map()])
+    ended = job.decided()
+    assert (told(), _status(job)["progress"]["completed"]) == (["running", "pending"], 0)
+    job.committed(ended)
+    assert (told(), _status(job)["progress"]["completed"]) == (["completed", "ready"], 1)

@@ -1,4 +1,4 @@
-"""The packed sheets of a job that runs: as they are now, and only what changed packed again."""
+"""The sheets of a job that runs: as they are on disk, and only what changed packed again."""
 
 from __future__ import annotations
 
@@ -7,33 +7,61 @@ from ledger_stage import CHAIN, NOW, ledger_of
 
 from ipc import codec
 from marianne.daemon.job import status_bytes
-from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
 from marianne.daemon.views import wire
+from marianne.state.changes import GrowPlan
 from marianne.state.models import SheetStatus
 
 
-def shown(ledger: Ledger, sheets: status_bytes.Sheets) -> list[str]:
+def shown(sheets: status_bytes.Sheets) -> list[str]:
     return [codec.unpack(packed)["status"] for packed in sheets.of(CHAIN)]
 
 
-def test_a_sheet_is_packed_as_it_is_after_every_change_and_so_is_what_needs_it() -> None:
+def test_a_sheet_is_packed_as_it_is_on_disk_after_every_change_and_so_is_what_needs_it() -> None:
     ledger = ledger_of(CHAIN)
-    sheets, step = status_bytes.Sheets(ledger), Step()
-    assert shown(ledger, sheets) == ["ready", "pending", "pending"]
-    ledger.start(step, ledger.row(1), NOW)
-    assert shown(ledger, sheets) == ["running", "pending", "pending"]
-    ledger.set_row(step, ledger.row(1), SheetStatus.COMPLETED)
-    assert shown(ledger, sheets) == ["completed", "ready", "pending"]
+    sheets, begun, ended = status_bytes.Sheets(ledger), Step(), Step()
+    assert shown(sheets) == ["ready", "pending", "pending"]
+    ledger.start(begun, ledger.row(1), NOW)
+    assert shown(sheets) == ["ready", "pending", "pending"]
+    sheets.committed(begun.changes)
+    assert shown(sheets) == ["running", "pending", "pending"]
+    ledger.set_row(ended, ledger.row(1), SheetStatus.COMPLETED)
+    assert shown(sheets) == ["running", "pending", "pending"]
+    sheets.committed(ended.changes)
+    assert shown(sheets) == ["completed", "ready", "pending"]
+    assert sheets.progress() == ledger.progress()
 
 
 def test_what_did_not_change_is_not_packed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = ledger_of(CHAIN)
+    ledger, step = ledger_of(CHAIN), Step()
     sheets = status_bytes.Sheets(ledger)
     sheets.of(CHAIN)
     packed: list[int] = []
     as_it_was = wire.sheet_map
     monkeypatch.setattr(wire, "sheet_map", lambda *args: packed.append(args[2]) or as_it_was(*args))
-    ledger.start(Step(), ledger.row(2), NOW)
+    ledger.start(step, ledger.row(2), NOW)
+    sheets.committed(step.changes)
     sheets.of(CHAIN)
     assert packed == [2, 3]
+
+
+@pytest.mark.parametrize("first", ["the commit", "the news"])
+def test_an_attempts_true_start_is_shown_whichever_is_known_first(first: str) -> None:
+    ledger, step = ledger_of(CHAIN), Step()
+    sheets = status_bytes.Sheets(ledger)
+    ledger.start(step, ledger.row(1), NOW)
+    if first == "the commit":
+        sheets.committed(step.changes)
+        sheets.of(CHAIN)
+    ledger.show_start(ledger.row(1), NOW + 5)
+    sheets.began(1)
+    sheets.committed(step.changes)
+    assert codec.unpack(sheets.of(CHAIN)[0])["started_at"] == wire.timestamp(NOW + 5)
+
+
+def test_the_sheets_of_a_list_are_counted_when_they_are_on_disk() -> None:
+    ledger = ledger_of(CHAIN, {1: "completed"})
+    sheets = status_bytes.Sheets(ledger)
+    sheets.committed([GrowPlan("job", b"", 5)])
+    told = sheets.progress()
+    assert (told["completed"], told["pending"], told["total"]) == (1, 4, 5)
