@@ -17,12 +17,20 @@ LISTS = (SUCCESS, FAILURE, EXIT)
 
 _DONE = "hooks_done"
 _FOLLOWED = "followed"
+_SCORE = "scores_replaced"
 KEPT = 20
 """So many results of hooks are kept in the row."""
 
 ANEW: Mapping[str, Any] = {_FOLLOWED: {}}
 """The options of a job that runs again: its next end is another one. What followed its success is
 done once."""
+
+
+def anew_after_success(row: JobRow) -> dict[str, Any]:
+    """The options of a job that goes on by another score: what that wants to follow its success has
+    not been done, whatever the score before it wanted."""
+    return {_DONE: 0, _SCORE: int(row.options.get(_SCORE) or 0) + 1}
+
 
 _OF_STATUS = {
     JobStatus.COMPLETED: (SUCCESS, EXIT),
@@ -51,7 +59,8 @@ class Place:
     def request_id(self, row: JobRow) -> str:
         """Under which the job that it starts is submitted: once for each end that it follows."""
         if self.list == SUCCESS:
-            return f"chain/{row.job_id}/{self.index}"
+            score = row.options.get(_SCORE)
+            return f"chain/{row.job_id}/{self.index}" + (f"/{score}" if score else "")
         return f"chain/{row.job_id}/{self.list}/{self.index}/{row.finished_at}"
 
 

@@ -20,7 +20,7 @@ from marianne.daemon.job.actor import Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk, check_sure
-from marianne.daemon.jobs.following import ANEW
+from marianne.daemon.jobs.following import ANEW, anew_after_success
 from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
@@ -331,7 +331,7 @@ class Modify:
             **row.options,
             **ANEW,
             "after": more["after"],
-            "hooks_done": 0,
+            **anew_after_success(row),
             "chain_agreed": None,
             "ran_seconds": ran,
             CUT_SHORT: False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from modified import NEW, OLD, Modified, parsed, pending
 
 from actors import Future, Outcome
 from ipc import codec
+from marianne.daemon.jobs.following import next_hook
 from marianne.daemon.jobs.modify import PENDING, REASON, Modify
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
@@ -316,3 +318,28 @@ def test_a_plan_that_this_program_cannot_read_keeps_no_conductor_from_starting(
 
 def test_nobody_knows_a_stranger(stage: Stage, parts: Modified) -> None:
     assert code(modify(stage, parts)) == "not_found"
+
+
+def test_the_job_that_follows_success_by_the_new_score_is_another_one(
+    stage: Stage, parts: Modified
+) -> None:
+    next_job = {"type": "run_job", "job_path": "next.yaml", "description": None}
+    after = {"on_success": [next_job]}
+    options = {"after": after, "hooks_done": 0}
+    stage.insert("a", JobStatus.COMPLETED, OLD, options=options, finished_at=7.0)
+
+    def asked_under() -> str:
+        place = next_hook(stage.job("a"), lambda: True)
+        assert place is not None
+        return place.request_id(stage.job("a"))
+
+    ids = [asked_under()]
+    for _ in range(2):
+        stage.write(UpdateJob("a", {"status": JobStatus.FAILED}, asked=True))
+        modify(stage, parts)
+        stage.answer("load", replace(parsed(), after=after))
+        changed = {"status": JobStatus.RUNNING}, {"status": JobStatus.COMPLETED, "finished_at": 9.0}
+        stage.write(*(UpdateJob("a", fields) for fields in changed))
+        ids.append(asked_under())
+        stage.live.pop("a")
+    assert len(set(ids)) == 3, "an earlier answer would be taken for this one's"
