@@ -3,8 +3,9 @@
 A notice goes to a command (JSON on its standard input), to an address (the same JSON, or Slack's
 one line) or to the desktop. It is tried three times;
 three notices in a row that could not be delivered are *degraded*, which readiness says, until one
-is delivered. What a restart finds: the number of the last event that was looked at, so that what
-happened meanwhile is told.
+is delivered. What a restart finds: the number of the last event up to which all were told, and who
+was told of later ones; so what happened meanwhile is told, and nobody twice but of what was under
+way.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import Actor, ActorError, ExitReason, Outcome
+from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.services.events import NOTICED
 from marianne.daemon.services.store import Store
@@ -48,7 +50,7 @@ WAITING_LIMIT = 1_000
 LOOK_BACK = 20_000
 """Events that a start looks through for what was not told, at most."""
 
-CURSOR = "notices_seen"
+CURSOR, TOLD = "notices_seen", "notices_told"
 
 WEBHOOK = str(Path(__file__).with_name("webhook.py"))
 """The program; it is not imported: a conductor needs no HTTP."""
@@ -66,7 +68,7 @@ class Notice:
 
 
 class Notifications(Actor):
-    """Delivers notices; a crash here tells again what was not marked as told."""
+    """Delivers notices; a crash here tells again what was under way."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -75,6 +77,7 @@ class Notifications(Actor):
         self._receivers: dict[str, list[dict[str, Any]]] = {}
         self._seen = 0
         self._open: Counter[int] = Counter()
+        self._told: set[tuple[int, int]] = set()  # event and receiver, above the last mark
         self._busy: Counter[str] = Counter()
 
     def on_start(self) -> None:
@@ -82,6 +85,7 @@ class Notifications(Actor):
         self._reader = Reader(self._context.home.db)
         last, kept = self._reader.events.last_seq(), self._reader.meta(CURSOR)
         self._seen = int(kept) if kept else last
+        self._told = {(seq, num) for seq, num in codec.unpack(self._reader.meta(TOLD) or b"\x90")}
         after = max(self._seen, last - LOOK_BACK)
         while page := self._reader.events.since(after):
             self.happened([event for event in page if event.event in NOTICED])
@@ -105,9 +109,14 @@ class Notifications(Actor):
             wanted = [r for r in receivers if NOTICED[event.event] in r["on_events"]]
             row = self._reader.job(event.job_id) if wanted else None
             if row is not None:
-                notices = [Notice(event, row, i + 1, r) for i, r in enumerate(wanted)]
+                notices = [
+                    Notice(event, row, number, r)
+                    for number, r in enumerate(wanted, 1)
+                    if (event.seq, number) not in self._told
+                ]
                 self._waiting += notices
-                self._open[event.seq] += len(notices)
+                if notices:
+                    self._open[event.seq] = len(notices)
             if event.event in ("job.completed", "job.failed", "job.paused"):
                 self._receivers.pop(event.job_id, None)
         if len(self._waiting) > WAITING_LIMIT:
@@ -115,6 +124,7 @@ class Notifications(Actor):
             for notice in self._waiting[:-WAITING_LIMIT]:
                 self._close(notice)
             del self._waiting[:-WAITING_LIMIT]
+            self._mark()
         self._deliver()
 
     def _receivers_of(self, job_id: str) -> list[dict[str, Any]]:
@@ -138,6 +148,7 @@ class Notifications(Actor):
                     "notice_has_no_way", type=notice.receiver["type"], job_id=notice.row.job_id
                 )
                 self._close(notice)
+                self._mark()
                 continue
             self._busy[_address(notice)] += 1
             self.pipe(self._context.executor.command(command), self.delivered, notice)
@@ -176,15 +187,19 @@ class Notifications(Actor):
             return
         self._context.delivery.undelivered += 1
         self._close(notice)
+        self._mark()
         log.error("notice_not_delivered", why=why, **known)
 
     def _close(self, notice: Notice) -> None:
         self._open -= Counter({notice.event.seq: 1})
+        self._told.add((notice.event.seq, notice.number))
 
     def _mark(self) -> None:
-        """Nothing up to here has to be told any more."""
+        """Nothing up to here has to be told any more, and these not either."""
         seen = min(self._open) - 1 if self._open else self._seen
-        changes = [SetMeta(CURSOR, str(seen).encode())]
+        self._told = {one for one in self._told if one[0] > seen}
+        told = codec.pack(sorted(self._told)) if self._told else None
+        changes = [SetMeta(CURSOR, str(seen).encode()), SetMeta(TOLD, told)]
         self._context.store.tell(Store.write, changes, kept=False)
 
 

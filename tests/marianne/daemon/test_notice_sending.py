@@ -178,6 +178,50 @@ def test_a_receiver_that_cannot_be_told_here_holds_nothing_open(
     assert desk.reader.meta(notifications.CURSOR) == b"1"
 
 
+def test_what_was_delivered_is_not_told_again_for_the_sake_of_one_that_was_not(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk, receiver(command="never answers"), receiver(command="quick"))
+    notifier(desk)
+    desk.write(AddEvent("a", None, "job.failed", {}, 2.0))
+    notifier(desk)
+    errands.under_way.pop(0)  # the first is still on its way when the conductor dies
+    errands.end()
+    told = len(errands.started)
+    notifier(desk)
+    assert [errand.argv[-1] for errand in errands.started[told:]] == ["never answers"]
+    errands.end()
+    notifier(desk)
+    assert len(errands.started) == told + 1
+
+
+def test_what_was_given_up_is_not_tried_again_by_the_next_conductor(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk, receiver())
+    notifier(desk)
+    desk.write(AddEvent("a", None, "job.failed", {}, 2.0))
+    actor = notifier(desk)
+    for tries in range(notifications.TRIES):
+        errands.end("exit code 1")
+        if tries < notifications.TRIES - 1:
+            actor.again(actor.later[-1])
+    notifier(desk)
+    assert len(errands.started) == notifications.TRIES
+
+
+def test_who_is_told_is_what_the_score_says_by_which_the_job_goes_on(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk, receiver(command="old"))
+    actor = notifier(desk)
+    actor.happened([event(1, "job.started")])
+    options = {"after": {"notifications": [receiver(command="new")]}}
+    desk.write(UpdateJob("a", {"options": options}))  # a modify, which lets it begin again
+    actor.happened([event(2, "job.started"), event(3)])
+    assert [errand.argv[-1] for errand in errands.started] == ["new"]
+
+
 @pytest.mark.parametrize("error", [OSError("no process"), ActorDied("beside", KILLED)])
 def test_the_trouble_of_this_machine_uses_up_no_try(
     desk: Desk, errands: Errands, error: Exception
