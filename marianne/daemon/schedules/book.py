@@ -16,7 +16,7 @@ log = get_logger(__name__)
 MOST = 1_000
 """Schedules of a conductor at most."""
 
-Step = Literal["waits", "replaces", "fires", "pauses"]
+Step = Literal["waits", "replaces", "fires", "pauses", "asked"]
 
 
 @dataclass(slots=True)
@@ -26,7 +26,8 @@ class Entry:
 
     ``taking``: a decision about slots is on its way to the disk. ``step`` is what is being done for
     the oldest owed slot: its last job is waited for or ended, its job is made, or a pause goes by
-    before the next try; ``turn`` numbers the steps, so that what comes of an earlier one is known.
+    before the next try; or, without an owed slot, its job is made because a person asked for it.
+    ``turn`` numbers the steps, so that what comes of an earlier one is known.
     ``waits`` says in words why an owed slot has no job yet, ``trouble`` why no slot comes.
     """
 
@@ -95,6 +96,10 @@ class Book:
         """The schedule's last job if it is not over."""
         job = self._reader.job(row.last_job) if row.last_job else None
         return job if job is not None and not job.status.terminal else None
+
+    def busy(self, entry: Entry) -> bool:
+        """Whether the schedule's last job is not over, or just being made for a person."""
+        return entry.step == "asked" or self.running(entry.row) is not None
 
     def next_slot(self) -> float | None:
         """When the next slot of all comes; None when none does."""

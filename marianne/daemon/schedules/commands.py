@@ -98,23 +98,26 @@ class Commands:
                 hint=f"{next_steps.until_over(last.job_id, last.status)} first",
                 data={"job_id": last.job_id},
             )
-        if entry.row.owed:
-            raise Refused(
-                "conflict", f"the job of a slot of the schedule {name!r} is just being made"
-            )
+        if entry.row.owed or entry.step is not None:
+            raise Refused("conflict", f"a job of the schedule {name!r} is just being made")
         # Its answer is kept by the submission, under the same id.
         submitted = self._serving.submit(entry.row, None, answer.request_id)
-        self._desk.turns.pipe(submitted, self.ran, answer, name)
+        turn = entry.begin("asked", "a job that a person asked for is just being made")
+        self._desk.turns.pipe(submitted, self.ran, answer, entry, turn)
 
-    def ran(self, outcome: Outcome[Submitted], answer: Answer[Submitted], name: str) -> None:
+    def ran(
+        self, outcome: Outcome[Submitted], answer: Answer[Submitted], entry: Entry, turn: int
+    ) -> None:
         """The job is on disk, or was refused."""
+        if entry.turn == turn:
+            entry.begin(None)
         if isinstance(outcome.error, NoSuchSchedule):
             answer.fail(Refused("not_found", f"{outcome.error}: it has just been removed"))
         elif outcome.error is not None or outcome.value is None:
             answer.fail(outcome.error or LookupError("no job"))
         else:
             answer.set(outcome.value)
-        self._settled(self._desk.book.read(name))
+        self._settled(self._desk.book.read(entry.row.name))
 
     def _write(
         self,

@@ -18,7 +18,6 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views.wire import timestamp
 from marianne.state.changes import AddEvent, Change, TakeSlots
 from marianne.state.errors import DatabaseCorrupt, NoSuchSchedule
-from marianne.state.models import ScheduleRow
 
 log = get_logger(__name__)
 
@@ -38,7 +37,7 @@ class Taking:
         if entry.row.paused or entry.taking or entry.next_slot is None or entry.next_slot > now:
             return
         try:
-            changes = self._decide(entry.row, entry.next_slot, now)
+            changes = self._decide(entry, entry.next_slot, now)
         except DatabaseCorrupt:
             raise
         except Exception as error:  # noqa: BLE001 - one schedule is not worth the end of an actor
@@ -49,12 +48,13 @@ class Taking:
         # Kept: a slot that was seen is not lost to a disk that is full.
         self._desk.turns.pipe(self._desk.write(changes), self.was_taken, entry)
 
-    def _decide(self, row: ScheduleRow, first: float, now: float) -> list[Change]:
+    def _decide(self, entry: Entry, first: float, now: float) -> list[Change]:
         from marianne.schedule.cron import newest
         from marianne.schedule.due import MOST, Owed, decide
 
+        row = entry.row
         due, more = newest(row.cron, row.zone, row.decided_until, now, MOST)
-        busy = self._desk.book.running(row) is not None
+        busy = self._desk.book.busy(entry)
         owed = [Owed(*one) for one in row.owed]
         rules: Any = (row.overlap, row.catch_up)  # checked when they came in
         decision = decide(due or [first], more, now, rules, owed, busy)

@@ -105,6 +105,39 @@ def test_run_now_makes_its_job_and_leaves_the_slots_alone(schedules: Schedules) 
     assert schedules.wanted() == [None, 1]
 
 
+def test_two_who_want_its_job_now_get_one(schedules: Schedules) -> None:
+    schedules.insert()
+    first = schedules.ask(schedules.commands.run_now, "nightly", request_id="r")
+    second = schedules.ask(schedules.commands.run_now, "nightly", request_id="s")
+    assert (code(second), schedules.wanted()) == ("conflict", [None])
+    schedules.refuses(Refused("pressure", "short of memory"))
+    assert code(first) == "pressure"
+    schedules.ask(schedules.commands.run_now, "nightly")
+    assert schedules.wanted() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "asked"),
+    [
+        ("skip", ["submit_job"]),
+        ("queue", ["submit_job", "wait_job", "submit_job"]),
+        ("replace", ["submit_job", "cancel_job", "submit_job"]),
+    ],
+)
+def test_a_slot_that_comes_while_its_job_is_made_for_a_person_goes_by_the_overlap(
+    schedules: Schedules, stage: Stage, overlap: str, asked: list[str]
+) -> None:
+    schedules.insert(overlap=overlap)
+    schedules.ask(schedules.commands.run_now, "nightly")
+    schedules.look(NOON + HOUR)
+    assert [one[1] for one in stage.others.asked] == ["submit_job"]
+    schedules.makes("a")
+    schedules.ends("a")
+    for step in asked[1:2]:
+        stage.answer(step, {})
+    assert [one[1] for one in stage.others.asked] == asked
+
+
 def test_no_more_schedules_are_kept_than_can_be_looked_at(
     schedules: Schedules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
