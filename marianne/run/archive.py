@@ -18,6 +18,9 @@ from typing import Any
 
 from marianne.model.plan import Plan
 
+ARCHIVED = "archived"
+"""The file that says, among a job's, that this was done for it."""
+
 _NAMES = {"iteration": re.compile(r"iteration-(\d+)"), "timestamp": re.compile(r"(\d{8}T\d{6}Z)")}
 
 
@@ -32,7 +35,7 @@ def archive_once(plan: Plan, section: Mapping[str, Any], job_dir: str) -> list[P
 
     ``section`` is the score's ``workspace_lifecycle``, ``job_dir`` where the job's files are.
     """
-    done, target_file = Path(job_dir, "archived"), Path(job_dir, "archiving")
+    done, target_file = Path(job_dir, ARCHIVED), Path(job_dir, "archiving")
     if done.exists():
         return []
     workspace = Path(plan.workspace)
@@ -67,15 +70,30 @@ def _check(workspace: Path, score_dir: str | None, job_dir: str) -> None:
 def _archive(workspace: Path, section: Mapping[str, Any], keep: Keep, target_file: Path) -> None:
     home = workspace / section["archive_dir"]
     naming = section["archive_naming"]
-    if target_file.exists():
-        target = home / target_file.read_text()
-    else:
+    name = _planned(target_file)
+    if name is None:
         if not _anything(workspace, "", keep):
             return
-        target = home / _name(workspace, home, naming)
-        target_file.write_text(target.name)
+        name = _name(workspace, home, naming)
+        _plan(target_file, name)
+    target = home / name
     target.mkdir(parents=True, exist_ok=True)
     _move(workspace, "", target, keep)
+
+
+def _planned(file: Path) -> str | None:
+    """The archive that was begun; None where there is none, or no name that we would give."""
+    try:
+        name = file.read_text(errors="replace")
+    except FileNotFoundError:
+        return None
+    return name if any(pattern.fullmatch(name) for pattern in _NAMES.values()) else None
+
+
+def _plan(file: Path, name: str) -> None:
+    fresh = file.with_name(f"{file.name}.part")
+    fresh.write_text(name)
+    os.replace(fresh, file)
 
 
 def _name(workspace: Path, home: Path, naming: str) -> str:

@@ -16,6 +16,7 @@ from marianne.daemon.worker.job_files import lay_out
 from marianne.daemon.worker.orphans import sweep_job
 from marianne.daemon.worker.spare_keeper import SpareKeeper, keeper_of, start_one
 from marianne.daemon.worker.standby import SpareWorker
+from marianne.run.archive import ARCHIVED
 from marianne.run.procfs import boot_id
 from marianne.state.reader import Reader
 
@@ -114,7 +115,10 @@ class Employment:
         """Tells it about its job; None if it is no more."""
         with Reader(self._context.home.db) as reader:
             lay_out(self._directory, reader.plan(self._job_id), reader.environment(self._job_id))
-            return self._tell(spare, self._settings(self._row(reader)))
+            job = self._row(reader)
+            if job.options.get("archives") and _has_completed(reader, self._job_id):
+                (self._directory / ARCHIVED).touch()  # the files of an ended job may be forgotten
+            return self._tell(spare, self._settings(job))
 
     def _tell(self, spare: SpareWorker, settings: dict[str, Any]) -> Employed | None:
         self._fleet.peers.expect(spare.proof, self._job_id)  # before it can say anything
@@ -147,6 +151,11 @@ class Employment:
             "preflight": config.preflight.tokens,
             "fresh": bool(job.options.get("archives")),
         }
+
+
+def _has_completed(reader: Reader, job_id: str) -> bool:
+    """Whether a sheet of the job ever has: its workspace was archived before, and holds its work."""
+    return any(attempt.outcome == "completed" for attempt in reader.attempts(job_id))
 
 
 def _fits(entry: Entry) -> bool:

@@ -19,7 +19,9 @@ from marianne.daemon.worker.actor import Worker
 from marianne.daemon.worker.identity import proof_of
 from marianne.daemon.worker.standby import SpareWorker
 from marianne.executors.protocol import Run
+from marianne.model.result import AttemptResult
 from marianne.run.procfs import start_time
+from marianne.state.changes import AddAttempt, UpdateJob
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
 
@@ -112,6 +114,20 @@ def test_a_job_is_ended_while_the_start_of_its_process_takes_its_time(house: Hou
     with pytest.raises(EOFError):  # it hears that it has no job
         house.pipes[0].recv()
     assert house.recorded() is None
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_the_outputs_of_a_job_are_not_moved_away_when_its_files_were_forgotten(
+    house: House, done: bool
+) -> None:
+    """What archives the workspace once a job remembers that among the job's files."""
+    house.stage.write(UpdateJob("a", {"options": {"archives": True}}))
+    if done:
+        house.stage.write(AddAttempt("a", AttemptResult(1, 1, "completed", 1.0, 2.0)))
+    house.answers = [house.process]
+    house.begin()
+    until(house.recorded)
+    assert (house.stage.home.job_dir("a") / "archived").exists() is done
 
 
 def test_a_process_that_dies_before_it_says_hello_is_replaced(house: House) -> None:

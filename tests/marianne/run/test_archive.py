@@ -133,6 +133,30 @@ def test_an_archiving_that_was_cut_off_goes_on_in_the_same_place(
     assert place.found() == [f"archive/iteration-1/{name}" for name in "abc"]
 
 
+@pytest.mark.parametrize("torn", ["", "iterat", "../elsewhere", ".."])
+def test_a_plan_that_is_not_whole_or_not_ours_names_no_place(place: Place, torn: str) -> None:
+    place.write("a")
+    plan = place.path / "home/job-1/archiving"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(torn)
+    place.archive()
+    assert place.found() == ["archive/iteration-1/a"]
+
+
+def test_a_plan_is_whole_before_it_has_its_name(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write("a")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        place.archive()
+    assert (place.found(), (place.path / "home/job-1/archiving").exists()) == (["a"], False)
+
+
 @pytest.mark.parametrize("inside", ["scores", "home"])
 def test_a_workspace_that_holds_the_score_or_our_home_is_not_archived(
     place: Place, inside: str
