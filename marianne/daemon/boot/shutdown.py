@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actors import Future
+from marianne.daemon.job import endings
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.jobs.actor import ManagerActor
@@ -23,7 +24,8 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.daemon.worker.executor import spooled
 from marianne.run import stop_order
-from marianne.state.changes import AddEvent, Change, UpdateJob
+from marianne.schedule.waits import NOTHING, OPTION
+from marianne.state.changes import Change, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import StateError
 from marianne.state.models import JobStatus, SheetStatus
@@ -95,18 +97,19 @@ def _cancel_all(home: Home) -> None:
     with Database(home.db) as database, Reader(home.db) as reader:
         changes: list[Change] = []
         for job in reader.live_jobs():
+            now = time.time()
             try:
                 plan = queries.plan_of(reader, job.job_id)
             except Refused:
-                now = time.time()
-                fields = {"status": JobStatus.CANCELLED, "finished_at": now}
-                changes.append(UpdateJob(job.job_id, fields))
-                changes.append(AddEvent(job.job_id, None, "job.cancelled", {}, now))
+                changes += endings.close_row(job.job_id, JobStatus.CANCELLED, now)
                 continue
             rows = {row.num: row for row in reader.sheets(job.job_id)}
-            machine, now = JobMachine(plan, job, rows, random.random), time.time()
+            machine = JobMachine(plan, job, rows, random.random)
             changes += catch_up(machine, spooled(home.job_dir(job.job_id)), now).changes
             changes += machine.cancel(now).changes
+            if OPTION in job.options:  # who lets it go on wants it to begin
+                left = NOTHING.into(job.options)
+                changes.append(UpdateJob(job.job_id, {"options": left}))
         if changes:
             database.write(changes)
 

@@ -12,7 +12,7 @@ from marianne.daemon.shared.effects import Deregister, Finish, Step
 from marianne.model.result import AttemptResult
 from marianne.model.result import lost as lost_attempt
 from marianne.schedule.waits import AFTER
-from marianne.state.changes import AddAttempt
+from marianne.state.changes import AddAttempt, AddEvent, Change, UpdateJob
 from marianne.state.models import NOT_NEEDED, JobStatus, SheetRow, SheetStatus
 
 _HOW = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
@@ -138,6 +138,13 @@ def give_up(ledger: Ledger, step: Step, cause: str, now: float) -> None:
             step, row, SheetStatus.CANCELLED, category="internal", message=cause, due_at=None
         )
     end_job(ledger, step, JobStatus.FAILED, now, cause)
+
+
+def close_row(job_id: str, status: JobStatus, now: float, error: str | None = None) -> list[Change]:
+    """Ends a job whose plan cannot be read: its row is all that there is to close."""
+    fields = {"status": status, "finished_at": now, "error": error}
+    told = AddEvent(job_id, None, _EVENT[status], {"error": error}, now)
+    return [UpdateJob(job_id, fields, asked=True), told]
 
 
 def fail_lost(ledger: Ledger, step: Step, nums: Sequence[int], why: str, now: float) -> None:

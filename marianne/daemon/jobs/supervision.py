@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors import ActorRef, DynamicSupervisor, ExitReason, Future, Outcome
+from marianne.daemon.job import endings
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.supervisor import job_spec
 from marianne.daemon.jobs.desk import Desk
@@ -22,7 +23,6 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import passing, passing_reason
 from marianne.daemon.shared.turns import raise_error
-from marianne.state.changes import AddEvent, UpdateJob
 from marianne.state.models import JobStatus
 
 log = get_logger(__name__)
@@ -170,11 +170,8 @@ class Supervision:
             self._desk.turns.after(SPOOL_AGAIN, self.last_written, outcome, job_id, cause)
             return
         except Refused:
-            # Not even its plan can be read: the job's own row is all that there is to close.
             status = JobStatus.FAILED if cause else JobStatus.CANCELLED
-            fields = {"status": status, "finished_at": now, "error": cause}
-            told = AddEvent(job_id, None, f"job.{status}", {"error": cause}, now)
-            changes = [UpdateJob(job_id, fields, asked=True), told]
+            changes = endings.close_row(job_id, status, now, cause)
         self._context.scheduler.tell(SchedulerActor.forget_job, job_id)
         self._desk.turns.pipe(self._desk.write(changes), self.gave_up, job_id)
 

@@ -154,7 +154,7 @@ class Employment:
 
 
 def _has_completed(reader: Reader, job_id: str) -> bool:
-    """Whether a sheet of the job ever has: its workspace was archived before, and holds its work."""
+    """Whether a sheet of it ever has: by then its workspace was archived, and holds its work."""
     return any(attempt.outcome == "completed" for attempt in reader.attempts(job_id))
 
 

@@ -21,6 +21,7 @@ from marianne.model.result import AttemptResult
 from marianne.run import stop_order
 from marianne.run.procfs import boot_id, start_time
 from marianne.run.spool import Spool
+from marianne.schedule.waits import Waits
 from marianne.score.pack import pack_plan
 from marianne.state.changes import InsertJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
@@ -222,6 +223,34 @@ def test_the_end_of_a_job_whose_plan_cannot_be_read_is_told_like_any_other(tmp_p
     take_order(house.home, None)
     assert house.job == ("cancelled", "crashes", 6)
     assert house.events == ["job.paused", "job.cancelled"]
+def test_a_job_that_was_cancelled_by_an_order_waits_for_nothing_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    """As one that is cancelled by a request: who lets it go on wants it to begin."""
+    house = House(tmp_path)
+    options = Waits((("other", False),), 9e9).into({"group": "g"})
+    row = JobRow("waits", "waits", JobStatus.QUEUED, "/w", 1.0, 1, options=options)
+    house.write(InsertJob(row, pack_plan(PLAN), "", b""))
+    stop_order.leave(house.home.path, "cancel", "")
+    take_order(house.home, None)
+    with Reader(house.home.db) as reader:
+        found = reader.job("waits")
+    assert found is not None
+    assert (found.status, found.options) == (JobStatus.CANCELLED, {"group": "g"})
+
+
+def test_a_job_whose_plan_cannot_be_read_is_told_to_be_cancelled_by_an_order(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, b"none")
+    stop_order.leave(house.home.path, "cancel", "")
+    take_order(house.home, None)
+    with Reader(house.home.db) as reader:
+        row, events = reader.job("job"), reader.events.since(0)
+    assert row is not None
+    assert row.status is JobStatus.CANCELLED
+    assert row.finished_at is not None
+    assert [event.event for event in events] == ["job.cancelled"]
 
 
 def test_what_runs_after_a_cancel_is_left_out_at_the_third_death(tmp_path: Path) -> None:
