@@ -203,5 +203,6 @@ class Store(Actor):
         self._context.storage.problem = None
         self._context.storage.load_ballast()
         self._pause = RETRY_FIRST
-        self._context.scheduler.tell(SchedulerActor.dispatch)
+        # Nothing was granted meanwhile, and nobody let in.
         self._context.manager.tell(ports.Jobs.pressure_fell)
+        self._context.scheduler.tell(SchedulerActor.dispatch)
