@@ -73,7 +73,9 @@ class Cancel:
             self._desk.turns.after(LOOK_AGAIN, self.cancel_again, job_id, answer)
         elif live.life is Life.DELAYED:
             self._context.executor.unprepare(job_id)
-            self._supervision.end_without_actors(job_id, None)
+            reply: Changed = {"job_id": job_id, "status": str(JobStatus.CANCELLED)}
+            more = answer.remember(reply) if answer is not None else ()
+            self._supervision.end_without_actors(job_id, None, more)
             if answer is not None:
                 live.cancels.append(answer)
         elif live.admitted:

@@ -7,7 +7,7 @@ waited for; a job whose actors cannot be kept alive fails, alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors import ActorRef, DynamicSupervisor, ExitReason, Future, Outcome
@@ -23,6 +23,7 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import passing, passing_reason
 from marianne.daemon.shared.turns import raise_error
+from marianne.state.changes import Change
 from marianne.state.models import JobStatus
 
 log = get_logger(__name__)
@@ -130,31 +131,35 @@ class Supervision:
         self._context.failures.note(time.monotonic())
         self.end_without_actors(job_id, f"supervisor gave up: {cause}")
 
-    def end_without_actors(self, job_id: str, cause: str | None) -> None:
+    def end_without_actors(
+        self, job_id: str, cause: str | None, more: Sequence[Change] = ()
+    ) -> None:
         """Ends what a job without actors left; then it has failed for ``cause``, or, without one,
-        is cancelled."""
+        is cancelled. There is ``more`` in the transaction of that."""
         self._live.move(self._live[job_id], Happens.GIVE_UP)
         self._context.start_delays.over(job_id)
-        self.end_what_is_left(job_id, cause)
+        self.end_what_is_left(job_id, cause, more)
 
-    def end_what_is_left(self, job_id: str, cause: str | None) -> None:
+    def end_what_is_left(self, job_id: str, *how: Any) -> None:
         """Has the executor end it; the job's own end follows."""
         # From disk: the row in memory is older than the record of its runner.
         row = self._desk.reader.job(job_id) or self._live[job_id].row
-        self._desk.turns.pipe(self._context.executor.end(row), self.nothing_left, job_id, cause)
+        self._desk.turns.pipe(self._context.executor.end(row), self.nothing_left, job_id, *how)
 
-    def nothing_left(self, outcome: Outcome[None], job_id: str, cause: str | None) -> None:
+    def nothing_left(self, outcome: Outcome[None], job_id: str, *how: Any) -> None:
         """Nothing of a job that gives up runs any more, or nobody knows: then once more."""
         if outcome.error is not None:
             log.warning("job_not_ended", job_id=job_id, error=repr(outcome.error))
-            self._desk.turns.after(END_AGAIN, self.end_what_is_left, job_id, cause)
+            self._desk.turns.after(END_AGAIN, self.end_what_is_left, job_id, *how)
             return
         # What the job's last actor still wanted must not come after what is decided here.
         store = self._context.store.within(FORGET_DEADLINE)
         forgotten: Future[Any] = store.call(Store.forget, self._context.job(job_id).name)
-        self._desk.turns.pipe(forgotten, self.last_written, job_id, cause)
+        self._desk.turns.pipe(forgotten, self.last_written, job_id, *how)
 
-    def last_written(self, outcome: Outcome[Any], job_id: str, cause: str | None) -> None:
+    def last_written(
+        self, outcome: Outcome[Any], job_id: str, cause: str | None, more: Sequence[Change]
+    ) -> None:
         """The job's row stays as it is now: decide about it, finished work first."""
         raise_error(outcome)
         now = time.time()
@@ -167,13 +172,13 @@ class Supervision:
                 changes += end.changes
         except OSError as error:
             log.warning("spool_not_read", job_id=job_id, error=repr(error))
-            self._desk.turns.after(SPOOL_AGAIN, self.last_written, outcome, job_id, cause)
+            self._desk.turns.after(SPOOL_AGAIN, self.last_written, outcome, job_id, cause, more)
             return
         except Refused:
             status = JobStatus.FAILED if cause else JobStatus.CANCELLED
             changes = endings.close_row(job_id, status, now, cause)
         self._context.scheduler.tell(SchedulerActor.forget_job, job_id)
-        self._desk.turns.pipe(self._desk.write(changes), self.gave_up, job_id)
+        self._desk.turns.pipe(self._desk.write([*changes, *more]), self.gave_up, job_id)
 
     def gave_up(self, outcome: Outcome[Any], job_id: str) -> None:
         """The end of a job that was ended without its actors is on disk."""

@@ -144,6 +144,17 @@ def test_a_job_that_waits_for_its_start_is_cancelled_without_actors(
     assert stage.live.admitted == 0
 
 
+def test_who_cancelled_such_a_job_and_did_not_hear_of_it_finds_the_answer(
+    stage: Stage, parts: Cancel
+) -> None:
+    stage.lives("a", JobStatus.RUNNING, *DELAYED)
+    stage.ask(parts.cancel, "a", request_id="r")
+    assert one_batch(stage, UpdateJob, RememberReply)
+    again = parts.resent("a", RequestId("r", b"asked"))
+    assert again is not None
+    assert told(again.future)["status"] == "cancelled"
+
+
 # -- one with actors -----------------------------------------------------------------------------
 
 
