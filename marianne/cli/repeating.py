@@ -103,23 +103,40 @@ class Repeating:
         change tries again."""
         try:
             answer = submit(self.session, self.params, may_start=self.may_start)
-            job_id = answer["job_id"]
-            status = self.session.request("job.status", {"job_id": job_id, "sheets": [1, 1]})
         except CliError as error:
             self._tell_error(error)
             return
-        self.job_id, self.workspace, self.cancelling = job_id, status["workspace"], False
+        job_id = answer["job_id"]
+        self.job_id, self.workspace, self.cancelling = job_id, None, False
         if self.as_json:
             print_json({"event": "submitted", **answer}, stream=True)
         else:
             print_warnings(answer["warnings"])
             say(clean(f"{job_id}: {answer['message']}"))
+        try:
+            self.workspace = self._workspace_of(job_id)
+        except CliError as error:  # it is gone already
+            self.job_id = None
+            self._tell_error(error)
+            return
         if not watched.sees([self.workspace]):
             note(
                 f"note: all that is watched lies in the workspace {clean(self.workspace)}, where"
                 " only changes of what is named count: marianne watch SCORE PATHS"
             )
         threading.Thread(target=self._await, args=(job_id, watched), daemon=True).start()
+
+    def _workspace_of(self, job_id: str) -> str:
+        """Where the job works; from a conductor that is away, when it is back."""
+        while True:
+            try:
+                status = self.session.request("job.status", {"job_id": job_id, "sheets": [1, 1]})
+            except CliError as error:
+                if error.code not in WAITED_OUT:
+                    raise
+                time.sleep(PATIENCE)
+            else:
+                return status["workspace"]
 
     def _await(self, job_id: str, watched: Watched) -> None:
         """In a thread of its own: brings the job's end. A conductor that is away is waited for."""

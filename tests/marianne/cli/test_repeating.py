@@ -1,0 +1,71 @@
+"""The jobs of a watch: one at a time, whatever becomes of the conductor meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from marianne.cli import jobs
+from marianne.cli import repeating as module
+from marianne.cli.changes import Watched
+from marianne.cli.errors import CliError
+from marianne.cli.repeating import Repeating
+from marianne.cli.session import Session
+
+
+class Asked:
+    """A conductor that takes a job in, and then has this to say when it is asked for it."""
+
+    def __init__(self, place: Path, *troubles: CliError) -> None:
+        self.home = SimpleNamespace(path=place)
+        self.troubles = list(troubles)
+        self.submitted = 0
+
+    def request(self, method: str, *_params: Any, **_more: Any) -> dict[str, Any]:
+        if method == "job.submit":
+            self.submitted += 1
+            return {"job_id": "a", "message": "1 sheet", "warnings": []}
+        if self.troubles:
+            raise self.troubles.pop(0)
+        return {"workspace": "/w"}
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    monkeypatch.setattr(jobs, "wait_for_end", lambda *_: threading.Event().wait())
+    counts = SimpleNamespace(sees=lambda _: True, counts=lambda *_: True)
+    return cast("Watched", counts)
+
+
+def watch(asked: Asked) -> Repeating:
+    return Repeating(cast("Session", asked), {}, "queue", may_start=False, as_json=True)
+
+
+def test_a_job_that_was_taken_in_is_the_watchs_though_the_conductor_dies_right_after(
+    tmp_path: Path, watched: Watched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = Asked(tmp_path, CliError("no_conductor", "none runs"), CliError("deadline", "silent"))
+    watch_of_it = watch(asked)
+    watch_of_it._run(watched)
+    assert (watch_of_it.job_id, watch_of_it.workspace) == ("a", "/w")
+    assert "refused" not in capsys.readouterr().out
+    watch_of_it._changed(watched, ["file"])
+    assert (watch_of_it.again, asked.submitted) == (True, 1), "the next job follows this one"
+
+
+def test_a_job_that_is_gone_before_it_was_seen_is_told_and_the_watch_goes_on(
+    tmp_path: Path, watched: Watched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = Asked(tmp_path, CliError("not_found", "no job a"))
+    watch_of_it = watch(asked)
+    watch_of_it._run(watched)
+    assert watch_of_it.job_id is None
+    assert [line[:20] for line in capsys.readouterr().out.splitlines()] == [
+        '{"event": "submitted',
+        '{"event": "refused",',
+    ]
