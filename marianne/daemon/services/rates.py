@@ -60,7 +60,7 @@ class RatesActor(Actor):
             found[key] = now + min(until - wall, self._length[key])
         found |= self._context.rate_limits.until
         self._until = {key: until for key, until in found.items() if until > now}
-        self._publish()
+        self._show(self._until)
         for key, until in self._until.items():
             self._context.scheduler.tell(SchedulerActor.block, key, until)
 
@@ -84,11 +84,14 @@ class RatesActor(Actor):
         self._length = {key: self._length[key] for key in self._until if key in self._length}
         self._until[backend], self._length[backend] = now + wait, wait
         self._context.scheduler.tell(SchedulerActor.block, backend, now + wait)
-        self.pipe(self._context.store.call(Store.write, [self._kept()]), self.noted)
+        written = self._context.store.call(Store.write, [self._kept()])
+        self.pipe(written, self.noted, dict(self._until))
 
-    def noted(self, _written: Outcome[Any]) -> None:
-        """The limits are on disk, or could not be written: they are in force all the same."""
-        self._publish()
+    def noted(self, _written: Outcome[Any], limits: dict[str, float]) -> None:
+        """These limits are on disk, or could not be written: they are in force all the same, but
+        for those that were cleared meanwhile."""
+        new = {key: until for key, until in limits.items() if self._until.get(key) == until}
+        self._show({**self._context.rate_limits.until, **new})
 
     def active_limits(self) -> dict[str, float]:
         """Seconds left by limit key."""
@@ -113,7 +116,8 @@ class RatesActor(Actor):
         active = [key for key, until in self._until.items() if until > now]
         keys = sorted(key for key in active if covers(instrument, key))
         self._until = {key: self._until[key] for key in active if key not in keys}
-        self._publish()
+        seen = self._context.rate_limits.until.items()
+        self._show({key: until for key, until in seen if key not in keys})
         # Whatever is in force: a sheet may wait for longer than its limit is kept.
         self._context.scheduler.tell(SchedulerActor.lift, instrument)
         reply: ClearedLimits = {"cleared": len(keys), "instrument": instrument, "keys": keys}
@@ -134,8 +138,10 @@ class RatesActor(Actor):
         else:
             promise.set(reply)
 
-    def _publish(self) -> None:
-        self._context.rate_limits.until = dict(self._until)
+    def _show(self, limits: dict[str, float]) -> None:
+        now = steady()
+        shown = {key: until for key, until in limits.items() if until > now}
+        self._context.rate_limits.until = shown
 
     def _kept(self) -> SetMeta:
         now, length = steady(), self._length

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,6 +83,49 @@ def test_a_limit_that_people_see_is_on_disk(desk: Desk) -> None:
     assert seen[-1] == {}
     assert told(desk, "scheduler"), "nothing of it begins meanwhile"
     assert in_force(desk) == {"claude": 60}
+
+
+class Slow:
+    """A store that commits when the test says so, in order."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._under_way = desk, deque[Future[Any]]()
+
+    def within(self, _seconds: float | None) -> Slow:
+        return self
+
+    def call(self, *_message: Any, **_named: Any) -> Future[Any]:
+        self._under_way.append(Future(self._desk.system, "store", None, None))
+        return self._under_way[-1]
+
+    def commit(self) -> set[str]:
+        """Commits the oldest; what people see then."""
+        self._under_way.popleft().answer([])
+        limits = self._desk.system.handle(RatesActor, "rates").ask(RatesActor.active_limits)
+        return set(limits)
+
+
+def test_of_limits_that_come_one_after_the_other_each_is_seen_when_it_is_on_disk(
+    desk: Desk,
+) -> None:
+    slow = desk.context.store = Slow(desk)
+    actor = rates(desk)
+    for key in ("claude", "codex"):
+        actor.ask(RatesActor.report, key, 60.0, "a")
+    assert slow.commit() == {"claude"}
+    assert slow.commit() == {"claude", "codex"}
+
+
+def test_what_was_cleared_before_it_was_on_disk_is_not_seen_at_all(desk: Desk) -> None:
+    slow = desk.context.store = Slow(desk)
+    actor = rates(desk)
+    for key in ("claude", "codex"):
+        actor.ask(RatesActor.report, key, 60.0, "a")
+    cleared = actor.call(RatesActor.clear_limits, "claude")
+    assert (slow.commit(), slow.commit()) == (set(), {"codex"})
+    assert not cleared.done
+    assert slow.commit() == {"codex"}
+    assert cleared.get(1.0)["keys"] == ["claude"]
 
 
 def test_a_limit_that_is_not_on_disk_yet_can_be_cleared(desk: Desk) -> None:
