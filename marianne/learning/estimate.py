@@ -42,6 +42,11 @@ class Lessons:
         """The configuration that it is about."""
         return self.outcomes[0].config_hash
 
+    def knows(self, outcome: OutcomeRow) -> bool:
+        """Whether this end of this job is among them."""
+        end = outcome.job_id, outcome.finished_at
+        return any((known.job_id, known.finished_at) == end for known in self.outcomes)
+
     def pattern(self, name: str) -> PatternRow:
         """How an estimator has done."""
         return self.patterns.get(name) or PatternRow(self.config_hash, name)

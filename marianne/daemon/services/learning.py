@@ -61,6 +61,8 @@ class LearningActor(Actor):
         if ("failure" if outcome.category else "success") not in config.analyze_on:
             return
         lessons = self._context.learned.lessons(outcome.config_hash)
+        if lessons is not None and lessons.knows(outcome):
+            return  # a stop had left its hooks, and so the rest of its end, to this conductor
         patterns = lessons.tested(outcome) if lessons is not None else []
         self._context.learned.learn(outcome, patterns, OUTCOMES_KEPT)
         changes: list[Change] = [AddOutcome(outcome), *map(SavePattern, patterns)]

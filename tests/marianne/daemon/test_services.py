@@ -265,6 +265,14 @@ def test_nothing_is_learned_that_is_not_to_be(
     assert School(desk, **settings).end(status) == []
 
 
+def test_an_end_is_learned_from_once_though_its_hooks_are_left_to_the_next_conductor(
+    desk: Desk,
+) -> None:
+    desk.write(AddOutcome(OutcomeRow("hash", "a", 20.0, 50.0, 3.0, 10.0)))
+    assert School(desk).end() == []
+    assert len(desk.context.learned.lessons("hash").outcomes) == 1
+
+
 def test_a_restart_knows_what_was_learned_and_how_much_to_explore(desk: Desk) -> None:
     outcome = OutcomeRow("hash", "old", 1.0, 10.0, 1.0, 2.0)
     desk.write(AddOutcome(outcome), SetMeta(BUDGET, codec.pack(9.0)))
