@@ -109,15 +109,20 @@ class Followers:
 
     # -- waiting --------------------------------------------------------------------------------
 
+    def expect(self, job_id: str) -> None:
+        """A job that may have to wait is on its way to the disk: nothing of what it waits for may
+        be deleted from now on. :meth:`follow`, or a :meth:`look` where it does not get there, has
+        to come."""
+        for awaited, _ in Waits.read(self._live[job_id].row.options).jobs:
+            self._awaited.setdefault(job_id, set()).add(awaited)
+            self._followers.setdefault(awaited, set()).add(job_id)
+
     def follow(self, job_id: str) -> None:
         """A job that may have to wait is on disk: ends and times are looked for from now on."""
         live = self._live.get(job_id)
-        if live is None or OPTION not in live.row.options:
-            return
-        self._awaited[job_id] = {awaited for awaited, _ in Waits.read(live.row.options).jobs}
-        for awaited in self._awaited[job_id]:
-            self._followers.setdefault(awaited, set()).add(job_id)
-        self.look(job_id)
+        if live is not None and OPTION in live.row.options:
+            self.expect(job_id)
+            self.look(job_id)
 
     def awaited(self, job_ids: Iterable[str]) -> set[str]:
         """Those of these jobs whose end a follower has still to see."""

@@ -119,6 +119,7 @@ class Intake:
             changes.append(AddEvent(job_id, None, "job.started", {}, now))
         self._naming.add(job_id)
         self._live[job_id] = live
+        self._followers.expect(job_id)
         if admitted:
             self._live.move(live, Happens.ADMIT)
         written = self._desk.ask_to_write(changes)
@@ -135,6 +136,7 @@ class Intake:
         if outcome.error is not None:
             self._context.executor.unprepare(job_id)
             del self._live[job_id]
+            self._followers.look(job_id)
             answer.fail(outcome.error)
         else:
             answer.set(reply)

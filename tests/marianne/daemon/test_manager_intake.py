@@ -14,6 +14,7 @@ from actors.reasons import KILLED
 from marianne.daemon.jobs import submission
 from marianne.daemon.jobs.admission import Admission
 from marianne.daemon.jobs.commands import Commands
+from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.followers import Followers
 from marianne.daemon.jobs.intake import Intake
 from marianne.daemon.jobs.job_life import Life
@@ -23,7 +24,7 @@ from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
 from marianne.score.pack import pack_plan
-from marianne.state.changes import AddEvent, InsertJob, RememberReply
+from marianne.state.changes import AddEvent, InsertJob, RememberReply, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
@@ -36,10 +37,10 @@ class Door(Intake):
     def __init__(self, stage: Stage) -> None:
         self.let_in: list[str] = []
         admission = Admission(stage.desk, MemoryRoom(stage.context), self.let_in.append)
-        followers = Followers(
+        self.followers = Followers(
             stage.desk, admission.admit, lambda _live, _why: None, lambda _row: False
         )
-        super().__init__(stage.desk, admission, followers, lambda _group: None)
+        super().__init__(stage.desk, admission, self.followers, lambda _group: None)
 
 
 @pytest.fixture
@@ -254,3 +255,20 @@ def test_a_new_plan_keeps_what_is_completed_and_begins_the_rest_anew() -> None:
     assert (change["change"], change["sheet"]) == ("removed", 2)
     with pytest.raises(Refused, match="the new score has other there"):
         check_kept(PLAN, plan_of("other"), rows, "a")
+
+
+@pytest.mark.parametrize("error", [None, StoreFull("the disk is full")])
+def test_whom_a_job_is_to_follow_is_waited_for_from_its_way_to_the_disk_on(
+    stage: Stage, door: Door, error: Exception | None
+) -> None:
+    """Else the end of that one might be seen and cleared before, and this one be cancelled."""
+    stage.lives("first", JobStatus.RUNNING, *WAY_IN)
+    stage.disk.held = True
+    taken(stage, door, after=["first"])
+    stage.write(UpdateJob("first", {"status": JobStatus.COMPLETED}))
+    Ending(stage.desk).away("first")
+    assert door.followers.awaited(["first"]) == {"first"}
+    stage.disk.error = error
+    stage.commit()
+    assert door.followers.awaited(["first"]) == set()
+    assert stage.desk.reader.taken("song") is (error is None)
