@@ -50,6 +50,10 @@ R = TypeVar("R")
 log = get_logger(__name__)
 
 
+GOES_ON = "job {} goes on by itself, with its new score, in a moment"
+"""Why a pause for the sake of a modify is not taken back."""
+
+
 class Job(Actor):
     """One per admitted job; ``job:<id>/job``. A significant child: its normal end ends the job's
     supervisor."""
@@ -216,9 +220,7 @@ class Job(Actor):
         if status is not JobStatus.PAUSING:
             raise Refused("conflict", f"job {self._job_id} is {status}: nothing to resume")
         if self._machine.job.reason == "modify":
-            raise Refused(
-                "conflict", f"job {self._job_id} goes on by itself, with its new score, in a moment"
-            )
+            raise Refused("conflict", GOES_ON.format(self._job_id))
         self._hear(request_id)
         self._execution.take(self._machine.resume(self._execution.now()))
         return self._wish(request_id, self._changed())

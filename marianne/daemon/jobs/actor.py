@@ -39,7 +39,7 @@ from marianne.daemon.jobs.supervision import Supervision
 from marianne.daemon.services.store import FORGET_DEADLINE, Store
 from marianne.daemon.shared.turns import Turns
 from marianne.daemon.shared.unforeseen import question
-from marianne.state.models import JobStatus
+from marianne.state.models import JobRow, JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
@@ -140,16 +140,22 @@ class ManagerActor(Actor):
         if not row.status.terminal and row.status is not JobStatus.PAUSED:
             self._supervision.went_down(live, down.reason)
             return
+        self._left(live, row)
+
+    def _closed(self, job_id: str) -> None:
+        row = self._desk.reader.job(job_id)
+        if row is None:
+            raise LookupError(f"job {job_id} is not in the database")
+        self._left(self._desk.live[job_id], row)
+
+    def _left(self, live: Live, row: JobRow) -> None:
+        """A job has no actors any more: it is over, or paused, or goes on by another plan."""
         self._desk.live.leave(live, row)
         if self._modify.takes(live):
             return
         if row.status.terminal:
-            self._hooks.over(job_id)
+            self._hooks.over(row.job_id)
         self._admission.admit(lined_up=row.status.terminal)
-
-    def _closed(self, job_id: str) -> None:
-        self._hooks.over(job_id)
-        self._admission.admit(lined_up=True)
 
     def _admit(self) -> None:
         self._admission.admit()

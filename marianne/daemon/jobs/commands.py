@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Future, Outcome
-from marianne.daemon.job.actor import Job
+from marianne.daemon.job.actor import GOES_ON, Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW
@@ -120,6 +120,8 @@ class Commands:
             raise Refused("conflict", f"job {job_id} is {row.status}")
         if row.status is status:
             raise Refused("conflict", f"job {job_id} is {row.status} already")
+        if status is JobStatus.RUNNING and row.reason == "modify":
+            raise Refused("conflict", GOES_ON.format(job_id))
         self._desk.context.executor.unprepare(job_id)  # it holds the row as it was
         fields = {"status": status, "reason": reason, "crashes": 0}
         reply: Changed = {"job_id": job_id, "status": str(status)}

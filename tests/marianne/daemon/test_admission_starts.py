@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from admission_stage import Stage, Supervised, until
+from admission_stage import PLAN, Stage, Supervised, until
+from modified import pending
 
 from actors import ChildError, StartError
 from actors.reasons import crash
@@ -17,12 +19,15 @@ from marianne.daemon.services import store as store_module
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared import start_delays
 from marianne.daemon.shared import storage as storage_module
+from marianne.daemon.shared.refusal import Refused
 from marianne.model.result import AttemptResult
-from marianne.state.changes import SaveSheet
+from marianne.state.changes import SaveSheet, SetMeta, UpdateJob
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
+from marianne.state.reader import Reader
 
 NO_THREAD = StartError("job:a", crash(RuntimeError("can't start new thread")))
 NO_FILE = StartError("job:a", crash(OSError(errno.EMFILE, "too many open files")))
+NEW = replace(PLAN, sheets=tuple(replace(PLAN.sheets[0], num=n, name=f"s{n}") for n in (1, 2, 3)))
 TAKEN = ChildError("already_started", "job:a")
 
 
@@ -130,3 +135,34 @@ def test_a_place_that_comes_free_while_the_disk_is_nearly_full_is_given_away_aft
     monkeypatch.setattr(storage_module, "RESERVE", 0)
     until(lambda: stage.context.storage.problem is None)
     until(lambda: stage.is_up("b"), 10.0)
+
+
+def test_a_job_that_is_given_up_goes_on_by_the_new_score_that_was_acknowledged(
+    stage: Stage,
+) -> None:
+    """Else it came back to life with the next start of a conductor."""
+    stage.insert("a")
+    pausing = {"status": JobStatus.RUNNING}, {"status": JobStatus.PAUSING, "reason": "modify"}
+    stage.write(*(UpdateJob("a", fields) for fields in pausing), SetMeta("modify/a", pending(NEW)))
+    stage.answers.append(StartError("job:a", crash(LookupError("no plan"))))
+    stage.begin()
+    until(lambda: stage.job("a").status.terminal or stage.is_up("a"))
+    until(lambda: stage.is_up("a"))
+    assert (stage.job("a").status, stage.job("a").sheet_count) == (JobStatus.RUNNING, 3)
+
+
+@pytest.mark.parametrize("asked", ["resume", "cancel"])
+def test_a_new_score_that_waits_for_a_start_is_taken_back_by_a_cancel_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    delayed(stage, monkeypatch, "a")
+    stage.manager.ask(ManagerActor.pause_job, "a")
+    stage.write(UpdateJob("a", {"reason": "modify"}), SetMeta("modify/a", pending(NEW)))
+    if asked == "cancel":
+        assert stage.manager.ask(ManagerActor.cancel_job, "a")["status"] == "cancelled"
+        with Reader(stage.home.db) as reader:
+            until(lambda: reader.meta("modify/a") is None)
+        return
+    with pytest.raises(Refused, match="goes on by itself"):
+        stage.manager.ask(ManagerActor.resume_job, "a")
+    assert stage.job("a").status is JobStatus.PAUSING
