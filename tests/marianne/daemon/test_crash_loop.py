@@ -223,6 +223,8 @@ def test_the_end_of_a_job_whose_plan_cannot_be_read_is_told_like_any_other(tmp_p
     take_order(house.home, None)
     assert house.job == ("cancelled", "crashes", 6)
     assert house.events == ["job.paused", "job.cancelled"]
+
+
 def test_a_job_that_was_cancelled_by_an_order_waits_for_nothing_when_it_goes_on(
     tmp_path: Path,
 ) -> None:
