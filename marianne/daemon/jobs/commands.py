@@ -94,16 +94,18 @@ class Commands:
         then: Callable[[Outcome[Any], str, Changed, Answer[Changed]], None] | None = None,
         **fields: Any,
     ) -> None:
-        """Changes the row of a job without actors. ``then`` is told instead of :meth:`was_set`."""
+        """Changes the row of a job without actors. ``then`` is told instead of :meth:`was_set`. An
+        end is an event of its own: who follows the job waits for that."""
         check_sure(live)
         job_id = live.row.job_id
         reply: Changed = {"job_id": job_id, "status": str(status)}
         move(live.row, status)
         live.row.reason, live.row.crashes = reason, 0
         fields |= {"status": status, "reason": reason, "crashes": 0}
+        now, told = time.time(), [event, *([f"job.{status}"] if status.terminal else ())]
         changes: list[Change] = [
             UpdateJob(job_id, fields),
-            AddEvent(job_id, None, event, {"reason": reason}, time.time()),
+            *(AddEvent(job_id, None, name, {"reason": reason}, now) for name in told),
             *answer.remember(reply),
         ]
         self._live.change(live)

@@ -167,6 +167,7 @@ def test_who_resumes_it_agrees_once(stage: Stage, parts: Followed) -> None:
     completes(stage, parts, HELD, FIRST)
     assert code(stage.ask(parts.resume, "a")) == "ok"
     assert stage.status("a") is JobStatus.COMPLETED
+    assert stage.disk.events[-2:] == [("a", "job.resumed"), ("a", "job.completed")]
     stage.turns.ring()
     parts.taken("b")
     assert len(parts.submitted) == 1
