@@ -121,6 +121,8 @@ class Job(Actor):
         if why is not None:
             log.error("job_lost_its_worker", job_id=self._job_id, sheets=lost, why=why)
             self._execution.take(self._machine.lost_too_often(lost, why, self._execution.now()))
+        if self._context.resources.is_accepting_work():
+            self.relieve()  # who tells of a pressure's end may have told it before we were there
         self.look_at_clock()
 
     def _note_progress(self) -> None:

@@ -9,6 +9,7 @@ from judgement_stage import Stage
 
 from actors.testing import Simulation
 from marianne.daemon.job.actor import Job
+from marianne.daemon.monitor import ResourceSnapshot
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.refusal import Refused
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
@@ -117,6 +118,27 @@ def test_a_job_of_which_no_process_is_left_holds_no_slot(tmp_path: Path, status:
         sim.quiet()
         assert not job.alive
         assert scheduler.ask(SchedulerActor.get_stats).active == 0
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+def test_a_pause_for_a_pressure_that_ended_meanwhile_is_taken_back(
+    tmp_path: Path, pressed: bool
+) -> None:
+    """The conductor died of the pressure, say: who would tell of its end tells it now, before the
+    job's actor is there to hear."""
+    with Simulation() as sim:
+        stage = Stage(sim, tmp_path)
+        with Database(stage.context.home.db) as database:
+            row = JobRow("job", "job", JobStatus.PAUSING, "/w", 1.0, 2, reason="pressure")
+            database.write([InsertJob(row, pack_plan(PLAN), "", b"\x80")])
+            database.write([SaveSheet("job", SheetRow(1, SheetStatus.RUNNING, 1, started_at=1.0))])
+        used = 990.0 if pressed else 10.0
+        stage.context.resources.snapshot = ResourceSnapshot(0.0, used, 1, 0, 0)
+        stage.ears("store", "scheduler", "manager", "rates", "learning", "job:job/worker")
+        job = sim.system.spawn(Job, stage.context, "job", name="job:job/job")
+        job.tell(Job.worker_up, {"unacked": [], "running": [[1, 1]]})
+        sim.quiet()
+        assert bool(stage.heard("scheduler", "register_job")) is not pressed
 
 
 def _eio(path: str) -> bytes:
