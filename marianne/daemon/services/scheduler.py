@@ -85,8 +85,11 @@ class SchedulerActor(Actor):
         terms = Terms(frozenset(running), frozenset(waiting), max_concurrent, pools or {}, agents)
         self._scheduler.agree(job_id, terms)
         at_once(self._scheduler.register_job(job_id, sheets, dependencies))
-        keys = {sheet.sheet_num: sheet.pool for sheet in sheets if terms.waiting}
-        lifted = [num for num in sorted(terms.waiting) if self._lifts.lifted(keys[num])]
+        lifted = [
+            sheet.sheet_num
+            for sheet in sheets
+            if sheet.sheet_num in terms.waiting and self._lifts.lifted(sheet.pool)
+        ]
         if lifted:
             self._context.job(job_id).tell(ports.Job.limit_ended, lifted)
         self._dirty = True
