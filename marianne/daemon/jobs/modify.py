@@ -267,7 +267,11 @@ class Modify:
         if live is None:
             live = self._live[job_id] = Live(row)
         live.row = row
-        changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
+        try:
+            changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
+        except BaseException:
+            self._desk.back_to_disk(job_id)  # nothing was changed
+            raise
         self._live.change(live)
         self._desk.turns.pipe(
             self._desk.ask_to_write(changes), self._commands.was_set, job_id, reply, answer

@@ -15,7 +15,7 @@ from marianne.daemon.jobs.following import next_hook
 from marianne.daemon.jobs.modify import PENDING, REASON, Modify
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
-from marianne.state.changes import RememberReply, ReplacePlan, SetMeta, UpdateJob
+from marianne.state.changes import AddEvent, RememberReply, ReplacePlan, SetMeta, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
 
@@ -87,6 +87,27 @@ def test_a_change_that_failed_on_disk_leaves_the_job_as_its_row_says(
     assert asked.outcome().error is stage.disk.error
     row = stage.live["a"].row
     assert (row.status, row.sheet_count, stage.live["a"].unsure) == (JobStatus.PAUSED, 2, False)
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.PAUSED])
+def test_a_change_that_could_not_be_made_leaves_the_job_as_its_row_says(
+    stage: Stage, parts: Modified, status: JobStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that is over would be waited for, and one that is paused let in, for nothing."""
+    stage.insert("a", status, OLD)
+    if not status.terminal:
+        stage.found("a")
+    asked = modify(stage, parts)
+
+    def cannot(*_: object, **__: object) -> AddEvent:
+        raise MemoryError
+
+    monkeypatch.setattr("marianne.daemon.jobs.modify.AddEvent", cannot)
+    stage.answer("load", parsed())
+    assert code(asked) == "unavailable"
+    assert stage.status("a") is status
+    known = stage.live.get("a")
+    assert (None if known is None else known.row.status) == (None if status.terminal else status)
 
 
 def test_another_sheet_in_the_place_of_a_completed_one_is_refused(
