@@ -17,36 +17,43 @@ class EventBus:
     """Calls its listeners in the thread in which an event is published: they must be quick.
 
     A listener that is subscribed in an event loop is called there, soon, in the order of the
-    events of one job. Clients in other processes have the events socket (docs/protocol.md).
+    events of one job, until the loop is closed. Clients in other processes have the events socket (docs/protocol.md).
     """
 
     def __init__(self) -> None:
-        self._listeners: tuple[tuple[Listener, Listener], ...] = ()
+        self._listeners: tuple[tuple[Listener, Listener, Callable[[], bool]], ...] = ()
 
     def subscribe(self, listener: Listener) -> None:
         """It hears of every event from now on."""
         import asyncio
 
-        call = listener
+        call, is_gone = listener, _never
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             pass
         else:
-            call = _in_loop(loop.call_soon_threadsafe, listener)
-        self._listeners = (*self._listeners, (listener, call))
+            call, is_gone = _in_loop(loop.call_soon_threadsafe, listener), loop.is_closed
+        self._listeners = (*self._listeners, (listener, call, is_gone))
 
     def unsubscribe(self, listener: Listener) -> None:
         """It hears nothing more."""
-        self._listeners = tuple(pair for pair in self._listeners if pair[0] != listener)
+        self._listeners = tuple(one for one in self._listeners if one[0] != listener)
 
     def publish(self, event: str, data: Mapping[str, Any]) -> None:
         """Tells everybody; what a listener raises is logged."""
-        for listener, call in self._listeners:
+        for listener, call, is_gone in self._listeners:
+            if is_gone():
+                self.unsubscribe(listener)
+                continue
             try:
                 call(event, data)
             except Exception as error:  # noqa: BLE001 - a closed loop, or the program's own fault
                 log.error("listener_failed", listener=repr(listener), error=repr(error))
+
+
+def _never() -> bool:
+    return False
 
 
 def _in_loop(soon: Callable[..., Any], listener: Listener) -> Listener:

@@ -161,7 +161,9 @@ def test_every_listener_hears_every_event_though_one_fails_or_goes() -> None:
     assert heard == [("sheet.completed", {"sheet": 1}), ("job.completed", {})]
 
 
-def test_a_listener_that_is_subscribed_in_a_loop_is_called_there_in_order() -> None:
+def test_a_listener_that_is_subscribed_in_a_loop_is_called_there_in_order_and_goes_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     bus, heard = EventBus(), list[Any]()
 
     async def listen() -> None:
@@ -172,5 +174,10 @@ def test_a_listener_that_is_subscribed_in_a_loop_is_called_there_in_order() -> N
 
     asyncio.run(listen())
     assert heard == [("0", True), ("1", True), ("2", True)]
+    said: list[Any] = []
+    log = SimpleNamespace(error=lambda *what, **_: said.append(what))
+    monkeypatch.setattr("marianne.daemon.event_bus.log", log)
     bus.publish("after its loop was closed", {})
+    bus.publish("and again", {})
+    assert said == [], "who is gone is told nothing any more"
     assert len(heard) == 3
