@@ -17,7 +17,8 @@ class EventBus:
     """Calls its listeners in the thread in which an event is published: they must be quick.
 
     A listener that is subscribed in an event loop is called there, soon, in the order of the
-    events of one job, until the loop is closed. Clients in other processes have the events socket (docs/protocol.md).
+    events of one job, until the loop is closed. Clients in other processes have the events socket
+    (docs/protocol.md).
     """
 
     def __init__(self) -> None:
