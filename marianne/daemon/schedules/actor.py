@@ -84,6 +84,7 @@ class SchedulesActor(Actor):
         if self._desk.stopping:
             return
         now = time.time()
+        self._desk.book.look_again()
         for entry in self._desk.book:
             self._taking.take(entry, now)
             self._serving.serve(entry)
@@ -93,9 +94,11 @@ class SchedulesActor(Actor):
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = None
-        coming = self._desk.book.next_slot()
-        if coming is not None:
-            seconds = min(max(coming - time.time(), SHORTEST_SLEEP), LONGEST_SLEEP)
+        book = self._desk.book
+        coming = book.next_slot()
+        if coming is not None or book.troubled:
+            wait = LONGEST_SLEEP if coming is None else coming - time.time()
+            seconds = min(max(wait, SHORTEST_SLEEP), LONGEST_SLEEP)
             self._alarm = self.send_after(seconds, self.look)
 
     def _settled(self, entry: Entry | None) -> None:

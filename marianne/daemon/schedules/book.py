@@ -101,6 +101,17 @@ class Book:
         """Whether the schedule's last job is not over, or just being made for a person."""
         return entry.step == "asked" or self.running(entry.row) is not None
 
+    @property
+    def troubled(self) -> bool:
+        """Whether there is a schedule whose slots cannot be read just now."""
+        return any(entry.trouble is not None for entry in self._entries.values())
+
+    def look_again(self) -> None:
+        """Those may be readable by now."""
+        for entry in self._entries.values():
+            if entry.trouble is not None:
+                _look_ahead(entry)
+
     def next_slot(self) -> float | None:
         """When the next slot of all comes; None when none does."""
         coming = [
@@ -118,5 +129,6 @@ def _look_ahead(entry: Entry) -> None:
     try:
         entry.next_slot, entry.trouble = next_after(row.cron, row.zone, row.decided_until), None
     except CronProblem as problem:  # it was right once: this machine's zones are others
-        log.error("schedule_unreadable", schedule=row.name, error=str(problem))
+        if entry.trouble is None:
+            log.error("schedule_unreadable", schedule=row.name, error=str(problem))
         entry.next_slot, entry.trouble = None, str(problem)

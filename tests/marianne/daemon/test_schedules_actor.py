@@ -23,6 +23,7 @@ from marianne.daemon.schedules.desk import Desk as Parts
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.once import Once
 from marianne.daemon.shared.refusal import Refused
+from marianne.schedule import cron
 from marianne.state.changes import FireSlot, InsertSchedule
 
 
@@ -70,6 +71,24 @@ def test_each_slot_fires_once_when_the_clock_says_so(desk: Desk) -> None:
     assert found == sorted(set(found))
     assert before - 1 < found[0] <= time.time()
     assert shown["last_error"] is None
+
+
+def test_a_schedule_whose_zone_can_be_read_again_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's zones were just being replaced, say."""
+
+    def gone(name: str) -> Any:
+        raise cron.CronProblem(f"there is no time zone {name!r}")
+
+    scheduled(desk, "* * * * * *", catch_up="all")
+    monkeypatch.setattr(module, "LONGEST_SLEEP", 0.05)
+    with monkeypatch.context() as lost:
+        lost.setattr(cron, "_zone", gone)
+        handle = begin(desk)
+        (shown,) = handle.ask(SchedulesActor.schedules)["schedules"]
+        assert shown["waits_for"] == "there is no time zone 'UTC'"
+    until(lambda: fired(desk), 10.0)
 
 
 def test_without_a_schedule_no_timer_is_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
