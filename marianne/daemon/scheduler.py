@@ -46,7 +46,7 @@ class Terms:
     running: frozenset[int] = frozenset()
     waiting: frozenset[int] = frozenset()
     max_concurrent: int | None = None
-    pools: Mapping[str, int] = field(default_factory=dict)
+    pools: Mapping[str, int | None] = field(default_factory=dict)
     agents: Collection[str] = ()
 
 

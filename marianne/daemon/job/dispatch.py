@@ -81,7 +81,7 @@ class Dispatch:
         self._serials.append(serial)
 
     def register(
-        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int | None]
     ) -> None:
         """With the scheduler of all jobs."""
         self._settle()

@@ -68,7 +68,7 @@ class Hands(Protocol):
         """Tell the worker that a result is kept."""
 
     def register(
-        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int | None]
     ) -> None:
         """Queue the job's sheets in place of what was queued of it."""
 
@@ -306,11 +306,11 @@ class Execution:
                 needs[num] = new
         self._hands.grow((growth,), [ledger.info(ledger.peek(num)) for num in new], needs)
 
-    def _pools(self) -> dict[str, int]:
-        """The limits of the instruments that the job's sheets play, by limit key."""
+    def _pools(self) -> dict[str, int | None]:
+        """The limits of the instruments that the job's sheets play, by limit key; None where there
+        is none, or none any more."""
         return {
             instrument.limit_key: instrument.max_concurrent
             for sheet in self._machine.ledger.plan.written
             for instrument in (sheet.instrument, *sheet.fallbacks)
-            if instrument.max_concurrent is not None
         }

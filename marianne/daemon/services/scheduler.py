@@ -78,7 +78,7 @@ class SchedulerActor(Actor):
         running: Iterable[int] = (),
         waiting: Iterable[int] = (),
         max_concurrent: int | None = None,
-        pools: Mapping[str, int] | None = None,
+        pools: Mapping[str, int | None] | None = None,
         agents: Collection[str] = (),
     ) -> None:
         """As :meth:`GlobalSheetScheduler.register_job`; the rest are its terms."""

@@ -36,6 +36,7 @@ class Hands:
         self._queue = SheetQueue(4)
         self.todo: deque[Run] = deque()
         self.finished: JobStatus | None = None
+        self.pools: Mapping[str, int | None] = {}
 
     def grants(self) -> list[int]:
         granted = []
@@ -56,8 +57,9 @@ class Hands:
         pass
 
     def register(
-        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int]
+        self, work: Register, max_concurrent: int | None, pools: Mapping[str, int | None]
     ) -> None:
+        self.pools = pools
         self._queue.register(
             "job",
             work.sheets,
@@ -123,6 +125,15 @@ def _play(job: Execution, hands: Hands) -> None:
         run = hands.todo.popleft()
         now = time.time()
         job.results([AttemptResult(run.num, run.attempt, "completed", now, now).to_map()])
+
+
+def test_an_instrument_that_has_no_limit_any_more_is_registered_without_one() -> None:
+    """Else the limit of an earlier job would hold until the conductor's end."""
+    hands = Hands()
+    row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
+    machine = JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5)
+    _play(Execution(machine, hands, JobService()), hands)
+    assert hands.pools == {"shell": None}
 
 
 def test_a_program_that_runs_a_job_itself_hears_of_it_and_may_pause_it() -> None:
