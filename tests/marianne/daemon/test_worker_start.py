@@ -175,7 +175,7 @@ def test_a_look_that_was_due_as_another_stretch_of_looks_began_is_none(
     house.worker.tell(Worker.grow, [])
     house.worker.tell(Worker.run, [Run(1, 1)])
     house.worker.tell(Worker.end_sheets, [1], "cancelled")
-    until(lambda: [message[0] for message in cell.mailbox.user][2:] == ["look"])
+    until(lambda: [name for name, *_ in list(cell.mailbox.user)[2:]] == ["look"])
     go.set()
     until(lambda: cell.mailbox.waiting)
     assert len(cell.timers) == 1
