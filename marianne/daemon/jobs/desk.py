@@ -23,7 +23,7 @@ from marianne.state.reader import Reader
 class Desk:
     """For the manager's thread. ``writer`` is the name under which the store knows the manager.
 
-    ``deleting`` are jobs whose deletion is on its way to the disk: they are none any more.
+    ``deleting`` are jobs whose deletion is on its way to the disk.
     ``when_over`` are told of each job that is over, on disk, and is none of the live ones now.
     """
 
@@ -54,9 +54,11 @@ class Desk:
         return store.call(Store.write, changes, self._writer, kept=False)
 
     def known(self, job_id: str) -> JobRow:
-        """The job's row as it is on disk. Refuses with ``not_found``, also one that is being
-        deleted."""
-        row = None if job_id in self.deleting else self.reader.job(job_id)
+        """The job's row as it is on disk. Refuses with ``not_found``, and with ``unavailable`` one
+        that is being deleted."""
+        if job_id in self.deleting:
+            raise Refused("unavailable", f"job {job_id} is just being deleted")
+        row = self.reader.job(job_id)
         if row is None:
             raise not_found(job_id)
         return row

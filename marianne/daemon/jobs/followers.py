@@ -93,8 +93,7 @@ class Followers:
             raise not_found(name) from None
         except AmbiguousJob as error:
             raise Refused("not_found", str(error), hint="give more of the id") from None
-        if job_id in self._desk.deleting:
-            raise not_found(job_id)
+        self._desk.known(job_id)
         return job_id
 
     def _end_of(self, job_id: str) -> str | None:

@@ -131,14 +131,19 @@ def test_what_retention_may_not_delete_now_is_a_job_as_before(stage: Stage, part
     assert (stage.desk.deleting, left(stage)) == (set(), ["a", "b"])
 
 
-def test_a_job_that_is_on_its_way_out_is_none_any_more(stage: Stage, parts: Clear) -> None:
+def test_a_job_that_is_on_its_way_out_is_none_when_that_is_on_disk(
+    stage: Stage, parts: Clear
+) -> None:
     stage.disk.held = True
     parts.forget_jobs(["a"])
     assert stage.desk.deleting == {"a"}
-    with pytest.raises(Refused, match="no job"):
+    with pytest.raises(Refused) as refused:
         stage.desk.known("a")
+    assert refused.value.code == "unavailable", "asked again, it finds that decided"
     stage.commit()
     assert stage.desk.deleting == set()
+    with pytest.raises(Refused, match="no job"):
+        stage.desk.known("a")
 
 
 def test_files_alone_go_of_jobs_that_do_not_live(stage: Stage, parts: Clear) -> None:

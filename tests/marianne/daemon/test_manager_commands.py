@@ -292,11 +292,11 @@ def test_a_job_that_is_just_being_put_away_may_be_asked_for_again(
     assert code(stage.ask(parts.retry, "a", None)) == "unavailable"
 
 
-def test_a_job_that_is_being_deleted_is_none_any_more(stage: Stage, parts: Commands) -> None:
+def test_a_job_that_is_being_deleted_may_be_asked_for_again(stage: Stage, parts: Commands) -> None:
     stage.insert("a", JobStatus.FAILED)
     stage.desk.deleting.add("a")
     for verb, more in (("retry", [None]), ("resume", [])):
-        assert code(stage.ask(getattr(parts, verb), "a", *more)) == "not_found"
+        assert code(stage.ask(getattr(parts, verb), "a", *more)) == "unavailable"
 
 
 def test_who_waits_for_a_job_whose_retry_the_disk_refuses_is_told_how_it_stands(
