@@ -38,7 +38,8 @@ class CliError(Exception):
     @property
     def waited_for(self) -> dict[str, Any]:
         """``job_id`` (of several: ``job_ids``) of what goes on although the waiting has ended."""
-        if self.code not in ("timeout", "interrupted") or not isinstance(self.data, dict):
+        ended = ("timeout", "interrupted", "no_conductor")
+        if self.code not in ended or not isinstance(self.data, dict):
             return {}
         return {name: self.data[name] for name in ("job_id", "job_ids") if name in self.data}
 

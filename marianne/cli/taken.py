@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from marianne.cli import jobs
+from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
 from marianne.cli.following import detaching, follow
 from marianne.cli.render.out import clean, note, print_json, say
@@ -37,7 +40,7 @@ def to_the_end(
         print_json(response, stream=True)
     elif not (follow_it or as_json) and sys.stderr.isatty():
         note(clean(f"{job_id}: {response.get('message') or response['status']}"))
-    with detaching(job_id):
+    with detaching(job_id), _named(job_id):
         status: Job = (
             follow(session, job_id, until=until, as_json=as_json)
             if follow_it
@@ -50,3 +53,16 @@ def to_the_end(
 
             print_summary(session, status)
     return BY_JOB_STATUS.get(status["status"], FAILED)
+
+
+@contextmanager
+def _named(job_id: str) -> Iterator[None]:
+    """Names the job where the conductor has ended: it was taken in, and goes on with the next."""
+    try:
+        yield
+    except CliError as error:
+        if error.code != "no_conductor":
+            raise
+        message = f"{error.message}; {job_id} goes on when one runs again"
+        hint = f"marianne start, then: marianne wait {job_id}"
+        raise CliError(error.code, message, hint, {"job_id": job_id}) from None

@@ -35,7 +35,16 @@ def _run(session: Session, arguments: Map, stop: threading.Event) -> Map:
     answer = submit(session, params, may_start=True)
     told = {name: answer.get(name) for name in ("job_id", "status", "message", "warnings")}
     seconds = arguments.get("seconds", 0)
-    return {**told, **wait_for(session, answer["job_id"], seconds, stop)} if seconds else told
+    if not seconds:
+        return told
+    job_id = answer["job_id"]
+    try:
+        return {**told, **wait_for(session, job_id, seconds, stop)}
+    except CliError as error:
+        message = f"job {job_id} was taken in, and its end cannot be waited for: {error.message}"
+        raise CliError(
+            error.code, message, f"ask for job {job_id} later; do not run it again"
+        ) from None
 
 
 def _cancel(session: Session, arguments: Map, _stop: threading.Event) -> Map:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from cli_fake import Refuse
@@ -346,3 +347,21 @@ def test_waiting_for_several_jobs_fails_at_once_for_an_unknown_one(marianne, con
     conductor.answers["job.status"] = answer
     assert marianne("wait", "wc", "nope").code == 4
     assert "job.wait" not in [method for method, _ in conductor.asked]
+
+
+@pytest.mark.parametrize("how", ["--wait", "--follow"])
+def test_a_job_that_was_taken_in_is_named_where_the_conductor_ends_meanwhile(
+    marianne, conductor, score, how
+) -> None:
+    """Else a script could only run it again."""
+
+    def gone(_params: object) -> None:
+        raise Refuse("no_conductor", "the conductor has stopped")
+
+    conductor.answers |= {"job.submit": ACCEPTED, "job.wait": gone, "job.status": gone}
+    told = marianne("run", "wc.yaml", how)
+    assert told.code == 3
+    assert "the conductor has stopped; wc goes on when one runs again" in told.err
+    assert "marianne wait wc" in told.err
+    told = marianne("run", "wc.yaml", how, "--json")
+    assert json.loads(told.out.splitlines()[-1])["job_id"] == "wc"

@@ -327,6 +327,23 @@ def test_run_can_wait_for_the_end(agent, conductor) -> None:
     assert (told["job_id"], told["ended"], told["job"]["status"]) == ("a", True, "completed")
 
 
+def test_a_job_that_was_taken_in_is_told_though_its_end_cannot_be_waited_for(
+    agent, conductor
+) -> None:
+    """Else the agent would run it again."""
+    from cli_fake import Refuse
+
+    def gone(_params: object) -> None:
+        raise Refuse("no_conductor", "the conductor has stopped")
+
+    taken = {"job_id": "a", "status": "accepted", "message": "1 sheet", "warnings": []}
+    conductor.answers |= {"job.submit": taken, "job.wait": gone}
+    agent.begin()
+    said = agent.fail("run", text="name: a", seconds=5)
+    assert "job a was taken in" in said
+    assert "the conductor has stopped" in said
+
+
 def test_cancel_tells_what_became_of_the_job_or_why_nothing_did(agent, conductor) -> None:
     agent.begin()
     row = {"job_id": "a", "status": "cancelled", "ok": True, "error": None}
