@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from actors import Future, Outcome
 from marianne.daemon.job.actor import GOES_ON, Job
 from marianne.daemon.job.aftermath import CUT_SHORT
+from marianne.daemon.jobs.admission import PRESSURE
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW
 from marianne.daemon.jobs.job_life import Life
@@ -51,7 +52,7 @@ class Commands:
             job = self._desk.context.job(job_id).within(None)
             asked: Future[Any] = job.call(Job.pause, "person", answer.request_id)
             self._desk.turns.pipe(asked, self.answered, answer)
-        elif live.row.status is JobStatus.PAUSED:
+        elif live.row.status is JobStatus.PAUSED and live.row.reason != PRESSURE:
             go_on = next_steps.named("resume", job_id)
             raise Refused("conflict", f"job {job_id} is paused already", hint=f"{go_on} ends that")
         else:
@@ -120,7 +121,7 @@ class Commands:
         row = self._desk.reader.job(job_id) or live.row
         if row.status not in (JobStatus.RUNNING, JobStatus.PAUSING):
             raise Refused("conflict", f"job {job_id} is {row.status}")
-        if row.status is status:
+        if row.status is status and row.reason == reason:
             raise Refused("conflict", f"job {job_id} is {row.status} already")
         if status is JobStatus.RUNNING and row.reason == "modify":
             raise Refused("conflict", GOES_ON.format(job_id))

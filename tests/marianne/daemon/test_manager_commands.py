@@ -38,6 +38,23 @@ def test_a_job_that_waits_is_paused_at_once(
     assert stage.disk.events == [("a", "job.paused")]
 
 
+def test_a_person_takes_over_a_pause_that_would_end_by_itself(
+    stage: Stage, parts: Commands
+) -> None:
+    stage.lives("a", JobStatus.PAUSED, reason="pressure")
+    assert told(stage.ask(parts.pause, "a")) == {"job_id": "a", "status": "paused"}
+    assert stage.job("a").reason == "person"
+    assert code(stage.ask(parts.pause, "a")) == "conflict"
+
+
+def test_so_it_is_where_the_pause_is_not_in_force_yet_and_the_actors_cannot_start(
+    stage: Stage, parts: Commands
+) -> None:
+    stage.lives("a", JobStatus.PAUSING, *DELAYED, reason="pressure")
+    assert told(stage.ask(parts.pause, "a")) == {"job_id": "a", "status": "pausing"}
+    assert stage.job("a").reason == "person"
+
+
 def test_a_paused_job_is_queued_again_and_looked_at(stage: Stage, parts: Commands) -> None:
     stage.lives("a", JobStatus.PAUSED, reason="person", crashes=3)
     assert told(stage.ask(parts.resume, "a")) == {"job_id": "a", "status": "queued"}
