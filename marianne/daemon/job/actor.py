@@ -200,8 +200,12 @@ class Job(Actor):
     def pause(self, reason: str, request_id: str | None = None) -> Promise[Changed]:
         """Running sheets finish, nothing new starts. Returns the id and the status then.
 
-        Refuses with ``conflict`` when the job is paused, over, or being cancelled.
+        Refuses with ``conflict`` when the job is paused, over, or being cancelled; ``unavailable``
+        when it has just paused for pressure, which would end by itself.
         """
+        job = self._machine.job
+        if job.status is JobStatus.PAUSED and job.reason == "pressure":
+            raise Refused("unavailable", f"job {self._job_id} is just being put away")
         self._hear(request_id)
         try:
             self._execution.pause(reason)

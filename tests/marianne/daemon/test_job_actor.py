@@ -141,5 +141,18 @@ def test_a_pause_for_a_pressure_that_ended_meanwhile_is_taken_back(
         assert bool(stage.heard("scheduler", "register_job")) is not pressed
 
 
+def test_who_pauses_a_job_that_has_just_paused_for_pressure_asks_again(tmp_path: Path) -> None:
+    """Then it is a row, and its pause a person's."""
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        back.job.tell(Job.worker_up, {"unacked": ()})
+        back.job.tell(Job.press)
+        asked = back.job.call(Job.pause, "person", "request")
+        sim.quiet()
+        with pytest.raises(Refused) as refused:
+            asked.value()
+        assert refused.value.code == "unavailable"
+
+
 def _eio(path: str) -> bytes:
     raise OSError(5, "Input/output error", path)
