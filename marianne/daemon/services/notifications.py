@@ -195,10 +195,12 @@ class Notifications(Actor):
         self._told.add((notice.event.seq, notice.number))
 
     def _mark(self) -> None:
-        """Nothing up to here has to be told any more, and these not either."""
+        """Nothing up to here has to be told any more, and of later ones these not either: as many
+        as may wait."""
         seen = min(self._open) - 1 if self._open else self._seen
-        self._told = {one for one in self._told if one[0] > seen}
-        told = codec.pack(sorted(self._told)) if self._told else None
+        kept = sorted(one for one in self._told if one[0] > seen)[-WAITING_LIMIT:]
+        self._told = set(kept)
+        told = codec.pack(kept) if kept else None
         changes = [SetMeta(CURSOR, str(seen).encode()), SetMeta(TOLD, told)]
         self._context.store.tell(Store.write, changes, kept=False)
 
