@@ -61,7 +61,7 @@ class Commands:
     def resume(self, answer: Answer[Changed], job_id: str) -> None:
         live = self._live.get(job_id)
         if live is None:
-            self.again(answer, job_id, None)
+            self.retry(answer, job_id, None)
             return
         check_sure(live)
         if live.life is Life.DELAYED:

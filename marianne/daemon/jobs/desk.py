@@ -25,6 +25,7 @@ class Desk:
 
     ``deleting`` are jobs whose deletion is on its way to the disk.
     ``when_over`` are told of each job that is over, on disk, and is none of the live ones now.
+    ``hooks_left`` says whether hooks of a job that has ended are left.
     """
 
     def __init__(self, context: Context, turns: Turns, writer: str) -> None:
@@ -34,6 +35,7 @@ class Desk:
         self.reader = Reader(context.home.db)
         self.deleting: set[str] = set()
         self.when_over: list[Callable[[str], None]] = []
+        self.hooks_left: Callable[[JobRow], bool] = lambda _row: False
         self.once = Once(self.reader, context.storage, turns.promise)
         self._writer = writer
 
@@ -113,9 +115,13 @@ class Desk:
 
     def check_over(self, job_id: str) -> None:
         """Refuses a job that is not over, or whose hooks are not: with ``unavailable`` while a
-        change of it is not on disk yet."""
+        change of it is not on disk yet, with ``shutting_down`` where they are the next
+        conductor's."""
         live = self.live.get(job_id)
         if live is None:
+            if self.is_left(job_id):
+                text = f"job {job_id}: its hooks are left to the next start of a conductor"
+                raise Refused("shutting_down", text)
             return
         check_sure(live)
         self.check_away(live)
@@ -124,6 +130,13 @@ class Desk:
             raise Refused("conflict", f"job {job_id}: its hooks are not over", hint=hint)
         hint = next_steps.until_over(job_id, self.known(job_id).status)
         raise Refused("conflict", f"job {job_id}: it is not over", hint=hint)
+
+    def is_left(self, job_id: str) -> bool:
+        """Whether a conductor that is to end has left what follows the job's end to the next."""
+        if self.context.stop.mode is None:
+            return False
+        row = self.reader.job(job_id)
+        return row is not None and self.hooks_left(row)
 
     def check_away(self, live: Live) -> None:
         """Refuses with ``unavailable`` a job whose end or pause is on disk, but that still has a

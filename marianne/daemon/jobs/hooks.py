@@ -75,6 +75,7 @@ class Hooks:
         self._submit = submit
         self._away = away
         self._losses: Counter[str] = Counter()  # by job, of the hook that runs
+        desk.hooks_left = self.pending
 
     def take_up(self) -> None:
         """Takes up hooks that did not come to their end: those of the newest jobs at once, of all

@@ -58,7 +58,9 @@ class Recover:
     ) -> None:
         live = self._live.get(job_id)
         row = self._desk.known(job_id)
-        if live is not None:
+        if live is None:
+            self._desk.check_over(job_id)
+        else:
             check_sure(live)
             self._desk.check_away(live)
             if live.row.status.terminal and not live.admitted:

@@ -151,3 +151,17 @@ def test_files_alone_go_of_jobs_that_do_not_live(stage: Stage, parts: Clear) -> 
     parts.forget_files(["a", "b"])
     assert left(stage) == ["a"]
     assert stage.status("b") is JobStatus.FAILED
+
+
+def test_what_a_stop_left_of_a_jobs_end_to_the_next_conductor_is_not_deleted(stage: Stage) -> None:
+    """Its hooks would never run."""
+    parts = Clear(stage.desk, lambda _ids: set())
+    stage.desk.hooks_left = lambda row: row.job_id == "a"
+    stage.context.stop.mode = "drain"
+    assert code(stage.ask(parts.clear, None, None, ["a"])) == "shutting_down"
+    parts.forget_jobs(["a", "b"])
+    stage.turns.run()
+    assert left(stage) == ["a"]
+    assert told(stage.ask(parts.clear, None, None, None))["jobs"] == []
+    stage.context.stop.mode = None  # then it is one of the live jobs, as long as they run
+    assert told(stage.ask(parts.clear, None, None, None))["jobs"] == ["a"]

@@ -309,6 +309,19 @@ def test_a_job_that_is_just_being_put_away_may_be_asked_for_again(
     assert code(stage.ask(parts.retry, "a", None)) == "unavailable"
 
 
+def test_a_job_whose_hooks_a_stop_left_to_the_next_conductor_is_that_ones(
+    stage: Stage, parts: Commands
+) -> None:
+    """Its next end is another one: what follows this one would never run."""
+    stage.insert("a", JobStatus.FAILED)
+    stage.desk.hooks_left = lambda _row: True
+    stage.context.stop.mode = "drain"
+    for verb, more in (("retry", [None]), ("resume", [])):
+        assert code(stage.ask(getattr(parts, verb), "a", *more)) == "shutting_down"
+    stage.context.stop.mode = None
+    assert code(stage.ask(parts.retry, "a", None)) == "ok"
+
+
 def test_a_job_that_is_being_deleted_may_be_asked_for_again(stage: Stage, parts: Commands) -> None:
     stage.insert("a", JobStatus.FAILED)
     stage.desk.deleting.add("a")
