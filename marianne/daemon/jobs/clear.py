@@ -57,7 +57,7 @@ class Clear:
     def _deletable(self, job_ids: Sequence[str]) -> list[str]:
         kept = self._awaited(job_ids) | self._desk.deleting
         free = [one for one in job_ids if one not in self._desk.live and one not in kept]
-        return [one for one in free if not self._desk.is_left(one)]
+        return [one for one in free if self._desk.left(one) is None]
 
     def cleared(self, outcome: Outcome[Any], reply: Cleared, answer: Answer[Cleared]) -> None:
         """The rows are gone; the files follow (a start removes files without a row)."""

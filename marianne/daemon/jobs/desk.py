@@ -82,11 +82,13 @@ class Desk:
             self.live[job_id].row = row
 
     def tell_waiting(self, live: Live) -> None:
-        """Tells those who wait for a job's end how it stands; it is none of the live ones now."""
+        """Tells those who wait for a job's end how it stands, or to ask the next conductor, whose
+        its hooks are; it is none of the live ones now."""
+        left = self.left(live.row.job_id) if live.waiters else None
         if live.waiters or live.cancels:
             summary = queries.summary(self.reader, live.row.job_id)
             for waiter in live.waiters:
-                waiter.set(summary)
+                waiter.set(summary) if left is None else waiter.fail(left)
             for answer in live.cancels:
                 answer.set(summary)
         for tell in self.when_over:
@@ -119,9 +121,7 @@ class Desk:
         conductor's."""
         live = self.live.get(job_id)
         if live is None:
-            if self.is_left(job_id):
-                text = f"job {job_id}: its hooks are left to the next start of a conductor"
-                raise Refused("shutting_down", text)
+            self.check_left(job_id)
             return
         check_sure(live)
         self.check_away(live)
@@ -131,12 +131,19 @@ class Desk:
         hint = next_steps.until_over(job_id, self.known(job_id).status)
         raise Refused("conflict", f"job {job_id}: it is not over", hint=hint)
 
-    def is_left(self, job_id: str) -> bool:
-        """Whether a conductor that is to end has left what follows the job's end to the next."""
-        if self.context.stop.mode is None:
-            return False
-        row = self.reader.job(job_id)
-        return row is not None and self.hooks_left(row)
+    def check_left(self, job_id: str) -> None:
+        """Refuses with ``shutting_down`` a job whose hooks are the next conductor's."""
+        left = self.left(job_id)
+        if left is not None:
+            raise left
+
+    def left(self, job_id: str) -> Refused | None:
+        """What to say of a job if a conductor that is to end has left what follows its end."""
+        row = self.reader.job(job_id) if self.context.stop.mode is not None else None
+        if row is None or not self.hooks_left(row):
+            return None
+        text = f"job {job_id}: its hooks are left to the next start of a conductor"
+        return Refused("shutting_down", text)
 
     def check_away(self, live: Live) -> None:
         """Refuses with ``unavailable`` a job whose end or pause is on disk, but that still has a

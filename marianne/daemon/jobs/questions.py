@@ -34,6 +34,7 @@ class Questions:
         if live is not None:
             live.wait(promise)
         else:
+            self._desk.check_left(job_id)
             promise.set(queries.summary(self._desk.reader, job_id))
         return promise
 

@@ -7,7 +7,9 @@ from manager_parts import WAY_IN, Stage, code, told
 
 from actors import NoSuchActor, Promise
 from marianne.daemon.jobs.ending import Ending
+from marianne.daemon.jobs.questions import Questions
 from marianne.daemon.shared.idempotency import Answer, Requests
+from marianne.daemon.shared.refusal import Refused
 from marianne.state.models import JobStatus
 
 
@@ -37,6 +39,24 @@ def test_a_job_that_is_over_is_told_to_all_who_wait_count_and_learn(
         ("learning", "job_ended", "a"),
         ("health", "on_job_completed"),
     ]
+
+
+def test_who_waits_for_a_job_whose_hooks_a_stop_leaves_asks_the_next_conductor(
+    stage: Stage, parts: Ending
+) -> None:
+    """A hook may yet fail it: two conductors would tell two ends."""
+    live = stage.lives("a", JobStatus.COMPLETED)
+    stage.context.stop.mode = "restart"
+    stage.desk.hooks_left = lambda _row: True
+    waiting, cancelled = stage.turns.promise(), stage.turns.promise()
+    live.waiters.append(waiting)
+    live.cancels.append(Answer(Requests(stage.desk.reader), None, cancelled))
+    parts.away("a")
+    assert code(waiting.future) == "shutting_down"
+    assert told(cancelled.future)["status"] == "completed", "that is decided"
+    with pytest.raises(Refused) as refused:
+        Questions(stage.desk).wait("a")
+    assert refused.value.code == "shutting_down"
 
 
 @pytest.mark.parametrize("awaited", [True, False])
