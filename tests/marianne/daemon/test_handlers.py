@@ -48,7 +48,7 @@ from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.types import JobRequest
 from marianne.model.result import AttemptResult
-from marianne.state.changes import AddAttempt, AddEvent, SaveSheet
+from marianne.state.changes import AddAttempt, AddEvent, DeleteJob, SaveSheet
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 from marianne.version import version
 
@@ -251,6 +251,14 @@ def test_events_after_a_number_come_with_the_first_and_the_last_that_are_kept(de
     assert ([e["seq"] for e in answer["events"]], answer["first"], answer["last"]) == ([2, 3], 1, 3)
     assert [e["seq"] for e in asked(events_since, desk, job_id="a")["events"]] == [1, 3]
     assert refusal(events_since, desk, job_id="nobody").code == "not_found"
+
+
+def test_who_follows_a_job_that_was_cleared_meanwhile_hears_of_its_end(desk: Desk) -> None:
+    """Else a tail whose connection was away asks for ever."""
+    desk.insert("a", status=JobStatus.COMPLETED)
+    desk.write(AddEvent("a", None, "job.completed", {}, 1.0), DeleteJob("a"))
+    told = asked(events_since, desk, job_id="a")
+    assert [e["event"] for e in told["events"]] == ["job.completed"]
 
 
 def test_jobs_are_listed_by_what_is_on_disk_and_nobody_is_asked(desk: Desk) -> None:

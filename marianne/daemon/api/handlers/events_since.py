@@ -26,7 +26,10 @@ class Params(edge.Params):
 
 def handle(call: Call, params: Params) -> EventPage:
     """The events in order, the number of the newest one, and of the oldest one still kept."""
-    job_id = call.resolve(params.job_id) if params.job_id else None
+    job_id = params.job_id or None
+    # Events outlive their job: who follows one that was deleted meanwhile has its end to hear.
+    if job_id is not None and not call.reader.taken(job_id):
+        job_id = call.resolve(job_id)
     events = call.reader.events.since(params.seq, job_id=job_id, limit=params.limit)
     oldest = call.reader.events.since(0, limit=1)
     return {
