@@ -237,6 +237,7 @@ class Execution:
     def committed(self, step: Step) -> None:
         """A step's changes are on disk: now what follows from them."""
         self._sheets.committed(step.changes)
+        self._shelf.drop(self._on_disk.job_id)
         for effect in step.after:
             self._do(effect)
         ended = False

@@ -19,6 +19,7 @@ from marianne.daemon.job_service import JobService
 from marianne.daemon.output import NullOutput
 from marianne.daemon.shared.effects import Register
 from marianne.daemon.shared.exceptions import JobSubmissionError
+from marianne.daemon.shared.status_cache import StatusCache
 from marianne.executors.protocol import Run
 from marianne.model.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
@@ -259,3 +260,19 @@ def test_what_is_told_of_a_sheet_is_on_disk() -> None:
     assert (told(), _status(job)["progress"]["completed"]) == (["running", "pending"], 0)
     job.committed(ended)
     assert (told(), _status(job)["progress"]["completed"]) == (["completed", "ready"], 1)
+
+
+def test_what_was_told_before_a_commit_is_not_told_again_after_it() -> None:
+    """A status may be asked for between the store's commit and our hearing of it."""
+    row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
+    hands, kept = Hands(), StatusCache()
+    machine = JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5)
+    job = Execution(machine, hands, JobService(), kept)
+    job.worker_up({"unacked": ()})
+    job.committed(job.decided())
+    job.granted(hands.grants())
+    decided = job.decided()
+    told = job.status(1, 9)
+    assert kept.find("job", 1, 9) == told
+    job.committed(decided)
+    assert kept.find("job", 1, 9) is None
