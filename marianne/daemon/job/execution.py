@@ -117,6 +117,7 @@ class Execution:
         self._sheets = status_bytes.Sheets(machine.ledger)
         self._shelf = shelf or StatusCache()
         self._step = Step()
+        self._under_way = 0
         self._clock = Watch()
 
     # -- asked ----------------------------------------------------------------------------------
@@ -144,7 +145,8 @@ class Execution:
         nums = range(max(1, first), min(last, self._sheets.total) + 1)
         mark = self._shelf.mark()
         status = status_bytes.status(self.summary(), self._sheets.of(nums))
-        self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
+        if not self._under_way:  # else it may be on disk by now, and this is old
+            self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
         return status
 
     def summary(self) -> Job:
@@ -232,12 +234,13 @@ class Execution:
     def decided(self) -> Step:
         """All that is to be committed together, and is then to be handed to ``committed``."""
         step, self._step = self._step, Step()
+        self._under_way += bool(step)
         return step
 
     def committed(self, step: Step) -> None:
         """A step's changes are on disk: now what follows from them."""
+        self._under_way -= bool(step)
         self._sheets.committed(step.changes)
-        self._shelf.drop(self._on_disk.job_id)
         for effect in step.after:
             self._do(effect)
         ended = False

@@ -263,7 +263,7 @@ def test_what_is_told_of_a_sheet_is_on_disk() -> None:
 
 
 def test_what_was_told_before_a_commit_is_not_told_again_after_it() -> None:
-    """A status may be asked for between the store's commit and our hearing of it."""
+    """It may be asked for between the store's commit, which drops what is kept, and our hearing."""
     row = JobRow("job", "job", JobStatus.RUNNING, str(WORKSPACE), 0.0, 1)
     hands, kept = Hands(), StatusCache()
     machine = JobMachine(plan_of({1: ()}), row, {}, lambda: 0.5)
@@ -272,7 +272,8 @@ def test_what_was_told_before_a_commit_is_not_told_again_after_it() -> None:
     job.committed(job.decided())
     job.granted(hands.grants())
     decided = job.decided()
+    job.status(1, 9)
+    assert kept.find("job", 1, 9) is None, "who has heard of the commit may ask before we do"
+    job.committed(decided)
     told = job.status(1, 9)
     assert kept.find("job", 1, 9) == told
-    job.committed(decided)
-    assert kept.find("job", 1, 9) is None
