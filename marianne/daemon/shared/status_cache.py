@@ -3,7 +3,7 @@
 Clients ask for the same status again and again, and a whole one takes hand-overs between threads,
 queries and packing. It is kept from when it was made until its job changes: whoever changes a job
 drops what is kept of it before anybody can know of the change, that is its actor when it decides,
-and the store when it has committed.
+and the store when it has committed. Between a commit and its actor's hearing of it nothing is kept.
 """
 
 from __future__ import annotations
