@@ -12,10 +12,14 @@ from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from actors import Future, System
+from marianne.daemon.api import handlers
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.idempotency import RequestId
+from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import StatusCache
 from marianne.daemon.shared.storage import Storage
 from marianne.home import Home
@@ -116,3 +120,15 @@ def desk_in(place: Path) -> Iterator[Desk]:
     finally:
         desk.reader.close()
         desk.system.shutdown(timeout=5.0)
+
+
+def asked(handler: Any, desk: Desk, **params: Any) -> Any:
+    """The handler's answer, as a client would get it."""
+    answer = handler.handle(desk.call(), handlers.validate(handler, params))
+    return answer.get(5.0) if isinstance(answer, Future) else answer
+
+
+def refusal(handler: Any, desk: Desk, **params: Any) -> Refused:
+    with pytest.raises(Refused) as refused:
+        asked(handler, desk, **params)
+    return refused.value
