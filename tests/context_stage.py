@@ -27,14 +27,14 @@ def context_in(
     memory_mb: int = 8_000,
     processes: int = 1_000,
 ) -> C:
-    """A context of that kind; its monitor has read that 10 MB and one process are used."""
+    """A context of that kind, of a machine of 25 cores; 10 MB and one process are used."""
     limits = ResourceLimitConfig(max_memory_mb=memory_mb, max_processes=processes)
     resources = ResourceMonitor(limits)
     resources.snapshot = ResourceSnapshot(time.monotonic(), 10.0, 1, 0, 0)
     context = kind(
         system=system,
         home=Home(place),
-        config=config or DaemonConfig(),
+        config=config or DaemonConfig(max_concurrent_sheets=25),
         owner="0" * 32,
         start_time=1,
         started_at=time.time(),

@@ -69,7 +69,7 @@ class GlobalSheetScheduler:
     def __init__(self, config: DaemonConfig, *, tree: Context | None = None) -> None:
         self._tree = tree
         self._terms: dict[str, Terms] = {}
-        self.queue = SheetQueue(config.max_concurrent_sheets)
+        self.queue = SheetQueue(config.max_concurrent_sheets, config.max_concurrent_agents)
         self.queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._backpressure: BackpressureChecker = Unhindered()
         self._last_grant = -math.inf  # monotonic

@@ -171,6 +171,7 @@ class SheetPlan:
     cwd: str | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    cpus: float = 1.0
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""

@@ -17,6 +17,7 @@ class SheetInfo:
 
     ``backend_type`` is its instrument; with ``model`` it names the pool whose limits apply.
     ``job_priority`` is 1 (first) to 10. ``dag_depth`` is the longest chain of sheets before it.
+    ``cpus`` is how many slots it takes, if it is no agent's.
     """
 
     job_id: str
@@ -27,6 +28,7 @@ class SheetInfo:
     dag_depth: int = 0
     job_priority: int = 5
     retries_so_far: int = 0
+    cpus: float = 1.0
 
     @property
     def pool(self) -> str:
@@ -50,7 +52,8 @@ class SheetEntry:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerStats:
-    """The scheduler at one moment: sheets ready and waiting, and sheets that hold a slot."""
+    """The scheduler at one moment: sheets ready and waiting, and sheets that hold a slot;
+    ``max_concurrent`` is the limit of those that are no agent's."""
 
     queued: int
     active: int

@@ -48,7 +48,7 @@ class Lending:
             line = job.lines.get(pool.name)
             while line and len(entries) < limit and pool.blocked_until is None:
                 first = line.first()
-                if first is None:
+                if first is None or first[3].info.cpus != 1.0:
                     break
                 entries.append(self._order.unqueue(line, first[3]))
                 job.ahead[first[3].info.sheet_num] = pool
@@ -69,11 +69,14 @@ class Lending:
                 del self._lent[job_id]
                 continue
             pools = list(dict.fromkeys(job.holding.values()))
-            # Of two pools the worker would not know whose slot is free; agents are counted.
-            if len(pools) != 1 or pools[0].agent:
+            # Of two pools the worker would not know whose slot is free; agents are counted; and a
+            # slot is not passed on to who takes more.
+            if len(pools) != 1 or pools[0].agent or job.costs:
                 continue
             most = job.lends * len(job.holding)
-            if 2 * len(job.ahead) > most or (job_id not in fresh and self._order.others_wait(job)):
+            if 2 * len(job.ahead) > most:
+                continue
+            if job_id not in fresh and self._order.others_wait(job, self._order.scripts):
                 continue
             entries = self.take(job_id, most - len(job.ahead))
             if entries:

@@ -19,7 +19,8 @@ Place = tuple[float, float, int, int, "Line"]
 
 @dataclass(slots=True)
 class Job:
-    """One registered job. ``needs`` holds what is not satisfied yet, for sheets that wait for it.
+    """One registered job. ``needs`` holds what is not satisfied yet, for sheets that wait for it;
+    ``costs`` what those of ``holding`` take that take more or less than one slot.
 
     A sheet that is in no collection but ``info`` has ended and was not judged yet.
     """
@@ -33,16 +34,17 @@ class Job:
     lines: dict[str, Line] = field(default_factory=dict)
     queued: dict[int, SheetEntry] = field(default_factory=dict)
     holding: dict[int, Pool] = field(default_factory=dict)
+    costs: dict[int, float] = field(default_factory=dict)
     ahead: dict[int, Pool] = field(default_factory=dict)
     lends: int = 0
     registered: bool = True
-    competes: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Pool:
     """The sheets of one instrument and model, of all jobs. ``limit`` None means no limit;
-    ``agent`` says that its sheets count as calls of an API. ``blocks`` counts its rate limits."""
+    ``agent`` says that its sheets are asked of an agent: they have slots of their own, and count as
+    calls of an API. ``blocks`` counts its rate limits."""
 
     name: str
     limit: int | None = None

@@ -10,10 +10,10 @@ import math
 
 from marianne.schedule.calls import CallRate
 from marianne.schedule.entries import SheetEntry, SheetInfo, base_priority
-from marianne.schedule.lines import Job, Line, Pool
+from marianne.schedule.lines import Job, Line, Place, Pool
+from marianne.schedule.slots import Slots
 
 PENALTY_PER_SHEET = 20.0
-MAX_SHARES_PER_JOB = 2.0
 AGE_STEP_GRANTS = 100
 AGE_POINTS = 5.0
 
@@ -21,27 +21,21 @@ AGE_POINTS = 5.0
 class Order:
     """Who holds slots and who is next. After a change of a job, ``refresh`` it."""
 
-    def __init__(self, max_concurrent: int) -> None:
-        self.max_concurrent = max_concurrent
+    def __init__(self, max_concurrent: float, agents: int | None = None) -> None:
+        self.scripts = Slots(max_concurrent)
+        self.agents = self.scripts if agents is None else Slots(agents)
         self.active = 0
         self.pools: dict[str, Pool] = {}
         self.calls = CallRate()
         self.calls_free_at: float | None = None
+        self._kinds = tuple(dict.fromkeys((self.scripts, self.agents)))
         self._running: dict[str, Job] = {}
-        self._competing = 0
-        self._fair_for: tuple[int, int] = (0, max_concurrent)
         self._grants = 0
         self._arrivals = 0
 
-    @property
-    def fair_share(self) -> float:
-        """Slots for each job that competes now; never below one."""
-        return max(1.0, self.max_concurrent / max(1, self._competing))
-
-    @property
-    def hard_cap(self) -> int:
-        """Slots that one job may hold at most; never below one."""
-        return max(1, int(self.fair_share * MAX_SHARES_PER_JOB))
+    def slots(self, pool: Pool) -> Slots:
+        """Those that the sheets of the pool take."""
+        return self.agents if pool.agent else self.scripts
 
     def pool(self, name: str) -> Pool:
         """The pool of that name; a new one has no limit."""
@@ -50,56 +44,93 @@ class Order:
             pool = self.pools[name] = Pool(name)
         return pool
 
-    def others_wait(self, job: Job) -> bool:
-        """Whether a sheet of another job would take a slot if there were one."""
+    def make_agent(self, name: str) -> None:
+        """The pool's sheets are an agent's from now on, those that run too."""
+        pool = self.pool(name)
+        if pool.agent:
+            return
+        held = [
+            (job, num)
+            for job in self._running.values()
+            for num, other in job.holding.items()
+            if other is pool
+        ]
+        for job, num in held:
+            self.scripts.give(job.job_id, job.costs.pop(num, 1.0))
+            self.agents.take(job.job_id, 1.0)
+        pool.agent = True
+        self.recount_pool(pool)
+        for job, _ in held:
+            self.refresh(job)
+
+    def others_wait(self, job: Job, slots: Slots) -> bool:
+        """Whether a sheet of another job would take such a slot if there were one."""
         return any(
-            line.job is not job and self._may_run(line.job)
+            line.job is not job and self._may_run(line.job, slots)
             for pool in self.pools.values()
-            if pool.blocked_until is None and not pool.full
+            if pool.blocked_until is None and not pool.full and self.slots(pool) is slots
             for line in pool.lines
         )
 
     def next_line(self) -> Line | None:
-        """The line whose first sheet may run and is the most urgent."""
-        if self.active >= self.max_concurrent:
-            return None
+        """The line whose first sheet may run and is the most urgent.
+
+        The most urgent sheet of a kind that does not fit has its place kept: nothing smaller of
+        that kind goes past it, else it might never find room.
+        """
         self._share_out()
+        found = None
+        for slots in self._kinds:
+            best = None if slots.full else self._next_of(slots)
+            if best is not None and (found is None or best[:3] < found[:3]):
+                found = best
+        return None if found is None else found[4]
+
+    def _next_of(self, slots: Slots) -> Place | None:
         best = None
         no_calls = self.calls_free_at is not None
         for pool in self.pools.values():
-            if pool.agent and no_calls:
+            if (pool.agent and no_calls) or self.slots(pool) is not slots:
                 continue
             if pool.lines and pool.blocked_until is None and not pool.full:
                 place = pool.first()
                 if place is not None and (best is None or place[:3] < best[:3]):
                     best = place
-        return None if best is None else best[4]
+        first = None if best is None else best[4].first()
+        if best is None or first is None:
+            return None
+        return best if slots.fits(cost(first[3].info, best[4].pool)) else None
 
     def grant(self, line: Line) -> SheetEntry:
         """Gives a slot to the line's first sheet."""
         first = line.first()
         assert first is not None
         entry = self.unqueue(line, first[3])
-        entry.priority = first[0] + self._penalty(line.job)
+        entry.priority = first[0] + self._penalty(line.job, self.slots(line.pool))
         self._grants += 1
         line.since = self._grants
-        self.take_slot(line.job, entry.info.sheet_num, line.pool)
+        self.take_slot(line.job, entry.info.sheet_num, line.pool, cost(entry.info, line.pool))
         self.refresh(line.job)
         return entry
 
     # -- slots ----------------------------------------------------------------------------------
 
-    def take_slot(self, job: Job, num: int, pool: Pool) -> None:
+    def take_slot(self, job: Job, num: int, pool: Pool, cost: float = 1.0) -> None:
         """The sheet holds a slot from now on, whatever the limits say."""
         job.holding[num] = pool
+        if cost != 1.0:
+            job.costs[num] = cost
         pool.running += 1
         self.active += 1
+        self.slots(pool).take(job.job_id, cost)
         self._running[job.job_id] = job
 
     def free_slot(self, job: Job, num: int) -> None:
         """The sheet gives its slot back."""
-        job.holding.pop(num).running -= 1
+        pool = job.holding.pop(num)
+        pool.running -= 1
         self.active -= 1
+        self.slots(pool).give(job.job_id, job.costs.pop(num, 1.0))
         if not job.holding:
             self._running.pop(job.job_id, None)
 
@@ -107,11 +138,10 @@ class Order:
         """The sheet gives its slot to its job's next sheet ahead of that pool, or back."""
         pool = job.holding[num]
         heir = next((n for n, other in job.ahead.items() if other is pool), None)
-        if heir is None:
-            self.free_slot(job, num)
-        else:
-            del job.holding[num], job.ahead[heir]
-            job.holding[heir] = pool
+        self.free_slot(job, num)
+        if heir is not None:
+            del job.ahead[heir]
+            self.take_slot(job, heir, pool)
 
     # -- lines ----------------------------------------------------------------------------------
 
@@ -161,36 +191,43 @@ class Order:
 
     # -- order ----------------------------------------------------------------------------------
 
-    def _penalty(self, job: Job) -> float:
-        running, fair = len(job.holding), self.fair_share
+    def _penalty(self, job: Job, slots: Slots) -> float:
+        running, fair = slots.held.get(job.job_id, 0.0), slots.fair_share
         return (running - fair + 1) * PENALTY_PER_SHEET if running >= fair else 0.0
 
-    def _may_run(self, job: Job) -> bool:
-        most = (
-            self.hard_cap if job.max_concurrent is None else min(self.hard_cap, job.max_concurrent)
-        )
-        return job.registered and len(job.holding) < most
+    def _may_run(self, job: Job, slots: Slots) -> bool:
+        if job.max_concurrent is not None and len(job.holding) >= job.max_concurrent:
+            return False
+        return job.registered and slots.held.get(job.job_id, 0.0) < slots.hard_cap
 
     def refresh(self, job: Job) -> None:
         """Gives the job's lines their new places, after anything about it changed."""
         self._recount(job)
-        may_run = self._may_run(job)
-        penalty = self._penalty(job) if may_run else math.inf
-        for line in job.lines.values():
-            line.stamp += 1
-            first = line.first() if may_run and line.size else None
-            if first is not None:
-                age = AGE_POINTS * (line.since // AGE_STEP_GRANTS)
-                line.pool.put((first[0] + penalty + age, first[1], first[2], line.stamp, line))
+        for slots in self._kinds:
+            may_run = self._may_run(job, slots)
+            penalty = self._penalty(job, slots) if may_run else math.inf
+            for line in job.lines.values():
+                if self.slots(line.pool) is not slots:
+                    continue
+                line.stamp += 1
+                first = line.first() if may_run and line.size else None
+                if first is not None:
+                    age = AGE_POINTS * (line.since // AGE_STEP_GRANTS)
+                    line.pool.put((first[0] + penalty + age, first[1], first[2], line.stamp, line))
 
     def _recount(self, job: Job) -> None:
-        competes = job.registered
-        if competes and not job.holding:
-            lines = job.lines.values()
-            competes = any(line.size and line.pool.blocked_until is None for line in lines)
-        if competes is not job.competes:
-            job.competes = competes
-            self._competing += 1 if competes else -1
+        for slots in self._kinds:
+            competes = job.registered and (
+                job.job_id in slots.held
+                or any(
+                    line.size and line.pool.blocked_until is None and self.slots(line.pool) is slots
+                    for line in job.lines.values()
+                )
+            )
+            if competes:
+                slots.competing.add(job.job_id)
+            else:
+                slots.competing.discard(job.job_id)
 
     def recount_pool(self, pool: Pool) -> None:
         """Counts anew who competes, after a pool was blocked or unblocked."""
@@ -199,12 +236,11 @@ class Order:
 
     def _share_out(self) -> None:
         # Only jobs with running sheets can be affected by a change of the share: it and the cap
-        # are never below one sheet. They are at most ``max_concurrent``.
-        now_for = (self._competing, self.max_concurrent)
-        if now_for != self._fair_for:
-            self._fair_for = now_for
-            for job in tuple(self._running.values()):
-                self.refresh(job)
+        # are never below one sheet. They are at most as many as there are slots.
+        for slots in self._kinds:
+            if slots.share_changed():
+                for job_id in tuple(slots.held):
+                    self.refresh(self._running[job_id])
 
     def unblock_due(self, now: float) -> None:
         """Lifts the blocks whose time has passed, and looks whether agents may be called."""
@@ -213,3 +249,8 @@ class Order:
             if pool.blocked_until is not None and pool.blocked_until <= now:
                 pool.blocked_until = None
                 self.recount_pool(pool)
+
+
+def cost(info: SheetInfo, pool: Pool) -> float:
+    """How many slots the sheet takes: one of an agent's, or the processors that it asks for."""
+    return 1.0 if pool.agent else info.cpus

@@ -4,7 +4,8 @@ It knows no clock and does no I/O: times are given, and a grant is only told. Th
 documented: the smallest priority goes first (``base_priority`` plus, for a job that already has
 its fair share, 20 for each running sheet from there on); ties go by the time of becoming ready; a
 job never has more than twice its fair share; the fair share is ``max_concurrent`` divided by the
-jobs that compete. Beside that: limits per job and per pool, pools that are blocked for a time, and
+jobs that compete. Sheets of agents may have slots of their own (``agents``), with the same rules
+among themselves. Beside that: limits per job and per pool, pools that are blocked for a time, and
 ageing.
 
 Ageing: a line of sheets that is passed over gains 5 points for every 100 grants. So whatever
@@ -24,32 +25,30 @@ from marianne.schedule.explain import Explanation, explain
 from marianne.schedule.graph import dependents, find_cycle
 from marianne.schedule.lending import Lending
 from marianne.schedule.lines import Job
-from marianne.schedule.order import Order
+from marianne.schedule.order import Order, cost
 
 __all__ = ["Explanation", "SchedulerStats", "SheetEntry", "SheetInfo", "SheetQueue"]
 
 
 class SheetQueue:
-    """The queue. ``max_concurrent`` bounds the sheets that hold a slot, over all jobs.
+    """The queue. ``max_concurrent`` bounds the slots that sheets hold, over all jobs; with
+    ``agents`` given, those of agents are bounded by that instead.
 
     A granted sheet holds a slot until ``release``, ``complete`` or ``requeue``. Calls about a job
     or a sheet that is not known are ignored: messages cross. ``lending`` gives sheets of running
     jobs that hold no slot of their own yet.
     """
 
-    def __init__(self, max_concurrent: int) -> None:
+    def __init__(self, max_concurrent: float, agents: int | None = None) -> None:
         self._jobs: dict[str, Job] = {}
-        self._order = Order(max_concurrent)
+        self._order = Order(max_concurrent, agents)
         self.lending = Lending(self._jobs, self._order)
 
-    @property
-    def max_concurrent(self) -> int:
-        """The total limit. It can be set at any time; running sheets over it finish."""
-        return self._order.max_concurrent
-
-    @max_concurrent.setter
-    def max_concurrent(self, limit: int) -> None:
-        self._order.max_concurrent = limit
+    def limit_slots(self, max_concurrent: float, agents: int | None = None) -> None:
+        """Changes the limits; running sheets over them finish."""
+        self._order.scripts.limit = max_concurrent
+        if agents is not None:
+            self._order.agents.limit = agents
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -88,12 +87,12 @@ class SheetQueue:
         for name, limit in (pools or {}).items():
             self.limit_pool(name, limit)
         for name in agents:
-            self._order.pool(name).agent = True
+            self._order.make_agent(name)
         job = Job(job_id, max_concurrent, info, needs, dependents(needs), set(waiting))
         self._jobs[job_id] = job
         for num in running:
             pool = self._order.pool(info[num].pool if num in info else "")
-            self._order.take_slot(job, num, pool)
+            self._order.take_slot(job, num, pool, cost(info[num], pool) if num in info else 1.0)
         for num, sheet in info.items():
             if num not in job.holding and num not in job.waiting and not needs.get(num):
                 self._order.enqueue(job, sheet, now)
@@ -277,11 +276,6 @@ class SheetQueue:
     # -- figures --------------------------------------------------------------------------------
 
     @property
-    def hard_cap(self) -> int:
-        """Slots that one job may hold at most, whatever is free."""
-        return self._order.hard_cap
-
-    @property
     def active(self) -> int:
         """Sheets that hold a slot."""
         return self._order.active
@@ -297,7 +291,7 @@ class SheetQueue:
         return SchedulerStats(
             queued=self.queued,
             active=self._order.active,
-            max_concurrent=self.max_concurrent,
+            max_concurrent=int(self._order.scripts.limit),
             per_job_running={j.job_id: len(j.holding) for j in jobs if j.holding},
             per_job_queued={j.job_id: len(j.queued) for j in jobs if j.queued},
         )
@@ -305,12 +299,13 @@ class SheetQueue:
     def explain(self, job_id: str, num: int, now: float = 0.0) -> Explanation:
         """Why the sheet does not run now, or that it does."""
         self._order.unblock_due(now)
+        job = self._jobs.get(job_id)
+        entry = job.queued.get(num) if job is not None else None
+        pool = self._order.pool(entry.info.pool) if entry is not None else None
         return explain(
-            self._jobs.get(job_id),
+            job,
             num,
-            active=self._order.active,
-            max_concurrent=self.max_concurrent,
-            hard_cap=self.hard_cap,
+            slots=self._order.agents if pool is not None and pool.agent else self._order.scripts,
             calls=(self._order.calls.limit, self._order.calls_free_at),
         )
 

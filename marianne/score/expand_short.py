@@ -195,6 +195,7 @@ class ShortExpander:
             timeout_seconds=source.timeout,
             idle_timeout_seconds=None,
             max_memory_mb=None,
+            cpus=1.0,
             injections=(),
             skip_when=None,
             skip_when_command=None,
@@ -227,6 +228,7 @@ class ShortExpander:
             ),
             "idle_timeout_seconds": own.idle_timeout or self._idle,
             "max_memory_mb": own.max_memory_mb,
+            "cpus": own.cpus,
             "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
             "injections": (
                 self._prelude + parts.injections(own.inject) if own.inject else self._prelude

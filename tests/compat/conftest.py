@@ -27,7 +27,7 @@ def marianne(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
     # The public scores together have more sheets of agents than may begin in a minute.
     home.mkdir(mode=0o700)
-    limits = "resource_limits: {max_api_calls_per_minute: 10000}\n"
+    limits = "resource_limits: {max_api_calls_per_minute: 10000}\nmax_concurrent_sheets: 25\n"
     (home / "conductor.yaml").write_text(limits)
     assert run("start").returncode == 0
     yield run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e_marianne import Marianne, until
+from e2e_marianne import SLOTS, Marianne, until
 
 SMALL = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(3))
 LARGE = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(2_000))
@@ -26,6 +26,7 @@ MODELS = "instrument: agent\nsheets:\n" + "".join(
 
 def test_small_jobs_beside_a_large_one_do_not_wait_for_it(marianne: Marianne) -> None:
     marianne.home.mkdir(mode=0o700)
+    del marianne.env[SLOTS]
     limits = "max_concurrent_jobs: 20\nmax_concurrent_sheets: 4\n"
     (marianne.home / "conductor.yaml").write_text(limits)
     large = marianne.submit("large", LARGE)
@@ -65,7 +66,7 @@ def go(marianne: Marianne, name: str) -> None:
 
 def narrow(marianne: Marianne, slots: int) -> None:
     marianne.home.mkdir(mode=0o700)
-    (marianne.home / "conductor.yaml").write_text(f"max_concurrent_sheets: {slots}\n")
+    marianne.env[SLOTS] = str(slots)
 
 
 def test_explain_counts_slots_and_what_waits_for_them(marianne: Marianne) -> None:
@@ -97,6 +98,42 @@ def test_of_two_jobs_that_wait_the_one_of_higher_priority_goes_first(marianne: M
     go(marianne, "holder")
     high, low = marianne.wait(jobs["high"]), marianne.wait(jobs["low"])
     assert high["sheets"][-1]["finished_at"] <= low["sheets"][0]["started_at"]
+
+
+def test_a_sheet_that_takes_all_processors_runs_alone(marianne: Marianne) -> None:
+    narrow(marianne, 2)
+    # Each sheet notes which others run; a sheet that takes half as much has one more beside it.
+    look = "touch on.$MARIANNE_SHEET; sleep 0.2; ls on.* | wc -l >> most.{}; rm on.$MARIANNE_SHEET"
+    sheets = [
+        f"  - {{name: {kind}{number}, cpus: {cpus}, run: '{look.format(kind)}'}}\n"
+        for number in range(3)
+        for kind, cpus in (("wide", 2), ("plain", 1), ("small", 0.5))
+    ]
+    job = marianne.submit("cpus", "sheets:\n" + "".join(sheets))
+    assert marianne.wait(job)["status"] == "completed"
+    most = {
+        kind: max(map(int, (marianne.place / "cpus" / f"most.{kind}").read_text().split()))
+        for kind in ("wide", "plain", "small")
+    }
+    assert most["wide"] == 1
+    assert most["plain"] <= 3
+    assert most["small"] <= 4
+
+
+def test_agents_do_not_wait_for_scripts(marianne: Marianne) -> None:
+    narrow(marianne, 1)
+    program = marianne.place / "agent"
+    program.write_text("#!/bin/bash\ncat > /dev/null\n")
+    program.chmod(0o755)
+    folder = marianne.home / "instruments"
+    folder.mkdir(parents=True)
+    (folder / "agent.yaml").write_text(AGENT.format(program=program))
+    busy = marianne.submit("busy", WAIT_FOR_GO)
+    until(lambda: marianne.status(busy)["progress"]["running"] == 1)
+    assert marianne.wait(marianne.submit("agents", MODELS))["status"] == "completed"
+    assert marianne.status(busy)["progress"]["completed"] == 0
+    go(marianne, "busy")
+    marianne.wait(busy)
 
 
 def most_at_once(sheets: list[dict[str, Any]]) -> int:

@@ -9,7 +9,7 @@ import socket
 import threading
 from pathlib import Path
 
-from e2e_marianne import Marianne, until
+from e2e_marianne import SLOTS, Marianne, until
 
 HELD = "sheets:\n" + "".join(
     f"  - {{name: s{n}, run: 'until test -e go; do sleep 0.02; done'}}\n" for n in range(4)
@@ -18,6 +18,7 @@ HELD = "sheets:\n" + "".join(
 
 def _configure(marianne: Marianne, text: str) -> None:
     marianne.home.mkdir(exist_ok=True)
+    marianne.env.pop(SLOTS, None)  # it would go before the file
     (marianne.home / "conductor.yaml").write_text(text)
 
 

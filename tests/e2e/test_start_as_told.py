@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from e2e_marianne import Marianne, until
+from e2e_marianne import SLOTS, Marianne, until
+
+from marianne.daemon.config import DaemonConfig
 
 
 def in_force(own: Marianne) -> tuple[object, ...]:
@@ -16,6 +18,7 @@ def in_force(own: Marianne) -> tuple[object, ...]:
 
 
 def test_config_profile_and_level_hold_over_a_death_a_restart_and_a_reload(own: Marianne) -> None:
+    del own.env[SLOTS]
     file = own.place / "mine.yaml"
     file.write_text("max_concurrent_sheets: 7\n")
     own("start", "--config", "mine.yaml", "--profile", "dev", "--log-level", "warning")
@@ -33,7 +36,7 @@ def test_config_profile_and_level_hold_over_a_death_a_restart_and_a_reload(own: 
     assert in_force(own) == (8, 2, "warning", "file")
     own("stop")
     own("start")
-    assert in_force(own)[:3] == (25, 15, "info")
+    assert in_force(own)[:3] == (DaemonConfig().max_concurrent_sheets, 15, "info")
 
 
 def test_a_configuration_or_a_profile_that_is_not_there_starts_nothing(own: Marianne) -> None:

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfigError", "DaemonConfig", "Loaded", "ResourceLimitConfig", "load_config"]
 
+SLOTS = min(100, max(2, len(os.sched_getaffinity(0))))
+"""Processors that scripts may take at once unless it is set. Counted when this is imported: later a
+conductor keeps itself to one of them."""
+
 VARIABLE_PREFIX = "MARIANNE_"
 PROFILE_VARIABLE = "MARIANNE_PROFILE"
 
@@ -56,7 +60,10 @@ class DaemonConfig(Section):
     pid_file: Place | None = Field(None, description="The lock and the pids; default: in the home.")
     max_concurrent_jobs: int = Field(15, ge=1, le=50, description="Jobs that run at one time.")
     max_concurrent_sheets: int = Field(
-        25, ge=1, le=100, description="Sheets of all jobs that run at one time."
+        SLOTS, ge=1, le=100, description="Processors that the sheets of all jobs take at one time."
+    )
+    max_concurrent_agents: int = Field(
+        25, ge=1, le=100, description="Sheets of agents, of all jobs, that run at one time."
     )
     state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
     state_db_path: Place | None = Field(None, description="The database; default: in the home.")

@@ -155,6 +155,7 @@ class Ledger:
             dag_depth=self._depths[row.num],
             job_priority=self.job.priority,
             retries_so_far=row.failures,
+            cpus=self.plan.sheets[row.num - 1].cpus,
         )
 
     # -- changes --------------------------------------------------------------------------------

@@ -242,7 +242,8 @@ def job_reason(
                 "slots": stats.per_job_running.get(status["job_id"], 0),
                 "ready": stats.per_job_queued.get(status["job_id"], 0),
             }
-            text += f"; of all jobs {stats.active} of at most {stats.max_concurrent} sheets run"
+            text += f"; of all jobs {stats.active} sheets run"
+            text += f", scripts on at most {stats.max_concurrent} cpus"
             return _reason("running", text, **data)
 
 

@@ -26,6 +26,7 @@ def put_in_force(context: Context, config: DaemonConfig, roster: Roster) -> None
     context.scheduler.tell(
         SchedulerActor.set_limits,
         config.max_concurrent_sheets,
+        config.max_concurrent_agents,
         config.resource_limits.max_api_calls_per_minute,
     )
     for live in roster.running():

@@ -187,9 +187,9 @@ class SchedulerActor(Actor):
         self._drained.append(promise)
         return promise
 
-    def set_limits(self, sheets: int, calls_per_minute: int) -> None:
+    def set_limits(self, sheets: int, agents: int, calls_per_minute: int) -> None:
         """Changes the total limits at once; running sheets over them finish."""
-        self._queue.max_concurrent = sheets
+        self._queue.limit_slots(sheets, agents)
         self._queue.limit_calls(calls_per_minute)
         self._dirty = True
 

@@ -1,5 +1,6 @@
 """Every documented field with its default and bounds, and profiles that fit."""
 
+import os
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ DEFAULTS = {
     "socket.backlog": 5,
     "pid_file": None,
     "max_concurrent_jobs": 15,
-    "max_concurrent_sheets": 25,
+    "max_concurrent_sheets": min(100, max(2, len(os.sched_getaffinity(0)))),
+    "max_concurrent_agents": 25,
     "state_backend_type": "sqlite",
     "state_db_path": None,
     "log_level": "info",
@@ -87,6 +89,7 @@ BOUNDS = [
     ("socket.backlog", 1, None, 1),
     ("max_concurrent_jobs", 1, 50, 1),
     ("max_concurrent_sheets", 1, 100, 1),
+    ("max_concurrent_agents", 1, 100, 1),
     ("job_timeout_seconds", 60, None, 0.1),
     ("shutdown_timeout_seconds", 10, None, 0.1),
     ("monitor_interval_seconds", 5, None, 0.1),

@@ -67,6 +67,6 @@ def test_who_keeps_something_of_it_is_told_and_running_jobs_look_at_their_time()
     assert told == [
         ("monitor", "update_limits", config.resource_limits),
         ("health", "start_periodic_checks"),
-        ("scheduler", "set_limits", 3, calls),
+        ("scheduler", "set_limits", 3, 25, calls),
         ("runs", "look_at_clock"),
     ]

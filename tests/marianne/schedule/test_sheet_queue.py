@@ -76,10 +76,10 @@ def test_the_total_limit_holds() -> None:
 def test_the_total_limit_can_change_while_sheets_run() -> None:
     queue = queue_of(3, {"a": 10})
     drain(queue)
-    queue.max_concurrent = 1
+    queue.limit_slots(1)
     queue.release("a", 1)
     assert drain(queue) == []
-    queue.max_concurrent = 5
+    queue.limit_slots(5)
     assert len(drain(queue)) == 3
 
 
@@ -367,7 +367,7 @@ def test_every_sheet_can_be_explained() -> None:
     assert codes == ["running", "waiting", "running", "needs", "unknown_sheet"]
     assert queue.explain("b", 1).text == "all 2 slots are taken"
     assert queue.explain("c", 1).code == "unknown_job"
-    queue.max_concurrent = 9
+    queue.limit_slots(9)
     assert queue.explain("b", 1).code == "next"
 
 

@@ -13,6 +13,12 @@ from marianne.schedule.queue import SheetInfo, SheetQueue
 JOBS = ("a", "b", "c")
 POOLS = ("x", "y")
 
+
+def cpus(seed: int, num: int) -> float:
+    """What a sheet takes: most take one, some half or two, a few more than there is."""
+    return 1.0 if seed % 2 else (1.0, 0.5, 2.0, 9.0)[(seed >> num) % 4]
+
+
 steps = st.one_of(
     st.tuples(st.just("register"), st.sampled_from(JOBS), st.integers(0, 2**16)),
     st.tuples(st.just("grant"), st.just(""), st.integers(1, 6)),
@@ -32,8 +38,9 @@ steps = st.one_of(
 class Watched:
     """A queue driven by random steps, with a simple account of what it was told."""
 
-    def __init__(self) -> None:
-        self.queue = SheetQueue(4)
+    def __init__(self, agents: int | None = None) -> None:
+        self.queue = SheetQueue(4, agents)
+        self.agents = () if agents is None else ("y",)
         self.now = 0.0
         self.slots: set[tuple[str, int]] = set()
         self.needs: dict[str, dict[int, set[int]]] = {}
@@ -47,7 +54,9 @@ class Watched:
     def register(self, job_id: str, seed: int) -> None:
         count = seed % 8 + 1
         infos = [
-            SheetInfo(job_id, n, POOLS[(seed >> n) % 2], job_priority=seed % 3 + 1)
+            SheetInfo(
+                job_id, n, POOLS[(seed >> n) % 2], job_priority=seed % 3 + 1, cpus=cpus(seed, n)
+            )
             for n in range(1, count + 1)
         ]
         needs = {n: {n - 1} for n in range(2, count + 1) if (seed >> n) % 3 == 0}
@@ -55,19 +64,29 @@ class Watched:
         self.needs[job_id], self.done[job_id] = needs, set()
         self.limits[job_id] = seed % 4 + 1
         self.queue.register(
-            job_id, infos, needs, now=self.now, max_concurrent=self.limits[job_id], pools={"y": 2}
+            *(job_id, infos, needs),
+            now=self.now,
+            max_concurrent=self.limits[job_id],
+            pools={"y": 2},
+            agents=self.agents,
         )
 
     def grant(self, _: str, times: int) -> None:
         for _ in range(times):
-            share, before = self.queue.hard_cap, self.queue.stats()
+            kinds = {"x": self.queue._order.scripts, "y": self.queue._order.agents}
+            known = {
+                pool: (kind.hard_cap, kind.taken, {**kind.held}) for pool, kind in kinds.items()
+            }
+            before = self.queue.stats()
             entry = self.queue.grant(self.now)
             if entry is None:
                 return
-            job_id, num = entry.info.job_id, entry.info.sheet_num
-            assert before.active < before.max_concurrent
-            running = before.per_job_running.get(job_id, 0)
-            assert running < min(share, self.limits[job_id])
+            job_id, num, pool = entry.info.job_id, entry.info.sheet_num, entry.info.pool
+            cap, taken, held = known[pool]
+            takes = 1.0 if pool in self.agents else entry.info.cpus
+            assert not held or taken + takes <= kinds[pool].limit + 1e-6
+            assert held.get(job_id, 0.0) < cap
+            assert before.per_job_running.get(job_id, 0) < self.limits[job_id]
             assert (job_id, num) not in self.slots
             assert self.needs[job_id].get(num, set()) <= self.done[job_id]
             self.slots.add((job_id, num))
@@ -109,12 +128,12 @@ class Watched:
         self.queue.unblock(lambda name: name == pool)
 
     def limit(self, _: str, value: int) -> None:
-        self.queue.max_concurrent = value
+        self.queue.limit_slots(value)
 
     def settle(self) -> None:
         """Lets everything run that can: nothing that may run may stay behind."""
         self.queue.unblock()
-        self.queue.max_concurrent = 4
+        self.queue.limit_slots(4)
         for _ in range(200):
             for job_id, num in sorted(self.slots):
                 self.complete(job_id, num)
@@ -124,11 +143,11 @@ class Watched:
 
 
 @settings(deadline=None)
-@given(st.lists(steps, max_size=60))
+@given(st.lists(steps, max_size=60), st.sampled_from((None, 3)))
 def test_no_limit_is_ever_passed_and_nothing_is_forgotten(
-    history: list[tuple[str, str, int]],
+    history: list[tuple[str, str, int]], agents: int | None
 ) -> None:
-    watched = Watched()
+    watched = Watched(agents)
     for step in history:
         watched.step(*step)
         stats = watched.queue.stats()
@@ -137,6 +156,8 @@ def test_no_limit_is_ever_passed_and_nothing_is_forgotten(
     watched.settle()
     stats = watched.queue.stats()
     assert (stats.queued, stats.active) == (0, 0)
+    for kind in (watched.queue._order.scripts, watched.queue._order.agents):
+        assert (kind.taken, kind.held) == (0.0, {})
 
 
 # Thousands of grants an example: its choices come from a seed, not from Hypothesis one by one, and
