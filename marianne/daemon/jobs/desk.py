@@ -78,8 +78,9 @@ class Desk:
             live = self.live.pop(job_id, None)
             if live is not None and row is not None:
                 self.tell_waiting(live)
-        elif job_id in self.live:
-            self.live[job_id].row = row
+        elif (live := self.live.get(job_id)) is not None:
+            live.row = row
+            self.live[job_id] = live  # it is found by where it works, too
 
     def tell_waiting(self, live: Live) -> None:
         """Tells those who wait for a job's end how it stands, or to ask the next conductor, whose

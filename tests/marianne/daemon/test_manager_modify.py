@@ -87,6 +87,8 @@ def test_a_change_that_failed_on_disk_leaves_the_job_as_its_row_says(
     assert asked.outcome().error is stage.disk.error
     row = stage.live["a"].row
     assert (row.status, row.sheet_count, stage.live["a"].unsure) == (JobStatus.PAUSED, 2, False)
+    works = [list(stage.live.working_in(place)) for place in ("/w/a", "/w")]
+    assert works == [[row], []], "a fresh run there would move its outputs away"
 
 
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.PAUSED])
