@@ -18,6 +18,9 @@ LISTS = (SUCCESS, FAILURE, EXIT)
 _DONE = "hooks_done"
 _FOLLOWED = "followed"
 _SCORE = "scores_replaced"
+LOG_DUE = "log_due"
+"""In a job's options: the line of the concert's log that is still to be written."""
+
 KEPT = 20
 """So many results of hooks are kept in the row."""
 

@@ -1,7 +1,8 @@
 """What follows a job: the hooks of its score for that end, one after the other.
 
 A job is not over before its hooks are: who waits for it waits for them. What a restart finds: the
-number of the first hook that has not ended, in the job's row; that one runs again.
+number of the first hook that has not ended, in the job's row; that one runs again. So does the
+writing of a line of the concert's log that was under way.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ipc import codec
 from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk
-from marianne.daemon.jobs.following import SUCCESS, Place, next_hook, options_after
+from marianne.daemon.jobs.following import LOG_DUE, SUCCESS, Place, next_hook, options_after
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
@@ -89,7 +90,7 @@ class Hooks:
             return
         page = self._desk.reader.jobs(JobFilter(frozenset({status})), limit=PAGE, cursor=cursor)
         for row in [view.row for view in page.jobs]:
-            if row.job_id not in self._live and self._next_hook(row) is not None:
+            if row.job_id not in self._live and self.pending(row):
                 self._live[row.job_id] = Live(row)
                 self._run_hook(row)
         if page.cursor is not None:
@@ -98,7 +99,7 @@ class Hooks:
     def over(self, job_id: str) -> None:
         """The job is over but for its hooks."""
         row = self._desk.reader.job(job_id)
-        if row is None or self._context.stop.mode is not None or self._next_hook(row) is None:
+        if row is None or self._context.stop.mode is not None or not self.pending(row):
             self._away(job_id)
             return
         self._live.leave(self._live[job_id], row)
@@ -107,7 +108,8 @@ class Hooks:
     def pending(self, row: JobRow) -> bool:
         """Whether something of what follows the job's end has still to come, here or in the next
         conductor."""
-        return row.status.terminal and self._next_hook(row) is not None
+        left = LOG_DUE in row.options or self._next_hook(row) is not None
+        return row.status.terminal and left
 
     def why(self, live: Live) -> Reason | None:
         """What of that which follows its end keeps a job from being over; None for one that is."""
@@ -160,6 +162,9 @@ class Hooks:
         self._desk.turns.pipe(self._desk.write(changes), raise_error)
 
     def _run_hook(self, row: JobRow) -> None:
+        if LOG_DUE in row.options:
+            self._log_chain(row)
+            return
         place = self._next_hook(row)
         if place is None:
             self._away(row.job_id)
@@ -331,6 +336,8 @@ class Hooks:
             "detail": words,
             "said": said,
         }
+        if concert.get("concert_log_path"):
+            row.options[LOG_DUE] = {"ts": timestamp(now), **told}
         fields: dict[str, Any] = {"options": row.options}
         changes: list[Change] = [AddEvent(job_id, None, "job.hook", told, now)]
         if not ok:
@@ -343,26 +350,23 @@ class Hooks:
             fields["status"] = row.status
             changes.append(AddEvent(job_id, None, "job.failed", {"error": row.error}, now))
         changes.append(UpdateJob(job_id, fields, asked=True))
-        self._desk.turns.pipe(self._desk.write(changes), self.hook_noted, job_id, told)
+        self._desk.turns.pipe(self._desk.write(changes), self.hook_noted, job_id)
 
-    def hook_noted(self, outcome: Outcome[Any], job_id: str, told: dict[str, Any]) -> None:
+    def hook_noted(self, outcome: Outcome[Any], job_id: str) -> None:
         """It is on disk: the chain's log if there is one, the next hook, or the job is over."""
         raise_error(outcome)
         row = self._desk.reader.job(job_id)
         if row is not None and job_id in self._live:
             self._live[job_id].row = row
-            meta = JobMeta.of(row)
-            path = (meta.concert_config or {}).get("concert_log_path")
-            if path:
-                self._log_chain(row, meta, path, told)
-            else:
-                self._run_hook(row)
+            self._run_hook(row)
 
-    def _log_chain(self, row: JobRow, meta: JobMeta, path: str, told: dict[str, Any]) -> None:
+    def _log_chain(self, row: JobRow) -> None:
         """Has a line added to the concert's log."""
+        meta = JobMeta.of(row)
+        path = (meta.concert_config or {}).get("concert_log_path") or os.devnull
         path = fill(path, {"workspace": row.workspace, "job_id": row.job_id})
-        depth = meta.chain_depth or 0
-        line = {"ts": timestamp(time.time()), "job_id": row.job_id, "chain_depth": depth, **told}
+        depth, told = meta.chain_depth or 0, row.options[LOG_DUE]
+        line = {"ts": told["ts"], "job_id": row.job_id, "chain_depth": depth, **told}
         stdin = json.dumps(line).encode() + b"\n"
         argv = ["bash", "-c", APPEND, LOG, path]
         command = SideCommand(
@@ -374,8 +378,17 @@ class Hooks:
     def chain_logged(self, outcome: Outcome[CommandEnd], job_id: str) -> None:
         """The line is in the log, or cannot be: that keeps no hook."""
         end = outcome.value
+        words = repr(outcome.error) if end is None else end.words
+        lost = isinstance(outcome.error, ActorDied) or (end is not None and end.lost)
+        if lost and self._lost_again(job_id):
+            self._hook_again(job_id, f"the line of its log was lost: {words}")
+            return
         if end is None or not end.ok:
-            words = repr(outcome.error) if end is None else end.words
             log.warning("concert_log_not_written", job_id=job_id, words=words)
-        if job_id in self._live:
-            self._run_hook(self._live[job_id].row)
+        self._context.start_delays.over(job_id)
+        self._losses.pop(job_id, None)
+        row = self._desk.reader.job(job_id)
+        if row is not None and job_id in self._live:
+            row.options.pop(LOG_DUE, None)
+            changes = [UpdateJob(job_id, {"options": row.options}, asked=True)]
+            self._desk.turns.pipe(self._desk.write(changes), self.hook_noted, job_id)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from followed import FIRST, NEXT, SECOND, Followed, completes, ends, hooks_told, running
+from followed import FIRST, NEXT, SECOND, Followed, completes, ends, hooks_told, is_lost, running
 from manager_parts import Stage, code
 
 from actors import Future
@@ -241,3 +241,33 @@ def test_a_log_that_cannot_be_written_holds_up_no_hook(
         ends(stage)
     assert running(stage) == ["echo two"]
     assert [ok for _hook, ok, _detail in hooks_told(stage)] == [True]
+
+
+def test_a_line_that_was_not_written_when_the_conductor_died_is_written_by_the_next_once(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST, concert=LOGGED)
+    ends(stage)
+    ((before, _),) = stage.executor.running
+    assert parts.pending(stage.job("a"))
+    stage.live.clear()
+    stage.executor.running.clear()
+    anew = Followed(stage)
+    anew.take_up()
+    ((again, _),) = stage.executor.running
+    assert again.stdin == before.stdin
+    ends(stage)
+    assert (running(stage), stage.over) == ([], ["a"])
+    Followed(stage).take_up()
+    assert (running(stage), hooks_told(stage)) == ([], [(1, True, "exit code 0")])
+
+
+def test_a_line_whose_process_was_lost_is_written_a_little_later(
+    stage: Stage, parts: Followed
+) -> None:
+    completes(stage, parts, FIRST, concert=LOGGED)
+    ends(stage)
+    is_lost(stage, by_us=True)
+    assert (running(stage), stage.over) == ([], [])
+    stage.turns.ring()
+    assert running(stage) == ["/w/a/log"]

@@ -62,7 +62,7 @@ def test_what_the_store_refuses_ends_the_manager_which_begins_by_what_is_on_disk
     stage: Stage, parts: Followed
 ) -> None:
     with pytest.raises(StoreFull):
-        parts.hook_noted(Outcome(None, StoreFull("x")), "a", {})
+        parts.hook_noted(Outcome(None, StoreFull("x")), "a")
 
 
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED])
