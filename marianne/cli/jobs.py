@@ -192,6 +192,7 @@ def tail(
 
     Yields None after each ``tick`` quiet seconds.
     """
+    from ipc.errors import RemoteError
     from ipc.subscriber import Subscriber
     from marianne.cli.feed import Feed
 
@@ -201,7 +202,12 @@ def tail(
         # The subscriber asks again by itself while the conductor is away.
         def fetch(after: int) -> list[Any]:
             params = {"seq": after, "job_id": job, "limit": PAGE_EVENTS}
-            events: list[Any] = client.request("events.since", params)["events"]
+            try:
+                events: list[Any] = client.request("events.since", params)["events"]
+            except RemoteError as error:
+                if error.code != "not_found":
+                    raise
+                raise CliError(error.code, error.message, error.hint) from None  # nor will it be
             return events
 
         place = session.home.events_sock

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from cli_fake import Refuse
 from test_cli_questions import JOB, sheet
 
 pytestmark = pytest.mark.slow
@@ -84,6 +85,20 @@ def test_a_follower_detaches_too(waiting) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "wc goes on" in err
+
+
+def test_a_job_that_no_conductor_knows_any_more_ends_the_following_with_4(waiting) -> None:
+    """Its state was moved away, say: the answer will not be another one."""
+
+    def page(params):
+        if params["job_id"] is not None:
+            raise Refuse("not_found", "no job 'wc'")
+        return {"events": [], "first": 0, "last": 0}
+
+    waiting.answers["events.since"] = page
+    with program("wait", "wc", "--follow") as process:
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, "no job 'wc'" in err) == (4, True)
 
 
 def test_the_time_given_ends_the_waiting_with_124(waiting) -> None:
