@@ -22,6 +22,7 @@ from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.views import queries
 from marianne.schedule.waits import AFTER, NOTHING, OPTION
 from marianne.state.changes import UpdateJob
+from marianne.state.errors import DuplicateRequest
 from marianne.state.models import JobStatus
 from marianne.state.transitions import move
 
@@ -94,8 +95,21 @@ class Cancel:
             self._tell(answer, job_id)
 
     def _tell(self, answer: Answer[replies.Job] | None, job_id: str) -> None:
-        """The job was over before anything had to be done; it may be deleted by now."""
+        """The job was over before anything had to be done: that is the answer, asked again too."""
         if answer is None:
+            return
+        row = self._desk.reader.job(job_id)
+        reply: Changed = {"job_id": job_id, "status": str(row.status) if row is not None else ""}
+        written = self._desk.ask_to_write(answer.remember(reply))
+        self._desk.turns.pipe(written, self.end_came_first, answer, job_id)
+
+    def end_came_first(
+        self, outcome: Outcome[Any], answer: Answer[replies.Job], job_id: str
+    ) -> None:
+        """The answer is kept, as it may be already: the job's actor had heard of the cancel. The
+        job may be deleted by now."""
+        if outcome.error is not None and not isinstance(outcome.error, DuplicateRequest):
+            answer.fail(outcome.error)
             return
         try:
             answer.set(queries.summary(self._desk.reader, job_id))

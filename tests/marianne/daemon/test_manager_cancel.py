@@ -17,7 +17,7 @@ from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.job_life import Happens, Life
 from marianne.daemon.jobs.memory import MemoryRoom
 from marianne.daemon.jobs.supervision import LOOK_AGAIN, Supervision
-from marianne.daemon.shared.idempotency import RequestId
+from marianne.daemon.shared.idempotency import Answer, RequestId, Requests
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.changes import DeleteJob, RememberReply, UpdateJob
 from marianne.state.errors import StoreFull
@@ -125,6 +125,23 @@ def test_who_waits_for_the_job_is_told_of_its_end(stage: Stage, parts: Cancel) -
     stage.lives("a").waiters.append(waiting)
     stage.ask(parts.cancel, "a")
     assert told(waiting.future)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("hooks_run", [True, False])
+def test_who_cancels_a_job_whose_end_came_first_is_told_so_again(
+    stage: Stage, parts: Cancel, hooks_run: bool
+) -> None:
+    """Asked anew it were a conflict, which is not what was answered."""
+    stage.lives("a", JobStatus.COMPLETED)
+    if not hooks_run:
+        stage.live.pop("a")
+    owed, request_id = stage.turns.promise(), RequestId("r", b"asked")
+    parts.cancel_again("a", Answer(Requests(stage.desk.reader), request_id, owed))
+    stage.turns.run()
+    assert told(owed.future)["status"] == "completed"
+    again = parts.resent("a", request_id)
+    assert again is not None
+    assert told(again.future)["status"] == "completed"
 
 
 # -- one whose actors cannot be started just now -------------------------------------------------
