@@ -103,8 +103,7 @@ class Notifications(Actor):
             if event.seq <= self._seen or event.job_id is None:
                 continue
             self._seen = event.seq
-            if event.event == "job.started":
-                self._receivers.pop(event.job_id, None)  # it may go on with another score
+            goes_on = event.event == "job.started" and self._goes_on(event.job_id, event.ts)
             receivers = self._receivers_of(event.job_id)
             wanted = [r for r in receivers if NOTICED[event.event] in r["on_events"]]
             row = self._reader.job(event.job_id) if wanted else None
@@ -117,6 +116,8 @@ class Notifications(Actor):
                 self._waiting += notices
                 if notices:
                     self._open[event.seq] = len(notices)
+            if goes_on:
+                self._mark()  # this score wants nothing of what was before
             if event.event in ("job.completed", "job.failed", "job.paused"):
                 self._receivers.pop(event.job_id, None)
         if len(self._waiting) > WAITING_LIMIT:
@@ -127,11 +128,15 @@ class Notifications(Actor):
             self._mark()
         self._deliver()
 
+    def _goes_on(self, job_id: str, at: float) -> bool:
+        """Whether a job that begins has begun before: maybe it goes on with another score."""
+        row = self._reader.job(job_id)
+        self._receivers[job_id] = _wanted(row)
+        return row is not None and row.started_at is not None and row.started_at < at
+
     def _receivers_of(self, job_id: str) -> list[dict[str, Any]]:
         if job_id not in self._receivers:
-            row = self._reader.job(job_id)
-            after = (row.options.get("after") or {}) if row is not None else {}
-            self._receivers[job_id] = after.get("notifications") or []
+            self._receivers[job_id] = _wanted(self._reader.job(job_id))
         return self._receivers[job_id]
 
     # -- delivery -------------------------------------------------------------------------------
@@ -203,6 +208,12 @@ class Notifications(Actor):
         told = codec.pack(kept) if kept else None
         changes = [SetMeta(CURSOR, str(seen).encode()), SetMeta(TOLD, told)]
         self._context.store.tell(Store.write, changes, kept=False)
+
+
+def _wanted(row: JobRow | None) -> list[dict[str, Any]]:
+    """Who is to be told of a job, by its score."""
+    after = (row.options.get("after") or {}) if row is not None else {}
+    return after.get("notifications") or []
 
 
 def in_turn(waiting: Sequence[Notice], busy: Mapping[str, int]) -> Notice | None:

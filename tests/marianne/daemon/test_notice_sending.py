@@ -222,6 +222,23 @@ def test_who_is_told_is_what_the_score_says_by_which_the_job_goes_on(
     assert [errand.argv[-1] for errand in errands.started] == ["new"]
 
 
+def test_what_happened_before_a_score_wanted_notices_is_not_told_after_a_kill(
+    desk: Desk, errands: Errands
+) -> None:
+    job(desk)
+    actor = notifier(desk)
+    for name in ("job.started", "job.failed", "job.started"):
+        if name == "job.started" and desk.reader.events.last_seq():
+            wanted = receiver("command", "job_start", "job_failed")
+            options = {"after": {"notifications": [wanted]}}
+            desk.write(UpdateJob("a", {"options": options, "started_at": 1.0}))  # a modify
+        desk.write(AddEvent("a", None, name, {}, 2.0))
+        actor.happened([event(desk.reader.events.last_seq(), name)])
+    notifier(desk)
+    told = [json.loads(errand.stdin or b"")["event"] for errand in errands.started]
+    assert told == ["job_start"] * 2, "which was on its way"
+
+
 @pytest.mark.parametrize("error", [OSError("no process"), ActorDied("beside", KILLED)])
 def test_the_trouble_of_this_machine_uses_up_no_try(
     desk: Desk, errands: Errands, error: Exception
