@@ -86,8 +86,9 @@ class RunnerTroubles(TypedDict):
 class Hearer(Protocol):
     """The actor of an admitted job, ``job:<id>/job``, as its runner sees it."""
 
-    def worker_up(self, hello: dict[str, Any]) -> None:
-        """The runner lives, and says what runs and has finished: a :class:`Hello`."""
+    def worker_up(self, hello: dict[str, Any], asker: int) -> None:
+        """The runner lives, and says what runs and has finished, a :class:`Hello`, to the
+        incarnation that asked: of another one it knows less than what was told meanwhile."""
 
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
@@ -105,8 +106,9 @@ class Runner(Protocol):
     ``withdrawn``. When it crashes, the job's actor starts anew after it.
     """
 
-    def report(self) -> None:
-        """The job's actor (re)started: it wants ``worker_up``, with what runs at that moment."""
+    def report(self, asker: int) -> None:
+        """The job's actor (re)started, as incarnation ``asker``: it wants ``worker_up``, with what
+        runs at that moment."""
 
     def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
         """Starts attempts at once, those that are ahead when others end: at most ``slots`` run."""

@@ -128,7 +128,7 @@ class StubRunner(Actor):
         self._work = work
         self._play = play
 
-    def report(self) -> None:
+    def report(self, asker: int) -> None:
         """Tells what runs."""
         work = self._work
         hello: Hello = {
@@ -137,7 +137,7 @@ class StubRunner(Actor):
             "ended": [],
             "unacked": list(work.unacked.values()),
         }
-        self._job.tell(Hearer.worker_up, dict(hello))
+        self._job.tell(Hearer.worker_up, dict(hello), asker)
 
     def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
         """Attempts that are begun already are not begun twice."""

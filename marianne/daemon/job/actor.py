@@ -87,10 +87,10 @@ class Job(Actor):
         if job.status.terminal or job.status is JobStatus.PAUSED:
             self.finish(job.status)
         elif entry is not None and entry.blank:
-            self.worker_up({"unacked": ()})
+            self._go_on_from({"unacked": ()})
         else:
             self._machine.knows_what_runs = False
-            self._worker.tell(Runner.report)
+            self._worker.tell(Runner.report, self.incarnation)
 
     def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:
         self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
@@ -112,8 +112,15 @@ class Job(Actor):
 
     # -- from the worker ------------------------------------------------------------------------
 
-    def worker_up(self, hello: dict[str, Any]) -> None:
-        """The worker lives: take the results that were missed, then go on from what runs."""
+    def worker_up(self, hello: dict[str, Any], asker: int) -> None:
+        """The worker lives: take the results that were missed, then go on from what runs. What
+        another incarnation asked for may be older than what it had the worker begin."""
+        if asker == self.incarnation:
+            self._go_on_from(hello)
+        else:
+            self.results(hello["unacked"])
+
+    def _go_on_from(self, hello: dict[str, Any]) -> None:
         self._up = True
         lost = self._execution.worker_up(hello)
         self._note_progress()
@@ -253,8 +260,11 @@ class Job(Actor):
         """Ends running sheets. Returns the id and the status; the job's end comes by itself.
 
         What runs after a cancel is ended by a second one of a person, who has a request's id.
-        Refuses with ``unavailable`` when what the worker has finished cannot be read just now.
+        Refuses with ``unavailable`` when what the worker has finished cannot be read just now, or
+        it has just paused: then the worker ends, and would run nothing more.
         """
+        if self._machine.job.status is JobStatus.PAUSED:
+            raise Refused("unavailable", f"job {self._job_id} is just being put away")
         if not self._up:
             self._take_what_is_finished()
         self._hear(request_id)

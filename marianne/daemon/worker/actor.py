@@ -68,7 +68,7 @@ class Worker(Actor):
         self._proof = b""
         self._recorded = False
         self._taken_over = False
-        self._asked = False
+        self._asker: int | None = None
         self._heard = False
         self._ran = False
         self._hurried = self._deaf = False
@@ -201,9 +201,9 @@ class Worker(Actor):
 
     # -- from the job actor ---------------------------------------------------------------------
 
-    def report(self) -> None:
+    def report(self, asker: int) -> None:
         """The job actor (re)started and wants to hear ``worker_up`` with what is running."""
-        self._asked = True
+        self._asker = asker
         if self._heard or self._ran:
             # What was said at the time of the hello may be old by now.
             self._hello = None
@@ -291,7 +291,7 @@ class Worker(Actor):
             self._context.start_delays.over(self._job_id)
             if not self._hurried:
                 self._listen(Listening.alone())
-        asked = self._asked
+        asked = self._asker is not None
         if answers:
             self._hello = hello
             self._tell_up()
@@ -390,10 +390,10 @@ class Worker(Actor):
             process.signal(signal.SIGTERM)
 
     def _tell_up(self) -> None:
-        if self._asked and self._recorded and self._hello is not None:
-            self._asked = False
+        if self._asker is not None and self._recorded and self._hello is not None:
+            asker, self._asker = self._asker, None
             self._untaken.clear()
-            self._job.tell(ports.Job.worker_up, self._hello)
+            self._job.tell(ports.Job.worker_up, self._hello, asker)
 
     def _send(self, message: dict[str, Any]) -> None:
         if name := self._name_on_link:

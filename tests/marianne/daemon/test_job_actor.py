@@ -114,7 +114,7 @@ def test_a_job_of_which_no_process_is_left_holds_no_slot(tmp_path: Path, status:
         scheduler.ask(SchedulerActor.deregister_job, "job")
         job = sim.system.spawn(Job, stage.context, "job", name="job:job/job")
         sim.quiet()
-        job.tell(Job.worker_up, {"unacked": [], "running": []})
+        job.tell(Job.worker_up, {"unacked": [], "running": []}, job.incarnation)
         sim.quiet()
         assert not job.alive
         assert scheduler.ask(SchedulerActor.get_stats).active == 0
@@ -136,7 +136,7 @@ def test_a_pause_for_a_pressure_that_ended_meanwhile_is_taken_back(
         stage.context.resources.snapshot = ResourceSnapshot(0.0, used, 1, 0, 0)
         stage.ears("store", "scheduler", "manager", "rates", "learning", "job:job/worker")
         job = sim.system.spawn(Job, stage.context, "job", name="job:job/job")
-        job.tell(Job.worker_up, {"unacked": [], "running": [[1, 1]]})
+        job.tell(Job.worker_up, {"unacked": [], "running": [[1, 1]]}, job.incarnation)
         sim.quiet()
         assert bool(stage.heard("scheduler", "register_job")) is not pressed
 
@@ -145,13 +145,40 @@ def test_who_pauses_a_job_that_has_just_paused_for_pressure_asks_again(tmp_path:
     """Then it is a row, and its pause a person's."""
     with Simulation() as sim:
         back = Back(sim, tmp_path)
-        back.job.tell(Job.worker_up, {"unacked": ()})
+        back.job.tell(Job.worker_up, {"unacked": ()}, back.job.incarnation)
         back.job.tell(Job.press)
         asked = back.job.call(Job.pause, "person", "request")
         sim.quiet()
         with pytest.raises(Refused) as refused:
             asked.value()
         assert refused.value.code == "unavailable"
+
+
+def test_an_answer_to_the_incarnation_before_is_none(tmp_path: Path) -> None:
+    """Two answers, say, of which the second was said before the worker heard of what was begun by
+    the first: that would be taken for lost, and the worker runs it."""
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        hello = {"unacked": [], "running": []}
+        back.job.tell(Job.worker_up, hello, back.job.incarnation)
+        back.job.tell(Job.granted, [2], [], 1)
+        back.job.tell(Job.worker_up, hello, back.job.incarnation - 1)
+        back.job.tell(Job.granted, [2], [], 1)
+        sim.quiet()
+        runs = [run for args in back.stage.heard("job:job/worker", "run") for run in args[0]]
+        assert [(run.num, run.attempt) for run in runs] == [(2, 1)]
+
+
+def test_a_job_that_is_being_put_away_is_cancelled_when_it_is(tmp_path: Path) -> None:
+    """Its worker ends: what runs after a cancel would be granted to nobody."""
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        back.job.tell(Job.worker_up, {"unacked": [], "running": []}, back.job.incarnation)
+        back.job.call(Job.pause, "person")
+        with pytest.raises(Refused) as refused:
+            back.cancel()
+        assert refused.value.code == "unavailable"
+        assert not back.job.alive
 
 
 def _eio(path: str) -> bytes:

@@ -25,9 +25,9 @@ class Listener(Actor):
     def __init__(self, heard: list[dict[str, Any]]) -> None:
         self._heard = heard
 
-    def worker_up(self, hello: dict[str, Any]) -> None:
+    def worker_up(self, hello: dict[str, Any], asker: int) -> None:
         """The worker lives."""
-        self._heard.append(hello)
+        self._heard.append({**hello, "asker": asker})
 
 
 class House:
@@ -77,12 +77,12 @@ def test_a_hello_that_answers_somebody_else_is_not_what_runs_now(
     house: House, answers: int
 ) -> None:
     # What the earlier incarnation had told it last may stand unread behind that hello.
-    house.worker.ask(Worker.report)
+    house.worker.ask(Worker.report, 7)
     house.says(answers)
     assert house.up == []
     house.says(house.asked, [1, 1])
     until(lambda: house.up)
-    assert house.up[0]["running"] == [[1, 1]]
+    assert (house.up[0]["running"], house.up[0]["asker"]) == ([[1, 1]], 7)
 
 
 def test_no_two_incarnations_ask_under_the_same_number(house: House) -> None:
