@@ -79,8 +79,8 @@ PLANTS = (
     Plant(
         "a limit of sheets is off by one",
         "marianne/schedule/order.py",
-        "        if self.active >= self.max_concurrent:\n",
-        "        if self.active > self.max_concurrent:\n",
+        "        self.scripts = Slots(max_concurrent)\n",
+        "        self.scripts = Slots(max_concurrent + 1)\n",
         (pytest("tests/marianne/schedule/test_sheet_queue.py"), SOAK),
     ),
     Plant(
