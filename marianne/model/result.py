@@ -31,8 +31,8 @@ class AttemptResult:
     that fails) of one that could not begin, or whose output could not be kept. ``serial`` numbers
     the results of one worker, for acknowledgement. ``listed`` is the list of a sheet that makes
     one: ``items``, and the ``prefix`` that their names leave out. Times are seconds since the
-    epoch; memory is in MB (2**20 bytes), 0.0 where it was less than the worker's own and is not
-    known.
+    epoch; memory is in MB (2**20 bytes), 0.0 where it is not known: of a
+    program that had less than its worker and ended within 0.25 s.
     """
 
     num: int

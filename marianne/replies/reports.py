@@ -30,7 +30,8 @@ class Attempt(TypedDict):
     message: str | None
     validations: list[Check]
     peak_memory_mb: float
-    """of its processes together, in MB (2**20 bytes); 0: less than the worker's own"""
+    """the most that one of its processes had, in MB (2**20 bytes); 0 where it is not known: of one
+    that had less than its worker and ended within 0.25 s"""
     cpu_seconds: float
     output_bytes: int
     left_running: list[int]

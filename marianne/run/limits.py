@@ -81,6 +81,7 @@ class Watch:
 
     def _begin(self, passed: float) -> None:
         limits = self._limits
+        self._nursery.look_at_memory(self._child)
         if limits.timeout is not None:
             self._later("timeout", limits.timeout - passed, self._timed_out)
         if limits.idle is not None:
@@ -122,6 +123,7 @@ class Watch:
         if size > limit:
             self._exceed("output_limit", f"Wrote more than {limit:,} bytes")
             return
+        self._nursery.look_at_memory(self._child)
         self._later("output", OUTPUT_INTERVAL, self._output)
 
     def _memory(self) -> None:

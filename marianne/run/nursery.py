@@ -181,6 +181,13 @@ class Nursery:
         """The living processes of a child's tree."""
         return procfs.descendants(self._roots().get(child, set()), look)
 
+    def look_at_memory(self, child: Child) -> None:
+        """Notes the most that a process of a living child's has had, where that is less than ours:
+        what is more, its end tells; and until its exec a child has our memory."""
+        peak = procfs.high_water_mb(child.pid)
+        if peak * 1024 < child.floor_kb:
+            child.peak_mb = max(child.peak_mb, peak)
+
     # -- endings
 
     def reap(self) -> None:

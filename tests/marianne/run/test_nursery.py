@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from run_stage import Stage, wait_for
 
+from marianne.run import procfs
 from marianne.run.nursery import Child, Ended
 from marianne.run.spawn import SpawnError
 
@@ -158,6 +159,21 @@ def test_the_memory_of_the_spawner_is_not_that_of_a_small_child(stage: Stage) ->
     _, done = start(stage, "true")
     stage.turn_until(lambda: done.ended)
     assert done.ended[0].peak_mb == 0.0
+
+
+@pytest.mark.parametrize("program", ["exec {}", "{} & wait", "bash -c '{}; :'; :"])
+def test_the_memory_of_a_small_child_is_seen_while_it_lives(stage: Stage, program: str) -> None:
+    """Also of one below it; the spawner's, which it has until its exec, is not taken for it."""
+    grows = 'python3 -I -S -c "x = bytearray(8 << 20); import time; time.sleep(60)"'
+    child, done = start(stage, program.format(grows))
+    wait_for(lambda: procfs.high_water_mb(child.pid) > 8)
+    stage.nursery.look_at_memory(child)
+    assert 8 < child.peak_mb < child.floor_kb / 1024
+    child.peak_mb, child.floor_kb = 0.0, 1
+    stage.nursery.look_at_memory(child)
+    assert child.peak_mb == 0.0, "it may be the spawner's"
+    stage.nursery.end(child, 0.1)
+    stage.turn_until(lambda: done.ended)
 
 
 def test_cpu_and_memory_of_the_tree_are_counted(stage: Stage) -> None:
