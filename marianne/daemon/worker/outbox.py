@@ -23,6 +23,8 @@ class Outbox:
     def __init__(self) -> None:
         self._runs: dict[tuple[int, int], Message] = {}
         self._cancels: dict[int, Message] = {}
+        # Attempts, by sheet: the end of an earlier one is not the end that was asked for.
+        self._newest: dict[int, int] = {}
         self._growths: list[Message] = []
         self._slots: int | None = None
         self._withdrawing = False
@@ -39,6 +41,7 @@ class Outbox:
         self._slots = message["slots"]
         for run in message["sheets"]:
             self._runs[run["num"], run["attempt"]] = run
+            self._newest[run["num"]] = run["attempt"]
 
     def cancel(self, message: Message) -> None:
         """A ``cancel`` is sent."""
@@ -58,7 +61,8 @@ class Outbox:
         """Attempts ended, others began."""
         for result in results:
             self._runs.pop((result["num"], result["attempt"]), None)
-            self._cancels.pop(result["num"], None)
+            if result["attempt"] >= self._newest.get(result["num"], 0):
+                self._cancels.pop(result["num"], None)
         for num, attempt, *_ in started:
             self._runs.pop((num, attempt), None)
 
@@ -76,6 +80,8 @@ class Outbox:
 
     def again(self, hello: Mapping[str, Any]) -> list[Message]:
         """What has to be told again to a process that says this."""
+        for num, attempt in hello["running"]:
+            self._newest[num] = max(attempt, self._newest.get(num, 0))
         known = (sheet for name in ("running", "queued", "ended") for sheet in hello.get(name, ()))
         self.heard(hello["unacked"], known)
         messages: list[Message] = list(self._growths)

@@ -50,6 +50,28 @@ def test_a_sheet_that_goes_on_is_ended_again() -> None:
     assert untaken.again(hello(running=[[1, 2], [2, 1]])) == [{**cancel, "sheets": [2]}]
 
 
+def test_the_end_of_an_earlier_attempt_is_not_that_which_was_asked_for() -> None:
+    """It is told until it is acknowledged, and that may be lost with the connection, too."""
+    earlier = {"num": 1, "attempt": 1}
+    cancel = {"kind": "cancel", "sheets": [1], "category": "cancelled", "grace": 1.0}
+    untaken = Outbox()
+    untaken.run({"kind": "run", "slots": 1, "sheets": [{"num": 1, "attempt": 2, "ahead": False}]})
+    untaken.cancel(cancel)
+    untaken.heard([earlier])
+    assert [m["kind"] for m in untaken.again(hello(unacked=[earlier]))] == ["run", "cancel"]
+    assert untaken.again(hello(running=[[1, 2]], unacked=[earlier])) == [cancel]
+    untaken.heard([{"num": 1, "attempt": 2}])
+    assert not untaken.ending
+
+
+def test_of_a_process_that_was_taken_over_it_is_known_by_what_runs() -> None:
+    cancel = {"kind": "cancel", "sheets": [1], "category": "cancelled", "grace": 1.0}
+    untaken = Outbox()
+    untaken.cancel(cancel)
+    says = hello(running=[[1, 2]], unacked=[{"num": 1, "attempt": 1}])
+    assert untaken.again(says) == [cancel]
+
+
 def test_a_grant_and_its_end_that_are_both_lost_are_both_told_again() -> None:
     untaken = Outbox()
     untaken.run(run(1))
