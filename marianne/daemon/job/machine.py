@@ -169,9 +169,9 @@ class JobMachine:
     def began(self, num: int, attempt: int, started_at: float) -> Step:
         """The worker says when an attempt began: for one that had a slot, its true time."""
         step = Step()
-        row = self.rows.get(num)
-        if row is None:
-            return step
+        if num > len(self.ledger.plan.sheets):
+            return step  # of an earlier plan
+        row = self.ledger.row(num)  # what was lent before a restart has none yet
         if row.status is SheetStatus.RUNNING and row.attempt == attempt:
             self.ledger.show_start(row, started_at)
         elif row.status in _WAITS and row.attempt == attempt - 1:

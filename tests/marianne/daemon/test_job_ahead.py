@@ -56,6 +56,17 @@ def test_it_has_started_when_the_worker_says_so(machine: JobMachine) -> None:
     assert names(machine.began(2, 1, 5.0)) == []
 
 
+def test_one_that_an_earlier_incarnation_lent_has_started_when_the_worker_says_so() -> None:
+    """Nothing of it is on disk, and a cancel has to end it like any other that runs."""
+    machine = machine_of()
+    machine.recover([(1, 1)], 1.0, queued=[(2, 1), (3, 1)])
+    assert names(machine.began(2, 1, 5.0)) == ["sheet.started"]
+    machine.cancel(6.0)
+    step = machine.began(3, 1, 7.0)
+    assert [effect.nums for effect in step.now if isinstance(effect, EndSheets)] == [(3,)]
+    assert machine.began(9, 1, 7.0) == Step(), "of another plan"
+
+
 def test_its_end_alone_says_both(machine: JobMachine) -> None:
     assert names(machine.result(ended(2), 11.0)) == ["sheet.started", "sheet.completed"]
 
