@@ -158,9 +158,9 @@ def needs_first(ledger: Ledger, scores: Mapping[str, Score]) -> list[Violation]:
 
 
 def within_limits(
-    ledger: Ledger, jobs: int, sheets: int, scores: Mapping[str, Score]
+    ledger: Ledger, jobs: int, sheets: int, scores: Mapping[str, Score], agents: int | None = None
 ) -> list[Violation]:
-    """Never more jobs, sheets, or sheets of one job at a time than allowed.
+    """Never more jobs, scripts, sheets of agents, or sheets of one job at a time than allowed.
 
     What has no end counts at its start only: when it was ended nobody knows.
     """
@@ -182,8 +182,13 @@ def within_limits(
         live[job].add((job, sheet))
         score = scores.get(job)
         mine = score.most if score is not None else None
-        total = sum(len(some) for some in live.values())
-        found = ((len(live), jobs, "jobs"), (total, sheets, "sheets"))
+        every = [one for some in live.values() for one in some]
+        asked = sum(one[0] in scores and scores[one[0]].asks(one[1]) for one in every)
+        found = (
+            (len(live), jobs, "jobs"),
+            (len(every) - asked, sheets, "scripts"),
+            (asked, agents, "sheets of agents"),
+        )
         for count, most, what in (*found, (len(live[job]), mine, "sheets of the job")):
             if most is not None and count > most:
                 said = f"{count} {what} at a time, {most} are allowed"

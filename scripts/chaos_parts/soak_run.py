@@ -38,10 +38,11 @@ from ipc.errors import IpcError, RemoteError
 
 PROGRAM = Path(sys.executable).with_name("marianne")
 HERE = Path(__file__).parent
-JOBS, SHEETS = 3, 6
+JOBS, SHEETS, AGENTS_AT_ONCE = 3, 6, 2
 CONFIG = (
     f"max_concurrent_jobs: {JOBS}\nmax_concurrent_sheets: {SHEETS}\n"
     "sheet_grace_seconds: 1\norphan_grace_seconds: 6\n"
+    f"max_concurrent_agents: {AGENTS_AT_ONCE}\n"
     "resource_limits: {max_api_calls_per_minute: 100000}\n"
 )
 SETTLES = 240.0
@@ -339,7 +340,7 @@ class Soak:
         wrong, excused = soak_ledger.once(ledger, completed, self._book.excused)
         wrong += ledger.wrong + soak_ledger.ascending(ledger)
         wrong += soak_ledger.needs_first(ledger, scores)
-        wrong += soak_ledger.within_limits(ledger, JOBS, SHEETS, scores)
+        wrong += soak_ledger.within_limits(ledger, JOBS, SHEETS, scores, AGENTS_AT_ONCE)
         wrong += soak_ledger.only_asked(ledger, names)
         self._book.wrong(*wrong)
         return ledger, excused

@@ -65,6 +65,10 @@ class Score:
         """Whether a repair changes its end."""
         return any(sheet.behaviour == "broken" for sheet in self.sheets)
 
+    def asks(self, num: int) -> bool:
+        """Whether the sheet is an agent's."""
+        return self.sheets[num - 1].behaviour == "limited"
+
     def repair(self) -> Score:
         """The same after its owner repaired what is broken."""
         return replace(self, repaired=True)

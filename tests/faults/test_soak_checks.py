@@ -109,6 +109,14 @@ def test_a_limit_that_was_passed_is_seen(jobs: int, sheets: int, most: int | Non
     assert ledgers.within_limits(ledger, 2, 2, {}) == []
 
 
+def test_agents_are_counted_apart_from_scripts() -> None:
+    score = Score("j", (Sheet(1, "limited"), Sheet(2, "limited"), Sheet(3, "works")))
+    ledger = book_of(*ran(1, 1, 1, 4), *ran(2, 1, 2, 4), *ran(3, 1, 3, 4))
+    assert ledgers.within_limits(ledger, 1, 1, {"j": score}, 2) == []
+    assert set(rules(ledgers.within_limits(ledger, 1, 1, {"j": score}, 1))) == {"limits"}
+    assert rules(ledgers.within_limits(ledger, 1, 0, {"j": score}, 2)) == ["limits"]
+
+
 def test_what_was_ended_by_others_counts_at_its_start_only() -> None:
     ledger = book_of(line("start", 1, 1, 1), *ran(2, 1, 2, 4))
     assert ledgers.within_limits(ledger, 1, 1, {}) == []
