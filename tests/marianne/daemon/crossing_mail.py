@@ -21,6 +21,10 @@ START = 1_000.0
 """Seconds since the epoch when a walk begins."""
 
 
+BUSY = ("", "/job", "/worker", "/process", "/store", "scheduler")
+"""Whose messages wait longer than others', in some walks."""
+
+
 class Clock:
     """The one clock of a walk, in place of ``time``: nobody sets it, and it moves by timers."""
 
@@ -94,6 +98,7 @@ class Mail:
         self._residents: dict[str, Resident] = {}
         self._alarms: list[Alarm] = []
         self._serials = itertools.count(1)
+        self._busy = random.choice(BUSY)
 
     def serial(self) -> int:
         """A number that was not given before."""
@@ -156,6 +161,8 @@ class Mail:
         ready = [name for name, box in self._boxes.items() if box]
         if not ready:
             return False
+        if self._busy and self.random.random() < 0.8:
+            ready = [name for name in ready if not name.endswith(self._busy)] or ready
         name = self.random.choice(ready)
         message = self._boxes[name].popleft()
         if self._trace is not None:

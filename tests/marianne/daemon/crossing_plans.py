@@ -12,11 +12,12 @@ OFTEN = (6, 1, 1)
 
 
 def plan_of(random: Random, job_id: str) -> Plan:
-    """One to eight sheets, each of which needs up to two before it."""
+    """One to ten sheets, side by side or each after up to two others."""
     retry = RetryPolicy(max_retries=random.choice([0, 1, 2, 9]), base_delay=1.0, jitter=False)
     instruments = _instruments(random)
-    total = random.randint(1, 8)
-    sheets = tuple(_sheet(random, num, instruments, retry) for num in range(1, total + 1))
+    total = random.randint(1, 10)
+    after = random.choice([0.0, 0.3, 0.7])  # others: how often
+    sheets = tuple(_sheet(random, num, instruments, retry, after) for num in range(1, total + 1))
     limit = random.choice([None, None, 1, 2])
     plan = Plan(job_id, "/w", sheets, total_stages=total, max_concurrent=limit)
     if random.random() < 0.2:
@@ -35,10 +36,10 @@ def _instruments(random: Random) -> list[Instrument]:
 
 
 def _sheet(
-    random: Random, num: int, instruments: list[Instrument], retry: RetryPolicy
+    random: Random, num: int, instruments: list[Instrument], retry: RetryPolicy, after: float
 ) -> SheetPlan:
     needs: tuple[int, ...] = ()
-    if random.random() < 0.5:
+    if random.random() < after:
         needs = tuple(random.sample(range(1, num), random.randint(0, min(2, num - 1))))
     when: When = random.choices(WHENS, OFTEN)[0] if needs else "succeeded"
     return SheetPlan(
