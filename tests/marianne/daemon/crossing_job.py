@@ -175,6 +175,9 @@ class Job(Resident):
         """As in the real one."""
         if self._ended is None:
             self._ended = status
+            # A job that is cancelled before its worker is heard ends what runs by ending that.
+            running = [] if status is JobStatus.CANCELLED else self._admitted.process.begun
+            assert not running, f"{status} while these run: {[one.names for one in running]}"
             self._mail.tell(f"{self._id}/worker", "finish")
 
     def _stop_if_done(self) -> None:

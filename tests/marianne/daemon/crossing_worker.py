@@ -89,8 +89,6 @@ class Worker(Resident):
         """The process ends whatever it has read; its end comes behind its last words."""
         process = self._mail.resident(f"{self._job_id}/process")
         assert isinstance(process, Process)
-        running = [attempt.names for attempt in process.begun]
-        assert not running, f"{running} of {self._job_id} run while nothing is to run any more"
         process.stop()
         self._mail.tell(f"{self._job_id}/worker", "ended")
 
