@@ -103,7 +103,8 @@ def test_of_two_jobs_that_wait_the_one_of_higher_priority_goes_first(marianne: M
 def test_a_sheet_that_takes_all_processors_runs_alone(marianne: Marianne) -> None:
     narrow(marianne, 2)
     # Each sheet notes which others run; a sheet that takes half as much has one more beside it.
-    look = "touch on.$MARIANNE_SHEET; sleep 0.2; set -- on.*; echo $# >> most.{}; rm on.$MARIANNE_SHEET"
+    mine = "on.$MARIANNE_SHEET"
+    look = f"touch {mine}; sleep 0.2; set -- on.*; echo $# >> most.{{}}; rm {mine}"
     sheets = [
         f"  - {{name: {kind}{number}, cpus: {cpus}, run: '{look.format(kind)}'}}\n"
         for number in range(3)

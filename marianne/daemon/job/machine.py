@@ -119,7 +119,7 @@ class JobMachine:
         if self._prefetch.found(queued):
             step.now.append(Withdraw())  # what an earlier incarnation lent goes back
         alive = set(running)
-        find_running(ledger, step, alive, lambda row: self._start(step, row, now))
+        find_running(ledger, self._judgement, step, alive, self._start, now)
         interrupt_others(ledger, self._judgement, step, alive.union(ended), now)
         if job.status is JobStatus.RUNNING:
             open_job(ledger, step, now)
@@ -184,7 +184,7 @@ class JobMachine:
         """An attempt ended. A result that is not of the current attempt is only acknowledged; that
         too behind what is on its way to the disk: it may be the same one, come twice."""
         step = Step()
-        row = of_result(self.ledger, result, lambda row: self._start(step, row, result.started_at))
+        row = of_result(self.ledger, self._judgement, step, result, self._start)
         if row is None:
             step.after.append(Acknowledge(result.serial))
             return step

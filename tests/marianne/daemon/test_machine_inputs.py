@@ -33,6 +33,7 @@ from marianne.daemon.shared.effects import (
     WakeAt,
 )
 from marianne.model.plan import Instrument, Plan
+from marianne.model.result import AttemptResult
 from marianne.score.models import CostLimits
 from marianne.state.changes import UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
@@ -98,7 +99,7 @@ def test_the_result_of_a_further_attempt_of_a_sheet_that_is_over_is_only_acknowl
     assert machine.rows[1] == SheetRow(1, SheetStatus(status), 1)
 
 
-@pytest.mark.parametrize("attempt", [1, 3])
+@pytest.mark.parametrize("attempt", [1, 4])
 def test_a_result_of_another_attempt_is_only_acknowledged(attempt: int) -> None:
     machine = machine_of(APART, [running(1, 2)])
     assert machine.result(ended(1, attempt=attempt, serial=7), NOW).now == []
@@ -280,3 +281,21 @@ def test_the_machine_and_its_ledger_speak_of_the_same_rows() -> None:
     machine.grant(1, NOW)
     assert machine.rows is machine.ledger.rows
     assert machine.job is machine.ledger.job
+
+
+@pytest.mark.parametrize("told", ["result", "hello"])
+def test_an_attempt_that_follows_one_that_was_lost_is_taken_though_neither_was_written(
+    told: str,
+) -> None:
+    """An incarnation found the first one lost, had the second run, and died before its commit."""
+    row = SheetRow(1, SheetStatus.RUNNING, 1, started_at=1.0)
+    job = JobRow("a", "a", JobStatus.RUNNING, "/w", 0.0, 1)
+    machine = JobMachine(plan_of({1: ()}), job, {1: row}, lambda: 0.0)
+    machine.knows_what_runs = False
+    if told == "hello":
+        machine.recover([(1, 2)], 4.0)
+        assert (row.status, row.attempt) == (SheetStatus.RUNNING, 2)
+    machine.result(AttemptResult(1, 2, "completed", 5.0, 6.0, serial=7, exit_code=0), 6.0)
+    machine.recover([], 7.0)
+    assert (machine.rows[1].status, machine.rows[1].attempt) == (SheetStatus.COMPLETED, 2)
+    assert machine.job.status is JobStatus.COMPLETED
