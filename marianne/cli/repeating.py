@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from marianne.cli import jobs
 from marianne.cli.changes import Watched, look
@@ -23,6 +23,7 @@ from marianne.cli.submitting import submit
 if TYPE_CHECKING:
     from marianne.replies.job import Job
 
+T = TypeVar("T")
 Overlap = Literal["queue", "skip", "replace"]
 Step = Literal["run", "cancel", "wait", "forget"]
 
@@ -128,29 +129,17 @@ class Repeating:
 
     def _workspace_of(self, job_id: str) -> str:
         """Where the job works; from a conductor that is away, when it is back."""
-        while True:
-            try:
-                status = self.session.request("job.status", {"job_id": job_id, "sheets": [1, 1]})
-            except CliError as error:
-                if error.code not in WAITED_OUT:
-                    raise
-                time.sleep(PATIENCE)
-            else:
-                return status["workspace"]
+        params = {"job_id": job_id, "sheets": [1, 1]}
+        return _patiently(lambda: self.session.request("job.status", params))["workspace"]
 
     def _await(self, job_id: str, watched: Watched) -> None:
         """In a thread of its own: brings the job's end. A conductor that is away is waited for."""
-        while True:
-            try:
-                self.news.put(
-                    partial(self._ended, jobs.wait_for_end(self.session, job_id), watched)
-                )
-                return
-            except CliError as error:
-                if error.code not in WAITED_OUT:
-                    self.news.put(partial(self._lost, error, watched))
-                    return
-            time.sleep(PATIENCE)
+        try:
+            ended = _patiently(lambda: jobs.wait_for_end(self.session, job_id))
+        except CliError as error:
+            self.news.put(partial(self._lost, error, watched))
+        else:
+            self.news.put(partial(self._ended, ended, watched))
 
     def _ended(self, status: Job, watched: Watched) -> None:
         self.job_id = None
@@ -200,6 +189,17 @@ class Repeating:
             print_json({"event": "refused", **error.to_map()}, stream=True)
         else:
             print_error(error)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """What it answers; a conductor that is away is waited for."""
+    while True:
+        try:
+            return ask()
+        except CliError as error:
+            if error.code not in WAITED_OUT:
+                raise
+        time.sleep(PATIENCE)
 
 
 def _raise(error: CliError) -> None:

@@ -18,7 +18,7 @@ DEAD_STATES = "ZXx"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PF_EXITING = 0x4  # include/linux/sched.h
 _SIGKILL_BIT = 1 << (9 - 1)
-_LOOKED_AT = 64
+_LOOKED_AT = 16
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 

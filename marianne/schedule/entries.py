@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+LEAST_CPUS, MOST_CPUS = 0.01, 1024.0
+"""What a sheet takes at least and at most: of less, more would run at once than a machine bears."""
+
 JOB_PRIORITY_WEIGHT = 10.0
 DEPTH_WEIGHT = 1.0
 RETRY_BONUS = 5.0

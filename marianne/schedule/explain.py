@@ -65,7 +65,7 @@ def _explain_queued(
     if pool.agent and calls[1] is not None:
         text = f"{calls[0]} sheets of agents began within the last minute, as many as may"
         return Explanation("call_limit", text, {"limit": calls[0], "until": calls[1]})
-    cost = 1.0 if pool.agent else job.queued[num].info.cpus
+    cost = pool.cost(job.queued[num].info)
     if slots.full or not slots.fits(cost):
         return _no_slot(pool, slots, cost)
     if pool.full:

@@ -48,7 +48,7 @@ class Lending:
             line = job.lines.get(pool.name)
             while line and len(entries) < limit and pool.blocked_until is None:
                 first = line.first()
-                if first is None or first[3].info.cpus != 1.0:
+                if first is None or pool.cost(first[3].info) != 1.0:
                     break
                 entries.append(self._order.unqueue(line, first[3]))
                 job.ahead[first[3].info.sheet_num] = pool

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from marianne.schedule.entries import SheetEntry, SheetInfo
+from marianne.schedule.entries import LEAST_CPUS, MOST_CPUS, SheetEntry, SheetInfo
 
 # (priority with penalty and age, submitted_at, order of arrival, stamp, line)
 Place = tuple[float, float, int, int, "Line"]
@@ -59,6 +59,10 @@ class Pool:
     def full(self) -> bool:
         """Whether as many sheets run as may."""
         return self.limit is not None and self.running >= self.limit
+
+    def cost(self, info: SheetInfo) -> float:
+        """How many slots the sheet takes: one of an agent's, or the processors that it asks for."""
+        return 1.0 if self.agent else min(max(LEAST_CPUS, info.cpus), MOST_CPUS)
 
     def first(self) -> Place | None:
         """The most urgent line that its job may be granted from now."""

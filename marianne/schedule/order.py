@@ -99,7 +99,7 @@ class Order:
         first = None if best is None else best[4].first()
         if best is None or first is None:
             return None
-        return best if slots.fits(cost(first[3].info, best[4].pool)) else None
+        return best if slots.fits(best[4].pool.cost(first[3].info)) else None
 
     def grant(self, line: Line) -> SheetEntry:
         """Gives a slot to the line's first sheet."""
@@ -109,7 +109,7 @@ class Order:
         entry.priority = first[0] + self._penalty(line.job, self.slots(line.pool))
         self._grants += 1
         line.since = self._grants
-        self.take_slot(line.job, entry.info.sheet_num, line.pool, cost(entry.info, line.pool))
+        self.take_slot(line.job, entry.info.sheet_num, line.pool, line.pool.cost(entry.info))
         self.refresh(line.job)
         return entry
 
@@ -249,8 +249,3 @@ class Order:
             if pool.blocked_until is not None and pool.blocked_until <= now:
                 pool.blocked_until = None
                 self.recount_pool(pool)
-
-
-def cost(info: SheetInfo, pool: Pool) -> float:
-    """How many slots the sheet takes: one of an agent's, or the processors that it asks for."""
-    return 1.0 if pool.agent else info.cpus

@@ -25,7 +25,7 @@ from marianne.schedule.explain import Explanation, explain
 from marianne.schedule.graph import dependents, find_cycle
 from marianne.schedule.lending import Lending
 from marianne.schedule.lines import Job
-from marianne.schedule.order import Order, cost
+from marianne.schedule.order import Order
 
 __all__ = ["Explanation", "SchedulerStats", "SheetEntry", "SheetInfo", "SheetQueue"]
 
@@ -92,7 +92,7 @@ class SheetQueue:
         self._jobs[job_id] = job
         for num in running:
             pool = self._order.pool(info[num].pool if num in info else "")
-            self._order.take_slot(job, num, pool, cost(info[num], pool) if num in info else 1.0)
+            self._order.take_slot(job, num, pool, pool.cost(info[num]) if num in info else 1.0)
         for num, sheet in info.items():
             if num not in job.holding and num not in job.waiting and not needs.get(num):
                 self._order.enqueue(job, sheet, now)

@@ -7,7 +7,7 @@ own, and the rules of fair share hold within a kind.
 from __future__ import annotations
 
 MAX_SHARES_PER_JOB = 2.0
-_NEARLY = 1e-6  # sums of fractions
+_NEARLY = 1e-6  # sums of fractions, of which each is far more
 
 
 class Slots:

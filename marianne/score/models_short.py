@@ -130,7 +130,7 @@ class ShortSheet(Section):
     timeout: Timeout | None = None
     idle_timeout: Timeout | None = None
     max_memory_mb: int | None = Field(default=None, ge=1, le=2**40)
-    cpus: float = Field(default=1.0, gt=0, le=1024)
+    cpus: float = Field(default=1.0, ge=0.01, le=1024)
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)

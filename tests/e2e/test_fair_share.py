@@ -24,6 +24,15 @@ MODELS = "instrument: agent\nsheets:\n" + "".join(
 )
 
 
+def agent(marianne: Marianne) -> None:
+    program = marianne.place / "agent"
+    program.write_text("#!/bin/bash\ncat > /dev/null\nsleep 0.1\n")
+    program.chmod(0o755)
+    folder = marianne.home / "instruments"
+    folder.mkdir(parents=True)
+    (folder / "agent.yaml").write_text(AGENT.format(program=program))
+
+
 def test_small_jobs_beside_a_large_one_do_not_wait_for_it(marianne: Marianne) -> None:
     marianne.home.mkdir(mode=0o700)
     del marianne.env[SLOTS]
@@ -40,12 +49,7 @@ def test_small_jobs_beside_a_large_one_do_not_wait_for_it(marianne: Marianne) ->
 
 
 def test_a_model_never_runs_more_sheets_than_it_may_and_slows_no_other(marianne: Marianne) -> None:
-    program = marianne.place / "agent"
-    program.write_text("#!/bin/bash\ncat > /dev/null\nsleep 0.1\n")
-    program.chmod(0o755)
-    folder = marianne.home / "instruments"
-    folder.mkdir(parents=True)
-    (folder / "agent.yaml").write_text(AGENT.format(program=program))
+    agent(marianne)
     jobs = [marianne.submit(f"job{n}", MODELS) for n in range(2)]
     sheets = [sheet for job in jobs for sheet in marianne.wait(job)["sheets"]]
     assert all(sheet["status"] == "completed" for sheet in sheets)
@@ -123,12 +127,7 @@ def test_a_sheet_that_takes_all_processors_runs_alone(marianne: Marianne) -> Non
 
 def test_agents_do_not_wait_for_scripts(marianne: Marianne) -> None:
     narrow(marianne, 1)
-    program = marianne.place / "agent"
-    program.write_text("#!/bin/bash\ncat > /dev/null\n")
-    program.chmod(0o755)
-    folder = marianne.home / "instruments"
-    folder.mkdir(parents=True)
-    (folder / "agent.yaml").write_text(AGENT.format(program=program))
+    agent(marianne)
     busy = marianne.submit("busy", WAIT_FOR_GO)
     until(lambda: marianne.status(busy)["progress"]["running"] == 1)
     assert marianne.wait(marianne.submit("agents", MODELS))["status"] == "completed"

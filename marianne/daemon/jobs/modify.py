@@ -269,7 +269,7 @@ class Modify:
         live.row = row
         try:
             changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
-        except BaseException:
+        except Exception:
             self._desk.back_to_disk(job_id)  # nothing was changed
             raise
         self._live.change(live)

@@ -72,7 +72,7 @@ class MonitorActor(Actor):
 
     def update_limits(self, new_limits: ResourceLimitConfig) -> None:
         """Judges by other limits from now on, and looks at once."""
-        self._noting(lambda: self._monitor.update_limits(new_limits))
+        self._monitor.update_limits(new_limits)
         self.check()
 
     # -- the loop -------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class MonitorActor(Actor):
         return self._noting(self._monitor.look)
 
     def _noting(self, take: Callable[[], T]) -> T:
-        """Takes a reading, or other limits; a level that is another than the last one is an
+        """Takes a reading; a level that is another than the last one is an
         event, whoever changed it: others may look, too."""
         self._monitor.beside = tuple(filter(None, (self._context.heart_pid,)))
         taken = take()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors import Actor, Future, Outcome, Promise
 from ipc import codec
@@ -32,6 +32,13 @@ LONGEST_WAIT = 3_600.0
 META = "rate_limits"
 
 
+class Limit(NamedTuple):
+    """``until`` is a time of :func:`marianne.clock.steady`, ``seconds`` how long it was to last."""
+
+    until: float
+    seconds: float
+
+
 class RatesActor(Actor):
     """Rate limits by limit key (profile, or profile/model), reported by the jobs' failed runs.
 
@@ -42,8 +49,7 @@ class RatesActor(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._until: dict[str, float] = {}
-        self._length: dict[str, float] = {}  # seconds, of those in force
+        self._limits: dict[str, Limit] = {}
 
     def on_start(self) -> None:
         """Takes up the limits that are still in force."""
@@ -55,14 +61,14 @@ class RatesActor(Actor):
         found = {}
         for key, limit in (codec.unpack(kept) if kept else {}).items():
             # Another version kept no length.
-            until, length = limit if isinstance(limit, Sequence) else (limit, LONGEST_WAIT)
-            self._length[key] = min(length, LONGEST_WAIT)
-            found[key] = now + min(until - wall, self._length[key])
-        found |= self._context.rate_limits.until
-        self._until = {key: until for key, until in found.items() if until > now}
-        self._show(self._until)
-        for key, until in self._until.items():
-            self._context.scheduler.tell(SchedulerActor.block, key, until)
+            until, seconds = limit if isinstance(limit, Sequence) else (limit, LONGEST_WAIT)
+            found[key] = Limit(now + min(until - wall, seconds, LONGEST_WAIT), seconds)
+        for key, until in self._context.rate_limits.until.items():
+            found[key] = Limit(until, found[key].seconds if key in found else until - now)
+        self._limits = {key: limit for key, limit in found.items() if limit.until > now}
+        self._show({key: limit.until for key, limit in self._limits.items()})
+        for key, limit in self._limits.items():
+            self._context.scheduler.tell(SchedulerActor.block, key, limit.until)
 
     def report(
         self, backend: str, wait_seconds: float, job_id: str, sheet_num: int | None = None
@@ -74,23 +80,22 @@ class RatesActor(Actor):
         """
         now = steady()
         wait = min(max(0.0, wait_seconds), LONGEST_WAIT) if math.isfinite(wait_seconds) else 0.0
-        known = self._until.get(backend, 0.0)
+        known = self._limits[backend].until if backend in self._limits else 0.0
         if now + wait <= known:
             return
         if known <= now:
             who = {"job_id": job_id, "sheet": sheet_num}
             log.info("rate_limited", backend=backend, seconds=round(wait, 1), **who)
-        self._until = {key: end for key, end in self._until.items() if end > now}
-        self._length = {key: self._length[key] for key in self._until if key in self._length}
-        self._until[backend], self._length[backend] = now + wait, wait
+        self._limits = {key: one for key, one in self._limits.items() if one.until > now}
+        self._limits[backend] = Limit(now + wait, wait)
         self._context.scheduler.tell(SchedulerActor.block, backend, now + wait)
         written = self._context.store.call(Store.write, [self._kept()])
-        self.pipe(written, self.noted, dict(self._until))
+        self.pipe(written, self.noted, dict(self._limits))
 
-    def noted(self, _written: Outcome[Any], limits: dict[str, float]) -> None:
+    def noted(self, _written: Outcome[Any], limits: dict[str, Limit]) -> None:
         """These limits are on disk, or could not be written: they are in force all the same, but
         for those that were cleared meanwhile."""
-        new = {key: until for key, until in limits.items() if self._until.get(key) == until}
+        new = {key: one.until for key, one in limits.items() if self._limits.get(key) == one}
         self._show({**self._context.rate_limits.until, **new})
 
     def active_limits(self) -> dict[str, float]:
@@ -113,9 +118,9 @@ class RatesActor(Actor):
                 promise.set(codec.unpack(known))
                 return promise
         now = steady()
-        active = [key for key, until in self._until.items() if until > now]
+        active = {key: limit for key, limit in self._limits.items() if limit.until > now}
         keys = sorted(key for key in active if covers(instrument, key))
-        self._until = {key: self._until[key] for key in active if key not in keys}
+        self._limits = {key: limit for key, limit in active.items() if key not in keys}
         seen = self._context.rate_limits.until.items()
         self._show({key: until for key, until in seen if key not in keys})
         # Whatever is in force: a sheet may wait for longer than its limit is kept.
@@ -144,6 +149,5 @@ class RatesActor(Actor):
         self._context.rate_limits.until = shown
 
     def _kept(self) -> SetMeta:
-        now, length = steady(), self._length
-        kept = {k: (to_wall(end), length.get(k, end - now)) for k, end in self._until.items()}
+        kept = {key: (to_wall(one.until), one.seconds) for key, one in self._limits.items()}
         return SetMeta(META, codec.pack(kept) if kept else None)

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from crossing_mail import Mail, Resident
 from crossing_worker import Process, Worker
+from kept_rows import keep
 
 from marianne.daemon.context import Context
 from marianne.daemon.job.actor import Job as JobActor
@@ -24,9 +25,8 @@ from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.job_service import JobService
 from marianne.daemon.shared.effects import Step
 from marianne.model.plan import Plan
-from marianne.state.changes import AddAttempt, Change, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, Change
 from marianne.state.models import JobRow, JobStatus, SheetRow
-from marianne.state.transitions import check
 
 
 class Job(Resident):
@@ -321,16 +321,8 @@ class Admitted(Resident):
 
     def _keep(self, change: Change) -> None:
         """Refuses what the real tables refuse: an illegal transition, an attempt kept twice."""
-        match change:
-            case SaveSheet(_, row, asked):
-                before = self.rows.get(row.num, SheetRow(row.num))
-                check(before.status, row.status, asked=asked)
-                self.rows[row.num] = deepcopy(row)
-            case UpdateJob(_, fields, asked):
-                check(self.row.status, fields.get("status", self.row.status), asked=asked)
-                for name, value in fields.items():
-                    setattr(self.row, name, value)
-            case AddAttempt(_, result):
-                key = (result.num, result.attempt)
-                assert key not in self._kept, f"attempt {key} of {self.job_id} is kept twice"
-                self._kept.add(key)
+        keep(change, self.rows, self.row)
+        if isinstance(change, AddAttempt):
+            key = (change.result.num, change.result.attempt)
+            assert key not in self._kept, f"attempt {key} of {self.job_id} is kept twice"
+            self._kept.add(key)

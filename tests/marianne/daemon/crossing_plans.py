@@ -11,6 +11,10 @@ WHENS: tuple[When, ...] = ("succeeded", "failed", "always")
 OFTEN = (6, 1, 1)
 
 
+CPUS = (1.0, 0.5, 2.0, 1.0, 9.0)
+"""Of the sheets of some plans, in turn."""
+
+
 def plan_of(random: Random, job_id: str) -> Plan:
     """One to ten sheets, side by side or each after up to two others."""
     retry = RetryPolicy(max_retries=random.choice([0, 1, 2, 9]), base_delay=1.0, jitter=False)
@@ -18,6 +22,8 @@ def plan_of(random: Random, job_id: str) -> Plan:
     total = random.randint(1, 10)
     after = random.choice([0.0, 0.3, 0.7])  # others: how often
     sheets = tuple(_sheet(random, num, instruments, retry, after) for num in range(1, total + 1))
+    if total % 3 == 0:
+        sheets = tuple(replace(sheet, cpus=CPUS[sheet.num % len(CPUS)]) for sheet in sheets)
     limit = random.choice([None, None, 1, 2])
     plan = Plan(job_id, "/w", sheets, total_stages=total, max_concurrent=limit)
     if random.random() < 0.2:

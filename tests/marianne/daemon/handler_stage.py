@@ -17,8 +17,10 @@ import pytest
 from actors import Future, System
 from marianne.daemon.api import handlers
 from marianne.daemon.api.request_context import Call
+from marianne.daemon.config import DaemonConfig
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.idempotency import RequestId
+from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import StatusCache
 from marianne.daemon.shared.storage import Storage
@@ -132,3 +134,19 @@ def refusal(handler: Any, desk: Desk, **params: Any) -> Refused:
     with pytest.raises(Refused) as refused:
         asked(handler, desk, **params)
     return refused.value
+
+
+@contextmanager
+def services_desk(place: Path) -> Iterator[Desk]:
+    """A desk for one of the services, with the scheduler and what else they speak to."""
+    with desk_in(place) as desk:
+        desk.context.scheduler = desk.post.handle("scheduler")
+        desk.context.rate_limits = RateLimitCoordinator()
+        desk.context.config = DaemonConfig()
+        desk.context.heart_pid = None
+        yield desk
+
+
+def told(desk: Desk, name: str) -> list[tuple[Any, ...]]:
+    """What the actor of that name was told or asked."""
+    return [asked[1:] for asked in desk.post.asked if asked[0] == name]

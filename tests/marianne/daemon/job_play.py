@@ -7,6 +7,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from kept_rows import keep
+
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.shared.effects import (
     Complete,
@@ -25,9 +27,8 @@ from marianne.executors.protocol import Run
 from marianne.model.plan import Instrument, ListSource, Plan, Prompt, RetryPolicy, SheetPlan
 from marianne.model.result import AttemptResult, lost
 from marianne.score.pack import unpack_plan
-from marianne.state.changes import AddAttempt, AddEvent, GrowPlan, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, AddEvent, GrowPlan
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
-from marianne.state.transitions import check
 
 SHELL = Instrument("shell")
 
@@ -113,15 +114,8 @@ class Play:
             self._do(effect)
 
     def _commit(self, change: object) -> None:
+        keep(change, self.disk, self.disk_job)
         match change:
-            case SaveSheet(_, row, asked):
-                old = self.disk.get(row.num, SheetRow(row.num))
-                check(old.status, row.status, asked=asked)
-                self.disk[row.num] = deepcopy(row)
-            case UpdateJob(_, fields, asked):
-                check(self.disk_job.status, fields.get("status", self.disk_job.status), asked=asked)
-                for name, value in fields.items():
-                    setattr(self.disk_job, name, value)
             case GrowPlan(_, plan, count):
                 self.plan = unpack_plan(plan)
                 self.disk_job.sheet_count = count

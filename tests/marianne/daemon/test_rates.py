@@ -10,31 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handler_stage import Desk, desk_in
+from handler_stage import Desk, services_desk, told
 
 from actors import Future, Handle
 from ipc import codec
 from marianne.clock import steady
-from marianne.daemon.config import DaemonConfig
 from marianne.daemon.services.rates import LONGEST_WAIT, META, RatesActor
 from marianne.daemon.shared.idempotency import reply_row
-from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.state.changes import SetMeta
 from marianne.state.errors import StoreFull
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_in(tmp_path) as desk:
-        desk.context.scheduler = desk.post.handle("scheduler")
-        desk.context.rate_limits = RateLimitCoordinator()
-        desk.context.config = DaemonConfig()
-        desk.context.heart_pid = None
+    with services_desk(tmp_path) as desk:
         yield desk
-
-
-def told(desk: Desk, name: str) -> list[tuple[Any, ...]]:
-    return [asked[1:] for asked in desk.post.asked if asked[0] == name]
 
 
 def rates(desk: Desk) -> Handle[RatesActor]:

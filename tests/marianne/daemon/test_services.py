@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from admission_stage import until
-from handler_stage import Desk, desk_in
+from handler_stage import Desk, services_desk, told
 
 from actors import Future
 from ipc import codec
@@ -21,7 +21,6 @@ from marianne.daemon.services.events import NOTICED, Events
 from marianne.daemon.services.learning import ATTEMPTS_READ, LearningActor
 from marianne.daemon.services.learning import META as BUDGET
 from marianne.daemon.services.stopping import drain_limit, keep_order
-from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.spare_keeper import SpareKeeper
 from marianne.learning.diversity import CEILING
@@ -35,16 +34,8 @@ from marianne.state.models import Event, JobStatus, OutcomeRow
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_in(tmp_path) as desk:
-        desk.context.scheduler = desk.post.handle("scheduler")
-        desk.context.rate_limits = RateLimitCoordinator()
-        desk.context.config = DaemonConfig()
-        desk.context.heart_pid = None
+    with services_desk(tmp_path) as desk:
         yield desk
-
-
-def told(desk: Desk, name: str) -> list[tuple[Any, ...]]:
-    return [asked[1:] for asked in desk.post.asked if asked[0] == name]
 
 
 # -- learning -----------------------------------------------------------------------------------

@@ -115,18 +115,6 @@ def test_without_anything_to_write_it_finds_out_by_itself_that_the_disk_works(
     assert _events(home.db) == ["later"]
 
 
-def test_jobs_that_were_not_let_in_while_the_disk_failed_are_looked_at_when_it_works(
-    home: SimpleNamespace,
-) -> None:
-    """One may have been the next in line when another ended, and nobody else would look."""
-    Disk.broken.set()
-    with pytest.raises(StoreFull):
-        home.store.ask(Store.write, _note("asked"), kept=False)
-    Disk.broken.clear()
-    _until(lambda: "dispatch" in home.told)
-    assert "pressure_fell" in home.told
-
-
 def test_a_nearly_full_disk_is_a_problem_though_writes_still_succeed(
     home: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -99,6 +100,20 @@ def test_nothing_is_left_over_of_fractions() -> None:
         assert entry is not None
         queue.complete("a", entry.info.sheet_num, True)
     assert drain(queue) == [("a", 101)]
+
+
+@pytest.mark.parametrize("cpus", [0.0, 1e-9, -1.0, math.nan, math.inf, 1e300])
+def test_whatever_a_sheet_says_that_it_takes_it_is_granted_and_gives_it_back(cpus: float) -> None:
+    queue = SheetQueue(2)
+    queue.register("a", sheets("a", *[cpus] * 5))
+    done: list[int] = []
+    while granted := drain(queue):
+        for _, num in granted:
+            queue.complete("a", num, True)
+            done.append(num)
+    assert sorted(done) == [1, 2, 3, 4, 5]
+    queue.register("b", sheets("b", 1.0, 1.0, 1.0))
+    assert drain(queue) == [("b", 1), ("b", 2)]
 
 
 def test_a_slot_is_not_lent_to_who_takes_more() -> None:
