@@ -113,5 +113,7 @@ def test_every_command_of_the_readme_works_as_printed(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("check: 1 sheet", "30 2 * * *", '"id": 1, "result": {}'):
+        assert said in done.stdout
     assert "conductor stopped" in done.stdout
     assert _processes_of(tmp_path) == []
