@@ -44,7 +44,8 @@ def _check(marianne: Marianne, job: str) -> None:
 
 def _started(marianne: Marianne) -> str:
     job = marianne.submit("count", COUNTER)
-    until((marianne.place / "count" / "pids").exists)
+    pids = marianne.place / "count" / "pids"
+    until(lambda: pids.exists() and pids.read_text())  # the shell makes it, then echo writes
     return job
 
 

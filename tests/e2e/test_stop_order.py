@@ -221,7 +221,7 @@ def test_a_stop_without_a_conductor_ends_what_a_killed_one_left(
     marianne: Marianne, mode: str
 ) -> None:
     job = _begun(marianne, DEAF.replace("touch begun", "echo $$ > begun"), grace=0.5)
-    sheet = int((marianne.place / "job" / "begun").read_text())
+    sheet = int(until((marianne.place / "job" / "begun").read_text))  # made first, then written
     pids = marianne.pids()
     for part in ("heart", "conductor"):
         os.kill(pids[part], signal.SIGKILL)
