@@ -39,7 +39,7 @@ def left_out(
     if not wanted:
         file = "--only" if only else "--until"
         raise ScoreError([Problem("no sheet is left to run", hint="ask for others", file=file)])
-    return _ranges(num for num in range(1, len(sheets) + 1) if num not in wanted)
+    return ranges(num for num in range(1, len(sheets) + 1) if num not in wanted)
 
 
 def _names(sheets: Sequence[SheetPlan]) -> dict[str, list[int]]:
@@ -83,7 +83,7 @@ def _numbers(word: str, names: Mapping[str, list[int]], count: int, file: str) -
     raise ScoreError([Problem(f"no sheet is called '{word}'", hint=hint, file=file)])
 
 
-def _ranges(numbers: Iterable[int]) -> list[Range]:
+def ranges(numbers: Iterable[int]) -> list[Range]:
     """Ascending numbers as ranges."""
     found: list[Range] = []
     for num in numbers:

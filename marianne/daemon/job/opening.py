@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from marianne.daemon.job import endings
+from marianne.daemon.job.asked_for import CATEGORY, NOT_ASKED_FOR, before_first, left_out
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
 from marianne.model.plan import SheetPlan
@@ -42,17 +43,16 @@ def _player(ledger: Ledger, sheet: SheetPlan) -> SheetPlan:
 
 def _leave_out_the_others(ledger: Ledger, step: Step) -> None:
     options, count = ledger.job.options, len(ledger.plan.sheets)
-    first = min(options.get("start_sheet") or 1, count)
-    _leave_out(ledger, step, range(1, first), "before the sheet that was asked for")
-    for low, high in options.get("left_out") or ():
-        _leave_out(ledger, step, range(low, min(high, count) + 1), "not asked for")
+    first = before_first(options, count)
+    _leave_out(ledger, step, first, "before the sheet that was asked for")
+    _leave_out(ledger, step, sorted(left_out(options, count).difference(first)), NOT_ASKED_FOR)
 
 
 def _leave_out(ledger: Ledger, step: Step, nums: Iterable[int], why: str) -> None:
     for num in nums:
         row = ledger.row(num)
         if not row.status.terminal:
-            ledger.set_row(step, row, SheetStatus.SKIPPED, category="skip_condition", message=why)
+            ledger.set_row(step, row, SheetStatus.SKIPPED, category=CATEGORY, message=why)
 
 
 def _fail_without_instrument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from marianne.daemon.job.asked_for import leaving_out, left_out
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
 from marianne.score.growth import sheets_of
@@ -17,14 +18,22 @@ def reset(ledger: Ledger, step: Step, nums: Iterable[int] | None) -> None:
     need that did not complete (:meth:`Ledger.unmet`), and the sheets that depend on any of these.
     Completed sheets stay unless they are named or depend on one that is; what a list has made stays
     where the sheet of the list is named. What ran for the end of
-    sheets (``when``) runs for their next end again, completed or not.
+    sheets (``when``) runs for their next end again, completed or not. What was not asked for when
+    the job was submitted is left out still, until it is named.
     """
+    out = left_out(ledger.job.options, len(ledger.plan.sheets))
     if nums is None:
         left = [num for num, row in ledger.rows.items() if not row.good]
         again = {n for n in ledger.below(*left) if ledger.plan.sheets[n - 1].when != "succeeded"}
         chosen = again.union(left, ledger.below(*again))
     else:
-        chosen = _with_kin(ledger, set(nums))
+        named = set(nums)
+        chosen = _with_kin(ledger, named)
+        if not out.isdisjoint(named):
+            out -= named
+            for option, value in leaving_out(out).items():
+                ledger.keep_option(step, option, value)
+    chosen -= out
     for num, row in sorted(ledger.rows.items()):
         if row.status.terminal and num in chosen:
             ledger.move(row, SheetStatus.PENDING, asked=True)

@@ -18,10 +18,17 @@ from actors import Future, Outcome
 from ipc import codec
 from marianne.daemon.job.actor import Job
 from marianne.daemon.job.aftermath import CUT_SHORT
+from marianne.daemon.job.asked_for import leaving_out
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW, anew_after_success
-from marianne.daemon.jobs.plan_diff import changes_of, check_kept, replan, text_diff
+from marianne.daemon.jobs.plan_diff import (
+    changes_of,
+    check_kept,
+    replan,
+    still_left_out,
+    text_diff,
+)
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.services.parser import Parser
 from marianne.daemon.shared.idempotency import Answer
@@ -314,7 +321,9 @@ class Modify:
         plan = pack_plan(new) if new.grown else more["plan"]
         rows = {sheet.num: sheet for sheet in self._desk.reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
-        made = replan(old, new, rows, self._desk.reader.last_attempts(job_id, len(old.sheets) + 1))
+        out = still_left_out(old, new, row.options)
+        before = self._desk.reader.last_attempts(job_id, len(old.sheets) + 1)
+        made = replan(old, new, rows, before, out)
         forget: list[Change] = [SetMeta(PENDING + job_id, None)]
         if row.status is JobStatus.COMPLETED and made.left == 0:
             return forget
@@ -334,6 +343,7 @@ class Modify:
         row.options = {
             **row.options,
             **ANEW,
+            **leaving_out(out),
             "after": more["after"],
             **anew_after_success(row),
             "chain_agreed": None,

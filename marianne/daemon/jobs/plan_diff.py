@@ -1,16 +1,18 @@
 """Another plan for a job that has run: what stays, what runs again, what differs. Pure.
 
 A sheet is the same sheet when it has the same number. What is completed stays completed, so the
-new plan must have it under the same name; every other sheet begins anew, with all its retries.
+new plan must have it under the same name; every other sheet begins anew, with all its retries. What
+was not asked for stays left out under its name, wherever the new plan has it.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from marianne.daemon.job.asked_for import CATEGORY, NOT_ASKED_FOR, left_out
 from marianne.daemon.shared.refusal import Refused
 from marianne.model.plan import Plan, SheetPlan
 from marianne.schedule.graph import depths
@@ -53,43 +55,70 @@ def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) 
             )
 
 
+def still_left_out(old: Plan, new: Plan, options: Mapping[str, Any]) -> set[int]:
+    """The sheets of the new plan that nobody has asked for, by the options of the old one's job."""
+    names = {old.sheets[num - 1].name for num in left_out(options, len(old.sheets))}
+    return {sheet.num for sheet in new.sheets if sheet.name in names}
+
+
 def replan(
-    old: Plan, new: Plan, rows: Mapping[int, SheetRow], attempts: Mapping[int, int]
+    old: Plan,
+    new: Plan,
+    rows: Mapping[int, SheetRow],
+    attempts: Mapping[int, int],
+    out: Set[int] = frozenset(),
 ) -> Replanned:
-    """The rows of a job that goes on by ``new``.
+    """The rows of a job that goes on by ``new``, of which ``out`` is left out.
 
     ``attempts`` are the numbers of the last attempts of sheets that an earlier plan had and this
     one has again: numbers are never used twice.
     """
     count = len(new.sheets)
-    again = _for_their_ends(old, new, rows)
+    again = _for_their_ends(old, new, rows, out)
     saves = []
     done = 0
     for num, row in sorted(rows.items()):
         if num > count:
             continue
+        if num in out and row.status is SheetStatus.SKIPPED:
+            continue
         if num not in again and _stays(old, new, row):
-            done += 1
+            done += num not in out
         elif row != (fresh := SheetRow(num, attempt=row.attempt)):
             saves.append(fresh)
     for num, attempt in sorted(attempts.items()):
         if num <= count and num not in rows:
             saves.append(SheetRow(num, attempt=attempt))
-    return Replanned(tuple(saves), count + 1 if len(old.sheets) > count else None, count - done)
+    saves += [_left_out(num, rows, attempts) for num in sorted(out) if not _is_out(num, rows)]
+    left = count - done - len(out)
+    return Replanned(tuple(saves), count + 1 if len(old.sheets) > count else None, left)
+
+
+def _is_out(num: int, rows: Mapping[int, SheetRow]) -> bool:
+    """Whether it is left out already, or is past that."""
+    return num in rows and rows[num].status in (SheetStatus.SKIPPED, SheetStatus.COMPLETED)
+
+
+def _left_out(num: int, rows: Mapping[int, SheetRow], attempts: Mapping[int, int]) -> SheetRow:
+    attempt = rows[num].attempt if num in rows else attempts.get(num, 0)
+    return SheetRow(
+        num, SheetStatus.SKIPPED, attempt=attempt, category=CATEGORY, message=NOT_ASKED_FOR
+    )
 
 
 def _stays(old: Plan, new: Plan, row: SheetRow) -> bool:
     return row.status is SheetStatus.COMPLETED or _still_skipped(old, new, row)
 
 
-def _for_their_ends(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> set[int]:
+def _for_their_ends(old: Plan, new: Plan, rows: Mapping[int, SheetRow], out: Set[int]) -> set[int]:
     """Sheets that run again though they completed: they ran for the end of others, of which some
     run again, or depend on such a sheet."""
     if all(sheet.when == "succeeded" for sheet in new.sheets):
         return set()
     again: set[int] = set()
     runs = {s.num for s in new.sheets if s.num not in rows or not _stays(old, new, rows[s.num])}
-    needs = {sheet.num: sheet.needs for sheet in new.sheets}
+    runs -= out
+    needs = {sheet.num: sheet.needs for sheet in new.sheets if sheet.num not in out}
     for num in sorted(needs, key=depths(needs).__getitem__):
         ends = new.sheets[num - 1].when != "succeeded"
         if any(n in again or (ends and n in runs) for n in needs[num]):

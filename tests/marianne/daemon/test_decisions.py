@@ -242,6 +242,27 @@ def test_a_sheet_that_its_condition_skipped_stays_skipped_while_it_is_the_same()
     assert plan_diff.replan(plan("a"), plan("a"), rows(needed), {}).left == 1
 
 
+def test_what_was_not_asked_for_stays_left_out_by_its_name_whatever_the_new_plan_says() -> None:
+    old, new = plan("a", "b", "deploy"), plan("first", "a", "other", "deploy")
+    options = {"left_out": [[1, 1], [3, 3]]}
+    out = plan_diff.still_left_out(old, new, options)
+    assert out == {2, 4}
+    skipped = [
+        SheetRow(num, SheetStatus.SKIPPED, category="skip_condition", message="not asked for")
+        for num in (1, 3)
+    ]
+    found = plan_diff.replan(old, new, rows(*skipped, SheetRow(2, SheetStatus.FAILED, 1)), {}, out)
+    last = {row.num: row for row in found.saves}
+    assert {num: row.status for num, row in last.items()} == {
+        1: SheetStatus.PENDING,
+        2: SheetStatus.SKIPPED,
+        3: SheetStatus.PENDING,
+        4: SheetStatus.SKIPPED,
+    }
+    assert last[2].satisfied, "those that need it count on it"
+    assert found.left == 2, "first and other"
+
+
 def test_what_ran_for_the_end_of_a_sheet_runs_for_its_next_one_too() -> None:
     whole = plan("a", "b", "tidy", "after", "other")
     needs: dict[int, tuple[int, ...]] = {1: (), 2: (), 3: (1, 2), 4: (3,), 5: (1,)}

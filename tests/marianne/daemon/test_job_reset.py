@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ledger_stage import CHAIN, ledger_of, saved, statuses
+from dataclasses import replace
 
+from job_play import plan_of
+from ledger_stage import CHAIN, job_fields, ledger_of, saved, statuses, with_sheet
+
+from marianne.daemon.job.asked_for import left_out
 from marianne.daemon.job.reset import reset
 from marianne.daemon.shared.effects import Step
 from marianne.state.changes import SaveSheet
@@ -52,3 +56,29 @@ def test_what_is_not_over_is_left_alone() -> None:
     ledger, step = ledger_of(CHAIN, {1: "running", 2: "waiting"}), Step()
     reset(ledger, step, [1, 2])
     assert step == Step()
+
+
+OUT = SheetRow(3, SheetStatus.SKIPPED, category="skip_condition", message="not asked for")
+
+
+def test_what_was_not_asked_for_is_left_out_of_a_retry_that_does_not_name_it() -> None:
+    failed = SheetRow(2, SheetStatus.FAILED, attempt=1)
+    ledger = ledger_of(CHAIN, [failed, replace(OUT)], left_out=[[1, 1], [3, 3]])
+    reset(ledger, Step(), [2])
+    assert statuses(ledger) == ["pending", "pending", "skipped"]
+    plan = with_sheet(plan_of(CHAIN), 3, when="always")
+    failed = SheetRow(2, SheetStatus.FAILED, attempt=1)
+    ledger = ledger_of(plan, [failed, replace(OUT)], left_out=[[1, 1], [3, 3]])
+    reset(ledger, Step(), None)
+    assert statuses(ledger) == ["pending", "pending", "skipped"]
+
+
+def test_what_is_named_is_asked_for_from_then_on() -> None:
+    ledger, step = ledger_of(CHAIN, [replace(OUT)], left_out=[[1, 1], [3, 3]]), Step()
+    reset(ledger, step, [3])
+    assert statuses(ledger)[2] == "pending"
+    assert left_out(ledger.job.options, 3) == {1}
+    assert job_fields(step)["options"] == ledger.job.options
+    ledger, step = ledger_of(CHAIN, start_sheet=3), Step()
+    reset(ledger, step, [2])
+    assert left_out(ledger.job.options, 3) == {1}

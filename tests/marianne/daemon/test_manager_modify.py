@@ -66,6 +66,23 @@ def test_a_job_at_rest_goes_on_by_the_new_plan_and_what_is_completed_stays(
     assert stage.admits == 1
 
 
+def test_what_was_not_asked_for_is_not_run_because_the_score_has_changed(
+    stage: Stage, parts: Modified
+) -> None:
+    options = {"left_out": [[2, 2]], "start_sheet": None}
+    stage.insert("a", JobStatus.FAILED, OLD, options=options)
+    stage.sheet("a", 1, SheetStatus.FAILED)
+    stage.sheet("a", 2, SheetStatus.SKIPPED, category="skip_condition", message="not asked for")
+    edited = plan_of("one", "two")
+    prompt = replace(edited.sheets[1].prompt, template="rm -rf ./out")
+    new = replace(edited, sheets=(edited.sheets[0], replace(edited.sheets[1], prompt=prompt)))
+    asked = modify(stage, parts)
+    stage.answer("load", parsed(new))
+    assert told(asked)["status"] == "queued"
+    assert sheets(stage) == [(1, SheetStatus.PENDING), (2, SheetStatus.SKIPPED)]
+    assert stage.job("a").options["left_out"] == [[2, 2]]
+
+
 def test_nobody_is_told_before_it_is_on_disk(stage: Stage, parts: Modified) -> None:
     stage.insert("a", JobStatus.FAILED, OLD)
     asked = modify(stage, parts)
