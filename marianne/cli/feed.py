@@ -32,7 +32,8 @@ _LAST_WORDS = 0.5
 class Feed(Generic[T]):
     """What ``source`` yields, taken from it in a thread; ``source`` must make its own client.
 
-    The thread is a daemon: the program leaves by os._exit and does not wait for it.
+    The thread is a daemon: the program leaves by os._exit and does not wait for it. What a feed has
+    open is closed when its items are left and the thread has ended, by whoever is the last.
     """
 
     def __init__(self, session: Session, source: Callable[[], Iterable[T]]) -> None:
@@ -40,7 +41,9 @@ class Feed(Generic[T]):
         self._source = source
         self._items: deque[T] = deque()
         self._error: BaseException | None = None
-        self._over = False
+        self._over = self._left = False
+        self._lock = threading.Lock()
+        """Held to look at these two and to use the eventfd, which may be closed already."""
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._holder = _Holder(session)
         threading.Thread(target=self._pump, name="feed", daemon=True).start()
@@ -51,6 +54,16 @@ class Feed(Generic[T]):
         Raises the source's error; CliError ``timeout`` at ``until`` (monotonic), ``no_conductor``
         when the conductor has ended and nothing more came.
         """
+        try:
+            yield from self._come(until, tick)
+        finally:
+            self._holder.drop()
+            with self._lock:
+                self._left = True
+                if self._over:
+                    os.close(self._wake)
+
+    def _come(self, until: float | None, tick: float | None) -> Iterator[T | None]:
         ended_at: float | None = None
         while True:
             while self._items:
@@ -97,12 +110,19 @@ class Feed(Generic[T]):
     def _pump(self) -> None:
         try:
             for item in self._source():
-                self._items.append(item)
-                os.eventfd_write(self._wake, 1)
+                with self._lock:
+                    if self._left:
+                        break
+                    self._items.append(item)
+                    os.eventfd_write(self._wake, 1)
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self._error = error
-        self._over = True
-        os.eventfd_write(self._wake, 1)
+        with self._lock:
+            self._over = True
+            if self._left:
+                os.close(self._wake)
+            else:
+                os.eventfd_write(self._wake, 1)
 
 
 class _Holder:

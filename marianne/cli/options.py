@@ -88,8 +88,19 @@ def file_option(words: str) -> Callable[[F], F]:
     )
 
 
+def _errors_too(ctx: click.Context, _param: click.Parameter, wanted: bool) -> bool:
+    if wanted and ctx.obj is not None:
+        ctx.obj.as_json = True
+    return wanted
+
+
 json_option = click.option(
-    "--json", "-j", "as_json", is_flag=True, help="Print JSON on standard output, errors too."
+    "--json",
+    "-j",
+    "as_json",
+    is_flag=True,
+    callback=_errors_too,
+    help="Print JSON on standard output, errors too.",
 )
 workspace_option = click.option(
     "--workspace",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Sequence
 
 import click
@@ -14,6 +16,9 @@ from marianne.cli.options import home_option
 from marianne.cli.session import Session
 
 COMPLETION_VARIABLE = "_MARIANNE_COMPLETE"
+
+_SHORT = re.compile(r"-[A-Za-z]*j")
+"""``--json`` in short, among other flags."""
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
@@ -51,7 +56,7 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
     when it was Ctrl-C) a message on standard error. ``session`` stays open, for whoever gives one
     to close.
     """
-    as_json = "--json" in argv
+    session = session or Session()
     try:
         # Outside standalone mode click gives ctx.exit()'s code, else what the verb returned.
         result = cli.main(
@@ -59,24 +64,31 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
             prog_name="marianne",
             complete_var=COMPLETION_VARIABLE,
             standalone_mode=False,
-            obj=session or Session(),
+            obj=session,
         )
     except CliError as error:
-        return _fail(error, as_json)
+        return _fail(error, session.as_json)
     except click.UsageError as error:
+        as_json = session.as_json or _wants_json(argv)
         where = error.ctx.command_path if error.ctx else "marianne"
         return _fail(CliError("usage", error.format_message(), f"{where} --help"), as_json)
     except click.ClickException as error:
-        return _fail(CliError("usage", error.format_message()), as_json)
+        return _fail(CliError("usage", error.format_message()), session.as_json)
     except (click.Abort, KeyboardInterrupt):
-        return _fail(CliError("interrupted", "interrupted"), as_json)
+        return _fail(CliError("interrupted", "interrupted"), session.as_json)
     except (ReaderLeft, BrokenPipeError):
         return exit_codes.BROKEN_PIPE
     except SystemExit as leaving:  # click's shell completion
         return leaving.code if isinstance(leaving.code, int) else exit_codes.OK
     except Exception as error:  # noqa: BLE001 - a user never sees a traceback
-        return _fail(unexpected(error), as_json)
+        return _fail(unexpected(error), session.as_json)
     return result if isinstance(result, int) else exit_codes.OK
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    """Whether ``--json`` is among arguments that could not be read."""
+    own = itertools.takewhile(lambda word: word != "--", argv)
+    return any(word == "--json" or _SHORT.fullmatch(word) for word in own)
 
 
 def unexpected(error: Exception) -> CliError:

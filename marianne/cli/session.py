@@ -32,11 +32,12 @@ class Session:
     """What the verbs share. Nothing is imported or opened before a verb needs it.
 
     ``begun`` is a conductor that is on its way up already. ``said_left``: it was said that what is
-    shown is what the last one left.
+    shown is what the last one left. ``as_json``: ``--json`` was given, so errors are objects too.
     """
 
     begun: Launch | None = None
     said_left = False
+    as_json = False
 
     def __init__(self, home: str | None = None) -> None:
         self._home_path = home

@@ -192,7 +192,11 @@ def _print_objects(session: Session, params: dict[str, Any]) -> int:
     before, code = "[", OK
     for _sheet, wanted in _started(session, params):
         sys.stdout.write(before + "\n")
-        code = _print_object(session, wanted)
+        try:
+            code = _print_object(session, wanted)
+        except CliError as error:  # of which nothing is printed yet
+            sys.stdout.write(json_text(error.to_map(), 2) + "\n")
+            code = error.exit_code
         if code != OK:
             break
         before = ","

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cli_fake import Refuse
 from test_cli_questions import DAEMON, JOB, sheet
 
 ACCEPTED = {"job_id": "wc", "status": "accepted", "message": "2 sheets in /w", "warnings": []}
@@ -50,7 +51,8 @@ def test_what_cannot_be_asked_for_is_a_usage_error(marianne, tmp_path) -> None:
     for options in (("--only", "a,,b"), ("--only", ""), ("-s", "0"), ("-J", "0")):
         assert marianne("run", "wc.yaml", *options).code == 2
     told = marianne("run", "wc.yaml", "-j", "4")
-    assert (told.code, "--jobs N" in told.err) == (2, True), "-j is --json, and stays it"
+    assert told.code == 2
+    assert "--jobs N" in told.json["error"]["message"], "-j is --json, and stays it"
 
 
 @pytest.mark.parametrize("verb", ["status", "explain", "errors", "diagnose", "history"])
@@ -145,6 +147,16 @@ def test_the_output_of_all_sheets_stands_under_their_names(marianne, conductor) 
     assert told.out == "==> a <==\none\n\n==> b <==\n\n==> c <==\nthree"
     found = marianne("output", "wc", "--all", "--json").json
     assert [(one["sheet"], one["text"]) for one in found] == [(1, "one\n"), (2, ""), (3, "three")]
+
+    def cleared(params: dict[str, Any]) -> dict[str, Any]:
+        if params["sheet"] == 2:
+            raise Refuse("not_found", "it is gone")
+        return answer(params)
+
+    conductor.answers["job.output"] = cleared
+    told = marianne("output", "wc", "--all", "--json")
+    assert [one.get("text") for one in told.json] == ["one\n", None]
+    assert (told.code, told.json[1]["error"]["code"]) == (4, "not_found")
     for more in (("b",), ("--follow",), ("--attempt", "1")):
         assert marianne("output", "wc", *more, "--all").code == 2
 

@@ -40,6 +40,21 @@ def test_a_usage_error_with_json_is_an_object_too(marianne) -> None:
     assert told.json["error"]["code"] == "usage"
 
 
+@pytest.mark.parametrize(
+    "argv", [("list", "-j"), ("health", "-j"), ("events", "-fj"), ("list", "-j", "--limit", "many")]
+)
+def test_the_short_form_of_json_means_errors_too(marianne, argv: tuple[str, ...]) -> None:
+    told = marianne(*argv)
+    assert set(told.json["error"]) == {"code", "message", "hint"}
+    assert told.err == ""
+
+
+def test_what_looks_like_it_in_a_command_of_somebody_else_is_no_wish_for_json(marianne) -> None:
+    for words in (("--json",), ("--", "-j"), ("-j",)):
+        told = marianne("add", "--no-start", "jq", *words)
+        assert (told.code, told.out) == (3, "")
+
+
 def test_selecting_nothing_is_a_usage_error(marianne) -> None:
     told = marianne("cancel")
     assert told.code == 2
