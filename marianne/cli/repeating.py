@@ -138,6 +138,10 @@ class Repeating:
             ended = _patiently(lambda: jobs.wait_for_end(self.session, job_id))
         except CliError as error:
             self.news.put(partial(self._lost, error, watched))
+        except Exception as error:  # noqa: BLE001 - a watch that hears of no end runs nothing more
+            from marianne.cli.program import unexpected
+
+            self.news.put(partial(self._lost, unexpected(error), watched))
         else:
             self.news.put(partial(self._ended, ended, watched))
 

@@ -69,3 +69,18 @@ def test_a_job_that_is_gone_before_it_was_seen_is_told_and_the_watch_goes_on(
         '{"event": "submitted',
         '{"event": "refused",',
     ]
+
+
+def test_an_end_that_could_not_be_waited_for_is_heard_of_whatever_kept_it(
+    tmp_path: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the watch would wait for a job that is over, and run nothing more."""
+
+    def cannot(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(jobs, "wait_for_end", cannot)
+    watch_of_it = watch(Asked(tmp_path))
+    watch_of_it._run(watched)
+    watch_of_it.news.get(timeout=5)()
+    assert watch_of_it.job_id is None
