@@ -13,6 +13,7 @@ from marianne.learning.diversity import entropy, explores, has_collapsed, next_b
 from marianne.learning.estimate import ESTIMATORS, Lessons, effectiveness
 from marianne.schedule.pressure import ResourceEstimate
 from marianne.state.models import OutcomeRow, PatternRow
+from marianne.state.retention import CONFIGURATIONS_KEPT
 
 if TYPE_CHECKING:
     from marianne.replies.reports import Learned
@@ -25,7 +26,7 @@ class LearningHub:
         self.enabled = True
         self.budget = self.least = 0.15
         self.threshold = 0.3
-        self._lessons: dict[str, Lessons] = {}
+        self._lessons: dict[str, Lessons] = {}  # what ran last comes last
         self._decisions = 0
 
     # -- for the hub ----------------------------------------------------------------------------
@@ -39,16 +40,20 @@ class LearningHub:
         for pattern in patterns:
             known.setdefault(pattern.config_hash, {})[pattern.name] = pattern
         self._lessons = {
-            key: Lessons(tuple(rows), known.get(key, {})) for key, rows in by_hash.items()
+            key: Lessons(tuple(by_hash[key]), known.get(key, {})) for key in reversed(by_hash)
         }
 
     def learn(self, outcome: OutcomeRow, patterns: list[PatternRow], keep: int) -> None:
-        """Adds an outcome, and how the estimators did by it."""
+        """Adds an outcome, and how the estimators did by it. Of so many configurations as are kept
+        on disk, those that ran last are known."""
         known = self._lessons.get(outcome.config_hash)
         outcomes = (outcome, *(known.outcomes if known else ()))[:keep]
         named = {pattern.name: pattern for pattern in patterns}
         explore = known is not None and known.explore
-        self._lessons[outcome.config_hash] = Lessons(outcomes, named, explore)
+        others = {key: one for key, one in self._lessons.items() if key != outcome.config_hash}
+        if len(others) >= CONFIGURATIONS_KEPT:
+            del others[next(iter(others))]
+        self._lessons = {**others, outcome.config_hash: Lessons(outcomes, named, explore)}
 
     def use(self, config_hash: str) -> PatternRow | None:
         """Counts that a job was admitted by the present estimate; the next one may explore.

@@ -3,7 +3,7 @@ admitted, who is next, and who works where. For one thread."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,8 @@ class Roster(dict[str, Live]):
         self._admitted.discard(job_id)
         self._unsure.discard(job_id)
         self._archiving.pop(job_id, None)
+        if (where := self._where(_place(live.row))) is not None:
+            del self._line[where]  # the head of the line may stay for weeks, and others go past it
         for key in self._keys.pop(job_id):
             sharing = self._sharing[key]
             del sharing[job_id]
@@ -188,11 +190,13 @@ class Roster(dict[str, Live]):
         return live is not None and live.waits and _place(live.row) == place
 
     def _stand_in_line(self, live: Live) -> None:
-        if live.waits:
-            place = _place(live.row)
-            where = bisect_left(self._line, place)
-            if self._line[where : where + 1] != [place]:
-                self._line.insert(where, place)
+        place = _place(live.row)
+        if live.waits and self._where(place) is None:
+            insort(self._line, place)
+
+    def _where(self, place: Place) -> int | None:
+        where = bisect_left(self._line, place)
+        return where if self._line[where : where + 1] == [place] else None
 
     # -- workspaces and scores ------------------------------------------------------------------
 

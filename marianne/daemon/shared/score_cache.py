@@ -52,7 +52,7 @@ class ScoreCache:
             request.workspace,
             tuple(sorted(request.variables.items())),
             request.search_path,
-            (tuple(request.only), request.start, request.until),
+            (request.first, tuple(request.only), request.start, request.until),
             _listing(request.instruments),
             _listing(os.path.join(request.base_dir, OWN_INSTRUMENTS)),
             project_root(request.base_dir),

@@ -88,3 +88,17 @@ def test_jobs_of_one_file_and_those_at_the_same_work_are_found() -> None:
     del roster["a"]
     assert not list(roster.at_same_work("/s.yaml", "/w", {"file": "x"}))
     assert [one.job_id for one in roster.of_file("/s.yaml")] == ["b", "c"]
+
+
+def test_who_left_the_line_behind_one_that_stays_at_its_head_leaves_nothing_there() -> None:
+    """One that waits for its group for weeks is gone past by thousands."""
+    roster = Roster()
+    roster["head"] = Live(row("head"))
+    for number in range(100):
+        roster["next"] = live = Live(row("next", at=2.0 + number))
+        assert line(roster) == ["head", "next"]
+        for what in (Happens.ADMIT, Happens.COMMITTED, Happens.STARTED):
+            roster.move(live, what)
+        roster.leave(live, row("next", JobStatus.COMPLETED, at=2.0 + number))
+        roster.pop("next")
+    assert len(roster._line) == 1

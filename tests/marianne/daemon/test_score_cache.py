@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,33 @@ def test_a_program_that_went_away_makes_it_read_again(request_: ParseRequest) ->
 
 def test_other_variables_are_another_score(cache: ScoreCache, request_: ParseRequest) -> None:
     assert cache.find(cache.key(replace(request_, variables={"a": "b"})), "/bin") is None
+
+
+OTHER = {
+    "path": "/no/such.yaml",
+    "text": "other",
+    "base_dir": "/",
+    "workspace": "/w",
+    "variables": {"a": "b"},
+    "instruments": str(Path(__file__).parent),
+    "search_path": "/usr/bin",
+    "preview": True,
+    "first": 2,
+    "only": ("a",),
+    "start": "a",
+    "until": "b",
+}
+
+
+def test_whatever_a_reading_was_asked_is_part_of_what_it_is_known_by(
+    cache: ScoreCache, request_: ParseRequest
+) -> None:
+    """Else a job has the sheets that another one was to leave out."""
+    ours = {"limits", "thinking_method"}  # the conductor's: `settings`
+    assert set(OTHER) | ours == {field.name for field in fields(ParseRequest)}
+    for name, value in OTHER.items():
+        asked = replace(request_, **{name: value})  # type: ignore[arg-type]
+        assert cache.find(cache.key(asked), "/bin") is None, name
 
 
 def test_a_dry_run_and_what_is_no_regular_file_are_always_read(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from marianne.learning.diversity import (
@@ -12,11 +14,12 @@ from marianne.learning.diversity import (
     has_collapsed,
     next_budget,
 )
-from marianne.learning.estimate import Lessons, effectiveness
+from marianne.learning.estimate import ESTIMATORS, Lessons, effectiveness
 from marianne.learning.hub import LearningHub
 from marianne.learning.outcome import outcome_of, peak_together
 from marianne.model.result import AttemptResult
 from marianne.state.models import JobRow, JobStatus, OutcomeRow, PatternRow
+from marianne.state.retention import CONFIGURATIONS_KEPT
 
 
 def outcome(memory: float, category: str | None = None) -> OutcomeRow:
@@ -143,3 +146,19 @@ def test_the_board_counts_uses_and_explores_as_often_as_its_budget_says() -> Non
     assert board.use("unknown") is None
     board.enabled = False
     assert board.estimate("hash") is None
+
+
+def test_of_so_many_configurations_those_that_ran_last_are_known() -> None:
+    board = LearningHub()
+    for number in range(CONFIGURATIONS_KEPT + 5):
+        board.learn(replace(outcome(1.0), config_hash=f"h{number}"), [], keep=20)
+        board.learn(replace(outcome(1.0), config_hash="h0"), [], keep=20)
+    assert len(board.uses()) == CONFIGURATIONS_KEPT * len(ESTIMATORS)
+    last = f"h{CONFIGURATIONS_KEPT + 4}"
+    found = [board.lessons(name) is not None for name in ("h0", "h1", last)]
+    assert found == [True, False, True]
+    again = LearningHub()
+    again.fill([replace(outcome(1.0), config_hash=name) for name in ("new", "old")], [])
+    for number in range(CONFIGURATIONS_KEPT - 1):
+        again.learn(replace(outcome(1.0), config_hash=f"h{number}"), [], keep=20)
+    assert [again.lessons(name) is not None for name in ("new", "old")] == [True, False]
