@@ -7,6 +7,7 @@ sheet runs.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.validate import Answer
 from marianne.run.workshop import Workshop
+from marianne.score.context import injected_path
 from marianne.score.surroundings import sheet_files
 from marianne.score.variables import sheet_variables
 
@@ -104,6 +106,7 @@ def spec_of(
     needed = _needed(plan, sheet)
     ran = [need.name for need in needed if not need.outputs and need.num not in skipped]
     inputs, outputs = sheet_files(plan, sheet)
+    inputs += [glob.escape(injected_path(plan, sheet, one)) for one in sheet.injections]
     text = sheet.prompt
     spoken = " ".join([text.template, *(sheet.env or {}).values(), sheet.cwd or ""])
     words = set(_WORD.findall(spoken))

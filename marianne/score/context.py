@@ -80,12 +80,11 @@ def read_injections(plan: Plan, sheet: SheetPlan) -> tuple[dict[str, str], list[
     Paths are relative to the workspace. A binary file becomes an instruction to read it; a
     directory gives its files in the order of their names.
     """
-    names = template_variables(plan, sheet)
     texts: dict[str, list[str]] = {}
     missing: list[str] = []
     room = MAX_INJECTED_BYTES
     for injection in sheet.injections:
-        path = os.path.join(plan.workspace, os.path.expanduser(render(injection.path, names)))
+        path = os.path.join(plan.workspace, injected_path(plan, sheet, injection))
         for name in _files_of(injection, path, missing):
             content = _read_text(name)
             if content is None:
@@ -97,6 +96,11 @@ def read_injections(plan: Plan, sheet: SheetPlan) -> tuple[dict[str, str], list[
             header = f"--- Input: {os.path.basename(name)} ---\n" if injection.directory else ""
             texts.setdefault(injection.kind, []).append(header + content)
     return {kind: "\n\n".join(parts) for kind, parts in texts.items()}, missing
+
+
+def injected_path(plan: Plan, sheet: SheetPlan, injection: Injection) -> str:
+    """The file or directory, absolute or relative to the workspace. Raises TemplateError."""
+    return os.path.expanduser(render(injection.path, template_variables(plan, sheet)))
 
 
 def _files_of(injection: Injection, path: str, missing: list[str]) -> list[str]:

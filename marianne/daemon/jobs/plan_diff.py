@@ -43,7 +43,7 @@ def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) 
     for num, row in sorted(rows.items()):
         if row.status not in _KEEPS or num > min(len(old.sheets), len(new.sheets)):
             continue
-        was, now = old.sheets[num - 1].name, new.sheets[num - 1].name
+        was, now = _what_it_is(old, num), _what_it_is(new, num)
         if was != now:
             hint = "add new sheets after the completed ones, or run the score as a new job"
             if old.grown:
@@ -53,6 +53,12 @@ def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) 
                 f"sheet {num} ({was}) of {job_id} is {row.status}; the new score has {now} there",
                 hint=hint,
             )
+
+
+def _what_it_is(plan: Plan, num: int) -> str:
+    """A sheet that makes a list is another one than a sheet of its name that does its work itself:
+    done as one it has not been done as the other."""
+    return plan.sheets[num - 1].name + (", which makes a list" if num in plan.lists else "")
 
 
 def still_left_out(old: Plan, new: Plan, options: Mapping[str, Any]) -> set[int]:
@@ -153,9 +159,11 @@ def changes_of(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> list[Score
             found.append(_entry(num, old.sheets[num - 1].name, "removed", [], False))
         elif num > len(old.sheets):
             found.append(_entry(num, new.sheets[num - 1].name, "added", [], kept))
-        elif old.sheets[num - 1] != new.sheets[num - 1]:
+        else:
             names = _differing(old.sheets[num - 1], new.sheets[num - 1])
-            found.append(_entry(num, new.sheets[num - 1].name, "changed", names, kept))
+            names += ["each"] if old.lists.get(num) != new.lists.get(num) else []
+            if names:
+                found.append(_entry(num, new.sheets[num - 1].name, "changed", names, kept))
     return found
 
 
@@ -180,6 +188,8 @@ _TOP = (
 
 
 def _differing(old: SheetPlan, new: SheetPlan) -> list[str]:
+    if old == new:
+        return []
     return [f.name for f in fields(SheetPlan) if getattr(old, f.name) != getattr(new, f.name)]
 
 

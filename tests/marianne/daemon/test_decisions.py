@@ -18,7 +18,7 @@ from marianne.daemon.shared.fired import Fired
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.types import JobRequest
-from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.plan import Instrument, ListSource, Plan, Prompt, SheetPlan
 from marianne.schedule.pressure import ResourceEstimate
 from marianne.state.changes import AddEvent, InsertJob, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
@@ -219,6 +219,28 @@ def test_what_is_completed_or_runs_keeps_its_place_in_another_plan() -> None:
         with pytest.raises(Refused, match=f"sheet 1 .a. of job is {kept}"):
             plan_diff.check_kept(plan("a"), plan("b"), rows(SheetRow(1, kept)), "job")
     plan_diff.check_kept(plan("a"), plan("b"), rows(SheetRow(1, SheetStatus.FAILED)), "job")
+
+
+def test_a_completed_sheet_becomes_no_list_and_a_completed_list_no_sheet() -> None:
+    """Else what the new score wants of its items would never be done, and the job be completed."""
+    plain = plan("a", "b")
+    lists = replace(plain, lists={1: ListSource("glob", plain.sheet(1), 10)})
+    for old, new in ((plain, lists), (lists, plain)):
+        with pytest.raises(Refused, match=r"sheet 1 \(a.*\) of job is completed"):
+            plan_diff.check_kept(old, new, rows(DONE), "job")
+        plan_diff.check_kept(old, new, rows(SheetRow(1, SheetStatus.FAILED)), "job")
+    plan_diff.check_kept(lists, lists, rows(DONE), "job")
+
+
+def test_what_differs_names_a_list_whose_items_become_something_else() -> None:
+    old = plan("a", "b")
+    item = replace(old.sheet(1), timeout_seconds=5.0)
+    old, new = (
+        replace(old, lists={1: ListSource("glob", each, 10)}) for each in (old.sheet(1), item)
+    )
+    (told,) = plan_diff.changes_of(old, new, {})
+    assert (told["sheet"], told["change"], told["fields"]) == (1, "changed", ["each"])
+    assert plan_diff.changes_of(old, old, {}) == []
 
 
 def test_what_is_not_completed_begins_anew_and_no_number_is_used_twice() -> None:

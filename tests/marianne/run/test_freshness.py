@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.plan import Injection, Instrument, Plan, Prompt, SheetPlan
 from marianne.run import fresh
 from marianne.run.fresh import FRESH, NOT_MADE, STALE
 from marianne.run.freshness import spec_of
@@ -228,3 +228,12 @@ def test_what_its_text_speaks_of_counts_and_no_secret_of_it_is_written() -> None
     more = SheetPlan(3, "third", 3, Instrument("shell"), Prompt("true"))
     wider = Plan("job", "/w", (*longer.sheets, more), total_stages=3)
     assert spec(longer)["basis"] == spec(wider)["basis"], "the number of sheets does not"
+
+
+def test_what_is_injected_into_its_prompt_is_an_input() -> None:
+    inject = (Injection("notes/{{ word }}.md"), Injection("/skills", "skill", directory=True))
+    assert spec(plan_of(injections=inject))["inputs"] == [
+        "secret-word/*",
+        "notes/secret-word.md",
+        "/skills",
+    ]
