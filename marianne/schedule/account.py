@@ -68,14 +68,14 @@ class Account:
     def read(cls, stored: Mapping[str, Any] | None) -> Account:
         """From the job's options; unknown keys are ignored."""
         known = {k: v for k, v in (stored or {}).items() if k in cls.__slots__}
-        account = cls(**known)
+        account = cls(**_own(known))
         if not math.isfinite(account.cost_usd + account.budget_from):
             account.cost_usd = account.budget_from = 0.0  # of a time that took any number
         return account
 
     def stored(self) -> dict[str, Any]:
-        """What goes into the job's options."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """What goes into the job's options: as it is now, whatever is counted before it is read."""
+        return _own({name: getattr(self, name) for name in self.__slots__})
 
     def usage(self) -> Usage:
         """What people are shown."""
@@ -113,3 +113,13 @@ class Account:
     def new_budget(self) -> None:
         """The present budget is spent; from here on counts the next one."""
         self.budget_from = self.cost_usd
+
+
+def _own(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, with maps that nobody else has."""
+    found = dict(fields)
+    if "sheets" in found:
+        found["sheets"] = dict(found["sheets"])
+    if "waits" in found:
+        found["waits"] = {num: list(counts) for num, counts in found["waits"].items()}
+    return found

@@ -12,6 +12,7 @@ from ledger_stage import CHAIN, NOW, data, ended, events, job_fields, ledger_of
 from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Step
+from marianne.schedule.account import Account
 from marianne.schedule.outcome import Verdict
 from marianne.score.models import CostLimits
 
@@ -45,6 +46,24 @@ def test_what_attempts_used_is_summed_told_and_kept_in_the_jobs_row() -> None:
         "attempt_cost_usd": 0.25,
     }
     assert job_fields(step)["options"]["account"]["cost_usd"] == 0.75
+
+
+def test_what_was_written_for_an_attempt_knows_nothing_of_the_next_one() -> None:
+    """The store reads it later: a kill between the two would count the second one twice."""
+    ledger = ledger_of(CHAIN)
+    ledger.job.options = {"account": Account(sheets={1: 1.0}, waits={1: [0, 0]}).stored()}
+    before, budget = ledger.job.options, Budget(ledger)
+    first, _ = use(budget, ledger, 0.5, verdict=RETRY)
+    waited, _ = use(budget, ledger, 0.0, verdict=LIMITED)
+    kept = [job_fields(step)["options"]["account"] for step in (first, waited)]
+    use(budget, ledger, 0.25, verdict=RETRY)
+    use(budget, ledger, 0.0, verdict=LIMITED)
+    assert [one["sheets"] for one in (before["account"], *kept)] == [{1: 1.0}, {1: 1.5}, {1: 1.5}]
+    assert [one["waits"] for one in (before["account"], *kept)] == [
+        {1: [0, 0]},
+        {1: [0, 0]},
+        {1: [1, 0]},
+    ]
 
 
 def test_an_attempt_that_used_nothing_and_never_waited_writes_nothing() -> None:
