@@ -168,18 +168,19 @@ class Reader:
         return self._rows.one("SELECT 1 FROM ids WHERE job_id = ?", job_id) is not None
 
     def expired_jobs(self, keep: int, finished_before: float | None = None) -> list[str]:
-        """Finished jobs beyond the newest ``keep``, or that ended before a time; oldest first."""
+        """Finished jobs beyond the ``keep`` that ended last, or that ended before a time; in the
+        order of their ends, by their events: clocks may be set."""
         where, values = _where(JobFilter(TERMINAL_JOB), None)
         found = self._rows.all(
-            f"SELECT job_id, row_number() OVER (ORDER BY key DESC) AS place, finished_at "
-            f"FROM {_JOBS} WHERE {where} ORDER BY key",
+            "SELECT job_id, finished_at FROM "
+            f"(SELECT key, finished_at FROM jobs WHERE {where}) JOIN ids USING (key) "
+            "ORDER BY (SELECT max(seq) FROM events WHERE job = key), key",
             *values,
         )
         return [
-            job_id
-            for job_id, place, finished_at in found
-            if place > keep
-            or (finished_before is not None and (finished_at or 0) < finished_before)
+            str(job_id)
+            for place, (job_id, finished_at) in enumerate(found, keep - len(found))
+            if place < 0 or (finished_before is not None and (finished_at or 0) < finished_before)
         ]
 
     # -- what a job is made of ------------------------------------------------------------------

@@ -143,6 +143,18 @@ def test_finished_jobs_beyond_the_newest_expire(database: Database, reader: Read
     assert reader.expired_jobs(keep=10) == []
 
 
+def test_the_newest_are_those_that_ended_last_whenever_they_came_and_whatever_the_clock_says(
+    database: Database, reader: Reader
+) -> None:
+    """One that ran for weeks is not forgotten in the second in which it ends."""
+    done = {"status": JobStatus.COMPLETED}
+    database.write([job("long", status=JobStatus.RUNNING)])
+    for n in range(3):
+        database.write([job(f"j{n}", **done, finished_at=NOW + 1e9), event(f"j{n}")])
+    database.write([UpdateJob("long", {**done, "finished_at": NOW}), event("long")])
+    assert reader.expired_jobs(keep=2) == ["j0", "j1"]
+
+
 def test_the_size_is_told(database: Database, reader: Reader) -> None:
     database.write([job("a"), event("a")])
     size = reader.size()
