@@ -38,6 +38,8 @@ LONGEST = 3_600.0
 READ_AGAIN = 2.0
 """Seconds until what a process left is read again that could not be read."""
 
+RECHECK = "recheck"
+
 END_SECONDS = 2.0
 """Seconds for a killed process to go, when this actor ends."""
 
@@ -94,7 +96,7 @@ class Beside(Actor):
 
     def recheck(self, job_id: str, sheets: Sequence[Again]) -> Promise[list[dict[str, Any]]]:
         """Makes the checks of sheets again."""
-        self._end_earlier(job_id, "recheck")
+        self._end_earlier(job_id, RECHECK)
         promise: Promise[list[dict[str, Any]]] = self.promise()
         config = self._context.config
         settings = {
@@ -102,7 +104,7 @@ class Beside(Actor):
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "sheets": [tuple(sheet) for sheet in sheets],
         }
-        child = _Child(job_id, "recheck", promise, _results)
+        child = _Child(job_id, RECHECK, promise, _results)
         process = self._start("marianne.run.recheck:recheck_main", settings, child)
         if process is not None:
             self.send_after(LONGEST, self.overdue, process)
@@ -143,7 +145,8 @@ class Beside(Actor):
         settings |= {"owner": context.owner, "job_id": job_id, "job_dir": str(directory)}
         try:
             with Reader(context.home.db) as reader:
-                lay_out(directory, reader.plan(job_id), reader.environment(job_id))
+                plan = reader.plan(job_id) if kind == RECHECK else None  # a command needs none
+                lay_out(directory, plan, reader.environment(job_id))
             answer.unlink(missing_ok=True)
             process = context.system.processes.start(
                 target, (settings, str(answer)), f"marianne-{kind} {job_id}"

@@ -52,6 +52,25 @@ def test_what_a_worker_reads_is_whole_and_private(tmp_path: Path) -> None:
     assert modes == [0o700, 0o600]
 
 
+def test_two_that_lay_out_a_job_at_once_do_not_come_between_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notice of its start, and its worker: the one renamed what the other was writing."""
+    begun = threading.Event()
+    rename = Path.rename
+
+    def later(self: Path, target: Path) -> Path:
+        if not begun.is_set():
+            begun.set()
+            lay_out(tmp_path, b"plan", b"env")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", later)
+    lay_out(tmp_path, b"plan", b"env")
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {"plan": b"plan", "env": b"env"}
+
+
 def test_starts_queue_in_a_thread_of_their_own_and_an_error_is_the_askers(desk: Desk) -> None:
     starts, threads = Starts(desk.system), set[int]()
 
