@@ -21,6 +21,15 @@ def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def _asleep() -> float:
+    """Seconds that the machine has slept since its boot."""
+    return _since_boot() - time.monotonic()
+
+
+LOOK_AGAIN = 60.0
+"""Seconds that a timer is set for at most where something is due by the wall clock or by
+:func:`steady`: timers stand still while the machine sleeps."""
+
 _EPOCH = time.time() - _since_boot()
 
 
@@ -46,6 +55,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._offset = time.time() - _since_boot()
+        self._slept = _asleep()
 
     def moved(self) -> float:
         """By how many seconds the clock was set since the last call; 0.0 if it was not."""
@@ -55,3 +65,8 @@ class Watch:
             return 0.0
         self._offset = offset
         return by
+
+    def slept(self) -> float:
+        """For how many seconds the machine has slept since the last call."""
+        before, self._slept = self._slept, _asleep()
+        return max(0.0, self._slept - before)

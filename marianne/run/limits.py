@@ -107,14 +107,16 @@ class Watch:
         self._exceed("timeout", f"Ran longer than {self._limits.timeout:g} s")
 
     def _idle(self) -> None:
-        idle = self._limits.idle or 0.0
+        idle, slept = self._limits.idle or 0.0, self._clock.slept()
         size, last = output_size(self._paths)
         if size == self._size:
             self._exceed("idle", f"Wrote nothing for {idle:g} s")
             return
         self._size = size
-        # From the last write on, unless the clock was set since: then from now on.
-        rest = idle if self._clock.moved() else idle - (time.time() - last)
+        # From the last write on, but for what the machine slept; unless the clock was set since:
+        # then from now on.
+        silent = max(0.0, time.time() - last - slept)
+        rest = idle if self._clock.moved() else idle - silent
         self._later("idle", min(max(rest, 0.05), idle), self._idle)
 
     def _output(self) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from marianne.clock import LOOK_AGAIN
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.effects import Register
@@ -133,11 +134,12 @@ class Dispatch:
         self._scheduler.tell(SchedulerActor.requeue, info)
 
     def wake_at(self, num: int, due_at: float) -> None:
-        """By a timer of the actor, which replaces an earlier one of the sheet."""
+        """By a timer of the actor, which replaces an earlier one of the sheet. A long wait is
+        looked at in between: what is not due yet says so, and is woken again."""
         earlier = self._timers.get(num)
         if earlier is not None:
             earlier.cancel()
-        seconds = max(0.0, due_at - time.time())
+        seconds = min(max(0.0, due_at - time.time()), LOOK_AGAIN)
         self._timers[num] = self._job.send_after(seconds, self._job.due, num)
 
     def finish(self, status: JobStatus) -> None:

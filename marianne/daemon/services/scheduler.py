@@ -269,9 +269,10 @@ class SchedulerActor(Actor):
 
     def _wake_in(self, seconds: float) -> None:
         """At the latest then there is something to look at; an earlier timer stays."""
-        due = time.monotonic() + max(0.001, seconds)
+        seconds = min(max(0.001, seconds), clock.LOOK_AGAIN)
+        due = time.monotonic() + seconds
         if self._wake is not None:
             if self._wake_due <= due:
                 return
             self._wake.cancel()
-        self._wake, self._wake_due = self.send_after(max(0.001, seconds), self.woken), due
+        self._wake, self._wake_due = self.send_after(seconds, self.woken), due

@@ -117,6 +117,13 @@ def test_a_sheet_has_one_timer_and_a_time_that_has_passed_is_now(post: Post) -> 
     assert 50 < post.timers[1][0] <= 60
 
 
+def test_a_long_wait_is_looked_at_each_minute_for_a_timer_stands_still_while_the_machine_sleeps(
+    post: Post,
+) -> None:
+    post.dispatch.wake_at(1, time.time() + 3600)
+    assert post.timers == [(60.0, 1)]
+
+
 def test_who_runs_sheets_knows_of_new_ones_before_who_queues_them(post: Post) -> None:
     growth, info = Growth(1, 2, ("a",), ("s[a]",)), SheetInfo("a", 2)
     post.dispatch.complete(5, True)

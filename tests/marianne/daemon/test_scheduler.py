@@ -160,6 +160,15 @@ def test_of_two_times_to_wake_the_earlier_one_counts(stage: Stage) -> None:
     assert stage.next_told(5.0)[1] == [1]
 
 
+def test_a_long_limit_is_looked_at_each_minute_for_a_timer_stands_still_while_the_machine_sleeps(
+    stage: Stage,
+) -> None:
+    stage.scheduler.ask(SchedulerActor.block, "busy", time.time() + 3600.0)
+    stage.register(1, "busy")
+    wake_due = stage.system.inspect(stage.ref).state()["_wake_due"]
+    assert wake_due - time.monotonic() <= 60.0
+
+
 def test_a_limit_that_is_lifted_wakes_what_waits_for_it(stage: Stage) -> None:
     stage.scheduler.ask(SchedulerActor.block, "busy", time.time() + 60.0)
     stage.register(2, "busy", waiting=[1])
