@@ -31,6 +31,9 @@ AFTER_A_JOB = 1.0
 """Seconds from a job's end to the look at how many there are; those between count as one."""
 
 DAY = 86_400.0
+LAST_WORDS_BYTES = 16 * 2**20
+"""Of the file that whoever has no log writes to, all workers among them."""
+
 JOBS_AT_ONCE = 20
 """Jobs in one deletion: with 10,000 sheets each that is some 200 ms of the store's time."""
 
@@ -55,6 +58,7 @@ class Retention(Actor):
         self._context.store.tell(Store.retain, policy)
         self.count_jobs()
         self._look_at_files()
+        empty_if_longer(self._context.home.logs / "conductor.err", LAST_WORDS_BYTES)
 
     def job_ended(self) -> None:
         """A job is over: there may be one too many."""
@@ -112,3 +116,12 @@ def tree_size(path: Path) -> int:
             except OSError:
                 continue
     return size
+
+
+def empty_if_longer(path: Path, limit: int) -> None:
+    """Empties a file that others append to. One that cannot be looked at just now is left."""
+    try:
+        if path.stat().st_size > limit:
+            os.truncate(path, 0)
+    except OSError:
+        pass

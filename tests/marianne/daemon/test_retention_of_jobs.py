@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marianne.daemon.services.retention import too_much
+import os
+from pathlib import Path
+
+from marianne.daemon.services.retention import empty_if_longer, too_much
 from marianne.state.models import JobRow, JobStatus
 
 
@@ -25,3 +28,19 @@ def test_what_ended_too_long_ago_goes() -> None:
 def test_the_oldest_go_until_the_rest_fits() -> None:
     jobs = _ended(3.0, 1.0, 2.0)
     assert too_much(jobs, {"j1": 1, "j2": 15, "j3": 10}, oldest=0.0, limit=20) == ["j2", "j1"]
+
+
+def test_a_file_of_last_words_that_is_too_long_is_emptied_under_its_writers(tmp_path: Path) -> None:
+    """Workers write there for as long as a conductor lives, which may be months."""
+    words = tmp_path / "conductor.err"
+    empty_if_longer(words, 10)
+    assert not words.exists()
+    writer = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.write(writer, b"0123456789")
+    empty_if_longer(words, 10)
+    assert words.read_bytes() == b"0123456789"
+    os.write(writer, b"more")
+    empty_if_longer(words, 10)
+    os.write(writer, b"last")
+    os.close(writer)
+    assert words.read_bytes() == b"last"
