@@ -8,6 +8,12 @@ from marianne.state.errors import NoSuchJob
 from marianne.state.models import Event
 
 _EVENTS = "events LEFT JOIN ids ON ids.key = events.job"
+_OVERHEAD_BYTES = 60
+"""What a row costs beside its data: numbers, the event's name, its place in two trees."""
+
+_TOGETHER = 20_000
+"""Events whose sizes are summed up together."""
+
 _LOOKED_THROUGH = 200_000  # events of the daemon have no index of their own
 
 
@@ -57,3 +63,28 @@ class EventLog:
         """The number of the newest event that is kept; 0 when there is none."""
         found = self._rows.one("SELECT max(seq) FROM events")
         return (found and found[0]) or 0
+
+    def first_since(self, ts: float) -> int:
+        """The number of the oldest event from that time on; past the last one if there is none."""
+        found = self._rows.one("SELECT seq FROM events WHERE ts >= ? ORDER BY seq LIMIT 1", ts)
+        return int(found[0]) if found else self.last_seq() + 1
+
+    def oldest_within(self, limit: int) -> int:
+        """From which number on the newest events fit into so many bytes; 0 if all do. Looks at all
+        of them, part by part."""
+        size = f"{_OVERHEAD_BYTES} + coalesce(length(data), 0)"
+        ends = self._rows.one("SELECT min(seq), max(seq) FROM events")
+        first, upper = ends if ends and ends[0] is not None else (1, 0)
+        while upper >= first:
+            part = "FROM events WHERE seq > ? AND seq <= ?"
+            lower = upper - _TOGETHER
+            found = self._rows.one(f"SELECT sum({size}) {part}", lower, upper)
+            used = int((found and found[0]) or 0)
+            if used > limit:
+                running = f"SELECT seq, sum({size}) OVER (ORDER BY seq DESC) AS used {part}"
+                over = self._rows.one(
+                    f"SELECT max(seq) FROM ({running}) WHERE used > ?", lower, upper, limit
+                )
+                return int(over[0]) + 1 if over else 0
+            limit, upper = limit - used, lower
+        return 0

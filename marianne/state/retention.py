@@ -1,4 +1,4 @@
-"""What is forgotten, and when: events by age and size, replies by age, lessons by number.
+"""What is forgotten, and when: events by their number, replies by age, lessons by number.
 
 Jobs are forgotten by DeleteJob, which their owner decides (``Reader.expired_jobs`` names them).
 Events of live jobs always stay: a tail can then join any job that still runs. Each call forgets a
@@ -18,19 +18,15 @@ STEP = 5_000
 CONFIGURATIONS_KEPT = 1_000
 """Configurations of which something is known: those that ran last."""
 
-# What a row costs beside its data: numbers, the event's name, its place in two trees.
-_EVENT_OVERHEAD_BYTES = 60
-
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """Limits; None means no limit. Ages in seconds, sizes in bytes of stored events.
-
-    ``reply_age`` must be longer than any client goes on resending a request.
+    """Events before the number ``events_from`` go: to find out which are too old, or too much, is
+    a reader's (``EventLog``), for it means to look at all of them. ``reply_age`` is in seconds, and
+    must be longer than any client goes on resending a request.
     """
 
-    event_age: float | None = 30 * 86400.0
-    event_bytes: int | None = 256 * 2**20
+    events_from: int = 0
     reply_age: float = 86400.0
 
 
@@ -45,13 +41,11 @@ class Retained:
 
 def retain(connection: sqlite3.Connection, policy: RetentionPolicy, now: float) -> Retained:
     """Forgets up to STEP events and STEP replies inside the open transaction."""
-    events = 0
-    if policy.event_age is not None:
-        events += _forget(connection, "ts < ?", now - policy.event_age, STEP)
-    if policy.event_bytes is not None and events < STEP:
-        oldest_kept = _oldest_within(connection, policy.event_bytes)
-        if oldest_kept is not None:
-            events += _forget(connection, "seq < ?", oldest_kept, STEP - events)
+    events = connection.execute(
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM events "
+        f"WHERE seq < ? AND {_NOT_LIVE} ORDER BY seq LIMIT ?)",
+        (policy.events_from, STEP),
+    ).rowcount
     replies = connection.execute(
         "DELETE FROM replies WHERE rowid IN (SELECT rowid FROM replies WHERE ts < ? LIMIT ?)",
         (now - policy.reply_age, STEP),
@@ -70,25 +64,3 @@ _NOT_LIVE = (
     "(events.job IS NULL OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.key = events.job "
     f"AND jobs.status NOT IN ({_TERMINAL})))"
 )
-
-
-def _forget(connection: sqlite3.Connection, condition: str, value: float, limit: int) -> int:
-    return connection.execute(
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM events "
-        f"WHERE {condition} AND {_NOT_LIVE} ORDER BY seq LIMIT ?)",
-        (value, limit),
-    ).rowcount
-
-
-def _oldest_within(connection: sqlite3.Connection, limit: int) -> int | None:
-    """The oldest event of the newest ones that fit into ``limit`` bytes; None if all do."""
-    used = 0
-    rows = connection.execute("SELECT seq, length(data) FROM events ORDER BY seq DESC")
-    try:
-        for seq, size in rows:
-            used += _EVENT_OVERHEAD_BYTES + (size or 0)
-            if used > limit:
-                return int(seq) + 1
-    finally:
-        rows.close()
-    return None

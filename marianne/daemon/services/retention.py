@@ -53,9 +53,7 @@ class Retention(Actor):
     def look(self) -> None:
         """Forgets what is too old or too much, and sets the timer for the next look."""
         self.send_after(INTERVAL, self.look)
-        kept = self._context.config.retention
-        policy = RetentionPolicy(kept.event_days * DAY, kept.event_mb * 2**20)
-        self._context.store.tell(Store.retain, policy)
+        self._look_at_events()
         self.count_jobs()
         self._look_at_files()
         empty_if_longer(self._context.home.logs / "conductor.err", LAST_WORDS_BYTES)
@@ -80,6 +78,18 @@ class Retention(Actor):
         for at in range(0, len(gone), JOBS_AT_ONCE):
             some = gone[at : at + JOBS_AT_ONCE]
             self._context.manager.tell(ports.Jobs.forget, some, files_alone=False)
+
+    def _look_at_events(self) -> None:
+        kept = self._context.config.retention
+        # Here, for it takes seconds where there are a million, and everybody waits for the store.
+        try:
+            with Reader(self._context.home.db) as reader:
+                old = reader.events.first_since(earliest() - kept.event_days * DAY)
+                much = reader.events.oldest_within(kept.event_mb * 2**20)
+        except StateError as error:
+            log.warning("events_not_counted", error=str(error))
+            return
+        self._context.store.tell(Store.retain, RetentionPolicy(max(old, much)))
 
     def _look_at_files(self) -> None:
         kept = self._context.config.retention

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from statekit import NOW, event, job
 
-from marianne.state import retention
+from marianne.state import event_log, retention
 from marianne.state.changes import AddOutcome, RememberReply, SavePattern
 from marianne.state.database import Database
 from marianne.state.models import JobStatus, OutcomeRow, PatternRow
 from marianne.state.reader import Reader
 from marianne.state.retention import RetentionPolicy
 
-FOR_EVER = RetentionPolicy(event_age=None, event_bytes=None, reply_age=1e9)
+FOR_EVER = RetentionPolicy(reply_age=1e9)
+ALL = RetentionPolicy(events_from=10**9)
 
 
 def seqs(reader: Reader) -> Sequence[int]:
@@ -23,7 +24,9 @@ def seqs(reader: Reader) -> Sequence[int]:
 def test_events_go_by_age_except_those_of_live_jobs(database: Database, reader: Reader) -> None:
     database.write([job("done", status=JobStatus.COMPLETED), job("live", status=JobStatus.PAUSED)])
     database.write([event("done"), event("live"), event(None), event("done", ts=NOW + 100)])
-    kept = database.retain(RetentionPolicy(event_age=50, event_bytes=None), NOW + 60)
+    assert reader.events.first_since(NOW) == 1
+    assert reader.events.first_since(NOW + 200) == 5, "past the last one"
+    kept = database.retain(RetentionPolicy(reader.events.first_since(NOW + 10)), NOW + 60)
     assert seqs(reader) == [2, 4]
     assert (kept.events, kept.more) == (2, False)
 
@@ -31,27 +34,55 @@ def test_events_go_by_age_except_those_of_live_jobs(database: Database, reader: 
 def test_events_go_by_size_oldest_first(database: Database, reader: Reader) -> None:
     database.write([job("done", status=JobStatus.FAILED)])
     database.write([event("done", text="x" * 1000) for _ in range(10)])
-    database.retain(RetentionPolicy(event_age=None, event_bytes=3500), NOW)
+    assert reader.events.oldest_within(35_000) == 0
+    database.retain(RetentionPolicy(reader.events.oldest_within(3500)), NOW)
     assert seqs(reader) == [8, 9, 10]
+
+
+@pytest.mark.parametrize("together", [1, 2, 3, 100])
+def test_the_size_is_summed_up_part_by_part(
+    database: Database, reader: Reader, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(event_log, "_TOGETHER", together)
+    assert reader.events.oldest_within(0) == 0
+    database.write([event(None, text="x" * 1000) for _ in range(7)])
+    database.retain(RetentionPolicy(3), NOW)
+    assert [reader.events.oldest_within(limit) for limit in (0, 3500, 5000, 6000)] == [8, 5, 4, 0]
 
 
 def test_an_event_over_the_limit_alone_goes_too(database: Database, reader: Reader) -> None:
     database.write([event(None, text="x" * 1000)])
-    database.retain(RetentionPolicy(event_age=None, event_bytes=10), NOW)
+    database.retain(RetentionPolicy(reader.events.oldest_within(10)), NOW)
     assert seqs(reader) == []
+
+
+def test_what_keeps_the_writers_waiting_is_a_step_however_many_events_there_are(
+    database: Database,
+) -> None:
+    """No look at all events is made in the transaction: of a million it takes seconds."""
+    plan = database._connection.execute(
+        f"EXPLAIN QUERY PLAN SELECT seq FROM events WHERE seq < ? AND {retention._NOT_LIVE} "
+        "ORDER BY seq LIMIT ?",
+        (5, 5),
+    ).fetchall()
+    assert not [row for row in plan if "SCAN" in row[-1]]
+    said: list[str] = []
+    database._connection.set_trace_callback(said.append)
+    database.retain(ALL, NOW)
+    assert not [text for text in said if "FROM events" in text and "LIMIT" not in text]
 
 
 def test_numbers_grow_even_when_all_events_are_forgotten(path: Path) -> None:
     with Database(path) as database:
         database.write([event(None), event(None)])
-        database.retain(RetentionPolicy(event_age=1), NOW + 10)
+        database.retain(ALL, NOW + 10)
     with Database(path) as database:
         assert [e.seq for e in database.write([event(None)])] == [3]
 
 
 def test_a_jobs_chain_of_events_goes_on_over_retention(database: Database) -> None:
     database.write([job("a", status=JobStatus.COMPLETED), event("a")])
-    database.retain(RetentionPolicy(event_age=1), NOW + 10)
+    database.retain(ALL, NOW + 10)
     assert [(e.seq, e.prev) for e in database.write([event("a")])] == [(2, 1)]
 
 
@@ -75,10 +106,9 @@ def test_one_call_forgets_a_bounded_number(
 ) -> None:
     monkeypatch.setattr(retention, "STEP", 10)
     database.write([event(None) for _ in range(25)])
-    policy = RetentionPolicy(event_age=1, event_bytes=1)
     calls = []
     while not calls or calls[-1].more:
-        calls.append(database.retain(policy, NOW + 10))
+        calls.append(database.retain(ALL, NOW + 10))
     assert [call.events for call in calls] == [10, 10, 5]
     assert seqs(reader) == []
 
@@ -87,7 +117,7 @@ def test_the_file_gets_smaller_again(database: Database, path: Path) -> None:
     database.write([event(None, text="x" * 1000) for _ in range(3000)])
     database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     before = path.stat().st_size
-    while database.retain(RetentionPolicy(event_age=1), NOW + 10).more:
+    while database.retain(ALL, NOW + 10).more:
         pass
     database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     assert path.stat().st_size < before / 4
