@@ -39,6 +39,7 @@ from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 from marianne.environment import search_path
+from marianne.schedule.waits import Waits
 from marianne.score.growth import as_before
 from marianne.score.pack import PlanFormatError, pack_plan, unpack_plan
 from marianne.state.changes import (
@@ -337,7 +338,8 @@ class Modify:
         ran = 0.0 if row.status.terminal else row.options.get("ran_seconds", 0.0)
         move(row, status, asked=True)
         row.sheet_count, row.crashes = len(new.sheets), 0
-        row.reason = None if status is JobStatus.QUEUED else row.reason
+        if status is JobStatus.QUEUED:
+            row.reason = Waits.read(row.options).reason
         row.finished_at = row.error = None
         row.name, row.config_hash = new.name, more["config_hash"]
         row.options = {

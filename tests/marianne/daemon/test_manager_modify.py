@@ -15,6 +15,7 @@ from marianne.daemon.jobs.following import next_hook
 from marianne.daemon.jobs.modify import PENDING, REASON, Modify
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
+from marianne.schedule.waits import AFTER, Waits
 from marianne.state.changes import AddEvent, RememberReply, ReplacePlan, SetMeta, UpdateJob
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus, SheetStatus
@@ -81,6 +82,19 @@ def test_what_was_not_asked_for_is_not_run_because_the_score_has_changed(
     assert told(asked)["status"] == "queued"
     assert sheets(stage) == [(1, SheetStatus.PENDING), (2, SheetStatus.SKIPPED)]
     assert stage.job("a").options["left_out"] == [[2, 2]]
+
+
+def test_a_job_that_waits_for_another_still_says_so_under_its_new_plan(
+    stage: Stage, parts: Modified
+) -> None:
+    waits_for = Waits((("first", False),))
+    stage.insert("a", JobStatus.QUEUED, OLD, reason=AFTER, options=waits_for.into({}))
+    stage.found("a")
+    modify(stage, parts)
+    stage.answer("load", parsed())
+    row = stage.job("a")
+    assert (row.status, row.reason, row.sheet_count) == (JobStatus.QUEUED, AFTER, 3)
+    assert Waits.read(row.options) == waits_for
 
 
 def test_nobody_is_told_before_it_is_on_disk(stage: Stage, parts: Modified) -> None:
