@@ -85,6 +85,7 @@ class JobWorker:
             nursery=self._nursery,
             tools=tools,
             fresh=settings.get("fresh", False),
+            anew=settings.get("anew", False),
             on_cleared=self._stop_if_done,
         )
         self._link = Link(

@@ -20,6 +20,8 @@ from marianne.score.surroundings import sheet_env
 
 class Workshop:
     """The plan, the places and the means. ``env`` is the submitter's with our names over it.
+    ``fresh`` has the workspace archived where the score wants that; ``anew`` says that nothing is
+    skipped as up to date.
 
     ``on_cleared`` is called when old archives that were removed beside the sheets are gone.
     """
@@ -39,6 +41,7 @@ class Workshop:
         tools: Tools,
         prompts: PromptLimits = UNBOUNDED,
         fresh: bool = False,
+        anew: bool = False,
         on_cleared: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
@@ -50,7 +53,7 @@ class Workshop:
         self.loop = loop
         self.nursery = nursery
         self.tools = tools
-        self.anew = self._fresh = fresh
+        self.anew, self._fresh = anew, fresh
         self._removal: Child | None = None
         self._on_cleared = on_cleared
         self.env = env | of_sheets(job_id, plan.workspace, owner)

@@ -66,6 +66,9 @@ def test_exactly_what_an_input_concerns_runs_again(marianne: Marianne) -> None:
     assert (place / "all.txt").read_text() == "A1\nB2\nC1\n"
     (place / "made" / "c.txt").unlink()
     assert _again(marianne, "pages")[1] == ["c"], "what it makes is the same again: pack stays"
+    (place / "ran").unlink()
+    marianne("run", marianne.score("pages", SCORE), "--fresh", "--wait")
+    assert len((place / "ran").read_text().split()) == 5, "who wants it fresh gets all of it"
 
 
 def test_what_is_declared_and_not_made_fails_its_sheet(marianne: Marianne) -> None:

@@ -210,6 +210,7 @@ def new_row(
             **waits.into({}),
             "variables": dict(request.variables),
             "start_sheet": request.start_sheet,
+            "fresh": request.fresh,
             "archives": request.fresh and parsed.archives,
             "after": parsed.after,
             "chain_depth": request.chain_depth,

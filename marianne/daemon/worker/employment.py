@@ -150,6 +150,7 @@ class Employment:
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "preflight": config.preflight.tokens,
             "fresh": bool(job.options.get("archives")),
+            "anew": bool(job.options.get("fresh") or job.options.get("archives")),
         }
 
 

@@ -182,6 +182,8 @@ def test_a_new_job_is_a_row_and_the_event_that_says_so() -> None:
     row = submission.new_row("a", asked, parsed(), 5.0)
     assert (row.status, row.priority, row.submitted_at) == (JobStatus.QUEUED, 2, 5.0)
     assert (row.options["variables"], row.options["chain_depth"]) == ({"a": "b"}, 1)
+    assert not row.options["fresh"]
+    assert submission.new_row("a", request(fresh=True), parsed(), 5.0).options["fresh"]
     insert, event = submission.changes(row, parsed(), b"env", 5.0)
     assert isinstance(insert, InsertJob)
     assert isinstance(event, AddEvent)

@@ -168,12 +168,15 @@ def test_the_chosen_process_is_told_of_its_job_in_its_pipe_if_that_fits_or_in_fi
 ) -> None:
     sent: list[Any] = []
     hires, fleet = employment(desk, spare(sent))
-    employed = hires.chosen(entry(plan))
+    given = entry(plan)
+    given.row.options = {"fresh": True, "archives": False}
+    employed = hires.chosen(given)
     assert employed is not None
     assert employed.record()["worker_pid"] == 7
     assert fleet.chosen == {}, "it has a job: nobody else may take it"
     ((settings,),) = (sent,)
     assert (settings["job_id"], settings["output_limit_bytes"]) == ("a", 3 * 2**20)
+    assert (settings["fresh"], settings["anew"]) == (False, True)
     if piped:
         assert settings["given"] == {"plan": plan, "env": b"env"}
     else:
