@@ -239,13 +239,19 @@ def _nothing_else(sheet: SheetPlan, grant: Grant) -> bool:
 
 def _previous_outputs(plan: Plan, sheet: SheetPlan, grant: Grant, job_dir: str) -> dict[int, str]:
     """What the sheets in the window said: their result where the instrument wraps it, else the
-    end of their output."""
+    end of their output. The files of an ended job may be forgotten: raises TemplateError where one
+    is gone, which is no empty output."""
     cross = sheet.cross_sheet
     found = {}
     for num in window(sheet):
         if cross is None or num not in grant.outputs:
             continue
         path, earlier = Files(job_dir, num, grant.outputs[num]).out, plan.sheet(num)
+        if "previous_outputs" in sheet.prompt.template and not os.path.exists(path):
+            raise TemplateError(
+                f"the output of sheet {num} ({earlier.name}) is there no more, and this sheet asks "
+                f"for previous outputs: retry {num} as well"
+            )
         instrument = earlier.instrument_at(grant.played.get(num, 0)) or earlier.instrument
         if instrument.output.get("format", "text") != "text":
             said = read_output(instrument, tail(path, MAX_READ_CHARS))

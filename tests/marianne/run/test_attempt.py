@@ -201,6 +201,23 @@ def test_a_later_sheet_reads_the_end_of_an_earlier_ones_output(conductor: Conduc
     assert (conductor.job_dir / "sheets/2.1.out").read_text() == "got 56789\n"
 
 
+def test_an_earlier_output_that_is_gone_is_not_taken_for_an_empty_one(conductor: Conductor) -> None:
+    """The files of an ended job may be forgotten, and then it is retried."""
+    cross = CrossSheet(auto_capture_stdout=True)
+    text = Prompt("echo 'got {{ previous_outputs[1] }}' >> made", script=True)
+    second = dataclasses.replace(conductor.sheet(2, ""), prompt=text, cross_sheet=cross)
+    third = dataclasses.replace(conductor.sheet(3, "true"), cross_sheet=cross)
+    conductor.start("true", second, third)
+    conductor.hello()
+    conductor.run(2, outputs={1: 1})
+    result = conductor.result(2)
+    assert (result["outcome"], result["category"]) == ("failed", "template")
+    assert "sheet 1" in result["message"]
+    assert not (conductor.workspace / "made").exists()
+    conductor.run(3, outputs={1: 1})
+    assert conductor.result(3)["outcome"] == "completed", "it does not ask for it"
+
+
 def test_a_background_child_on_stdout_does_not_hang_the_sheet(conductor: Conductor) -> None:
     result = outcome(conductor, "sleep 60 & echo done")
     assert result["outcome"] == "completed"
