@@ -130,6 +130,7 @@ class Tools:
         for num, result in self._seen.items():
             state = states.setdefault(num, {"status": result.outcome})
             state |= {"attempt": result.attempt, "exit_code": result.exit_code}
+            state["validation_passed"] = True if result.outcome == "completed" else None
         with _bounded("skip_when"):
             return should_skip(plan, sheet, states)
 

@@ -151,6 +151,19 @@ def test_a_skip_expression_sees_the_sheets_before(conductor: Conductor) -> None:
     assert conductor.result(2)["outcome"] == "skipped"
 
 
+def test_a_skip_expression_sees_what_passed_its_checks_also_without_a_restart(
+    conductor: Conductor,
+) -> None:
+    conductor.start(
+        "true", conductor.sheet(2, "touch ran", skip_when="sheets[1].validation_passed")
+    )
+    conductor.hello()
+    conductor.run(1)
+    conductor.result(1)
+    conductor.run(2)
+    assert conductor.result(2)["outcome"] == "skipped"
+
+
 def test_a_missing_program_is_said_clearly(conductor: Conductor) -> None:
     command = SHELL.command | {"executable": "no-such-agent"}
     instrument = dataclasses.replace(SHELL, command=command)
