@@ -59,8 +59,9 @@ def _resume(session: Session, arguments: Map, _stop: threading.Event) -> Map:
 
 def _retry(session: Session, arguments: Map, _stop: threading.Event) -> Map:
     job = arguments["job"]
-    sheets = [sheet_number(session, job, str(sheet)) for sheet in arguments.get("sheets", ())]
-    answer = session.request("job.retry", {"job_id": job, "sheets": sheets or None}, deadline=30.0)
+    named = arguments.get("sheets")
+    sheets = None if named is None else [sheet_number(session, job, str(one)) for one in named]
+    answer = session.request("job.retry", {"job_id": job, "sheets": sheets}, deadline=30.0)
     return {**answer}
 
 

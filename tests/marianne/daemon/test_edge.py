@@ -94,3 +94,11 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
 def test_a_part_of_a_request_keeps_what_was_asked() -> None:
     part = RequestId("r", b"hash").part("job")
     assert (part, part.asked) == ("r/job", b"hash")
+
+
+def test_a_retry_of_no_sheets_at_all_is_a_mistake_and_not_a_job_that_ends_once_more() -> None:
+    handler = handlers.find("job.retry")
+    with pytest.raises(Refused, match="sheets") as refused:
+        handlers.validate(handler, {"job_id": "a", "sheets": []})
+    assert refused.value.code == "invalid_params"
+    handlers.validate(handler, {"job_id": "a", "sheets": None})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from actors import Future
 from marianne.daemon.api.request_context import Call
@@ -19,7 +21,7 @@ class Params(edge.Params):
     """``sheets`` None: every sheet that did not complete."""
 
     job_id: edge.Name
-    sheets: edge.Sheets | None = None
+    sheets: Annotated[edge.Sheets, Field(min_length=1)] | None = None
 
 
 def handle(call: Call, params: Params) -> Future[Retried]:
