@@ -205,7 +205,7 @@ def job_reason(
         return _reason("ended", f"{told} ({status['error']})" if status["error"] else told)
     match state:
         case "paused":
-            known = paused(status["job_id"], why)
+            known = paused(status["job_id"], why, status["error"])
             told = "; ".join(part for part in (known.cause, known.next) if part)
             return _reason("paused", f"it is paused: {told}", reason=why)
         case "pausing":

@@ -49,6 +49,12 @@ def test_a_paused_job_says_who_paused_it_and_what_lets_it_go_on(reason: str) -> 
     assert "itself" in told["text"] or "`marianne resume mine`" in told["text"]
 
 
+def test_a_job_whose_new_score_could_not_be_put_in_force_says_so() -> None:
+    why = "the new score is not in force: sheet 1 is completed"
+    told = job_reason({**job("paused", "person"), "error": why}, None, [], [])
+    assert why in told["text"]
+
+
 def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
     reasons = {hooks.REASON, crash_loop.REASON, modify.REASON, admission.PRESSURE}
     assert reasons <= PAUSES.keys()
