@@ -62,9 +62,16 @@ def _what_it_is(plan: Plan, num: int) -> str:
 
 
 def still_left_out(old: Plan, new: Plan, options: Mapping[str, Any]) -> set[int]:
-    """The sheets of the new plan that nobody has asked for, by the options of the old one's job."""
-    names = {old.sheets[num - 1].name for num in left_out(options, len(old.sheets))}
-    return {sheet.num for sheet in new.sheets if sheet.name in names}
+    """The sheets of the new plan that nobody has asked for, by the options of the old one's job.
+    Where others have the same name it is by name and number."""
+    out = left_out(options, len(old.sheets))
+    names = {sheet.num: sheet.name for sheet in old.sheets}
+    asked = {name for num, name in names.items() if num not in out}
+    alone = {names[num] for num in out} - asked
+    same = {num for num in out if names[num] not in alone}
+    return {s.num for s in new.sheets if s.name in alone} | {
+        s.num for s in new.sheets if s.num in same and s.name == names[s.num]
+    }
 
 
 def replan(

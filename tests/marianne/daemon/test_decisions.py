@@ -287,6 +287,11 @@ def test_what_was_not_asked_for_stays_left_out_by_its_name_whatever_the_new_plan
     assert found.left == 2, "first and other"
 
 
+def test_where_two_sheets_have_one_name_the_one_that_was_asked_for_is_not_left_out() -> None:
+    twice = plan("review", "build", "review")
+    assert plan_diff.still_left_out(twice, twice, {"left_out": [[1, 2]]}) == {1, 2}
+
+
 def test_what_ran_for_the_end_of_a_sheet_runs_for_its_next_one_too() -> None:
     whole = plan("a", "b", "tidy", "after", "other")
     needs: dict[int, tuple[int, ...]] = {1: (), 2: (), 3: (1, 2), 4: (3,), 5: (1,)}
