@@ -78,9 +78,9 @@ class ScoreCache:
         if key is None:
             return
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = parsed
-                self._bytes += _weight(parsed)
+            before = self._kept.pop(key, None)
+            self._bytes += _weight(parsed) - (_weight(before) if before is not None else 0)
+            self._kept[key] = parsed
             while self._bytes > KEPT_BYTES:
                 self._bytes -= _weight(self._kept.popitem(last=False)[1])
 
