@@ -346,7 +346,7 @@ class Modify:
             **row.options,
             **ANEW,
             **leaving_out(out),
-            "after": more["after"],
+            "after": more["after"] if row.options.get("hooks", True) else {},
             **anew_after_success(row),
             "chain_agreed": None,
             "ran_seconds": ran,

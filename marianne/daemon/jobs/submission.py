@@ -214,6 +214,7 @@ def new_row(
             "archives": request.fresh and parsed.archives,
             "after": parsed.after,
             "chain_depth": request.chain_depth,
+            **({} if request.hooks else {"hooks": False}),
             **({"left_out": parsed.left_out} if parsed.left_out else {}),
             **({"group": request.group} if request.group is not None else {}),
             **({"max_concurrent": request.max_concurrent} if request.max_concurrent else {}),

@@ -183,6 +183,8 @@ def test_a_new_job_is_a_row_and_the_event_that_says_so() -> None:
     assert (row.status, row.priority, row.submitted_at) == (JobStatus.QUEUED, 2, 5.0)
     assert (row.options["variables"], row.options["chain_depth"]) == ({"a": "b"}, 1)
     assert not row.options["fresh"]
+    assert "hooks" not in row.options
+    assert not submission.new_row("a", request(hooks=False), parsed(), 5.0).options["hooks"]
     assert submission.new_row("a", request(fresh=True), parsed(), 5.0).options["fresh"]
     insert, event = submission.changes(row, parsed(), b"env", 5.0)
     assert isinstance(insert, InsertJob)

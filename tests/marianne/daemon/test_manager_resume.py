@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,17 @@ def test_a_job_whose_score_is_as_it_was_just_goes_on(
     assert code(resume(stage, parts)) == "ok"
     assert parts.went_on == ["a"]
     assert stage.others.asked == []
+
+
+def test_a_job_that_was_to_have_no_hooks_has_none_of_its_new_score(
+    stage: Stage, parts: Modified, score: Path
+) -> None:
+    score.write_text("new")
+    stage.write(UpdateJob("a", {"options": {"hooks": False, "after": {}}}))
+    stage.live["a"].row.options = {"hooks": False, "after": {}}
+    resume(stage, parts)
+    stage.answer("load", replace(parsed(), after={"on_success": [{"type": "run_job"}]}))
+    assert stage.job("a").options["after"] == {}
 
 
 @pytest.mark.parametrize("how", ["it is gone", "it is no text", "it is too long", "it is a place"])
