@@ -16,22 +16,25 @@ from typing import Any
 import msgpack
 
 from marianne.model.plan import SheetPlan
-from marianne.model.result import AttemptResult
+from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run import confine
 from marianne.run.attempt import Attempt, State
 from marianne.run.grant import Grant
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
+from marianne.run.patterns import names
 from marianne.run.setup import EXIT_LEFT, Signals, become_worker
 from marianne.run.tools import Reading, Tools
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
 from marianne.score.pack import unpack_plan
+from marianne.score.surroundings import sheet_files
 
 
 class Recheck(Attempt):
     """An attempt that starts with its checks. ``since`` is when the real attempt began: a file
-    that was written from then on counts as modified."""
+    that was written from then on counts as modified. What the sheet declares to make has to be
+    there."""
 
     def __init__(self, shop: Workshop, grant: Grant, since: float, results: Results) -> None:
         super().__init__(shop, grant, lambda *_: None, lambda *_: None, results.note)
@@ -53,6 +56,19 @@ class Recheck(Attempt):
         checks.changed_since(self._since)
         self.state = State.CHECKING
         checks.start(lambda outcomes: self._checked(Reading(True), outcomes))
+
+    def _complete(self, reading: Reading, outcomes: tuple[ValidationOutcome, ...] = ()) -> None:
+        self._guarded(lambda: self._if_made(reading, outcomes))
+
+    def _if_made(self, reading: Reading, outcomes: tuple[ValidationOutcome, ...]) -> None:
+        plan = self._shop.plan
+        declared = sheet_files(plan, plan.sheet(self.num))[1]
+        missing = [path for path in declared if next(names(path, plan.workspace), None) is None]
+        if missing:
+            why = f"outputs: {', '.join(missing)} not made"
+            self._give("failed", reading.failed("validation", why), outcomes)
+        else:
+            super()._complete(reading, outcomes)
 
 
 class Results:
