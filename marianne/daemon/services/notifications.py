@@ -131,13 +131,18 @@ class Notifications(Actor):
     def _goes_on(self, job_id: str, at: float) -> bool:
         """Whether a job that begins has begun before: maybe it goes on with another score."""
         row = self._reader.job(job_id)
-        self._receivers[job_id] = _wanted(row)
+        self._keep(job_id, row)
         return row is not None and row.started_at is not None and row.started_at < at
 
     def _receivers_of(self, job_id: str) -> list[dict[str, Any]]:
         if job_id not in self._receivers:
-            self._receivers[job_id] = _wanted(self._reader.job(job_id))
+            self._keep(job_id, self._reader.job(job_id))
         return self._receivers[job_id]
+
+    def _keep(self, job_id: str, row: JobRow | None) -> None:
+        if len(self._receivers) >= WAITING_LIMIT:
+            self._receivers.clear()  # they are read again
+        self._receivers[job_id] = _wanted(row)
 
     # -- delivery -------------------------------------------------------------------------------
 

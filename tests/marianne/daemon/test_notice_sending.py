@@ -107,6 +107,17 @@ def test_who_asked_for_an_event_is_told_it_and_nobody_else(desk: Desk, errands: 
     assert body["data"] == {"exit_code": 3}
 
 
+def test_who_is_told_of_jobs_whose_end_is_no_notice_is_not_kept_for_ever(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a job that is cancelled nobody is told, and so it is not heard of here."""
+    monkeypatch.setattr(notifications, "WAITING_LIMIT", 10)
+    actor = notifier(desk)
+    for number in range(30):
+        actor.happened([event(number + 1, "job.started", f"j{number}")])
+    assert len(actor._receivers) <= 11
+
+
 def test_a_job_that_goes_on_with_another_score_tells_who_is_named_there(
     desk: Desk, errands: Errands
 ) -> None:
