@@ -66,8 +66,9 @@ class Cell:
         self.parent = parent
         self.children: dict[str, Node] = {}
         self.actor: Actor | None = None
-        limits = (cls.mailbox_limit, cls.mailbox_policy, cls.mailbox_high)
-        self.mailbox = Mailbox(self, runtime, *limits)
+        self.mailbox = Mailbox(
+            self, runtime, cls.mailbox_limit, cls.mailbox_policy, cls.mailbox_high
+        )
         self.started: Latch[Started] = Latch(runtime)
         self.ended: Latch[ExitReason] = Latch(runtime)
         self.thread_ended = True  # there is none yet

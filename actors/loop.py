@@ -93,8 +93,6 @@ def _loop(cell: Cell, actor: Actor) -> ExitReason:
                 continue
             cell.handled += 1
             cell.heard = None
-            if mailbox.blocked:
-                mailbox.made_room()
             if cell.trace is not None:
                 cell.trace.append((monotonic(), _said(name, args)))
             if future is None:

@@ -87,13 +87,12 @@ def crash(error: BaseException) -> ExitReason:
     return ExitReason("error", type(error).__name__, error, frames)
 
 
-def _cut(error: BaseException) -> None:
-    seen: BaseException | None = error
+def _cut(error: BaseException | None) -> None:
     for _ in range(20):
-        if seen is None:
+        if error is None:
             break
-        seen.__traceback__ = None
-        seen = seen.__context__ if seen.__cause__ is None else seen.__cause__
+        error.__traceback__ = None
+        error = error.__context__ if error.__cause__ is None else error.__cause__
 
 
 def _frames(traceback: TracebackType | None) -> tuple[tuple[str, int, str], ...]:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from actors import Actor, ActorDied, NoSuchActor, StartError, Supervisor, System
+from actors.mailbox import Mailbox
+from actors.runtime import RealRuntime
 
 Eventually = Callable[[Callable[[], object]], None]
 
@@ -42,6 +44,84 @@ def run(program: str, timeout: float = 60.0) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_tell_that_a_signal_interrupts_with_an_exception_leaves_no_lock_taken() -> None:
+    printed = run(
+        """
+        import signal, threading
+        from actors import Actor, System
+
+        class Counter(Actor):
+            mailbox_limit = None
+            mailbox_high = 10**9
+            count = 0
+            def add(self): self.count += 1
+            def read(self): return self.count
+
+        class Interrupted(Exception): pass
+
+        def handler(*_):
+            raise Interrupted
+
+        ref = System().spawn(Counter)
+        over = threading.Event()
+        def beside():  # so that the lock is sometimes waited for
+            while not over.is_set():
+                ref.tell(Counter.add)
+                ref.within(None).ask(Counter.read)
+        helper = threading.Thread(target=beside)
+        helper.start()
+        signal.signal(signal.SIGALRM, handler)
+        for _ in range(1500):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005)
+                while True:
+                    ref.tell(Counter.add)
+            except Interrupted:
+                pass
+            ref.within(10).ask(Counter.read)
+        over.set()
+        helper.join()
+        print("done")
+        """
+    )
+    assert printed == "done\n"
+
+
+class HeldRuntime(RealRuntime):
+    """Its reentrant lock is one that the test holds."""
+
+    held = threading.RLock()
+    reentrant_lock = staticmethod(lambda: HeldRuntime.held)
+
+
+def test_what_interrupts_a_wait_for_a_mailbox_is_what_its_sender_sees() -> None:
+    mailbox = Mailbox(Counter(), HeldRuntime(), None, "fail", 10)
+    taken, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with HeldRuntime.held:
+            taken.set()
+            over.wait(60)
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedError
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    taken.wait()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(InterruptedError):
+            mailbox.put(("add", (), {}, None))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        over.set()
+        holder.join()
+    assert mailbox.put(("add", (), {}, None)) == "ok"
+    assert len(mailbox) == 1
 
 
 def test_a_signal_handler_may_tell_and_stop_whatever_it_interrupts() -> None:
