@@ -29,6 +29,9 @@ def pack(value: Any) -> bytes:
     try:
         # msgpack's own first buffer of 256 KiB costs page faults at each call.
         frame: bytes = msgpack.packb(value, buf_size=2048)
+    except UnicodeEncodeError as error:  # a path or an argument of other bytes than UTF-8
+        text = error.object.encode(errors="backslashreplace").decode()
+        raise CodecError(f"cannot be sent: it is not UTF-8: {text}") from error
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CodecError(f"cannot be sent: {error}") from error
     if len(frame) > FRAME_LIMIT:

@@ -101,11 +101,22 @@ def unexpected(error: Exception) -> CliError:
 
     if isinstance(error, HomeError):
         return CliError("bad_home", str(error))
+    if isinstance(error, FileNotFoundError) and _has_no_directory():
+        return CliError("os_error", "the current directory is gone", "cd to one that exists")
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return CliError("os_error", f"{error.strerror or error}{where}")
     hint = "this is a fault of marianne; MARIANNE_TRACEBACK=1 shows where"
     return CliError("internal", f"{type(error).__name__}: {error}", hint)
+
+
+def _has_no_directory() -> bool:
+    """Whether somebody has removed the directory that this process is in (getcwd(3))."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _fail(error: CliError, as_json: bool) -> int:

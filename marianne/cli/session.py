@@ -149,7 +149,7 @@ class Session:
                 "see what it does with: marianne logs",
             ) from None
         except CodecError as error:
-            raise CliError("bad_request", f"this cannot be sent: {error}") from None
+            raise CliError("bad_request", str(error)) from None
         except IpcError as error:
             raise CliError("bad_home", str(error)) from None
 

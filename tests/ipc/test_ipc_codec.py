@@ -49,6 +49,11 @@ def test_what_is_not_plain_data_cannot_be_sent(value: object) -> None:
         pack(value)
 
 
+def test_of_text_that_is_not_utf_8_the_error_shows_which() -> None:
+    with pytest.raises(CodecError, match=r"^cannot be sent: it is not UTF-8: /home/\\udce9/x$"):
+        pack({"path": "/home/\udce9/x"})
+
+
 def test_nesting_without_end_is_refused_both_ways() -> None:
     endless: list[object] = []
     endless.append(endless)

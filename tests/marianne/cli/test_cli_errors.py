@@ -18,6 +18,16 @@ def test_an_error_code_of_a_newer_conductor_is_a_failure() -> None:
     assert exit_codes.for_error("moon_phase") == exit_codes.FAILED
 
 
+def test_in_a_directory_that_is_gone_the_error_says_so(marianne, tmp_path, monkeypatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    told = marianne("run", "score.yaml")
+    assert told.code == 1
+    assert told.err == ("error: the current directory is gone\nhint:  cd to one that exists\n")
+
+
 @pytest.mark.parametrize("verb", ["status", "list", "tree", "health", "ready", "conductor-status"])
 def test_without_a_conductor_a_question_exits_3_with_a_hint(marianne, verb: str) -> None:
     told = marianne(verb)
