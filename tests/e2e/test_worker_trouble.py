@@ -44,13 +44,42 @@ def test_a_job_whose_worker_cannot_be_started_is_cancelled_at_once(marianne: Mar
     forkserver = parent(spare)
     os.kill(forkserver, signal.SIGSTOP)
     try:
-        os.kill(spare, signal.SIGKILL)
+        _kill(spare)
         marianne("run", str(marianne.place / "warm.yaml"), "--id", "one")
         marianne("cancel", "one", "--yes", timeout=10)
         assert marianne.status("one")["status"] == "cancelled"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(forkserver, signal.SIGCONT)
+
+
+def test_a_job_whose_worker_died_and_gets_no_other_is_cancelled_at_once(marianne: Marianne) -> None:
+    """What its sheets came to stands in the spool: no process is needed to say so."""
+    marianne("start")
+    job = marianne.submit(
+        "held", "sheets:\n  - {name: a, run: 'true'}\n  - {name: b, run: sleep 60}\n"
+    )
+    until(lambda: [s["status"] for s in marianne.status(job)["sheets"]] == ["completed", "running"])
+    (worker,) = named(marianne, "marianne-worker")
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    forkserver = parent(worker)
+    os.kill(forkserver, signal.SIGSTOP)
+    try:
+        _kill(spare)
+        _kill(worker)
+        marianne("cancel", job, "--yes", timeout=10)
+        status = marianne.status(job)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(forkserver, signal.SIGCONT)
+    assert status["status"] == "cancelled"
+    assert [sheet["status"] for sheet in status["sheets"]] == ["completed", "cancelled"]
+
+
+def _kill(pid: int) -> None:
+    """Returns when it is dead, be it that its parent has not asked."""
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_a_sheet_that_kills_its_worker_fails_its_job_which_says_so(marianne: Marianne) -> None:

@@ -91,6 +91,8 @@ class Job(Actor):
         else:
             self._machine.knows_what_runs = False
             self._worker.tell(Runner.report, self.incarnation)
+            if job.status is JobStatus.CANCELLING:
+                self._cancel_anew()
 
     def _from_disk(self) -> tuple[JobRow, dict[int, SheetRow], bytes, bytes]:
         self._context.store.within(FORGET_DEADLINE).ask(Store.forget, self.name)
@@ -271,6 +273,16 @@ class Job(Actor):
         again = self._machine.job.status is JobStatus.CANCELLING and request_id is not None
         self._execution.take(self._machine.cancel(self._execution.now(), again=again))
         return self._wish(request_id, self._changed())
+
+    def _cancel_anew(self) -> None:
+        """What was to be ended may have outlived who was told so, or nobody lives who could say
+        what became of it."""
+        try:
+            self._take_what_is_finished()
+        except Refused as why:
+            log.warning("cancel_waits", job_id=self._job_id, error=str(why))
+            return  # the worker, once heard, tells the same
+        self._execution.take(self._machine.cancel(self._execution.now()))
 
     def _take_what_is_finished(self) -> None:
         """Finished work outlives every decision: the worker, once heard, would tell the same."""

@@ -292,13 +292,13 @@ class JobMachine:
         """Ends the running sheets; what has not run will not, but for what says that it runs after
         a cancel (:class:`~marianne.daemon.job.aftermath.Aftermath`): that is ended ``again``."""
         step, status = Step(), self.job.status
-        if status.terminal or (status is JobStatus.CANCELLING and not again):
+        if status.terminal:
             return step
-        if status is JobStatus.CANCELLING:
+        if again and status is JobStatus.CANCELLING:
             self._aftermath.cut_short(step)
         elif status in (JobStatus.QUEUED, JobStatus.PENDING):
             self.ledger.pass_through(JobStatus.CANCELLING)  # nothing of it runs
-        else:
+        elif status is not JobStatus.CANCELLING:
             self.ledger.set_job(step, JobStatus.CANCELLING)
         self._end_running(step, "cancelled")
         self._settle(step, now)

@@ -32,8 +32,9 @@ from marianne.daemon.context import Context
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.start_delays import passing
+from marianne.daemon.worker.announcing import Announcement, Hello
 from marianne.daemon.worker.employment import Employed, Employment
-from marianne.daemon.worker.ending import in_words
+from marianne.daemon.worker.ending import WorkerLost, in_words
 from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.listening import Listening, Look
 from marianne.daemon.worker.orphans import sweep_job
@@ -50,10 +51,6 @@ END_MARGIN = 2.0
 """Seconds beyond the grace until a worker that does not end, or does not answer, is killed."""
 
 
-class WorkerLost(Exception):  # noqa: N818 - it says what happened
-    """The worker process ended by itself or was killed; its job goes on from the checkpoint."""
-
-
 class Worker(Actor):
     """One per admitted job; ``job:<id>/worker``."""
 
@@ -66,21 +63,15 @@ class Worker(Actor):
         self._employment = Employment(context, fleet, job_id)
         self._process: Process | None = None
         self._proof = b""
-        self._recorded = False
-        self._taken_over = False
-        self._asker: int | None = None
-        self._heard = False
-        self._ran = False
-        self._hurried = self._deaf = False
-        self._over = False
+        self._nobody = False  # no process lives, whatever the record says
+        self._taken_over = self._over = False
+        self._heard = self._ran = self._hurried = self._deaf = False
         self._round = 0
         self._untaken = Outbox()
-        self._hello: dict[str, Any] | None = None
+        self._announcement = Announcement(self._tell_up, self._untaken)
         self._ending: list[Promise[None]] = []
         self._listening = Listening.alone()
         self._next_look: Timer | None = None
-
-    # -- life -----------------------------------------------------------------------------------
 
     def on_start(self) -> None:
         """Takes the process that waits for the job, or the recorded one, or has one started."""
@@ -101,9 +92,12 @@ class Worker(Actor):
             self._wait(error)
             return
         if employed is None:
+            self._nobody = True
+            if self._untaken.ending:
+                self._speak_for_nobody()
             self.pipe(self._employment.another(), self.born)
         else:
-            self._recorded = True
+            self._announcement.recorded = True
             self._begun(employed)
 
     def born(self, outcome: Outcome[SpareWorker]) -> None:
@@ -132,7 +126,7 @@ class Worker(Actor):
 
     def _begun(self, employed: Employed) -> None:
         process, self._proof = employed
-        self._process = process
+        self._process, self._nobody = process, False
         self._fleet.took_on(process)
         self.watch(process)
         if self._taken_over:
@@ -192,8 +186,8 @@ class Worker(Actor):
         how = "it did not listen" if self._deaf else in_words(ending)
         log.warning("worker_lost", job_id=self._job_id, pid=process.pid, how=how, swept=left)
         if not (self._heard or self._ran):
-            self._process, self._proof, self._recorded = None, b"", False
-            self._taken_over = False
+            self._process, self._proof = None, b""
+            self._announcement.recorded = self._taken_over = False
             self._wait(EOFError(f"{in_words(ending)} before it began"))
             return
         self._context.losses.ended(self._job_id, how)
@@ -203,13 +197,12 @@ class Worker(Actor):
 
     def report(self, asker: int) -> None:
         """The job actor (re)started and wants to hear ``worker_up`` with what is running."""
-        self._asker = asker
+        self._announcement.ask(asker)
         if self._heard or self._ran:
-            # What was said at the time of the hello may be old by now.
-            self._hello = None
+            self._announcement.doubt()
             self._round += 1
             self._ask()
-        self._tell_up()
+        self._announcement.give()
 
     def _ask(self) -> None:
         self._send({"kind": "report", "round": self._round})
@@ -231,6 +224,9 @@ class Worker(Actor):
         cancel: dict[str, Any] = {"kind": "cancel", "sheets": list(nums), "category": category}
         cancel["grace"] = self._grace
         self._untaken.cancel(cancel)
+        if self._nobody:
+            self._speak_for_nobody()
+            return
         self._send(cancel)
         # What was granted early may run before it has said hello, and may have stopped it.
         if (self._heard or self._ran) and not self._hurried:
@@ -291,10 +287,10 @@ class Worker(Actor):
             self._context.start_delays.over(self._job_id)
             if not self._hurried:
                 self._listen(Listening.alone())
-        asked = self._asker is not None
+        asked = self._announcement.awaited
         if answers:
-            self._hello = hello
-            self._tell_up()
+            self._announcement.learn(hello)
+            self._announcement.give()
         elif asked:
             # It was said before we asked, or our question was lost.
             self._ask()
@@ -307,10 +303,8 @@ class Worker(Actor):
         if outcome.error is not None:
             raise outcome.error
         if proof == self._proof:  # else it has ended, and another is being recorded
-            self._recorded = True
-            self._tell_up()
-
-    # -- timers ---------------------------------------------------------------------------------
+            self._announcement.recorded = True
+            self._announcement.give()
 
     def look(self, listening: Listening) -> None:
         """Does the process listen? One that does not is asked, woken, ended in the end."""
@@ -385,15 +379,21 @@ class Worker(Actor):
         if self._heard:
             self._send({"kind": "stop", "grace": grace, "category": category})
         else:
-            # It cannot be reached over the link yet. The signal means the same, with the grace
-            # that it was started with.
+            # It is not on the link yet. The signal means the same, with the grace it began with.
             process.signal(signal.SIGTERM)
 
-    def _tell_up(self) -> None:
-        if self._asker is not None and self._recorded and self._hello is not None:
-            asker, self._asker = self._asker, None
-            self._untaken.clear()
-            self._job.tell(ports.Job.worker_up, self._hello, asker)
+    def _tell_up(self, hello: Hello, asker: int) -> None:
+        self._job.tell(ports.Job.worker_up, hello, asker)
+
+    def _speak_for_nobody(self) -> None:
+        """Tells the job that nothing of it runs, and what stands in the spool: another process,
+        which would say the same, may not be had for hours, and something is to end now."""
+        try:
+            finished = self._context.executor.finished(self._job_id)
+        except OSError as error:  # the process will say it
+            log.warning("spool_not_read", job_id=self._job_id, error=repr(error))
+        else:
+            self._announcement.give_nothing(finished)
 
     def _send(self, message: dict[str, Any]) -> None:
         if name := self._name_on_link:

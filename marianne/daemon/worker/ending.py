@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from actors.process import ProcessExit
 
 
+class WorkerLost(Exception):  # noqa: N818 - it says what happened
+    """The worker process ended by itself or was killed; its job goes on from the checkpoint."""
+
+
 def in_words(ending: ProcessExit) -> str:
     """A sentence about "it"."""
     if ending.signal is not None:

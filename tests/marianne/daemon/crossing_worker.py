@@ -2,10 +2,11 @@
 
 They stand in. The actor (:class:`Worker`) keeps in step with ``marianne/daemon/worker/actor.py``:
 when it asks for a hello and under which number, what it tells the job, and when what it had told
-the process is told again (the :class:`Outbox` is the real one). It starts, records and sweeps no
-process, and looks for silence only when it is told to. The process (:class:`Process`) keeps in step
-with ``marianne/run/worker.py``: which grant is an echo, who begins next, what is given back, what
-a hello says. It runs nothing: its sheets end when the walk says so, and its link does not gather.
+the process is told again (:class:`Outbox` and :class:`Announcement` are the real ones). It starts,
+records and sweeps no process, and looks for silence only when it is told to. The process
+(:class:`Process`) keeps in step with ``marianne/run/worker.py``: which grant is an echo, who begins
+next, what is given back, what a hello says. It runs nothing: its sheets end when the walk says so,
+and its link does not gather.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from crossing_mail import Mail, Resident
 
+from marianne.daemon.worker.announcing import Announcement
 from marianne.daemon.worker.outbox import Outbox
 from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
@@ -33,10 +36,10 @@ class Worker(Resident):
         self._mail, self._job_id = mail, job_id
         self._taken_over = taken_over
         self._round = 0
-        self._asker: int | None = None
         self._heard = self._ran = self._hurried = False
         self._untaken = Outbox()
-        self._hello: dict[str, Any] | None = None
+        self._announcement = Announcement(partial(self._tell, "worker_up"), self._untaken)
+        self._announcement.recorded = True
 
     def on_start(self) -> None:
         """A process that was taken over is connected, and says no hello by itself."""
@@ -48,12 +51,12 @@ class Worker(Resident):
 
     def report(self, asker: int) -> None:
         """As in the real one."""
-        self._asker = asker
+        self._announcement.ask(asker)
         if self._heard or self._ran:
-            self._hello = None
+            self._announcement.doubt()
             self._round += 1
             self._ask()
-        self._tell_up()
+        self._announcement.give()
 
     def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
         """As in the real one."""
@@ -113,10 +116,10 @@ class Worker(Resident):
 
     def _greeted(self, hello: dict[str, Any], *, answers: bool) -> None:
         self._heard = True
-        asked = self._asker is not None
+        asked = self._announcement.awaited
         if answers:
-            self._hello = hello
-            self._tell_up()
+            self._announcement.learn(hello)
+            self._announcement.give()
         elif asked:
             self._ask()
         if not asked:
@@ -138,12 +141,6 @@ class Worker(Resident):
 
     def _ask(self) -> None:
         self._send({"kind": "report", "round": self._round})
-
-    def _tell_up(self) -> None:
-        if self._asker is not None and self._hello is not None:
-            asker, self._asker = self._asker, None
-            self._untaken.clear()
-            self._tell("worker_up", self._hello, asker)
 
     def _send(self, message: dict[str, Any]) -> None:
         self._mail.tell(f"{self._job_id}/process", "handle", message)

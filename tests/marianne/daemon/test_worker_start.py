@@ -116,6 +116,48 @@ def test_a_job_is_ended_while_the_start_of_its_process_takes_its_time(house: Hou
     assert house.recorded() is None
 
 
+class Listener(Actor):
+    """In place of the job actor."""
+
+    def __init__(self, heard: list[tuple[Any, int]]) -> None:
+        self._heard = heard
+
+    def worker_up(self, hello: dict[str, Any], asker: int) -> None:
+        """What runs."""
+        self._heard.append((hello, asker))
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_of_a_job_whose_process_is_dead_what_ran_is_known_to_be_over_before_another_starts(
+    house: House, dies: str
+) -> None:
+    """Who cancels it need not wait for a process that the machine may not give for hours."""
+    heard: list[tuple[Any, int]] = []
+    house.stage.system.spawn(Listener, heard, name="job:a/job")
+    house.stage.spool("a", AttemptResult(1, 1, "completed", 1.0, 2.0))
+    go = threading.Event()
+
+    def never() -> SpareWorker:
+        go.wait(60)
+        raise OSError(11, "Resource temporarily unavailable")
+
+    house.answers = [never] if dies == "before" else [house.process, never]
+    try:
+        house.begin()
+        if dies == "after":
+            until(lambda: house.recorded() is not None)
+        house.worker.tell(Worker.report, 7)
+        house.worker.tell(Worker.end_sheets, [2], "cancelled")
+        if dies == "after":
+            house.worker.ask(Worker.acknowledge, ())  # it has heard of that
+            house.processes[0].kill()
+        ((hello, asker),) = until(lambda: heard)
+    finally:
+        go.set()
+    assert (hello["running"], asker) == ((), 7)
+    assert [(one["num"], one["attempt"]) for one in hello["unacked"]] == [(1, 1)]
+
+
 @pytest.mark.parametrize("done", [True, False])
 def test_the_outputs_of_a_job_are_not_moved_away_when_its_files_were_forgotten(
     house: House, done: bool
