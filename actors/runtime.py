@@ -78,6 +78,9 @@ class _Unawaited(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         return True
 
+    def set(self) -> None:
+        self._flag = True  # nobody to be woken
+
 
 class RealRuntime:
     """The machine's own clock, threads and locks."""
@@ -95,6 +98,6 @@ class RealRuntime:
         # twice costs a fifth of a restart. (A new event would cost as much as it saves.) If a
         # future Python names the event differently, `start` waits as ever.
         started: Any = thread.__dict__.get("_started")
-        if started is not None:
+        if "_flag" in getattr(started, "__dict__", ()):
             started.__class__ = _Unawaited
         thread.start()
