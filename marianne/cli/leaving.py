@@ -16,6 +16,7 @@ from marianne.run import procfs, stop_order
 from marianne.run.holders import holds, identity
 
 if TYPE_CHECKING:
+    from marianne.daemon.config import DaemonConfig
     from marianne.replies.conductor import Stopping
 
 ASK_SECONDS = 5.0
@@ -30,8 +31,9 @@ SLICE_SECONDS = 0.25
 NOTE_AFTER = 20.0
 """Seconds of waiting after which a person is told what can be done about it."""
 
-DEFAULT_GRACE = 10.0
-"""Seconds from TERM to KILL of what is left, where the configuration cannot be read."""
+DEFAULT_GRACE, DEFAULT_DRAIN = 10.0, 300.0
+"""Seconds from TERM to KILL of what is left, and of a drain, where the configuration cannot be
+read."""
 
 _PASSING = ("deadline", "unavailable", "no_conductor", "shutting_down")
 
@@ -43,9 +45,10 @@ def end_conductor(
 
     The lock is held until then, unless all of ours are killed: what they leave is ended here. A
     conductor that takes another's place meanwhile is asked like the first. One that does not
-    answer finds the wish on disk, as its heart does, and is told by SIGTERM, which means ``stop``;
-    for ``force`` a second one, which means just that, and after five seconds it is killed: one
-    that hangs hears nothing, and its heart ends the rest. What is stopped by a signal goes on, so
+    answer finds the wish on disk, as its heart does, and is told by SIGTERM, which means ``stop``:
+    for a drain only when the time of that is up, until then it is asked again; for ``force`` a
+    second one, which means just that, and after five seconds it is killed: one that
+    hangs hears nothing, and its heart ends the rest. What is stopped by a signal goes on, so
     that it can end. Returns what is in the order's place then: what a drain came to, or what is
     left to the next conductor.
     """
@@ -53,16 +56,18 @@ def end_conductor(
     kept = True
     kill_at = time.monotonic() + FORCE_SECONDS if mode == "force" else None
     note_at = time.monotonic() + NOTE_AFTER if mode in ("stop", "cancel") else None
+    drained_by = None if mode != "drain" else time.monotonic() + _drain(session, drain_seconds)
     while (pid := session.holder()) is not None:
         _wake(session)
         if pid != asked:
             answer = _ask(session, mode, drain_seconds)
-            if answer is None:
-                kept = _leave_order(session, mode, drain_seconds)
-                _signal(session, times=2 if mode == "force" else 1)
+            if answer is not None:
+                kept, asked = answer.get("kept", True), pid
             else:
-                kept = answer.get("kept", True)
-            asked = pid
+                kept = _leave_order(session, mode, drained_by)
+                if drained_by is None or time.monotonic() >= drained_by:
+                    _signal(session, times=2 if mode == "force" else 1)
+                    asked = pid
         now = time.monotonic()
         if kill_at is not None and now >= kill_at:
             _kill(session)
@@ -151,9 +156,9 @@ def _ask(session: Session, mode: str, drain_seconds: float | None) -> Stopping |
     return {"stopping": True, "kept": True}
 
 
-def _leave_order(session: Session, mode: str, drain_seconds: float | None) -> bool:
-    """What the conductor does not hear, its heart and the next conductor read."""
-    until = None if drain_seconds is None else time.monotonic() + drain_seconds
+def _leave_order(session: Session, mode: str, until: float | None) -> bool:
+    """What the conductor does not hear, its heart and the next conductor read; ``until`` is when a
+    drain ends."""
     try:
         stop_order.leave(session.home.path, mode, stop_order.mark_of(session.home.heart()), until)
     except OSError as error:
@@ -253,12 +258,25 @@ def _end_left(session: Session, mode: str) -> bool:
 
 
 def _grace(session: Session) -> float:
+    config = _config(session)
+    return DEFAULT_GRACE if config is None else config.sheet_grace_seconds
+
+
+def _drain(session: Session, seconds: float | None) -> float:
+    """How long a drain may take that was asked to take so long."""
+    if seconds is not None:
+        return seconds
+    config = _config(session)
+    return DEFAULT_DRAIN if config is None else config.shutdown_timeout_seconds
+
+
+def _config(session: Session) -> DaemonConfig | None:
     from marianne.daemon.config import ConfigError, load_config
 
     try:
-        return load_config(session.home).config.sheet_grace_seconds
+        return load_config(session.home).config
     except ConfigError:
-        return DEFAULT_GRACE
+        return None
 
 
 def wait_for_exit(pid: int, until: float | None) -> None:

@@ -17,6 +17,7 @@ from ipc.client import Client
 from marianne.cli import leaving
 from marianne.daemon.boot import launch
 from marianne.home import Home
+from marianne.run import stop_order
 
 STANDIN = str(Path(__file__).with_name("cli_standin.py"))
 
@@ -153,6 +154,30 @@ def test_one_that_does_not_listen_is_told_by_a_signal(standin: Home, marianne, m
     monkeypatch.setenv("STANDIN", "deaf")
     launch.start(standin, wait=20)
     assert marianne("stop").code == 0
+    assert not standin.running()
+
+
+def test_one_that_does_not_answer_for_a_while_drains_all_the_same(
+    standin: Home, marianne, monkeypatch
+) -> None:
+    """The signal would mean `stop`: what runs would be interrupted because the machine is slow."""
+    monkeypatch.setattr(leaving, "ASK_SECONDS", 0.3)
+    monkeypatch.setenv("STANDIN", "deaf")
+    launch.start(standin, wait=20)
+    assert marianne("stop", "--drain", "600", "--timeout", "3").code == 124
+    assert standin.running()
+    order = stop_order.read(standin.path)
+    assert order is not None
+    assert order.mode == "drain"
+
+
+def test_one_that_does_not_answer_is_told_by_a_signal_when_the_time_of_its_drain_is_up(
+    standin: Home, marianne, monkeypatch
+) -> None:
+    monkeypatch.setattr(leaving, "ASK_SECONDS", 0.3)
+    monkeypatch.setenv("STANDIN", "deaf")
+    launch.start(standin, wait=20)
+    marianne("stop", "--drain", "1")
     assert not standin.running()
 
 
