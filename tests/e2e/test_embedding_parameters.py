@@ -118,6 +118,19 @@ SLOW = "name: slow\\nworkspace: ./slow\\ninstrument: limited\\n" \\
     "sheets: [{name: a, prompt: 'echo slow down, retry after 600 >&2; exit 1'}]\\n"
 
 async def main():
+    # First of all: what others of our children do would be counted, too.
+    far = subprocess.run(["setsid", "sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"],
+                         capture_output=True, check=True)
+    mine, counts = ProcessGroupManager(), []
+    idle = JobManager(DaemonConfig())
+    monitor = ResourceMonitor(DaemonConfig().resource_limits, idle, mine)
+    for track in (lambda pid: None, mine.track_backend_pid):
+        track(int(far.stdout))
+        counts.append((await monitor.check_now()).child_process_count)
+    os.kill(int(far.stdout), signal.SIGKILL)
+    assert counts[1] == counts[0] + 1, counts
+    assert JobManager(DaemonConfig(), monitor=monitor).group is mine
+
     limits, group, hub = [], ProcessGroupManager(), LearningHub()
     service = JobService(registry=Elsewhere(), pgroup_manager=group, global_learning_store=hub,
                          rate_limit_callback=lambda *told: limits.append(told))
@@ -140,17 +153,6 @@ async def main():
     health = HealthChecker(manager, manager.monitor, start_time=time.time() - 5000)
     assert 5000 <= (await health.liveness())["uptime_seconds"] < 6000
     await manager.shutdown(graceful=False)
-
-    far = subprocess.run(["setsid", "sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"],
-                         capture_output=True, check=True)
-    mine, counts = ProcessGroupManager(), []
-    monitor = ResourceMonitor(DaemonConfig().resource_limits, manager, mine)
-    for track in (lambda pid: None, mine.track_backend_pid):
-        track(int(far.stdout))
-        counts.append((await monitor.check_now()).child_process_count)
-    os.kill(int(far.stdout), signal.SIGKILL)
-    assert counts[1] == counts[0] + 1, counts
-    assert JobManager(DaemonConfig(), monitor=monitor).group is mine
     print("all is well")
 
 import subprocess

@@ -202,22 +202,16 @@ def test_a_look_that_was_due_as_another_stretch_of_looks_began_is_none(
 ) -> None:
     """It would be set again and again beside the others, and the patience run out in half the
     time."""
-    go = threading.Event()
-
-    def grow(*_: object) -> None:
-        assert go.wait(30)
-
-    monkeypatch.setattr(listening, "HELLO", (0.2, 3600.0))
+    monkeypatch.setattr(listening, "HELLO", (600.0, 3600.0))
     monkeypatch.setattr(listening, "HURRIED", 600.0)
-    monkeypatch.setattr(Worker, "grow", grow)
     house.answers.append(house.process)
     house.begin()
     until(lambda: house.recorded() is not None)
     cell = house.worker.cell()
-    house.worker.tell(Worker.grow, [])
+    assert isinstance(cell.actor, Worker)
+    stretch = cell.actor._listening
     house.worker.tell(Worker.run, [Run(1, 1)])
     house.worker.tell(Worker.end_sheets, [1], "cancelled")
-    until(lambda: [name for name, *_ in list(cell.mailbox.user)[2:]] == ["look"])
-    go.set()
-    until(lambda: cell.mailbox.waiting)
+    house.worker.tell(Worker.look, stretch)
+    house.worker.ask(Worker.acknowledge, ())  # it has heard of all that
     assert len(cell.timers) == 1
