@@ -33,7 +33,8 @@ def test_a_score_that_is_run_again_is_another_job_and_its_name_means_the_newest(
     marianne: Marianne,
 ) -> None:
     path = marianne.score("conv", VARIABLES + HELD)
-    (marianne.place / "conv").mkdir()
+    for place in ("conv", "other"):
+        (marianne.place / place).mkdir()
     first = run(marianne, path, "--var", "file=a")
     second = run(marianne, path, "--var", "file=b")
     third = run(marianne, path, "--var", "file=b", "--workspace", "other")
