@@ -18,7 +18,7 @@ from ipc.client import Client
 from ipc.errors import DeadlineExceeded
 
 ONE = "sheets: [{name: a, run: 'true'}]"
-WAITS = "sheets: [{name: a, run: 'until test -e go; do sleep 0.02; done'}]"
+WAITS = "sheets: [{name: a, run: 'touch up; until test -e go; do sleep 0.02; done'}]"
 FAILS = "sheets: [{name: a, run: 'echo x >> tries; exit 1'}]"
 
 
@@ -156,7 +156,7 @@ def test_a_kill_between_commit_and_reply_and_the_resend(
     else:
         ordered.submit(name, score)
     if verb in ("pause", "cancel", "resume"):
-        until(lambda: ordered.sheet(name, 1)["status"] == "running")
+        until((ordered.place / name / "up").exists)  # a worker that has not begun begins anew
     if verb == "resume":
         ordered("pause", name)
     if verb in ("retry", "clear"):
@@ -194,7 +194,7 @@ def test_a_resent_selection_means_the_jobs_that_it_meant_at_first(
 ) -> None:
     for name in ("one", "two"):
         ordered.submit(name, WAITS)
-        until(lambda name=name: ordered.sheet(name, 1)["status"] == "running")
+        until((ordered.place / name / "up").exists)
     (points / "reply.before-send").touch()
     with Client(ordered.home / "conductor.sock") as client:
         with pytest.raises(DeadlineExceeded):
