@@ -120,6 +120,9 @@ class Home:
         self.config_file = self.path / "conductor.yaml"
         self.instruments = self.path / "instruments"
         self.logs = self.path / "logs"
+        self.errors = (
+            self.logs / "conductor.err"
+        )  # what heart, conductor and workers have no log for
         self.log = _place(log, self.logs / "conductor.log")
         self.jobs = self.path / "jobs"
         self.rehearsal = self.path / "rehearsal"

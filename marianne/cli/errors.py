@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from marianne.cli import exit_codes
@@ -49,3 +50,31 @@ def no_conductor(home: object) -> CliError:
     return CliError(
         "no_conductor", f"no conductor is running for {home}", "start one with: marianne start"
     )
+
+
+def unexpected(error: Exception) -> CliError:
+    """A fault that no verb foresaw. MARIANNE_TRACEBACK=1 shows where, for a bug report."""
+    if os.environ.get("MARIANNE_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
+    from marianne.home import HomeError
+
+    if isinstance(error, HomeError):
+        return CliError("bad_home", str(error))
+    if isinstance(error, FileNotFoundError) and _has_no_directory():
+        return CliError("os_error", "the current directory is gone", "cd to one that exists")
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return CliError("os_error", f"{error.strerror or error}{where}")
+    hint = "this is a fault of marianne; MARIANNE_TRACEBACK=1 shows where"
+    return CliError("internal", f"{type(error).__name__}: {error}", hint)
+
+
+def _has_no_directory() -> bool:
+    """Whether somebody has removed the directory that this process is in (getcwd(3))."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -47,16 +47,15 @@ def end_conductor(
     conductor that takes another's place meanwhile is asked like the first. One that does not
     answer finds the wish on disk, as its heart does, and is told by SIGTERM, which means ``stop``:
     for a drain only when the time of that is up, until then it is asked again; for ``force`` a
-    second one, which means just that, and after five seconds it is killed: one that
-    hangs hears nothing, and its heart ends the rest. What is stopped by a signal goes on, so
-    that it can end. Returns what is in the order's place then: what a drain came to, or what is
-    left to the next conductor.
+    second one, which means just that, and after five seconds it is killed: one that hangs hears
+    nothing, and its heart ends the rest. What is stopped by a signal goes on, so that it can end.
+    Returns what is in the order's place then: what a drain came to, or what is left to the next
+    conductor.
     """
     asked: int | None = None
-    kept = True
-    kill_at = time.monotonic() + FORCE_SECONDS if mode == "force" else None
-    note_at = time.monotonic() + NOTE_AFTER if mode in ("stop", "cancel") else None
-    drained_by = None if mode != "drain" else time.monotonic() + _drain(session, drain_seconds)
+    kept, begun = True, time.monotonic()
+    kill_at = begun + FORCE_SECONDS if mode == "force" else None
+    note_at = begun + NOTE_AFTER if mode in ("stop", "cancel") else None
     while (pid := session.holder()) is not None:
         _wake(session)
         if pid != asked:
@@ -64,8 +63,9 @@ def end_conductor(
             if answer is not None:
                 kept, asked = answer.get("kept", True), pid
             else:
-                kept = _leave_order(session, mode, drained_by)
-                if drained_by is None or time.monotonic() >= drained_by:
+                over = begun + _drain(session, drain_seconds) if mode == "drain" else None
+                kept = _leave_order(session, mode, over)
+                if over is None or time.monotonic() >= over:
                     _signal(session, times=2 if mode == "force" else 1)
                     asked = pid
         now = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from marianne.cli import exit_codes
-from marianne.cli.errors import CliError
+from marianne.cli.errors import CliError, unexpected
 from marianne.cli.group import LazyGroup, ReaderLeft
 from marianne.cli.options import home_option
 from marianne.cli.session import Session
@@ -89,34 +89,6 @@ def _wants_json(argv: Sequence[str]) -> bool:
     """Whether ``--json`` is among arguments that could not be read."""
     own = itertools.takewhile(lambda word: word != "--", argv)
     return any(word == "--json" or _SHORT.fullmatch(word) for word in own)
-
-
-def unexpected(error: Exception) -> CliError:
-    """A fault that no verb foresaw. MARIANNE_TRACEBACK=1 shows where, for a bug report."""
-    if os.environ.get("MARIANNE_TRACEBACK"):
-        import traceback
-
-        traceback.print_exc()
-    from marianne.home import HomeError
-
-    if isinstance(error, HomeError):
-        return CliError("bad_home", str(error))
-    if isinstance(error, FileNotFoundError) and _has_no_directory():
-        return CliError("os_error", "the current directory is gone", "cd to one that exists")
-    if isinstance(error, OSError):
-        where = f": {error.filename}" if error.filename else ""
-        return CliError("os_error", f"{error.strerror or error}{where}")
-    hint = "this is a fault of marianne; MARIANNE_TRACEBACK=1 shows where"
-    return CliError("internal", f"{type(error).__name__}: {error}", hint)
-
-
-def _has_no_directory() -> bool:
-    """Whether somebody has removed the directory that this process is in (getcwd(3))."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def _fail(error: CliError, as_json: bool) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from marianne.cli import jobs
 from marianne.cli.changes import Watched, look
 from marianne.cli.commands.cancel import CANCEL_SECONDS
-from marianne.cli.errors import CliError
+from marianne.cli.errors import CliError, unexpected
 from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_error, print_warnings
 from marianne.cli.session import Session
@@ -139,8 +139,6 @@ class Repeating:
         except CliError as error:
             self.news.put(partial(self._lost, error, watched))
         except Exception as error:  # noqa: BLE001 - a watch that hears of no end runs nothing more
-            from marianne.cli.program import unexpected
-
             self.news.put(partial(self._lost, unexpected(error), watched))
         else:
             self.news.put(partial(self._ended, ended, watched))

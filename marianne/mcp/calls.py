@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from marianne.cli.errors import CliError
-from marianne.cli.program import unexpected
+from marianne.cli.errors import CliError, unexpected
 from marianne.cli.render.out import json_text
 from marianne.cli.render.problems import problem_line
 from marianne.cli.session import Session

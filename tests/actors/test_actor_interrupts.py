@@ -33,10 +33,25 @@ class Counter(Actor):
         return self.count
 
 
-def run(program: str, timeout: float = 60.0) -> str:
+COUNTER = """
+import signal, threading
+from actors import Actor, System
+
+class Counter(Actor):
+    mailbox_limit = None
+    mailbox_high = 10**9
+    count = 0
+    def add(self): self.count += 1
+    def read(self): return self.count
+
+"""
+"""The beginning of a program."""
+
+
+def run(program: str, timeout: float = 60.0, begin: str = "") -> str:
     """What the program prints; it must end by itself."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, "-c", begin + textwrap.dedent(program)],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -49,16 +64,6 @@ def run(program: str, timeout: float = 60.0) -> str:
 def test_a_tell_that_a_signal_interrupts_with_an_exception_leaves_no_lock_taken() -> None:
     printed = run(
         """
-        import signal, threading
-        from actors import Actor, System
-
-        class Counter(Actor):
-            mailbox_limit = None
-            mailbox_high = 10**9
-            count = 0
-            def add(self): self.count += 1
-            def read(self): return self.count
-
         class Interrupted(Exception): pass
 
         def handler(*_):
@@ -84,7 +89,8 @@ def test_a_tell_that_a_signal_interrupts_with_an_exception_leaves_no_lock_taken(
         over.set()
         helper.join()
         print("done")
-        """
+        """,
+        begin=COUNTER,
     )
     assert printed == "done\n"
 
@@ -127,16 +133,6 @@ def test_what_interrupts_a_wait_for_a_mailbox_is_what_its_sender_sees() -> None:
 def test_a_signal_handler_may_tell_and_stop_whatever_it_interrupts() -> None:
     printed = run(
         """
-        import signal
-        from actors import Actor, System
-
-        class Counter(Actor):
-            mailbox_limit = None
-            mailbox_high = 10**9
-            count = 0
-            def add(self): self.count += 1
-            def read(self): return self.count
-
         system = System()
         ref = system.spawn(Counter)
         dead = system.spawn(Counter)
@@ -164,7 +160,8 @@ def test_a_signal_handler_may_tell_and_stop_whatever_it_interrupts() -> None:
         signal.raise_signal(signal.SIGALRM)
         assert ref.join(10)
         print("done")
-        """
+        """,
+        begin=COUNTER,
     )
     assert printed == "done\n"
 

@@ -12,15 +12,18 @@ from e2e_marianne import Marianne, until
 
 
 def named(marianne: Marianne, name: str) -> list[int]:
-    """The home's processes that ps calls by this name."""
-    found = []
+    """The home's processes that ps calls by this name; not what one of them has forked, which is
+    called so until it is another program."""
+    found = {}
     for pid in marianne.processes():
         try:
             if Path(f"/proc/{pid}/comm").read_text().strip() == name:
-                found.append(pid)
+                found[pid] = int(
+                    Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+                )
         except OSError:
             continue
-    return found
+    return [pid for pid, parent in found.items() if parent not in found]
 
 
 def test_the_spare_takes_the_next_job_and_another_takes_its_place(marianne: Marianne) -> None:

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from marianne.environment import clean_environment
 from marianne.home import Home, HomeError, HomeLock
@@ -158,17 +157,12 @@ def heart_command(
     ]
 
 
-def error_file(home: Home) -> Path:
-    """Where a background conductor's standard output and error go."""
-    return home.logs / "conductor.err"
-
-
 def _spawn(home: Home, lock: HomeLock, tether: Tether | None) -> Launch:
     ready, theirs = os.pipe2(os.O_CLOEXEC)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     errors = -1
     try:
-        errors = os.open(error_file(home), flags, 0o600)
+        errors = os.open(home.errors, flags, 0o600)
         said = os.fstat(errors).st_size
         if said > ERROR_FILE_BYTES:
             os.ftruncate(errors, 0)
@@ -233,7 +227,7 @@ def _holder(home: Home, deadline: float) -> int | None:
 def _words(home: Home, start: int) -> str:
     """What conductors wrote to standard error after ``start``, as further lines."""
     try:
-        with error_file(home).open("rb") as file:
+        with home.errors.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(start, file.tell() - LAST_WORDS_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
@@ -241,6 +235,6 @@ def _words(home: Home, start: int) -> str:
         return ""
     lines = [line for line in lines if line.strip()]
     if any(line.startswith(("Traceback", '  File "')) for line in lines):
-        lines = [lines[-1], f"(the whole of it: {error_file(home)})"]
+        lines = [lines[-1], f"(the whole of it: {home.errors})"]
     lines = lines[-LAST_WORDS_LINES:]
     return "".join(f"\n  {line}" for line in lines)

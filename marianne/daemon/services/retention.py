@@ -31,7 +31,7 @@ AFTER_A_JOB = 1.0
 """Seconds from a job's end to the look at how many there are; those between count as one."""
 
 DAY = 86_400.0
-LAST_WORDS_BYTES = 16 * 2**20
+ERRORS_BYTES = 16 * 2**20
 """Of the file that whoever has no log writes to, all workers among them."""
 
 JOBS_AT_ONCE = 20
@@ -56,7 +56,7 @@ class Retention(Actor):
         self._look_at_events()
         self.count_jobs()
         self._look_at_files()
-        empty_if_longer(self._context.home.logs / "conductor.err", LAST_WORDS_BYTES)
+        empty_if_longer(self._context.home.errors, ERRORS_BYTES)
 
     def job_ended(self) -> None:
         """A job is over: there may be one too many."""

@@ -149,36 +149,34 @@ def test_stop_returns_when_the_process_is_gone(standin: Home, marianne) -> None:
     assert marianne("stop").out == "no conductor is running\n"
 
 
-def test_one_that_does_not_listen_is_told_by_a_signal(standin: Home, marianne, monkeypatch) -> None:
+@pytest.fixture
+def deaf(standin: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """One that runs and answers no wish to stop."""
     monkeypatch.setattr(leaving, "ASK_SECONDS", 0.3)
     monkeypatch.setenv("STANDIN", "deaf")
     launch.start(standin, wait=20)
+    return standin
+
+
+def test_one_that_does_not_listen_is_told_by_a_signal(deaf: Home, marianne) -> None:
     assert marianne("stop").code == 0
-    assert not standin.running()
+    assert not deaf.running()
 
 
-def test_one_that_does_not_answer_for_a_while_drains_all_the_same(
-    standin: Home, marianne, monkeypatch
-) -> None:
+def test_one_that_does_not_answer_for_a_while_drains_all_the_same(deaf: Home, marianne) -> None:
     """The signal would mean `stop`: what runs would be interrupted because the machine is slow."""
-    monkeypatch.setattr(leaving, "ASK_SECONDS", 0.3)
-    monkeypatch.setenv("STANDIN", "deaf")
-    launch.start(standin, wait=20)
     assert marianne("stop", "--drain", "600", "--timeout", "3").code == 124
-    assert standin.running()
-    order = stop_order.read(standin.path)
+    assert deaf.running()
+    order = stop_order.read(deaf.path)
     assert order is not None
     assert order.mode == "drain"
 
 
 def test_one_that_does_not_answer_is_told_by_a_signal_when_the_time_of_its_drain_is_up(
-    standin: Home, marianne, monkeypatch
+    deaf: Home, marianne
 ) -> None:
-    monkeypatch.setattr(leaving, "ASK_SECONDS", 0.3)
-    monkeypatch.setenv("STANDIN", "deaf")
-    launch.start(standin, wait=20)
     marianne("stop", "--drain", "1")
-    assert not standin.running()
+    assert not deaf.running()
 
 
 def test_stop_gives_up_at_its_timeout(standin: Home, marianne, monkeypatch) -> None:

@@ -94,7 +94,7 @@ def in_the_place_of_a_heart(monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 def test_a_start_that_fails_ends_with_the_last_words_and_the_exit_code(
     home: Home, monkeypatch: pytest.MonkeyPatch, script: str, words: str
 ) -> None:
-    launch.error_file(home).write_text("of an earlier start\n")
+    home.errors.write_text("of an earlier start\n")
     in_the_place_of_a_heart(monkeypatch, script)
     with pytest.raises(launch.LaunchError) as failed:
         launch.start(home)
@@ -109,11 +109,11 @@ def test_a_start_that_fails_ends_with_the_last_words_and_the_exit_code(
 def test_the_file_of_last_words_is_emptied_when_it_is_long(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launch.error_file(home).write_bytes(b"x" * (launch.ERROR_FILE_BYTES + 1))
+    home.errors.write_bytes(b"x" * (launch.ERROR_FILE_BYTES + 1))
     in_the_place_of_a_heart(monkeypatch, "echo why >&2; exit 1")
     with pytest.raises(launch.LaunchError, match="why"):
         launch.start(home)
-    assert launch.error_file(home).read_bytes() == b"why\n"
+    assert home.errors.read_bytes() == b"why\n"
 
 
 def test_the_hearts_command_line_is_that_of_the_conductor_and_what_they_inherit(
