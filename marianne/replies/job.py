@@ -116,6 +116,41 @@ class Status(Job):
     sheets: list[Sheet]
 
 
+class SheetMap(Job):
+    """A job with one letter for each of its sheets."""
+
+    states: bytes
+    """in the order of their numbers: `p` pending, or ready; `r` running; `w` waiting; `c`
+    completed; `f` failed; `s` skipped; `x` cancelled"""
+
+
+class JobPlan(TypedDict):
+    """What of a job comes after what: its sheets by the entries of the score that they are of."""
+
+    job_id: str
+    total: int
+    """sheets"""
+    entries: list[PlanEntry]
+    """in the order of the score, at most 5,000"""
+    more: int
+    """entries that are left out"""
+    names: list[str]
+    """of the sheets that were asked for, in their order"""
+
+
+class PlanEntry(TypedDict):
+    """An entry of a score, with all sheets that were made of it."""
+
+    entry: int
+    """1-based"""
+    name: str
+    """of its sheet; of several what their names begin with"""
+    sheets: list[list[int]]
+    """the numbers, as ranges: first and last"""
+    needs: list[int]
+    """entries, sheets of which its sheets need"""
+
+
 class JobPage(TypedDict):
     """Jobs, the newest first."""
 

@@ -61,6 +61,10 @@ class Ask(Protocol):
     ) -> jobs.JobPage: ...
     @overload
     def __call__(
+        self, m: Literal["job.map"], p: Params = ..., /, **how: Unpack[How]
+    ) -> jobs.SheetMap: ...
+    @overload
+    def __call__(
         self, m: Literal["job.modify"], p: Params = ..., /, **how: Unpack[How]
     ) -> changes.Modified: ...
     @overload
@@ -71,6 +75,10 @@ class Ask(Protocol):
     def __call__(
         self, m: Literal["job.pause"], p: Params = ..., /, **how: Unpack[How]
     ) -> changes.Several[changes.Paused]: ...
+    @overload
+    def __call__(
+        self, m: Literal["job.plan"], p: Params = ..., /, **how: Unpack[How]
+    ) -> jobs.JobPlan: ...
     @overload
     def __call__(
         self, m: Literal["job.recover"], p: Params = ..., /, **how: Unpack[How]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -63,6 +63,16 @@ _NONE = -1  # the number of None in every pool: it is appended last
 
 class PlanFormatError(ValueError):
     """Bytes that are no packed plan of a version that this program reads."""
+
+
+class Outline(NamedTuple):
+    """A sheet's place in its plan: the entry of the score that it is of, the sheets that it
+    needs."""
+
+    num: int
+    name: str
+    entry: int
+    needs: list[int]
 
 
 class _Pool:
@@ -127,10 +137,30 @@ def unpack_plan(data: bytes) -> Plan:
         raise PlanFormatError(f"not a packed plan: {type(error).__name__}: {error}") from None
 
 
-def _unpack(data: bytes) -> Plan:
-    content = msgpack.unpackb(data, strict_map_key=False)
+def unpack_outline(data: bytes) -> list[Outline]:
+    """Of the sheets of a packed plan what says where they stand; PlanFormatError as there."""
+    try:
+        content = _content(data)
+        rows, names = content["sheets"], content["sheet_fields"]
+        num, name, stage, needs = (names.index(one) for one in ("num", "name", "stage", "needs"))
+        pool = [*content["pools"]["needs"], []]
+        own = len(rows) - len(content.get("lists") or ())
+        return [Outline(row[num], row[name], row[stage], pool[row[needs]]) for row in rows[:own]]
+    except PlanFormatError:
+        raise
+    except Exception as error:  # noqa: BLE001 - foreign bytes fail in every way
+        raise PlanFormatError(f"not a packed plan: {type(error).__name__}: {error}") from None
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    content: dict[str, Any] = msgpack.unpackb(data, strict_map_key=False)
     if content["format"] != FORMAT:
         raise PlanFormatError(f"format {content['format']}; this program reads {FORMAT}")
+    return content
+
+
+def _unpack(data: bytes) -> Plan:
+    content = _content(data)
     maps = content["maps"]
     pools: dict[str, list[Any]] = {}
     for name, rows in content["pools"].items():

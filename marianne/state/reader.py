@@ -23,6 +23,7 @@ from marianne.state.models import (
     JobRow,
     JobStatus,
     SheetRow,
+    SheetStatus,
 )
 from marianne.state.rows import JobView
 from marianne.state.scheduled import Scheduled
@@ -210,6 +211,11 @@ class Reader:
             2**62 if last is None else last,
         )
         return [rows.read_sheet(row) for row in found]
+
+    def sheet_statuses(self, job_id: str) -> list[tuple[int, SheetStatus]]:
+        """The number and the status of each sheet that has a row. Raises NoSuchJob."""
+        found = self._rows.all("SELECT num, status FROM sheets WHERE job = ?", self._key(job_id))
+        return [(num, SheetStatus(status)) for num, status in found]
 
     def attempts(
         self, job_id: str, num: int | None = None, limit: int | None = None

@@ -74,11 +74,12 @@ def ask_of_a_past(ask: Asked) -> None:
     ask("job.wait", job_id=ask.submit(MIXED))
     job = ask.submit(MIXED, chain_depth=1)
     ask("job.wait", job_id=job)
-    for method in ("job.status", "job.errors", "job.explain", "job.diagnose"):
+    for method in ("job.status", "job.errors", "job.explain", "job.diagnose", "job.map"):
         ask(method, job_id=job)
     until(lambda: ask("job.history", job_id=job)["learned"])
     until(lambda: ask("job.diagnose", job_id=job)["learned"]["estimate"])
     ask("job.output", job_id=job, sheet=1)
+    assert ask("job.plan", job_id=job, sheets=[1, 2])["names"] == ["fine", "loud"]
     ask("job.list", all=True)
     (ask.place(job) / "made.txt").touch()
     assert ask("job.recover", job_id=job, sheet=4)["recovered"] == [4]
@@ -127,6 +128,7 @@ def ask_of_groups(ask: Asked) -> None:
     given = {"score": HELD, "workspace": str(ask.marianne.place / "two")}
     job = ask("job.submit", **given, group="two", at=time.time() + 3600)["job_id"]
     assert ask("job.status", job_id=job)["begins_at"]
+    assert ask("job.map", job_id=job)["group"] == "two"
     ask("job.list")
     ask("job.cancel", ids=[job])
     ask("group.remove", name="two")

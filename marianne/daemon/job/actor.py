@@ -43,6 +43,7 @@ from marianne.state.reader import Reader
 if TYPE_CHECKING:
     from marianne.replies import job as replies
     from marianne.replies.changes import Changed, Modified
+    from marianne.replies.job import SheetMap
     from marianne.replies.reports import Reason
 
 R = TypeVar("R")
@@ -330,6 +331,10 @@ class Job(Actor):
     def status(self, first: int, last: int) -> Packed:
         """The job with sheets ``first`` to ``last`` (1-based, inclusive), packed."""
         return self._execution.status(first, last)
+
+    def map(self) -> SheetMap:
+        """The job with one letter a sheet."""
+        return self._execution.map()
 
     # -- carrying out ---------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.job_service import JobService
-    from marianne.replies.job import Job
+    from marianne.replies.job import Job, SheetMap
 
 LAST_SHEET = 1 << 30
 ENDS_OF_SHEETS = frozenset({"sheet.completed", "sheet.failed", "sheet.skipped"})
@@ -148,6 +148,10 @@ class Execution:
         if not self._under_way:  # else it may be on disk by now, and this is old
             self._shelf.keep(mark, self._machine.job.job_id, first, last, status)
         return status
+
+    def map(self) -> SheetMap:
+        """The job with one letter a sheet."""
+        return {**self.summary(), "states": self._sheets.states()}
 
     def summary(self) -> Job:
         """The job without its sheets, as ``list`` shows it.

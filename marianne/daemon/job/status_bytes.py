@@ -49,6 +49,8 @@ class Sheets:
         self._counts = Counter(row.status for row in self._rows.values())
         self._packed: dict[int, bytes] = {}
         self.total = len(ledger.plan.sheets)
+        known = [(num, row.status) for num, row in self._rows.items()]
+        self._states = wire.states(self.total, known)
 
     def committed(self, changes: Iterable[Change]) -> None:
         """These are on disk."""
@@ -56,6 +58,7 @@ class Sheets:
             if type(change) is SaveSheet:
                 self._save(change.row)
             elif type(change) is GrowPlan:
+                self._states += wire.states(change.sheet_count - self.total, ())
                 self.total = change.sheet_count
 
     def began(self, num: int) -> None:
@@ -76,6 +79,10 @@ class Sheets:
             found.append(told)
         return found
 
+    def states(self) -> bytes:
+        """One letter for each of them."""
+        return bytes(self._states)
+
     def progress(self) -> Progress:
         """How many of them stand where."""
         counted = [self._counts[status] for status in COUNTED]
@@ -87,6 +94,7 @@ class Sheets:
             self._counts[before.status] -= 1
         self._counts[row.status] += 1
         self._rows[row.num] = row
+        self._states[row.num - 1] = wire.LETTERS[row.status][0]
         self._date(row)
         for num in (row.num, *self._ledger.dependents(row.num)):
             self._packed.pop(num, None)

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from marianne.version import version
 if TYPE_CHECKING:
     from marianne.daemon.context import Context
     from marianne.replies.conductor import ConductorStatus
-    from marianne.replies.job import Job, JobPage, Status
+    from marianne.replies.job import Job, JobPage, SheetMap, Status
     from marianne.replies.reports import Output
 
 OUTPUT_LIMIT = 1 << 20
@@ -39,8 +40,15 @@ def summary(reader: Reader, job_id: str) -> Job:
 
 def plan_of(reader: Reader, job_id: str) -> Plan:
     """The plan of a job. Refuses one that cannot be read, instead of ending whoever asks."""
-    try:
+    with readable_plan(job_id):
         return unpack_plan(reader.plan(job_id))
+
+
+@contextmanager
+def readable_plan(job_id: str) -> Iterator[None]:
+    """Refuses a plan that cannot be read."""
+    try:
+        yield
     except PlanFormatError as error:
         raise Refused(
             "internal",
@@ -56,6 +64,13 @@ def status(reader: Reader, job_id: str, first: int, last: int) -> Status:
     rows = {row.num: row for row in reader.sheets(job_id)}
     nums = range(max(1, first), min(last, len(plan.sheets)) + 1)
     return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}
+
+
+def sheet_map(reader: Reader, job_id: str) -> SheetMap:
+    """A job with one letter for each of its sheets."""
+    top = summary(reader, job_id)
+    states = wire.states(top["progress"]["total"], reader.sheet_statuses(job_id))
+    return {**top, "states": bytes(states)}
 
 
 def page(reader: Reader, only: JobFilter, limit: int, cursor: int | None) -> JobPage:

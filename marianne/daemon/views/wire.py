@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from marianne.schedule.explain import Explanation
 
 
+LETTERS = {
+    SheetStatus.PENDING: b"p",
+    SheetStatus.READY: b"p",
+    SheetStatus.RUNNING: b"r",
+    SheetStatus.WAITING: b"w",
+    SheetStatus.COMPLETED: b"c",
+    SheetStatus.FAILED: b"f",
+    SheetStatus.SKIPPED: b"s",
+    SheetStatus.CANCELLED: b"x",
+}
+"""Statuses as one byte each, for ``job.map``."""
+
+
 @overload
 def timestamp(seconds: float) -> told.Time: ...
 @overload
@@ -80,6 +93,15 @@ def job_map(job: JobRow, progress: told.Progress) -> told.Job:
     if "group" in job.options:
         found["group"] = job.options["group"]
     return found
+
+
+def states(total: int, known: Iterable[tuple[int, SheetStatus]]) -> bytearray:
+    """One letter a sheet; of a sheet that is not among the known ones that of a pending one."""
+    letters = bytearray(LETTERS[SheetStatus.PENDING] * total)
+    for num, status in known:
+        if num <= total:
+            letters[num - 1] = LETTERS[status][0]
+    return letters
 
 
 def sheet_maps(plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]) -> list[told.Sheet]:

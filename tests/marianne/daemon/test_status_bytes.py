@@ -45,6 +45,19 @@ def test_what_did_not_change_is_not_packed_again(monkeypatch: pytest.MonkeyPatch
     assert packed == [2, 3]
 
 
+def test_a_letter_is_kept_of_each_sheet_and_of_each_that_a_list_adds() -> None:
+    ledger, begun, ended = ledger_of(CHAIN), Step(), Step()
+    sheets = status_bytes.Sheets(ledger)
+    assert sheets.states() == b"ppp"
+    ledger.start(begun, ledger.row(1), NOW)
+    sheets.committed(begun.changes)
+    assert sheets.states() == b"rpp"
+    ledger.set_row(ended, ledger.row(1), SheetStatus.FAILED)
+    sheets.committed([*ended.changes, GrowPlan("a", b"", 5)])
+    assert sheets.states() == b"fpppp"
+    assert status_bytes.Sheets(ledger).states() == b"fpp"
+
+
 @pytest.mark.parametrize("first", ["the commit", "the news"])
 def test_an_attempts_true_start_is_shown_whichever_is_known_first(first: str) -> None:
     ledger, step = ledger_of(CHAIN), Step()

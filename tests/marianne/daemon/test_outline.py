@@ -1,0 +1,95 @@
+"""A plan in outline: entries, the ranges of their sheets, what comes after what; job.plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from handler_stage import Desk, asked, desk_in, refusal
+
+from marianne.daemon.api.handlers import job_map, job_plan
+from marianne.daemon.views import outline
+from marianne.model.plan import Instrument, ListSource, Plan, Prompt, SheetPlan
+from marianne.score.pack import Outline, pack_plan
+from marianne.state.changes import InsertJob
+from marianne.state.models import JobRow, JobStatus
+
+SHELL = Instrument("shell")
+
+
+def sheet(num: int, name: str, entry: int, *needs: int) -> SheetPlan:
+    return SheetPlan(num, name, entry, SHELL, Prompt("a"), needs=needs)
+
+
+FAN = Plan(
+    "fan",
+    "/w",
+    (
+        sheet(1, "seed", 1),
+        sheet(2, "work-1", 2, 1),
+        sheet(3, "work-2", 2, 1),
+        sheet(4, "end", 3, 2, 3),
+        sheet(5, "work-3", 2, 1),
+    ),
+    total_stages=3,
+    lists={1: ListSource("glob", sheet(0, "work", 2, 1), 9)},
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path) as desk:
+        row = JobRow("fan", "fan", JobStatus.QUEUED, "/w", 100.0, sheet_count=5)
+        desk.write(InsertJob(row, pack_plan(FAN), "", b""))
+        yield desk
+
+
+def test_a_fan_out_is_one_entry_whose_sheets_are_ranges(desk: Desk) -> None:
+    told = asked(job_plan, desk, job_id="fan", sheets=(2, 4))
+    assert told["names"] == ["work-1", "work-2", "end"]
+    assert (told["total"], told["more"]) == (5, 0)
+    assert told["entries"] == [
+        {"entry": 1, "name": "seed", "sheets": [[1, 1]], "needs": []},
+        {"entry": 2, "name": "work", "sheets": [[2, 3], [5, 5]], "needs": [1]},
+        {"entry": 3, "name": "end", "sheets": [[4, 4]], "needs": [2]},
+    ]
+
+
+def test_names_are_told_only_where_asked_for_and_entries_up_to_a_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outline, "ENTRIES", 1)
+    told = asked(job_plan, desk, job_id="fan")
+    assert (told["names"], len(told["entries"]), told["more"]) == ([], 1, 2)
+    monkeypatch.setattr(job_plan, "NAMES", 2)
+    assert len(asked(job_plan, desk, job_id="fan", sheets=(1, 5))["names"]) == 2
+
+
+def test_a_stranger_and_a_plan_that_cannot_be_read_are_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for handler in (job_plan, job_map):
+        assert refusal(handler, desk, job_id="none").code == "not_found"
+    monkeypatch.setattr(type(desk.reader), "plan", lambda *_args: b"none")
+    assert refusal(job_plan, desk, job_id="fan").code == "internal"
+
+
+@pytest.mark.parametrize(
+    ("names", "common"),
+    [
+        (["one"], "one"),
+        (["work-1", "work-2", "work-10"], "work"),
+        (["build[linux]", "build[mac]"], "build"),
+        (["a", "b"], "a"),
+        (["same", "same"], "same"),
+    ],
+)
+def test_an_entry_is_called_by_what_its_names_have_in_common(names: list[str], common: str) -> None:
+    assert outline.common_name(names) == common
+
+
+def test_an_entry_does_not_need_itself() -> None:
+    chain = [Outline(1, "a-1", 1, []), Outline(2, "a-2", 1, [1])]
+    (entry,) = outline.entries(chain)
+    assert entry["needs"] == []
