@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     )
     from marianne.replies.conductor import ConductorStatus
     from marianne.replies.groups import Group
-    from marianne.replies.job import Job, SheetMap, Status
+    from marianne.replies.job import Job, Status
     from marianne.replies.reports import Explained, Reason
 
 ADMITTED = frozenset({JobStatus.RUNNING, JobStatus.PAUSING, JobStatus.CANCELLING})
@@ -323,11 +323,6 @@ class ManagerActor(Actor):
         A map; ``packed`` as msgpack, for those who send it on.
         """
         return self._questions.status(job_id, first, last, packed)
-
-    @question
-    def map_job(self, job_id: str) -> Promise[SheetMap]:
-        """The job with one letter a sheet, live or from disk."""
-        return self._questions.map(job_id)
 
     def explain_job(self, job_id: str, sheet: int | None = None) -> Promise[Explained]:
         """Why the job, and each sheet of it that neither runs nor is over, does not run now.

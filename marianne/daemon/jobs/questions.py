@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from actors import Future, Promise
 from ipc import codec
@@ -18,9 +17,6 @@ from marianne.daemon.views import queries
 if TYPE_CHECKING:
     from marianne.replies.conductor import ConductorStatus
     from marianne.replies.job import Job as JobReply
-    from marianne.replies.job import SheetMap
-
-T = TypeVar("T")
 
 
 class Questions:
@@ -45,50 +41,21 @@ class Questions:
     def status(self, job_id: str, first: int, last: int, packed: bool) -> Promise[Any]:
         """The job with its sheets ``first`` to ``last``."""
         promise: Promise[Any] = self._desk.turns.promise()
-        self._ask(
-            job_id,
-            Job.status,
-            (first, last),
-            lambda status: _give(promise, status, packed),
-            lambda: self.status_from_disk(job_id, first, last, packed, promise),
-        )
-        return promise
-
-    def map(self, job_id: str) -> Promise[SheetMap]:
-        """The job with one letter a sheet."""
-        promise: Promise[SheetMap] = self._desk.turns.promise()
-        self._ask(job_id, Job.map, (), promise.set, lambda: self._map_from_disk(job_id, promise))
-        return promise
-
-    def _ask(
-        self,
-        job_id: str,
-        question: Callable[..., T],
-        about: tuple[int, ...],
-        give: Callable[[T], None],
-        from_disk: Callable[[], None],
-    ) -> None:
-        """Gives what the job's actor tells; where it has none, calls ``from_disk``."""
         live = self._live.get(job_id)
         if live is None or not live.admitted:
-            from_disk()
-            return
+            self.status_from_disk(job_id, first, last, packed, promise)
+            return promise
 
-        def known(future: Future[T]) -> None:
+        def known(future: Future[Packed]) -> None:
             # In the job actor's thread: a message to us would be one hand-over more.
-            told = future.outcome().value
-            if told is not None:
-                give(told)
+            status = future.outcome().value
+            if status is not None:
+                _give(promise, status, packed)
             else:  # it is being restarted
-                self._desk.turns.soon(from_disk)
+                self._desk.turns.soon(self.status_from_disk, job_id, first, last, packed, promise)
 
-        self._context.job(job_id).call(question, *about).on_done(known)
-
-    def _map_from_disk(self, job_id: str, promise: Promise[SheetMap]) -> None:
-        try:
-            promise.set(queries.sheet_map(self._desk.reader, job_id))
-        except Exception as error:  # noqa: BLE001 - see marianne.daemon.shared.unforeseen
-            promise.fail(refusal_of(error))
+        self._context.job(job_id).call(Job.status, first, last).on_done(known)
+        return promise
 
     def status_from_disk(
         self, job_id: str, first: int, last: int, packed: bool, promise: Promise[Any]

@@ -94,6 +94,7 @@ class Desk:
             health=self.post.handle("health"),
             store=self.post.handle("store"),
             schedules=self.post.handle("schedules"),
+            job=lambda job_id: self.post.handle(f"job:{job_id}/job"),
         )
 
     def write(self, *changes: Change) -> None:

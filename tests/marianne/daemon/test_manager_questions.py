@@ -15,7 +15,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.jobs.questions import Questions
 from marianne.daemon.jobs.settings import put_in_force
 from marianne.daemon.shared.status_cache import Packed
-from marianne.state.models import JobStatus, SheetStatus
+from marianne.state.models import JobStatus
 
 STATUS = Packed(codec.pack({"job_id": "a", "status": "as it says"}))
 
@@ -97,39 +97,8 @@ def test_a_job_whose_actor_cannot_tell_is_told_from_disk_and_not_kept(
     assert stage.context.status_cache.find("a", 1, 9) is None
 
 
-def the_map(stage: Stage, parts: Questions) -> Future[Any]:
-    asked = future(parts.map("a"))
-    stage.turns.run()
-    return asked
-
-
-def test_a_job_at_rest_is_mapped_from_disk_with_a_letter_for_each_status(
-    stage: Stage, parts: Questions
-) -> None:
-    statuses = list(SheetStatus)
-    stage.lives("a", JobStatus.PAUSED, plan=plan_of("none", *statuses))
-    for num, one in enumerate(statuses, 2):
-        stage.sheet("a", num, one)
-    found = told(the_map(stage, parts))
-    assert (found["status"], found["states"]) == ("paused", b"ppprwcfsx")
-
-
-def test_a_job_that_runs_is_mapped_by_its_actor_else_from_disk(
-    stage: Stage, parts: Questions
-) -> None:
-    stage.lives("a", JobStatus.RUNNING, *WAY_IN)
-    asked = the_map(stage, parts)
-    assert stage.others.asked == [("job:a/job", "map")]
-    stage.answer("map", {"states": b"r"})
-    assert told(asked) == {"states": b"r"}
-    asked = the_map(stage, parts)
-    stage.answer("map", ActorDied("job:a/job", KILLED))
-    assert told(asked)["states"].startswith(b"p")
-
-
 def test_nobody_knows_a_stranger(stage: Stage, parts: Questions) -> None:
     assert code(status(stage, parts)) == "not_found"
-    assert code(the_map(stage, parts)) == "not_found"
 
 
 def test_a_status_that_cannot_be_read_refuses_the_question_and_ends_nobody(

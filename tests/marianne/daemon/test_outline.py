@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from handler_stage import Desk, asked, desk_in, refusal
 
+from actors import NoSuchActor
 from marianne.daemon.api.handlers import job_map, job_plan
-from marianne.daemon.views import outline
+from marianne.daemon.views import outline, wire
 from marianne.model.plan import Instrument, ListSource, Plan, Prompt, SheetPlan
 from marianne.score.pack import Outline, pack_plan
-from marianne.state.changes import InsertJob
-from marianne.state.models import JobRow, JobStatus
+from marianne.state.changes import InsertJob, SaveSheet
+from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 
 SHELL = Instrument("shell")
 
@@ -73,6 +74,26 @@ def test_a_stranger_and_a_plan_that_cannot_be_read_are_refused(
         assert refusal(handler, desk, job_id="none").code == "not_found"
     monkeypatch.setattr(type(desk.reader), "plan", lambda *_args: b"none")
     assert refusal(job_plan, desk, job_id="fan").code == "internal"
+
+
+def test_a_job_that_runs_is_mapped_by_its_actor_any_other_from_disk(desk: Desk) -> None:
+    desk.post.answer = lambda: {"states": b"r"}
+    assert asked(job_map, desk, job_id="fan") == {"states": b"r"}
+    assert desk.post.asked == [("job:fan/job", "map")]
+
+    def nobody() -> None:
+        raise NoSuchActor("job:fan/job")
+
+    desk.post.answer = nobody
+    desk.write(SaveSheet("fan", SheetRow(2, SheetStatus.RUNNING, attempt=1)))
+    desk.write(SaveSheet("fan", SheetRow(4, SheetStatus.SKIPPED)))
+    found = asked(job_map, desk, job_id="fan")
+    assert (found["status"], found["states"]) == ("queued", b"prpsp")
+
+
+def test_each_status_has_a_letter_and_a_sheet_that_is_not_known_waits() -> None:
+    known = list(enumerate(SheetStatus, 2))
+    assert wire.states(len(known) + 1, [*known, (99, SheetStatus.FAILED)]) == b"ppprwcfsx"
 
 
 @pytest.mark.parametrize(

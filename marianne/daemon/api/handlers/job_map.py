@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors import Future
+from actors import Future, NoSuchActor
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.api.shown import Shown
-from marianne.daemon.jobs.actor import ManagerActor
+from marianne.daemon.job.actor import Job
+from marianne.daemon.views import queries
 
 if TYPE_CHECKING:
     from marianne.replies.job import SheetMap
@@ -19,7 +20,10 @@ class Params(Shown):
     """The job; ``newest`` as in ``job.status``."""
 
 
-def handle(call: Call, params: Params) -> Future[SheetMap]:
+def handle(call: Call, params: Params) -> SheetMap | Future[SheetMap]:
     """What is cheap to ask for again and again, however many sheets there are."""
-    manager = call.context.manager.within(call.deadline)
-    return manager.call(ManagerActor.map_job, params.resolve(call))
+    job_id = params.resolve(call)
+    asked = call.context.job(job_id).within(call.deadline).call(Job.map)
+    if asked.done and isinstance(asked.outcome().error, NoSuchActor):  # it is at rest, or restarts
+        return queries.sheet_map(call.reader, job_id)
+    return asked
