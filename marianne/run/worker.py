@@ -63,6 +63,7 @@ class JobWorker:
         self._tools = tools
         self._sheet_grace = float(settings["sheet_grace_seconds"])
         self._orphan_grace = float(settings["orphan_grace_seconds"])
+        self._lost_within = float(settings.get("lost_within_seconds") or self._sheet_grace)
         self._conductor = (settings["conductor_pid"], settings["conductor_start_time"])
         job_dir, job_id, owner = settings["job_dir"], settings["job_id"], settings["owner"]
         os.makedirs(f"{job_dir}/sheets", mode=0o700, exist_ok=True)
@@ -71,7 +72,7 @@ class JobWorker:
         self._loop = Loop()
         self._signals = Signals()
         self._nursery = Nursery(self._loop, owner, Watermark(owner, job_id, claim=True))
-        self._spool = spool = Spool(f"{job_dir}/spool")
+        self._spool = spool = Spool(settings.get("spool") or f"{job_dir}/spool")
         self._shop = Workshop(
             plan=plan,
             env=env,
@@ -288,7 +289,8 @@ class JobWorker:
 
     def _lost(self) -> None:
         """No conductor took us over. The graces run side by side, not one after the other."""
-        self._stop(max(0.0, self._sheet_grace - self._orphan_grace), "lost")
+        within = min(self._sheet_grace, self._lost_within)
+        self._stop(max(0.0, within - self._orphan_grace), "lost")
 
     def _stop(self, grace: float, category: str) -> None:
         self._stopping = True
@@ -320,7 +322,8 @@ def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: byt
     If they do not come at once, it has the time to rehearse, in the directory ``place``.
     ``socket`` is the path of workers.sock, ``name`` what it is called there and keeps secret. What
     comes through ``pipe`` is a map: job_id, job_dir, owner (the marker), conductor_pid,
-    conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional output_limit_bytes,
+    conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional lost_within_seconds
+    (until all has ended when no conductor takes it over), spool (its file), output_limit_bytes,
     preflight (tokens from which on a prompt is warned of, and refused), fresh (the job was
     submitted so: see Workshop.clear), given (``plan`` and ``env`` packed, else they are files in
     job_dir). The end of the pipe instead ends the process: nobody knows it.

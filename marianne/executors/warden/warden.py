@@ -1,0 +1,257 @@
+"""The loop of a warden: connections, the lease, the jobs.
+
+What a restart finds: the workers of a warden that died end their sheets by themselves within
+seconds, and what they could not end its successor does before it listens. What they had finished
+stands in their spools, and is told when their job is opened again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from typing import Any
+
+from ipc.errors import CodecError
+from marianne.executors.claim import claim, prepare
+from marianne.executors.frames import Message
+from marianne.executors.lease import Lease, clock
+from marianne.executors.stream_line import StreamLine
+from marianne.executors.warden.post import Post
+from marianne.run import procfs
+from marianne.run.complain import complain
+from marianne.run.loop import Loop
+from marianne.run.setup import Signals
+from marianne.version import VERSION
+
+PROTOCOL = 1
+
+ALONE_SECONDS = 60.0
+"""A warden without a connection, a lease and a job ends itself after this."""
+
+
+class Warden:
+    """Serves ``listener`` until it is told to stop or nobody wants it any more.
+
+    ``settings``: node (its name), owner (the mark of all that runs here), lease_seconds,
+    sheet_grace_seconds.
+    """
+
+    def __init__(self, listener: socket.socket, settings: dict[str, Any]) -> None:
+        self._node: str = settings["node"]
+        self._owner: str = settings["owner"]
+        self._grace = float(settings["sheet_grace_seconds"])
+        self._lease = Lease(float(settings["lease_seconds"]))
+        self._listener = listener
+        self._loop = Loop()
+        self._signals = Signals()
+        self._line: StreamLine | None = None
+        self._posts: dict[str, Post] = {}
+        self._again: dict[str, dict[str, Any]] = {}  # opened while it still ended
+        self._lapsed = self._stopping = False
+        self._alone_since = clock()
+
+    def run(self) -> None:
+        """Until the end."""
+        self._listener.setblocking(False)
+        self._loop.add_reader(self._listener.fileno(), self._accept)
+        self._loop.add_reader(self._signals.fileno(), self._signalled)
+        self._tick()
+        self._loop.run()
+
+    # -- connections
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if self._line is not None:
+            self._hang_up()  # the newest is the one that lives
+        try:
+            self._line = line = StreamLine(connection)
+        except OSError as error:
+            complain(f"a connection is refused: {error}")
+            connection.close()
+            return
+        self._loop.add_reader(line.fileno(), self._heard)
+        self._tell(
+            {
+                "kind": "hello",
+                "protocol": PROTOCOL,
+                "version": VERSION,
+                "node": self._node,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "jobs": [post.job_id for post in self._posts.values() if not post.ending],
+                "wall": time.time(),
+            }
+        )
+        self._beat()
+
+    def _hang_up(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            self._loop.remove_reader(line.fileno())
+            line.close()
+            self._alone_since = clock()
+
+    def _tell(self, message: Message) -> None:
+        if self._line is not None:
+            try:
+                self._line.send(message)
+            except CodecError as error:
+                complain(f"a message cannot be sent: {error}")
+
+    def _heard(self) -> None:
+        line = self._line
+        if line is None:
+            return
+        for message in line.drain():
+            try:
+                self._handle(message)
+            except (KeyError, TypeError, ValueError) as error:
+                complain(f"message not understood: {message!r:.200}: {error!r}")
+        if line.closed and line is self._line:
+            self._hang_up()
+
+    def _handle(self, message: Message) -> None:
+        kind = message["kind"]
+        if kind == "renew":
+            self._lease.extend(message["at"])
+            self._lapsed = self._lapsed and self._lease.over(clock())
+        elif kind == "open":
+            self._open(message["settings"])
+        elif kind == "job":
+            self._to_worker(message["job_id"], message["message"])
+        elif kind == "close":
+            self._close(message["job_id"], float(message["grace"]))
+
+    # -- the lease
+
+    def _tick(self) -> None:
+        """Asks for the lease, ends all when it is over, and itself when it is wanted no more."""
+        now = clock()
+        if self._lease.over(now) and not self._lapsed:
+            self._lapsed = True
+            if self._posts:
+                complain(f"the lease of node {self._node} is over: all that runs is ended")
+            self._end_all(self._grace, "lost")
+        useless = self._line is None and self._lapsed and not self._posts
+        if useless and now - self._alone_since > ALONE_SECONDS:
+            self._loop.stop()
+        self._beat()
+        left = self._lease.until - now
+        soon = min(self._lease.every, left) if left > 0 else self._lease.every
+        self._loop.call_later(max(0.01, soon), self._tick)
+
+    def _beat(self) -> None:
+        self._tell({"kind": "beat", "at": clock(), "wall": time.time()})
+
+    def _end_all(self, grace: float, category: str) -> None:
+        self._again.clear()
+        for post in list(self._posts.values()):
+            post.end(grace, category)
+
+    # -- jobs
+
+    def _open(self, settings: dict[str, Any]) -> None:
+        job_id = settings["job_id"]
+        if self._lease.over(clock()) or self._stopping:
+            self._trouble(job_id, "its lease is over")
+            return
+        post = self._posts.get(job_id)
+        if post is not None:
+            if post.ending:
+                self._again[job_id] = settings
+            return
+        settings |= {"owner": self._owner, "conductor_pid": os.getpid()}
+        settings["conductor_start_time"] = procfs.start_time(os.getpid())
+        self._posts[job_id] = post = Post(
+            self._loop, settings, heard=self._said, troubled=self._trouble, over=self._over
+        )
+        try:
+            os.makedirs(os.path.dirname(settings["spool"]), mode=0o700, exist_ok=True)
+            prepare(settings["job_dir"])
+        except OSError as error:
+            del self._posts[job_id]
+            self._trouble(job_id, f"{error.filename}: {error.strerror}")
+            return
+        post.start()
+
+    def _to_worker(self, job_id: str, message: Message) -> None:
+        post = self._posts.get(job_id)
+        if post is None or post.ending:
+            return  # a hello that lacks the job is on its way, and all is said again
+        if message["kind"] == "run":
+            if self._lease.over(clock()):
+                return  # whoever sent it may believe by now that nothing of it can begin
+            message["sheets"] = self._claimed(post, message["sheets"])
+        post.send(message)
+
+    def _claimed(self, post: Post, grants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those that no other node has begun."""
+        mine, refused = [], []
+        for grant in grants:
+            key = grant["num"], grant["attempt"]
+            try:
+                owner = claim(post.job_dir, *key, self._node)
+            except OSError as error:
+                self._trouble(post.job_id, f"{error.filename}: {error.strerror}")
+                continue  # it is said again with the next hello
+            if owner == self._node:
+                mine.append(grant)
+            else:
+                refused.append([*key, owner])
+        if refused:
+            self._tell({"kind": "refused", "job_id": post.job_id, "attempts": refused})
+        return mine
+
+    def _close(self, job_id: str, grace: float) -> None:
+        self._again.pop(job_id, None)
+        post = self._posts.get(job_id)
+        if post is None:
+            self._tell({"kind": "closed", "job_id": job_id})
+        else:
+            post.end(grace, "cancelled")
+
+    def _said(self, job_id: str, message: Message) -> None:
+        self._tell({"kind": "job", "job_id": job_id, "message": message})
+
+    def _trouble(self, job_id: str, why: str) -> None:
+        self._tell({"kind": "trouble", "job_id": job_id, "why": why})
+
+    def _over(self, job_id: str) -> None:
+        del self._posts[job_id]
+        self._tell({"kind": "closed", "job_id": job_id})
+        if job_id in self._again:
+            self._open(self._again.pop(job_id))
+        if self._stopping and not self._posts:
+            self._loop.stop()
+
+    # -- signals
+
+    def _signalled(self) -> None:
+        signals = self._signals.take()
+        if signal.SIGTERM in signals or signal.SIGINT in signals:
+            grace = 0.0 if self._stopping else self._grace
+            self._stopping = True
+            self._end_all(grace, "stopped")
+            if not self._posts:
+                self._loop.stop()
+        self._reap()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            posts = list(self._posts.values())
+            for post in posts:
+                if post.pid == pid:
+                    spare = [other.pid for other in posts if other.pid and other is not post]
+                    post.ended(status, self._owner, spare)

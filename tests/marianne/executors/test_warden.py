@@ -1,0 +1,169 @@
+"""What a node promises: a claim before a start, nothing left after a lease, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from warden_stage import Node, alive, until
+
+from marianne.run.spool import read_spool
+
+pytestmark = pytest.mark.slow
+
+DAEMON = "setsid bash -c 'trap \"\" TERM; exec -a $TAG sleep 600' & sleep 600"
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    made: list[Node] = []
+
+    def make(name: str = "node-1", lease: float = 60.0) -> Node:
+        made.append(Node(tmp_path / name, name, lease))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.close()
+
+
+def test_a_job_is_opened_and_its_sheets_run(nodes: Callable[..., Node]) -> None:
+    node = nodes()
+    node.start()
+    node.open("echo one > one", "exit 3")
+    node.wait("job", job="hello")
+    node.run((1, 1), (2, 1))
+    found = {result["num"]: result for result in node.results(2)}
+    assert found[1]["outcome"] == "completed"
+    assert found[2]["exit_code"] == 3
+    assert (node.workspace / "one").read_text() == "one\n"
+    node.send("close", job_id="a-job", grace=0.5)
+    node.wait("closed", job_id="a-job")
+    assert not node.workers()
+
+
+def test_an_attempt_that_another_node_has_claimed_is_refused_with_its_name(
+    nodes: Callable[..., Node],
+) -> None:
+    first, second = nodes("node-1"), nodes("node-2")
+    for node in (first, second):
+        node.start()
+        node.open("echo here >> ran")
+        node.wait("job", job="hello")
+    first.run((1, 1))
+    first.results(1)
+    second.run((1, 1))
+    assert second.wait("refused")["attempts"] == [[1, 1, "node-1"]]
+    assert (first.workspace / "ran").read_text() == "here\n"
+
+
+def test_when_the_lease_is_over_all_is_ended_and_told_as_lost(nodes: Callable[..., Node]) -> None:
+    node = nodes(lease=1.0)
+    node.start()
+    node.open(DAEMON)
+    node.run((1, 1))
+    until(lambda: node.pump() or alive(node.tag))
+    node.renews = False
+    until(lambda: not alive(node.tag) and not node.workers())
+    spool = read_spool(str(node.job_dir / "nodes" / "node-1" / "spool"))
+    assert [(one["num"], one["category"]) for one in spool] == [(1, "lost")]
+
+
+def test_without_a_lease_nothing_begins(nodes: Callable[..., Node]) -> None:
+    node = nodes(lease=1.0)
+    node.start()
+    node.open("echo one > one")
+    node.wait("job", job="hello")
+    node.renews = False
+    node.wait("closed", job_id="a-job")
+    node.run((1, 1))
+    node.open("echo one > one")
+    assert "lease" in node.wait("trouble")["why"]
+    assert not (node.workspace / "one").exists()
+
+
+def test_of_a_warden_that_is_killed_nothing_is_left_and_the_next_tells_it(
+    nodes: Callable[..., Node],
+) -> None:
+    node = nodes()
+    process = node.start()
+    node.open(DAEMON)
+    node.run((1, 1))
+    until(lambda: node.pump() or alive(node.tag))
+    process.kill()
+    process.wait()
+    until(lambda: not alive(node.tag))
+    node.start()
+    node.open(DAEMON)
+    hello = node.wait("job", job="hello")
+    assert [one["category"] for one in hello["unacked"]] == ["lost"]
+
+
+def test_what_outlives_warden_and_worker_is_ended_by_the_next_warden(
+    nodes: Callable[..., Node],
+) -> None:
+    node = nodes()
+    process = node.start()
+    node.open(DAEMON)
+    node.run((1, 1))
+    until(lambda: node.pump() or alive(node.tag))
+    (worker,) = node.workers()
+    for pid in (process.pid, worker):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (process.pid, worker):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    assert alive(node.tag)
+    node.start()
+    assert not alive(node.tag)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_what_it_ran_is_told_as_lost(
+    nodes: Callable[..., Node],
+) -> None:
+    node = nodes()
+    node.start()
+    node.open(DAEMON)
+    node.run((1, 1))
+    until(lambda: node.pump() or alive(node.tag))
+    os.kill(node.workers()[0], signal.SIGKILL)
+    assert "SIGKILL" in node.wait("trouble")["why"]
+    hello = node.wait("job", job="hello", running=[])
+    assert [one["category"] for one in hello["unacked"]] == ["lost"]
+    assert not alive(node.tag)
+
+
+def test_a_second_connection_takes_the_place_of_the_first_and_hears_of_its_jobs(
+    nodes: Callable[..., Node],
+) -> None:
+    node = nodes()
+    node.start()
+    node.open("sleep 600")
+    node.wait("job", job="hello")
+    node.run((1, 1))
+    node.wait("job", job="results", results=[])
+    assert node.connect()["jobs"] == ["a-job"]
+    node.send("job", job_id="a-job", message={"kind": "report", "round": 7})
+    assert node.wait("job", job="hello", round=7)["running"] == [[1, 1]]
+
+
+def test_a_job_whose_place_cannot_be_made_waits_and_the_reason_names_the_place(
+    nodes: Callable[..., Node],
+) -> None:
+    node = nodes()
+    node.start()
+    node.job_dir.mkdir()
+    (node.job_dir / "nodes").write_text("in the way")
+    node.open("true")
+    assert "nodes/node-1" in node.wait("trouble")["why"]
+
+
+def test_a_second_warden_of_a_directory_ends_at_once(nodes: Callable[..., Node]) -> None:
+    node = nodes()
+    first = node.start()
+    second = node.start()
+    assert second.wait(60.0) == 0
+    assert first.poll() is None
