@@ -37,12 +37,14 @@ def main() -> None:
     parser.add_argument("--guard-fd", type=int, default=-1, help="holds the home itself likewise")
     parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
     parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
+    parser.add_argument("--foreground", action="store_true", help="log to standard error, too")
     arguments = parser.parse_args()
 
     from marianne.daemon.at_once import at_once
     from marianne.daemon.boot.conductor import Given
     from marianne.daemon.config import ConfigError, load_config
     from marianne.daemon.process import DaemonProcess
+    from marianne.daemon.shared.log import close_echo
     from marianne.home import Home, HomeError, HomeLock
 
     try:
@@ -54,7 +56,13 @@ def main() -> None:
     except (HomeError, ConfigError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    given = Given(loaded, arguments.config, arguments.heart_pid, arguments.client)
+    given = Given(
+        loaded,
+        arguments.config,
+        arguments.heart_pid,
+        arguments.client,
+        foreground=arguments.foreground,
+    )
     lock = None
     if arguments.lock_fd is not None:
         lock = HomeLock(arguments.lock_fd, arguments.guard_fd)
@@ -64,6 +72,7 @@ def main() -> None:
     try:
         at_once(process.run())
     finally:
+        close_echo()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(process.exit_code)  # multiprocessing would wait for children of their own ways

@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class StopRequest:
     """How the conductor was asked to end: None, or stop, drain, cancel, force, restart;
-    failed when its tree gave up, unusable when its database is damaged (``why`` says how).
+    failed when its tree gave up, unusable when its database is damaged. ``why`` is for the log:
+    who asked, or how it is damaged.
 
     Written once by a handler or a signal and read by the conductor's waiting thread and by the
     worker actors, which must know whether to end their process or to leave it to the next

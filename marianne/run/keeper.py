@@ -332,7 +332,8 @@ class Keeper:
             self._log(f"processes {[one.pid for one in left]} could not be ended")
 
     def _log(self, text: str) -> None:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
         line = f"{stamp} heart {os.getpid()}: {text}\n".encode()
         try:
             if self._options.log:

@@ -2,100 +2,144 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
-from collections.abc import Generator
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from heapq import merge
+from typing import Any
 
 import click
 
-from marianne.cli.options import Verb, json_option
-from marianne.cli.render.log import LEVELS, level_of, print_log_line
+from marianne.cli.beginning import moment
+from marianne.cli.completing import complete_job
+from marianne.cli.log_files import Tail, put_away, spoken
+from marianne.cli.options import FloatType, Seconds, Verb, json_option
+from marianne.cli.render.log import LEVELS, fields_of, print_log_line
 from marianne.cli.render.out import note, say
+from marianne.cli.render.values import parse_time
 from marianne.cli.session import Session
+from marianne.home import Home
 
 LOOK_SECONDS = 0.25
+LINES = 50
+
+Choice = Callable[[str], bool]
+
+
+class Since(FloatType):
+    """A time that has been: ``22:30`` (the last one), ``2026-11-28 06:00``, or ``90m`` ago."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Reads it as seconds since the epoch."""
+        found = moment(str(value).strip(), datetime.now().astimezone() - timedelta(days=1))
+        return found if found is not None else time.time() - Seconds().convert(value, param, ctx)
 
 
 @click.command("logs", cls=Verb)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is written.")
 @click.option(
-    "--lines", "-n", type=click.IntRange(min=0), default=50, show_default=True, metavar="N"
+    "--lines",
+    "-n",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"The last N of what is shown.  [default: {LINES}; all with --since]",
 )
 @click.option(
-    "--level",
-    "-l",
-    type=click.Choice(LEVELS),
-    default="debug",
-    help="The least that is shown; --lines counts before.",
+    "--level", "-l", type=click.Choice(LEVELS), default="debug", help="The least that is shown."
 )
+@click.option(
+    "--since", type=Since(), metavar="TIME", help="From then on: 90m (ago), 22:30, a date."
+)
+@click.option("--job", metavar="JOB", shell_complete=complete_job, help="Lines of this job.")
 @json_option
 @click.pass_obj
-def command(session: Session, follow: bool, lines: int, level: str, as_json: bool) -> None:
-    """Print the conductor's log.
+def command(
+    session: Session,
+    follow: bool,
+    lines: int | None,
+    level: str,
+    since: float | None,
+    job: str | None,
+    as_json: bool,
+) -> None:
+    """Print the conductor's log, and what its heart says of it.
 
-    Reads the file itself, so it works when no conductor runs. With --json the lines as they are:
-    one object each.
+    Reads the files themselves, so it works when no conductor runs. With --json the lines as they
+    are: one object each.
     """
-    path = session.home.log
-    if not path.exists():
-        note(f"no log yet: {path}")
+    if not session.home.log.exists():
+        note(f"no log yet: {session.home.log}")
         if not follow:
             return
-    for line in _lines(path, lines, follow):
-        if level_of(line) in LEVELS[: LEVELS.index(level)]:
-            continue
-        if as_json:
-            say(line)
-        else:
-            print_log_line(line)
-        if follow:
-            sys.stdout.flush()
+    if lines is None and since is None:
+        lines = LINES
+    chosen = _choice(LEVELS[: LEVELS.index(level)], since, job)
+    show = say if as_json else print_log_line
+    with closing(_found(session.home, lines, chosen, follow)) as found:
+        for line in found:
+            show(line)
+            if follow:
+                sys.stdout.flush()
 
 
-def _lines(path: Path, count: int, follow: bool) -> Generator[str, None, None]:
-    """The last ``count`` lines; then those that come. Goes on over a rotation of the file."""
-    while follow and not path.exists():
-        time.sleep(LOOK_SECONDS)
-    file = path.open(encoding="utf-8", errors="replace")
+def _choice(hidden: tuple[str, ...], since: float | None, job: str | None) -> Choice:
+    def chosen(line: str) -> bool:
+        fields = fields_of(line)
+        if fields is None:
+            return job is None and since is None
+        if job is not None and fields.get("job_id") != job:
+            return False
+        when = parse_time(fields.get("ts")) if since is not None else None
+        return fields.get("level") not in hidden and (since is None or (when or 0.0) >= since)
+
+    return chosen
+
+
+def _found(
+    home: Home, number: int | None, chosen: Choice, follow: bool
+) -> Generator[str, None, None]:
+    """The last ``number`` lines that are chosen; then those that come."""
+    log, words = Tail(home.log), Tail(home.errors)
     try:
-        last = deque((line.rstrip("\n") for line in file), maxlen=count)
-        if len(last) < count:
-            last = deque((*_of(path.with_name(f"{path.name}.1")), *last), maxlen=count)
-        yield from last
-        pending = ""
+        yield from _past(home, log, words, number, chosen)
         while follow:
-            pending += file.readline()
-            if pending.endswith("\n"):
-                yield pending.rstrip("\n")
-                pending = ""
-            elif _replaced(file.fileno(), path, file.tell()):
-                for line in file:  # what came before it was put away
-                    yield (pending + line).rstrip("\n")
-                    pending = ""
-                file.close()
-                file = path.open(encoding="utf-8", errors="replace")
-            else:
+            came = False
+            for line in _together(log.new(), spoken(words.new())):
+                came = True
+                if chosen(line):
+                    yield line
+            if not came:
                 time.sleep(LOOK_SECONDS)
     finally:
-        file.close()
+        log.close()
+        words.close()
 
 
-def _of(path: Path) -> list[str]:
-    """The lines of the file that was full before; none where there is none."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+def _past(home: Home, log: Tail, words: Tail, number: int | None, chosen: Choice) -> Iterable[str]:
+    found = deque(filter(chosen, log.new()), maxlen=number)
+    for lines in put_away(home.log, log.read):
+        if number is not None and len(found) >= number:
+            break
+        found = deque((*filter(chosen, lines), *found), maxlen=number)
+    said = filter(chosen, spoken(words.new()))
+    return deque(_together(found, said), maxlen=number)
 
 
-def _replaced(fd: int, path: Path, position: int) -> bool:
-    """Whether the path is another file now, or was cut."""
-    try:
-        there = os.stat(path)
-    except FileNotFoundError:
-        return False
-    ours = os.fstat(fd)
-    return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino) or there.st_size < position
+def _together(log: Iterable[str], words: Iterable[str]) -> Iterable[str]:
+    """Lines in the order of their times; one without a time stays behind the one before it."""
+    return (line for _, line in merge(_timed(log), _timed(words), key=lambda pair: pair[0]))
+
+
+def _timed(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    when = ""
+    for line in lines:
+        fields = fields_of(line)
+        when = max(when, str((fields or {}).get("ts", "")))
+        yield when, line

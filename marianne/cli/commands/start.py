@@ -83,4 +83,5 @@ def _become_conductor(session: Session) -> None:
     if pid is not None:
         raise CliError("conflict", f"a conductor is running already (pid {pid})", "marianne stop")
     sys.stdout.flush()
-    os.execve(sys.executable, conductor(session.home), clean_environment())
+    argv = [*conductor(session.home), "--foreground"]
+    os.execve(sys.executable, argv, clean_environment())

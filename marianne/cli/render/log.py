@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from marianne.cli.render.facts import text_of
 from marianne.cli.render.out import clean, paint, say
@@ -33,22 +34,19 @@ def lines_about(path: Path, job_id: str) -> list[str]:
     return [line for line in text.splitlines() if mark in line][-SHOWN:]
 
 
-def level_of(line: str) -> str | None:
-    """The level that the line says; None where it says none."""
+def fields_of(line: str) -> dict[str, Any] | None:
+    """What the line says; None for one that is no JSON object."""
     try:
         fields = json.loads(line)
     except ValueError:
         return None
-    return str(fields.get("level")) if isinstance(fields, dict) else None
+    return fields if isinstance(fields, dict) else None
 
 
 def print_log_line(line: str) -> None:
     """``time level event key=value…``; a line that is no JSON object as it is."""
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
+    fields = fields_of(line)
+    if fields is None:
         say(clean(line))
         return
     level = str(fields.pop("level", ""))

@@ -14,7 +14,7 @@ from actors import Future
 from marianne.daemon.config import RESTART_ONLY, ConfigError, Loaded, changed, load_config
 from marianne.daemon.context import Context
 from marianne.daemon.jobs.actor import ManagerActor
-from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.log import get_logger, reopen_log
 from marianne.daemon.shared.refusal import Refused
 
 if TYPE_CHECKING:
@@ -47,12 +47,14 @@ def aside(context: Context, work: Callable[[Context], R]) -> Future[R]:
 
 
 def reload(context: Context) -> Reloaded:
-    """Applies the configuration as it is now; not to be called from an actor's thread.
+    """Applies the configuration as it is now, and goes on in the log file that has its name now;
+    not to be called from an actor's thread.
 
     Returns ``applied`` and ``restart_needed``, dotted names, and ``warnings``. Refuses with
     ``invalid_params`` and the problems.
     """
     with _one_at_a_time:
+        _reopen_log()
         loaded = read(context)
         read_now = context.service.limits(loaded.config)
         applied, later = changed(context.config, read_now)
@@ -68,6 +70,13 @@ def reload(context: Context) -> Reloaded:
     if later:
         log.warning("restart_needed", names=later)
     return {"applied": applied, "restart_needed": later, "warnings": list(loaded.notes)}
+
+
+def _reopen_log() -> None:
+    try:
+        reopen_log()
+    except OSError as error:
+        log.warning("log_not_reopened", error=str(error))
 
 
 def read(context: Context) -> Loaded:

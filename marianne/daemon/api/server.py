@@ -13,6 +13,7 @@ heart knows this conductor as one that served.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from actors import Actor, ExitReason, Future
@@ -21,15 +22,13 @@ from ipc.server import Responder
 from ipc.server import Server as Socket
 from marianne.crashpoints import crash_point
 from marianne.daemon.api import handlers
+from marianne.daemon.api.refusals import Refusals
 from marianne.daemon.api.request_context import Call, error_of
 from marianne.daemon.context import Context
 from marianne.daemon.shared.idempotency import RequestId, hash_of
-from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.places import bind_again
 from marianne.daemon.shared.status_cache import Packed
 from marianne.state.reader import Reader
-
-log = get_logger(__name__)
 
 
 class Server(Actor):
@@ -39,6 +38,7 @@ class Server(Actor):
         super().__init__()
         self._context = context
         self._early: list[tuple[Request, Responder]] = []
+        self._refusals = Refusals()
 
     def on_start(self) -> None:
         """Binds the socket; the conductor's lock makes us its only owner."""
@@ -105,23 +105,31 @@ class Server(Actor):
             params = handlers.validate(handler, request.params)
             value = handler.handle(call, params)
         except Exception as error:  # noqa: BLE001 - answered with its code, logged if unforeseen
-            _refuse(responder, error, call)
+            self._refuse(request, responder, call, error)
             return
         if isinstance(value, Future):
             # The socket answers what is overdue.
-            value.on_done(lambda future: _answer(responder, future, call), timed=False)
+            value.on_done(partial(self._answer, request, responder, call), timed=False)
         else:
             _send(responder, value)
 
+    def _answer(
+        self, request: Request, responder: Responder, call: Call, future: Future[Any]
+    ) -> None:
+        outcome = future.outcome()
+        if outcome.error is not None:
+            self._refuse(request, responder, call, outcome.error)
+        else:
+            crash_point("reply.before-send")
+            _send(responder, outcome.value)
+            crash_point("reply.after-send")
 
-def _answer(responder: Responder, future: Future[Any], call: Call) -> None:
-    outcome = future.outcome()
-    if outcome.error is not None:
-        _refuse(responder, outcome.error, call)
-    else:
-        crash_point("reply.before-send")
-        _send(responder, outcome.value)
-        crash_point("reply.after-send")
+    def _refuse(
+        self, request: Request, responder: Responder, call: Call, error: BaseException
+    ) -> None:
+        refusal = error_of(error, call)
+        responder.error(refusal.code, refusal.message, hint=refusal.hint, data=refusal.data)
+        self._refusals.note(request.method, refusal)
 
 
 def _send(responder: Responder, value: Any) -> None:
@@ -129,8 +137,3 @@ def _send(responder: Responder, value: Any) -> None:
         responder.ok_packed(value)
     else:
         responder.ok(value)
-
-
-def _refuse(responder: Responder, error: BaseException, call: Call) -> None:
-    refusal = error_of(error, call)
-    responder.error(refusal.code, refusal.message, hint=refusal.hint, data=refusal.data)

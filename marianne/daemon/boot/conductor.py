@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System, SystemEvent
+from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System
 from marianne.daemon.api.server import Server
-from marianne.daemon.boot import tree
+from marianne.daemon.boot import announcing, tree
 from marianne.daemon.boot.crash_loop import SERVES, STOPS, count_death
 from marianne.daemon.boot.executors import executor_of
 from marianne.daemon.boot.first_start import settle_state
@@ -83,13 +83,15 @@ STOP_MARGIN = 15.0
 class Given:
     """What a conductor was started with. ``client`` (pid and start time) is whom a private one must
     not outlive; ``loaded`` and ``config_path`` say where the configuration came from. ``preload``
-    are further modules for the forkserver."""
+    are further modules for the forkserver. In the ``foreground`` its log goes to standard error,
+    too."""
 
     loaded: Loaded | None = None
     config_path: Path | None = None
     heart_pid: int | None = None
     client: tuple[int, int] | None = None
     preload: tuple[str, ...] = ()
+    foreground: bool = False
 
 
 class Conductor:
@@ -164,15 +166,16 @@ class Conductor:
                 context.stop.drain_seconds = max(0.0, order.until - time.monotonic())
         context.places = Places(self._home, lock, heart_pid)
         context.places.tell()
-        system.on_event(lambda event: _heard(event, context))
+        system.on_event(lambda event: announcing.of_the_tree(event, context))
         tree.start(context)
         self._tell(context, "daemon.started", SERVES)
+        announcing.started(context)
         return context
 
     def _settle_in(self, system: System) -> None:
         """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
         try:
-            open_log(self._home.log)
+            open_log(self._home.log, self._config.log_format if self._given.foreground else None)
         except OSError as error:
             # A full disk. What is said is kept in memory, up to a bound.
             print(f"the log cannot be opened: {error}", file=sys.stderr)
@@ -236,8 +239,8 @@ class Conductor:
         """Sleeps until a signal: the first wish to end ends it."""
         while context.stop.mode is None:
             match self._host.hear():
-                case signal.SIGTERM | signal.SIGINT:
-                    context.stop.mode = "stop"
+                case signal.SIGTERM | signal.SIGINT as number:
+                    context.stop.ask("stop", why=signal.Signals(number).name)
                 case signal.SIGCHLD:
                     self._group.cleanup_orphans()
                 case signal.SIGHUP:
@@ -250,7 +253,7 @@ class Conductor:
         if mode in stop_order.RANK:
             keep_order(context, mode, context.stop.drain_seconds)  # a signal left none
             lock.stopping()
-        log.info("stopping", mode=mode)
+        announcing.stopping(context)
         context.executor.close()  # while the end of what it held can still be heard of
         # A tree that gave up counts as a death: a job may have been the cause.
         died = mode in ("failed", "unusable")
@@ -259,6 +262,7 @@ class Conductor:
         cancelled = finished and context.stop.mode == "cancel"
         cut = running(self._home) if mode == "drain" and not finished else []
         self._end_work(context)
+        announcing.stopped(context)
         if context.stop.mode == "unusable":
             print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)
             return EXIT_UNUSABLE
@@ -322,28 +326,3 @@ def probe_preload(modules: Sequence[str]) -> None:
     A preload that fails says nothing; it only makes every start of a worker slow.
     """
     sys.exit(any(module not in sys.modules for module in modules))
-
-
-def _heard(event: SystemEvent, context: Context) -> None:
-    """Logs what happens in the tree, and tells clients; ends the conductor with its root."""
-    told = _TOLD.get(event.kind)
-    if event.kind == "crashed":
-        log.error("actor_crashed", name=event.name, error=event.error, traceback=event.traceback)
-        if DatabaseCorrupt.__name__ in event.error:  # a crash is told as text
-            context.stop.ask("unusable", why=event.error)
-            return
-    elif told:
-        log.warning(told.replace(".", "_"), name=event.name, detail=event.error or event.detail)
-    if told:
-        data = {"name": event.name, "error": event.error or event.detail}
-        event_row = AddEvent(None, None, told, data, time.time())
-        context.store.tell(Store.write, [event_row], kept=False)
-    if event.name == "root" and event.kind in ("gave_up", "crashed"):
-        context.stop.ask("failed")
-
-
-_TOLD = {
-    "crashed": "actor.crashed",
-    "restarted": "actor.restarted",
-    "gave_up": "actor.gave_up",
-}

@@ -70,7 +70,7 @@ class Embedded:
         """Returns when it is over, however it ended."""
         if self._over is None or self._over.done():
             return
-        self._manager.context.stop.ask(mode)
+        self._manager.context.stop.ask(mode, why="its program asked")
         await asyncio.wait([self._over])
 
     async def ended(self) -> None:

@@ -137,7 +137,7 @@ def _finish(begun: Launch, home: Home, wait: float, deadline: float) -> LaunchRe
 
 
 def command(home: Home) -> list[str]:
-    """The command line that runs a conductor of this home in the foreground."""
+    """The command line that runs a conductor of this home."""
     # As a package's __main__, which forkserver children do not run again; -P keeps the directory
     # that it runs in off its module path.
     return [sys.executable, "-P", "-m", "marianne.daemon", "--home", str(home.path)]

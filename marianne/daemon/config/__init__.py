@@ -46,7 +46,9 @@ conductor keeps itself to one of them."""
 VARIABLE_PREFIX = "MARIANNE_"
 PROFILE_VARIABLE = "MARIANNE_PROFILE"
 
-RESTART_ONLY = frozenset({"socket", "pid_file", "state_db_path", "state_backend_type", "log_file"})
+RESTART_ONLY = frozenset(
+    {"socket", "pid_file", "state_db_path", "state_backend_type", "log_file", "log_format"}
+)
 """Fields that a reload leaves alone: a running conductor has them open."""
 
 
@@ -71,6 +73,9 @@ class DaemonConfig(Section):
         "info", description="The least that is logged."
     )
     log_file: Place | None = Field(None, description="The log; default: in the home.")
+    log_format: Literal["plain", "json"] = Field(
+        "plain", description="Of the lines that `start --foreground` writes to standard error."
+    )
     job_timeout_seconds: Seconds = Field(
         86_400.0, ge=60, description="A job that runs longer fails, seconds."
     )

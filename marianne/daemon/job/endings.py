@@ -94,7 +94,9 @@ def end_job(
 ) -> None:
     """The job is over with this final status: nothing of it is queued, it needs no actors."""
     ledger.set_job(step, status, finished_at=now, error=error)
-    ledger.event(step, _EVENT[status], data={"error": error, **ledger.progress()}, now=now)
+    took = round(max(0.0, now - (ledger.job.started_at or now)), 3)
+    data = {"error": error, "seconds": took, **ledger.progress()}
+    ledger.event(step, _EVENT[status], data=data, now=now)
     step.now.append(Deregister())
     step.after.append(Finish(status))
 

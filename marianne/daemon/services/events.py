@@ -13,6 +13,8 @@ from actors import Actor, ExitReason, Timer
 from ipc.publisher import TICK, Publisher, topic_of
 from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
+from marianne.daemon.output import LOGGER
+from marianne.daemon.shared.log import tell_often
 from marianne.daemon.shared.places import bind_again
 from marianne.daemon.views import wire
 from marianne.state.models import Event
@@ -31,6 +33,9 @@ NOTICED = {
     "job.paused": "job_paused",
 }
 """Our events and the names that scores call them by."""
+
+OF_THE_MANAGER = frozenset({"job.submitted", "job.pending", "job.started", "job.modified"})
+"""What happens to jobs that have no actor: it is logged here, the rest where the job's actor is."""
 
 
 class Events(Actor):
@@ -73,6 +78,10 @@ class Events(Actor):
                 (topic_of(event.job_id, event.event), wire.event_map(event)) for event in events
             )
         crash_point("events.after-publish")
+        for event in events:
+            if event.event in OF_THE_MANAGER:
+                fields = {"job_id": event.job_id, "data": dict(event.data)}
+                tell_often(LOGGER, event.event, fields, soon=True)
         self._last = events[-1].seq
         if self._tick is None:
             self._tick = self.send_after(TICK_AFTER, self.tick, self._last)

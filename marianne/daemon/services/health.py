@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+CLIENT_ENDED = "its client ended"
+
 
 class HealthActor(Actor):
     """Asks the monitor for a reading and the manager for a sign of life before it judges."""
@@ -54,7 +56,7 @@ class HealthActor(Actor):
         Or the client of a private conductor did, which only the heart watches while it lives.
         """
         if self._context.heart_lost:
-            self._context.stop.ask("stop")
+            self._context.stop.ask("stop", why=CLIENT_ENDED)
             return
         self._heart_died(process.pid)
 
@@ -69,7 +71,7 @@ class HealthActor(Actor):
             return
         client = self._context.system.processes.adopt(*self._context.client)
         if client is None:
-            self._context.stop.ask("stop")
+            self._context.stop.ask("stop", why=CLIENT_ENDED)
         else:
             self.watch(client)
 

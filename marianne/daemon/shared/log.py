@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from marianne.daemon.shared.log_echo import Echo
     from marianne.daemon.shared.log_file import LogFile
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -26,6 +27,7 @@ TOGETHER_SECONDS, TOGETHER_LINES = 0.1, 500
 _level = 20
 _sink: Any = None
 _file: LogFile | None = None
+_echo: Echo | None = None
 # One for all lines: json.dumps would make one for each.
 _encode = json.JSONEncoder(default=str).encode
 _early: list[tuple[float, str, str, dict[str, Any]]] = []
@@ -99,6 +101,8 @@ def _write_together() -> None:
     for when, logger, event, fields in _together:
         line = {"event": event, "logger": logger, **fields, "ts": _stamp(when), "level": "info"}
         lines.append(_encode(line))
+        if _echo is not None:
+            _echo.say(line)
     _together.clear()
     if _file is not None:
         try:
@@ -123,13 +127,17 @@ def set_level(level: str) -> None:
     _level = LEVELS[level]
 
 
-def open_log(path: Path) -> None:
-    """Opens the log file (mode 0600, appended, bounded) and writes what was said before."""
+def open_log(path: Path, echo: str | None = None) -> None:
+    """Opens the log file (mode 0600, appended, bounded) and writes what was said before.
+
+    ``echo``, plain or json, has each line on standard error, too, in that form.
+    """
     import structlog
 
     from marianne.daemon.shared.log_file import LogFile
 
     global _sink, _file, _some_wait
+    _open_echo(echo)
     file = LogFile(path)
     sink = structlog.wrap_logger(
         structlog.WriteLogger(file),  # type: ignore[arg-type]
@@ -152,6 +160,27 @@ def open_log(path: Path) -> None:
             _emit(when, level, event, fields)
 
 
+def _open_echo(form: str | None) -> None:
+    global _echo
+    if form is None:
+        return
+    from marianne.daemon.shared.log_echo import Echo
+
+    try:
+        _echo = Echo(form)
+    except RuntimeError:
+        pass  # there is no thread to be had: the file has it all
+
+
+def reopen_log() -> None:
+    """Goes on in the file that has the log's name now: another program may have put the old one
+    away. OSError where it cannot be opened; then it goes on in the old one."""
+    with _lock:
+        if _file is not None:
+            _write_together()
+            _file.reopen()
+
+
 def close_log() -> None:
     """Closes the log file; what is said from now on is kept for the next one."""
     global _sink, _file
@@ -162,6 +191,12 @@ def close_log() -> None:
             _some_wait.set()  # its thread ends
     if file is not None:
         file.close()
+
+
+def close_echo() -> None:
+    """The process is about to end: what waits for standard error is written, within a second."""
+    if _echo is not None:
+        _echo.close()
 
 
 def early_lines() -> list[str]:
@@ -181,6 +216,8 @@ def _write(level: str, event: str, fields: dict[str, Any]) -> None:
 
 def _emit(when: float, level: str, event: str, fields: dict[str, Any]) -> None:
     _write_together()
+    if _echo is not None:
+        _echo.say({"event": event, **fields, "ts": _stamp(when), "level": level})
     try:
         _sink.msg(event, ts=_stamp(when), level=level, **fields)
     except OSError:

@@ -45,6 +45,13 @@ class LogFile:
     def flush(self) -> None:
         """Nothing is held back."""
 
+    def reopen(self) -> None:
+        """Goes on in what has the name now. OSError where that cannot be opened."""
+        fresh = self._open()
+        os.close(self._fd)
+        self._fd, self._full = fresh, self._limit
+        self._size = os.fstat(fresh).st_size
+
     def close(self) -> None:
         """Writes nothing more."""
         os.close(self._fd)
@@ -60,10 +67,6 @@ class LogFile:
                     os.replace(older(self._path, number), older(self._path, number + 1))
             with suppress(FileNotFoundError):  # somebody else has put it away
                 os.replace(self._path, older(self._path, 1))
-            fresh = self._open()
+            self.reopen()
         except OSError:
             self._full = self._size + PATIENCE
-            return
-        os.close(self._fd)
-        self._fd, self._full = fresh, self._limit
-        self._size = os.fstat(fresh).st_size

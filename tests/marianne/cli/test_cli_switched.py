@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from test_cli_questions import DAEMON, JOB, sheet
-
-from marianne.cli.commands import logs
 
 
 def attempt(num: int, category: str) -> dict[str, object]:
@@ -93,37 +88,6 @@ def test_diagnose_includes_what_the_log_says_of_the_job(marianne, conductor, hom
     assert marianne("diagnose", "wc", "--json").json == {"job_id": "wc", "cause": "none"}
     told = marianne("diagnose", "wc", "--include-logs", "--json").json
     assert told["logs"] == [lines[0], lines[2]]
-
-
-def test_logs_are_shown_from_a_level_on(marianne, home) -> None:
-    lines = [json.dumps({"event": word, "level": word}) for word in ("debug", "info", "error")]
-    home.log.write_text("".join(f"{line}\n" for line in [*lines, "no json"]))
-    assert marianne("logs", "--json", "-l", "info").out.splitlines() == [*lines[1:], "no json"]
-
-
-def test_a_log_that_was_just_put_away_is_shown_with_the_one_before(marianne, home) -> None:
-    lines = [json.dumps({"event": str(number), "level": "info"}) for number in range(4)]
-    home.log.with_name("conductor.log.1").write_text(f"{lines[0]}\n{lines[1]}\n")
-    home.log.write_text(f"{lines[2]}\n{lines[3]}\n")
-    assert marianne("logs", "--json", "-n", "3").out.splitlines() == lines[1:]
-    assert marianne("logs", "--json", "-n", "1").out.splitlines() == lines[3:]
-
-
-def test_who_follows_a_log_misses_nothing_when_it_is_put_away(home, monkeypatch) -> None:
-    """The writer is at work between the follower's look at the file and at its name."""
-    home.log.write_text("1\n")
-    looked = logs._replaced
-
-    def meanwhile(fd: int, path: Path, position: int) -> bool:
-        if path.read_text() == "1\n":
-            path.write_text("1\n2\n")
-            path.rename(path.with_name("conductor.log.1"))
-            path.write_text("3\n")
-        return looked(fd, path, position)
-
-    monkeypatch.setattr(logs, "_replaced", meanwhile)
-    with closing(logs._lines(home.log, 1, follow=True)) as lines:
-        assert list(itertools.islice(lines, 3)) == ["1", "2", "3"]
 
 
 def test_watching_a_job_shows_its_events_and_how_it_ended(marianne, conductor) -> None:

@@ -18,9 +18,8 @@ from typing import Any
 import pytest
 from admission_stage import until
 from context_stage import context_in
-from handler_stage import Desk, desk_in
 
-from actors import AskTimeout, ExitReason, StartError, System, SystemEvent
+from actors import AskTimeout, ExitReason, StartError, System
 from marianne.daemon import __main__ as program
 from marianne.daemon import process as process_module
 from marianne.daemon.at_once import at_once
@@ -234,36 +233,6 @@ def test_a_configuration_that_does_not_fit_is_said_with_its_line_and_starts_noth
     assert f"{home.config_file}:2" in capsys.readouterr().err
 
 
-# -- what is heard of the tree ------------------------------------------------------------------
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_in(tmp_path) as desk:
-        desk.context.asked = []
-        desk.context.stop = SimpleNamespace(ask=lambda mode, **why: desk.context.asked.append(mode))
-        yield desk
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "error", "event", "ends"),
-    [
-        ("crashed", "monitor", "ValueError: x", "actor.crashed", []),
-        ("restarted", "monitor", "", "actor.restarted", []),
-        ("gave_up", "job:a", "", "actor.gave_up", []),
-        ("gave_up", "root", "", "actor.gave_up", ["failed"]),
-        ("crashed", "store", "DatabaseCorrupt: damaged", None, ["unusable"]),
-    ],
-)
-def test_only_the_root_and_a_damaged_database_end_the_conductor(
-    desk: Desk, kind: str, name: str, error: str, event: str | None, ends: list[str]
-) -> None:
-    conductor._heard(SystemEvent(kind, name, error=error), desk.context)
-    assert desk.context.asked == ends
-    told = [message[2][0].event for message in desk.post.asked]
-    assert told == ([event] if event else [])
-
-
 def test_a_preload_that_failed_is_an_exit_code() -> None:
     for modules, code in ((["sys", "os"], 0), (["sys", "no.such.module"], 1)):
         with pytest.raises(SystemExit) as ended:
@@ -317,7 +286,7 @@ def test_an_embedded_conductor_is_there_when_it_takes_jobs_and_gone_when_it_has_
             self._context: Any = SimpleNamespace(stop=SimpleNamespace(ask=self._stop))
             manager.bind(self._context)
 
-        def _stop(self, mode: str) -> None:
+        def _stop(self, mode: str, why: str) -> None:
             asked.append(mode)
             end.set()
 

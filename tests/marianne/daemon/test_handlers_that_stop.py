@@ -30,7 +30,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def stopping(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The order of what a wish to stop does."""
     done: list[tuple[Any, ...]] = []
-    desk.context.stop = SimpleNamespace(ask=lambda *wish: done.append(("asked", *wish)))
+    desk.context.stop = SimpleNamespace(
+        ask=lambda mode, drain=None, why="": done.append(("asked", mode, drain, why))
+    )
 
     def keep(context: Any, mode: str, drain_seconds: float | None) -> bool:
         done.append(("kept", mode, drain_seconds))
@@ -45,9 +47,9 @@ def test_a_wish_to_stop_is_on_disk_before_it_is_carried_out_and_answered(
 ) -> None:
     answer = asked(daemon_shutdown, desk, mode="drain", drain_seconds=3)
     assert answer == {"stopping": True, "kept": True}
-    assert stopping == [("kept", "drain", 3.0), ("asked", "drain", 3.0)]
+    assert stopping == [("kept", "drain", 3.0), ("asked", "drain", 3.0, daemon_shutdown.ASKED)]
     assert asked(daemon_shutdown, desk, mode="force")["kept"] is False
-    assert stopping[-1] == ("asked", "force", None)
+    assert stopping[-1] == ("asked", "force", None, daemon_shutdown.ASKED)
 
 
 def test_a_restart_is_refused_where_the_next_conductor_could_not_start(
@@ -62,7 +64,7 @@ def test_a_restart_is_refused_where_the_next_conductor_could_not_start(
     assert stopping == []
     desk.context.config_path.write_text("max_concurrent_jobs: 2\n")
     assert asked(daemon_shutdown, desk, mode="restart") == {"stopping": True, "kept": True}
-    assert stopping == [("asked", "restart", None)]
+    assert stopping == [("asked", "restart", None, daemon_shutdown.ASKED)]
 
 
 def test_a_reload_answers_what_it_came_to(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MUTATING = False
 
+ASKED = "a client asked"
+
 
 class Params(edge.Params):
     """``drain_seconds`` bounds a drain; None is the configured shutdown timeout."""
@@ -37,11 +39,11 @@ def handle(call: Call, params: Params) -> Future[Stopping]:
 
 def _restart(context: Context) -> Stopping:
     read(context)
-    context.stop.ask("restart", None)
+    context.stop.ask("restart", why=ASKED)
     return {"stopping": True, "kept": True}  # one that dies first is replaced all the same
 
 
 def _stop(context: Context, params: Params) -> Stopping:
     kept = keep_order(context, params.mode, params.drain_seconds)
-    context.stop.ask(params.mode, params.drain_seconds)
+    context.stop.ask(params.mode, params.drain_seconds, ASKED)
     return {"stopping": True, "kept": kept}

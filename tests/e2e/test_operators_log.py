@@ -1,0 +1,71 @@
+"""What stands in the log after a night: starts, deaths, jobs, ends; and where it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from e2e_marianne import PROGRAM, Marianne, until
+
+SCORE = "sheets:\n  - {name: a, run: 'true'}\n  - {name: b, run: 'false'}\n"
+
+
+def _logged(marianne: Marianne, *options: str) -> list[dict[str, Any]]:
+    out = marianne("logs", "--json", "-n", "1000", *options).out
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def _events(marianne: Marianne, *options: str) -> list[str]:
+    return [line["event"] for line in _logged(marianne, *options)]
+
+
+def test_a_night_is_told_in_its_order(marianne: Marianne) -> None:
+    marianne("start")
+    marianne.play("x", SCORE, code=1)
+    first = marianne.pids()["conductor"]
+    os.kill(first, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != first and marianne.serves())
+    marianne("status", "nobody", code=4)
+    marianne("stop")
+    told = [event for event in _events(marianne) if not event.startswith("sheet.")]
+    wanted = [
+        *("conductor_started", "job.submitted", "job.started", "job.failed"),
+        "the conductor died (killed by signal 9); starting another",
+        *("conductor_started", "request_refused", "conductor_stopping", "conductor_stopped"),
+    ]
+    assert [event for event in told if event in wanted] == wanted
+    [end] = [line for line in _logged(marianne, "--job", "x") if line["event"] == "job.failed"]
+    assert (end["data"]["completed"], end["data"]["failed"]) == (1, 1)
+    assert end["data"]["seconds"] >= 0
+    assert "conductor_started" not in _events(marianne, "--job", "x")
+
+
+def test_who_puts_the_log_away_finds_the_rest_in_a_new_one(marianne: Marianne) -> None:
+    marianne("start")
+    log = marianne.home / "logs" / "conductor.log"
+    until(log.exists)
+    log.rename(log.with_name("mine"))
+    os.kill(marianne.pids()["conductor"], signal.SIGHUP)
+    until(lambda: log.exists() and "reloaded" in log.read_text())
+    assert "reloaded" not in log.with_name("mine").read_text()
+
+
+def test_in_the_foreground_the_log_is_on_standard_error_too(
+    marianne: Marianne, tmp_path: Path
+) -> None:
+    marianne.home.mkdir(exist_ok=True)
+    (marianne.home / "conductor.yaml").write_text("log_format: json\n")
+    err = tmp_path / "err"
+    argv = [str(PROGRAM), "start", "--foreground"]
+    with err.open("wb") as file, subprocess.Popen(argv, env=marianne.env, stderr=file) as process:
+        until(lambda: "conductor_started" in err.read_text())
+        until(lambda: marianne("ready", code=None).code == 0)
+        process.terminate()
+        assert process.wait(60) == 0
+    events = [json.loads(line)["event"] for line in err.read_text().splitlines()]
+    told = [event for event in events if event.startswith("conductor_")]
+    assert told == ["conductor_started", "conductor_stopping", "conductor_stopped"]
