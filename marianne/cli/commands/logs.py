@@ -69,10 +69,10 @@ def command(
     job: str | None,
     as_json: bool,
 ) -> None:
-    """Print the conductor's log, and what its heart says of it.
+    """Print the conductor's log.
 
-    Reads the files themselves, so it works when no conductor runs. With --json the lines as they
-    are: one object each.
+    With what its heart says of it. Reads the files themselves, so it works when no conductor runs.
+    With --json the lines as they are: one object each.
     """
     if not session.home.log.exists():
         note(f"no log yet: {session.home.log}")
