@@ -164,6 +164,7 @@ class Context:
         self.delivery = self.service.delivery
         self.scores.settings = lambda: (
             self.config.preflight.tokens,
+            self.config.supply,
             self.config.default_thinking_method,
         )
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)

@@ -70,6 +70,7 @@ class GlobalSheetScheduler:
         self._tree = tree
         self._terms: dict[str, Terms] = {}
         self.queue = SheetQueue(config.max_concurrent_sheets, config.max_concurrent_agents)
+        self.queue.limit_stocks(*config.supply[:2])
         self.queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._backpressure: BackpressureChecker = Unhindered()
         self._last_grant = -math.inf  # monotonic

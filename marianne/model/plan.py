@@ -140,7 +140,8 @@ class SheetPlan:
     ``stage`` is the entry of the score that the sheet comes from, ``instance`` (1 to
     ``fan_count``) its place in the fan-out and ``item`` its value of ``each``. ``after_cancel``
     says that one of another ``when`` than succeeded also runs when the job is cancelled. ``env``,
-    ``cwd``, ``inputs`` and ``outputs`` are templates (marianne.score.surroundings).
+    ``cwd``, ``inputs`` and ``outputs`` are templates (marianne.score.surroundings). ``cpus``,
+    ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are.
     """
 
     num: int
@@ -172,6 +173,9 @@ class SheetPlan:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     cpus: float = 1.0
+    memory_mb: int = 0
+    gpus: int = 0
+    labels: tuple[str, ...] = ()
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""

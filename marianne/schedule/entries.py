@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 LEAST_CPUS, MOST_CPUS = 0.01, 1024.0
 """What a sheet takes at least and at most: of less, more would run at once than a machine bears."""
 
+Scarce = tuple[int, int]
+"""What a sheet takes beside slots: graphics processors, and MB of memory."""
+
+NOTHING_SCARCE: Scarce = (0, 0)
+
 JOB_PRIORITY_WEIGHT = 10.0
 DEPTH_WEIGHT = 1.0
 RETRY_BONUS = 5.0
@@ -20,7 +25,8 @@ class SheetInfo:
 
     ``backend_type`` is its instrument; with ``model`` it names the pool whose limits apply.
     ``job_priority`` is 1 (first) to 10. ``dag_depth`` is the longest chain of sheets before it.
-    ``cpus`` is how many slots it takes, if it is no agent's.
+    ``cpus`` is how many slots it takes, if it is no agent's; ``memory_mb`` and ``gpus`` it takes of
+    the machine's, whoever plays it.
     """
 
     job_id: str
@@ -32,11 +38,28 @@ class SheetInfo:
     job_priority: int = 5
     retries_so_far: int = 0
     cpus: float = 1.0
+    memory_mb: int = 0
+    gpus: int = 0
 
     @property
     def pool(self) -> str:
         """The name of the pool: instrument and model."""
         return f"{self.backend_type}/{self.model}" if self.model else self.backend_type
+
+    @property
+    def scarce(self) -> Scarce:
+        """What it takes beside slots."""
+        if not self.gpus and not self.memory_mb:
+            return NOTHING_SCARCE  # nearly always: no tuple is made
+        return (self.gpus, self.memory_mb)
+
+    @property
+    def rank(self) -> Scarce:
+        """Those of one rank wait in one line: what lacks something passes nobody of its own rank.
+        Of memory it is the order of magnitude, so that there are few."""
+        if not self.gpus and not self.memory_mb:
+            return NOTHING_SCARCE
+        return (self.gpus, self.memory_mb.bit_length())
 
 
 @dataclass(order=True, slots=True)

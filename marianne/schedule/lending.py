@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from marianne.schedule.entries import SheetEntry
+from marianne.schedule.entries import NOTHING_SCARCE, SheetEntry
 from marianne.schedule.lines import Job
 from marianne.schedule.order import Order
 
@@ -45,7 +45,7 @@ class Lending:
         if job is None or not job.registered:
             return entries
         for pool in dict.fromkeys(job.holding.values()):
-            line = job.lines.get(pool.name)
+            line = job.lines.get((pool.name, NOTHING_SCARCE))
             while line and len(entries) < limit and pool.blocked_until is None:
                 first = line.first()
                 if first is None or pool.cost(first[3].info) != 1.0:

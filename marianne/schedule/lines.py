@@ -1,17 +1,25 @@
-"""The parts of the queue: jobs, pools, and the line of one job's sheets in one pool.
+"""The parts of the queue: jobs, pools, and the lines of one job's sheets in one pool.
 
 All sheets of a line share what changes while they wait (their job's fair-share penalty, its
 limits, the pool's), so a line is a heap by what does not change, and a pool keeps a heap of lines
-by their first sheet. Entries of both heaps are dropped lazily: the truth is ``Job.queued`` and
-``Line.stamp``.
+by their first sheet, one for each rank of what they take beside slots. Entries of both heaps are
+dropped lazily: the truth is ``Job.queued`` and ``Line.stamp``.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from marianne.schedule.entries import LEAST_CPUS, MOST_CPUS, SheetEntry, SheetInfo
+from marianne.schedule.entries import (
+    LEAST_CPUS,
+    MOST_CPUS,
+    NOTHING_SCARCE,
+    Scarce,
+    SheetEntry,
+    SheetInfo,
+)
 
 # (priority with penalty and age, submitted_at, order of arrival, stamp, line)
 Place = tuple[float, float, int, int, "Line"]
@@ -20,7 +28,8 @@ Place = tuple[float, float, int, int, "Line"]
 @dataclass(slots=True)
 class Job:
     """One registered job. ``needs`` holds what is not satisfied yet, for sheets that wait for it;
-    ``costs`` what those of ``holding`` take that take more or less than one slot.
+    ``costs`` what those of ``holding`` take that take more or less than one slot, ``scarce`` what
+    they take beside that. ``lines`` are by pool and rank.
 
     A sheet that is in no collection but ``info`` has ended and was not judged yet.
     """
@@ -31,10 +40,11 @@ class Job:
     needs: dict[int, set[int]]
     dependents: dict[int, list[int]]
     waiting: set[int]
-    lines: dict[str, Line] = field(default_factory=dict)
+    lines: dict[tuple[str, Scarce], Line] = field(default_factory=dict)
     queued: dict[int, SheetEntry] = field(default_factory=dict)
     holding: dict[int, Pool] = field(default_factory=dict)
     costs: dict[int, float] = field(default_factory=dict)
+    scarce: dict[int, Scarce] = field(default_factory=dict)
     ahead: dict[int, Pool] = field(default_factory=dict)
     lends: int = 0
     registered: bool = True
@@ -52,7 +62,7 @@ class Pool:
     running: int = 0
     blocked_until: float | None = None
     blocks: int = 0
-    places: list[Place] = field(default_factory=list)
+    places: dict[Scarce, list[Place]] = field(default_factory=dict)
     lines: set[Line] = field(default_factory=set)
 
     @property
@@ -64,28 +74,32 @@ class Pool:
         """How many slots the sheet takes: one of an agent's, or the processors that it asks for."""
         return 1.0 if self.agent else min(max(LEAST_CPUS, info.cpus), MOST_CPUS)
 
-    def first(self) -> Place | None:
-        """The most urgent line that its job may be granted from now."""
-        places = self.places
-        while places and places[0][3] != places[0][4].stamp:
-            heapq.heappop(places)
-        return places[0] if places else None
+    def firsts(self) -> Iterator[Place]:
+        """Of each rank the most urgent line that its job may be granted from now."""
+        for places in self.places.values():
+            while places and places[0][3] != places[0][4].stamp:
+                heapq.heappop(places)
+            if places:
+                yield places[0]
 
     def put(self, place: Place) -> None:
         """Adds a line's new place; the old one is void by its stamp."""
-        heapq.heappush(self.places, place)
+        places = self.places.setdefault(place[4].rank, [])
+        heapq.heappush(places, place)
         # Void places deep in the heap are cleared when they outnumber what can be valid.
-        if len(self.places) > 2 * len(self.lines) + 64:
-            self.places = [p for p in self.places if p[3] == p[4].stamp]
-            heapq.heapify(self.places)
+        if len(places) > 2 * len(self.lines) + 64:
+            places[:] = [p for p in places if p[3] == p[4].stamp]
+            heapq.heapify(places)
 
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """One job's ready sheets in one pool, most urgent first. ``since`` counts in grants."""
+    """One job's ready sheets of one rank in one pool, most urgent first. ``since`` counts in
+    grants."""
 
     job: Job
     pool: Pool
+    rank: Scarce = NOTHING_SCARCE
     stamp: int = 0
     since: int = 0
     size: int = 0

@@ -9,9 +9,16 @@ from __future__ import annotations
 import math
 
 from marianne.schedule.calls import CallRate
-from marianne.schedule.entries import SheetEntry, SheetInfo, base_priority
-from marianne.schedule.lines import Job, Line, Place, Pool
+from marianne.schedule.entries import (
+    NOTHING_SCARCE,
+    Scarce,
+    SheetEntry,
+    SheetInfo,
+    base_priority,
+)
+from marianne.schedule.lines import Job, Line, Pool
 from marianne.schedule.slots import Slots
+from marianne.schedule.stocks import Look, Stocks
 
 PENALTY_PER_SHEET = 20.0
 AGE_STEP_GRANTS = 100
@@ -24,6 +31,7 @@ class Order:
     def __init__(self, max_concurrent: float, agents: int | None = None) -> None:
         self.scripts = Slots(max_concurrent)
         self.agents = self.scripts if agents is None else Slots(agents)
+        self.stocks = Stocks(math.inf, math.inf)
         self.active = 0
         self.pools: dict[str, Pool] = {}
         self.calls = CallRate()
@@ -76,30 +84,38 @@ class Order:
         """The line whose first sheet may run and is the most urgent.
 
         The most urgent sheet of a kind that does not fit has its place kept: nothing smaller of
-        that kind goes past it, else it might never find room.
+        that kind goes past it, else it might never find room. See
+        :mod:`marianne.schedule.stocks` for what it takes beside slots.
         """
         self._share_out()
-        found = None
-        for slots in self._kinds:
-            best = None if slots.full else self._next_of(slots)
-            if best is not None and (found is None or best[:3] < found[:3]):
-                found = best
-        return None if found is None else found[4]
-
-    def _next_of(self, slots: Slots) -> Place | None:
-        best = None
-        no_calls = self.calls_free_at is not None
-        for pool in self.pools.values():
-            if (pool.agent and no_calls) or self.slots(pool) is not slots:
-                continue
-            if pool.lines and pool.blocked_until is None and not pool.full:
-                place = pool.first()
-                if place is not None and (best is None or place[:3] < best[:3]):
-                    best = place
-        first = None if best is None else best[4].first()
-        if best is None or first is None:
+        if all(slots.full for slots in self._kinds):
             return None
-        return best if slots.fits(best[4].pool.cost(first[3].info)) else None
+        return self._look()[0]
+
+    def closed(self) -> list[bool]:
+        """Of what nobody gets any more for now, by the order of Scarce: one that waits has it
+        kept."""
+        return self._look()[1].closed
+
+    def _look(self) -> tuple[Line | None, Look]:
+        no_calls = self.calls_free_at is not None
+        firsts = [
+            place
+            for pool in self.pools.values()
+            if pool.lines and pool.blocked_until is None and not pool.full
+            if not (pool.agent and no_calls)
+            for place in pool.firsts()
+        ]
+        if len(firsts) > 1:
+            firsts.sort()  # no two came as the same arrival: lines are not compared
+        look = Look(self.stocks)
+        for *_, line in firsts:
+            first = line.first()
+            if first is not None:
+                info = first[3].info
+                if look.may_begin(self.slots(line.pool), line.pool.cost(info), info.scarce):
+                    return line, look
+        return None, look
 
     def grant(self, line: Line) -> SheetEntry:
         """Gives a slot to the line's first sheet."""
@@ -109,25 +125,38 @@ class Order:
         entry.priority = first[0] + self._penalty(line.job, self.slots(line.pool))
         self._grants += 1
         line.since = self._grants
-        self.take_slot(line.job, entry.info.sheet_num, line.pool, line.pool.cost(entry.info))
+        cost, scarce = line.pool.cost(entry.info), entry.info.scarce
+        self.take_slot(line.job, entry.info.sheet_num, line.pool, cost, scarce)
         self.refresh(line.job)
         return entry
 
     # -- slots ----------------------------------------------------------------------------------
 
-    def take_slot(self, job: Job, num: int, pool: Pool, cost: float = 1.0) -> None:
-        """The sheet holds a slot from now on, whatever the limits say."""
+    def take_slot(
+        self,
+        job: Job,
+        num: int,
+        pool: Pool,
+        cost: float = 1.0,
+        scarce: Scarce = NOTHING_SCARCE,
+    ) -> None:
+        """The sheet holds a slot from now on, and what else it takes, whatever the limits say."""
         job.holding[num] = pool
         if cost != 1.0:
             job.costs[num] = cost
+        if scarce is not NOTHING_SCARCE:
+            job.scarce[num] = scarce
+            self.stocks.take(scarce)
         pool.running += 1
         self.active += 1
         self.slots(pool).take(job.job_id, cost)
         self._running[job.job_id] = job
 
     def free_slot(self, job: Job, num: int) -> None:
-        """The sheet gives its slot back."""
+        """The sheet gives its slot back, and what else it has."""
         pool = job.holding.pop(num)
+        if num in job.scarce:
+            self.stocks.give(job.scarce.pop(num))
         pool.running -= 1
         self.active -= 1
         self.slots(pool).give(job.job_id, job.costs.pop(num, 1.0))
@@ -148,9 +177,10 @@ class Order:
     def enqueue(self, job: Job, info: SheetInfo, now: float) -> None:
         """Puts a ready sheet into its line."""
         pool = self.pool(info.pool)
-        line = job.lines.get(pool.name)
+        key = pool.name, info.rank
+        line = job.lines.get(key)
         if line is None:
-            line = job.lines[pool.name] = Line(job, pool)
+            line = job.lines[key] = Line(job, pool, info.rank)
         if line.size == 0:
             line.since = self._grants
             pool.lines.add(line)
@@ -175,7 +205,7 @@ class Order:
         """Takes a sheet out of its line if it is in one."""
         entry = job.queued.get(num)
         if entry is not None:
-            self.unqueue(job.lines[entry.info.pool], entry)
+            self.unqueue(job.lines[entry.info.pool, entry.info.rank], entry)
 
     def _end_line(self, line: Line) -> None:
         line.stamp += 1

@@ -12,7 +12,10 @@ Ageing: a line of sheets that is passed over gains 5 points for every 100 grants
 else arrives, a sheet that may run is granted within a bound that depends only on the number of
 jobs and on the difference of priorities; and within 100 grants the documented order is exact.
 
-A grant costs O(log n) in the sheets queued, and O(pools).
+What sheets take of graphics processors and memory is in :mod:`marianne.schedule.stocks`.
+
+A grant costs O(log n) in the sheets queued, and O(p log p) in the pools and the ranks of what is
+taken of those.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
-from marianne.schedule.explain import Explanation, explain
+from marianne.schedule.explain import Explanation, explain, explain_queued
 from marianne.schedule.graph import dependents, find_cycle
 from marianne.schedule.lending import Lending
 from marianne.schedule.lines import Job
@@ -49,6 +52,10 @@ class SheetQueue:
         self._order.scripts.limit = max_concurrent
         if agents is not None:
             self._order.agents.limit = agents
+
+    def limit_stocks(self, gpus: float, memory_mb: float) -> None:
+        """Changes what there is of both (at first no limit); who has more keeps it."""
+        self._order.stocks.limits = (gpus, memory_mb)
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -91,8 +98,12 @@ class SheetQueue:
         job = Job(job_id, max_concurrent, info, needs, dependents(needs), set(waiting))
         self._jobs[job_id] = job
         for num in running:
-            pool = self._order.pool(info[num].pool if num in info else "")
-            self._order.take_slot(job, num, pool, pool.cost(info[num]) if num in info else 1.0)
+            known = info.get(num)
+            pool = self._order.pool(known.pool if known is not None else "")
+            if known is None:
+                self._order.take_slot(job, num, pool)
+            else:
+                self._order.take_slot(job, num, pool, pool.cost(known), known.scarce)
         for num, sheet in info.items():
             if num not in job.holding and num not in job.waiting and not needs.get(num):
                 self._order.enqueue(job, sheet, now)
@@ -301,11 +312,16 @@ class SheetQueue:
         self._order.unblock_due(now)
         job = self._jobs.get(job_id)
         entry = job.queued.get(num) if job is not None else None
-        pool = self._order.pool(entry.info.pool) if entry is not None else None
-        return explain(
+        if job is None or entry is None:
+            return explain(job, num)
+        pool = self._order.pool(entry.info.pool)
+        return explain_queued(
             job,
-            num,
-            slots=self._order.agents if pool is not None and pool.agent else self._order.scripts,
+            entry,
+            pool,
+            slots=self._order.slots(pool),
+            stocks=self._order.stocks,
+            closed=self._order.closed(),
             calls=(self._order.calls.limit, self._order.calls_free_at),
         )
 

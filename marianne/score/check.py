@@ -15,6 +15,7 @@ from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import EARLIER, warnings_of
 from marianne.score.report import Report
+from marianne.score.supply import Supply
 from marianne.score.template import TemplateError, evaluate, render
 from marianne.score.variables import sheet_variables
 
@@ -25,15 +26,18 @@ def check_plan(
     report: Report,
     limits: PromptLimits,
     shell: ShellCheck | None = None,
+    supply: Supply | None = None,
 ) -> None:
     """Reports templates that cannot be rendered, skip expressions that cannot be read, and prompts
     that are too long even without what earlier sheets put into them; with ``shell`` also scripts
-    that bash cannot read."""
+    that bash cannot read, with ``supply`` sheets that take more than there is."""
     longest: dict[tuple[PathPart, ...], int] = {}
     for sheet in plan.written:
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
+        if supply is not None:
+            _check_supply(sheet, supply, expansion, report)
         if sheet.env or sheet.cwd or sheet.outputs:
             _check_surroundings(plan, sheet, expansion, report)
         if shell is not None and not _is_pattern(plan, sheet):
@@ -114,6 +118,15 @@ def _check_surroundings(plan: Plan, sheet: SheetPlan, expansion: Expansion, repo
             path = (*own, *key) if _says(report.document.data, (*own, *key)) else key
             hint = did_you_mean(error.undefined, names) if error.undefined else None
             report.error(path, error.message, hint)
+
+
+def _check_supply(sheet: SheetPlan, supply: Supply, expansion: Expansion, report: Report) -> None:
+    lack = supply.lack(sheet)
+    if lack is None:
+        return
+    key = ("resources", lack.field)
+    own = (*_place(sheet, expansion)[:2], *key)
+    report.error(own if _says(report.document.data, own) else key, lack.message, lack.hint)
 
 
 def _says(data: Any, path: Sequence[PathPart]) -> bool:

@@ -169,7 +169,7 @@ class ReferenceExpander:
         )
         idle = score.stale_detection
         cross, env = parts.cross_sheet(score.cross_sheet), dict(score.env) or None
-        prelude = parts.injections(section.prelude)
+        prelude, takes = parts.injections(section.prelude), parts.resources(score.resources)
         skips = {num: parts.skip_command(item) for num, item in section.skip_when_command.items()}
         names = {"total_sheets": len(cells), "total_stages": len(stages)}
         names["total_movements"] = len(stages)
@@ -211,6 +211,7 @@ class ReferenceExpander:
                     cwd=score.cwd,
                     when=section.when.get(cell.stage, "succeeded"),
                     after_cancel=cell.stage in section.after_cancel,
+                    **takes,
                 )
             )
         return made

@@ -196,6 +196,8 @@ class ShortExpander:
             idle_timeout_seconds=None,
             max_memory_mb=None,
             cpus=1.0,
+            memory_mb=0,
+            gpus=0,
             injections=(),
             skip_when=None,
             skip_when_command=None,
@@ -228,7 +230,7 @@ class ShortExpander:
             ),
             "idle_timeout_seconds": own.idle_timeout or self._idle,
             "max_memory_mb": own.max_memory_mb,
-            "cpus": own.cpus,
+            **parts.resources(self._score.resources, own.resources, own.cpus),
             "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
             "injections": (
                 self._prelude + parts.injections(own.inject) if own.inject else self._prelude

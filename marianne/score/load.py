@@ -32,6 +32,7 @@ from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 from marianne.score.shadow import warn_of_shadows
+from marianne.score.supply import Supply
 
 MAX_TEMPLATE_BYTES = 2**20
 
@@ -46,6 +47,7 @@ def load_plan(
     instruments: Registry,
     search_path: str | None = None,
     prompts: PromptLimits = UNBOUNDED,
+    supply: Supply | None = None,
     thinking_method: str | None = None,
     shell: bool = False,
 ) -> Plan:
@@ -55,7 +57,8 @@ def load_plan(
     ``base_dir``, the directory of the score file; ``workspace`` replaces the score's own.
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
-    ``prompts`` bounds the length of prompts; ``thinking_method`` is for those that name none.
+    ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
+    are not known); ``thinking_method`` is for prompts that name none.
     With ``shell`` bash reads every script, which takes a process and 30 µs each.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
@@ -69,6 +72,7 @@ def load_plan(
             instruments,
             search_path,
             prompts,
+            supply,
             thinking_method,
             shell,
         )
@@ -83,6 +87,7 @@ def _load(
     instruments: Registry,
     search_path: str | None,
     prompts: PromptLimits,
+    supply: Supply | None,
     thinking_method: str | None,
     shell: bool,
 ) -> Plan:
@@ -115,7 +120,7 @@ def _load(
     if given.shown:
         plan = replace(plan, params=given.shown)
     scripts = ShellCheck(search_path) if shell else None
-    check_plan(plan, expansion, report, prompts, scripts)
+    check_plan(plan, expansion, report, prompts, scripts, supply)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
 

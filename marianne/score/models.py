@@ -81,6 +81,18 @@ class Parallel(Section):
     budget_partition: bool = False
 
 
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Resources(Section):
+    """What a sheet takes of the machine while it runs, and which machines will do."""
+
+    cpus: Number | None = Field(default=None, ge=0.01, le=1024)
+    memory_mb: int | None = Field(default=None, ge=0, le=2**40)
+    gpus: int | None = Field(default=None, ge=0, le=1024)
+    labels: list[Label] | None = None
+
+
 class CrossSheet(Section):
     """What a sheet's prompt sees of earlier sheets."""
 

@@ -19,6 +19,7 @@ from marianne.score.models import (
     Notification,
     Parallel,
     RateLimit,
+    Resources,
     Retry,
     SkipCommand,
     StaleDetection,
@@ -44,6 +45,7 @@ class Common(Section):
     instrument_fallbacks: list[str] = []
     instruments: dict[str, InstrumentAlias] = {}
     retry: Retry | None = None
+    resources: Resources = Field(default_factory=Resources)
     parallel: Parallel | None = None
     cross_sheet: CrossSheet | None = None
     stale_detection: StaleDetection = Field(default_factory=StaleDetection)

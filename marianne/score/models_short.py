@@ -18,7 +18,14 @@ from pydantic import (
 
 from marianne.model.fields import Section, Timeout, Variables, can_be_kept
 from marianne.model.plan import When
-from marianne.score.models import CrossSheet, Injection, InstrumentConfig, Retry, SkipCommand
+from marianne.score.models import (
+    CrossSheet,
+    Injection,
+    InstrumentConfig,
+    Resources,
+    Retry,
+    SkipCommand,
+)
 from marianne.score.models_reference import Common
 from marianne.score.models_rules import Rule
 from marianne.score.variables import BUILTIN_NAMES
@@ -130,7 +137,8 @@ class ShortSheet(Section):
     timeout: Timeout | None = None
     idle_timeout: Timeout | None = None
     max_memory_mb: int | None = Field(default=None, ge=1, le=2**40)
-    cpus: float = Field(default=1.0, ge=0.01, le=1024)
+    cpus: float | None = Field(default=None, ge=0.01, le=1024)
+    resources: Resources | None = None
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)
@@ -168,6 +176,8 @@ class ShortSheet(Section):
                 "a list is made when its needs have completed: leave 'when' away, or write the"
                 " values of 'each' down"
             )
+        if self.cpus is not None and self.resources and self.resources.cpus is not None:
+            raise ValueError("has cpus, and resources with cpus: one of them says how many")
         if self.inputs and not self.outputs:
             raise ValueError("inputs need 'outputs': what is up to date is what it makes")
         if self.after_cancel and self.when == "succeeded":

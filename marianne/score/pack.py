@@ -101,7 +101,8 @@ def pack_plan(plan: Plan) -> bytes:
         pools[name] = _Pool(partial(_rows, _TAKE[kind]))
     pools["needs"] = _Pool(list)
     pools["env"] = _Pool(dict)
-    pools["inputs"], pools["outputs"] = _Pool(list), _Pool(list)
+    for name in ("inputs", "outputs", "labels"):
+        pools[name] = _Pool(list)
     maps = _Pool(lambda value: value)
     pools["prompt"] = _Pool(lambda prompt: _prompt_row(prompt, maps))
     places = [(index, pools[name]) for index, name in enumerate(_SHEET) if name in pools]
@@ -164,7 +165,7 @@ def _unpack(data: bytes) -> Plan:
     maps = content["maps"]
     pools: dict[str, list[Any]] = {}
     for name, rows in content["pools"].items():
-        if name in ("needs", "inputs", "outputs"):
+        if name in ("needs", "inputs", "outputs", "labels"):
             pools[name] = [tuple(row) for row in rows]
         elif name == "env":
             pools[name] = list(rows)

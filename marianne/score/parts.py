@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from marianne.model.document import PathPart
 from marianne.model.errors import did_you_mean
@@ -57,6 +58,22 @@ def retry_policy(section: models.Retry | None, *, script: bool, raw: bool) -> Re
         completion_delay=given.completion_delay_seconds,
         completion_threshold_percent=given.completion_threshold_percent,
     )
+
+
+def resources(
+    score: models.Resources, own: models.Resources | None = None, cpus: float | None = None
+) -> dict[str, Any]:
+    """What a sheet takes and where it may run: what it says itself goes before the score."""
+    given = {
+        name: value
+        for section in (score, own)
+        if section is not None
+        for name, value in section
+        if value is not None
+    }
+    if cpus is not None:
+        given["cpus"] = cpus
+    return given | {"labels": tuple(given["labels"])} if "labels" in given else given
 
 
 def cross_sheet(section: models.CrossSheet | None) -> CrossSheet | None:

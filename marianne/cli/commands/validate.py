@@ -13,7 +13,7 @@ from marianne.cli.completing import complete_file
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
-from marianne.cli.preflight import prompt_limits
+from marianne.cli.preflight import score_limits
 from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion, print_params, print_plan
 from marianne.cli.render.problems import print_warnings, problem_line
@@ -49,7 +49,7 @@ def command(
     conductor is needed. Exit code 2 if one is invalid.
     """
     instruments = session.home.instruments
-    limits = prompt_limits(session.home)
+    limits = score_limits(session.home)
     given = parse_variables(variables, param_files)
     shown = "render" if render else "expand" if expand else ""
     # Imported once, here: each score has a child of its own, which would do it anew.
@@ -69,7 +69,7 @@ def _report(
     instruments: Path,
     variables: dict[str, str],
     shown: str,
-    limits: tuple[int, int],
+    limits: dict[str, Any],
 ) -> dict[str, Any]:
     """What is found in one score, by a process with the limits of the conductor's readers."""
     stdin = score == "-"
@@ -90,12 +90,13 @@ def _check(
     instruments: Path,
     variables: dict[str, str],
     shown: str,
-    limits: tuple[int, int],
+    limits: dict[str, Any],
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
     from marianne.model.errors import ScoreError
     from marianne.score.load import load_plan
     from marianne.score.preflight import PromptLimits
+    from marianne.score.supply import Supply
 
     stdin = file == "<stdin>"
     report: dict[str, Any] = {"file": file}
@@ -107,7 +108,8 @@ def _check(
             workspace=None,
             variables=variables,
             instruments=Registry.load(instruments),
-            prompts=PromptLimits(*limits),
+            prompts=PromptLimits(*limits["limits"]),
+            supply=Supply(*limits["supply"]),
             shell=True,
         )
     except ScoreError as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from marianne.daemon.config import machine
 from marianne.daemon.config.profiles import PROFILES
 from marianne.daemon.config.sections import (
     KeyringConfig,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfigError", "DaemonConfig", "Loaded", "ResourceLimitConfig", "load_config"]
 
-SLOTS = min(100, max(2, len(os.sched_getaffinity(0))))
+SLOTS = min(100, max(2, machine.processors()))
 """Processors that scripts may take at once unless it is set. Counted when this is imported: later a
 conductor keeps itself to one of them."""
 
@@ -66,6 +67,12 @@ class DaemonConfig(Section):
     )
     max_concurrent_agents: int = Field(
         25, ge=1, le=100, description="Sheets of agents, of all jobs, that run at one time."
+    )
+    gpus: int | None = Field(
+        None, ge=0, le=1024, description="Graphics processors for sheets; default: those there are."
+    )
+    labels: list[str] = Field(
+        [], description="What the machine is called by sheets that want one of that label."
     )
     state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
     state_db_path: Place | None = Field(None, description="The database; default: in the home.")
@@ -106,6 +113,13 @@ class DaemonConfig(Section):
     mcp_pool: McpPoolConfig = Field(default_factory=McpPoolConfig.model_construct)
     keyring: KeyringConfig = Field(default_factory=KeyringConfig.model_construct)
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
+
+    @property
+    def supply(self) -> tuple[int, int, tuple[str, ...]]:
+        """What there is for sheets beside processors: graphics processors, MB of memory, labels."""
+        gpus = machine.gpus() if self.gpus is None else self.gpus
+        memory = min(self.resource_limits.max_memory_mb, machine.memory_mb())
+        return gpus, memory, tuple(self.labels)
 
     def at(self, home: Home) -> Home:
         """The home with its files at the places that are set here."""

@@ -146,7 +146,7 @@ class Ledger:
 
     def info(self, row: SheetRow) -> SheetInfo:
         """The sheet as the scheduler queues it."""
-        instrument = self.instrument(row)
+        instrument, sheet = self.instrument(row), self.plan.sheets[row.num - 1]
         return SheetInfo(
             self.job.job_id,
             row.num,
@@ -155,7 +155,9 @@ class Ledger:
             dag_depth=self._depths[row.num],
             job_priority=self.job.priority,
             retries_so_far=row.failures,
-            cpus=self.plan.sheets[row.num - 1].cpus,
+            cpus=sheet.cpus,
+            memory_mb=sheet.memory_mb,
+            gpus=sheet.gpus,
         )
 
     # -- changes --------------------------------------------------------------------------------

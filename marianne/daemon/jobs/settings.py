@@ -23,11 +23,6 @@ def put_in_force(context: Context, config: DaemonConfig, roster: Roster) -> None
     context.monitor.tell(MonitorActor.update_limits, config.resource_limits)
     context.health.tell(HealthActor.start_periodic_checks)
     set_level(config.log_level)
-    context.scheduler.tell(
-        SchedulerActor.set_limits,
-        config.max_concurrent_sheets,
-        config.max_concurrent_agents,
-        config.resource_limits.max_api_calls_per_minute,
-    )
+    context.scheduler.tell(SchedulerActor.set_limits, config)
     for live in roster.running():
         context.job(live.row.job_id).tell(Job.look_at_clock)

@@ -22,6 +22,7 @@ from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.preflight import PromptLimits
 from marianne.score.preview import preview_plan
+from marianne.score.supply import Supply
 
 if TYPE_CHECKING:
     from marianne.replies.changes import DryPlan
@@ -50,6 +51,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             instruments=Registry.load(request.instruments),
             search_path=request.search_path,
             prompts=PromptLimits(*request.limits),
+            supply=_supply(request),
             thinking_method=request.thinking_method,
             shell=request.preview,
         )
@@ -72,6 +74,13 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "single": bool(plan.extras.get("single")),
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }
+
+
+def _supply(request: ParseRequest) -> Supply | None:
+    if request.supply is None:
+        return None
+    gpus, memory_mb, labels = request.supply
+    return Supply(gpus, memory_mb, tuple(labels))
 
 
 def _left_out(plan: Plan, request: ParseRequest) -> list[Range]:

@@ -125,6 +125,7 @@ class Parser(Actor):
         request = replace(
             request,
             limits=config.preflight.tokens,
+            supply=config.supply,
             thinking_method=config.default_thinking_method,
         )
         until = self.system.runtime.monotonic() + PATIENCE_SECONDS

@@ -29,6 +29,7 @@ from marianne.schedule.explain import Explanation
 from marianne.schedule.lifts import Lifts, covers
 
 if TYPE_CHECKING:
+    from marianne.daemon.config import DaemonConfig
     from marianne.replies.reports import Reason
 
 __all__ = ["SchedulerActor"]
@@ -187,10 +188,11 @@ class SchedulerActor(Actor):
         self._drained.append(promise)
         return promise
 
-    def set_limits(self, sheets: int, agents: int, calls_per_minute: int) -> None:
+    def set_limits(self, config: DaemonConfig) -> None:
         """Changes the total limits at once; running sheets over them finish."""
-        self._queue.limit_slots(sheets, agents)
-        self._queue.limit_calls(calls_per_minute)
+        self._queue.limit_slots(config.max_concurrent_sheets, config.max_concurrent_agents)
+        self._queue.limit_stocks(*config.supply[:2])
+        self._queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._dirty = True
 
     def explain(self, job_id: str, sheet_num: int) -> Explanation:

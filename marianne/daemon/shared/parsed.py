@@ -19,7 +19,8 @@ class ParseRequest:
     Sheets before ``first`` and those that ``only``, ``start`` and ``until`` do not ask for
     (:mod:`marianne.score.choice`) are left out. ``preview`` asks for the sheets as they will be
     executed, and has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
-    of, and refused; ``thinking_method`` is for prompts that name none.
+    of, and refused; ``supply`` is what there is for sheets (graphics processors, MB of memory,
+    labels), None where nobody can say; ``thinking_method`` is for prompts that name none.
     """
 
     path: str | None
@@ -35,6 +36,7 @@ class ParseRequest:
     start: str | None = None
     until: str | None = None
     limits: tuple[int, int] = (0, 0)
+    supply: tuple[int, int, tuple[str, ...]] | None = None
     thinking_method: str | None = None
 
 

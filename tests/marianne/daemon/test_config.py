@@ -1,12 +1,11 @@
 """Every documented field with its default and bounds, and profiles that fit."""
 
-import os
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from marianne.daemon.config import RESTART_ONLY, DaemonConfig, changed
+from marianne.daemon.config import RESTART_ONLY, DaemonConfig, changed, machine
 from marianne.daemon.config.profiles import PROFILES
 from marianne.home import Home
 
@@ -32,8 +31,10 @@ DEFAULTS = {
     "socket.backlog": 5,
     "pid_file": None,
     "max_concurrent_jobs": 15,
-    "max_concurrent_sheets": min(100, max(2, len(os.sched_getaffinity(0)))),
+    "max_concurrent_sheets": min(100, max(2, machine.processors())),
     "max_concurrent_agents": 25,
+    "gpus": None,
+    "labels": [],
     "state_backend_type": "sqlite",
     "state_db_path": None,
     "log_level": "info",
@@ -90,6 +91,7 @@ BOUNDS = [
     ("max_concurrent_jobs", 1, 50, 1),
     ("max_concurrent_sheets", 1, 100, 1),
     ("max_concurrent_agents", 1, 100, 1),
+    ("gpus", 0, 1024, 1),
     ("job_timeout_seconds", 60, None, 0.1),
     ("shutdown_timeout_seconds", 10, None, 0.1),
     ("monitor_interval_seconds", 5, None, 0.1),

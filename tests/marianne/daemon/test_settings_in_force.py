@@ -63,10 +63,9 @@ def test_who_keeps_something_of_it_is_told_and_running_jobs_look_at_their_time()
     put_in_force(context, config, roster)  # type: ignore[arg-type]
     assert context.config is config
     assert context.enabled is config.learning.enabled
-    calls = config.resource_limits.max_api_calls_per_minute
     assert told == [
         ("monitor", "update_limits", config.resource_limits),
         ("health", "start_periodic_checks"),
-        ("scheduler", "set_limits", 3, 25, calls),
+        ("scheduler", "set_limits", config),
         ("runs", "look_at_clock"),
     ]

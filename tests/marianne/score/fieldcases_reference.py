@@ -63,6 +63,11 @@ case("parallel.stagger_delay_ms", stagger, lambda p: p.stagger_seconds, 1.5)
 case("parallel.fail_fast", {"parallel": {"fail_fast": True}}, warning("fail_fast"), True)
 budget = {"parallel": {"budget_partition": True}}
 case("parallel.budget_partition", budget, warning("budget_partition"), True)
+takes = {"resources": {"cpus": 0.5, "memory_mb": 30, "gpus": 2, "labels": ["ssd"]}}
+case("resources.cpus", takes, sheet(1, "cpus"), 0.5)
+case("resources.memory_mb", takes, sheet(1, "memory_mb"), 30)
+case("resources.gpus", takes, sheet(1, "gpus"), 2)
+case("resources.labels", takes, sheet(1, "labels"), ("ssd",))
 stale: dict[str, Any] = {"stale_detection": {"enabled": True}}
 case("stale_detection.enabled", stale, sheet(1, "idle_timeout_seconds"), 300)
 idle = {"stale_detection": {"idle_timeout_seconds": 9}}

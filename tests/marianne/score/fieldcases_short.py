@@ -62,6 +62,8 @@ case("sheets.timeout", first(timeout="1m30s"), sheet(1, "timeout_seconds"), 90)
 case("sheets.idle_timeout", first(idle_timeout="5s"), sheet(1, "idle_timeout_seconds"), 5)
 case("sheets.max_memory_mb", first(max_memory_mb=64), sheet(1, "max_memory_mb"), 64)
 case("sheets.cpus", first(cpus=2.5), sheet(1, "cpus"), 2.5)
+own = {"resources": {"gpus": 1, "memory_mb": 5}, **first(resources={"gpus": 3})}
+case("sheets.resources", own, lambda p: (p.sheet(1).gpus, p.sheet(1).memory_mb), (3, 5))
 case("sheets.validate", first(validate=[{"file_exists": "f"}]), rule(1), ["the file f exists"])
 crossed = second(cross_sheet={"auto_capture_stdout": True})
 case("sheets.cross_sheet", crossed, sheet(2, "cross_sheet", "auto_capture_stdout"), True)

@@ -36,7 +36,7 @@ TESTS = Path(__file__).parents[2]
 TEST = re.compile(r"^def test_(\w+)", re.MULTILINE)
 # What is in the plan and may still be ignored by those who run it: each field names a test that
 # plays it.
-PLAYED = {"retry", "parallel", "stale_detection", "cross_sheet", "skip_when_command"}
+PLAYED = {"retry", "parallel", "resources", "stale_detection", "cross_sheet", "skip_when_command"}
 PLAYED |= {"workspace_lifecycle", "cost_limits", "rate_limit", "pause_between_sheets_seconds"}
 PLAYED |= {"on_success", "on_failure", "on_exit", "concert", "notifications"}
 CASES = [*fieldcases_reference.case.cases, *fieldcases_short.case.cases]
@@ -49,6 +49,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "instrument_config.": m.InstrumentConfig,
     "retry.": m.Retry,
     "parallel.": m.Parallel,
+    "resources.": m.Resources,
     "stale_detection.": m.StaleDetection,
     "cross_sheet.": m.CrossSheet,
     "workspace_lifecycle.": m.WorkspaceLifecycle,
