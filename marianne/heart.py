@@ -15,9 +15,10 @@ The file behind N names the present conductor and the heart, a line each.
 
 A conductor that exits 0 ends the heart. Any other ending is a death: one that had been ready is
 replaced at once; starts that never get ready are counted, and five within 60 s end the heart with
-exit code 1 and a clear word in the log. Exit code 8 says that the database cannot be used, which
-another start would not help: the heart ends with it. SIGTERM, SIGINT and SIGHUP are passed on; a
-conductor that dies after a SIGTERM or SIGINT is not replaced. SIGUSR1 asks for a sweep.
+exit code 1 and a clear word in the log (FILE, and standard error). Exit code 8 says that the
+database cannot be used, which another start would not help: the heart ends with it. SIGTERM, SIGINT
+and SIGHUP are passed on; a conductor that dies after a SIGTERM or SIGINT is not replaced. SIGUSR1
+asks for a sweep.
 
 The heart is a subreaper: what loses all of its parents comes to it. After a conductor's death it
 ends that conductor's forkserver and resource tracker, and sweeps every orphan of a dead worker: a

@@ -61,6 +61,11 @@ class Session:
         self._home = None
 
     @property
+    def given_home(self) -> str | None:
+        """The directory that ``--home`` named; None where the environment or the user decides."""
+        return self._home_path
+
+    @property
     def home(self) -> Home:
         """The conductor's directory; it need not exist."""
         if self._home is None:

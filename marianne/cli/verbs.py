@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "clear-rate-limits": "End rate limits: what waits for them goes on at once.",
         "tree": "Show the supervision tree, live.",
         "logs": "Print the conductor's log.",
+        "service": "Have systemd keep a conductor.",
         "config": "Show the configuration and where each value comes from.",
         "completion": "Print a completion script for your shell.",
         "mcp": "Serve agents the jobs as tools, by the Model Context Protocol.",

@@ -26,6 +26,9 @@ from marianne.cli.start import START_SECONDS, start_conductor
 )
 @click.option("--foreground", "-f", is_flag=True, help="Be the conductor, for a service manager.")
 @click.option(
+    "--heart", is_flag=True, help="With --foreground: be its heart, which replaces one that dies."
+)
+@click.option(
     "--timeout",
     type=Seconds(),
     default=START_SECONDS,
@@ -40,6 +43,7 @@ def command(
     profile: str | None,
     log_level: str | None,
     foreground: bool,
+    heart: bool,
     timeout: float,
     as_json: bool,
 ) -> None:
@@ -59,7 +63,7 @@ def command(
         os.environ.update(chosen)
         session.look_again()
     if foreground:
-        _become_conductor(session)
+        _become_conductor(session, heart)
     until = time.monotonic() + timeout
     result = start_conductor(session, timeout)
     if result.already_running:
@@ -75,13 +79,16 @@ def command(
         say(f"conductor started (pid {result.pid})")
 
 
-def _become_conductor(session: Session) -> None:
-    from marianne.daemon.boot.launch import command as conductor
+def _become_conductor(session: Session, heart: bool) -> None:
+    from marianne.daemon.boot import launch
     from marianne.environment import clean_environment
 
     pid = session.holder()
-    if pid is not None:
+    if pid is None and heart:
+        launch.become_heart(session.home)
+        pid = session.holder()  # another start was quicker
+    if pid is not None or heart:
         raise CliError("conflict", f"a conductor is running already (pid {pid})", "marianne stop")
     sys.stdout.flush()
-    argv = [*conductor(session.home), "--foreground"]
+    argv = [*launch.command(session.home), "--foreground"]
     os.execve(sys.executable, argv, clean_environment())

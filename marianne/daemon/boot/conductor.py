@@ -107,6 +107,7 @@ class Conductor:
         self._given = given or Given()
         self._group = manager.group
         self._recorded: set[int] = set()
+        self._log_opened = threading.Event()
         self._system: System | None = None
 
     def run(
@@ -179,6 +180,8 @@ class Conductor:
         except OSError as error:
             # A full disk. What is said is kept in memory, up to a bound.
             print(f"the log cannot be opened: {error}", file=sys.stderr)
+        finally:
+            self._log_opened.set()
         for note in self._given.loaded.notes if self._given.loaded else ():
             log.warning("config_note", note=note)
         self._host.freeze()
@@ -263,6 +266,7 @@ class Conductor:
         cut = running(self._home) if mode == "drain" and not finished else []
         self._end_work(context)
         announcing.stopped(context)
+        self._log_opened.wait(STOP_MARGIN)  # a stop that came at once has said all before it
         if context.stop.mode == "unusable":
             print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)
             return EXIT_UNUSABLE

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from marianne.environment import clean_environment
@@ -143,17 +144,41 @@ def command(home: Home) -> list[str]:
     return [sys.executable, "-P", "-m", "marianne.daemon", "--home", str(home.path)]
 
 
+def become_heart(home: Home) -> None:
+    """This process becomes the heart of a conductor that logs to standard error, too.
+
+    Returns only where another conductor holds the home. Raises HomeError, OSError.
+    """
+    home.prepare()
+    lock = home.lock()
+    if lock is None:
+        return
+    ready = os.open(os.devnull, os.O_WRONLY)  # who keeps services is told in another way
+    for fd in (ready, lock.fd, lock.guard):
+        os.set_inheritable(fd, True)
+    os.chdir(home.path)
+    argv = heart_command(home, lock, ready, words=["--log", str(home.errors)])
+    sys.stdout.flush()
+    os.execve(argv[0], [*argv, "--foreground"], clean_environment())
+
+
 def heart_command(
-    home: Home, lock: HomeLock, ready: int, tether: Tether | None = None
+    home: Home,
+    lock: HomeLock,
+    ready: int,
+    tether: Tether | None = None,
+    words: Sequence[str] = (),
 ) -> list[str]:
-    """The command line of the heart, which runs the conductor and replaces one that died."""
+    """The command line of the heart, which runs the conductor and replaces one that died.
+
+    ``words`` are further options of its own."""
     from marianne import heart
 
-    options = tether.options if tether else []
+    options = [*words, *(tether.options if tether else [])]
     return [
         *(sys.executable, "-I", "-S", heart.__file__, "--home", str(home.path), *options),
         *("--lock-fd", str(lock.fd), "--guard-fd", str(lock.guard), "--ready-fd", str(ready)),
-        *("--", *command(home), *options),
+        *("--", *command(home), *(tether.options if tether else [])),
     ]
 
 
