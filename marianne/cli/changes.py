@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from marianne.cli.errors import CliError
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from watchfiles import Change

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -19,6 +19,7 @@ from marianne.cli.render.out import clean, note, print_json, say
 from marianne.cli.render.problems import print_error, print_warnings
 from marianne.cli.session import Session
 from marianne.cli.submitting import submit
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.replies.job import Job

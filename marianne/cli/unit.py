@@ -8,8 +8,10 @@ systemd replaces the heart. What a unit forbids it forbids sheets, which are peo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from marianne.records import dataclass
 
 STARTS_SECONDS = 120
 """How long a start may take; on a busy machine, with thousands of jobs to take over."""

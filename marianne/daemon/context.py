@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from actors import Handle, System
@@ -26,6 +26,7 @@ from marianne.daemon.shared.start_delays import StartDelays
 from marianne.daemon.shared.status_cache import StatusCache
 from marianne.daemon.shared.storage import Storage
 from marianne.learning.hub import LearningHub
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

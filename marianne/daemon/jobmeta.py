@@ -6,10 +6,11 @@ It is persisted: the row's columns, and ``options`` for what only some jobs have
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from marianne.records import dataclass
 from marianne.state.models import JobRow, JobStatus
 
 DaemonJobStatus = JobStatus

@@ -11,11 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.usage import TreeLook, look
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     import asyncio

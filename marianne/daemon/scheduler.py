@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from marianne import clock
+from marianne.records import dataclass
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.queue import SheetQueue
 

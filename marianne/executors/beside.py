@@ -6,8 +6,10 @@ Plain data on both sides of the seam.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
+
+from marianne.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ until it is acknowledged. An attempt starts at most once, whatever is sent how o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from actors import ChildSpec, Future, Promise

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Actor, ChildSpec, Future, Handle, Promise, System
 from marianne.executors.beside import Again, CommandEnd, SideCommand
 from marianne.executors.protocol import Hearer, Hello, Run, RunnerTroubles
 from marianne.model.result import AttemptResult
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.model.plan import Growth

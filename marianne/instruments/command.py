@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from marianne.model.plan import Instrument
+from marianne.records import dataclass
 
 # A longer argument makes programs and the kernel refuse; such a prompt goes to stdin.
 MAX_ARGUMENT_BYTES = 32_768

@@ -12,11 +12,12 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
 from marianne.model.plan import Instrument
+from marianne.records import dataclass
 
 # Bounds of a wait until a time of day or a date: clocks differ, and a limit that was just reset
 # is often not yet open. Waits that are named as such are taken as they are, up to a day.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from marianne.instruments.command import build_command
 from marianne.instruments.planned import from_profile
 from marianne.instruments.profile import Profile
 from marianne.instruments.registry import why_unavailable
+from marianne.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

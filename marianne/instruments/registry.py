@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from marianne.instruments.profile import Profile
 from marianne.model.document import Document
 from marianne.model.errors import Problem, ScoreError
 from marianne.model.problems import validate
+from marianne.records import dataclass
 from marianne.regular_file import read_regular
 
 BUILTIN = Path(__file__).parent / "builtin"

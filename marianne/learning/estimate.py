@@ -10,8 +10,9 @@ unlucky at first is not forgotten.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from marianne.records import dataclass
 from marianne.schedule.pressure import ResourceEstimate
 from marianne.state.models import OutcomeRow, PatternRow
 

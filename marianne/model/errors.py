@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from marianne.records import dataclass
 
 # More of the same kind help nobody, and a broken score of 10,000 sheets can have as many.
 MAX_PROBLEMS = 100

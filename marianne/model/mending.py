@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, Literal, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +19,7 @@ from marianne.model.document import Document, PathPart
 from marianne.model.errors import MAX_PROBLEMS, Problem
 from marianne.model.fields import Section
 from marianne.model.problems import Wrong, meant_key, model_at, problems_of
+from marianne.records import dataclass
 
 M = TypeVar("M", bound=BaseModel)
 

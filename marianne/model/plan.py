@@ -8,8 +8,10 @@ validations, limits. Sheet numbers are 1-based. All times are in seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
+
+from marianne.records import dataclass
 
 When = Literal["succeeded", "failed", "always"]
 """Which end of its needs a sheet runs for: all completed, one of them did not, or any."""

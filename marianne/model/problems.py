@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 from marianne.model.document import Document, PathPart
 from marianne.model.errors import MAX_PROBLEMS, Problem, ScoreError, did_you_mean, nearest
 from marianne.model.fields import Section
+from marianne.records import dataclass
 
 M = TypeVar("M", bound=BaseModel)
 

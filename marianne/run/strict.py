@@ -13,10 +13,10 @@ import re
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from marianne.model.plan import Instrument
+from marianne.records import dataclass
 from marianne.regular_file import read_regular
 from marianne.run.outputs import Files
 from marianne.score.redact import redact

@@ -7,13 +7,14 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from marianne.instruments.command import allowed_environment, build_command
 from marianne.instruments.output import diagnose, read_output
 from marianne.model.plan import Instrument, Plan, SheetPlan
 from marianne.model.result import AttemptResult
+from marianne.records import dataclass
 from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.nursery import Ended

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.replies.job import Usage

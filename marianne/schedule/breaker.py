@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from marianne.records import dataclass
 from marianne.schedule.outcome import Ending
 
 THRESHOLD = 5

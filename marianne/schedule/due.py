@@ -7,8 +7,10 @@ are served one after another, the oldest first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple, TypeAlias
+
+from marianne.records import dataclass
 
 Overlap: TypeAlias = Literal["skip", "queue", "replace"]
 CatchUp: TypeAlias = Literal["none", "one", "all"]

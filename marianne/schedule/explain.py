@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from marianne.records import dataclass
 from marianne.schedule.entries import SheetEntry, SheetInfo
 from marianne.schedule.lines import Job, Pool
 from marianne.schedule.slots import Slots

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from marianne.records import dataclass
 from marianne.schedule.entries import (
     LEAST_CPUS,
     MOST_CPUS,

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from marianne.model.plan import RetryPolicy
+from marianne.records import dataclass
 from marianne.schedule.retry import retry_delay
 
 Kind = Literal[
@@ -99,6 +99,9 @@ class Verdict:
     reason: str | None = None
 
 
+USUAL_RATES = RateLimits()
+
+
 def judge(
     result: Ending,
     policy: RetryPolicy,
@@ -108,7 +111,7 @@ def judge(
     fallbacks_left: int,
     random: Callable[[], float],
     waits: int = 0,
-    rates: RateLimits = RateLimits(),
+    rates: RateLimits = USUAL_RATES,
 ) -> Verdict:
     """Judges the result of the current attempt.
 

@@ -11,8 +11,8 @@ what it really uses is the monitor's to judge.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from marianne.records import dataclass
 from marianne.schedule.pressure import ResourceEstimate
 
 MAX_OVERTAKEN = 10

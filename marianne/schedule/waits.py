@@ -6,8 +6,9 @@ Kept in the job's options under ``waits_for``; a job without that waits for noth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from marianne.records import dataclass
 
 OPTION = "waits_for"
 

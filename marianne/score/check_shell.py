@@ -6,11 +6,11 @@ What only a run can know is empty here; a script that bash cannot read for want 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from marianne.model.document import PathPart
 from marianne.model.plan import Instrument, Plan, SheetPlan
+from marianne.records import dataclass
 from marianne.score.placeholders import fill_command, placeholder_names
 from marianne.score.prompt import Captured, template_variables
 from marianne.score.quoting import EARLIER

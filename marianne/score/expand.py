@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from marianne.model.document import PathPart
 from marianne.model.plan import ListSource, SheetPlan
+from marianne.records import dataclass
 from marianne.score.graph import (
     MAX_EDGES,
     MAX_SHEETS,

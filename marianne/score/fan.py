@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from marianne.model.document import PathPart
+from marianne.records import dataclass
 from marianne.score.graph import MAX_SHEETS
 from marianne.score.matrix import combinations, count_at_most, labels
 from marianne.score.models_short import Matrix, ShortSheet

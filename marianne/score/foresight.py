@@ -7,10 +7,11 @@ with it (a condition, a loop, a count) would be a guess, so that nobody can say 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 from marianne.model.plan import Plan, SheetPlan
+from marianne.records import dataclass
 from marianne.score.prompt import INJECTED, SKIPPED, window
 from marianne.score.template import parsed
 

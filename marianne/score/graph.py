@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from marianne.records import dataclass
 
 MAX_SHEETS = 100_000
 MAX_EDGES = 2_000_000

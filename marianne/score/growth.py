@@ -7,10 +7,11 @@ of what it has one of. What needs the sheet that makes the list needs all the sh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from marianne.model.plan import Growth, Plan, SheetPlan, ValidationRule
+from marianne.records import dataclass
 from marianne.score import condition as conditions
 from marianne.score.graph import MAX_EDGES, MAX_SHEETS
 from marianne.score.variables import sheet_variables

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from marianne.model.errors import did_you_mean
 from marianne.model.fields import can_be_kept
+from marianne.records import dataclass
 from marianne.score.models_params import Choices, Param, wanted
 from marianne.score.models_reference import Common
 from marianne.score.models_short import ShortScore

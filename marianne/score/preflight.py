@@ -8,9 +8,10 @@ is no prompt: nothing reads it but a shell.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from marianne.model.plan import Instrument, Prompt, SheetPlan
+from marianne.records import dataclass
 
 CHARACTERS_A_TOKEN = 4
 SHELL = "shell"

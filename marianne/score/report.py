@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from marianne.model.document import Document, PathPart
 from marianne.model.errors import MAX_PROBLEMS, Problem, ScoreError
 from marianne.model.mending import within
+from marianne.records import dataclass
 from marianne.score.models_reference import ReferenceScore
 from marianne.score.models_short import ShortScore, ShortSheet
 

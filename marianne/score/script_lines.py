@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 from marianne.model.plan import Plan, Prompt, SheetPlan
+from marianne.records import dataclass
 
 
 class Lines:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from marianne.records import dataclass
 from marianne.score.shell_tokens import Token, UnsureError, tokens
 
 MAX_DEPTH = 50

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from marianne.records import dataclass
 from marianne.score.shell_commands import Command, pipelines
 from marianne.score.shell_tokens import UnsureError
 

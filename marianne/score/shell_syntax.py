@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from marianne.records import dataclass
 
 MAX_SCRIPT = 100_000
 """Characters: the kernel takes no longer text in an environment; longer scripts are read alone."""

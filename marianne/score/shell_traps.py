@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from marianne.records import dataclass
 from marianne.score.shell_commands import Command, Pipeline, pipelines
 from marianne.score.shell_tokens import UnsureError
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from marianne.model.plan import SheetPlan
+from marianne.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, field
 from typing import Any
 
+from marianne.records import dataclass
 from marianne.state import apply_schedules as schedules
 from marianne.state import changes as c
 from marianne.state.errors import (

@@ -7,10 +7,11 @@ about the changes before it. A wrong change (a Refused error) undoes its whole b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from marianne.model.result import AttemptResult
+from marianne.records import dataclass
 from marianne.state.models import JobRow, OutcomeRow, PatternRow, ScheduleRow, SheetRow
 
 

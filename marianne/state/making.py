@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from marianne.records import dataclass
 from marianne.state.connection import NamedErrors, connect_writer
 from marianne.state.errors import StoreError
 from marianne.state.migrations import migrate

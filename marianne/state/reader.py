@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from marianne.model.result import AttemptResult
+from marianne.records import dataclass
 from marianne.state import ids, rows
 from marianne.state.connection import Rows
 from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest

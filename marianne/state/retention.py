@@ -8,8 +8,8 @@ bounded number of rows, so that a writer that waits is not kept waiting.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
+from marianne.records import dataclass
 from marianne.state.models import TERMINAL_JOB
 
 STEP = 5_000

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgpack
 
 from marianne.model.result import AttemptResult, ValidationOutcome
+from marianne.records import dataclass
 from marianne.state.models import (
     Event,
     JobRow,

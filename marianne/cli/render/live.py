@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -16,6 +16,7 @@ from rich.text import Text
 from marianne.cli.render.events import details_of
 from marianne.cli.render.out import clean
 from marianne.cli.render.values import STATUS_STYLE, duration, parse_time
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.replies.conductor import Event

@@ -6,9 +6,9 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from marianne.cli.render.out import clean, paint, say
+from marianne.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

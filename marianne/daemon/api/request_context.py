@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from actors import ActorDied, AskTimeout, MailboxFull, NoSuchActor
 from marianne.daemon.context import Context
 from marianne.daemon.shared import unforeseen
@@ -11,6 +9,7 @@ from marianne.daemon.shared.idempotency import RequestId
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.shared.storage import refused
+from marianne.records import dataclass
 from marianne.state.errors import (
     AmbiguousJob,
     DatabaseCorrupt,

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System
@@ -41,6 +40,7 @@ from marianne.daemon.shared.places import Places
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import Storage
 from marianne.daemon.worker.orphans import leave_to_original, recorded_workers, remove_stray_files
+from marianne.records import dataclass
 from marianne.run import procfs, stop_order
 from marianne.state.changes import AddEvent, Change
 from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew, StoreError

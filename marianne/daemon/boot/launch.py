@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from marianne.environment import clean_environment
 from marianne.home import Home, HomeError, HomeLock
+from marianne.records import dataclass
 
 READY_SECONDS = 30.0
 ERROR_FILE_BYTES = 1_000_000

@@ -10,7 +10,6 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actors import Future
@@ -23,6 +22,7 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.views import queries
 from marianne.daemon.worker.executor import spooled
+from marianne.records import dataclass
 from marianne.run import stop_order
 from marianne.schedule.waits import NOTHING, OPTION
 from marianne.state.changes import Change, UpdateJob

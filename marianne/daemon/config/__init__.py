@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +33,7 @@ from marianne.daemon.config.sections import (
     SocketConfig,
 )
 from marianne.daemon.shared.exceptions import ConfigError
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.home import Home

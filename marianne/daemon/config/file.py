@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -23,6 +23,7 @@ from marianne.daemon.shared.exceptions import ConfigError, ConfigProblem
 from marianne.model.document import Document, render_path
 from marianne.model.errors import ScoreError, did_you_mean
 from marianne.model.problems import known_keys, model_at
+from marianne.records import dataclass
 from marianne.regular_file import read_regular
 
 MAX_BYTES = 2**20

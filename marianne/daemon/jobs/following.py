@@ -7,9 +7,9 @@ a cancelled one by what of ``on_exit`` says so. How far each list is stands in t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from marianne.records import dataclass
 from marianne.state.models import JobRow, JobStatus
 
 SUCCESS, FAILURE, EXIT = "on_success", "on_failure", "on_exit"

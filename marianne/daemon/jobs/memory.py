@@ -7,10 +7,11 @@ the monitor, and what was learned of jobs of the same configuration.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from marianne.daemon.at_once import at_once
+from marianne.records import dataclass
 from marianne.schedule.room import ROOM_SHARE, Candidate, Room, free_memory, needs
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.job.asked_for import CATEGORY, NOT_ASKED_FOR, left_out
 from marianne.daemon.shared.refusal import Refused
 from marianne.model.plan import Plan, SheetPlan
+from marianne.records import dataclass
 from marianne.schedule.graph import depths
 from marianne.score.redact import redact
 from marianne.state.models import SheetRow, SheetStatus

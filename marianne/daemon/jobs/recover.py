@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actors import Outcome
@@ -23,6 +22,7 @@ from marianne.daemon.views import queries
 from marianne.executors.beside import Again
 from marianne.model.plan import Plan
 from marianne.model.result import AttemptResult
+from marianne.records import dataclass
 from marianne.state.changes import AddEvent, Change, SaveSheet, UpdateJob
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.transitions import move

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from actors import Promise
 from marianne.daemon.jobs.job_life import Happens, Life, after
 from marianne.daemon.jobs.memory import Size
 from marianne.daemon.shared.idempotency import Answer
+from marianne.records import dataclass
 from marianne.schedule.waits import OPTION
 from marianne.state.models import JobRow, JobStatus
 

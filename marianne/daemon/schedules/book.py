@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
+from marianne.records import dataclass
 from marianne.state.models import JobRow, ScheduleRow
 from marianne.state.reader import Reader
 

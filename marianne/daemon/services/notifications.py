@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.views import wire
 from marianne.executors.beside import CommandEnd, SideCommand
+from marianne.records import dataclass
 from marianne.state.changes import SetMeta
 from marianne.state.models import Event, JobRow
 from marianne.state.reader import Reader

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.parsed import EXIT_NO_SPACE, Parsed, ParseRequest
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import refused
+from marianne.records import dataclass
 from marianne.regular_file import NotRegularError, check_regular
 from marianne.run import procfs
 from marianne.score import limits

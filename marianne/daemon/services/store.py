@@ -18,7 +18,6 @@ incarnation wanted can still come.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from actors import Actor, ExitReason, Promise, Timer
 from marianne.clock import earliest
@@ -27,6 +26,7 @@ from marianne.daemon import ports
 from marianne.daemon.context import Context
 from marianne.daemon.services.events import NOTICED, Events
 from marianne.daemon.shared.log import get_logger
+from marianne.records import dataclass
 from marianne.state.changes import Change, SetMeta
 from marianne.state.database import Database
 from marianne.state.errors import StoreError

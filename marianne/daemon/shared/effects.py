@@ -8,10 +8,11 @@ on disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
+from marianne.records import dataclass
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import Change
 from marianne.state.models import JobStatus

@@ -9,8 +9,10 @@ Only first incarnations find it; those after them go by the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.state.models import JobRow

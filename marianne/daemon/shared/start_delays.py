@@ -14,12 +14,12 @@ import errno
 import math
 import sqlite3
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, ActorError, Backoff, ChildError, StartError
 from ipc.errors import RETRYABLE
 from marianne.daemon.shared.refusal import Refused
+from marianne.records import dataclass
 from marianne.state.errors import StoreError
 
 if TYPE_CHECKING:

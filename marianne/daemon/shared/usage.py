@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from marianne.records import dataclass
 from marianne.run import procfs
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from marianne.daemon.shared import next_steps
 from marianne.model.plan import Plan
 from marianne.model.result import AttemptResult
+from marianne.records import dataclass
 from marianne.schedule.waits import AFTER, AT
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 

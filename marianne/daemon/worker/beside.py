@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.job_files import lay_out
 from marianne.daemon.worker.orphans import kill_worker, sweep_job
 from marianne.executors.beside import Again, CommandEnd, LostError, SideCommand
+from marianne.records import dataclass
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from actors.process import Process
 from marianne.daemon.worker.identity import proof_of
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from actors import System
