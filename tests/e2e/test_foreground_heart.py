@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+import pytest
 from e2e_marianne import PROGRAM, Marianne, until
 
 ARGV = [str(PROGRAM), "start", "--foreground", "--heart"]
@@ -71,3 +73,33 @@ def test_beside_another_conductor_it_does_not_begin(marianne: Marianne) -> None:
     marianne("start")
     done = marianne("start", "--foreground", "--heart", code=5)
     assert "a conductor is running already" in done.err
+
+
+UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
+def test_as_the_first_process_of_a_container_it_buries_whom_it_adopts(
+    marianne: Marianne, tmp_path: Path
+) -> None:
+    if subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs a PID namespace of its own: root")
+    score = marianne.score("x", "sheets:\n  - {name: a, run: '(setsid sleep 60 &) ; true'}\n")
+    with subprocess.Popen([*UNSHARE, *ARGV], env=marianne.env) as outside:
+        try:
+            [first] = until(lambda: psutil.Process(outside.pid).children())
+            inside = ["nsenter", f"--target={first.pid}", "--pid", "--mount", str(PROGRAM)]
+
+            def call(*argv: str) -> subprocess.CompletedProcess[bytes]:
+                argv = (*inside, *argv)
+                return subprocess.run(argv, env=marianne.env, check=False, capture_output=True)
+
+            until(lambda: call("ready").returncode == 0)
+            assert (marianne.home / "conductor.pid").read_text().split()[1] == "1"
+            assert call("run", score, "--wait").returncode == 0
+            names = {process.name() for process in first.children(recursive=True)}
+            assert "sleep" not in names
+            assert psutil.STATUS_ZOMBIE not in {one.status() for one in first.children()}
+            first.terminate()
+            assert outside.wait(60) == 0
+        finally:
+            outside.kill()

@@ -18,10 +18,11 @@ def command(what: str, as_json: bool) -> None:
 
     Editors complete and check a YAML file with it.
     """
-    print_json(_schema(what))
+    print_json(schema_of(what))
 
 
-def _schema(what: str) -> dict[str, Any]:
+def schema_of(what: str) -> dict[str, Any]:
+    """The schema of a score, a config or an instrument."""
     from marianne.score import schema
 
     if what == "score":

@@ -1,0 +1,1 @@
+"""What a package carries beside the code, each made from the program itself."""
