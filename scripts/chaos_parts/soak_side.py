@@ -17,6 +17,11 @@ from soak_places import CLIENT, look, refine
 from soak_plan import Fault
 from soak_strike import Shim
 
+TRY_LATER = 75
+LATER_SECONDS = 15.0
+"""A conductor looks every two seconds whether a disk that failed works again. Until it has seen that
+it may say "later", as its exit code does; no longer."""
+
 SCORE = "name: first\nworkspace: ./spaces/first\nsheets:\n  - name: one\n    run: echo done\n"
 
 
@@ -47,7 +52,7 @@ class FirstStart:
         self._undo()
         steps = (("start",), ("run", "--no-start", "--wait", str(self._folder / "first.yaml")))
         for words in (*steps, ("stop",)):
-            done = self._marianne(*words)
+            done = self._when_it_can(*words)
             if done.returncode:
                 said = (
                     f"first start with {strike.text()} ({first.returncode}: {first.stdout[-200:]})"
@@ -64,6 +69,14 @@ class FirstStart:
                 os.kill(process.pid, signal.SIGKILL)
         else:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _when_it_can(self, *words: str) -> subprocess.CompletedProcess[str]:
+        until = time.monotonic() + LATER_SECONDS
+        done = self._marianne(*words)
+        while done.returncode == TRY_LATER and time.monotonic() < until:
+            time.sleep(0.2)
+            done = self._marianne(*words)
+        return done
 
     def _marianne(self, *words: str) -> subprocess.CompletedProcess[str]:
         try:
