@@ -19,7 +19,7 @@ from soak_strike import Shim
 
 TRY_LATER = 75
 LATER_SECONDS = 15.0
-"""A conductor looks every two seconds whether a disk that failed works again. Until it has seen that
+"""A conductor looks every two seconds whether a disk that failed works again. Until it has seen it
 it may say "later", as its exit code does; no longer."""
 
 SCORE = "name: first\nworkspace: ./spaces/first\nsheets:\n  - name: one\n    run: echo done\n"
