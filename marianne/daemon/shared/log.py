@@ -8,6 +8,7 @@ A line below the level costs one comparison.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from functools import lru_cache
@@ -132,15 +133,14 @@ def open_log(path: Path, echo: str | None = None) -> None:
 
     ``echo``, plain or json, has each line on standard error, too, in that form.
     """
-    import structlog
-
     from marianne.daemon.shared.log_file import LogFile
 
     global _sink, _file, _some_wait
+    structlog = _structlog()
     _open_echo(echo)
     file = LogFile(path)
     sink = structlog.wrap_logger(
-        structlog.WriteLogger(file),  # type: ignore[arg-type]
+        structlog.WriteLogger(file),
         processors=[
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=lambda line, **_: _encode(line)),
@@ -158,6 +158,20 @@ def open_log(path: Path, echo: str | None = None) -> None:
         early, _early[:] = _early[:], []
         for when, level, event, fields in early:
             _emit(when, level, event, fields)
+
+
+def _structlog() -> Any:
+    """structlog without rich, which it takes along for a console that a conductor has not: a tenth
+    of a conductor's memory."""
+    absent = "rich" not in sys.modules
+    if absent:
+        sys.modules["rich"] = None  # type: ignore[assignment]  # what an ImportError is made of
+    try:
+        import structlog
+    finally:
+        if absent:
+            del sys.modules["rich"]
+    return structlog
 
 
 def _open_echo(form: str | None) -> None:
