@@ -32,6 +32,15 @@ def claim(job_dir: str, num: int, attempt: int, node: str) -> str:
     return node
 
 
+def release(job_dir: str, num: int, attempt: int) -> None:
+    """Takes back an own claim to an attempt that surely never began. What cannot be taken back
+    stays claimed."""
+    try:
+        os.unlink(os.path.join(job_dir, DIRECTORY, f"{num}.{attempt}"))
+    except OSError:
+        pass
+
+
 def prepare(job_dir: str) -> None:
     """Makes the place for the claims of a job."""
     os.makedirs(os.path.join(job_dir, DIRECTORY), mode=0o700, exist_ok=True)

@@ -152,6 +152,13 @@ class Executor(Protocol):
     def troubles(self) -> RunnerTroubles:
         """What is ok, or in words what is not. Asks nobody. Any thread."""
 
+    def capacity(self) -> int | None:
+        """How many sheets there is room for now; None: as many as the configuration allows. Any
+        thread."""
+
+    def shortage(self) -> str:
+        """Why there is no more room, in words. Any thread."""
+
     def job_of(self, pid: int) -> str | None:
         """The job whose sheets run below this process of the conductor's machine; None for any
         other. For the monitor."""

@@ -64,6 +64,14 @@ class StubExecutor:
         """None."""
         return {"workers": "ok", "refused_worker_messages": 0}
 
+    def capacity(self) -> int | None:
+        """There is always room."""
+        return None
+
+    def shortage(self) -> str:
+        """There is none."""
+        return ""
+
     def job_of(self, pid: int) -> str | None:
         """No process is a job's."""
         return None

@@ -1,22 +1,34 @@
-"""Which executors there are: a name and a line each."""
+"""Which executors there are: a kind and a line each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from marianne.daemon.config.sections import LOCAL, ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.executors.protocol import Executor
 
-DEFAULT: Final = "local"
 
-EXECUTORS: Final[Mapping[str, Callable[[Context], Executor]]] = {
-    "local": LocalExecutor,
+def _dask(context: Context, config: ExecutorConfig) -> Executor:
+    from marianne.daemon.cluster.executor import ClusterExecutor
+
+    bridge = "marianne.executors.dask.bridge:bridge_main"
+    return ClusterExecutor(context, config, bridge, LocalExecutor(context))
+
+
+KINDS: Final[Mapping[str, Callable[[Context, ExecutorConfig], Executor]]] = {
+    "dask": _dask,
 }
-"""What makes each. One that needs a library imports it when it is made."""
+"""What makes each kind of ``executors`` in the configuration. A library is imported by whoever
+needs it, never by the conductor."""
 
 
-def executor_of(context: Context, name: str = DEFAULT) -> Executor:
-    """What runs the sheets of this conductor. KeyError for a name that there is not."""
-    return EXECUTORS[name](context)
+def executor_of(context: Context) -> Executor:
+    """What runs the sheets of this conductor."""
+    name = context.config.executor
+    if name == LOCAL:
+        return LocalExecutor(context)
+    config = next(one for one in context.config.executors if one.name == name)
+    return KINDS[config.kind](context, config)

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from marianne.daemon.config import machine
 from marianne.daemon.config.profiles import PROFILES
 from marianne.daemon.config.sections import (
+    LOCAL,
+    ExecutorConfig,
     KeyringConfig,
     LearningConfig,
     McpPoolConfig,
@@ -48,7 +50,16 @@ VARIABLE_PREFIX = "MARIANNE_"
 PROFILE_VARIABLE = "MARIANNE_PROFILE"
 
 RESTART_ONLY = frozenset(
-    {"socket", "pid_file", "state_db_path", "state_backend_type", "log_file", "log_format"}
+    {
+        "socket",
+        "pid_file",
+        "state_db_path",
+        "state_backend_type",
+        "log_file",
+        "log_format",
+        "executor",
+        "executors",
+    }
 )
 """Fields that a reload leaves alone: a running conductor has them open."""
 
@@ -73,6 +84,10 @@ class DaemonConfig(Section):
     )
     labels: list[str] = Field(
         [], description="What the machine is called by sheets that want one of that label."
+    )
+    executor: str = Field(LOCAL, description="Where sheets run; local, or a name of executors.")
+    executors: list[ExecutorConfig] = Field(
+        default_factory=list, description="Clusters that sheets may run on."
     )
     state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
     state_db_path: Place | None = Field(None, description="The database; default: in the home.")
@@ -120,6 +135,15 @@ class DaemonConfig(Section):
         gpus = machine.gpus() if self.gpus is None else self.gpus
         memory = min(self.resource_limits.max_memory_mb, machine.memory_mb())
         return gpus, memory, tuple(self.labels)
+
+    @model_validator(mode="after")
+    def _executors(self) -> DaemonConfig:
+        names = [LOCAL, *(one.name for one in self.executors)]
+        if len(set(names)) != len(names):
+            raise ValueError("executors: two have one name")
+        if self.executor not in names:
+            raise ValueError(f"executor: {self.executor} is none of {', '.join(names)}")
+        return self
 
     def at(self, home: Home) -> Home:
         """The home with its files at the places that are set here."""

@@ -58,6 +58,7 @@ class SchedulerActor(Actor):
         self._draining = self._context.stop.mode is not None
         self.set_rate_limiter(self._context.rate_limits)
         self.set_backpressure(self._context.backpressure)
+        self.set_limits(self._context.config)
         self._context.scheduling = self._scheduler
 
     def set_rate_limiter(self, rate_limiter: RateLimitChecker) -> None:
@@ -190,14 +191,25 @@ class SchedulerActor(Actor):
 
     def set_limits(self, config: DaemonConfig) -> None:
         """Changes the total limits at once; running sheets over them finish."""
-        self._queue.limit_slots(config.max_concurrent_sheets, config.max_concurrent_agents)
+        scripts, agents = config.max_concurrent_sheets, config.max_concurrent_agents
+        room = self._context.executor.capacity()
+        if room is not None:
+            scripts, agents = room, min(room, agents)
+        self._queue.limit_slots(scripts, agents)
         self._queue.limit_stocks(*config.supply[:2])
         self._queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._dirty = True
 
+    def room_changed(self) -> None:
+        """The executor has room for more sheets, or for fewer."""
+        self.set_limits(self._context.config)
+
     def explain(self, job_id: str, sheet_num: int) -> Explanation:
         """Why a sheet does not run now, as data and in words."""
         found = self._queue.explain(job_id, sheet_num, now=clock.steady())
+        executor = self._context.executor
+        if found.code == "total_limit" and executor.capacity() is not None:
+            return replace(found, text=f"it waits for a node: {executor.shortage()}")
         if "until" in found.data:
             return replace(found, data={**found.data, "until": clock.to_wall(found.data["until"])})
         if found.code != "next":

@@ -38,8 +38,8 @@ from marianne.daemon.worker.ending import WorkerLost, in_words
 from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.listening import Listening, Look
 from marianne.daemon.worker.orphans import sweep_job
-from marianne.daemon.worker.outbox import Outbox
 from marianne.daemon.worker.standby import SpareWorker
+from marianne.executors.outbox import Outbox
 from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
 from marianne.run.setup import EXIT_CLEAN

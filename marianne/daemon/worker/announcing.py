@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from marianne.daemon.worker.outbox import Outbox
+from marianne.executors.outbox import Outbox
 
 Hello = dict[str, Any]
 

@@ -57,6 +57,14 @@ class LocalExecutor:
         """Who does not answer, and how many strangers were refused."""
         return self.fleet.troubles()
 
+    def capacity(self) -> int | None:
+        """The machine is the conductor's own, and its slots are configured."""
+        return None
+
+    def shortage(self) -> str:
+        """Never asked: see ``capacity``."""
+        return ""
+
     def job_of(self, pid: int) -> str | None:
         """The job of a worker process."""
         return self.fleet.job_of(pid)

@@ -10,7 +10,7 @@ from typing import Any
 
 from marianne.executors.frames import Message
 from marianne.executors.stream_line import StreamLine
-from marianne.executors.warden.child import work
+from marianne.executors.warden.child import NOT_BEGUN, work
 from marianne.run import confine
 from marianne.run.complain import complain
 from marianne.run.loop import Loop, Timer
@@ -45,6 +45,8 @@ class Post:
         self._heard, self._troubled, self._over = heard, troubled, over
         self._line: StreamLine | None = None
         self._birth: int = settings["conductor_start_time"]
+        self._greeted = False
+        self._unheard: list[tuple[int, int]] = []
         self._pause = FIRST_PAUSE
         self._timer: Timer | None = None
 
@@ -63,12 +65,24 @@ class Post:
         if pid == 0:
             work(theirs, self._settings)
         theirs.close()
-        self.pid, self._line = pid, line
+        self.pid, self._line, self._greeted = pid, line, False
         self._loop.add_reader(line.fileno(), self._drain)
+
+    @property
+    def working(self) -> bool:
+        """Whether there is a worker, or one that is about to say hello."""
+        return self._line is not None
+
+    def take_unheard(self) -> list[tuple[int, int]]:
+        """The attempts that were sent to a worker that could not begin: none of them has."""
+        taken, self._unheard = self._unheard, []
+        return taken
 
     def send(self, message: Message) -> None:
         """To the worker; where there is none it is lost, as on any connection."""
         if self._line is not None:
+            if message["kind"] == "run" and not self._greeted:
+                self._unheard += [(one["num"], one["attempt"]) for one in message["sheets"]]
             self._line.send(message)
             if message["kind"] in ("cancel", "stop"):
                 self._wake()  # one that is stopped could not hear
@@ -98,6 +112,8 @@ class Post:
             self._line.close()
             self._line = None
         code = os.waitstatus_to_exitcode(status)
+        if code != NOT_BEGUN:
+            self._unheard.clear()  # some may have begun: their spool says so
         if code != EXIT_CLEAN or not self.ending:
             confine.sweep_orphans(owner, self.job_id, spare=spare)
         if self.ending:
@@ -125,6 +141,8 @@ class Post:
                 continue
             self._pause = FIRST_PAUSE
             if kind == "hello":
+                self._greeted = True
+                self._unheard.clear()
                 # It watches us from then on, and ends its sheets when we are gone.
                 line.send({"kind": "welcome", "pid": os.getpid(), "start_time": self._birth})
             self._heard(self.job_id, message)

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from ipc.errors import CodecError
-from marianne.executors.claim import claim, prepare
+from marianne.executors.claim import claim, prepare, release
 from marianne.executors.frames import Message
 from marianne.executors.lease import Lease, clock
 from marianne.executors.stream_line import StreamLine
@@ -187,8 +187,17 @@ class Warden:
         if message["kind"] == "run":
             if self._lease.over(clock()):
                 return  # whoever sent it may believe by now that nothing of it can begin
+            if not post.working:
+                keys = [(one["num"], one["attempt"]) for one in message["sheets"]]
+                self._refuse(post, keys)
+                return
             message["sheets"] = self._claimed(post, message["sheets"])
         post.send(message)
+
+    def _refuse(self, post: Post, keys: list[tuple[int, int]]) -> None:
+        """They have not begun here, and will not."""
+        attempts = [[num, attempt, ""] for num, attempt in keys]
+        self._tell({"kind": "refused", "job_id": post.job_id, "attempts": attempts})
 
     def _claimed(self, post: Post, grants: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those that no other node has begun."""
@@ -255,3 +264,11 @@ class Warden:
                 if post.pid == pid:
                     spare = [other.pid for other in posts if other.pid and other is not post]
                     post.ended(status, self._owner, spare)
+                    self._give_back(post)
+
+    def _give_back(self, post: Post) -> None:
+        keys = post.take_unheard()
+        for num, attempt in keys:
+            release(post.job_dir, num, attempt)
+        if keys:
+            self._refuse(post, keys)

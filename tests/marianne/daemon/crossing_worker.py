@@ -20,7 +20,7 @@ from typing import Any
 from crossing_mail import Mail, Resident
 
 from marianne.daemon.worker.announcing import Announcement
-from marianne.daemon.worker.outbox import Outbox
+from marianne.executors.outbox import Outbox
 from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
 from marianne.model.result import AttemptResult, lost

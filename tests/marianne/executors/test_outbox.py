@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marianne.daemon.worker.outbox import Outbox
+from marianne.executors.outbox import Outbox
 from marianne.model.plan import Growth
 
 

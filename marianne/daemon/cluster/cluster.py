@@ -1,0 +1,241 @@
+"""The owner of the connection with one cluster: the bridge's process and the socket it talks to.
+
+Messages of wardens are checked here, in the socket's thread, and handed to the runner of their job.
+What is kept here is who is to close a job that is over; all else is the runners'.
+
+What a restart finds: the bridge ends with this actor. The next one is told by each warden what it
+runs; the lease of a node that does not come back ends what it had.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from actors import Actor, ExitReason, Outcome, Promise
+from actors.process import Process, ProcessExit
+from ipc import codec
+from ipc.errors import CodecError
+from ipc.router import Router
+from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.context import Context
+from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.start_delays import BACKOFF
+from marianne.daemon.worker.ending import in_words
+from marianne.daemon.worker.starts import Starts
+from marianne.executors.lease import clock
+from marianne.run.acceptable import UnacceptableError
+from marianne.run.said import said
+
+log = get_logger(__name__)
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at nodes that are waited for."""
+
+SILENT = 90.0
+"""Seconds after which a bridge that says nothing is replaced: it looks for nodes every second."""
+
+
+class Cluster(Actor):
+    """One per executor of its kind; ``executor:<name>``. ``target`` is the bridge's function, by
+    name, and ``settings`` what it is given."""
+
+    def __init__(self, context: Context, desk: Desk, target: str, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self._context, self._desk = context, desk
+        self._target, self._settings = target, settings
+        self._name = b"bridge-" + os.urandom(16).hex().encode()
+        self._starts = Starts(context.system)
+        self._process: Process | None = None
+        self._failures = 0
+        self._heard_at = time.monotonic()
+        self._closing: dict[str, tuple[set[str], float, list[Promise[None]]]] = {}
+
+    def on_start(self) -> None:
+        """Binds the socket and has the bridge started."""
+        place = self._context.home.workers_sock.with_name(f"bridge-{self._desk.name}.sock")
+        self._router = Router(place, self._received)
+        self._router.start()
+        self._desk.post, self._desk.wake = self._post, self._room
+        self._start()
+        self.send_after(LOOK_EVERY, self.look)
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Ends the bridge: from now on no lease is extended."""
+        self._router.stop()
+        if self._process is not None:
+            self._process.kill()
+        self._all_down("the connection with the cluster ended")
+
+    def _start(self) -> None:
+        arguments = (self._settings, str(self._router.endpoint.path), self._name)
+        processes = self._context.system.processes
+        name = f"marianne-bridge {self._desk.name}"
+        self.pipe(
+            self._starts.ask(lambda: processes.start(self._target, arguments, name), self.name),
+            self.started,
+        )
+
+    def again(self) -> None:
+        """Time to start another bridge."""
+        self._start()
+
+    def started(self, outcome: Outcome[Process]) -> None:
+        """The bridge's process is there, or could not be started."""
+        self._heard_at = time.monotonic()
+        if outcome.value is not None:
+            self._process = outcome.value
+            self.watch(outcome.value)
+        else:
+            self._failed(f"its bridge cannot be started: {outcome.error!r}")
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """Another is started; what runs on the nodes goes on meanwhile."""
+        self._process = None
+        self._all_down("the bridge ended")
+        self._failed(f"its bridge was lost: {in_words(ending)}")
+
+    def _failed(self, why: str) -> None:
+        self._desk.nodes.engine = f"executor {self._desk.name}: {why}"
+        seconds = BACKOFF.delay(self._failures, self.name)
+        self._failures += 1
+        log.warning("bridge_waits", executor=self._desk.name, why=why, seconds=seconds)
+        self.send_after(seconds, self.again)
+
+    def _all_down(self, why: str) -> None:
+        for node in self._desk.nodes.all_down():
+            self._tell_all("down", node, why)
+        self._capacity()
+
+    # -- to the nodes ---------------------------------------------------------------------------
+
+    def _post(self, node: str, messages: Sequence[dict[str, Any]]) -> None:
+        message = {"kind": "to", "node": node, "messages": list(messages)}
+        self._router.send(self._name, codec.pack(message))
+
+    def close_job(
+        self, job_id: str, nodes: Iterable[str], wanted: Iterable[str], grace: float
+    ) -> Promise[None]:
+        """Ends what runs of a job on these nodes; answers when nothing of it is left on the
+        ``wanted`` ones: each has said so, or its lease is surely over."""
+        promise: Promise[None] = self.promise()
+        left, _, promises = self._closing.get(job_id, (set[str](), 0.0, []))
+        left |= set(wanted)
+        promises.append(promise)
+        self._closing[job_id] = left, grace, promises
+        for node in {*nodes, *left}:
+            self._post(node, [{"kind": "close", "job_id": job_id, "grace": grace}])
+        self._settle()
+        return promise
+
+    def closed(self, job_id: str, node: str) -> None:
+        """Nothing of the job is left on this node."""
+        if job_id in self._closing:
+            self._closing[job_id][0].discard(node)
+            self._settle()
+
+    def node_up(self, node: str) -> None:
+        """It may not have heard what is to end."""
+        self._failures = 0
+        for job_id, (left, grace, _) in self._closing.items():
+            if node in left:
+                self._post(node, [{"kind": "close", "job_id": job_id, "grace": grace}])
+
+    def look(self) -> None:
+        """Are leases over that are waited for, and does the bridge say anything?"""
+        self._settle()
+        if self._process is not None and time.monotonic() - self._heard_at > SILENT:
+            log.error("bridge_silent", executor=self._desk.name, pid=self._process.pid)
+            self._process.kill()
+        self.send_after(LOOK_EVERY, self.look)
+
+    def _settle(self) -> None:
+        now = clock()
+        for job_id, (left, _, promises) in list(self._closing.items()):
+            for node in list(left):
+                if self._desk.nodes.known(node).tenure.over(now):
+                    left.discard(node)
+            if not left:
+                del self._closing[job_id]
+                for promise in promises:
+                    promise.set(None)
+
+    # -- from the bridge, in the socket's thread ------------------------------------------------
+
+    def _received(self, identity: bytes, payload: bytes) -> None:
+        if identity != self._name or not payload:
+            return
+        self._heard_at = time.monotonic()
+        try:
+            message = codec.unpack(payload)
+            self._take(message["kind"], message)
+        except (CodecError, KeyError, TypeError) as error:
+            log.error("bridge_not_understood", executor=self._desk.name, error=repr(error))
+
+    def _take(self, kind: str, message: dict[str, Any]) -> None:
+        nodes, node = self._desk.nodes, message.get("node", "")
+        if kind == "from":
+            for one in message["messages"]:
+                self._of_warden(node, one)
+        elif kind == "engine":
+            self._say_engine(message["why"])
+        elif kind == "up":
+            log.info("node_up", executor=self._desk.name, node=node, **message["facts"])
+            nodes.up(node, message["facts"], message["hello"])
+            self._capacity()
+            self._tell_all("up", node, list(message["hello"]["jobs"]))
+            self._desk.cluster.tell(Cluster.node_up, node)
+            self._room()
+        elif kind == "down":
+            log.warning("node_down", executor=self._desk.name, node=node, why=message["why"])
+            nodes.down(node)
+            self._capacity()
+            self._tell_all("down", node, message["why"])
+        elif kind == "unfit":
+            if nodes.known(node).why != message["why"]:
+                log.warning("node_unfit", executor=self._desk.name, why=message["why"])
+            nodes.unfit(node, message["why"])
+            self._capacity()
+        elif kind == "gone":
+            nodes.gone(node)
+
+    def _capacity(self) -> None:
+        self._context.scheduler.tell(SchedulerActor.room_changed)
+
+    def _say_engine(self, why: str | None) -> None:
+        if self._desk.nodes.engine != why:
+            log.info("engine", executor=self._desk.name, why=why)
+            self._desk.nodes.engine = why
+
+    def _of_warden(self, node: str, message: dict[str, Any]) -> None:
+        from marianne.daemon.cluster.runner import ClusterRunner
+
+        kind, job_id = message["kind"], message["job_id"]
+        runner = self._context.worker(job_id)
+        if kind == "job":
+            try:
+                runner.tell(ClusterRunner.heard, node, said(message["message"]))
+            except UnacceptableError as error:
+                log.warning("node_message_refused", node=node, job_id=job_id, why=str(error))
+        elif kind == "refused":
+            runner.tell(ClusterRunner.refused, node, message["attempts"])
+        elif kind == "trouble":
+            runner.tell(ClusterRunner.troubled, node, message["why"])
+        elif kind == "closed":
+            runner.tell(ClusterRunner.closed, node)
+            self._desk.cluster.tell(Cluster.closed, job_id, node)
+
+    def _tell_all(self, method: str, node: str, detail: Any) -> None:
+        from marianne.daemon.cluster.runner import ClusterRunner
+
+        for job_id in list(self._desk.jobs):
+            self._context.worker(job_id).tell(getattr(ClusterRunner, method), node, detail)
+
+    def _room(self) -> None:
+        from marianne.daemon.cluster.runner import ClusterRunner
+
+        for job_id in self._desk.nodes.waiting():
+            self._context.worker(job_id).tell(ClusterRunner.room)

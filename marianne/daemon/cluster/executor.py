@@ -1,0 +1,164 @@
+"""An executor whose sheets run on the nodes of a cluster.
+
+What is done beside the sheets (hooks, notices, checks that are made again) is done on the
+conductor's machine, by the local executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from typing import Any
+
+from actors import ChildSpec, Future, Handle
+from marianne.daemon.cluster.cluster import Cluster
+from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.cluster.nodes import Nodes
+from marianne.daemon.cluster.places import Places
+from marianne.daemon.cluster.runner import END_MARGIN, ClusterRunner
+from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.context import Context
+from marianne.daemon.shared.handoff import Entry
+from marianne.daemon.shared.log import get_logger
+from marianne.daemon.worker.executor import LocalExecutor
+from marianne.daemon.worker.orphans import remove_trees
+from marianne.executors.beside import Again, CommandEnd, SideCommand
+from marianne.executors.protocol import RunnerTroubles
+from marianne.state.models import JobRow
+
+log = get_logger(__name__)
+
+
+class ClusterExecutor:
+    """As :class:`marianne.executors.protocol.Executor` says. ``target`` is the bridge's function,
+    by name; ``local`` does what is done on this machine."""
+
+    def __init__(
+        self, context: Context, config: ExecutorConfig, target: str, local: LocalExecutor
+    ) -> None:
+        assert config.shared_directory is not None
+        self._context, self._config, self._target = context, config, target
+        self._local = local
+        self._name = f"executor:{config.name}"
+        nodes = Nodes(
+            config.lease_seconds,
+            lambda: context.config.sheet_grace_seconds,
+            config.slots,
+            config.node_slots,
+        )
+        places = Places(context.home, context.owner, config.shared_directory)
+        self.desk = Desk(config.name, nodes, places, Handle(context.system, self._name))
+
+    # -- the conductor's life -------------------------------------------------------------------
+
+    def services(self) -> Sequence[ChildSpec]:
+        """Who owns the bridge, and what the local executor has."""
+        settings = {
+            "name": self._config.name,
+            "owner": self._context.owner,
+            "lease_seconds": self._config.lease_seconds,
+            "sheet_grace_seconds": self._context.config.sheet_grace_seconds,
+            **self._config.connection(),
+        }
+        cluster = ChildSpec(
+            id=self._name, cls=Cluster, args=(self._context, self.desk, self._target, settings)
+        )
+        return (*self._local.services(), cluster)
+
+    def look(self) -> None:
+        """At the local executor's socket."""
+        self._local.look()
+
+    def troubles(self) -> RunnerTroubles:
+        """Why the cluster is not reached, or which of its nodes can be given nothing."""
+        troubles = self._local.troubles()
+        nodes = self.desk.nodes
+        unfit = [node.why for node in nodes.all() if node.why is not None]
+        words = [nodes.engine] if nodes.engine is not None else unfit[:3]
+        if words:
+            troubles["workers"] = "; ".join(words)
+        return troubles
+
+    def capacity(self) -> int | None:
+        """The slots of the nodes that can be given sheets now."""
+        return self.desk.nodes.capacity()
+
+    def shortage(self) -> str:
+        """By the nodes."""
+        return self.desk.nodes.why_none()
+
+    def job_of(self, pid: int) -> str | None:
+        """What the local executor says: the nodes' processes are not this machine's."""
+        return self._local.job_of(pid)
+
+    def close(self) -> None:
+        """The local executor's spare process ends."""
+        self._local.close()
+
+    def cut_short(self) -> None:
+        """Every job's workers are told to end at once."""
+        self._local.cut_short()
+        for job_id in list(self.desk.jobs):
+            close = {"kind": "close", "job_id": job_id, "grace": 0.0}
+            for node in self.desk.nodes.all():
+                if node.connected:
+                    self.desk.post(node.name, [close])
+
+    # -- a job's sheets -------------------------------------------------------------------------
+
+    def child(self, job_id: str) -> ChildSpec:
+        """Who gives the job's sheets to nodes."""
+        return ChildSpec(
+            id=f"job:{job_id}/worker",
+            cls=ClusterRunner,
+            args=(self._context, self.desk, job_id),
+            shutdown=self._context.config.sheet_grace_seconds + 2 * END_MARGIN,
+        )
+
+    def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
+        """Nothing runs for it yet: a node is chosen with the first sheet."""
+        self._context.entries[row.job_id] = Entry(copy(row), plan, environment)
+
+    def unprepare(self, job_id: str) -> None:
+        """What was left for its actors is taken back."""
+        self._context.entries.pop(job_id, None)
+
+    def end(self, row: JobRow) -> Future[None]:
+        """On each node that it was given to."""
+        nodes = self.desk.places.used(row.job_id)
+        grace = self._context.config.sheet_grace_seconds
+        ended: Future[Any] = self.desk.cluster.within(None).call(
+            Cluster.close_job, row.job_id, nodes, nodes, grace
+        )
+        return ended
+
+    def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
+        """What stands in the spools of its nodes."""
+        return self.desk.places.finished(job_id)
+
+    def remove(self, job_ids: Iterable[str]) -> None:
+        """Here and in the shared directory."""
+        gone = []
+        for job_id in job_ids:
+            try:
+                gone.append(self.desk.places.put_aside(job_id))
+            except OSError as error:
+                log.warning("files_not_removed", paths=[job_id], error=repr(error))
+            self._local.remove([job_id])
+        paths = [str(path) for path in gone if path is not None]
+        if not paths:
+            return
+        try:
+            self._context.system.processes.start(remove_trees, (paths,), name="marianne-clear")
+        except (OSError, EOFError) as error:
+            log.warning("files_not_removed", paths=paths, error=repr(error))
+
+    # -- beside them ----------------------------------------------------------------------------
+
+    def command(self, command: SideCommand) -> Future[CommandEnd]:
+        """On the conductor's machine."""
+        return self._local.command(command)
+
+    def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
+        """On the conductor's machine, which has the workspace too."""
+        return self._local.recheck(job_id, sheets)

@@ -1,0 +1,189 @@
+"""The nodes of a cluster: which are reached, how many sheets each has room for, who has taken it.
+
+Shared by the cluster's actor and the runners of all its jobs; any thread. What is here is what the
+bridge has said and the runners have taken since this conductor began: a restart finds nothing, and
+hears it all again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from marianne.executors.lease import Tenure, clock
+
+
+@dataclass(slots=True)
+class Node:
+    """One node. ``why`` it can be given nothing; ``hello`` is its warden's, ``facts`` the
+    engine's; ``taken`` counts slots by job."""
+
+    name: str
+    slots: int
+    tenure: Tenure
+    connected: bool = False
+    draining: bool = False
+    why: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    hello: dict[str, Any] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be given a sheet, if a slot is free."""
+        return self.connected and not self.draining and self.why is None
+
+    @property
+    def free(self) -> int:
+        """Slots that a sheet may be given now."""
+        return max(0, self.slots - sum(self.taken.values())) if self.usable else 0
+
+
+class Nodes:
+    """See the head of this file. ``slots`` is how many a node has by the configuration: a number
+    for all (None: as many as its processors), ``by_name`` for those whose name fits."""
+
+    def __init__(
+        self, lease: float, grace: Callable[[], float], slots: int | None, by_name: dict[str, int]
+    ) -> None:
+        self.lease = lease
+        self._grace = grace
+        self._slots, self._by_name = slots, by_name
+        self._nodes: dict[str, Node] = {}
+        self._waiting: dict[str, None] = {}
+        self._lock = threading.RLock()
+        self.engine: str | None = "it has not been reached yet"
+        """Why the engine is not reached; None: it is."""
+
+    def slots_of(self, name: str, cpus: int) -> int:
+        """How many sheets run on this node at one time."""
+        for pattern, slots in self._by_name.items():
+            if fnmatchcase(name, pattern):
+                return slots
+        return self._slots if self._slots is not None else cpus
+
+    # -- from the bridge ------------------------------------------------------------------------
+
+    def up(self, name: str, facts: dict[str, Any], hello: dict[str, Any]) -> None:
+        """It is reached."""
+        with self._lock:
+            node = self.known(name)
+            node.facts, node.hello, node.why = facts, hello, None
+            node.slots = self.slots_of(name, int(facts.get("cpus") or 1))
+            node.connected = True
+            node.tenure.found()
+
+    def down(self, name: str) -> None:
+        """It is not reached any more."""
+        with self._lock:
+            node = self.known(name)
+            node.connected = False
+            node.tenure.lost(clock())
+
+    def all_down(self) -> list[str]:
+        """The bridge is gone; returns who was connected."""
+        with self._lock:
+            names = [node.name for node in self._nodes.values() if node.connected]
+            for name in names:
+                self.down(name)
+            return names
+
+    def unfit(self, name: str, why: str) -> None:
+        """It can be given nothing."""
+        with self._lock:
+            self.known(name).why = why
+
+    def gone(self, name: str) -> None:
+        """The engine has it no more; it is forgotten when nothing of it can run."""
+        with self._lock:
+            node = self._nodes.get(name)
+            if node is not None and not node.taken and not node.connected:
+                del self._nodes[name]
+
+    def drain(self, name: str, *, on: bool) -> bool:
+        """Whether it gets no more sheets; False if there is no such node."""
+        with self._lock:
+            node = self._nodes.get(name)
+            if node is not None:
+                node.draining = on
+            return node is not None
+
+    # -- from runners ---------------------------------------------------------------------------
+
+    def known(self, name: str) -> Node:
+        """The node of this name; one that was not heard of may still run what an earlier conductor
+        gave it."""
+        with self._lock:
+            node = self._nodes.get(name)
+            if node is None:
+                tenure = Tenure(self.lease, self._grace())
+                tenure.lost(clock())
+                self._nodes[name] = node = Node(name, 0, tenure)
+            return node
+
+    def take(self, job_id: str, avoid: Iterable[str] = ()) -> str | None:
+        """A slot on the node that has most of its own free, and whose name is returned; None when
+        there is none: then the job is told when there may be."""
+        avoided = set(avoid)
+        with self._lock:
+            able = [node for node in self._nodes.values() if node.free and node.name not in avoided]
+            if not able:
+                self._waiting[job_id] = None
+                return None
+            best = max(able, key=lambda node: (node.free / node.slots, node.free, node.name))
+            best.taken[job_id] = best.taken.get(job_id, 0) + 1
+            return best.name
+
+    def hold(self, job_id: str, name: str, count: int) -> None:
+        """The job has so many slots of this node, whether or not they were free."""
+        with self._lock:
+            taken = self.known(name).taken
+            taken.pop(job_id, None)
+            if count:
+                taken[job_id] = count
+
+    def waiting(self) -> list[str]:
+        """The jobs that wait for a slot, if there is one now; they wait no more."""
+        with self._lock:
+            if not any(node.free for node in self._nodes.values()):
+                return []
+            waiting, self._waiting = list(self._waiting), {}
+            return waiting
+
+    def forget(self, job_id: str) -> None:
+        """The job is over."""
+        with self._lock:
+            self._waiting.pop(job_id, None)
+            for node in self._nodes.values():
+                node.taken.pop(job_id, None)
+
+    def capacity(self) -> int:
+        """Slots of all nodes that may be given sheets, taken or free."""
+        with self._lock:
+            return sum(node.slots for node in self._nodes.values() if node.usable)
+
+    # -- for people -----------------------------------------------------------------------------
+
+    def all(self) -> list[Node]:
+        """Each, by name; to be read only."""
+        with self._lock:
+            return [self._nodes[name] for name in sorted(self._nodes)]
+
+    def why_none(self) -> str:
+        """Why a sheet waits, in words."""
+        nodes = self.all()
+        if self.engine is not None:
+            return self.engine
+        if not nodes:
+            return "the cluster has no nodes: start workers"
+        unfit = [f"{node.name}: {node.why}" for node in nodes if node.why is not None]
+        usable = [node for node in nodes if node.connected and node.why is None]
+        if usable and all(node.draining for node in usable):
+            return "all nodes are drained (marianne executors --resume NODE)"
+        if usable:
+            slots = sum(node.slots for node in usable if not node.draining)
+            return f"all {slots} slots of {len(usable)} nodes are taken"
+        return "; ".join(unfit[:3]) or "no node is reached: " + ", ".join(n.name for n in nodes[:5])

@@ -1,0 +1,364 @@
+"""Who runs one job's sheets on a cluster: gives them to nodes, and tells the job what comes of it.
+
+A node is heard through the bridge, and may be away for a while: what it was given stays its own
+until it says how that ended, or until its lease is surely over. Then what stands in its spool
+counts, and the rest is told as lost.
+
+What a restart finds: which nodes the job was given to, on disk. Each of them says what it runs and
+has finished before the job's actor hears ``worker_up``; one that does not come back counts as it
+does at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from actors import Actor, ActorDied, AskTimeout, ExitReason, NoSuchActor, Outcome, Promise
+from marianne.daemon import ports
+from marianne.daemon.cluster import late
+from marianne.daemon.cluster.cluster import Cluster
+from marianne.daemon.cluster.delivery import Delivery
+from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.cluster.placing import Placing
+from marianne.daemon.cluster.question import Question
+from marianne.daemon.cluster.station import Station, interrupted
+from marianne.daemon.context import Context
+from marianne.daemon.shared.log import get_logger
+from marianne.executors.lease import clock
+from marianne.executors.protocol import Run
+from marianne.model.plan import Growth
+
+log = get_logger(__name__)
+
+Message = dict[str, Any]
+
+END_MARGIN = 5.0
+"""Seconds beyond the grace that the nodes have to end a job when the conductor stops."""
+
+LOOK_AGAIN = 2.0
+"""Seconds until a spool that could not be read is read again."""
+
+
+class ClusterRunner(Actor):
+    """One per admitted job; ``job:<id>/worker``."""
+
+    def __init__(self, context: Context, desk: Desk, job_id: str) -> None:
+        super().__init__()
+        self._context, self._desk, self._job_id = context, desk, job_id
+        self._job = context.job(job_id)
+        self._delivery = Delivery(context, desk, job_id)
+        self._placing = Placing(desk, self._delivery, job_id)
+        self._question: Question | None = None
+        self._withdrawing: set[str] | None = None
+        self._returned: list[list[int]] = []
+        self._over = False
+
+    def on_start(self) -> None:
+        """Of a new job there is nothing to be heard."""
+        self._desk.jobs.add(self._job_id)
+        self._desk.waits[self._job_id] = self._placing.why
+        entry = self._context.entries.get(self._job_id)
+        if entry is not None and not self._delivery.stations:
+            entry.blank = True
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Ends what runs if the conductor ends it all; else leaves it to the next incarnation."""
+        if self._over or self._context.stop.keeps_workers:
+            return
+        grace = 0.0 if self._context.stop.mode == "force" else self._grace
+        self._desk.forget(self._job_id)
+        stations = self._delivery.stations.values()
+        busy = [one.node for one in stations if one.placed and self._delivery.reached(one)]
+        cluster = self._desk.cluster.within(grace + END_MARGIN)
+        try:
+            cluster.ask(
+                Cluster.close_job, self._job_id, [one.node for one in stations], busy, grace
+            )
+        except (ActorDied, AskTimeout, NoSuchActor) as error:
+            log.warning("nodes_not_heard", job_id=self._job_id, error=repr(error))
+
+    # -- from the job actor ---------------------------------------------------------------------
+
+    def report(self, asker: int) -> None:
+        """The job actor (re)started: every node that was used is asked what it runs."""
+        self._question = question = Question(asker, time.monotonic_ns())
+        self._placing.clear()
+        self._withdrawing = None
+        for station in self._delivery.stations.values():
+            station.said = None
+            self._ask(station, question)
+        self._answer()
+
+    def _ask(self, station: Station, question: Question) -> None:
+        if not self._delivery.reached(station):
+            self._await(station.node)
+        elif self._ready():
+            self._delivery.open(station)
+            for cancel in question.cancels.values():
+                self._delivery.cancel(station, cancel)
+            self._delivery.ask(station, question.number)
+
+    def run(self, runs: Sequence[Run], slots: int | None = None) -> None:
+        """Gives attempts to nodes that have room, those ahead to nodes that run some of the job."""
+        self._placing.add(runs)
+        self.room()
+
+    def room(self) -> None:
+        """There may be room on a node for what waits."""
+        if self._question is None and not self._over and self._placing.waits and self._ready():
+            try:
+                self._placing.place()
+            except OSError as error:
+                self._wait(error)
+
+    def _ready(self) -> bool:
+        """Whether the job's files are there; else that is tried again later."""
+        try:
+            self._delivery.prepare()
+        except OSError as error:
+            self._wait(error)
+            return False
+        self._context.start_delays.over(self._job_id)
+        return True
+
+    def _wait(self, error: OSError) -> None:
+        where = error.filename or self._desk.places.job_dir(self._job_id)
+        why = f"the shared directory of executor {self._desk.name}: {where}: {error.strerror}"
+        seconds = self._context.start_delays.note(self._job_id, why)
+        log.warning("job_files_wait", job_id=self._job_id, why=why, seconds=seconds)
+        self.send_after(seconds, self.again)
+
+    def again(self) -> None:
+        """The files of the job may be made now."""
+        question = self._question
+        if question is None:
+            self.room()
+            return
+        for station in self._delivery.stations.values():
+            if station.said is None:
+                self._ask(station, question)
+
+    def grow(self, growths: Sequence[Growth]) -> None:
+        """Lists have added these sheets to the job's plan."""
+        self._delivery.grow(growths)
+
+    def withdraw(self) -> None:
+        """Takes back what was granted ahead; Job.withdrawn tells what that is, of all nodes."""
+        self._returned = [[run.num, run.attempt] for run in self._placing.take_ahead()]
+        self._withdrawing = self._delivery.withdraw()
+        self._withdrawn_by("")
+
+    def end_sheets(self, nums: Sequence[int], category: str) -> None:
+        """Ends running attempts, each on its node; one that waits for a node ends here."""
+        cancel = {"kind": "cancel", "category": category, "grace": self._grace}
+        if self._question is not None:  # nobody has said yet what runs
+            for num in nums:
+                self._question.cancels[num] = {**cancel, "sheets": [num]}
+            for station in self._delivery.stations.values():
+                self._delivery.cancel(station, {**cancel, "sheets": list(nums)})
+            return
+        waiting = self._placing.take(nums)
+        if waiting:
+            self._job.tell(ports.Job.results, [interrupted(run, category) for run in waiting], ())
+        for station in self._delivery.stations.values():
+            mine = sorted({num for num, _ in station.placed} & set(nums))
+            if mine:
+                self._delivery.cancel(station, {**cancel, "sheets": mine})
+
+    def acknowledge(self, serials: Sequence[int]) -> None:
+        """Those results are committed."""
+        self._delivery.acknowledge(serials)
+
+    def finish(self) -> Promise[None]:
+        """Ends what is left of the job on the nodes; what may still run there is waited for."""
+        promise: Promise[None] = self.promise()
+        self._over = True
+        self._context.start_delays.over(self._job_id)
+        self._desk.forget(self._job_id)
+        stations = self._delivery.stations.values()
+        unheard = self._question is not None
+        wanted = [
+            one.node
+            for one in stations
+            if not one.lapsed
+            and (one.placed or (unheard and one.said is None) or self._delivery.reached(one))
+        ]
+        cluster = self._desk.cluster.within(None)
+        closed = cluster.call(
+            Cluster.close_job, self._job_id, [one.node for one in stations], wanted, self._grace
+        )
+        self.pipe(closed, self.finished, promise)
+        return promise
+
+    def finished(self, outcome: Outcome[None], promise: Promise[None]) -> None:
+        """Nothing of the job runs any more."""
+        if outcome.error is not None:
+            raise outcome.error
+        promise.set(None)
+
+    # -- from the nodes -------------------------------------------------------------------------
+
+    def up(self, node: str, jobs: Sequence[str]) -> None:
+        """The node is reached: what it was told and has not taken is said again."""
+        station = self._delivery.stations.get(node)
+        if station is None or self._over:
+            return
+        station.open, station.lapsed = self._job_id in jobs, False
+        if self._question is not None:
+            self._ask(station, self._question)
+        elif station.placed or station.late or station.open:
+            self._delivery.ask(station, 0)
+
+    def down(self, node: str, why: str) -> None:
+        """It is not reached: what it has stays its own until its lease is over."""
+        station = self._delivery.stations.get(node)
+        if station is not None:
+            station.open = False
+            self._await(node)
+
+    def heard(self, node: str, message: Message) -> None:
+        """A message of the job's worker on a node."""
+        station = self._delivery.stations.get(node)
+        if station is None or self._over:
+            return
+        kind = message["kind"]
+        if kind == "results":
+            self._took(station, message["results"], message["started"])
+        elif kind == "hello":
+            self._greeted(station, message)
+        elif kind == "withdrawn":
+            station.outbox.withdrawn()
+            station.ahead.difference_update((num, attempt) for num, attempt in message["sheets"])
+            self._returned += [list(pair) for pair in message["sheets"]]
+            self._withdrawn_by(node)
+            self._settle(station)
+
+    def _took(
+        self, station: Station, results: Sequence[Message], started: Sequence[Sequence[Any]] = ()
+    ) -> None:
+        station.outbox.heard(results, started)
+        station.started(started)
+        late.keep(self._context, self._job_id, station, results)
+        told = station.ended(results)
+        self._job.tell(ports.Job.results, told, started)
+        self._settle(station)
+        self.room()  # what had to wait for the first sheet of a job
+
+    def _settle(self, station: Station) -> None:
+        """What it has no use for any more is another's."""
+        if self._question is None and self._placing.settle(station):
+            self._desk.wake()
+
+    def _greeted(self, station: Station, hello: Message) -> None:
+        self._placing.avoid.pop(station.node, None)
+        if self._question is not None:
+            if hello["round"] == self._question.number:
+                station.said = hello
+                self._answer()
+            return
+        lost = station.lose(station.missing(hello), f"node {station.node} knows nothing of it")
+        self._took(station, [*hello["unacked"]])
+        if lost:
+            self._job.tell(ports.Job.results, lost, ())
+        self._delivery.send(station, *station.outbox.again(hello))
+        self.room()
+
+    def refused(self, node: str, attempts: Sequence[Sequence[Any]]) -> None:
+        """The node does not begin these: another (by name) has, or, where that is empty, nobody:
+        the job has no worker there now."""
+        station = self._delivery.stations.get(node)
+        if station is None or self._over:
+            return
+        for num, attempt, owner in attempts:
+            run = station.refuse((num, attempt))
+            if owner:
+                log.warning("attempt_claimed", job_id=self._job_id, sheet=num, by=owner)
+                other = self._delivery.station(owner)
+                other.begun.add((num, attempt))
+                self._delivery.ask(other, 0)
+            elif run is not None:
+                self._placing.put_back(run)
+        self._settle(station)
+        self.room()
+
+    def troubled(self, node: str, why: str) -> None:
+        """The job has no worker on this node now."""
+        log.warning("node_troubled", job_id=self._job_id, node=node, why=why)
+        self._placing.avoid[node] = f"node {node}: {why}"
+
+    def closed(self, node: str) -> None:
+        """Nothing of the job is left on the node; what it still has is said again there."""
+        station = self._delivery.stations.get(node)
+        if station is None or self._over:
+            return
+        station.open = False
+        if self._delivery.reached(station) and self._question is not None:
+            self._ask(station, self._question)
+        elif self._delivery.reached(station) and station.placed:
+            self._delivery.ask(station, 0)
+
+    # -- a node that does not come back ---------------------------------------------------------
+
+    def _await(self, node: str) -> None:
+        left = self._desk.nodes.known(node).tenure.left(clock())
+        self.send_after(min(left, 3600.0) + 0.01, self.lapse, node)
+
+    def lapse(self, node: str) -> None:
+        """Is the lease of this node over? Then nothing that it was given runs any more."""
+        station, known = self._delivery.stations.get(node), self._desk.nodes.known(node)
+        if station is None or station.lapsed or known.connected or self._over:
+            return
+        if not known.tenure.over(clock()):
+            self._await(node)
+            return
+        try:
+            finished = self._desk.places.finished(self._job_id, [node])
+        except OSError as error:
+            log.warning("spool_not_read", job_id=self._job_id, node=node, error=repr(error))
+            self.send_after(LOOK_AGAIN, self.lapse, node)
+            return
+        self._lapsed(station, finished)
+
+    def _lapsed(self, station: Station, finished: list[Message]) -> None:
+        log.warning("node_lapsed", job_id=self._job_id, node=station.node)
+        station.lapsed = True
+        if self._question is not None:
+            station.said = {"running": [], "unacked": [], "told": finished, "round": 0}
+            self._answer()
+            return
+        known = {(one["num"], one["attempt"]) for one in finished}
+        for key in known:
+            station.drop(key)
+        why = f"node {station.node} was lost: it was not reached until its lease was over"
+        lost = station.lose(station.placed, why)
+        self._job.tell(ports.Job.results, [*finished, *lost], ())
+        station.outbox.clear()
+        self._withdrawn_by(station.node)
+        self._settle(station)
+
+    # -- small parts ----------------------------------------------------------------------------
+
+    def _answer(self) -> None:
+        """Every node has said what it runs: so the job's actor hears it."""
+        question, stations = self._question, self._delivery.stations.values()
+        if question is None or any(station.said is None for station in stations):
+            return
+        self._question = None
+        told = question.answer(stations)
+        for station in stations:
+            self._placing.settle(station)
+        self._job.tell(ports.Job.worker_up, told, question.asker)
+        self._desk.wake()
+
+    def _withdrawn_by(self, node: str) -> None:
+        if self._withdrawing is not None:
+            self._withdrawing.discard(node)
+            if not self._withdrawing:
+                self._withdrawing = None
+                self._job.tell(ports.Job.withdrawn, self._returned)
+
+    @property
+    def _grace(self) -> float:
+        return self._context.config.sheet_grace_seconds

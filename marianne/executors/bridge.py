@@ -1,0 +1,241 @@
+"""The bridge: a process that connects a conductor with the wardens of one cluster.
+
+It carries messages both ways, renews leases, and decides nothing: what a node runs is what its
+warden says. It ends with its conductor; another one finds the same wardens again. How nodes are
+found and reached is its :class:`Engine`'s.
+
+To the conductor (``kind``): ``up`` (a node is reached: its facts and its warden's ``hello``),
+``from`` (``messages`` of a ``node``'s warden), ``down`` (it is not reached any more, ``why``),
+``unfit`` (it can be given nothing, ``why``), ``gone`` (the engine has it no more), ``engine``
+(``why`` the engine is not reached; None: it is). From it: ``to`` (``messages`` for a ``node``).
+
+The bridge answers a beat only while its connection to that node is up: after ``down`` no lease of
+the node is extended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ipc.dealer import Dealer
+from ipc.errors import CodecError
+from marianne.executors.frames import Frames, Message, framed
+from marianne.version import VERSION
+
+PROTOCOL = 1
+"""Of the warden's messages: a warden of another one is not spoken to."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks for nodes."""
+
+AGAIN_SECONDS = 5.0
+"""Until a node that could not be reached, or does not fit, is tried again."""
+
+HELLO_SECONDS = 60.0
+"""A warden that is started on a crowded machine may take long to listen."""
+
+MOST_SKEW = 30.0
+"""Seconds that a node's clock may differ from ours: times of sheets are compared with files'."""
+
+
+class EngineError(Exception):
+    """The engine, or a node of it, cannot be used now; says which, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A node that an engine has. ``address`` is for people and for the engine itself."""
+
+    name: str
+    address: str
+    cpus: int
+    memory_mb: int = 0
+    labels: tuple[str, ...] = ()
+
+
+class Channel(Protocol):
+    """A stream of bytes to a node's warden."""
+
+    async def write(self, data: bytes) -> None:
+        """Sends it. Raises OSError when the node is gone."""
+
+    async def read(self) -> bytes:
+        """What came next; empty at the end. Raises OSError when the node is gone."""
+
+    async def close(self) -> None:
+        """Ends it."""
+
+
+class Engine(Protocol):
+    """How nodes of a cluster are found and reached."""
+
+    async def look(self) -> list[Found]:
+        """The nodes that there are now. Raises EngineError."""
+
+    async def connect(self, node: Found) -> Channel:
+        """A channel to the node's warden, which is started if need be. Raises EngineError."""
+
+
+@dataclass
+class _Link:
+    """One node that is reached, or is being reached."""
+
+    found: Found
+    queue: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    up: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class Bridge:
+    """Serves until its process ends. ``lease`` is the length of the nodes' leases in seconds."""
+
+    def __init__(self, line: Dealer, engine: Engine, lease: float) -> None:
+        self._line = line
+        self._engine = engine
+        self._silence = lease * 0.75
+        self._links: dict[str, _Link] = {}
+
+    async def run(self) -> None:
+        """Looks for nodes and keeps each connected."""
+        asyncio.get_running_loop().add_reader(self._line.fileno(), self._from_conductor)
+        self._tell("hello")
+        self._from_conductor()
+        while True:
+            try:
+                found = await self._engine.look()
+            except EngineError as error:
+                self._tell("engine", why=str(error))
+            else:
+                self._tell("engine", why=None)
+                self._settle({node.name: node for node in found})
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _settle(self, found: dict[str, Found]) -> None:
+        for name, node in found.items():
+            link = self._links.get(name)
+            if link is None or (link.task is not None and link.task.done()):
+                self._links[name] = link = _Link(node)
+                link.task = asyncio.create_task(self._keep(link))
+            elif link.found.address != node.address:
+                link.found = node  # its engine's process is another one: the old channel breaks
+        for name in [name for name in self._links if name not in found]:
+            link = self._links[name]
+            if not link.up:
+                del self._links[name]
+                if link.task is not None:
+                    link.task.cancel()
+                self._tell("gone", node=name)
+
+    async def _keep(self, link: _Link) -> None:
+        """Connects again whenever the connection ends, as long as the engine has the node."""
+        name = link.found.name
+        while self._links.get(name) is link:
+            try:
+                channel = await self._engine.connect(link.found)
+            except EngineError as error:
+                self._tell("unfit", node=name, why=str(error))
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            why = "the connection ended"
+            try:
+                await self._serve(link, channel)
+            except EngineError as error:
+                self._tell("unfit", node=name, why=str(error))
+                why = str(error)
+            except TimeoutError:
+                why = f"it has said nothing for {self._silence:.3g} s"
+            except (OSError, CodecError) as error:
+                why = str(error) or type(error).__name__
+            if link.up:
+                link.up = False
+                self._tell("down", node=name, why=why)
+                await asyncio.sleep(0.05)
+            else:
+                await asyncio.sleep(AGAIN_SECONDS)
+            await channel.close()
+
+    async def _serve(self, link: _Link, channel: Channel) -> None:
+        link.queue = asyncio.Queue()
+        writer = asyncio.create_task(_write(link.queue, channel))
+        try:
+            async for messages in self._messages(link, channel, writer):
+                self._take(link, messages)
+        finally:
+            writer.cancel()
+
+    async def _messages(
+        self, link: _Link, channel: Channel, writer: asyncio.Task[None]
+    ) -> AsyncIterator[list[Message]]:
+        frames = Frames()
+        while not writer.done():
+            patience = self._silence if link.up else HELLO_SECONDS
+            data = await asyncio.wait_for(channel.read(), patience)
+            if not data:
+                return
+            if messages := frames.feed(data):
+                yield messages
+
+    def _take(self, link: _Link, messages: list[Message]) -> None:
+        forward = []
+        for message in messages:
+            if message["kind"] == "hello":
+                _fits(link.found.name, message)
+                link.up = True
+                self._tell("up", node=link.found.name, facts=_facts(link.found), hello=message)
+            elif message["kind"] == "beat":
+                link.queue.put_nowait(framed({"kind": "renew", "at": message["at"]}))
+            else:
+                forward.append(message)
+        if forward:
+            self._tell("from", node=link.found.name, messages=forward)
+
+    def _from_conductor(self) -> None:
+        for message in self._line.drain():
+            if message["kind"] != "to":
+                continue
+            link = self._links.get(message["node"])
+            if link is not None and link.up:
+                for one in message["messages"]:
+                    link.queue.put_nowait(framed(one))
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        self._line.send({"kind": kind, **fields})
+
+
+async def _write(queue: asyncio.Queue[bytes], channel: Channel) -> None:
+    """What came together goes together."""
+    while True:
+        data = [await queue.get()]
+        while not queue.empty():
+            data.append(queue.get_nowait())
+        await channel.write(b"".join(data))
+
+
+def _facts(found: Found) -> dict[str, Any]:
+    return {
+        "address": found.address,
+        "cpus": found.cpus,
+        "memory_mb": found.memory_mb,
+        "labels": list(found.labels),
+    }
+
+
+def _fits(name: str, hello: Message) -> None:
+    """Raises EngineError for a node that must be given nothing."""
+    theirs, here = hello.get("version"), f"node {name} ({hello.get('host')})"
+    if hello.get("protocol") != PROTOCOL or theirs != VERSION:
+        raise EngineError(
+            f"{here} has Marianne {theirs}, the conductor {VERSION}: install the same version there"
+            f" (pip install 'marianne-conductor=={VERSION}') and start the node again"
+        )
+    skew = hello["wall"] - time.time()
+    if abs(skew) > MOST_SKEW:
+        way = "ahead" if skew > 0 else "behind"
+        raise EngineError(
+            f"{here}: its clock is {abs(skew):,.0f} s {way} of the conductor's; set it (timedatectl"
+            " set-ntp true, or chronyc makestep there): it is given nothing before"
+        )

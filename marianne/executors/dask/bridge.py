@@ -1,0 +1,26 @@
+"""The bridge to a Dask cluster, as a process of the conductor's forkserver."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ipc.dealer import Dealer
+from marianne.executors.bridge import Bridge
+from marianne.executors.dask.engine import DaskEngine
+from marianne.run import procfs
+
+
+def bridge_main(settings: dict[str, Any], socket: str, name: bytes) -> None:
+    """Until its process is ended. ``socket`` is the conductor's, ``name`` what it is called there
+    and keeps secret; ``settings`` are the engine's."""
+    procfs.take_name("marianne-bridge")
+    # What Dask says of a connection that ends is said to the conductor, in a sentence.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+    async def serve() -> None:
+        line = Dealer(socket, name)
+        await Bridge(line, DaskEngine(settings), settings["lease_seconds"]).run()
+
+    asyncio.run(serve())

@@ -1,0 +1,242 @@
+"""Sheets on a Dask cluster of real processes: they run once, whatever of it dies under them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_marianne import Marianne, conductor
+from e2e_marianne import until as until_soon
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "chaos_parts"))
+
+from dask_cluster import DaskCluster
+
+pytestmark = pytest.mark.timeout(900)
+
+LEASE = 5.0
+SLOTS = {"node-a": 3, "node-b": 3}
+CONFIG = """
+executor: cluster
+sheet_grace_seconds: 0.5
+executors:
+  - name: cluster
+    kind: dask
+    address: {address}
+    lease_seconds: {lease}
+    shared_directory: {shared}
+    node_directory: {nodes}
+"""
+WITNESS = 'echo "{what} $MARIANNE_SHEET $MARIANNE_ATTEMPT" >> ledger'
+WAITS = f"""
+sheets:
+  - name: waits
+    run: |
+      {WITNESS.format(what="start")}
+      until test -e go; do sleep 0.05; done
+      {WITNESS.format(what="end")}
+"""
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """A cluster is many processes, which a busy machine lets begin one after the other."""
+    return until_soon(condition, 300.0)
+
+
+class Stage:
+    """One cluster and one conductor for the tests of this module, each with a job of its own."""
+
+    def __init__(self, cluster: DaskCluster, marianne: Marianne) -> None:
+        self.cluster, self.marianne = cluster, marianne
+
+    def ledger(self, name: str) -> list[str]:
+        """What the sheets themselves have written: starts and ends."""
+        try:
+            return (self.marianne.place / name / "ledger").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def begun(self, name: str, count: int = 1) -> list[str]:
+        """So many sheets have written that they began."""
+        return list(until(lambda: len(self.ledger(name)) >= count and self.ledger(name)))
+
+    def go(self, name: str) -> None:
+        """The sheets that wait may end."""
+        (self.marianne.place / name / "go").touch()
+
+    def node_of(self, job: str) -> str:
+        """The node that the job's attempts were claimed by."""
+        shared = self.marianne.place / "shared"
+        (claim,) = list(shared.glob(f"*/{job}/claims/1.1"))
+        return claim.read_text()
+
+    def bridge(self) -> int:
+        """The bridge's process."""
+
+        def found() -> int | None:
+            for pid in self.marianne.processes():
+                try:
+                    if Path(f"/proc/{pid}/comm").read_text().strip() == "marianne-bridge":
+                        return pid
+                except OSError:
+                    continue
+            return None
+
+        return int(until(found))
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    place = tmp_path_factory.mktemp("dask")
+    (place / "shared").mkdir(mode=0o700)
+    with DaskCluster(place / "cluster", SLOTS) as cluster:
+        config = CONFIG.format(
+            address=cluster.address,
+            lease=LEASE,
+            shared=place / "shared",
+            nodes=cluster.directory,
+        )
+        with conductor(place, config) as marianne:
+            log = marianne.home / "logs" / "conductor.log"
+            until(lambda: log.exists() and all(f'"{name}"' in log.read_text() for name in SLOTS))
+            yield Stage(cluster, marianne)
+
+
+def once(stage: Stage, name: str, job: str) -> None:
+    """The waiting sheet ran once, by its own witness, and is completed."""
+    stage.go(name)
+    assert stage.marianne.wait(job)["status"] == "completed"
+    assert stage.ledger(name) == ["start 1 1", "end 1 1"]
+
+
+def test_a_job_runs_on_the_nodes_and_its_output_is_read_here(stage: Stage) -> None:
+    sheets = "".join(
+        f"  - {{name: s{n}, run: 'echo from $MARIANNE_SHEET'}}\n" for n in range(1, 61)
+    )
+    job = stage.marianne.play("many", f"sheets:\n{sheets}")
+    assert stage.marianne("output", job, "7").out == "from 7\n"
+    claims = list((stage.marianne.place / "shared").glob(f"*/{job}/claims/*"))
+    assert len(claims) == 60
+    assert {claim.read_text() for claim in claims} == set(SLOTS)
+
+
+def test_a_sheet_that_fails_is_tried_again_and_checked(stage: Stage) -> None:
+    text = """
+sheets:
+  - name: flaky
+    run: test -e once || { touch once; exit 3; }
+    retry: {max_retries: 1, base_delay_seconds: 0.1}
+    validate: [{file_exists: once}]
+"""
+    job = stage.marianne.play("flaky", text)
+    assert stage.marianne.sheet(job, 1)["attempt"] == 2
+
+
+NASTY = """
+sheets:
+  - name: nasty
+    run: |
+      setsid bash -c 'trap "" TERM; exec -a nasty-$MARIANNE_JOB_ID sleep 600' &
+      sleep 600
+"""
+
+
+def test_cancel_leaves_nothing_on_the_nodes(stage: Stage) -> None:
+    job = stage.marianne.submit("nasty", NASTY)
+    until(lambda: named(f"nasty-{job}"))
+    stage.marianne("cancel", job, "--yes")
+    assert stage.marianne.wait(job, code=None)["status"] == "cancelled"
+    assert not named(f"nasty-{job}")
+
+
+def named(mark: str) -> list[int]:
+    """Living processes of this name."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if Path(f"/proc/{entry}/cmdline").read_bytes().startswith(mark.encode()):
+                found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_worker_that_is_killed_is_not_noticed_by_its_sheets(stage: Stage) -> None:
+    job = stage.marianne.submit("worker", WAITS)
+    stage.begun("worker")
+    pid = stage.cluster.worker_pid(stage.node_of(job))
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    once(stage, "worker", job)
+
+
+def test_a_bridge_that_is_killed_is_replaced(stage: Stage) -> None:
+    job = stage.marianne.submit("bridge", WAITS)
+    stage.begun("bridge")
+    os.kill(stage.bridge(), signal.SIGKILL)
+    once(stage, "bridge", job)
+
+
+def test_a_conductor_that_is_killed_finds_what_runs(stage: Stage) -> None:
+    job = stage.marianne.submit("conductor", WAITS)
+    stage.begun("conductor")
+    before = stage.marianne.pids()["conductor"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: stage.marianne.pids()["conductor"] != before and stage.marianne.serves())
+    once(stage, "conductor", job)
+
+
+def test_a_scheduler_that_is_started_anew_is_not_noticed_by_sheets(stage: Stage) -> None:
+    job = stage.marianne.submit("scheduler", WAITS)
+    stage.begun("scheduler")
+    stage.cluster.kill_scheduler()
+    stage.cluster.start_scheduler()
+    once(stage, "scheduler", job)
+
+
+def test_what_a_killed_warden_ran_is_gone_and_runs_again(stage: Stage) -> None:
+    job = stage.marianne.submit("warden", WAITS)
+    stage.begun("warden")
+    pid = stage.cluster.warden(stage.node_of(job))
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert stage.begun("warden", 2) == ["start 1 1", "start 1 2"]
+    stage.go("warden")
+    assert stage.marianne.wait(job)["status"] == "completed"
+    assert stage.ledger("warden") == ["start 1 1", "start 1 2", "end 1 2"]
+
+
+def test_a_node_that_is_lost_ends_all_with_its_lease_and_another_goes_on(stage: Stage) -> None:
+    job = stage.marianne.submit("node", WAITS)
+    stage.begun("node")
+    node = stage.node_of(job)
+    stage.cluster.kill_nanny(node)
+    assert stage.begun("node", 2) == ["start 1 1", "start 1 2"]
+    stage.go("node")
+    done: dict[str, Any] = stage.marianne.wait(job)
+    assert done["status"] == "completed"
+    assert stage.ledger("node") == ["start 1 1", "start 1 2", "end 1 2"]
+    stage.cluster.start_nanny(node)
+
+
+def test_without_a_node_a_sheet_waits_and_says_for_what(stage: Stage) -> None:
+    for name in SLOTS:
+        stage.cluster.kill_nanny(name)
+    stage.cluster.kill_scheduler()
+    job = stage.marianne.submit("alone", WAITS)
+
+    def why() -> str:
+        sheets = stage.marianne("explain", job, "--json").json["sheets"]
+        return str(sheets[0]["text"]) if sheets else ""
+
+    until(lambda: "Dask scheduler" in why() and stage.cluster.address in why())
+    stage.cluster.start_scheduler()
+    for name in SLOTS:
+        stage.cluster.start_nanny(name)
+    stage.begun("alone")
+    once(stage, "alone", job)

@@ -1,0 +1,191 @@
+"""The owner of a cluster's bridge: who may speak, who hears, and what is waited for at an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from admission_stage import until
+from context_stage import context_in
+
+from actors import Actor, System
+from actors.process import ProcessExit
+from ipc.dealer import Dealer
+from marianne.daemon.cluster.cluster import Cluster
+from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.cluster.nodes import Nodes
+from marianne.daemon.cluster.places import Places
+from marianne.daemon.context import Context
+
+HELLO = {"jobs": ["a"]}
+
+
+class Told(Actor):
+    """Stands for a job's runner, and for the scheduler."""
+
+    def __init__(self, told: list[tuple[Any, ...]]) -> None:
+        super().__init__()
+        self._told = told
+
+    def room_changed(self) -> None: ...
+
+    def up(self, node: str, jobs: list[str]) -> None:
+        self._told.append(("up", node, jobs))
+
+    def down(self, node: str, why: str) -> None:
+        self._told.append(("down", node))
+
+    def heard(self, node: str, message: dict[str, Any]) -> None:
+        self._told.append(("heard", node, message["kind"]))
+
+    def refused(self, node: str, attempts: list[Any]) -> None:
+        self._told.append(("refused", node, attempts))
+
+    def troubled(self, node: str, why: str) -> None:
+        self._told.append(("troubled", node, why))
+
+    def closed(self, node: str) -> None:
+        self._told.append(("closed", node))
+
+    def room(self) -> None:
+        self._told.append(("room",))
+
+
+class Owner(Cluster):
+    """Whose bridge is the test's."""
+
+    def _start(self) -> None:
+        self.starts = getattr(self, "starts", 0) + 1
+
+    def name_of_bridge(self) -> bytes:
+        return self._name
+
+    def lose_bridge(self) -> int:
+        self.on_process_exit(None, ProcessExit(signal=9))  # type: ignore[arg-type]
+        self.again()
+        return self.starts
+
+    def do(self, method: Any, *args: Any) -> Any:
+        return method(self, *args)
+
+
+class House:
+    def __init__(self, place: Path) -> None:
+        self.system = System("cluster")
+        self.context = context_in(place, self.system, kind=Context)
+        self.told: list[tuple[Any, ...]] = []
+        nodes = Nodes(0.2, lambda: 0.0, 2, {})
+        places = Places(self.context.home, "0" * 32, place)
+        self.desk = Desk("cl", nodes, places, self.context._named("executor:cl"))
+        self.desk.jobs.add("a")
+        self.system.spawn(Told, self.told, name="job:a/worker")
+        self.system.spawn(Told, [], name="scheduler")
+        self.system.spawn(Owner, self.context, self.desk, "none", {}, name="executor:cl")
+        self.owner: Any = self.context._named("executor:cl")
+        path = place / "bridge-cl.sock"
+        self.bridge = Dealer(path, self.owner.within(60.0).ask(Owner.name_of_bridge))
+        self.heard: list[dict[str, Any]] = []
+
+    def say(self, kind: str, **fields: Any) -> None:
+        self.bridge.send({"kind": kind, **fields})
+        self.pump()
+
+    def says(self, **message: Any) -> None:
+        self.say("from", node="n1", messages=[message])
+
+    def up(self) -> None:
+        self.say("up", node="n1", facts={"cpus": 2}, hello=HELLO)
+        until(lambda: self.pump() or ("up", "n1", ["a"]) in self.told)
+
+    def pump(self) -> None:
+        for message in self.bridge.drain():
+            self.heard += message["messages"]
+
+    def hears(self, kind: str) -> dict[str, Any]:
+        """The first message to a warden of that kind."""
+
+        def found() -> Any:
+            self.pump()
+            return next((one for one in self.heard if one["kind"] == kind), None)
+
+        return dict(until(found))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.bridge.close()
+    house.system.shutdown(timeout=5.0)
+
+
+def test_a_node_that_is_reached_has_room_and_every_job_hears_of_it(house: House) -> None:
+    house.desk.nodes.take("a")
+    house.up()
+    until(lambda: ("room",) in house.told)
+    assert house.desk.nodes.capacity() == 2
+    house.say("engine", why=None)
+    until(lambda: house.desk.nodes.engine is None)
+
+
+def test_what_wardens_say_reaches_the_runner_of_their_job(house: House) -> None:
+    house.up()
+    results = {"kind": "results", "results": [], "started": []}
+    house.says(kind="job", job_id="a", message=results)
+    house.says(kind="job", job_id="a", message={"kind": "nonsense"})
+    house.says(kind="refused", job_id="a", attempts=[[1, 1, "n2"]])
+    house.says(kind="trouble", job_id="a", why="full")
+    house.says(kind="closed", job_id="a")
+    until(lambda: house.pump() or ("closed", "n1") in house.told)
+    assert [one for one in house.told if one[0] not in ("up", "room")] == [
+        ("heard", "n1", "results"),
+        ("refused", "n1", [[1, 1, "n2"]]),
+        ("troubled", "n1", "full"),
+        ("closed", "n1"),
+    ]
+
+
+def test_a_stranger_on_the_socket_is_not_heard(house: House, tmp_path: Path) -> None:
+    stranger = Dealer(tmp_path / "bridge-cl.sock", b"bridge-guessed")
+    stranger.send({"kind": "up", "node": "evil", "facts": {}, "hello": HELLO})
+    until(lambda: stranger.drain() or not stranger.waiting)
+    house.up()
+    assert [node.name for node in house.desk.nodes.all()] == ["n1"]
+    stranger.close()
+
+
+def test_a_bridge_that_is_lost_is_replaced_and_no_node_is_reached_meanwhile(house: House) -> None:
+    house.up()
+    assert house.owner.within(60.0).ask(Owner.lose_bridge) == 2
+    until(lambda: ("down", "n1") in house.told)
+    assert house.desk.nodes.capacity() == 0
+    assert "bridge was lost" in (house.desk.nodes.engine or "")
+
+
+def test_a_job_is_closed_once_its_nodes_say_so(house: House) -> None:
+    house.up()
+    closed = house.owner.within(60.0).call(Cluster.close_job, "a", ["n1"], ["n1"], 1.0)
+    assert house.hears("close") == {"kind": "close", "job_id": "a", "grace": 1.0}
+    house.says(kind="closed", job_id="a")
+    closed.get(60.0)
+
+
+def test_a_node_that_comes_back_is_told_to_close_what_it_may_still_run(house: House) -> None:
+    house.desk.nodes.up("n1", {}, HELLO)
+    closed = house.owner.within(60.0).call(Cluster.close_job, "a", ["n1"], ["n1"], 1.0)
+    house.up()
+    house.hears("close")
+    house.says(kind="closed", job_id="a")
+    closed.get(60.0)
+
+
+def test_a_node_that_does_not_come_back_is_waited_for_until_its_lease_is_over(
+    house: House,
+) -> None:
+    house.up()
+    house.say("down", node="n1", why="cut")
+    until(lambda: ("down", "n1") in house.told)
+    closed = house.owner.within(60.0).call(Cluster.close_job, "a", ["n1"], ["n1"], 0.0)
+    closed.get(60.0)

@@ -1,0 +1,82 @@
+"""Which node has room, which is away, and why a sheet waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from marianne.daemon.cluster.nodes import Nodes
+
+UP = {"jobs": []}
+
+
+@pytest.fixture
+def nodes() -> Nodes:
+    nodes = Nodes(6.0, lambda: 1.0, None, {"big-*": 8, "off": 0})
+    nodes.engine = None
+    return nodes
+
+
+def test_a_node_has_the_slots_of_its_name_else_its_processors(nodes: Nodes) -> None:
+    nodes.up("big-1", {"cpus": 2}, UP)
+    nodes.up("small", {"cpus": 2}, UP)
+    assert [(node.name, node.slots) for node in nodes.all()] == [("big-1", 8), ("small", 2)]
+    assert nodes.capacity() == 10
+
+
+def test_slots_are_taken_where_the_largest_share_is_free(nodes: Nodes) -> None:
+    nodes.up("big-1", {"cpus": 2}, UP)
+    nodes.up("small", {"cpus": 2}, UP)
+    taken = [nodes.take("a") for _ in range(11)]
+    assert taken.count("big-1") == 8
+    assert taken.count("small") == 2
+    assert taken[-1] is None
+    assert "all 10 slots of 2 nodes are taken" in nodes.why_none()
+
+
+def test_who_found_no_slot_is_named_once_when_there_is_one(nodes: Nodes) -> None:
+    nodes.up("small", {"cpus": 1}, UP)
+    nodes.take("a")
+    assert nodes.take("b") is None
+    assert nodes.waiting() == []
+    nodes.hold("a", "small", 0)
+    assert nodes.waiting() == ["b"]
+    assert nodes.waiting() == []
+
+
+@pytest.mark.parametrize("way", ["down", "drained", "unfit", "off"])
+def test_a_node_that_cannot_be_given_sheets_is_given_none(nodes: Nodes, way: str) -> None:
+    name = "off" if way == "off" else "small"
+    nodes.up(name, {"cpus": 1}, UP)
+    if way == "down":
+        nodes.down(name)
+    elif way == "drained":
+        assert nodes.drain(name, on=True)
+        assert "drained" in nodes.why_none()
+    elif way == "unfit":
+        nodes.unfit(name, "its clock is wrong")
+        assert "its clock is wrong" in nodes.why_none()
+    assert nodes.take("a") is None
+    assert nodes.capacity() == 0
+
+
+def test_a_node_that_nobody_knows_cannot_be_drained(nodes: Nodes) -> None:
+    assert not nodes.drain("nobody", on=True)
+
+
+def test_a_node_that_the_engine_has_no_more_is_forgotten_once_it_holds_nothing(
+    nodes: Nodes,
+) -> None:
+    nodes.up("small", {"cpus": 1}, UP)
+    nodes.take("a")
+    nodes.down("small")
+    nodes.gone("small")
+    assert [node.name for node in nodes.all()] == ["small"]
+    nodes.forget("a")
+    nodes.gone("small")
+    assert nodes.all() == []
+    assert "no nodes" in nodes.why_none()
+
+
+def test_why_the_engine_is_not_reached_comes_before_all(nodes: Nodes) -> None:
+    nodes.engine = "the scheduler is not reached"
+    assert nodes.why_none() == "the scheduler is not reached"
