@@ -169,7 +169,8 @@ class ExecutorConfig(Section):
             raise ValueError(f"name: {LOCAL} is the conductor's own machine; choose another")
         if find_spec(EXTRAS[self.kind]) is None:
             raise ValueError(
-                f"kind: {self.kind} needs its library: pip install 'marianne-conductor[{self.kind}]'"
+                f"kind: {self.kind} needs its library:"
+                f" pip install 'marianne-conductor[{self.kind}]'"
             )
         host = self.address.partition("://")[2].rpartition(":")[0]
         if self.address.startswith("tcp://") and not _loopback(host):
