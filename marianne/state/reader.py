@@ -134,7 +134,8 @@ class Reader:
         return int(found[0]) if found else 0
 
     def resolve(self, prefix: str) -> str:
-        """The id that is ``prefix`` or, if none is, the only one that begins with it.
+        """The id that is ``prefix`` or, if none is, the only one that begins with it; else the one
+        that was made of this name.
 
         Raises NoSuchJob, or AmbiguousJob with some of the ids that fit.
         """
@@ -146,6 +147,10 @@ class Reader:
             prefix + "\U0010ffff",
             _CANDIDATES,
         )
+        if not found and prefix:
+            made = self.job(ids.from_name(prefix))
+            if made is not None and made.name == prefix:
+                return made.job_id
         if not found or not prefix:
             raise NoSuchJob(f"no job {prefix!r}")
         if len(found) > 1:

@@ -87,6 +87,16 @@ def test_an_exact_id_wins_over_a_prefix(database: Database, reader: Reader) -> N
             reader.resolve(nobody)
 
 
+def test_a_score_whose_name_cannot_be_an_id_is_found_by_its_name(
+    database: Database, reader: Reader
+) -> None:
+    database.write([job("n-code", name="ünïcode"), job("n-code-2", name="ünïcode"), job("x")])
+    assert reader.resolve("ünïcode") == "n-code"
+    for nobody in ("unicode", "ünïcodes", "énöcode", "ünïc"):
+        with pytest.raises(NoSuchJob):
+            reader.resolve(nobody)
+
+
 def test_only_touched_sheets_have_rows(database: Database, reader: Reader) -> None:
     database.write([job("a", 100), *(SaveSheet("a", SheetRow(n)) for n in (3, 50, 99))])
     assert [row.num for row in reader.sheets("a")] == [3, 50, 99]
