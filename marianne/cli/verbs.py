@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ready": "Ask whether the conductor takes work.",
         "rate-limits": "Show which instruments refuse work, and for how long.",
         "clear-rate-limits": "End rate limits: what waits for them goes on at once.",
+        "metrics": "Print the conductor's figures, as Prometheus reads them.",
         "tree": "Show the supervision tree, live.",
         "logs": "Print the conductor's log.",
         "service": "Have systemd keep a conductor.",

@@ -18,6 +18,7 @@ from marianne.daemon.pgroup import ProcessGroupManager
 from marianne.daemon.processes.host import Guest, Host
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.failures import Delivery, FailureRate
+from marianne.daemon.shared.figures import Figures
 from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.losses import Losses
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from marianne.daemon.services.events import Events
     from marianne.daemon.services.health import HealthActor
     from marianne.daemon.services.learning import LearningActor
+    from marianne.daemon.services.metrics import Metrics
     from marianne.daemon.services.monitor import MonitorActor
     from marianne.daemon.services.notifications import Notifications
     from marianne.daemon.services.parser import Parser
@@ -115,8 +117,8 @@ class Context:
     manager actor's live jobs and ``scheduling`` the scheduler's queue, of which others may read
     the numbers.
     ``executor`` is what runs the jobs' sheets: nobody else knows where, or in which processes.
-    ``losses`` counts the runners that were lost with their sheets. ``entries`` are, by job, for the
-    first actors of those just let in.
+    ``losses`` counts the runners that were lost with their sheets; ``figures`` is what is counted
+    for metrics. ``entries`` are, by job, for the first actors of those just let in.
     """
 
     system: System
@@ -151,6 +153,7 @@ class Context:
     status_cache: StatusCache = field(default_factory=StatusCache)
     start_delays: StartDelays = field(default_factory=StartDelays)
     losses: Losses = field(default_factory=Losses)
+    figures: Figures = field(default_factory=Figures)
     entries: dict[str, Entry] = field(default_factory=dict)
     executor: Executor = None  # type: ignore[assignment]  # set by whoever makes this
     delivery: Delivery = field(init=False)
@@ -178,6 +181,7 @@ class Context:
         return {
             "storage": self.storage.words() or "ok",
             "starts": self.start_delays.words() or "ok",
+            "metrics": self.figures.unserved or "ok",
             **self.executor.troubles(),
         }
 
@@ -249,6 +253,11 @@ class Context:
     def notifications(self) -> Handle[Notifications]:
         """Who tells people."""
         return self._named("notifications")
+
+    @property
+    def metrics(self) -> Handle[Metrics]:
+        """Who has the figures served."""
+        return self._named("metrics")
 
     @property
     def manager(self) -> Handle[ManagerActor]:

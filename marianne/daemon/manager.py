@@ -339,7 +339,13 @@ class JobManager:
     def troubles(self) -> Troubles:
         """What is ok, or in words what is not: ``storage``, ``starts``, ``workers``."""
         if self._bound is None:
-            return {"storage": "ok", "starts": "ok", "workers": "ok", "refused_worker_messages": 0}
+            return {
+                "storage": "ok",
+                "starts": "ok",
+                "metrics": "ok",
+                "workers": "ok",
+                "refused_worker_messages": 0,
+            }
         return self._bound.troubles()
 
     def hindrances(self) -> tuple[bool, Hindrances]:

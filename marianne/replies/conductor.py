@@ -76,6 +76,8 @@ class Troubles(TypedDict):
     """why the state cannot be written"""
     starts: str
     """why a job cannot be started, which is tried again"""
+    metrics: str
+    """why the figures are not served where the configuration says, which is tried again"""
     workers: str
     """which jobs' workers do not answer"""
     refused_worker_messages: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, 
 if TYPE_CHECKING:
     from actors.inspect import TreeNode
     from ipc.client import Client
-    from marianne.replies import changes, conductor, groups, reports, schedules
+    from marianne.replies import changes, conductor, groups, metrics, reports, schedules
     from marianne.replies import job as jobs
 
 Params: TypeAlias = dict[str, Any]
@@ -155,6 +155,10 @@ class Ask(Protocol):
     def __call__(
         self, m: Literal["daemon.health"], p: Params = ..., /, **how: Unpack[How]
     ) -> conductor.Health: ...
+    @overload
+    def __call__(
+        self, m: Literal["daemon.metrics"], p: Params = ..., /, **how: Unpack[How]
+    ) -> metrics.Metrics: ...
     @overload
     def __call__(
         self, m: Literal["daemon.rate_limits"], p: Params = ..., /, **how: Unpack[How]

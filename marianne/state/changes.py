@@ -83,10 +83,13 @@ class DropSheets:
 
 @dataclass(frozen=True, slots=True)
 class AddAttempt:
-    """The result of an attempt. Appended, never changed; the second for one is refused."""
+    """The result of an attempt. Appended, never changed; the second for one is refused.
+
+    ``instrument``, for who counts attempts, is not kept on disk."""
 
     job_id: str
     result: AttemptResult
+    instrument: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

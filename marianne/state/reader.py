@@ -128,6 +128,14 @@ class Reader:
         )
         return {JobStatus(status): number for status, number in found}
 
+    def sheet_totals(self) -> dict[SheetStatus, int]:
+        """How many sheets of all jobs are in each status; what has no counter is pending."""
+        sums = ", ".join(f"coalesce(sum({name}), 0)" for name in rows.COUNTED)
+        found = self._rows.one(f"SELECT coalesce(sum(sheet_count), 0), {sums} FROM jobs")
+        total, *counted = found or (0, *(0 for _ in rows.COUNTED))
+        found_by = dict(zip(rows.COUNTED, counted, strict=True))
+        return {SheetStatus.PENDING: int(total - sum(counted)), **found_by}
+
     def running_sheets(self) -> int:
         """How many sheets of all jobs run."""
         found = self._rows.one("SELECT coalesce(sum(running), 0) FROM jobs")

@@ -27,6 +27,7 @@ MODULES = {
     "conductor": "conductor",
     "groups": "groups",
     "schedules": "schedules",
+    "metrics": "metrics",
 }
 """Of the types, by the names that they have in ``ASK``."""
 

@@ -59,6 +59,8 @@ def of_the_tree(event: SystemEvent, context: Context) -> None:
             return
     elif told:
         log.warning(told.replace(".", "_"), name=event.name, detail=event.error or event.detail)
+    if event.kind == "restarted":
+        context.figures.restarted(event.name)
     if told:
         data = {"name": event.name, "error": event.error or event.detail}
         event_row = AddEvent(None, None, told, data, time.time())

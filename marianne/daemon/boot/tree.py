@@ -15,6 +15,7 @@ from marianne.daemon.schedules.actor import SchedulesActor
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.health import HealthActor
 from marianne.daemon.services.learning import LearningActor
+from marianne.daemon.services.metrics import Metrics
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.services.notifications import Notifications
 from marianne.daemon.services.parser import Parser
@@ -38,6 +39,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
+        ChildSpec(id="metrics", cls=Metrics, args=given),
         ChildSpec(id="retention", cls=Retention, args=given),
         ChildSpec(id="schedules", cls=SchedulesActor, args=given),
         *context.executor.services(),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from marianne.daemon.config import machine
+from marianne.daemon.config.metrics import MetricsConfig
 from marianne.daemon.config.profiles import PROFILES
 from marianne.daemon.config.sections import (
     LOCAL,
@@ -127,6 +128,7 @@ class DaemonConfig(Section):
     preflight: PreflightConfig = Field(default_factory=PreflightConfig.model_construct)
     mcp_pool: McpPoolConfig = Field(default_factory=McpPoolConfig.model_construct)
     keyring: KeyringConfig = Field(default_factory=KeyringConfig.model_construct)
+    metrics: MetricsConfig = Field(default_factory=MetricsConfig.model_construct)
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
     @property

@@ -12,7 +12,7 @@ from marianne.daemon.shared.effects import Deregister, Finish, Step
 from marianne.model.result import AttemptResult
 from marianne.model.result import lost as lost_attempt
 from marianne.schedule.waits import AFTER
-from marianne.state.changes import AddAttempt, AddEvent, Change, UpdateJob
+from marianne.state.changes import AddEvent, Change, UpdateJob
 from marianne.state.models import NOT_NEEDED, JobStatus, SheetRow, SheetStatus
 
 _HOW = {SheetStatus.FAILED: "failed", SheetStatus.CANCELLED: "was cancelled"}
@@ -135,7 +135,7 @@ def give_up(ledger: Ledger, step: Step, cause: str, now: float) -> None:
     """The job's actors cannot be kept alive: it fails, and what ran is lost."""
     for row in _open(ledger):
         if row.status is SheetStatus.RUNNING:
-            step.changes.append(AddAttempt(ledger.job.job_id, lost(row, now)))
+            step.changes.append(ledger.attempt(row, lost(row, now)))
         ledger.set_row(
             step, row, SheetStatus.CANCELLED, category="internal", message=cause, due_at=None
         )

@@ -12,7 +12,6 @@ from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Complete, RateLimited, Requeue, Step, WakeAt
 from marianne.model.result import AttemptResult
 from marianne.schedule.outcome import RateLimits, Verdict, is_quota, judge
-from marianne.state.changes import AddAttempt
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 
 CANNOT_BEGIN = frozenset({"disk_full", "machine"})
@@ -63,7 +62,7 @@ class Judgement:
             write_down(row, result)
         self._gate.note(step, row, result, now)
         verdict = self._verdict(step, row, result, now)
-        step.changes.append(AddAttempt(ledger.job.job_id, result))
+        step.changes.append(ledger.attempt(row, result))
         if ledger.job.crashes:
             ledger.forget_crashes(step)
         if result.validations:
@@ -83,7 +82,7 @@ class Judgement:
         if result.category == "lost":
             self._lost.add(row.num)
         self._gate.note(step, row, result, now)
-        step.changes.append(AddAttempt(ledger.job.job_id, result))
+        step.changes.append(ledger.attempt(row, result))
         data = {"attempt": row.attempt, "category": result.category}
         ledger.event(step, "sheet.interrupted", row.num, data, now=now)
         goes_on = self._aftermath.starts(row.num)

@@ -15,7 +15,7 @@ from marianne.daemon.shared.effects import Step
 from marianne.model.plan import Growth, Instrument, Plan
 from marianne.schedule.entries import SheetInfo
 from marianne.schedule.graph import depths
-from marianne.state.changes import AddEvent, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import (
     TERMINAL_SHEET,
     JobRow,
@@ -26,6 +26,7 @@ from marianne.state.models import (
 from marianne.state.transitions import move
 
 if TYPE_CHECKING:
+    from marianne.model.result import AttemptResult
     from marianne.replies.job import Progress
 
 
@@ -159,6 +160,10 @@ class Ledger:
             memory_mb=sheet.memory_mb,
             gpus=sheet.gpus,
         )
+
+    def attempt(self, row: SheetRow, result: AttemptResult) -> AddAttempt:
+        """The end of the sheet's current attempt, as a change; before the row goes on."""
+        return AddAttempt(self.job.job_id, result, self.instrument(row).profile)
 
     # -- changes --------------------------------------------------------------------------------
 

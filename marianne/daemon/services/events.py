@@ -82,7 +82,7 @@ class Events(Actor):
             if event.event in OF_THE_MANAGER:
                 fields = {"job_id": event.job_id, "data": dict(event.data)}
                 tell_often(LOGGER, event.event, fields, soon=True)
-        self._last = events[-1].seq
+        self._last = self._context.figures.published = events[-1].seq
         if self._tick is None:
             self._tick = self.send_after(TICK_AFTER, self.tick, self._last)
 

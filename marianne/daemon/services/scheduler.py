@@ -259,6 +259,7 @@ class SchedulerActor(Actor):
         granted: dict[str, list[int]] = {}
         while (entry := self.next_sheet()) is not None:
             granted.setdefault(entry.info.job_id, []).append(entry.info.sheet_num)
+            self._note_wait(entry)
         ahead = self._ahead(granted)
         for job_id in granted | ahead:
             nums, more = granted.get(job_id, []), ahead.get(job_id, [])
@@ -274,7 +275,13 @@ class SchedulerActor(Actor):
         if not at_once(self._scheduler.unhindered()):
             return {}
         lent = self._queue.lending.grants(granted)
+        for some in lent.values():
+            for entry in some:
+                self._note_wait(entry)
         return {job_id: [entry.info.sheet_num for entry in some] for job_id, some in lent.items()}
+
+    def _note_wait(self, entry: SheetEntry) -> None:
+        self._context.figures.waits.observe(max(0.0, clock.steady() - entry.submitted_at))
 
     def woken(self) -> None:
         """The timer of what comes next."""

@@ -18,6 +18,7 @@ incarnation wanted can still come.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 
 from actors import Actor, ExitReason, Promise, Timer
 from marianne.clock import earliest
@@ -153,11 +154,14 @@ class Store(Actor):
     def _try(self) -> StoreError | None:
         """Commits all that waits; what went wrong with the disk, None if nothing did."""
         crash_point("store.before-commit")
+        began = perf_counter()
         try:
             results = self._database.write_many([waiting.changes for waiting in self._waiting])
         except StoreError as error:
             return error
         crash_point("store.after-commit")
+        figures = self._context.figures
+        figures.commits.observe(perf_counter() - began)
         decided, self._waiting = self._waiting, []
         self._forget_answers(decided)
         published: list[Event] = []
@@ -166,8 +170,10 @@ class Store(Actor):
                 waiting.promise.fail(result)
             else:
                 published += result
+                figures.commit(waiting.changes)
                 waiting.promise.set(result)
         if published:
+            figures.committed = published[-1].seq
             self._context.events.tell(Events.publish, published)
             self._notice([event for event in published if event.event in NOTICED])
         return None

@@ -30,6 +30,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
 from marianne.daemon.scheduler import Unhindered
 from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.shared.figures import Figures
 from marianne.state.models import JobStatus
 
 STORM = 120
@@ -264,6 +265,7 @@ class Walk:
             stop=SimpleNamespace(mode=None),
             storage=SimpleNamespace(problem=None),
             resources=SimpleNamespace(active_sheets=0),
+            figures=Figures(),
             rate_limits=self._rates,
             backpressure=Unhindered(),
             scheduler=Address(mail, "scheduler"),

@@ -14,6 +14,7 @@ from marianne.daemon.api.refusals import Refusals
 from marianne.daemon.boot import announcing
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import StopRequest
+from marianne.daemon.shared.figures import Figures
 from marianne.daemon.shared.refusal import Refused
 from marianne.state.changes import AddEvent
 
@@ -46,6 +47,7 @@ class Ear(list[Any]):
 
 def context(**more: Any) -> Any:
     given = {"config": DaemonConfig(), "home": SimpleNamespace(path=Path("/h"))}
+    given["figures"] = Figures()
     return SimpleNamespace(**given, stop=StopRequest(), store=Ear(), started_at=0.0, **more)
 
 

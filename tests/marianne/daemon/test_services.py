@@ -21,6 +21,7 @@ from marianne.daemon.services.events import NOTICED, Events
 from marianne.daemon.services.learning import ATTEMPTS_READ, LearningActor
 from marianne.daemon.services.learning import META as BUDGET
 from marianne.daemon.services.stopping import drain_limit, keep_order
+from marianne.daemon.shared.figures import Figures
 from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.spare_keeper import SpareKeeper
 from marianne.learning.diversity import CEILING
@@ -135,7 +136,7 @@ def test_the_last_number_is_said_again_once_it_is_quiet() -> None:
             later.append((method, args))
             return method
 
-    events: Any = Quiet(SimpleNamespace())  # type: ignore[arg-type]
+    events: Any = Quiet(SimpleNamespace(figures=Figures()))  # type: ignore[arg-type]
     events._publisher = SimpleNamespace(
         publish_batch=lambda batch: said.extend(topic for topic, _ in batch),
         publish=lambda topic, body: said.append((topic, body["seq"])),

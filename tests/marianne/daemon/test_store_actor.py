@@ -15,6 +15,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.services import store as store_module
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared import storage as storage_module
+from marianne.daemon.shared.figures import Figures
 from marianne.daemon.shared.storage import Storage
 from marianne.state.changes import AddEvent, Change, SetMeta
 from marianne.state.database import Database
@@ -50,6 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleName
         storage=Storage(tmp_path),
         events=ear,
         scheduler=ear,
+        figures=Figures(),
         manager=ear,
     )
     system.spawn(Store, cast("Context", context), name="store")
