@@ -7,7 +7,8 @@ and looked at each minute at least, because the wall clock may be set; without s
 none.
 
 The wall clock: set back, it fires no slot again, for the next slot is always after those that are
-decided; set forward, what it passed over is missed, and made up for as the schedule says.
+decided; set forward, what it passed over is missed, and made up for as the schedule says. One that
+is set back by more than a day was wrong before: then slots from now on are open again.
 """
 
 from __future__ import annotations

@@ -16,6 +16,10 @@ log = get_logger(__name__)
 MOST = 1_000
 """Schedules of a conductor at most."""
 
+WRONG_CLOCK = 86_400.0
+"""Seconds. No slot is decided before its time: what is decided for longer ahead than this was so by
+a clock that was wrong. For less a clock may have been set back."""
+
 Step = Literal["waits", "replaces", "fires", "pauses", "asked"]
 
 
@@ -29,6 +33,7 @@ class Entry:
     before the next try; or, without an owed slot, its job is made because a person asked for it.
     ``turn`` numbers the steps, so that what comes of an earlier one is known.
     ``waits`` says in words why an owed slot has no job yet, ``trouble`` why no slot comes.
+    ``open_from``: slots from then on are open again, which were decided by a clock that was wrong.
     """
 
     row: ScheduleRow
@@ -39,6 +44,12 @@ class Entry:
     tries: int = 0
     waits: str | None = None
     trouble: str | None = None
+    open_from: float | None = None
+
+    @property
+    def decided_until(self) -> float:
+        """Every slot up to then is decided."""
+        return self.row.decided_until if self.open_from is None else self.open_from
 
     def begin(self, step: Step | None, waits: str | None = None) -> int:
         """Another step begins; its number."""
@@ -88,9 +99,19 @@ class Book:
         entry = self._entries.get(name)
         if entry is None or entry.row.created_at != row.created_at:
             entry = self._entries[name] = Entry(row)
+        if entry.row.decided_until != row.decided_until:
+            entry.open_from = None
         entry.row = row
         _look_ahead(entry)
         return entry
+
+    def set_right(self, entry: Entry, now: float) -> None:
+        """Opens the schedule's slots from ``now`` on where a clock that was wrong has decided them:
+        it would be silent until that clock's time comes, for years maybe."""
+        if entry.decided_until > now + WRONG_CLOCK:
+            log.warning("schedule_open_again", schedule=entry.row.name, until=entry.decided_until)
+            entry.open_from = now
+            _look_ahead(entry)
 
     def running(self, row: ScheduleRow) -> JobRow | None:
         """The schedule's last job if it is not over."""
@@ -127,7 +148,7 @@ def _look_ahead(entry: Entry) -> None:
 
     row = entry.row
     try:
-        entry.next_slot, entry.trouble = next_after(row.cron, row.zone, row.decided_until), None
+        entry.next_slot, entry.trouble = next_after(row.cron, row.zone, entry.decided_until), None
     except CronProblem as problem:  # it was right once: this machine's zones are others
         if entry.trouble is None:
             log.error("schedule_unreadable", schedule=row.name, error=str(problem))

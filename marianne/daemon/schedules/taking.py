@@ -34,6 +34,7 @@ class Taking:
 
     def take(self, entry: Entry, now: float) -> None:
         """Decides what of the schedule has come due by ``now``, by the wall clock."""
+        self._desk.book.set_right(entry, now)
         if entry.row.paused or entry.taking or entry.next_slot is None or entry.next_slot > now:
             return
         try:
@@ -53,7 +54,7 @@ class Taking:
         from marianne.schedule.due import MOST, Owed, decide
 
         row = entry.row
-        due, more = newest(row.cron, row.zone, row.decided_until, now, MOST)
+        due, more = newest(row.cron, row.zone, entry.decided_until, now, MOST)
         busy = self._desk.book.busy(entry)
         owed = [Owed(*one) for one in row.owed]
         rules: Any = (row.overlap, row.catch_up)  # checked when they came in
