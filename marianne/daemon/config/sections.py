@@ -362,5 +362,7 @@ class RetentionConfig(Section):
     event_mb: Number = Field(256, ge=1, description="Events together, MiB; the oldest go first.")
     output_days: Days = Field(30.0, gt=0, description="Files of ended jobs, days.")
     output_mb: Number = Field(
-        10_240, ge=1, description="Files of ended jobs together, MiB; the oldest go first."
+        10_240,
+        ge=1,
+        description="Files of ended jobs together, MiB; the oldest go first, never the newest.",
     )

@@ -106,12 +106,13 @@ class Retention(Actor):
 
 def too_much(ended: list[JobRow], sizes: dict[str, int], oldest: float, limit: int) -> list[str]:
     """The ended jobs whose files go: what ended before ``oldest``, then the oldest over ``limit``
-    bytes together. Pure."""
+    bytes together, but for the newest: somebody is about to look at it. Pure."""
     newest_first = sorted(ended, key=lambda job: job.finished_at or 0.0, reverse=True)
     gone, used = [], 0
     for job in newest_first:
         used += sizes[job.job_id]
-        if used > limit or (job.finished_at or 0.0) < oldest:
+        over = used > limit and job is not newest_first[0]
+        if over or (job.finished_at or 0.0) < oldest:
             gone.append(job.job_id)
     return gone
 

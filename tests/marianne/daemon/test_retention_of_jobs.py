@@ -30,6 +30,12 @@ def test_the_oldest_go_until_the_rest_fits() -> None:
     assert too_much(jobs, {"j1": 1, "j2": 15, "j3": 10}, oldest=0.0, limit=20) == ["j2", "j1"]
 
 
+def test_the_newest_stays_though_it_is_too_much_by_itself_but_not_for_ever() -> None:
+    jobs, sizes = _ended(1.0, 2.0), {"j1": 10, "j2": 21}
+    assert too_much(jobs, sizes, oldest=0.0, limit=20) == ["j1"]
+    assert too_much(jobs, sizes, oldest=3.0, limit=20) == ["j2", "j1"]
+
+
 def test_a_file_of_last_words_that_is_too_long_is_emptied_under_its_writers(tmp_path: Path) -> None:
     """Workers write there for as long as a conductor lives, which may be months."""
     words = tmp_path / "conductor.err"
