@@ -54,13 +54,14 @@ SECTIONS: dict[str, dict[str, str]] = {
         "config": "Show the configuration and where each value comes from.",
         "completion": "Print a completion script for your shell.",
         "mcp": "Serve agents the jobs as tools, by the Model Context Protocol.",
+        "web": "Show the jobs in a browser.",
     },
 }
 
 VERBS: dict[str, str] = {verb: line for part in SECTIONS.values() for verb, line in part.items()}
 
 
-ABOVE = {"mcp": "marianne.mcp.command"}
+ABOVE = {"mcp": "marianne.mcp.command", "web": "marianne.web.command"}
 """Verbs whose modules stand on this floor instead of on it."""
 
 

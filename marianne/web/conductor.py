@@ -1,0 +1,59 @@
+"""Asking the conductor from the event loop, and what its refusals are to a browser."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ipc.aclient import AsyncClient
+from ipc.errors import CodecError, DeadlineExceeded, IpcError, RemoteError
+from marianne.cli.errors import CliError, no_conductor
+from marianne.cli.session import RETRIED, Session
+
+SECONDS: Final = 10.0
+
+HTTP: Final = {
+    "not_found": 404,
+    "invalid_params": 400,
+    "bad_request": 400,
+    "conflict": 409,
+    "forbidden": 403,
+    "no_conductor": 503,
+    "unavailable": 503,
+    "shutting_down": 503,
+    "pressure": 503,
+    "deadline": 504,
+}
+"""The status of an answer that is an error; of any other code 500."""
+
+
+class Conductor:
+    """The one that serves in the session's home, now and after each of its deaths."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._client = AsyncClient(session.home.conductor_sock)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._client.close()
+
+    async def ask(self, method: str, seconds: float = SECONDS, /, **params: Any) -> Any:
+        """The answer to a method. Raises CliError for every way of not getting one."""
+        if not self.session.running():
+            raise no_conductor(self.session.home.path)
+        try:
+            return await self._client.request(method, params, seconds, retry=RETRIED)
+        except RemoteError as error:
+            raise CliError(error.code, error.message, error.hint, error.data) from None
+        except DeadlineExceeded:
+            text = f"the conductor did not answer within {seconds:g} s"
+            raise CliError("deadline", text, "see what it does with: marianne logs") from None
+        except CodecError as error:
+            raise CliError("bad_request", str(error)) from None
+        except IpcError as error:
+            raise CliError("unavailable", str(error)) from None
+
+
+def error_map(error: CliError) -> dict[str, Any]:
+    """An error as pages show it."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}

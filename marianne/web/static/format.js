@@ -1,0 +1,64 @@
+// Figures as people read them. Times are local.
+
+export const LETTERS = {
+  p: "pending", r: "running", w: "waiting", c: "completed", f: "failed", s: "skipped", x: "cancelled",
+};
+
+export function seconds(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "";
+  if (value < 10) return `${value.toFixed(1)} s`;
+  const whole = Math.round(value);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} m ${whole % 60} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor(whole / 60) % 60} m`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor(whole / 3600) % 24} h`;
+}
+
+export function since(time) {
+  return time ? (Date.now() - Date.parse(time)) / 1000 : null;
+}
+
+export function clock(time) {
+  if (!time) return "";
+  const date = new Date(time);
+  const today = date.toDateString() === new Date().toDateString();
+  const hour = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return today ? hour : `${date.toLocaleDateString()} ${hour}`;
+}
+
+export function bytes(value) {
+  if (value < 1024) return `${value} B`;
+  const units = ["KiB", "MiB", "GiB", "TiB"];
+  let unit = -1;
+  while (value >= 1024 && unit < units.length - 1) { value /= 1024; unit += 1; }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+export function money(usage) {
+  if (!usage || !usage.cost_usd) return "";
+  return `$${usage.cost_usd.toFixed(usage.cost_usd < 10 ? 3 : 2)}`;
+}
+
+export function over(status) {
+  return status === "completed" || status === "failed" || status === "cancelled";
+}
+
+export function took(job) {
+  if (!job.started_at) return "";
+  const end = job.finished_at ? Date.parse(job.finished_at) : Date.now();
+  return seconds((end - Date.parse(job.started_at)) / 1000);
+}
+
+// By the pace so far; nothing is said of a job that has just begun.
+export function left(job) {
+  const progress = job.progress;
+  const done = progress.completed + progress.failed + progress.skipped + progress.cancelled;
+  const worked = progress.completed + progress.failed;
+  if (job.status !== "running" || worked < 2 || !job.started_at) return "";
+  const pace = since(job.started_at) / worked;
+  return seconds(pace * (progress.total - done));
+}
+
+export function done(progress) {
+  return progress.completed + progress.skipped;
+}
