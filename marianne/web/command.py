@@ -8,7 +8,7 @@ from marianne.cli.errors import CliError
 from marianne.cli.options import Verb
 from marianne.cli.session import Session
 
-EXTRA = "install it with: pip install 'marianne[web]'"
+EXTRA = "install it with: pip install 'marianne-conductor[web]'"
 
 
 @click.command("web", cls=Verb)
