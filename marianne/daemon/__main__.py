@@ -16,8 +16,8 @@ from marianne.streams import open_standard_streams
 
 COLLECT_EVERY = 20_000
 """Allocations between two collections of garbage. A job of 1,000 sheets is some 20,000 objects that
-stay for its life, and a collection that meets them costs as much as starting the job; so do modules
-while they are imported."""
+stay for its life, and a collection that meets them costs as much as starting the job. Modules while
+they are imported would be met, too: until the conductor serves there is none at all."""
 
 
 def main() -> None:
@@ -26,6 +26,7 @@ def main() -> None:
     own_limits.raise_files()
     os.umask(0o077)  # what we make is ours alone; sheets get the usual one
     open_standard_streams()
+    gc.disable()  # until it serves: see Host.freeze
     gc.set_threshold(COLLECT_EVERY)
     parser = argparse.ArgumentParser(
         prog="python -m marianne.daemon", description="A conductor in the foreground."

@@ -175,6 +175,7 @@ class Conductor:
 
     def _settle_in(self, system: System) -> None:
         """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
+        self._host.freeze()
         try:
             open_log(self._home.log, self._config.log_format if self._given.foreground else None)
         except OSError as error:
@@ -184,11 +185,12 @@ class Conductor:
             self._log_opened.set()
         for note in self._given.loaded.notes if self._given.loaded else ():
             log.warning("config_note", note=note)
-        self._host.freeze()
         swept = self._group.reap_orphaned_backends()
         if swept:
             log.warning("swept_at_start", pids=swept)
         remove_stray_files(self._home)
+        for module in ("marianne.daemon.types", "marianne.daemon.api.handlers.job_submit"):
+            importlib.import_module(module)
         try:
             probe = system.processes.start(probe_preload, (PRELOAD,), "marianne-probe").wait(60.0)
         except (EOFError, OSError) as error:
@@ -199,8 +201,6 @@ class Conductor:
                 log.error("preload_failed", modules=PRELOAD)
             elif probe is None or probe.exit_code != 0:  # killed, frozen, or lost sight of
                 log.info("preload_not_checked", error=str(probe))
-        for module in ("marianne.daemon.types", "marianne.daemon.api.handlers.job_submit"):
-            importlib.import_module(module)
 
     def _context(self, system: System, storage: Storage) -> Context:
         given, manager = self._given, self._manager

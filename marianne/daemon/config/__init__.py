@@ -10,42 +10,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import Field, model_validator
-
-from marianne.daemon.config import machine
-from marianne.daemon.config.metrics import MetricsConfig
 from marianne.daemon.config.profiles import PROFILES
-from marianne.daemon.config.sections import (
-    LOCAL,
-    ExecutorConfig,
-    KeyringConfig,
-    LearningConfig,
-    McpPoolConfig,
-    Number,
-    ObserverConfig,
-    Place,
-    PreflightConfig,
-    ProfilerConfig,
-    ResourceLimitConfig,
-    RetentionConfig,
-    Seconds,
-    Section,
-    SocketConfig,
-)
+from marianne.daemon.config.untouched import EveryDefault, Untouched
 from marianne.daemon.shared.exceptions import ConfigError
 from marianne.records import dataclass
 
 if TYPE_CHECKING:
+    from marianne.daemon.config.model import DaemonConfig
+    from marianne.daemon.config.sections import ResourceLimitConfig
     from marianne.home import Home
 
 __all__ = ["ConfigError", "DaemonConfig", "Loaded", "ResourceLimitConfig", "load_config"]
-
-SLOTS = min(100, max(2, machine.processors()))
-"""Processors that scripts may take at once unless it is set. Counted when this is imported: later a
-conductor keeps itself to one of them."""
 
 VARIABLE_PREFIX = "MARIANNE_"
 PROFILE_VARIABLE = "MARIANNE_PROFILE"
@@ -65,99 +44,19 @@ RESTART_ONLY = frozenset(
 """Fields that a reload leaves alone: a running conductor has them open."""
 
 
-class DaemonConfig(Section):
-    """Everything that can be set on a conductor. A place that is None is in its home."""
+_NO_SETTINGS = frozenset({"MARIANNE_HOME", "MARIANNE_ORIGINAL_LIMITS"})
+"""Variables that begin as those of settings do; looking for others in the model costs building it.
+"""
 
-    resource_limits: ResourceLimitConfig = Field(
-        default_factory=ResourceLimitConfig.model_construct
-    )
-    socket: SocketConfig = Field(default_factory=SocketConfig.model_construct)
-    pid_file: Place | None = Field(None, description="The lock and the pids; default: in the home.")
-    max_concurrent_jobs: int = Field(15, ge=1, le=50, description="Jobs that run at one time.")
-    max_concurrent_sheets: int = Field(
-        SLOTS, ge=1, le=100, description="Processors that the sheets of all jobs take at one time."
-    )
-    max_concurrent_agents: int = Field(
-        25, ge=1, le=100, description="Sheets of agents, of all jobs, that run at one time."
-    )
-    gpus: int | None = Field(
-        None, ge=0, le=1024, description="Graphics processors for sheets; default: those there are."
-    )
-    labels: list[str] = Field(
-        [], description="What the machine is called by sheets that want one of that label."
-    )
-    executor: str = Field(LOCAL, description="Where sheets run; local, or a name of executors.")
-    executors: list[ExecutorConfig] = Field(
-        default_factory=list, description="Clusters that sheets may run on."
-    )
-    state_backend_type: Literal["sqlite"] = Field("sqlite", description="There is only this one.")
-    state_db_path: Place | None = Field(None, description="The database; default: in the home.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least that is logged."
-    )
-    log_file: Place | None = Field(None, description="The log; default: in the home.")
-    log_format: Literal["plain", "json"] = Field(
-        "plain", description="Of the lines that `start --foreground` writes to standard error."
-    )
-    job_timeout_seconds: Seconds = Field(
-        86_400.0, ge=60, description="A job that runs longer fails, seconds."
-    )
-    shutdown_timeout_seconds: Seconds = Field(
-        300.0, ge=10, description="The longest drain at a stop, seconds."
-    )
-    monitor_interval_seconds: Seconds = Field(
-        15.0, ge=5, description="Between two looks at the resources in use, seconds."
-    )
-    max_job_history: Number = Field(1000, ge=10, description="Ended jobs that are kept.")
-    default_thinking_method: str | None = Field(
-        None, description="Put into every prompt whose score names no thinking_method."
-    )
-    config_file: Place | None = Field(None, description="The file that was read.")
-    sheet_grace_seconds: Seconds = Field(
-        10.0, ge=0, description="From a sheet's TERM to its KILL, seconds."
-    )
-    orphan_grace_seconds: Seconds = Field(
-        30.0, ge=0, description="A worker goes on so long without a conductor, seconds."
-    )
-    output_limit_mb: Number = Field(
-        1024, ge=1, description="Output that is kept of an attempt, MiB."
-    )
-    observer: ObserverConfig = Field(default_factory=ObserverConfig.model_construct)
-    learning: LearningConfig = Field(default_factory=LearningConfig.model_construct)
-    profiler: ProfilerConfig = Field(default_factory=ProfilerConfig.model_construct)
-    preflight: PreflightConfig = Field(default_factory=PreflightConfig.model_construct)
-    mcp_pool: McpPoolConfig = Field(default_factory=McpPoolConfig.model_construct)
-    keyring: KeyringConfig = Field(default_factory=KeyringConfig.model_construct)
-    metrics: MetricsConfig = Field(default_factory=MetricsConfig.model_construct)
-    retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
-    @property
-    def supply(self) -> tuple[int, int, tuple[str, ...]]:
-        """What there is for sheets beside processors: graphics processors, MB of memory, labels."""
-        gpus = machine.gpus() if self.gpus is None else self.gpus
-        memory = min(self.resource_limits.max_memory_mb, machine.memory_mb())
-        return gpus, memory, tuple(self.labels)
+_MODELS = {"DaemonConfig": "model", "ResourceLimitConfig": "sections"}
 
-    @model_validator(mode="after")
-    def _executors(self) -> DaemonConfig:
-        names = [LOCAL, *(one.name for one in self.executors)]
-        if len(set(names)) != len(names):
-            raise ValueError("executors: two have one name")
-        if self.executor not in names:
-            raise ValueError(f"executor: {self.executor} is none of {', '.join(names)}")
-        return self
 
-    def at(self, home: Home) -> Home:
-        """The home with its files at the places that are set here."""
-        from marianne.home import Home as HomeClass
-
-        return HomeClass(
-            home.path,
-            db=self.state_db_path or home.db,
-            conductor_sock=self.socket.path or home.conductor_sock,
-            pid_file=self.pid_file or home.pid_file,
-            log=self.log_file or home.log,
-        )
+def __getattr__(name: str) -> Any:
+    """The models, when they are first asked for: without them a conductor starts quicker."""
+    if name not in _MODELS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODELS[name]}"), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +68,7 @@ class Loaded:
     """
 
     config: DaemonConfig
-    origins: dict[str, str]
+    origins: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
 
@@ -189,9 +88,9 @@ def load_config(
     file, found_by = _find(home, path)
     variables = _variables()
     if file is None and profile is None and not variables and not given:
-        config = _placed(DaemonConfig.model_construct(), home)
-        return Loaded(config, dict.fromkeys(DaemonConfig.names(), "default"))
+        return Loaded(cast("DaemonConfig", Untouched(home)), EveryDefault())
     from marianne.daemon.config import file as config_file
+    from marianne.daemon.config.model import DaemonConfig
 
     layers: list[config_file.Layer] = []
     if file is not None:
@@ -202,7 +101,7 @@ def load_config(
     layers.append(config_file.Layer("env", variables))
     layers.append(config_file.Layer("flag", given))
     merged, set_by = config_file.merge(layers)
-    config = _placed(merged, home)
+    config = placed(merged, home)
     return Loaded(
         config,
         {name: config_file.origin(name, set_by) for name in DaemonConfig.names()},
@@ -224,7 +123,8 @@ def variable_of(name: str) -> str:
     return VARIABLE_PREFIX + name.upper().replace(".", "__")
 
 
-def _placed(config: DaemonConfig, home: Home) -> DaemonConfig:
+def placed(config: DaemonConfig, home: Home) -> DaemonConfig:
+    """The configuration with its files in the home where no other place is set."""
     places = config.at(home)
     return config.model_copy(
         update={
@@ -251,7 +151,10 @@ def _find(home: Home, path: Path | None) -> tuple[Path | None, str]:
 
 def _variables() -> dict[str, str]:
     """Fields by dotted name that the environment sets. Other variables may begin alike."""
-    if not any(name.startswith(VARIABLE_PREFIX) for name in os.environ):
+    given = {name for name in os.environ if name.startswith(VARIABLE_PREFIX)}
+    if not given - _NO_SETTINGS:
         return {}
+    from marianne.daemon.config.model import DaemonConfig
+
     known = {variable_of(name): name for name in DaemonConfig.names() if name != "config_file"}
     return {known[name]: value for name, value in os.environ.items() if name in known}

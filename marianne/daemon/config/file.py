@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from marianne.daemon.config import DaemonConfig, variable_of
+from marianne.daemon.config import variable_of
 from marianne.daemon.config.inert import AS_IT_IS, reason
+from marianne.daemon.config.model import DaemonConfig
 from marianne.daemon.config.sections import LONGEST_SECONDS, MOST
 from marianne.daemon.shared.exceptions import ConfigError, ConfigProblem
 from marianne.model.document import Document, render_path

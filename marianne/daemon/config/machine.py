@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,14 @@ def processors() -> int:
     """How many this process may use at once; of a part of one it may use that one."""
     least = min(map(_quota, _limits("cpu.max")), default=math.inf)
     return max(1, math.ceil(min(len(os.sched_getaffinity(0)), least)))
+
+
+def supply(
+    gpus_given: int | None, max_memory_mb: int, labels: Sequence[str]
+) -> tuple[int, int, tuple[str, ...]]:
+    """What there is for sheets beside processors, within what a configuration allows."""
+    there = gpus() if gpus_given is None else gpus_given
+    return there, min(max_memory_mb, memory_mb()), tuple(labels)
 
 
 @cache
@@ -70,3 +78,8 @@ def _quota(text: str) -> float:
         return float(allowed) / float(period)
     except (ValueError, ZeroDivisionError):
         return math.inf
+
+
+SLOTS = min(100, max(2, processors()))
+"""Processors that scripts may take at once unless it is set. Counted when this is imported: later a
+conductor keeps itself to one of them."""

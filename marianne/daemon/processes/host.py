@@ -40,7 +40,7 @@ class Host(Protocol):
         """The helpers run, and no thread of ours does yet: cores and signals."""
 
     def freeze(self) -> None:
-        """What is loaded now stays."""
+        """What is loaded now stays; from now on garbage is collected."""
 
     def wake(self) -> None:
         """Has whoever waits in ``hear`` look again. From any thread."""
@@ -77,8 +77,9 @@ class OwnProcess:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def freeze(self) -> None:
-        """No collection looks at modules and the tree again."""
+        """No collection looks at modules and the tree again; until now there was none."""
         gc.freeze()
+        gc.enable()
 
     def wake(self) -> None:
         """By a signal, which is what the main thread waits for."""

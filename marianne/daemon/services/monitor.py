@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from actors import Actor, Timer
 from marianne.daemon import ports
 from marianne.daemon.at_once import at_once
-from marianne.daemon.config.sections import ResourceLimitConfig
 from marianne.daemon.context import Context
 from marianne.daemon.monitor import HARD_PERCENT, ResourceSnapshot
 from marianne.daemon.services.events import Events
@@ -27,6 +26,9 @@ from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.usage import TreeLook, Usage, sheets_below
 from marianne.schedule.pressure import PressureLevel
 from marianne.state.changes import AddEvent
+
+if TYPE_CHECKING:
+    from marianne.daemon.config.sections import ResourceLimitConfig
 
 log = get_logger(__name__)
 T = TypeVar("T")

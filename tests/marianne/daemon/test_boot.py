@@ -32,6 +32,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
 from marianne.daemon.manager import JobManager
 from marianne.daemon.process import DaemonProcess
+from marianne.daemon.processes.host import OwnProcess
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home, HomeError
 from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew
@@ -184,6 +185,17 @@ def test_a_database_that_cannot_be_used_is_an_end_for_good_and_nothing_else_is(
     assert lock is None, "the lock is held until the process ends, so that nobody comes in before"
 
 
+def test_what_is_loaded_when_it_serves_is_frozen_and_garbage_is_collected_from_then_on() -> None:
+    gc.disable()
+    try:
+        OwnProcess().freeze()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The program's main function without what it does to the process that it has to itself."""
@@ -192,7 +204,8 @@ def main(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(program.own_limits, name, lambda: None)
     monkeypatch.setattr(program, "open_standard_streams", lambda: None)
     monkeypatch.setattr(os, "umask", lambda mode: 0)
-    monkeypatch.setattr(gc, "set_threshold", lambda *given: None)
+    for name in ("set_threshold", "disable"):
+        monkeypatch.setattr(gc, name, lambda *given: None)
     monkeypatch.setattr(os, "_exit", sys.exit)
 
     class Process:
