@@ -158,7 +158,7 @@ def _own_conductor(user: Home, claim: socket.socket | None) -> Iterator[Session]
     except ConfigError as error:
         raise CliError("invalid_config", str(error), "marianne config check") from None
     if claim is not None:
-        tether = replace(tether, fds=(claim.fileno(),))
+        tether = tether._replace(fds=(claim.fileno(),))
     own = Session.at(home)
     try:
         start(home, wait=START_SECONDS, tether=tether)

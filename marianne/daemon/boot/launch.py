@@ -14,11 +14,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import field
+from typing import NamedTuple
 
 from marianne.environment import clean_environment
 from marianne.home import Home, HomeError, HomeLock
-from marianne.records import dataclass
 
 READY_SECONDS = 30.0
 ERROR_FILE_BYTES = 1_000_000
@@ -28,8 +27,7 @@ LAST_WORDS_BYTES = 4_000
 LAST_WORDS_LINES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchResult:
+class LaunchResult(NamedTuple):
     """A conductor that serves.
 
     ``already_running``: it was there, or another start was quicker; then it may still be starting,
@@ -40,8 +38,7 @@ class LaunchResult:
     already_running: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tether:
+class Tether(NamedTuple):
     """What binds a private conductor to its client: it ends when the client does.
 
     ``environment`` is the conductor's; ``fds`` are descriptors that its heart keeps open.
@@ -49,8 +46,11 @@ class Tether:
 
     pid: int
     start_time: int
-    environment: dict[str, str] = field(repr=False)
+    environment: dict[str, str]
     fds: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Tether(pid={self.pid}, start_time={self.start_time}, fds={self.fds})"  # no secret
 
     @property
     def options(self) -> list[str]:
@@ -70,8 +70,7 @@ class LaunchError(Exception):
         self.exit_code = exit_code
 
 
-@dataclass(slots=True)
-class Launch:
+class Launch(NamedTuple):
     """A conductor on its way up: its heart, the pipe that says when it serves (``ready``), and
     where in the file of last words its own begin (``said``)."""
 

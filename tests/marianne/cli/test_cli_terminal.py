@@ -7,11 +7,13 @@ import math
 import os
 import pty
 import sys
+import termios
 
 import pytest
 
 from marianne.cli.commands import output as output_module
 from marianne.cli.render.out import note, print_json, say
+from marianne.cli.render.table import _columns
 from marianne.cli.render.terminal import Pieces, harmless
 
 DRIVES = [
@@ -80,3 +82,18 @@ def test_json_has_no_number_that_json_has_not(capsys: pytest.CaptureFixture[str]
         "a": [None, 1.5],
         "b": {"c": None},
     }
+
+
+@pytest.mark.parametrize(("said", "width"), [("50", 50), ("0", 33), ("wide", 33), (None, 33)])
+def test_a_table_is_as_wide_as_the_terminal_or_as_columns_says(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, width: int
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("COLUMNS", said)
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 33))
+    with open(terminal, "w") as screen:
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert _columns() == width
+    os.close(controller)
