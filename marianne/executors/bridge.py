@@ -18,12 +18,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from ipc.dealer import Dealer
 from ipc.errors import CodecError
 from marianne.executors.frames import Frames, Message, framed
+from marianne.records import dataclass
 from marianne.version import VERSION
 
 PROTOCOL = 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.cluster.places import Places
+from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from actors import Handle

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from marianne.executors.lease import Tenure, clock
+from marianne.records import dataclass
 
 
 @dataclass(slots=True)

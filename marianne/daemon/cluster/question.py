@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from marianne.daemon.cluster.station import Station
+from marianne.records import dataclass
 
 Message = dict[str, Any]
 
