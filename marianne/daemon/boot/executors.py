@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from marianne.daemon.config.sections import LOCAL, ExecutorConfig
+from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.context import Context
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.executors.protocol import Executor
+
+if TYPE_CHECKING:
+    from marianne.daemon.config.sections import ExecutorConfig
 
 
 def _dask(context: Context, config: ExecutorConfig) -> Executor:

@@ -14,6 +14,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+LOCAL = "local"
+"""The executor that is always there: processes of the conductor's machine."""
+
 GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUP = Path("/proc/self/cgroup")
 DEVICES = Path("/dev")

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from marianne.daemon.config import machine
 from marianne.daemon.config.metrics import MetricsConfig
 from marianne.daemon.config.sections import (
-    LOCAL,
     ExecutorConfig,
     KeyringConfig,
     LearningConfig,
@@ -54,7 +53,9 @@ class DaemonConfig(Section):
     labels: list[str] = Field(
         [], description="What the machine is called by sheets that want one of that label."
     )
-    executor: str = Field(LOCAL, description="Where sheets run; local, or a name of executors.")
+    executor: str = Field(
+        machine.LOCAL, description="Where sheets run; local, or a name of executors."
+    )
     executors: list[ExecutorConfig] = Field(
         default_factory=list, description="Clusters that sheets may run on."
     )
@@ -106,7 +107,7 @@ class DaemonConfig(Section):
 
     @model_validator(mode="after")
     def _executors(self) -> DaemonConfig:
-        names = [LOCAL, *(one.name for one in self.executors)]
+        names = [machine.LOCAL, *(one.name for one in self.executors)]
         if len(set(names)) != len(names):
             raise ValueError("executors: two have one name")
         if self.executor not in names:

@@ -22,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from marianne.daemon.config import machine
+
 
 def _expanded(path: Path) -> Path:
     path = path.expanduser()
@@ -122,9 +124,6 @@ class SocketConfig(Section):
     )
 
 
-LOCAL = "local"
-"""The executor that is always there: processes of the conductor's machine."""
-
 EXTRAS = {"dask": "distributed"}
 """By kind of executor: the module that has to be installed with the extra of that name."""
 
@@ -165,8 +164,10 @@ class ExecutorConfig(Section):
 
     @model_validator(mode="after")
     def _usable(self) -> ExecutorConfig:
-        if self.name == LOCAL:
-            raise ValueError(f"name: {LOCAL} is the conductor's own machine; choose another")
+        if self.name == machine.LOCAL:
+            raise ValueError(
+                f"name: {machine.LOCAL} is the conductor's own machine; choose another"
+            )
         if find_spec(EXTRAS[self.kind]) is None:
             raise ValueError(
                 f"kind: {self.kind} needs its library:"

@@ -52,6 +52,7 @@ class Untouched(_Known):
                 "max_concurrent_jobs": 15,
                 "max_concurrent_sheets": machine.SLOTS,
                 "max_concurrent_agents": 25,
+                "executor": machine.LOCAL,
                 "log_level": "info",
                 "monitor_interval_seconds": 15.0,
                 "config_file": None,

@@ -58,9 +58,6 @@ def test_who_stands_on_another_is_started_after_it_and_the_server_is_the_last() 
 def test_sheets_run_on_this_machine_unless_another_executor_is_chosen(tmp_path: Path) -> None:
     context = context_in(tmp_path, System("boot"), kind=Context)
     assert isinstance(executor_of(context), LocalExecutor)
-    assert isinstance(executor_of(context, "local"), LocalExecutor)
-    with pytest.raises(KeyError):
-        executor_of(context, "elsewhere")
 
 
 # -- the service manager ------------------------------------------------------------------------
