@@ -44,11 +44,13 @@ class Untouched(_Known):
             lambda: self._whole().learning,
             {"enabled": True, "exploration_budget": 0.15, "entropy_check_interval_seconds": 3600.0},
         )
+        metrics = _Known(lambda: self._whole().metrics, {"listen": None, "address": None})
         super().__init__(
             self._whole,
             {
                 "resource_limits": limits,
                 "learning": learning,
+                "metrics": metrics,
                 "max_concurrent_jobs": 15,
                 "max_concurrent_sheets": machine.SLOTS,
                 "max_concurrent_agents": 25,
