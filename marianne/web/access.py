@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+
+from marianne.records import dataclass
 
 Scope = Any
 Receive = Any

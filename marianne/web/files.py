@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from importlib import resources
 from typing import Final
+
+from marianne.records import dataclass
 
 KINDS: Final = {
     "html": "text/html; charset=utf-8",

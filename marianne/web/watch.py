@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from marianne.cli.errors import CliError
+from marianne.records import dataclass
 from marianne.web.conductor import error_map
 from marianne.web.hub import message
 
