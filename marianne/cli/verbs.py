@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "conductor-status": "Show the conductor: process, jobs, memory, pressure.",
         "health": "Ask whether the conductor lives.",
         "ready": "Ask whether the conductor takes work.",
+        "executors": "Show where sheets run: the clusters, their nodes, who has taken them.",
         "rate-limits": "Show which instruments refuse work, and for how long.",
         "clear-rate-limits": "End rate limits: what waits for them goes on at once.",
         "metrics": "Print the conductor's figures, as Prometheus reads them.",

@@ -186,7 +186,9 @@ class Bridge:
             if message["kind"] == "hello":
                 _fits(link.found.name, message)
                 link.up = True
-                self._tell("up", node=link.found.name, facts=_facts(link.found), hello=message)
+                self._tell(
+                    "up", node=link.found.name, facts=_facts(link.found, message), hello=message
+                )
             elif message["kind"] == "beat":
                 link.queue.put_nowait(framed({"kind": "renew", "at": message["at"]}))
             else:
@@ -216,8 +218,9 @@ async def _write(queue: asyncio.Queue[bytes], channel: Channel) -> None:
         await channel.write(b"".join(data))
 
 
-def _facts(found: Found) -> dict[str, Any]:
+def _facts(found: Found, hello: Message) -> dict[str, Any]:
     return {
+        "skew": round(hello["wall"] - time.time(), 2),
         "address": found.address,
         "cpus": found.cpus,
         "memory_mb": found.memory_mb,

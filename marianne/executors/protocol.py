@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors import ChildSpec, Future, Promise
     from marianne.executors.beside import Again, CommandEnd, SideCommand
     from marianne.model.plan import Growth
+    from marianne.replies import executors as told
     from marianne.state.models import JobRow
 
 
@@ -95,7 +96,8 @@ class Hearer(Protocol):
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, time) began."""
+        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, time; where there are
+        nodes, the node) began."""
 
     def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
         """It gave back what it had been granted ahead: pairs of sheet and attempt."""
@@ -158,6 +160,17 @@ class Executor(Protocol):
 
     def shortage(self) -> str:
         """Why there is no more room, in words. Any thread."""
+
+    def describe(self, *, check: bool) -> Future[list[told.Executor]]:
+        """Where sheets run, for people; ``check`` has each node that is reached run a program that
+        does nothing. Any thread."""
+
+    def summary(self) -> str | None:
+        """How it is on the nodes, in words; None: there are none. Any thread."""
+
+    def drain(self, node: str, *, on: bool) -> bool:
+        """A node gets no more sheets, or gets some again; False: there is none of that name. Any
+        thread."""
 
     def job_of(self, pid: int) -> str | None:
         """The job whose sheets run below this process of the conductor's machine; None for any

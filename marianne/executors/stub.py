@@ -19,6 +19,7 @@ from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from marianne.model.plan import Growth
+    from marianne.replies import executors as told
     from marianne.state.models import JobRow
 
 T = TypeVar("T")
@@ -71,6 +72,18 @@ class StubExecutor:
     def shortage(self) -> str:
         """There is none."""
         return ""
+
+    def describe(self, *, check: bool) -> Future[list[told.Executor]]:
+        """It has no nodes."""
+        return self._done([])
+
+    def summary(self) -> str | None:
+        """There are no nodes."""
+        return None
+
+    def drain(self, node: str, *, on: bool) -> bool:
+        """It has no nodes."""
+        return False
 
     def job_of(self, pid: int) -> str | None:
         """No process is a job's."""

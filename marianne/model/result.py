@@ -32,7 +32,8 @@ class AttemptResult:
     stopped, lost, internal; disk_full and machine (no descriptor, process or memory left, a disk
     that fails) of one that could not begin, or whose output could not be kept. ``serial`` numbers
     the results of one worker, for acknowledgement. ``listed`` is the list of a sheet that makes
-    one: ``items``, and the ``prefix`` that their names leave out. Times are seconds since the
+    one: ``items``, and the ``prefix`` that their names leave out. ``node`` is where it ran, None on
+    the conductor's machine. Times are seconds since the
     epoch; memory is in MB (2**20 bytes), 0.0 where it is not known: of a
     program that had less than its worker and ended within 0.25 s.
     """
@@ -56,6 +57,7 @@ class AttemptResult:
     output_bytes: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
     listed: dict[str, Any] | None = None
+    node: str | None = None
 
     @property
     def pass_percent(self) -> float:

@@ -60,6 +60,10 @@ class ConductorStatus(TypedDict):
     storage: str
     """`ok`, or why the state cannot be written"""
     home: str
+    executor: str
+    """where sheets run: `local`, or the name of a cluster"""
+    nodes: str | None
+    """of the cluster, in words; nil: there is none"""
     shutting_down: bool
     active_sheets: int
     """that hold a slot"""

@@ -108,6 +108,9 @@ class Sheet(TypedDict):
     error: SheetError | None
     left_running: list[int]
     """processes that it left, which were ended"""
+    node: str | None
+    """of a cluster, where the current or last attempt ran; nil: on the conductor's machine, or not
+    known yet"""
 
 
 class Status(Job):

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, 
 if TYPE_CHECKING:
     from actors.inspect import TreeNode
     from ipc.client import Client
-    from marianne.replies import changes, conductor, groups, metrics, reports, schedules
+    from marianne.replies import (
+        changes,
+        conductor,
+        executors,
+        groups,
+        metrics,
+        reports,
+        schedules,
+    )
     from marianne.replies import job as jobs
 
 Params: TypeAlias = dict[str, Any]
@@ -151,6 +159,14 @@ class Ask(Protocol):
     def __call__(
         self, m: Literal["daemon.config"], p: Params = ..., /, **how: Unpack[How]
     ) -> conductor.ConfigInForce: ...
+    @overload
+    def __call__(
+        self, m: Literal["daemon.drain_node"], p: Params = ..., /, **how: Unpack[How]
+    ) -> executors.Drained: ...
+    @overload
+    def __call__(
+        self, m: Literal["daemon.executors"], p: Params = ..., /, **how: Unpack[How]
+    ) -> list[executors.Executor]: ...
     @overload
     def __call__(
         self, m: Literal["daemon.health"], p: Params = ..., /, **how: Unpack[How]

@@ -36,6 +36,8 @@ class Attempt(TypedDict):
     output_bytes: int
     left_running: list[int]
     """processes that it left, which were ended"""
+    node: str | None
+    """of a cluster, where it ran; nil: on the conductor's machine"""
     usage: dict[str, float]
     """`input_tokens`, `output_tokens`, `cost_usd`: those that the instrument told"""
 

@@ -132,6 +132,7 @@ CHECKS: dict[str, tuple[Check, bool]] = {
     "output_bytes": (count, False),
     "usage": (_usage, False),
     "listed": (_listed, True),
+    "node": (text, True),
 }
 """For each field: what it must be, and whether it may be None."""
 

@@ -96,7 +96,8 @@ class SheetRow:
     """A sheet as it is on disk. A sheet without a row is pending and was never started.
 
     ``attempt`` numbers the current or last attempt (0: never started); ``failures`` counts the
-    attempts that used up a retry, ``completions`` those that answered a partial pass.
+    attempts that used up a retry, ``completions`` those that answered a partial pass. ``node`` is
+    where that attempt ran; None: on the conductor's machine, or it is not known yet.
     """
 
     num: int
@@ -113,6 +114,7 @@ class SheetRow:
     code: str | None = None
     message: str | None = None
     due_at: float | None = None
+    node: str | None = None
     validations: list[Check] = field(default_factory=list)
     left_running: list[int] = field(default_factory=list)
 

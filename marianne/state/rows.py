@@ -146,6 +146,7 @@ def sheet_values(row: SheetRow) -> tuple[Any, ...]:
         row.code,
         row.message,
         row.due_at,
+        row.node,
         pack(row.validations) if row.validations else None,
         pack(row.left_running) if row.left_running else None,
     )

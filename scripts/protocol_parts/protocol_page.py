@@ -28,6 +28,7 @@ MODULES = {
     "groups": "groups",
     "schedules": "schedules",
     "metrics": "metrics",
+    "executors": "executors",
 }
 """Of the types, by the names that they have in ``ASK``."""
 

@@ -54,6 +54,15 @@ class Stage:
     def __init__(self, cluster: DaskCluster, marianne: Marianne) -> None:
         self.cluster, self.marianne = cluster, marianne
 
+    def nodes(self) -> dict[str, str]:
+        """The nodes by name, with their state."""
+        (executor,) = self.marianne.request("daemon.executors")
+        return {node["name"]: node["state"] for node in executor["nodes"]}
+
+    def ready(self) -> None:
+        """Every node is reached."""
+        until(lambda: list(self.nodes().values()).count("up") == len(SLOTS))
+
     def ledger(self, name: str) -> list[str]:
         """What the sheets themselves have written: starts and ends."""
         try:
@@ -102,9 +111,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             nodes=cluster.directory,
         )
         with conductor(place, config) as marianne:
-            log = marianne.home / "logs" / "conductor.log"
-            until(lambda: log.exists() and all(f'"{name}"' in log.read_text() for name in SLOTS))
-            yield Stage(cluster, marianne)
+            made = Stage(cluster, marianne)
+            made.ready()
+            yield made
 
 
 def once(stage: Stage, name: str, job: str) -> None:
@@ -123,6 +132,37 @@ def test_a_job_runs_on_the_nodes_and_its_output_is_read_here(stage: Stage) -> No
     claims = list((stage.marianne.place / "shared").glob(f"*/{job}/claims/*"))
     assert len(claims) == 60
     assert {claim.read_text() for claim in claims} == set(SLOTS)
+
+
+def test_people_see_where_sheets_run(stage: Stage) -> None:
+    stage.ready()
+    job = stage.marianne.submit("seen", WAITS)
+    stage.begun("seen")
+    node = stage.node_of(job)
+    until(lambda: stage.marianne.sheet(job, 1)["node"] == node)
+    (executor,) = stage.marianne("executors", "--json").json
+    (there,) = [one for one in executor["nodes"] if one["jobs"]]
+    assert (there["name"], there["jobs"], there["taken"]) == (node, [job], 1)
+    assert "2 up, 1 of 6 slots taken" in stage.marianne("conductor-status").out
+    assert node in stage.marianne("status", job).out
+    once(stage, "seen", job)
+    events = stage.marianne.request("events.since", {"job_id": job})["events"]
+    assert [one["data"]["node"] for one in events if "node" in one["data"]] == [node, node]
+
+
+def test_nodes_are_checked_and_drained(stage: Stage) -> None:
+    stage.ready()
+    assert stage.marianne("executors", "--check").out.count("ok, ") == 2
+    for node in SLOTS:
+        stage.marianne("executors", "--drain", node)
+    job = stage.marianne.submit("drained", WAITS)
+    until(lambda: "drained" in stage.marianne("explain", job).out)
+    stage.marianne("executors", "--resume", "node-b")
+    stage.begun("drained")
+    assert stage.node_of(job) == "node-b"
+    stage.marianne("executors", "--resume", "node-a")
+    once(stage, "drained", job)
+    assert "no node 'nobody'" in stage.marianne("executors", "--drain", "nobody", code=None).err
 
 
 def test_a_sheet_that_fails_is_tried_again_and_checked(stage: Stage) -> None:

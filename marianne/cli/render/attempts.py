@@ -16,13 +16,15 @@ _STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow", "skip
 
 
 def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
-    """A row an attempt, in the order given."""
-    rows = [
+    """A row an attempt, in the order given, with its node where any has one."""
+    placed = any(a.get("node") for a in attempts)
+    rows: list[Sequence[Cell | str | int | None]] = [
         (
             a["sheet"],
             clean(a["name"] or ""),
             a["attempt"],
             Cell(a["outcome"], (_STYLES.get(a["outcome"], "dim"),)),
+            *([clean(a.get("node") or "")] if placed else []),
             a["category"] or "",
             clock(a["finished_at"]),
             duration(a["duration_seconds"]),
@@ -32,8 +34,10 @@ def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
         )
         for a in attempts
     ]
-    headings = ("SHEET", "NAME", "TRY", "OUTCOME", "WHY", "ENDED", "TOOK", "MEMORY", "PRINTED", "")
-    print_table(headings, rows, right=(0, 2, 6), indent=indent)
+    node = ["NODE"] if placed else []
+    ends = ("WHY", "ENDED", "TOOK", "MEMORY", "PRINTED", "")
+    headings = ("SHEET", "NAME", "TRY", "OUTCOME", *node, *ends)
+    print_table(headings, rows, right=(0, 2, 6 + placed), indent=indent)
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:

@@ -47,6 +47,7 @@ def print_conductor(status: ConductorStatus) -> None:
         "ready": "yes" if status.get("ready", True) else "no",
         "pressure": status.get("pressure"),
         "storage": status.get("storage"),
+        "nodes": clean(status.get("nodes") or ""),
         "jobs": f"{status.get('running_jobs', 0)} running, "
         f"{status.get('total_jobs_active', 0)} active",
         "memory": f"{status['memory_usage_mb']:.0f} MiB"

@@ -65,7 +65,8 @@ def print_job(status: Status) -> None:
 
 
 def print_sheets(sheets: list[Sheet]) -> None:
-    """A row a sheet."""
+    """A row a sheet, with its node where any has one."""
+    placed = any(row.get("node") for row in sheets)
     rows = [
         (
             row["num"],
@@ -79,12 +80,14 @@ def print_sheets(sheets: list[Sheet]) -> None:
                 else span(row.get("started_at"), None)
             ),
             _instrument(row),
+            *([row.get("node") or ""] if placed else []),
             why(row),
         )
         for row in sheets
     ]
+    node = ["NODE"] if placed else []
     print_table(
-        ("#", "SHEET", "STATUS", "TRY", "EXIT", "TIME", "INSTRUMENT", "NOTE"),
+        ("#", "SHEET", "STATUS", "TRY", "EXIT", "TIME", "INSTRUMENT", *node, "NOTE"),
         rows,
         right=(0, 3, 4, 5),
     )

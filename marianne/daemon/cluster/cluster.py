@@ -9,17 +9,21 @@ runs; the lease of a node that does not come back ends what it had.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ExitReason, Outcome, Promise
 from actors.process import Process, ProcessExit
 from ipc import codec
 from ipc.errors import CodecError
 from ipc.router import Router
+from marianne.daemon.cluster.checking import CHECK_SECONDS, Check
+from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.config.sections import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.log import get_logger
@@ -29,6 +33,9 @@ from marianne.daemon.worker.starts import Starts
 from marianne.executors.lease import clock
 from marianne.run.acceptable import UnacceptableError
 from marianne.run.said import said
+
+if TYPE_CHECKING:
+    from marianne.replies import executors as told
 
 log = get_logger(__name__)
 
@@ -52,6 +59,7 @@ class Cluster(Actor):
         self._process: Process | None = None
         self._failures = 0
         self._heard_at = time.monotonic()
+        self._checks: list[Check] = []
         self._closing: dict[str, tuple[set[str], float, list[Promise[None]]]] = {}
 
     def on_start(self) -> None:
@@ -144,6 +152,31 @@ class Cluster(Actor):
             if node in left:
                 self._post(node, [{"kind": "close", "job_id": job_id, "grace": grace}])
 
+    def describe(self, config: ExecutorConfig, check: bool) -> Promise[list[told.Executor]]:
+        """The cluster for people, at once, or when the nodes have said how they are."""
+        promise: Promise[list[told.Executor]] = self.promise()
+        asked = [node.name for node in self._desk.nodes.all() if node.connected] if check else []
+        self._checks.append(Check(promise, config, set(asked), time.monotonic()))
+        for node in asked:
+            self._post(node, [{"kind": "check"}])
+        self.send_after(CHECK_SECONDS, self.tell_checks, CHECK_SECONDS)
+        self.tell_checks()
+        return promise
+
+    def checked(self, node: str, status: int) -> None:
+        """A node has run the program that does nothing, with this status (-1: it could not)."""
+        for check in self._checks:
+            check.hear(node, status)
+        self.tell_checks()
+
+    def tell_checks(self, overdue: float = math.inf) -> None:
+        """Tells what is known: of all that were asked, or once that has taken too long."""
+        for check in list(self._checks):
+            if not check.left or time.monotonic() - check.since >= overdue:
+                self._checks.remove(check)
+                found = describe(check.config, self._desk.nodes, check.answers())
+                check.promise.set([found])
+
     def look(self) -> None:
         """Are leases over that are waited for, and does the bridge say anything?"""
         self._settle()
@@ -213,7 +246,11 @@ class Cluster(Actor):
     def _of_warden(self, node: str, message: dict[str, Any]) -> None:
         from marianne.daemon.cluster.runner import ClusterRunner
 
-        kind, job_id = message["kind"], message["job_id"]
+        kind = message["kind"]
+        if kind == "checked":
+            self._desk.cluster.tell(Cluster.checked, node, message["status"])
+            return
+        job_id = message["job_id"]
         runner = self._context.worker(job_id)
         if kind == "job":
             try:

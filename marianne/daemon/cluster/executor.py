@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import ChildSpec, Future, Handle
 from marianne.daemon.cluster.cluster import Cluster
@@ -18,6 +18,7 @@ from marianne.daemon.cluster.places import Places
 from marianne.daemon.cluster.runner import END_MARGIN, ClusterRunner
 from marianne.daemon.config.sections import ExecutorConfig
 from marianne.daemon.context import Context
+from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.worker.executor import LocalExecutor
@@ -25,6 +26,9 @@ from marianne.daemon.worker.orphans import remove_trees
 from marianne.executors.beside import Again, CommandEnd, SideCommand
 from marianne.executors.protocol import RunnerTroubles
 from marianne.state.models import JobRow
+
+if TYPE_CHECKING:
+    from marianne.replies import executors as told
 
 log = get_logger(__name__)
 
@@ -86,6 +90,24 @@ class ClusterExecutor:
     def shortage(self) -> str:
         """By the nodes."""
         return self.desk.nodes.why_none()
+
+    def describe(self, *, check: bool) -> Future[list[told.Executor]]:
+        """The cluster with its nodes; those are asked by its actor."""
+        found: Future[Any] = self.desk.cluster.within(None).call(
+            Cluster.describe, self._config, check
+        )
+        return found
+
+    def summary(self) -> str | None:
+        """How many are reached, and how full they are."""
+        return self.desk.nodes.summary()
+
+    def drain(self, node: str, *, on: bool) -> bool:
+        """Of its nodes; a restart forgets it."""
+        done = self.desk.nodes.drain(node, on=on)
+        self._context.scheduler.tell(SchedulerActor.room_changed)
+        self.desk.wake()
+        return done
 
     def job_of(self, pid: int) -> str | None:
         """What the local executor says: the nodes' processes are not this machine's."""

@@ -173,6 +173,17 @@ class Nodes:
         with self._lock:
             return [self._nodes[name] for name in sorted(self._nodes)]
 
+    def summary(self) -> str:
+        """How many there are, and how full."""
+        nodes = self.all()
+        up = [node for node in nodes if node.usable]
+        taken = sum(sum(node.taken.values()) for node in nodes)
+        away = [node for node in nodes if not node.usable]
+        words = f"{len(up)} up, {taken} of {self.capacity()} slots taken"
+        if away:
+            words += f"; {len(away)} not: {', '.join(node.name for node in away[:5])}"
+        return words if self.engine is None else f"{words}; {self.engine}"
+
     def why_none(self) -> str:
         """Why a sheet waits, in words."""
         nodes = self.all()

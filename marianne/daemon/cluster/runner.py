@@ -242,7 +242,7 @@ class ClusterRunner(Actor):
         station.started(started)
         late.keep(self._context, self._job_id, station, results)
         told = station.ended(results)
-        self._job.tell(ports.Job.results, told, started)
+        self._job.tell(ports.Job.results, told, [[*one, station.node] for one in started])
         self._settle(station)
         self.room()  # what had to wait for the first sheet of a job
 

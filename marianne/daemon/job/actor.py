@@ -142,7 +142,7 @@ class Job(Actor):
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Attempts ended, and others (sheet, attempt, time) began. Idempotent: a result may
+        """Attempts ended, and others (sheet, attempt, time, node) began. Idempotent: a result may
         come any number of times."""
         self._execution.results(results)
         self._note_progress()

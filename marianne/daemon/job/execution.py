@@ -184,8 +184,8 @@ class Execution:
 
     def started(self, sheets: Sequence[Sequence[Any]]) -> None:
         """Attempts began in the worker: their true start times, shown until the result comes."""
-        for num, attempt, started_at in sheets:
-            self.take(self._machine.began(num, attempt, started_at))
+        for num, attempt, started_at, *where in sheets:
+            self.take(self._machine.began(num, attempt, started_at, *where))
             self._sheets.began(num)
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:

@@ -84,6 +84,8 @@ class Judgement:
         self._gate.note(step, row, result, now)
         step.changes.append(ledger.attempt(row, result))
         data = {"attempt": row.attempt, "category": result.category}
+        if result.node is not None:
+            data["node"] = result.node
         ledger.event(step, "sheet.interrupted", row.num, data, now=now)
         goes_on = self._aftermath.starts(row.num)
         if ledger.job.status is JobStatus.CANCELLING and not goes_on:
@@ -182,6 +184,7 @@ def write_down(row: SheetRow, result: AttemptResult) -> None:
     row.started_at, row.finished_at = result.started_at, result.finished_at
     row.exit_code, row.signal = result.exit_code, result.signal
     row.category, row.code, row.message = result.category, result.code, result.message
+    row.node = result.node or row.node
     row.left_running = list(result.left_running)
     row.validations = result.checks()
 
@@ -193,7 +196,7 @@ def told(row: SheetRow, result: AttemptResult) -> dict[str, object]:
         "exit_code": result.exit_code,
         "duration": round(result.finished_at - result.started_at, 6),
     }
-    for name in ("signal", "category", "message"):
+    for name in ("signal", "category", "message", "node"):
         value = getattr(result, name)
         if value is not None:
             data[name] = value

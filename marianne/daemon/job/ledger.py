@@ -197,7 +197,7 @@ class Ledger:
         row.attempt += 1
         row.fallback = self.available(row, row.fallback)
         row.started_at, row.finished_at, row.due_at = now, None, None
-        row.exit_code = row.signal = None
+        row.exit_code = row.signal = row.node = None
         row.validations, row.left_running = [], []
         self.save(step, row)
         data = {"attempt": row.attempt, "instrument": self.instrument(row).profile}

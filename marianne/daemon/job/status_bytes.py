@@ -103,7 +103,7 @@ class Sheets:
         """An attempt's true start is shown as soon as it is known; it is written with its end."""
         now = self._ledger.peek(row.num)
         if row.status is SheetStatus.RUNNING and now.attempt == row.attempt:
-            row.started_at = now.started_at
+            row.started_at, row.node = now.started_at, now.node
 
 
 def at_rest(reader: Reader, job_id: str, first: int, last: int) -> Packed:

@@ -126,6 +126,8 @@ def daemon_status(context: Context, running: int, active: int) -> ConductorStatu
         },
         "storage": problem or "ok",
         "home": str(context.home.path),
+        "executor": context.config.executor,
+        "nodes": context.executor.summary(),
         "shutting_down": face.shutting_down,
         "active_sheets": face.active_job_count,
         "failure_rate_elevated": face.failure_rate_elevated,

@@ -191,6 +191,7 @@ def attempt_map(plan: Plan, attempt: AttemptResult) -> Attempt:
         "cpu_seconds": attempt.cpu_seconds,
         "output_bytes": attempt.output_bytes,
         "left_running": list(attempt.left_running),
+        "node": attempt.node,
         "usage": attempt.usage,
     }
 

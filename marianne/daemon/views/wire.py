@@ -141,6 +141,7 @@ def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> told.Sheet:
         "validations": row.validations,
         "error": error,
         "left_running": row.left_running,
+        "node": row.node,
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import ChildSpec, Future, Handle
 from marianne.daemon import ports
+from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.context import Context
 from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.worker.actor import END_MARGIN, Worker
@@ -22,6 +23,9 @@ from marianne.executors.protocol import RunnerTroubles
 from marianne.run.procfs import boot_id
 from marianne.run.spool import read_spool
 from marianne.state.models import JobRow
+
+if TYPE_CHECKING:
+    from marianne.replies import executors as told
 
 
 def spooled(directory: Path) -> list[dict[str, Any]]:
@@ -64,6 +68,31 @@ class LocalExecutor:
     def shortage(self) -> str:
         """Never asked: see ``capacity``."""
         return ""
+
+    def describe(self, *, check: bool) -> Future[list[told.Executor]]:
+        """This machine, which has no nodes."""
+        here: told.Executor = {
+            "name": LOCAL,
+            "kind": LOCAL,
+            "address": None,
+            "used": True,
+            "why": None,
+            "lease_seconds": None,
+            "slots": None,
+            "taken": 0,
+            "nodes": [],
+        }
+        future: Future[list[told.Executor]] = Future(self._context.system, LOCAL, None, None)
+        future.answer([here])
+        return future
+
+    def summary(self) -> str | None:
+        """There are no nodes."""
+        return None
+
+    def drain(self, node: str, *, on: bool) -> bool:
+        """There are no nodes."""
+        return False
 
     def job_of(self, pid: int) -> str | None:
         """The job of a worker process."""

@@ -20,6 +20,7 @@ from marianne.state.migrations import (
     m0004_worker_link,
     m0005_schedules,
     m0006_job_names,
+    m0007_node,
 )
 
 Migration = Sequence[str]
@@ -31,6 +32,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0004_worker_link.STATEMENTS,
     m0005_schedules.STATEMENTS,
     m0006_job_names.STATEMENTS,
+    m0007_node.STATEMENTS,
 )
 
 

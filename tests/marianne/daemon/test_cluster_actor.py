@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from context_stage import context_in
 from actors import Actor, System
 from actors.process import ProcessExit
 from ipc.dealer import Dealer
+from marianne.daemon.cluster.checking import Check
 from marianne.daemon.cluster.cluster import Cluster
 from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.cluster.places import Places
+from marianne.daemon.config.sections import ExecutorConfig
 from marianne.daemon.context import Context
 
 HELLO = {"jobs": ["a"]}
@@ -145,6 +148,34 @@ def test_what_wardens_say_reaches_the_runner_of_their_job(house: House) -> None:
         ("troubled", "n1", "full"),
         ("closed", "n1"),
     ]
+
+
+def config() -> ExecutorConfig:
+    return ExecutorConfig.model_construct(name="cl", kind="dask", address="tls://s:1")
+
+
+def test_who_asks_for_the_nodes_is_answered_at_once_or_when_they_have_been_checked(
+    house: House,
+) -> None:
+    house.up()
+    owner = house.owner.within(60.0)
+    (told,) = owner.ask(Cluster.describe, config(), False)
+    assert [node["checked"] for node in told["nodes"]] == [None]
+    answer = owner.call(Cluster.describe, config(), True)
+    house.hears("check")
+    house.says(kind="checked", status=127)
+    (told,) = answer.get(60.0)
+    assert "status 127" in told["nodes"][0]["checked"]["why"]
+
+
+def test_a_node_that_does_not_answer_is_said_to_have_not() -> None:
+    check = Check(None, config(), {"n1", "n2"}, time.monotonic())  # type: ignore[arg-type]
+    check.hear("n1", 0)
+    check.hear("n1", 1)
+    check.hear("stranger", 0)
+    answers = check.answers()
+    assert answers["n1"]["ok"]
+    assert "did not answer" in (answers["n2"]["why"] or "")
 
 
 def test_a_stranger_on_the_socket_is_not_heard(house: House, tmp_path: Path) -> None:

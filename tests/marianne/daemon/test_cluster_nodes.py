@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.nodes import Nodes
+from marianne.daemon.config.sections import ExecutorConfig
 
 UP = {"jobs": []}
 
@@ -75,6 +77,36 @@ def test_a_node_that_the_engine_has_no_more_is_forgotten_once_it_holds_nothing(
     nodes.gone("small")
     assert nodes.all() == []
     assert "no nodes" in nodes.why_none()
+
+
+def test_the_cluster_in_a_line(nodes: Nodes) -> None:
+    nodes.up("big-1", {"cpus": 2}, UP)
+    nodes.up("small", {"cpus": 2}, UP)
+    nodes.take("a")
+    nodes.down("small")
+    assert nodes.summary() == "1 up, 1 of 8 slots taken; 1 not: small"
+
+
+def test_a_node_is_described_with_its_state_and_what_it_does(nodes: Nodes) -> None:
+    nodes.up("up", {"cpus": 2, "address": "tls://u:1", "skew": 0.5}, {"host": "u", "version": "1"})
+    nodes.take("a")
+    for name in ("away", "drained", "unfit"):
+        nodes.up(name, {"cpus": 1}, UP)
+    nodes.down("away")
+    nodes.drain("drained", on=True)
+    nodes.unfit("unfit", "its clock is wrong")
+    config = ExecutorConfig.model_construct(name="cl", kind="dask", address="tls://s:1")
+    found = describe(config, nodes, {"up": {"ok": True, "seconds": 0.1, "why": None}})
+    told = {node["name"]: node for node in found["nodes"]}
+    assert {name: node["state"] for name, node in told.items()} == {name: name for name in told}
+    assert told["up"]["jobs"] == ["a"]
+    assert told["up"]["skew_seconds"] == 0.5
+    assert told["up"]["checked"] == {"ok": True, "seconds": 0.1, "why": None}
+    assert told["up"]["lease_left_seconds"] is None
+    left = told["away"]["lease_left_seconds"]
+    assert left is not None
+    assert 0 < left <= 9.0
+    assert (found["slots"], found["taken"]) == (2, 1)
 
 
 def test_why_the_engine_is_not_reached_comes_before_all(nodes: Nodes) -> None:

@@ -69,6 +69,24 @@ def test_a_result_is_acknowledged_behind_its_commit_however_often_it_comes() -> 
         assert Acknowledge(result.serial) not in step.now
 
 
+def test_where_an_attempt_runs_is_told_once_and_with_its_end() -> None:
+    play = Play(plan_of({1: ()}))
+    play.grant(1)
+    play.take(play.machine.began(1, 1, 5.0, "n1"))
+    play.take(play.machine.began(1, 1, 5.0, "n1"))
+    assert [event for event in play.events if event[0] == "sheet.placed"] == [("sheet.placed", 1)]
+    assert play.disk[1].node == "n1"
+    play.end(1)
+    assert play.disk[1].node == "n1"
+
+
+def test_on_the_conductors_machine_there_is_no_node() -> None:
+    play = Play(plan_of({1: ()}))
+    play.run_out()
+    assert play.disk[1].node is None
+    assert "sheet.placed" not in dict(play.events)
+
+
 def test_a_failed_sheet_skips_what_needs_it_and_nothing_else() -> None:
     play = Play(plan_of({1: (), 2: (1,), 3: (2,), 4: ()}))
     play.run_out(lambda num: "failed" if num == 1 else "completed")

@@ -161,6 +161,13 @@ def test_a_job_whose_place_cannot_be_made_waits_and_the_reason_names_the_place(
     assert "nodes/node-1" in node.wait("trouble")["why"]
 
 
+def test_a_node_that_is_checked_runs_a_program(nodes: Callable[..., Node]) -> None:
+    node = nodes()
+    node.start()
+    node.send("check")
+    assert node.wait("checked")["status"] == 0
+
+
 def test_a_second_warden_of_a_directory_ends_at_once(nodes: Callable[..., Node]) -> None:
     node = nodes()
     first = node.start()
