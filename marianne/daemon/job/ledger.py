@@ -203,9 +203,17 @@ class Ledger:
         data = {"attempt": row.attempt, "instrument": self.instrument(row).profile}
         self.event(step, "sheet.started", row.num, data, now=now)
 
-    def show_start(self, row: SheetRow, started_at: float) -> None:
-        """An attempt's true start: shown from now on, on disk with the attempt's end."""
+    def show_start(
+        self, step: Step, row: SheetRow, started_at: float, node: str | None = None
+    ) -> None:
+        """An attempt's true start: shown from now on, on disk with the attempt's end; the node of a
+        cluster that it runs on is told at once."""
         row.started_at = started_at
+        if node is not None and row.node != node:
+            row.node = node
+            self.save(step, row)
+            data = {"attempt": row.attempt, "node": node}
+            self.event(step, "sheet.placed", row.num, data, now=started_at)
 
     def set_job(self, step: Step, status: JobStatus, **fields: object) -> None:
         """Moves the job and sets these fields of it. Raises IllegalTransition."""

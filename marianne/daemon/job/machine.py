@@ -5,8 +5,7 @@ a timer, a person's wish) returns a :class:`~marianne.daemon.shared.effects.Step
 happens: no clock, no I/O, no thread. What a restart finds is what the steps committed; calling
 :meth:`JobMachine.recover` on those rows brings every sheet to where it has to go on.
 
-The machine holds parts and says how they work together; each part has a file of its own, and none
-knows the machine.
+The machine holds parts, each in a file of its own, and says how they work together; none knows it.
 """
 
 from __future__ import annotations
@@ -167,29 +166,19 @@ class JobMachine:
         return step
 
     def began(self, num: int, attempt: int, started_at: float, node: str | None = None) -> Step:
-        """The worker says when an attempt began (for one that had a slot, its true time), and on
-        which node of a cluster."""
+        """An attempt began, at its true time where it had a slot, and on which node of a cluster."""
         step = Step()
         if num > len(self.ledger.plan.sheets):
             return step  # of an earlier plan
         row = self.ledger.row(num)  # what was lent before a restart has none yet
         if row.status is SheetStatus.RUNNING and row.attempt == attempt:
-            self.ledger.show_start(row, started_at)
-            self._place(step, row, node, now=started_at)
+            self.ledger.show_start(step, row, started_at, node)
         elif row.status in _WAITS and row.attempt == attempt - 1:
             self._start(step, row, started_at)
-            self._place(step, row, node, now=started_at)
+            self.ledger.show_start(step, row, started_at, node)
             if self.job.status is JobStatus.CANCELLING and not self._aftermath.starts(num):
                 step.now.append(EndSheets((num,), "cancelled"))
         return step
-
-    def _place(self, step: Step, row: SheetRow, node: str | None, *, now: float) -> None:
-        """It is known where the attempt runs."""
-        if node is not None and row.node != node:
-            row.node = node
-            self.ledger.save(step, row)
-            data = {"attempt": row.attempt, "node": node}
-            self.ledger.event(step, "sheet.placed", row.num, data, now=now)
 
     def result(self, result: AttemptResult, now: float) -> Step:
         """An attempt ended. A result that is not of the current attempt is only acknowledged; that

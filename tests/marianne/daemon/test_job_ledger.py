@@ -97,7 +97,7 @@ def test_where_no_instrument_is_there_the_first_is_named() -> None:
 
 def test_the_true_start_is_shown_and_not_written() -> None:
     ledger = ledger_of(CHAIN, {1: "running"})
-    ledger.show_start(ledger.rows[1], 90.0)
+    ledger.show_start(Step(), ledger.rows[1], 90.0)
     assert ledger.rows[1].started_at == 90.0
 
 

@@ -66,7 +66,7 @@ def test_an_attempts_true_start_is_shown_whichever_is_known_first(first: str) ->
     if first == "the commit":
         sheets.committed(step.changes)
         sheets.of(CHAIN)
-    ledger.show_start(ledger.row(1), NOW + 5)
+    ledger.show_start(Step(), ledger.row(1), NOW + 5)
     sheets.began(1)
     sheets.committed(step.changes)
     assert codec.unpack(sheets.of(CHAIN)[0])["started_at"] == wire.timestamp(NOW + 5)
