@@ -110,7 +110,7 @@ async def _connect(
     spawned, process = -SPAWN_AGAIN, None
     while True:
         try:
-            return await asyncio.open_unix_connection(str(home / "warden.sock"))
+            return await _reach(home)
         except OSError:
             if loop.time() > deadline:
                 raise TimeoutError(_why_not(home)) from None
@@ -118,6 +118,15 @@ async def _connect(
             process = _spawn(home, settings)
             spawned = loop.time()
         await asyncio.sleep(TRY_AGAIN)
+
+
+async def _reach(home: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    # By the directory's descriptor: an address of a Unix socket has 107 bytes, a directory more.
+    directory = os.open(home, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return await asyncio.open_unix_connection(f"/proc/self/fd/{directory}/warden.sock")
+    finally:
+        os.close(directory)
 
 
 def _spawn(home: Path, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
