@@ -5,7 +5,7 @@ Of a plan of 100,000 sheets this takes a fifth of the time that the whole plan t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from marianne.daemon.views.queries import readable_plan
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from marianne.replies.job import JobPlan, PlanEntry
 
 ENTRIES = 5_000
+NAMES_BYTES = 4 * 2**20
+NAME_HEAD = 5
+"""Bytes that a text takes beside its own, at most."""
 
 
 def plan(reader: Reader, job_id: str, first: int, last: int) -> JobPlan:
@@ -28,8 +31,18 @@ def plan(reader: Reader, job_id: str, first: int, last: int) -> JobPlan:
         "total": len(sheets),
         "entries": found[:ENTRIES],
         "more": len(found[ENTRIES:]),
-        "names": [sheet.name for sheet in sheets[first - 1 : last]],
+        "names": list(_fitting([sheet.name for sheet in sheets[first - 1 : last]])),
     }
+
+
+def _fitting(names: Sequence[str]) -> Iterator[str]:
+    """The first of these, as many as fit into an answer."""
+    left = NAMES_BYTES
+    for name in names:
+        left -= len(name.encode()) + NAME_HEAD
+        if left < 0:
+            return
+        yield name
 
 
 def entries(sheets: Sequence[Outline]) -> list[PlanEntry]:

@@ -14,7 +14,7 @@ from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.views import wire
 from marianne.daemon.views.script_names import readable
 from marianne.model.plan import Plan
-from marianne.score.pack import PlanFormatError, unpack_plan
+from marianne.score.pack import PlanFormatError, unpack_plan, unpack_sheets
 from marianne.state.models import TERMINAL_JOB, JobStatus, SheetRow, SheetStatus
 from marianne.state.reader import JobFilter, Reader
 from marianne.state.rows import JobView
@@ -60,10 +60,10 @@ def readable_plan(job_id: str) -> Iterator[None]:
 def status(reader: Reader, job_id: str, first: int, last: int) -> Status:
     """A job with its sheets ``first`` to ``last`` (1-based)."""
     top = summary(reader, job_id)
-    plan = plan_of(reader, job_id)
+    with readable_plan(job_id):
+        sheets = unpack_sheets(reader.plan(job_id), first, last)
     rows = {row.num: row for row in reader.sheets(job_id)}
-    nums = range(max(1, first), min(last, len(plan.sheets)) + 1)
-    return {**top, "sheets": wire.sheet_maps(plan, rows, nums)}
+    return {**top, "sheets": wire.sheet_maps(sheets, rows)}
 
 
 def sheet_map(reader: Reader, job_id: str) -> SheetMap:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, overload
 
-from marianne.model.plan import Plan
+from marianne.model.plan import Plan, SheetPlan
 from marianne.schedule.account import Account
 from marianne.schedule.waits import OPTION, Waits
 from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
@@ -104,15 +104,19 @@ def states(total: int, known: Iterable[tuple[int, SheetStatus]]) -> bytearray:
     return letters
 
 
-def sheet_maps(plan: Plan, rows: Mapping[int, SheetRow], nums: Iterable[int]) -> list[told.Sheet]:
-    """Sheets as ``status`` shows them, in the order of ``nums``."""
-    return [sheet_map(plan, rows, num) for num in nums]
+def sheet_maps(sheets: Iterable[SheetPlan], rows: Mapping[int, SheetRow]) -> list[told.Sheet]:
+    """Sheets as ``status`` shows them, in this order."""
+    return [_sheet_map(sheet, rows) for sheet in sheets]
 
 
 def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> told.Sheet:
     """One sheet. A pending sheet whose needs are all satisfied (or, if it runs for any end or for
     a bad one, have all ended) shows as ready."""
-    sheet = plan.sheets[num - 1]
+    return _sheet_map(plan.sheets[num - 1], rows)
+
+
+def _sheet_map(sheet: SheetPlan, rows: Mapping[int, SheetRow]) -> told.Sheet:
+    num = sheet.num
     row = rows.get(num) or SheetRow(num)
     instrument = sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
     status = row.status

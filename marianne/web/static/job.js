@@ -32,24 +32,26 @@ export function jobPage(page, session, id) {
     section("What happens", events.element));
 
   let job = null;
-  const plan = seldom(1000, async () => graph.take(await ask(path(id, "plan"))));
+  const plan = seldom(1000, async () => { await sheets.named(); graph.take(await ask(path(id, "plan"))); });
   const reasons = seldom(2000, async () => explain(why, job, await ask(path(id, "why"))));
   const attempts = seldom(3000, async () => timeline.take((await ask(path(id, "history"))).attempts));
   const redraw = seldom(500, () => { graph.update(); sheets.nums ? sheets.filter() : sheets.draw(); });
-  plan(); attempts();
+  let begun = false;
+  // The map first: of a large job all else takes the conductor longer.
+  const begin = () => { if (!begun) { begun = true; requestAnimationFrame(() => { plan(); setTimeout(() => { reasons(); attempts(); }, map.states.length / 50); }); } };
   new Live({ view: "job", job: id }, {
     job: (told) => {
       const changed = !job || job.status !== told.status || job.reason !== told.reason;
       job = told;
       fill(head, summary(job));
       actions.take(job);
-      if (changed) reasons();
+      if (changed && begun) reasons();
       if (job.status === "failed") see([job]);
     },
-    map: (told) => { map.take(told); redraw(); attempts(); },
+    map: (told) => { map.take(told); redraw(); if (begun) attempts(); else begin(); },
     log: (event) => {
       events.take(event);
-      if (event.event === "sheet.listed" || event.event === "job.modified" || event.event === "job.resumed") { sheets.forget(); plan(); }
+      if (event.event === "sheet.listed" || event.event === "job.modified" || event.event === "job.resumed") plan();
     },
     problem: problem.take,
   });

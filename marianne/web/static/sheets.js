@@ -4,7 +4,7 @@ import { fill, h, seldom } from "./dom.js";
 import { LETTERS, clock, seconds } from "./format.js";
 import { ask, path, sheetLink } from "./live.js";
 
-const HIGH = 30, SPARE = 10, NAMES = 20000, ROWS = 100;
+const HIGH = 30, SPARE = 10, ROWS = 100;
 // Browsers show no element that is higher than some 30 million pixels.
 const HIGHEST = 20000000;
 
@@ -13,7 +13,6 @@ export class Sheets {
     this.job = job;
     this.map = map;
     this.names = new Map();
-    this.asked = new Set();
     this.rows = new Map();
     this.chosen = "";
     this.entry = null;
@@ -38,20 +37,19 @@ export class Sheets {
   }
 
   name(num) {
-    const page = Math.floor((num - 1) / NAMES);
-    if (!this.asked.has(page)) {
-      this.asked.add(page);
-      ask(path(this.job, "names"), { first: page * NAMES + 1, last: (page + 1) * NAMES }).then((told) => {
-        told.names.forEach((name, index) => this.names.set(told.first + index, name));
-        this.draw();
-      }).catch(() => this.asked.delete(page));
-    }
     return this.names.get(num) || "";
   }
 
-  // The plan has changed: names are asked for again.
-  forget() {
-    this.asked.clear();
+  // All names, in as few answers as hold them; again when the plan has changed.
+  async named() {
+    const last = this.map.states.length;
+    for (let first = 1; first <= last;) {
+      const told = await ask(path(this.job, "names"), { first, last });
+      if (!told.names.length) break;
+      told.names.forEach((name, index) => this.names.set(first + index, name));
+      first += told.names.length;
+      this.draw();
+    }
   }
 
   filter() {

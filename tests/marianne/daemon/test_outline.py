@@ -63,8 +63,8 @@ def test_names_are_told_only_where_asked_for_and_entries_up_to_a_number(
     monkeypatch.setattr(outline, "ENTRIES", 1)
     told = asked(job_plan, desk, job_id="fan")
     assert (told["names"], len(told["entries"]), told["more"]) == ([], 1, 2)
-    monkeypatch.setattr(job_plan, "NAMES", 2)
-    assert len(asked(job_plan, desk, job_id="fan", sheets=(1, 5))["names"]) == 2
+    monkeypatch.setattr(outline, "NAMES_BYTES", len("seed") + len("work-1") + 2 * 5)
+    assert asked(job_plan, desk, job_id="fan", sheets=(1, 5))["names"] == ["seed", "work-1"]
 
 
 def test_a_stranger_and_a_plan_that_cannot_be_read_are_refused(

@@ -101,7 +101,7 @@ def test_a_sheet_shows_the_instrument_that_plays_it_and_how_long_it_took() -> No
 
 
 def test_sheets_come_in_the_order_that_was_asked_for() -> None:
-    assert [sheet["num"] for sheet in wire.sheet_maps(TWO, {}, [2, 1])] == [2, 1]
+    assert [sheet["num"] for sheet in wire.sheet_maps(TWO.sheets[::-1], {})] == [2, 1]
 
 
 # -- what is read of jobs -----------------------------------------------------------------------

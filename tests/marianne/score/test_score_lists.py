@@ -9,7 +9,7 @@ from scorekit import load, problems
 
 from marianne.model.plan import Growth, Plan
 from marianne.score.growth import as_before, grow, listed, sheets_of, too_large
-from marianne.score.pack import pack_plan, unpack_plan
+from marianne.score.pack import pack_plan, unpack_plan, unpack_sheets
 from marianne.score.preview import preview_plan
 from marianne.score.prompt import render_prompt
 
@@ -73,6 +73,7 @@ def test_a_rule_with_a_condition_is_that_of_the_sheets_that_meet_it() -> None:
 def test_a_grown_plan_is_packed_and_unpacked() -> None:
     for plan in (load(SCORE), grown()):
         assert unpack_plan(pack_plan(plan)) == plan
+        assert unpack_sheets(pack_plan(plan), 1, 10**6) == plan.sheets
 
 
 def test_growing_twice_by_the_same_is_growing_once() -> None:

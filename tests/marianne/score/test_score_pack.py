@@ -10,7 +10,13 @@ import msgpack
 import pytest
 from scorekit import load, reference
 
-from marianne.score.pack import PlanFormatError, pack_plan, unpack_plan
+from marianne.score.pack import (
+    PlanFormatError,
+    pack_plan,
+    unpack_outline,
+    unpack_plan,
+    unpack_sheets,
+)
 
 RICH = """
 name: rich
@@ -30,6 +36,16 @@ sheets:
 def test_unpacking_gives_back_what_was_packed() -> None:
     plan = load(RICH)
     assert unpack_plan(pack_plan(plan)) == plan
+
+
+def test_some_sheets_and_the_outline_are_as_in_the_whole() -> None:
+    plan = load(RICH)
+    packed = pack_plan(plan)
+    assert unpack_sheets(packed, 1, 10**6) == plan.sheets
+    assert unpack_sheets(packed, 2, 2) == plan.sheets[1:2]
+    assert unpack_sheets(packed, 0, 0) == ()
+    told = [(one.num, one.name, one.entry, tuple(one.needs)) for one in unpack_outline(packed)]
+    assert told == [(one.num, one.name, one.stage, one.needs) for one in plan.sheets]
 
 
 def test_shared_parts_are_shared_again() -> None:

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from marianne.replies.job import JobPlan
 
 MUTATING = False
-NAMES = 20_000
 
 
 class Params(Shown):
-    """``sheets`` is a range (first, last), 1-based and inclusive, of those whose names are told; at
-    most 20,000 at a time, none without it. ``newest`` as in ``job.status``."""
+    """``sheets`` is a range (first, last), 1-based and inclusive, of those whose names are told:
+    the first of them, as many as 4 MiB hold; none without it. ``newest`` as in ``job.status``."""
 
     sheets: tuple[edge.Sheet, edge.Sheet] | None = None
 
@@ -26,5 +25,4 @@ class Params(Shown):
 def handle(call: Call, params: Params) -> JobPlan:
     """The plan as it is on disk: it stays until the job's score is changed or a list has grown."""
     first, last = params.sheets or (1, 0)
-    last = min(last, first + NAMES - 1)
     return outline.plan(call.reader, params.resolve(call), first, last)
