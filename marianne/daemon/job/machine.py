@@ -166,7 +166,7 @@ class JobMachine:
         return step
 
     def began(self, num: int, attempt: int, started_at: float, node: str | None = None) -> Step:
-        """An attempt began, at its true time where it had a slot, and on which node of a cluster."""
+        """An attempt began: at its true time where it had a slot, on which node of a cluster."""
         step = Step()
         if num > len(self.ledger.plan.sheets):
             return step  # of an earlier plan
