@@ -61,7 +61,7 @@ _OURS = frozenset(
     (
         *("ballast", "conductor.pid", "conductor.sock", "conductor.yaml", "events.sock"),
         *("instruments", "jobs", "logs", "owner", "parse", "places", "rehearsal", "state.db"),
-        *("stop-order", "workers.sock"),
+        *("stop-order", "web.address", "web.address.new", "workers.sock"),
     )
 )
 _OURS_BEGIN = ("conductor.yaml", "jobs.set-aside-", "owner.", "places.", "state.db", "stop-order.")

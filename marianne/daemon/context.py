@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from marianne.daemon.services.metrics import Metrics
     from marianne.daemon.services.monitor import MonitorActor
     from marianne.daemon.services.notifications import Notifications
+    from marianne.daemon.services.pages import Pages
     from marianne.daemon.services.parser import Parser
     from marianne.daemon.services.rates import RatesActor
     from marianne.daemon.services.retention import Retention
@@ -258,6 +259,11 @@ class Context:
     def metrics(self) -> Handle[Metrics]:
         """Who has the figures served."""
         return self._named("metrics")
+
+    @property
+    def pages(self) -> Handle[Pages]:
+        """Who has the pages of ``marianne web`` served."""
+        return self._named("web")
 
     @property
     def manager(self) -> Handle[ManagerActor]:

@@ -6,6 +6,7 @@ import click
 
 from marianne.cli.errors import CliError
 from marianne.cli.options import Verb
+from marianne.cli.render.out import say
 from marianne.cli.session import Session
 
 EXTRA = "install it with: pip install 'marianne-conductor[web]'"
@@ -24,9 +25,17 @@ EXTRA = "install it with: pip install 'marianne-conductor[web]'"
     metavar="NAME",
     help="A name beside localhost that browsers may use, as behind a proxy.",
 )
+@click.option(
+    "--address", is_flag=True, help="Print where the conductor has them served (web.enabled)."
+)
 @click.pass_obj
 def command(
-    session: Session, port: int, socket: str | None, write: bool, hosts: tuple[str, ...]
+    session: Session,
+    port: int,
+    socket: str | None,
+    write: bool,
+    hosts: tuple[str, ...],
+    address: bool,
 ) -> None:
     """Show the jobs in a browser.
 
@@ -35,9 +44,18 @@ def command(
     over its restarts. From another machine: ssh -L 8000:127.0.0.1:PORT, or --socket.
     """
     try:
+        from marianne.web import child
         from marianne.web.server import serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise
         raise CliError("usage", f"the pages need {error.name}, which is not here", EXTRA) from None
+    if address:
+        session.need_conductor()
+        noted = child.served(session.home.path)
+        if noted is None:
+            hint = "run: marianne web (or say web: {enabled: true} in conductor.yaml)"
+            raise CliError("not_found", "this conductor has no pages served", hint)
+        say(noted)
+        return
     serve(session, port, socket, write, hosts)

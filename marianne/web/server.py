@@ -26,6 +26,7 @@ from marianne.web.conductor import Conductor
 
 ADDRESS: Final = "127.0.0.1"
 BACKLOG: Final = 128
+TOKEN_BYTES: Final = 32
 GRACE_SECONDS: Final = 2
 
 
@@ -33,16 +34,21 @@ def serve(
     session: Session, port: int, place: str | None, write: bool, hosts: Sequence[str]
 ) -> None:
     """Prints the address and serves until SIGINT or SIGTERM. Raises CliError where it cannot."""
-    token = secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
     with _listening(port, place) as listener:
         where = "unix" if place is not None else str(listener.getsockname()[1])
         names = LOCAL | {name.lower() for name in hosts}
         access = Access(token, f"marianne_{where}", names, write)
         host = "localhost" if place is not None else f"{ADDRESS}:{where}"
-        address = f"http://{host}/?token={quote(token)}"
+        address = address_of(host, token)
         say(address if place is None else f"{place} ({address})")
         sys.stdout.flush()
-        asyncio.run(_serve(session, access, listener))
+        asyncio.run(serve_at(session, access, listener))
+
+
+def address_of(host: str, token: str) -> str:
+    """What a person opens."""
+    return f"http://{host}/?token={quote(token)}"
 
 
 @contextlib.contextmanager
@@ -82,7 +88,8 @@ def _bind(listener: socket.socket, place: str) -> None:
         os.umask(before)
 
 
-async def _serve(session: Session, access: Access, listener: socket.socket) -> None:
+async def serve_at(session: Session, access: Access, listener: socket.socket) -> None:
+    """Serves a socket that listens, until SIGINT or SIGTERM."""
     app = App(Conductor(session), access)
     config = uvicorn.Config(
         app.gated,

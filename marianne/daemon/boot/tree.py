@@ -18,6 +18,7 @@ from marianne.daemon.services.learning import LearningActor
 from marianne.daemon.services.metrics import Metrics
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.services.notifications import Notifications
+from marianne.daemon.services.pages import Pages
 from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.services.retention import Retention
@@ -40,6 +41,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
         ChildSpec(id="metrics", cls=Metrics, args=given),
+        ChildSpec(id="web", cls=Pages, args=given),
         ChildSpec(id="retention", cls=Retention, args=given),
         ChildSpec(id="schedules", cls=SchedulesActor, args=given),
         *context.executor.services(),

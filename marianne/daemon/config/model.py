@@ -24,6 +24,7 @@ from marianne.daemon.config.sections import (
     Section,
     SocketConfig,
 )
+from marianne.daemon.config.web import WebConfig
 
 if TYPE_CHECKING:
     from marianne.home import Home
@@ -98,6 +99,7 @@ class DaemonConfig(Section):
     mcp_pool: McpPoolConfig = Field(default_factory=McpPoolConfig.model_construct)
     keyring: KeyringConfig = Field(default_factory=KeyringConfig.model_construct)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig.model_construct)
+    web: WebConfig = Field(default_factory=WebConfig.model_construct)
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
     @property

@@ -45,9 +45,11 @@ class Untouched(_Known):
             {"enabled": True, "exploration_budget": 0.15, "entropy_check_interval_seconds": 3600.0},
         )
         metrics = _Known(lambda: self._whole().metrics, {"listen": None, "address": None})
+        web = _Known(lambda: self._whole().web, {"enabled": False})
         super().__init__(
             self._whole,
             {
+                "web": web,
                 "resource_limits": limits,
                 "learning": learning,
                 "metrics": metrics,

@@ -10,6 +10,7 @@ from marianne.daemon.jobs.roster import Roster
 from marianne.daemon.services.health import HealthActor
 from marianne.daemon.services.metrics import Metrics
 from marianne.daemon.services.monitor import MonitorActor
+from marianne.daemon.services.pages import Pages
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.log import set_level
 
@@ -25,6 +26,7 @@ def put_in_force(context: Context, config: DaemonConfig, roster: Roster) -> None
     context.health.tell(HealthActor.start_periodic_checks)
     set_level(config.log_level)
     context.metrics.tell(Metrics.apply)
+    context.pages.tell(Pages.apply)
     context.scheduler.tell(SchedulerActor.set_limits, config)
     for live in roster.running():
         context.job(live.row.job_id).tell(Job.look_at_clock)

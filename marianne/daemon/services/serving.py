@@ -1,0 +1,127 @@
+"""Has something served over HTTP where the configuration says, by a process of its own.
+
+The address is bound here, where it can be said at once why it cannot be; what is asked there is
+another process's to answer, so that nobody who asks can take a conductor's time. An address that is
+taken, or a process that died, is tried again; jobs go on.
+
+A restart finds nothing: the process ends with its conductor, and the address is bound anew.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, NamedTuple
+
+from actors import Actor, Backoff, ExitReason, Timer
+from actors.process import Process, ProcessExit
+from marianne.daemon.context import Context
+from marianne.daemon.shared.log import get_logger
+from marianne.metrics.address import Address
+
+log = get_logger(__name__)
+
+BACKOFF = Backoff(min=0.5, max=60.0)
+STEADY_SECONDS = 10.0
+"""A process that served so long was no failure to start."""
+
+
+class Wanted(NamedTuple):
+    """What is to be served: where, in words and as an address, and what the process is told beside
+    the socket."""
+
+    listen: str
+    address: Address
+    given: tuple[Any, ...]
+
+
+class Serving(Actor):
+    """Owns the socket and the process that serves it; neither while nothing is to be served.
+
+    ``what`` is its name in the log; ``target`` what the process runs, by its name: a conductor
+    needs no HTTP.
+    """
+
+    what = ""
+    target = ""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self._wanted: Wanted | None = None
+        self._listener: socket.socket | None = None
+        self._process: Process | None = None
+        self._failures = 0
+        self._later: Timer | None = None
+        self._began = 0.0
+
+    def wanted(self) -> Wanted | None:
+        """What the configuration says; None: nothing is to be served."""
+        raise NotImplementedError
+
+    def told(self, why: str | None) -> None:
+        """Why it is not served; None: it is, or is not to be."""
+
+    def on_start(self) -> None:
+        """Serves where it is configured. A private conductor has one job, and nobody looks."""
+        if self.context.client is None:
+            self.apply()
+
+    def on_stop(self, reason: ExitReason) -> None:
+        """Nobody answers any more."""
+        self._close()
+
+    def apply(self) -> None:
+        """Serves what is configured now."""
+        wanted = self.wanted()
+        if wanted == self._wanted:
+            return
+        self._close()
+        self._wanted, self._failures = wanted, 0
+        self.serve()
+
+    def serve(self) -> None:
+        """Binds the address if it is not ours yet, and starts the process if none runs."""
+        self._later = None
+        if self._wanted is None or self._process is not None:
+            return
+        try:
+            if self._listener is None:
+                self._listener = self._wanted.address.bind()
+            self._process = self.context.system.processes.start(
+                self.target, (self._listener, *self._wanted.given), f"marianne-{self.what}"
+            )
+        except (OSError, EOFError) as error:
+            self._again(self._wanted, str(error) or repr(error))
+            return
+        self._began = self.system.runtime.monotonic()
+        self.watch(self._process)
+        self.told(None)
+        log.info(f"{self.what}_served", listen=self._wanted.listen)
+
+    def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
+        """Another one answers those who wait at the socket."""
+        if process is not self._process or self._wanted is None:
+            return
+        self._process = None
+        if self.system.runtime.monotonic() - self._began > STEADY_SECONDS:
+            self._failures = 0
+        self._again(self._wanted, f"its process ended: {ending}")
+
+    def _again(self, wanted: Wanted, why: str) -> None:
+        self._failures += 1
+        seconds = BACKOFF.delay(self._failures - 1, self.name)
+        self.told(f"not served at {wanted.listen}: {why}")
+        event = f"{self.what}_not_served"
+        log.warning(event, listen=wanted.listen, why=why, again=round(seconds, 1))
+        self._later = self.send_after(seconds, self.serve)
+
+    def _close(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        if self._process is not None:
+            self._process.kill()
+        if self._listener is not None and self._wanted is not None:
+            self._wanted.address.unlink()
+            self._listener.close()
+        self._later = self._process = self._listener = None
+        self.told(None)
