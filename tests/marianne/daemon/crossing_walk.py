@@ -262,6 +262,7 @@ class Walk:
         mail = self._mail
         made = SimpleNamespace(
             config=DaemonConfig.model_validate({"max_concurrent_sheets": slots}),
+            executor=SimpleNamespace(capacity=lambda: None),
             stop=SimpleNamespace(mode=None),
             storage=SimpleNamespace(problem=None),
             resources=SimpleNamespace(active_sheets=0),

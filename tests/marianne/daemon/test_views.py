@@ -270,6 +270,8 @@ def test_ready_needs_a_disk_room_and_no_wish_to_stop(
 ) -> None:
     context: Any = SimpleNamespace(
         home=desk.home,
+        config=DaemonConfig(),
+        executor=SimpleNamespace(summary=list),
         heart_pid=7,
         storage=SimpleNamespace(words=lambda: problem, files_bytes=5),
         stop=SimpleNamespace(mode=mode),
