@@ -6,8 +6,10 @@ found and reached is its :class:`Engine`'s.
 
 To the conductor (``kind``): ``up`` (a node is reached: its facts and its warden's ``hello``),
 ``from`` (``messages`` of a ``node``'s warden), ``down`` (it is not reached any more, ``why``),
-``unfit`` (it can be given nothing, ``why``), ``gone`` (the engine has it no more), ``engine``
-(``why`` the engine is not reached; None: it is). From it: ``to`` (``messages`` for a ``node``).
+``unfit`` (it can be given nothing, ``why``; None: it can again), ``gone`` (the engine has it no
+more), ``engine`` (``why`` the engine is not reached; None: it is). From it: ``to`` (``messages``
+for a ``node``), ``need`` (how many sheets are ``waiting`` for nothing but a slot, which nodes are
+``busy`` and which ``resting``: unfit, and without anything to do).
 
 The bridge answers a beat only while its connection to that node is up: after ``down`` no lease of
 the node is extended.
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import field
 from typing import Any, Protocol
 
@@ -49,13 +51,15 @@ class EngineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A node that an engine has. ``address`` is for people and for the engine itself."""
+    """A node that an engine has. ``address`` is for people and for the engine itself; ``why`` it
+    is to be given nothing more, whatever it runs."""
 
     name: str
     address: str
     cpus: int
     memory_mb: int = 0
     labels: tuple[str, ...] = ()
+    why: str | None = None
 
 
 class Channel(Protocol):
@@ -79,6 +83,9 @@ class Engine(Protocol):
 
     async def connect(self, node: Found) -> Channel:
         """A channel to the node's warden, which is started if need be. Raises EngineError."""
+
+    def need(self, waiting: int, busy: Collection[str], resting: Collection[str]) -> None:
+        """What the conductor has use for, each second. For engines that make nodes."""
 
 
 @dataclass
@@ -121,8 +128,10 @@ class Bridge:
             if link is None or (link.task is not None and link.task.done()):
                 self._links[name] = link = _Link(node)
                 link.task = asyncio.create_task(self._keep(link))
-            elif link.found.address != node.address:
-                link.found = node  # its engine's process is another one: the old channel breaks
+                continue
+            before, link.found = link.found, node  # where it is another process the channel breaks
+            if node.why != before.why and link.up:
+                self._tell("unfit", node=name, why=node.why)
         for name in [name for name in self._links if name not in found]:
             link = self._links[name]
             if not link.up:
@@ -145,7 +154,6 @@ class Bridge:
             try:
                 await self._serve(link, channel)
             except EngineError as error:
-                self._tell("unfit", node=name, why=str(error))
                 why = str(error)
             except TimeoutError:
                 why = f"it has said nothing for {self._silence:.3g} s"
@@ -156,6 +164,7 @@ class Bridge:
                 self._tell("down", node=name, why=why)
                 await asyncio.sleep(0.05)
             else:
+                self._tell("unfit", node=name, why=why)
                 await asyncio.sleep(AGAIN_SECONDS)
             await channel.close()
 
@@ -189,6 +198,8 @@ class Bridge:
                 self._tell(
                     "up", node=link.found.name, facts=_facts(link.found, message), hello=message
                 )
+                if link.found.why is not None:
+                    self._tell("unfit", node=link.found.name, why=link.found.why)
             elif message["kind"] == "beat":
                 link.queue.put_nowait(framed({"kind": "renew", "at": message["at"]}))
             else:
@@ -198,6 +209,8 @@ class Bridge:
 
     def _from_conductor(self) -> None:
         for message in self._line.drain():
+            if message["kind"] == "need":
+                self._engine.need(message["waiting"], message["busy"], message["resting"])
             if message["kind"] != "to":
                 continue
             link = self._links.get(message["node"])

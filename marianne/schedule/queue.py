@@ -20,6 +20,7 @@ taken of those.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -295,6 +296,21 @@ class SheetQueue:
     def queued(self) -> int:
         """Sheets that are ready and wait for a slot."""
         return sum(len(job.queued) for job in self._jobs.values())
+
+    def wanting(self) -> int:
+        """Ready sheets that nothing but a slot keeps waiting: no limit of their job or pool."""
+        found = 0
+        for job in self._jobs.values():
+            most = math.inf
+            if job.max_concurrent is not None:
+                most = max(0, job.max_concurrent - len(job.holding))
+            ready = sum(
+                min(line.size, math.inf if pool.limit is None else pool.limit - pool.running)
+                for line in job.lines.values()
+                if (pool := line.pool).blocked_until is None and not pool.full
+            )
+            found += int(min(most, ready))
+        return found
 
     def stats(self) -> SchedulerStats:
         """Figures of the whole and of each job."""

@@ -109,7 +109,7 @@ def _check(
             variables=variables,
             instruments=Registry.load(instruments),
             prompts=PromptLimits(*limits["limits"]),
-            supply=Supply(*limits["supply"]),
+            supply=Supply(*limits["supply"]) if limits["supply"] else None,
             shell=True,
         )
     except ScoreError as error:

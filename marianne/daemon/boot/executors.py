@@ -11,7 +11,7 @@ from marianne.daemon.worker.executor import LocalExecutor
 from marianne.executors.protocol import Executor
 
 if TYPE_CHECKING:
-    from marianne.daemon.config.sections import ExecutorConfig
+    from marianne.daemon.config.executors import ExecutorConfig
 
 
 def _dask(context: Context, config: ExecutorConfig) -> Executor:
@@ -21,8 +21,16 @@ def _dask(context: Context, config: ExecutorConfig) -> Executor:
     return ClusterExecutor(context, config, bridge, LocalExecutor(context))
 
 
+def _slurm(context: Context, config: ExecutorConfig) -> Executor:
+    from marianne.daemon.cluster.executor import ClusterExecutor
+
+    bridge = "marianne.executors.slurm.bridge:bridge_main"
+    return ClusterExecutor(context, config, bridge, LocalExecutor(context))
+
+
 KINDS: Final[Mapping[str, Callable[[Context, ExecutorConfig], Executor]]] = {
     "dask": _dask,
+    "slurm": _slurm,
 }
 """What makes each kind of ``executors`` in the configuration. A library is imported by whoever
 needs it, never by the conductor."""

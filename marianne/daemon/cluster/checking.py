@@ -10,7 +10,7 @@ from actors import Promise
 from marianne.records import dataclass
 
 if TYPE_CHECKING:
-    from marianne.daemon.config.sections import ExecutorConfig
+    from marianne.daemon.config.executors import ExecutorConfig
     from marianne.replies import executors as told
 
 CHECK_SECONDS = 15.0

@@ -23,7 +23,7 @@ from ipc.router import Router
 from marianne.daemon.cluster.checking import CHECK_SECONDS, Check
 from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.desk import Desk
-from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.log import get_logger
@@ -180,10 +180,27 @@ class Cluster(Actor):
     def look(self) -> None:
         """Are leases over that are waited for, and does the bridge say anything?"""
         self._settle()
+        self._say_need()
         if self._process is not None and time.monotonic() - self._heard_at > SILENT:
             log.error("bridge_silent", executor=self._desk.name, pid=self._process.pid)
             self._process.kill()
         self.send_after(LOOK_EVERY, self.look)
+
+    def _say_need(self) -> None:
+        """What there is use for: an engine may have nodes made by it, or given back."""
+        asked = self._context.scheduler.within(None).call(SchedulerActor.wanting)
+        self.pipe(asked, self.need_known)
+
+    def need_known(self, outcome: Outcome[int]) -> None:
+        """So many sheets wait for nothing but a slot; a scheduler that crashed says it again."""
+        nodes = self._desk.nodes.all()
+        need = {
+            "kind": "need",
+            "waiting": outcome.value or 0,
+            "busy": [node.name for node in nodes if node.taken],
+            "resting": [node.name for node in nodes if not node.usable and not node.taken],
+        }
+        self._router.send(self._name, codec.pack(need))
 
     def _settle(self) -> None:
         now = clock()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from marianne.daemon.cluster.nodes import Node, Nodes
-from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.config.executors import ExecutorConfig
 from marianne.executors.lease import clock
 
 if TYPE_CHECKING:

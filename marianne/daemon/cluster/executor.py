@@ -16,7 +16,7 @@ from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.cluster.places import Places
 from marianne.daemon.cluster.runner import END_MARGIN, ClusterRunner
-from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.handoff import Entry

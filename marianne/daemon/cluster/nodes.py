@@ -92,8 +92,8 @@ class Nodes:
                 self.down(name)
             return names
 
-    def unfit(self, name: str, why: str) -> None:
-        """It can be given nothing."""
+    def unfit(self, name: str, why: str | None) -> None:
+        """It can be given nothing; None: it can again."""
         with self._lock:
             self.known(name).why = why
 

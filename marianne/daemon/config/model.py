@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from marianne.daemon.config import machine
+from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.config.metrics import MetricsConfig
 from marianne.daemon.config.sections import (
-    ExecutorConfig,
     KeyringConfig,
     LearningConfig,
     McpPoolConfig,
@@ -103,8 +103,11 @@ class DaemonConfig(Section):
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
     @property
-    def supply(self) -> tuple[int, int, tuple[str, ...]]:
-        """What there is for sheets beside processors: graphics processors, MB of memory, labels."""
+    def supply(self) -> tuple[int, int, tuple[str, ...]] | None:
+        """What there is for sheets beside processors: graphics processors, MB of memory, labels.
+        None where they run on a cluster: nobody knows what nodes it will have."""
+        if self.executor != machine.LOCAL:
+            return None
         return machine.supply(self.gpus, self.resource_limits.max_memory_mb, self.labels)
 
     @model_validator(mode="after")

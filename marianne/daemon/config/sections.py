@@ -7,8 +7,6 @@ config`` prints. Values are strict: ``yes`` is no number and ``"15"`` is none ei
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,8 +19,6 @@ from pydantic import (
     PlainSerializer,
     model_validator,
 )
-
-from marianne.daemon.config import machine
 
 
 def _expanded(path: Path) -> Path:
@@ -122,88 +118,6 @@ class SocketConfig(Section):
     backlog: Number = Field(
         5, ge=1, description="Accepted; without effect: as many wait as ZeroMQ needs."
     )
-
-
-EXTRAS = {"dask": "distributed"}
-"""By kind of executor: the module that has to be installed with the extra of that name."""
-
-
-class ExecutorConfig(Section):
-    """Where sheets run beside the conductor's machine: a cluster that there is already."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="What it is called.")
-    kind: Literal["dask"] = Field("dask", description="The engine.")
-    address: str = Field(
-        pattern=r"^(tcp|tls)://.+:\d+$",
-        description="The scheduler, tls://HOST:PORT; tcp:// only on this machine.",
-    )
-    tls_ca_file: Place | None = Field(None, description="The authority of the cluster's keys.")
-    tls_cert: Place | None = Field(None, description="The conductor's certificate there.")
-    tls_key: Place | None = Field(None, description="Its key.")
-    lease_seconds: Seconds = Field(
-        30.0, ge=2, le=86_400, description="A node that is not reached ends all after it, seconds."
-    )
-    slots: int | None = Field(
-        None, ge=1, le=4096, description="Sheets of a node at one time; default: its threads."
-    )
-    node_slots: dict[str, Annotated[int, Field(ge=0, le=4096)]] = Field(
-        default_factory=dict, description="The same by a node's name, or a pattern of names."
-    )
-    shared_directory: Place | None = Field(
-        None, description="A directory that all nodes and the conductor have at this path."
-    )
-    node_directory: Place | None = Field(
-        None, description="Where a node keeps its own files; default: its temporary directory."
-    )
-
-    def connection(self) -> dict[str, Any]:
-        """How the cluster is reached, as plain data."""
-        names = ("address", "tls_ca_file", "tls_cert", "tls_key", "node_directory")
-        found = {name: getattr(self, name) for name in names}
-        return {name: str(one) if isinstance(one, Path) else one for name, one in found.items()}
-
-    @model_validator(mode="after")
-    def _usable(self) -> ExecutorConfig:
-        if self.name == machine.LOCAL:
-            raise ValueError(
-                f"name: {machine.LOCAL} is the conductor's own machine; choose another"
-            )
-        if find_spec(EXTRAS[self.kind]) is None:
-            raise ValueError(
-                f"kind: {self.kind} needs its library:"
-                f" pip install 'marianne-conductor[{self.kind}]'"
-            )
-        host = self.address.partition("://")[2].rpartition(":")[0]
-        if self.address.startswith("tcp://") and not _loopback(host):
-            raise ValueError(
-                f"address: {self.address} is another machine's, without TLS: its scheduler runs any"
-                " program of whoever reaches it. Start it with TLS and say tls://, with"
-                " tls_ca_file, tls_cert and tls_key"
-            )
-        files = {
-            "tls_ca_file": self.tls_ca_file,
-            "tls_cert": self.tls_cert,
-            "tls_key": self.tls_key,
-        }
-        if self.address.startswith("tls://"):
-            for field, path in files.items():
-                if path is None:
-                    raise ValueError(f"{field}: is needed with a tls:// address")
-                if not path.is_file():
-                    raise ValueError(f"{field}: {path} is no file")
-        if self.shared_directory is None:
-            raise ValueError(
-                "shared_directory: is needed; name a directory that all nodes have at that path"
-            )
-        return self
-
-
-def _loopback(host: str) -> bool:
-    host = host.strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class ObserverConfig(Section):

@@ -18,6 +18,7 @@ from marianne.daemon import ports
 from marianne.daemon.at_once import at_once
 from marianne.daemon.context import Context
 from marianne.daemon.scheduler import (
+    UNLIMITED,
     BackpressureChecker,
     GlobalSheetScheduler,
     RateLimitChecker,
@@ -196,9 +197,13 @@ class SchedulerActor(Actor):
         if room is not None:
             scripts, agents = room, min(room, agents)
         self._queue.limit_slots(scripts, agents)
-        self._queue.limit_stocks(*config.supply[:2])
+        self._queue.limit_stocks(*(config.supply or UNLIMITED)[:2])
         self._queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._dirty = True
+
+    def wanting(self) -> int:
+        """Ready sheets that wait for nothing but a slot."""
+        return 0 if self._stands_still else self._queue.wanting()
 
     def room_changed(self) -> None:
         """The executor has room for more sheets, or for fewer."""

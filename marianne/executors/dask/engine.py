@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Collection
 from typing import Any
 
 from distributed.comm import Comm, connect
@@ -93,6 +94,9 @@ class DaskEngine:
         if "error" in answer:
             raise EngineError(f"node {node.name} ({node.address}): {answer['error']}")
         return DaskChannel(comm)
+
+    def need(self, waiting: int, busy: Collection[str], resting: Collection[str]) -> None:
+        """Nothing: the cluster's workers are there, or not, whatever is needed."""
 
     def _in_words(self, error: Exception) -> str:
         text = str(error.__cause__ or error) or type(error).__name__

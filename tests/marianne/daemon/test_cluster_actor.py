@@ -19,7 +19,7 @@ from marianne.daemon.cluster.cluster import Cluster
 from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.cluster.places import Places
-from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 
 HELLO = {"jobs": ["a"]}
@@ -33,6 +33,9 @@ class Told(Actor):
         self._told = told
 
     def room_changed(self) -> None: ...
+
+    def wanting(self) -> int:
+        return 0
 
     def up(self, node: str, jobs: list[str]) -> None:
         self._told.append(("up", node, jobs))

@@ -6,7 +6,7 @@ import pytest
 
 from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.nodes import Nodes
-from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.config.executors import ExecutorConfig
 
 UP = {"jobs": []}
 

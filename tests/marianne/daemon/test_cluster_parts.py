@@ -20,7 +20,7 @@ from marianne.daemon.cluster.question import Question
 from marianne.daemon.cluster.runner import ClusterRunner
 from marianne.daemon.cluster.station import Station, serial_of, split
 from marianne.daemon.config import DaemonConfig
-from marianne.daemon.config.sections import ExecutorConfig
+from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.executors.protocol import Executor, Runner
 from marianne.home import Home
@@ -151,7 +151,7 @@ def test_a_cluster_that_cannot_be_used_is_refused_with_what_to_do(
 def test_without_its_library_it_is_refused_with_the_install_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marianne.daemon.config.sections.find_spec", lambda name: None)
+    monkeypatch.setattr("marianne.daemon.config.executors.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="validation error") as error:
         config(tmp_path)
     assert "pip install 'marianne-conductor[dask]'" in str(error.value)

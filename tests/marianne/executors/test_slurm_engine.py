@@ -1,0 +1,161 @@
+"""The engine over commands of Slurm's that are scripts: what is asked of them, what is made of
+what they say. With a real Slurm: tests/e2e/test_slurm.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marianne.executors.bridge import EngineError, Found
+from marianne.executors.slurm.engine import SlurmEngine
+
+PILOTS = {
+    "count": 2,
+    "cpus": 4,
+    "memory_mb": 2000,
+    "seconds": 3600.0,
+    "idle_seconds": 60.0,
+    "partition": "short",
+    "account": None,
+    "gres": "gpu:1",
+    "options": ["--qos=low"],
+    "python": "/opt/python",
+}
+
+
+class Stage:
+    """``say`` makes what a command prints; ``asked`` is what each was called with."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.engine = SlurmEngine(
+            {
+                "name": "hpc",
+                "owner": "me",
+                "lease_seconds": 30.0,
+                "sheet_grace_seconds": 10.0,
+                "slots": None,
+                "shared_directory": str(place / "shared"),
+                "node_directory": None,
+                "pilots": PILOTS,
+            }
+        )
+        for name in ("squeue", "sbatch", "scancel", "srun"):
+            self.say(name, "")
+
+    def say(self, name: str, text: str, code: int = 0) -> None:
+        program = self.place / name
+        (self.place / f"{name}.says").write_text(text)
+        stream = ">&2" if code else ""
+        program.write_text(
+            f'#!/bin/sh\necho "$@" >> {program}.asked\ncat - > {program}.stdin\n'
+            f"cat {program}.says {stream}\nexit {code}\n"
+        )
+        program.chmod(0o755)
+
+    def asked(self, name: str) -> list[str]:
+        try:
+            return (self.place / f"{name}.asked").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def look(self) -> list[Found]:
+        return asyncio.run(self.engine.look())
+
+    def why(self) -> str:
+        with pytest.raises(EngineError) as caught:
+            self.look()
+        return str(caught.value)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return Stage(tmp_path)
+
+
+def test_nothing_is_submitted_until_a_sheet_waits(stage: Stage) -> None:
+    assert stage.look() == []
+    assert (stage.asked("sbatch"), stage.asked("scancel")) == ([], [])
+    assert "--me" in stage.asked("squeue")[0]
+
+
+def test_a_pilot_is_submitted_as_the_settings_say(stage: Stage) -> None:
+    stage.say("sbatch", "17;cluster\n")
+    stage.engine.need(3, (), ())
+    stage.look()
+    (asked,) = stage.asked("sbatch")
+    for word in (
+        *("--parsable", "--cpus-per-task=4", "--mem=2000M", "--time=60", "--partition=short"),
+        *("--gres=gpu:1", "--qos=low", "--no-requeue", "--signal=B:TERM@40", "--nodes=1"),
+    ):
+        assert word in asked.split()
+    assert "--account" not in asked
+    script = (stage.place / "sbatch.stdin").read_text()
+    assert script.startswith("#!/bin/sh\nexec /opt/python -m marianne.executors.slurm.pilot <<")
+
+
+def test_a_running_pilot_is_a_node_with_its_slots(stage: Stage) -> None:
+    stage.say("squeue", "17|RUNNING|n3|50:00|None\n18|PENDING||1:00:00|Priority\n")
+    stage.engine.need(8, (), ())
+    assert stage.look() == [Found("n3-17", "17", 4, 2000)]
+    assert stage.asked("sbatch") == []
+
+
+def test_an_idle_one_is_closed_then_cancelled_when_it_rests(stage: Stage) -> None:
+    stage.say("squeue", "17|RUNNING|n3|50:00|None\n")
+    stage.engine._idle_since["n3-17"] = time.monotonic() - 61
+    stage.engine.need(0, (), ())
+    (node,) = stage.look()
+    assert node.why == "it had nothing to do, and is given back"
+    assert stage.asked("scancel") == []
+    stage.engine.need(0, (), ("n3-17",))
+    stage.look()
+    assert stage.asked("scancel") == ["17"]
+
+
+def test_while_none_runs_it_is_said_what_the_first_waits_for(stage: Stage) -> None:
+    stage.say("squeue", "18|PENDING||1:00:00|QOSMaxCpuPerUserLimit\n")
+    stage.engine.need(1, (), ())
+    assert stage.why() == (
+        "executor hpc: the pilot 18 waits in Slurm's queue (QOSMaxCpuPerUserLimit)"
+    )
+
+
+@pytest.mark.parametrize("name", ["squeue", "sbatch"])
+def test_what_slurm_says_of_an_error_is_told(stage: Stage, name: str) -> None:
+    stage.say(name, f"{name}: error: Invalid account\n", code=1)
+    stage.engine.need(1, (), ())
+    assert stage.why() == f"executor hpc: {name} failed: {name}: error: Invalid account"
+
+
+def test_a_pilot_that_came_to_nothing_is_told_with_its_last_words_and_the_next_waits(
+    stage: Stage,
+) -> None:
+    stage.say("sbatch", "17\n")
+    stage.engine.need(1, (), ())
+    stage.look()
+    (log,) = (stage.place / "shared").glob("pilots-*")
+    (log / "17.log").write_text("noise\nNo module named marianne\n\n")
+    words = stage.why()
+    assert "the pilot 17 ended before its warden was reached: No module named marianne" in words
+    assert "another is submitted in 5 s" in words
+    assert len(stage.asked("sbatch")) == 1
+
+
+def test_where_the_commands_are_not_it_is_said(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "squeue cannot be run" in stage.why()
+
+
+def test_the_pilots_of_two_executors_have_names_of_their_own(stage: Stage, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {**stage.engine._settings, "name": "other"}
+    assert SlurmEngine(settings)._name != stage.engine._name
+    assert SlurmEngine(stage.engine._settings)._name == stage.engine._name
