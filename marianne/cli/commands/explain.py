@@ -29,8 +29,10 @@ def command(session: Session, job: str, sheet: str | None, exact: bool, as_json:
     if as_json:
         print_json(answer)
         return
-    say(f"{paint(answer['job_id'], 'bold')}: {clean(answer['text'])}")
+    from marianne.cli.render.values import with_local_times as local
+
+    say(f"{paint(answer['job_id'], 'bold')}: {clean(local(answer['text']))}")
     for row in answer["sheets"]:
-        say(f"  {row['num']} {clean(row['name'])}: {clean(row['text'])}")
+        say(f"  {row['num']} {clean(row['name'])}: {clean(local(row['text']))}")
     if answer["more"]:
         say(f"  and {answer['more']} more")

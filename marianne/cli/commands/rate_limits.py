@@ -21,7 +21,10 @@ def command(session: Session, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
+    from marianne.cli.render.values import clock, duration
+
     for row in answer["limits"]:
-        say(f"{clean(row['key'])}: {row['seconds']:g} s more, until {row['until']}")
+        left, until = duration(row["seconds"]), clock(row["until"])
+        say(f"{clean(row['key'])}: {left} more, until {until}")
     if not answer["limits"]:
         say("no instrument is rate limited")

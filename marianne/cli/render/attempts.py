@@ -37,7 +37,9 @@ def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
     node = ["NODE"] if placed else []
     ends = ("WHY", "ENDED", "TOOK", "MEMORY", "PRINTED", "")
     headings = ("SHEET", "NAME", "TRY", "OUTCOME", *node, *ends)
-    print_table(headings, rows, right=(0, 2, 6 + placed), indent=indent)
+    took = 6 + placed
+    spare = (took + 2, took + 1, took - 1, took)  # what it printed, its memory, when, how long
+    print_table(headings, rows, right=(0, 2, took), names=(1,), spare=spare, indent=indent)
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -57,4 +59,6 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
         )
         for o in outcomes
     ]
-    print_table(("JOB", "ENDED", "TOOK", "MEMORY", "CPU", "ENDING"), rows, right=(2, 3, 4))
+    print_table(
+        ("JOB", "ENDED", "TOOK", "MEMORY", "CPU", "ENDING"), rows, right=(2, 3, 4), names=(0,)
+    )

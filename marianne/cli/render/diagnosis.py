@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from marianne.cli.render.attempts import print_attempts
 from marianne.cli.render.facts import print_facts
 from marianne.cli.render.out import clean, paint, say
-from marianne.cli.render.values import clock
+from marianne.cli.render.values import clock, with_local_times
 
 if TYPE_CHECKING:
     from marianne.replies.reports import Diagnosis, Learned
@@ -19,7 +19,7 @@ def print_diagnosis(report: Diagnosis) -> None:
     """Cause, next step, sheets in trouble, resources, supervision."""
     reason = f" ({report['reason']})" if report["reason"] else ""
     say(f"{paint(clean(report['job_id']), 'bold')} is {report['status']}{reason}")
-    say(f"{paint('cause:', 'bold')} {clean(report['cause'])}")
+    say(f"{paint('cause:', 'bold')} {clean(with_local_times(report['cause']))}")
     if report["next"]:
         say(f"{paint('next:', 'bold', 'cyan')}  {clean(report['next'])}")
     for sheet in report["sheets"]:

@@ -32,10 +32,10 @@ def reason_text(job: Job) -> str | None:
 
 
 def progress_text(progress: Progress) -> str:
-    """``5/7``: how many sheets are completed, of how many; with the failed ones named."""
-    completed = progress.get("completed", 0)
-    failed = progress.get("failed", 0)
-    return f"{completed}/{progress.get('total', 0)}" + (f", {failed} failed" if failed else "")
+    """``5/7``: how many sheets are completed, of how many; those that ended otherwise are named."""
+    told = [f"{progress.get('completed', 0)}/{progress.get('total', 0)}"]
+    told += [f"{progress[key]} {key}" for key in ("failed", "skipped") if progress.get(key)]
+    return ", ".join(told)
 
 
 def print_job(status: Status) -> None:
@@ -90,6 +90,8 @@ def print_sheets(sheets: list[Sheet]) -> None:
         ("#", "SHEET", "STATUS", "TRY", "EXIT", "TIME", "INSTRUMENT", *node, "NOTE"),
         rows,
         right=(0, 3, 4, 5),
+        names=(1, 6),
+        spare=(6, 4),
     )
 
 
@@ -107,7 +109,7 @@ def why(row: Sheet) -> str:
         if check["passed"] is False and detail not in message:
             words.append(f"{check['type']}: {detail}" if detail else check["type"])
     if row["left_running"]:
-        words.append(f"left running: {', '.join(map(str, row['left_running']))}")
+        words.append(f"left running, and ended: {', '.join(map(str, row['left_running']))}")
     return "; ".join(words)
 
 

@@ -28,5 +28,9 @@ def print_jobs(jobs: Sequence[Job], now: float | None = None) -> None:
         for job in jobs
     ]
     print_table(
-        ("JOB", "STATUS", "SHEETS", "TIME", "SUBMITTED", "PRIORITY", "ERROR"), rows, right=(3,)
+        ("JOB", "STATUS", "SHEETS", "TIME", "SUBMITTED", "PRIORITY", "ERROR"),
+        rows,
+        right=(3,),
+        names=(0,),
+        spare=(5, 4, 3),
     )

@@ -143,4 +143,4 @@ def print_expansion(sheets: Sequence[Mapping[str, Any]]) -> None:
         for sheet in sheets
     ]
     headings = ("#", "SHEET", "NEEDS", "INSTRUMENT", "RETRIES", "TIMEOUT", "CHECKS")
-    print_table(headings, rows, right=(0, 4, 5, 6), indent="  ")
+    print_table(headings, rows, right=(0, 4, 5, 6), names=(1, 2, 3), spare=(3,), indent="  ")

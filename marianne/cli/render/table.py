@@ -1,4 +1,4 @@
-"""Tables: columns as wide as what is in them, cut to the terminal when there is one."""
+"""Tables: columns as wide as what is in them, fitted to the terminal when there is one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
+from marianne.cli.render.fit import fitted
 from marianne.cli.render.out import clean, paint, say
 from marianne.records import dataclass
 
@@ -48,29 +49,52 @@ def cut(text: str, width: int) -> str:
     return kept + "…"
 
 
+def cut_middle(text: str, width: int) -> str:
+    """As :func:`cut`, with what it begins and ends with: names differ at their ends."""
+    if width_of(text) <= width or width < 5:
+        return cut(text, width)
+    tail = cut(text[::-1], (width - 1) // 2 + 1)[:-1][::-1]
+    return cut(text, width - width_of(tail)) + tail
+
+
+PADDED = 40
+"""Columns that a cell is filled up to in a pipe: one of a thousand does not make all rows so long.
+"""
+
+
 def print_table(
-    headings: Sequence[str], rows: Sequence[Row], *, right: Sequence[int] = (), indent: str = ""
+    headings: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    right: Sequence[int] = (),
+    names: Sequence[int] = (),
+    spare: Sequence[int] = (),
+    indent: str = "",
 ) -> None:
     """Prints headings and rows. Columns named in ``right`` are set to the right.
 
-    Columns that are empty in every row are left out. On a terminal the last column is cut so that
-    a row stays one line; into a pipe everything is printed whole, without colour.
+    Columns that are empty in every row are left out. On a terminal each row is one line: the last
+    column is cut, ``names`` in their middle, and what is to ``spare`` is left out where it does not
+    fit (marianne.cli.render.fit). Into a pipe everything is printed whole, without colour.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     used = [i for i in range(len(headings)) if not cells or any(row[i].text for row in cells)]
     widths = {
         i: max([width_of(headings[i]), *(width_of(row[i].text) for row in cells)]) for i in used
     }
-    room = _room(used, widths, len(indent))
+    on_terminal = bool(used) and sys.stdout.isatty()
+    if on_terminal:
+        widths = fitted(widths, _columns() - len(indent), names, spare)
     head = [Cell(heading, ("bold",)) for heading in headings]
     for row in [head, *cells]:
         parts = []
-        for i in used:
-            last = i == used[-1]
-            text = cut(row[i].text, room) if last and room is not None else row[i].text
-            gap = " " * (widths[i] - width_of(text))
+        for i, width in widths.items():
+            text = row[i].text
+            if on_terminal:
+                text = (cut_middle if i in names else cut)(text, width)
+            gap = " " * (min(width, width if on_terminal else PADDED) - width_of(text))
             painted = paint(text, *row[i].styles)
-            parts.append(gap + painted if i in right else painted if last else painted + gap)
+            parts.append(gap + painted if i in right else painted + gap)
         say((indent + "  ".join(parts)).rstrip())
 
 
@@ -78,14 +102,6 @@ def _cell(value: Cell | str | int | None) -> Cell:
     if isinstance(value, Cell):
         return Cell(clean(value.text), value.styles)
     return Cell("" if value is None else clean(str(value)))
-
-
-def _room(used: Sequence[int], widths: dict[int, int], indent: int) -> int | None:
-    """Columns that are left for the last one; None when nothing is to be cut."""
-    if not used or not sys.stdout.isatty():
-        return None
-    before = indent + sum(widths[i] + 2 for i in used[:-1])
-    return max(8, _columns() - before)
 
 
 def _columns() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -37,6 +38,14 @@ def clock(text: str | None) -> str:
     then = datetime.fromtimestamp(seconds, UTC).astimezone()
     today = datetime.now(UTC).astimezone().date()
     return then.strftime("%H:%M:%S" if then.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def with_local_times(text: str) -> str:
+    """What the conductor says, its times as a person reads them here."""
+    return _TIME.sub(lambda found: clock(found[0]), text)
 
 
 def duration(seconds: float | None) -> str:

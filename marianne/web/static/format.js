@@ -26,6 +26,11 @@ export function clock(time) {
   return today ? hour : `${date.toLocaleDateString()} ${hour}`;
 }
 
+// What the conductor says in words has its times in UTC.
+export function local(text) {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, (time) => clock(time));
+}
+
 export function bytes(value) {
   if (value < 1024) return `${value} B`;
   const units = ["KiB", "MiB", "GiB", "TiB"];

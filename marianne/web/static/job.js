@@ -4,7 +4,7 @@ import { Actions } from "./actions.js";
 import { bar } from "./bar.js";
 import { fill, h, section, seldom } from "./dom.js";
 import { Events } from "./events.js";
-import { clock, done, left, money, over, took } from "./format.js";
+import { clock, done, left, local, money, over, took } from "./format.js";
 import { Graph } from "./graph.js";
 import { Live, ask, path, sheetLink } from "./live.js";
 import { SheetMap } from "./map.js";
@@ -82,8 +82,8 @@ function explain(element, job, told) {
   }
   if (job && job.status === "completed") { fill(element); return; }
   const sheets = explained.sheets.slice(0, 8).map((one) => h("li", {},
-    h("a", { href: sheetLink(job.job_id, one.num) }, one.name), h("span", { class: "dim" }, ` ${one.text}`)));
+    h("a", { href: sheetLink(job.job_id, one.num) }, one.name), h("span", { class: "dim" }, ` ${local(one.text)}`)));
   const more = explained.sheets.length - sheets.length + explained.more;
-  fill(element, h("div", { class: "card" }, explained.text, sheets.length ? h("ul", {}, sheets) : null,
+  fill(element, h("div", { class: "card" }, local(explained.text), sheets.length ? h("ul", {}, sheets) : null,
     more > 0 ? h("span", { class: "dim" }, `and ${more} more that wait`) : null));
 }

@@ -3,7 +3,7 @@
 import { Actions } from "./actions.js";
 import { fill, h, section, seldom } from "./dom.js";
 import { Events } from "./events.js";
-import { clock, over, seconds } from "./format.js";
+import { clock, local, over, seconds } from "./format.js";
 import { Live, ask, jobLink, path } from "./live.js";
 import { OutputView } from "./output.js";
 import { problemCard } from "./problem.js";
@@ -22,7 +22,7 @@ export function sheetPage(page, session, id, num) {
   const reasons = seldom(1000, async () => {
     const told = await ask(path(id, "why"), { sheet: num });
     const one = told.explained.sheets[0];
-    fill(why, one && !over(sheet.status) && sheet.status !== "skipped" ? h("p", { class: "card" }, one.text) : null);
+    fill(why, one && !over(sheet.status) && sheet.status !== "skipped" ? h("p", { class: "card" }, local(one.text)) : null);
   });
   const history = seldom(1000, async () => {
     const told = await ask(path(id, "history"), { sheet: num });
