@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System
@@ -64,6 +64,10 @@ PRELOAD = [
 ]
 """Imported once, in the forkserver: a worker then starts in milliseconds, and whatever a job needs
 is there, also when the program's files are replaced meanwhile."""
+
+PROBE = "actors.process_child:probe"
+"""In a child: exit code 1 if the forkserver has not all of the modules. A preload that fails says
+nothing; it only makes every start of a worker slow."""
 
 EXIT_FAILED = 1
 EXIT_RUNNING = 6
@@ -192,7 +196,7 @@ class Conductor:
         for module in ("marianne.daemon.types", "marianne.daemon.api.handlers.job_submit"):
             importlib.import_module(module)
         try:
-            probe = system.processes.start(probe_preload, (PRELOAD,), "marianne-probe").wait(60.0)
+            probe = system.processes.start(PROBE, (PRELOAD,), "marianne-probe").wait(60.0)
         except (EOFError, OSError) as error:
             # A stop that comes this early ends the forkserver under us.
             log.info("preload_not_checked", error=repr(error))
@@ -322,11 +326,3 @@ def unusable(error: BaseException | None) -> bool:
     while isinstance(error, StartError):
         error = error.reason.error
     return isinstance(error, (DatabaseCorrupt, DatabaseTooNew))
-
-
-def probe_preload(modules: Sequence[str]) -> None:
-    """In a child: exit code 1 if the forkserver has not all of these modules loaded.
-
-    A preload that fails says nothing; it only makes every start of a worker slow.
-    """
-    sys.exit(any(module not in sys.modules for module in modules))

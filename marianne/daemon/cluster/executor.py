@@ -22,9 +22,9 @@ from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.worker.executor import LocalExecutor
-from marianne.daemon.worker.orphans import remove_trees
 from marianne.executors.beside import Again, CommandEnd, SideCommand
 from marianne.executors.protocol import RunnerTroubles
+from marianne.run.removal import REMOVE
 from marianne.state.models import JobRow
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class ClusterExecutor:
         if not paths:
             return
         try:
-            self._context.system.processes.start(remove_trees, (paths,), name="marianne-clear")
+            self._context.system.processes.start(REMOVE, (paths,), name="marianne-clear")
         except (OSError, EOFError) as error:
             log.warning("files_not_removed", paths=paths, error=repr(error))
 

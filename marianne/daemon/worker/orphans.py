@@ -6,7 +6,6 @@ import os
 import select
 import signal
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 from actors.process import Process
 from marianne.daemon.context import Context
@@ -15,6 +14,7 @@ from marianne.daemon.worker.fleet import Fleet
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id, pidfd_of, start_time
+from marianne.run.removal import REMOVE, remove_trees
 from marianne.state.database import Database
 from marianne.state.models import JobRow
 from marianne.state.reader import Reader
@@ -131,16 +131,7 @@ def remove_files(context: Context, job_ids: Iterable[str]) -> None:
     if not paths:
         return
     try:
-        context.system.processes.start(remove_trees, (paths,), name="marianne-clear")
+        context.system.processes.start(REMOVE, (paths,), name="marianne-clear")
     except (OSError, EOFError) as error:
         # They are out of the way; the next start of a conductor finds and removes them.
         log.warning("files_not_removed", paths=paths, error=repr(error))
-
-
-def remove_trees(paths: Iterable[str]) -> None:
-    """The child: removes directory trees; what is gone already is fine."""
-    import shutil
-
-    for path in paths:
-        if Path(path).is_dir():
-            shutil.rmtree(path)

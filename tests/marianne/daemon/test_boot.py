@@ -8,9 +8,11 @@ import os
 import re
 import select
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,10 +35,13 @@ from marianne.daemon.context import Context
 from marianne.daemon.manager import JobManager
 from marianne.daemon.process import DaemonProcess
 from marianne.daemon.processes.host import OwnProcess
+from marianne.daemon.services.parser import PARSE
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.home import Home, HomeError
+from marianne.run.removal import REMOVE
 from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew
 
+SOURCES = "".join(path.read_text() for path in Path(conductor.__file__).parents[1].rglob("*.py"))
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
 
 
@@ -244,10 +249,24 @@ def test_a_configuration_that_does_not_fit_is_said_with_its_line_and_starts_noth
 
 
 def test_a_preload_that_failed_is_an_exit_code() -> None:
+    module, _, name = conductor.PROBE.partition(":")
+    probe = getattr(import_module(module), name)
     for modules, code in ((["sys", "os"], 0), (["sys", "no.such.module"], 1)):
         with pytest.raises(SystemExit) as ended:
-            conductor.probe_preload(modules)
+            probe(modules)
         assert int(ended.value.code or 0) == code
+
+
+def test_no_child_imports_the_conductor_to_find_what_it_is_to_do() -> None:
+    """That costs as much as all else that a start computes; nobody waits for it, all pay."""
+    for target in (conductor.PROBE, REMOVE, PARSE):
+        module = target.partition(":")[0]
+        code = f"import sys, {module}; sys.exit('marianne.daemon.context' in sys.modules)"
+        subprocess.run([sys.executable, "-c", code], check=True)
+    started = re.findall(r"processes\.start\(\s*([^\s,]+)", SOURCES)
+    assert started
+    named = re.compile(r'".+:\w+"|[A-Z]+|(self\.)?_?target')
+    assert [one for one in started if not named.fullmatch(one)] == []
 
 
 # -- in somebody's program ----------------------------------------------------------------------
