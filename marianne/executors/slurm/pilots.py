@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from marianne.records import dataclass
 
 RUNNING = "RUNNING"
 WAITING = frozenset({"PENDING", "CONFIGURING", "REQUEUED"})
