@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "executors": "Show where sheets run: the clusters, their nodes, who has taken them.",
         "rate-limits": "Show which instruments refuse work, and for how long.",
         "clear-rate-limits": "End rate limits: what waits for them goes on at once.",
+        "notify": "Tell people: see whether they can be reached.",
         "metrics": "Print the conductor's figures, as Prometheus reads them.",
         "tree": "Show the supervision tree, live.",
         "logs": "Print the conductor's log.",

@@ -13,13 +13,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from marianne.model.fields import Duration, Many, Num, Number, Price, Section, Timeout, Wait
+from marianne.score.notice_config import checked
 
 
 def _split(value: Any) -> Any:
@@ -179,45 +178,26 @@ class Concert(Section):
 class Notification(Section):
     """Where and of what a person is told."""
 
-    type: Literal["command", "desktop", "slack", "webhook", "email"]
+    type: Literal["command", "desktop", "slack", "webhook", "apprise", "email"]
     on_events: list[
         Literal[
             "job_start",
             "sheet_start",
             "sheet_complete",
             "sheet_failed",
+            "sheet_retry",
             "job_complete",
             "job_failed",
             "job_paused",
+            "needs_me",
         ]
     ] = ["job_complete", "job_failed"]
     config: dict[str, Any] = {}
 
-    @field_validator("config")
-    @classmethod
-    def _in_seconds(cls, config: dict[str, Any]) -> dict[str, Any]:
-        given = config.get("timeout_seconds")
-        if given is None:
-            return config
-        try:
-            return {**config, "timeout_seconds": TypeAdapter(Timeout).validate_python(given)}
-        except ValidationError:
-            raise ValueError(
-                "timeout_seconds must be more than 0 and at most 366 days, as seconds or text "
-                f"like 90s or 5m, not {given!r}"
-            ) from None
-
     @model_validator(mode="after")
-    def _has_target(self) -> Notification:
-        needs = {
-            "command": ("command",),
-            "webhook": ("url", "url_env"),
-            "slack": ("webhook_url", "webhook_url_env"),
-        }
-        keys = needs.get(self.type)
-        if keys and not any(key in self.config for key in keys):
-            raise ValueError(f"{self.type} needs {' or '.join(f'config.{key}' for key in keys)}")
-        return self
+    def _can_be_told(self) -> Notification:
+        config = checked(self.type, self.config)
+        return self if config == self.config else self.model_copy(update={"config": config})
 
 
 class WorkspaceLifecycle(Section):

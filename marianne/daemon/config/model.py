@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from marianne.daemon.config import machine
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.config.metrics import MetricsConfig
+from marianne.daemon.config.receivers import Receivers
 from marianne.daemon.config.sections import (
     KeyringConfig,
     LearningConfig,
@@ -98,6 +99,9 @@ class DaemonConfig(Section):
     preflight: PreflightConfig = Field(default_factory=PreflightConfig.model_construct)
     mcp_pool: McpPoolConfig = Field(default_factory=McpPoolConfig.model_construct)
     keyring: KeyringConfig = Field(default_factory=KeyringConfig.model_construct)
+    notifications: Receivers = Field(
+        [], description="Who is told of all jobs: as `notifications` of a score."
+    )
     metrics: MetricsConfig = Field(default_factory=MetricsConfig.model_construct)
     web: WebConfig = Field(default_factory=WebConfig.model_construct)
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)

@@ -53,6 +53,7 @@ class Untouched(_Known):
                 "resource_limits": limits,
                 "learning": learning,
                 "metrics": metrics,
+                "notifications": [],
                 "max_concurrent_jobs": 15,
                 "max_concurrent_sheets": machine.SLOTS,
                 "max_concurrent_agents": 25,

@@ -22,18 +22,6 @@ from marianne.state.models import Event
 TICK_AFTER = 1.0
 """Seconds after the last event when its number is said again, so that its loss is noticed."""
 
-
-NOTICED = {
-    "job.started": "job_start",
-    "sheet.started": "sheet_start",
-    "sheet.completed": "sheet_complete",
-    "sheet.failed": "sheet_failed",
-    "job.completed": "job_complete",
-    "job.failed": "job_failed",
-    "job.paused": "job_paused",
-}
-"""Our events and the names that scores call them by."""
-
 OF_THE_MANAGER = frozenset({"job.submitted", "job.pending", "job.started", "job.modified"})
 """What happens to jobs that have no actor: it is logged here, the rest where the job's actor is."""
 

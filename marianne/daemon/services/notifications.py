@@ -1,33 +1,41 @@
-"""Telling people what happens to their jobs: the ``notifications`` of a score.
+"""Telling people of their jobs: ``notifications`` of a score, and of the configuration.
 
-A notice goes to a command (JSON on its standard input), to an address (the same JSON, or Slack's
-one line) or to the desktop. It is tried three times;
-three notices in a row that could not be delivered are *degraded*, which readiness says, until one
-is delivered. What a restart finds: the number of the last event up to which all were told, and who
-was told of later ones; so what happened meanwhile is told, and nobody twice but of what was under
-way.
+What is said, when, and how a receiver is reached stands in :mod:`marianne.notify`. A notice that
+could not be delivered is tried again, later and later, for a day. At its third failure it counts
+as undelivered; three of these in a row are *degraded*, which readiness says until one is
+delivered.
+
+What a restart finds, for each step of a notice:
+
+- its event is on disk, nobody looked at it: it is after the number of the last event that was
+  looked at, and is told now;
+- it waits (for a digest, for quiet hours to end, for the next try): it is among the open ones on
+  disk, and waits anew for what is left of that;
+- it is under way: the program that delivers it ended with the conductor; it is told again, with
+  the same ``id``;
+- it was taken, and that is not on disk yet: the same;
+- it was taken, or given up, and that is on disk: nothing.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import os
+import time
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from actors import Actor, ActorError, ExitReason, Outcome
+from actors import Actor, ActorError, ExitReason, Outcome, Timer
 from ipc import codec
+from marianne.clock import LOOK_AGAIN, steady
 from marianne.daemon.context import Context
-from marianne.daemon.services.events import NOTICED
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
-from marianne.daemon.views import wire
 from marianne.executors.beside import CommandEnd, SideCommand
-from marianne.records import dataclass
+from marianne.notify import line
+from marianne.notify.line import DAY, Line
+from marianne.notify.notice import NOTICED, Notice, wants
+from marianne.notify.way import way
 from marianne.state.changes import SetMeta
 from marianne.state.models import Event, JobRow
 from marianne.state.reader import Reader
@@ -35,37 +43,17 @@ from marianne.state.reader import Reader
 log = get_logger(__name__)
 
 KIND = "notice"
-TRIES = 3
+UNDELIVERED_AT = 3
+"""Tries after which a notice counts as undelivered; it is tried on."""
+
 RETRY_SECONDS = 2.0
-SECONDS = 30.0
-"""A delivery that takes longer is ended and counts as failed."""
+"""Until the machine may be able to start a program again."""
 
-LONGEST = 366 * 86_400.0
-
-AT_ONCE = 8
-TO_ONE_ADDRESS = 2
-"""Deliveries under way at once, in all and to one address: one that never answers takes its whole
-time at each, and holds up nobody's notices but its own."""
-
-WAITING_LIMIT = 1_000
 LOOK_BACK = 20_000
 """Events that a start looks through for what was not told, at most."""
 
-CURSOR, TOLD = "notices_seen", "notices_told"
-
-WEBHOOK = str(Path(__file__).with_name("webhook.py"))
-"""The program; it is not imported: a conductor needs no HTTP."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One event for one receiver."""
-
-    event: Event
-    row: JobRow
-    number: int
-    receiver: dict[str, Any]
-    tries: int = 0
+CURSOR, OPEN = "notices_seen", "notices_open"
+"""All events up to the one were looked at, and of these the other are not told yet."""
 
 
 class Notifications(Actor):
@@ -74,29 +62,37 @@ class Notifications(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._waiting: list[Notice] = []
+        self._line = Line()
         self._receivers: dict[str, list[dict[str, Any]]] = {}
         self._seen = 0
-        self._open: Counter[int] = Counter()
-        self._told: set[tuple[int, int]] = set()  # event and receiver, above the last mark
-        self._busy: Counter[str] = Counter()
+        self._open: set[tuple[int, int]] = set()
+        self._marks = 0  # that are not on disk yet
+        self._timer: Timer | None = None
 
     def on_start(self) -> None:
-        """Looks at what happened since the last event that was looked at."""
+        """Looks at what was not told, and at what happened since the last event that was seen."""
         self._reader = Reader(self._context.home.db)
         last, kept = self._reader.events.last_seq(), self._reader.meta(CURSOR)
         self._seen = int(kept) if kept else last
-        self._told = {(seq, num) for seq, num in codec.unpack(self._reader.meta(TOLD) or b"\x90")}
+        self._take_up(codec.unpack(self._reader.meta(OPEN) or b"\x90"))
         after = max(self._seen, last - LOOK_BACK)
         while page := self._reader.events.since(after):
             self.happened([event for event in page if event.event in NOTICED])
             after = page[-1].seq
         self._seen = max(self._seen, after)
         self._mark()
+        self._deliver()
 
     def on_stop(self, reason: ExitReason) -> None:
         """What is being delivered is told again."""
         self._reader.close()
+
+    def _take_up(self, kept: Sequence[Sequence[int]]) -> None:
+        for seq, number in kept:
+            for event in self._reader.events.since(seq - 1, limit=1):
+                if event.seq == seq and event.job_id is not None:
+                    notices = self._notices(event)
+                    self._wait([notice for notice in notices if notice.number == number])
 
     def happened(self, events: Sequence[Event]) -> None:
         """Committed events, in order; those that were seen before are passed over."""
@@ -105,29 +101,41 @@ class Notifications(Actor):
                 continue
             self._seen = event.seq
             goes_on = event.event == "job.started" and self._goes_on(event.job_id, event.ts)
-            receivers = self._receivers_of(event.job_id)
-            wanted = [r for r in receivers if NOTICED[event.event] in r["on_events"]]
-            row = self._reader.job(event.job_id) if wanted else None
-            if row is not None:
-                notices = [
-                    Notice(event, row, number, r)
-                    for number, r in enumerate(wanted, 1)
-                    if (event.seq, number) not in self._told
-                ]
-                self._waiting += notices
-                if notices:
-                    self._open[event.seq] = len(notices)
+            self._wait(self._notices(event))
             if goes_on:
                 self._mark()  # this score wants nothing of what was before
             if event.event in ("job.completed", "job.failed", "job.paused"):
                 self._receivers.pop(event.job_id, None)
-        if len(self._waiting) > WAITING_LIMIT:
-            log.error("notices_dropped", number=len(self._waiting) - WAITING_LIMIT)
-            for notice in self._waiting[:-WAITING_LIMIT]:
-                self._close(notice)
-            del self._waiting[:-WAITING_LIMIT]
-            self._mark()
+        dropped = self._line.drop()
+        if dropped:
+            log.error("notices_dropped", number=len(dropped))
+            self._close(dropped)
         self._deliver()
+
+    def _notices(self, event: Event) -> list[Notice]:
+        """One for each receiver that wants to know of it."""
+        assert event.job_id is not None
+        ours, theirs = self._context.config.notifications, self._receivers_of(event.job_id)
+        if not (ours or theirs):
+            return []
+        row = self._reader.job(event.job_id)
+        if row is None:
+            return []
+        wanted = [one for one in theirs if wants(one, event.event, row.reason)]
+        notices = [Notice(event, row, number, one) for number, one in enumerate(wanted, 1)]
+        for number, one in enumerate(ours, 1):
+            if wants(one, event.event, row.reason):
+                notices.append(Notice(event, row, -number, one))
+        return notices
+
+    def _wait(self, notices: Sequence[Notice]) -> None:
+        now, wall = steady(), time.time()
+        timed = [replace(one, due=line.due(one, now, wall)) for one in notices]
+        self._line.add(timed)
+        self._open.update(notice.key for notice in timed)
+        self._count()
+        if any(one.due > now for one in timed):
+            self._mark()  # nothing may be closed for hours
 
     def _goes_on(self, job_id: str, at: float) -> bool:
         """Whether a job that begins has begun before: maybe it goes on with another score."""
@@ -141,163 +149,109 @@ class Notifications(Actor):
         return self._receivers[job_id]
 
     def _keep(self, job_id: str, row: JobRow | None) -> None:
-        if len(self._receivers) >= WAITING_LIMIT:
+        if len(self._receivers) >= line.LIMIT:
             self._receivers.clear()  # they are read again
-        self._receivers[job_id] = _wanted(row)
+        after = (row.options.get("after") or {}) if row is not None else {}
+        self._receivers[job_id] = after.get("notifications") or []
 
     # -- delivery -------------------------------------------------------------------------------
 
     def _deliver(self) -> None:
-        while self._busy.total() < AT_ONCE:
-            notice = in_turn(self._waiting, self._busy)
-            if notice is None:
-                return
-            self._waiting.remove(notice)
-            command = _command(notice)
-            if command is None:
+        while notices := self._line.take(steady()):
+            found, last = way(notices), notices[-1].row
+            if found is None:
                 log.warning(
-                    "notice_has_no_way", type=notice.receiver["type"], job_id=notice.row.job_id
+                    "notice_has_no_way", type=notices[0].receiver["type"], job_id=last.job_id
                 )
-                self._close(notice)
-                self._mark()
+                self._line.ended(notices)
+                self._close(notices)
                 continue
-            self._busy[_address(notice)] += 1
-            self.pipe(self._context.executor.command(command), self.delivered, notice)
+            extra = _ours(notices[0])
+            command = SideCommand(
+                last.job_id, KIND, found.argv, "/", found.timeout, found.stdin, extra
+            )
+            self.pipe(self._context.executor.command(command), self.delivered, notices)
+        self._look_later(self._line.next_look(steady()))
 
-    def delivered(self, outcome: Outcome[CommandEnd], notice: Notice) -> None:
+    def _look_later(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if seconds is not None:
+            self._timer = self.send_after(min(seconds, LOOK_AGAIN), self.look)
+
+    def look(self) -> None:
+        """Something is due."""
+        self._deliver()
+
+    def delivered(self, outcome: Outcome[CommandEnd], notices: Sequence[Notice]) -> None:
         """A delivery ended, or could not be begun."""
-        self._busy -= Counter({_address(notice): 1})
+        self._line.ended(notices)
         end = outcome.value
         if end is not None and end.ok:
             self._context.delivery.undelivered = 0
-            self._close(notice)
-            self._mark()
+            self._line.reached(notices[0].address)
+            self._close(notices)
         elif end is not None:
-            self._undelivered(notice, _why(notice, end))
+            self._undelivered(notices, _why(notices[0], end))
         elif not isinstance(outcome.error, (OSError, EOFError, ActorError)):
-            self._undelivered(notice, repr(outcome.error))
+            self._undelivered(notices, repr(outcome.error))
         else:
             # The machine's trouble, or ours: that uses up none of its tries.
-            log.warning("notice_waits", job_id=notice.row.job_id, error=repr(outcome.error))
-            self.send_after(RETRY_SECONDS, self.again, notice)
-            return
+            log.warning("notice_waits", job_id=notices[-1].row.job_id, error=repr(outcome.error))
+            later = steady() + RETRY_SECONDS
+            self._line.add([replace(notice, due=later) for notice in notices])
         self._deliver()
 
-    def again(self, notice: Notice) -> None:
-        """Its pause is over."""
-        self._waiting.append(notice)
-        self._deliver()
-
-    def _undelivered(self, notice: Notice, why: str) -> None:
-        notice = replace(notice, tries=notice.tries + 1)
+    def _undelivered(self, notices: Sequence[Notice], why: str) -> None:
+        tried = self._line.missed(notices, steady())
         # The command may hold a secret, so the log names the receiver by its place.
-        known = {"job_id": notice.row.job_id, "number": notice.number, "tries": notice.tries}
-        if notice.tries < TRIES:
+        for notice in tried[: len(notices)]:
+            known = {"job_id": notice.row.job_id, "number": notice.number, "tries": notice.tries}
             log.info("notice_retried", why=why, **known)
-            self.send_after(RETRY_SECONDS * notice.tries, self.again, notice)
-            return
-        self._context.delivery.undelivered += 1
-        self._close(notice)
-        self._mark()
-        log.error("notice_not_delivered", why=why, **known)
+        for notice in tried:
+            if notice.tries == UNDELIVERED_AT:
+                self._context.delivery.undelivered += 1
+                known = {"job_id": notice.row.job_id, "number": notice.number}
+                log.error("notice_not_delivered", why=why, **known)
+        old = [notice for notice in tried if time.time() - notice.event.ts > DAY]
+        if old:
+            log.error("notices_given_up", number=len(old), why=why)
+            self._line.give_up(old)
+            self._close(old)
 
-    def _close(self, notice: Notice) -> None:
-        self._open -= Counter({notice.event.seq: 1})
-        self._told.add((notice.event.seq, notice.number))
+    def _close(self, notices: Sequence[Notice]) -> None:
+        self._open.difference_update(notice.key for notice in notices)
+        self._mark()
 
     def _mark(self) -> None:
-        """Nothing up to here has to be told any more, and of later ones these not either: as many
-        as may wait."""
-        seen = min(self._open) - 1 if self._open else self._seen
-        kept = sorted(one for one in self._told if one[0] > seen)[-WAITING_LIMIT:]
-        self._told = set(kept)
-        told = codec.pack(kept) if kept else None
-        changes = [SetMeta(CURSOR, str(seen).encode()), SetMeta(TOLD, told)]
-        self._context.store.tell(Store.write, changes, kept=False)
+        """All up to here is told, but for what is open: as many as may wait, and are under way."""
+        kept = codec.pack(sorted(self._open)) if self._open else None
+        changes = [SetMeta(CURSOR, str(self._seen).encode()), SetMeta(OPEN, kept)]
+        written = self._context.store.call(Store.write, changes, kept=False)
+        self._marks += 1
+        self.pipe(written, self.marked)
+
+    def marked(self, _written: Outcome[list[Event]]) -> None:
+        """It is on disk; or not, and is written with the next one."""
+        self._marks -= 1
+        self._count()
+
+    def _count(self) -> None:
+        self._context.delivery.waiting = len(self._open) + self._marks
 
 
-def _wanted(row: JobRow | None) -> list[dict[str, Any]]:
-    """Who is to be told of a job, by its score."""
-    after = (row.options.get("after") or {}) if row is not None else {}
-    return after.get("notifications") or []
-
-
-def in_turn(waiting: Sequence[Notice], busy: Mapping[str, int]) -> Notice | None:
-    """The first notice whose address can take one more; ``busy`` counts those under way."""
-    for notice in waiting:
-        if busy.get(_address(notice), 0) < TO_ONE_ADDRESS:
-            return notice
-    return None
-
-
-def _address(notice: Notice) -> str:
-    receiver = notice.receiver
-    return json.dumps([receiver["type"], receiver.get("config")], sort_keys=True, default=str)
-
-
-def _command(notice: Notice) -> SideCommand | None:
-    """The command that delivers it; None when there is none for this kind of receiver."""
-    row, config = notice.row, notice.receiver["config"]
-    timeout = _seconds(config)
-    match notice.receiver["type"]:
-        case "command":
-            argv = ["bash", "-c", str(config["command"])]
-            return SideCommand(row.job_id, KIND, argv, "/", timeout, _packed(_body(notice)))
-        case "webhook":
-            argv, body = [sys.executable, "-I", "-S", WEBHOOK], _body(notice)
-            wanted = {"url": config.get("url"), "url_env": config.get("url_env")}
-        case "slack":
-            argv, body = [sys.executable, "-I", "-S", WEBHOOK], {"text": _line(notice)}
-            wanted = {"url": config.get("webhook_url"), "url_env": config.get("webhook_url_env")}
-        case "desktop" if shutil.which("notify-send"):
-            argv = ["notify-send", "--app-name=marianne", "--", *_title_and_text(notice)]
-            return SideCommand(row.job_id, KIND, argv, "/", timeout)
-        case _:
-            return None
-    stdin = _packed({**wanted, "body": body, "timeout": timeout})
-    return SideCommand(row.job_id, KIND, argv, "/", timeout, stdin)
-
-
-def _seconds(config: Mapping[str, Any]) -> float:
-    """Of one delivery. A score that an earlier version accepted may have anything there."""
-    given = config.get("timeout_seconds")
-    if isinstance(given, bool) or not isinstance(given, (int, float)):
-        return SECONDS
-    return float(given) if 0 < given <= LONGEST else SECONDS
-
-
-def _body(notice: Notice) -> dict[str, Any]:
-    """What a program is told."""
-    row, event = notice.row, notice.event
-    return {
-        "event": NOTICED[event.event],
-        "job_id": row.job_id,
-        "name": row.name,
-        "status": str(row.status),
-        "error": row.error,
-        "workspace": row.workspace,
-        "sheet_num": event.sheet_num,
-        "ts": wire.timestamp(event.ts),
-        "data": event.data,
-    }
-
-
-def _packed(data: dict[str, Any]) -> bytes:
-    return json.dumps(data, default=str).encode() + b"\n"
-
-
-def _title_and_text(notice: Notice) -> tuple[str, str]:
-    """What a person is told."""
-    row, sheet = notice.row, notice.event.sheet_num
-    title = f"{row.name}: {NOTICED[notice.event.event].replace('_', ' ')}"
-    return title, row.error or (f"sheet {sheet}" if sheet else "")
-
-
-def _line(notice: Notice) -> str:
-    return " - ".join(filter(None, _title_and_text(notice)))
+def _ours(notice: Notice) -> dict[str, str]:
+    """Of a receiver of the configuration the address may be in the conductor's environment."""
+    config = notice.receiver["config"]
+    names = [str(config[name]) for name in ("url_env", "webhook_url_env") if config.get(name)]
+    if notice.number > 0:
+        return {}
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _why(notice: Notice, end: CommandEnd) -> str:
     """What the log says of a failure: a command's own words may hold a secret, ours do not."""
-    ours = notice.receiver["type"] in ("webhook", "slack")
+    config = notice.receiver["config"]
+    ours = notice.receiver["type"] != "command" and not config.get("template")
     return (end.said.strip() if ours else "") or end.words

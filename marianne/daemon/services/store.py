@@ -25,8 +25,9 @@ from marianne.clock import earliest
 from marianne.crashpoints import crash_point
 from marianne.daemon import ports
 from marianne.daemon.context import Context
-from marianne.daemon.services.events import NOTICED, Events
+from marianne.daemon.services.events import Events
 from marianne.daemon.shared.log import get_logger
+from marianne.notify.notice import NOTICED
 from marianne.records import dataclass
 from marianne.state.changes import Change, SetMeta
 from marianne.state.database import Database

@@ -27,10 +27,12 @@ class FailureRate:
 
 
 class Delivery:
-    """Whether people can be told: ``undelivered`` counts notices in a row that reached nobody."""
+    """Whether people can be told: ``undelivered`` counts notices in a row that reached nobody,
+    ``waiting`` those that are to be told yet."""
 
     def __init__(self) -> None:
         self.undelivered = 0
+        self.waiting = 0
 
     @property
     def degraded(self) -> bool:

@@ -96,6 +96,8 @@ def _parts(context: Context) -> Iterable[Family]:
     behind = max(0, figures.committed - figures.published)
     about = "Events that are on disk and not published yet."
     yield gauge("marianne_events_unpublished", about, behind)
+    about = "Notices that are not told yet."
+    yield gauge("marianne_notices_waiting", about, context.delivery.waiting)
     about = "Notices in a row that reached nobody."
     yield gauge("marianne_notices_undelivered", about, context.delivery.undelivered)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +14,13 @@ from handler_stage import Desk, desk_in
 
 from actors import ActorDied, Future, System
 from actors.reasons import KILLED
+from marianne.daemon.config import DaemonConfig
 from marianne.daemon.services import notifications
-from marianne.daemon.services.notifications import Notice, Notifications, in_turn
-from marianne.daemon.shared.failures import DEGRADED_AFTER, THRESHOLD, WINDOW, Delivery, FailureRate
+from marianne.daemon.services.notifications import Notifications
+from marianne.daemon.shared.failures import DEGRADED_AFTER, Delivery
 from marianne.executors.beside import CommandEnd, SideCommand
-from marianne.state.changes import AddEvent, InsertJob, UpdateJob
+from marianne.notify import line, way
+from marianne.state.changes import AddEvent, Change, InsertJob, UpdateJob
 from marianne.state.models import Event, JobRow, JobStatus
 
 
@@ -46,20 +50,29 @@ class Errands:
 class Told(Notifications):
     """The actor without its thread: what it would wait for is in ``later``."""
 
-    later: list[Notice]
+    later: list[float]
 
     def pipe(self, future: Any, method: Any, *args: Any) -> None:
         future.on_done(lambda done: method(done.outcome(), *args))
 
     def send_after(self, seconds: float, method: Any, *args: Any) -> Any:
-        self.later.append(*args)
+        self.later.append(seconds)
+        return SimpleNamespace(cancel=lambda: None)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with desk_in(tmp_path) as desk:
         desk.context.delivery = Delivery()
-        desk.context.store.tell = lambda method, changes, **named: desk.write(*changes)
+        desk.context.config = DaemonConfig()
+
+        def written(method: Any, changes: list[Change], **named: Any) -> Future[None]:
+            desk.write(*changes)
+            future: Future[None] = Future(desk.system, "store", None, None)
+            future.answer(None)
+            return future
+
+        desk.context.store.call = written
         desk.context.actors = []
         yield desk
         for actor in desk.context.actors:
@@ -93,7 +106,7 @@ def receiver(kind: str = "command", *events: str, **config: Any) -> dict[str, An
 
 
 def event(seq: int, name: str = "job.failed", job_id: str | None = "a") -> Event:
-    return Event(seq, 0, 2.0, job_id, None, name, {"exit_code": 3})
+    return Event(seq, 0, time.time(), job_id, None, name, {"exit_code": 3})
 
 
 def test_who_asked_for_an_event_is_told_it_and_nobody_else(desk: Desk, errands: Errands) -> None:
@@ -111,7 +124,7 @@ def test_who_is_told_of_jobs_whose_end_is_no_notice_is_not_kept_for_ever(
     desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a job that is cancelled nobody is told, and so it is not heard of here."""
-    monkeypatch.setattr(notifications, "WAITING_LIMIT", 10)
+    monkeypatch.setattr(notifications.line, "LIMIT", 10)
     actor = notifier(desk)
     for number in range(30):
         actor.happened([event(number + 1, "job.started", f"j{number}")])
@@ -143,27 +156,37 @@ def test_what_happened_while_nobody_looked_is_told_at_the_next_start(
 ) -> None:
     job(desk, receiver())
     notifier(desk)
-    desk.write(AddEvent("a", None, "job.failed", {}, 2.0))
+    desk.write(AddEvent("a", None, "job.failed", {}, time.time()))
     notifier(desk)
     assert len(errands.started) == 1
     notifier(desk)  # it was not delivered before the crash
     assert len(errands.started) == 2
 
 
-def test_a_notice_is_tried_three_times_then_counts_as_undelivered(
-    desk: Desk, errands: Errands
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Both clocks go on."""
+    now, wall = notifications.steady(), time.time()
+    monkeypatch.setattr(notifications, "steady", lambda: now + seconds)
+    monkeypatch.setattr(notifications, "time", SimpleNamespace(time=lambda: wall + seconds))
+
+
+def test_a_notice_counts_as_undelivered_at_its_third_failure_and_is_tried_on(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(desk, receiver())
     actor = notifier(desk)
     actor.happened([event(1)])
-    for tries in (1, 2):
+    for tries in range(1, 12):
+        assert len(errands.started) == tries
         errands.end("exit code 1")
-        assert actor.later[-1].tries == tries
-        actor.again(actor.later[-1])
+        assert len(errands.started) == tries, "not in place: after a pause"
+        assert desk.context.delivery.undelivered == (1 if tries >= 3 else 0)
+        later(monkeypatch, 700.0)
+        actor.look()
+    errands.end()
     assert desk.context.delivery.undelivered == 0
-    errands.end("exit code 1")
-    assert desk.context.delivery.undelivered == 1
-    assert len(errands.started) == len(actor.later) + 1 == 3
+    notifier(desk)
+    assert len(errands.started) == 12, "the next conductor has nothing to tell"
 
 
 def test_one_that_is_delivered_ends_what_was_degraded(desk: Desk, errands: Errands) -> None:
@@ -194,7 +217,7 @@ def test_what_was_delivered_is_not_told_again_for_the_sake_of_one_that_was_not(
 ) -> None:
     job(desk, receiver(command="never answers"), receiver(command="quick"))
     notifier(desk)
-    desk.write(AddEvent("a", None, "job.failed", {}, 2.0))
+    desk.write(AddEvent("a", None, "job.failed", {}, time.time()))
     notifier(desk)
     errands.under_way.pop(0)  # the first is still on its way when the conductor dies
     errands.end()
@@ -206,19 +229,17 @@ def test_what_was_delivered_is_not_told_again_for_the_sake_of_one_that_was_not(
     assert len(errands.started) == told + 1
 
 
-def test_what_was_given_up_is_not_tried_again_by_the_next_conductor(
-    desk: Desk, errands: Errands
+def test_what_was_given_up_after_a_day_is_not_tried_again_by_the_next_conductor(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(desk, receiver())
     notifier(desk)
-    desk.write(AddEvent("a", None, "job.failed", {}, 2.0))
-    actor = notifier(desk)
-    for tries in range(notifications.TRIES):
-        errands.end("exit code 1")
-        if tries < notifications.TRIES - 1:
-            actor.again(actor.later[-1])
+    desk.write(AddEvent("a", None, "job.failed", {}, time.time()))
     notifier(desk)
-    assert len(errands.started) == notifications.TRIES
+    later(monkeypatch, line.DAY + 1)
+    errands.end("exit code 1")
+    notifier(desk)
+    assert len(errands.started) == 1
 
 
 def test_who_is_told_is_what_the_score_says_by_which_the_job_goes_on(
@@ -243,7 +264,7 @@ def test_what_happened_before_a_score_wanted_notices_is_not_told_after_a_kill(
             wanted = receiver("command", "job_start", "job_failed")
             options = {"after": {"notifications": [wanted]}}
             desk.write(UpdateJob("a", {"options": options, "started_at": 1.0}))  # a modify
-        desk.write(AddEvent("a", None, name, {}, 2.0))
+        desk.write(AddEvent("a", None, name, {}, time.time()))
         actor.happened([event(desk.reader.events.last_seq(), name)])
     notifier(desk)
     told = [json.loads(errand.stdin or b"")["event"] for errand in errands.started]
@@ -252,16 +273,18 @@ def test_what_happened_before_a_score_wanted_notices_is_not_told_after_a_kill(
 
 @pytest.mark.parametrize("error", [OSError("no process"), ActorDied("beside", KILLED)])
 def test_the_trouble_of_this_machine_uses_up_no_try(
-    desk: Desk, errands: Errands, error: Exception
+    desk: Desk, errands: Errands, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(desk, receiver())
     actor = notifier(desk)
     errands.trouble = error
     actor.happened([event(1)])
-    assert actor.later[-1].tries == 0
     errands.trouble = None
-    actor.again(actor.later[-1])
+    later(monkeypatch, 5.0)
+    actor.look()
     assert len(errands.started) == 1
+    errands.end("exit code 1")
+    assert [one.tries for one in actor._line.waiting] == [1]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +296,7 @@ def test_a_time_limit_that_is_none_is_the_usual_one(
     """A score that was accepted by an earlier version must not end the actor."""
     job(desk, receiver("command", timeout_seconds=seconds))
     notifier(desk).happened([event(1)])
-    assert [errand.timeout for errand in errands.started] == [notifications.SECONDS]
+    assert [errand.timeout for errand in errands.started] == [way.SECONDS]
 
 
 def test_a_time_limit_that_is_given_is_kept(desk: Desk, errands: Errands) -> None:
@@ -295,25 +318,12 @@ def test_an_address_is_told_by_a_program_that_reads_it_from_its_input(
     job(desk, given)
     notifier(desk).happened([event(1)])
     (errand,) = errands.started
-    assert errand.argv[1:] == ["-I", "-S", notifications.WEBHOOK]
+    assert errand.argv[1:] == ["-I", "-S", way.WEBHOOK]
     assert url not in " ".join(errand.argv), "it may be a secret, and anybody sees a command line"
     assert errand.stdin is not None
     wanted = json.loads(errand.stdin)
     assert wanted["url"] == url
     assert body in wanted["body"]
-
-
-def notice(number: int, config: dict[str, Any]) -> Notice:
-    row = JobRow("a", "a", JobStatus.FAILED, "/w", 1.0, 1)
-    return Notice(event(number), row, number, receiver("command", **config))
-
-
-def test_an_address_that_is_busy_holds_up_its_own_notices_alone() -> None:
-    waiting = [notice(1, {"command": "slow"}), notice(2, {"command": "quick"})]
-    assert in_turn(waiting, {}) is waiting[0]
-    busy = {notifications._address(waiting[0]): notifications.TO_ONE_ADDRESS}
-    assert in_turn(waiting, busy) is waiting[1]
-    assert in_turn(waiting[:1], busy) is None
 
 
 def test_of_many_to_one_address_two_are_under_way_and_others_are_not_held_up(
@@ -347,11 +357,44 @@ def test_the_desktop_is_told_by_notify_send_where_that_is_there(
     assert [errand.argv for errand in errands.started] == ([argv] if there else [])
 
 
-def test_more_than_three_failures_in_a_minute_are_too_many() -> None:
-    rate = FailureRate()
-    for second in range(THRESHOLD):
-        rate.note(float(second))
-    assert not rate.elevated(3.0)
-    rate.note(3.0)
-    assert rate.elevated(3.0)
-    assert not rate.elevated(WINDOW + 0.5), "the first is older than a minute"
+def test_who_is_told_of_all_jobs_is_told_beside_those_of_the_score(
+    desk: Desk, errands: Errands
+) -> None:
+    desk.context.config = DaemonConfig(notifications=[receiver(command="all")])
+    job(desk, receiver(command="its"))
+    job(desk, job_id="b")
+    notifier(desk).happened([event(1), event(2, job_id="b")])
+    assert sorted(errand.argv[-1] for errand in errands.started) == ["all", "all", "its"]
+
+
+def test_the_address_of_one_who_is_told_of_all_jobs_may_be_in_our_environment(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "http://ours/")
+    hook = receiver("webhook", url_env="HOOK")
+    desk.context.config = DaemonConfig(notifications=[hook])
+    job(desk, hook)
+    notifier(desk).happened([event(1)])
+    assert [errand.extra for errand in errands.started] == [{}, {"HOOK": "http://ours/"}]
+
+
+def test_what_waits_for_its_digest_is_told_by_the_next_conductor_once(
+    desk: Desk, errands: Errands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job(desk, receiver("command", "sheet_complete", digest=60.0))
+    actor = notifier(desk)
+    for _ in range(3):
+        desk.write(AddEvent("a", 1, "sheet.completed", {}, time.time()))
+    actor.happened(desk.reader.events.since(0))
+    assert actor.later
+    assert not errands.started
+    actor = notifier(desk)
+    assert not errands.started
+    later(monkeypatch, 61.0)
+    actor.look()
+    (errand,) = errands.started
+    told = json.loads(errand.stdin or b"")
+    assert (told["event"], told["count"], len(told["notices"])) == ("digest", 3, 3)
+    errands.end()
+    notifier(desk)
+    assert len(errands.started) == 1

@@ -17,7 +17,7 @@ from actors import Future
 from ipc import codec
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.pgroup import ProcessGroupManager
-from marianne.daemon.services.events import NOTICED, Events
+from marianne.daemon.services.events import Events
 from marianne.daemon.services.learning import ATTEMPTS_READ, LearningActor
 from marianne.daemon.services.learning import META as BUDGET
 from marianne.daemon.services.stopping import drain_limit, keep_order
@@ -27,6 +27,7 @@ from marianne.daemon.worker.spare_keeper import SpareKeeper
 from marianne.learning.diversity import CEILING
 from marianne.learning.hub import LearningHub
 from marianne.model.result import AttemptResult
+from marianne.notify.notice import NEEDS_ME, NOTICED
 from marianne.run import stop_order
 from marianne.score.models import Notification
 from marianne.state.changes import AddAttempt, AddOutcome, SetMeta, UpdateJob
@@ -124,7 +125,7 @@ def test_a_budget_that_a_check_changes_is_kept(desk: Desk) -> None:
 def test_every_event_that_a_person_can_ask_for_happens_by_a_name_of_ours() -> None:
     # Of the values of a Literal within a list.
     (names,) = Notification.model_fields["on_events"].annotation.__args__  # type: ignore[union-attr]
-    assert set(NOTICED.values()) == set(names.__args__)
+    assert {*NOTICED.values(), NEEDS_ME} == set(names.__args__)
 
 
 def test_the_last_number_is_said_again_once_it_is_quiet() -> None:

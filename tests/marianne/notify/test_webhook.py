@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from notify_notice import SECRET, receiver
 
-from marianne.daemon.services.webhook import deliver
-
-SECRET = "s3cret"
-
-
-@contextmanager
-def receiver(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """An address on this machine that gives one answer, whatever it is told."""
-    told: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
-                while len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0]):
-                    body += connection.recv(65_536)
-                told.append(body)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/{SECRET}", told
-        thread.join(10.0)
+from marianne.notify.webhook import deliver
 
 
 def wanted(url: str, **more: Any) -> dict[str, Any]:
