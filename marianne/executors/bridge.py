@@ -251,8 +251,8 @@ def _fits(name: str, hello: Message) -> None:
         )
     skew = hello["wall"] - time.time()
     if abs(skew) > MOST_SKEW:
-        way = "ahead" if skew > 0 else "behind"
+        way = "ahead of" if skew > 0 else "behind"
         raise EngineError(
-            f"{here}: its clock is {abs(skew):,.0f} s {way} of the conductor's; set it (timedatectl"
+            f"{here}: its clock is {abs(skew):,.0f} s {way} the conductor's; set it (timedatectl"
             " set-ntp true, or chronyc makestep there): it is given nothing before"
         )

@@ -55,6 +55,8 @@ class DaskCluster:
         self.address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{self.port}"
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.nannies: dict[str, subprocess.Popen[bytes]] = {}
+        self.reached_by: dict[str, tuple[int, int]] = {}
+        """Of nodes that others reach by another port: their worker's, and that one."""
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -95,7 +97,13 @@ class DaskCluster:
     def _start_nanny(self, name: str) -> None:
         options = ["--name", name, "--nthreads", str(self.nodes[name]), "--no-dashboard"]
         options += ["--local-directory", str(self.place / name), "--death-timeout", "3600"]
-        options += ["--host", "127.0.0.1", *self._tls()]
+        options += self._tls()
+        if name in self.reached_by:
+            port, contact = self.reached_by[name]
+            options += ["--listen-address", f"tcp://127.0.0.1:{port}"]
+            options += ["--contact-address", f"tcp://127.0.0.1:{contact}"]
+        else:
+            options += ["--host", "127.0.0.1"]
         self.nannies[name] = self._start(name, ["worker", self.address, *options])
 
     def _tls(self) -> list[str]:

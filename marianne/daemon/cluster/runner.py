@@ -37,6 +37,9 @@ Message = dict[str, Any]
 END_MARGIN = 5.0
 """Seconds beyond the grace that the nodes have to end a job when the conductor stops."""
 
+TRY_NODE_AGAIN = 5.0
+"""Seconds until a node that could not work for the job is given something again."""
+
 LOOK_AGAIN = 2.0
 """Seconds until a spool that could not be read is read again."""
 
@@ -223,6 +226,7 @@ class ClusterRunner(Actor):
         station = self._delivery.stations.get(node)
         if station is None or self._over:
             return
+        station.open = True
         kind = message["kind"]
         if kind == "results":
             self._took(station, message["results"], message["started"])
@@ -271,6 +275,7 @@ class ClusterRunner(Actor):
         station = self._delivery.stations.get(node)
         if station is None or self._over:
             return
+        station.open = station.open and all(owner for *_, owner in attempts)
         for num, attempt, owner in attempts:
             run = station.refuse((num, attempt))
             if owner:
@@ -287,6 +292,22 @@ class ClusterRunner(Actor):
         """The job has no worker on this node now."""
         log.warning("node_troubled", job_id=self._job_id, node=node, why=why)
         self._placing.avoid[node] = f"node {node}: {why}"
+        station = self._delivery.stations.get(node)
+        if station is not None:
+            station.open = False
+        self.send_after(TRY_NODE_AGAIN, self.try_again, node)
+
+    def try_again(self, node: str) -> None:
+        """The job may have a worker on this node by now."""
+        station = self._delivery.stations.get(node)
+        if self._over or self._placing.avoid.pop(node, None) is None:
+            return
+        if station is not None and self._delivery.reached(station):
+            if self._question is not None:
+                self._ask(station, self._question)
+            elif station.placed:
+                self._delivery.ask(station, 0)
+        self.room()
 
     def closed(self, node: str) -> None:
         """Nothing of the job is left on the node; what it still has is said again there."""

@@ -193,22 +193,19 @@ class Warden:
 
     def _to_worker(self, job_id: str, message: Message) -> None:
         post = self._posts.get(job_id)
-        if post is None or post.ending:
-            return  # a hello that lacks the job is on its way, and all is said again
         if message["kind"] == "run":
-            if self._lease.over(clock()):
-                return  # whoever sent it may believe by now that nothing of it can begin
-            if not post.working:
+            if post is None or post.ending or not post.working or self._lease.over(clock()):
                 keys = [(one["num"], one["attempt"]) for one in message["sheets"]]
-                self._refuse(post, keys)
+                self._refuse(job_id, keys)
                 return
             message["sheets"] = self._claimed(post, message["sheets"])
-        post.send(message)
+        if post is not None and not post.ending:
+            post.send(message)  # else a hello that lacks the job is on its way
 
-    def _refuse(self, post: Post, keys: list[tuple[int, int]]) -> None:
+    def _refuse(self, job_id: str, keys: list[tuple[int, int]]) -> None:
         """They have not begun here, and will not."""
         attempts = [[num, attempt, ""] for num, attempt in keys]
-        self._tell({"kind": "refused", "job_id": post.job_id, "attempts": attempts})
+        self._tell({"kind": "refused", "job_id": job_id, "attempts": attempts})
 
     def _claimed(self, post: Post, grants: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those that no other node has begun."""
@@ -285,4 +282,4 @@ class Warden:
         for num, attempt in keys:
             release(post.job_dir, num, attempt)
         if keys:
-            self._refuse(post, keys)
+            self._refuse(post.job_id, keys)

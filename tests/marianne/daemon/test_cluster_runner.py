@@ -274,3 +274,25 @@ def test_the_first_sheet_of_a_fresh_job_clears_its_workspace_before_another_begi
     (stage.desk.places.job_dir("a") / ARCHIVED).touch()
     stage.began(node, (1, 1))
     assert sum(len(stage.given(one)) for one in ("n1", "n2")) == 2
+
+
+def test_a_node_that_could_not_work_is_tried_again_and_its_job_opened_anew(stage: Stage) -> None:
+    stage.up("n1")
+    stage.runner.run([run(1)], 1)
+    stage.runner.troubled("n1", "disk: No space left on device")
+    stage.runner.refused("n1", [[1, 1, ""]])
+    stage.posts.clear()
+    stage.runner.ring()
+    assert [one["kind"] for one in stage.posts["n1"]] == ["open", "job"]
+    assert stage.given("n1") == [(1, 1)]
+
+
+def test_a_question_is_asked_again_where_the_job_had_no_worker(stage: Stage) -> None:
+    stage.up("n1")
+    stage.runner.run([run(1)], 1)
+    stage.runner.report(4)
+    stage.runner.troubled("n1", "disk: No space left on device")
+    stage.posts.clear()
+    stage.runner.ring()
+    stage.answer("n1", running=[[1, 1]])
+    assert len(stage.job.take("worker_up")) == 1

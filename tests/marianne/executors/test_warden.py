@@ -80,6 +80,7 @@ def test_without_a_lease_nothing_begins(nodes: Callable[..., Node]) -> None:
     node.renews = False
     node.wait("closed", job_id="a-job")
     node.run((1, 1))
+    assert node.wait("refused")["attempts"] == [[1, 1, ""]]
     node.open("echo one > one")
     assert "lease" in node.wait("trouble")["why"]
     assert not (node.workspace / "one").exists()
@@ -158,7 +159,10 @@ def test_a_job_whose_place_cannot_be_made_waits_and_the_reason_names_the_place(
     node.job_dir.mkdir()
     (node.job_dir / "nodes").write_text("in the way")
     node.open("true")
+    node.run((1, 1))
     assert "nodes/node-1" in node.wait("trouble")["why"]
+    assert node.wait("refused")["attempts"] == [[1, 1, ""]]
+    assert not (node.job_dir / "claims" / "1.1").exists()
 
 
 def test_a_node_that_is_checked_runs_a_program(nodes: Callable[..., Node]) -> None:

@@ -1,0 +1,207 @@
+"""scripts/chaos cluster [--kills N] [--seed N]: jobs on a Dask cluster whose parts are killed.
+
+A scheduler and three nodes with three slots each, as separate processes; jobs of sheets of 0.1 to 3
+seconds, some of which leave processes that heed no TERM. Killed are Dask workers, nannies, the
+scheduler, the bridge, wardens, jobs' workers, the conductor; nodes are frozen and cut off for
+longer than their lease. Each attempt notes its start and end in a file, and that decides: every
+sheet completes, no attempt starts twice, none that completed runs again, no two attempts of a sheet
+live at once (but for a frozen node's), no process is left, events have no gap. Exit code 1
+otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "e2e"))
+
+from cluster_kills import BEYOND, GRACE, LEASE, Kills
+from cluster_proxy import Proxy
+from cluster_witness import Witness
+from dask_cluster import DaskCluster, free_port, until
+from e2e_marianne import Marianne, conductor
+
+NODES = {"node-a": 3, "node-b": 3, "node-c": 3}
+SHEETS = 24
+ALIVE = 2
+"""Jobs that are under way at any time."""
+
+CONFIG = """
+executor: cluster
+sheet_grace_seconds: {grace}
+executors:
+  - name: cluster
+    kind: dask
+    address: {address}
+    lease_seconds: {lease}
+    shared_directory: {shared}
+    node_directory: {nodes}
+"""
+OVER = ("completed", "failed", "cancelled")
+
+
+class Campaign:
+    """Jobs, kills, and what the witness says at the end."""
+
+    def __init__(self, place: Path, seed: int, marianne: Marianne, kills: Kills) -> None:
+        self.place, self.marianne, self.kills = place, marianne, kills
+        self.rng = random.Random(seed)
+        self.witness = Witness(place)
+        self.witness.excused = lambda: time.monotonic() < kills.frozen_until
+        self.jobs: list[str] = []
+        self.live: set[str] = set()
+
+    def feed(self) -> None:
+        """Sees to it that enough jobs are under way."""
+        for job in list(self.live):
+            if self._status(job)["status"] in OVER:
+                self.live.discard(job)
+        while len(self.live) < ALIVE:
+            name = f"job{len(self.jobs)}"
+            path = self.place / f"{name}.yaml"
+            path.write_text(self._score(name))
+            done = self.marianne("run", str(path), "--json", code=None, timeout=300.0)
+            if done.code:
+                return  # a conductor is being replaced: the next time
+            self.jobs.append(done.json["job_id"])
+            self.live.add(done.json["job_id"])
+
+    def _score(self, name: str) -> str:
+        lines = [f"name: {name}", f"workspace: {self.place / 'ws' / name}", "sheets:"]
+        for num in range(1, SHEETS + 1):
+            seconds = self.rng.choice((0.1, 0.1, 0.5, 1.0, 3.0))
+            script = self.witness.script(seconds, nasty=self.rng.random() < 0.2)
+            lines += [f"  - name: s{num}", "    run: |"]
+            lines += [f"      {line}" for line in script.splitlines()]
+        return "\n".join(lines) + "\n"
+
+    def _status(self, job: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+
+        def ask() -> bool:
+            try:
+                found.append(self.marianne.status(job))
+            except Exception:  # noqa: BLE001 - a conductor is being replaced
+                return False
+            return True
+
+        until(ask, f"the status of {job}", 300.0)
+        return found[0]
+
+    def run(self, count: int) -> None:
+        """So many kills, while jobs run."""
+        self.witness.begin()
+        kinds = list(self.kills.ways)
+        while sum(self.kills.done.values()) < count:
+            until(lambda: self.feed() or self.witness.alive(), "a sheet that runs", 300.0)
+            kind = self.kills.one(kinds)
+            if kind is not None:
+                number = sum(self.kills.done.values())
+                print(f"{number:4} {kind}", flush=True)
+            time.sleep(self.rng.uniform(0.2, 1.5))
+        self.kills.settle()
+        for job in self.jobs:
+            until(lambda j=job: self._status(j)["status"] in OVER, f"the end of {job}", 600.0)
+        self.witness.end()
+
+    def verdict(self) -> list[str]:
+        """What is wrong."""
+        wrong: list[str] = []
+        starts, ends = self.witness.lines()
+        attempts: Counter[str] = Counter()
+        for job in self.jobs:
+            status = self._status(job)
+            if status["status"] != "completed":
+                wrong.append(f"{job} is {status['status']}: {status.get('error')}")
+            for sheet in status["sheets"]:
+                key = job, sheet["num"]
+                attempts["sheets"] += 1
+                if not ends[(*key, sheet["attempt"])]:
+                    wrong.append(f"{key}: attempt {sheet['attempt']} completed without an end")
+                later = [a for a in starts if a[:2] == key and a[2] > sheet["attempt"]]
+                wrong += [f"{key}: ran again after it was completed: {a}" for a in later]
+        wrong += [
+            f"{attempt} started {times} times" for attempt, times in starts.items() if times > 1
+        ]
+        wrong += [f"lived at once: {pair}" for pair in self.witness.overlaps]
+        left = self.witness.wait_for_none(LEASE + GRACE + 5.0)
+        wrong += [f"left running: {attempt} {pids}" for attempt, pids in left.items()]
+        wrong += self._gaps()
+        print(
+            f"{len(self.jobs)} jobs, {attempts['sheets']} sheets, {len(starts)} attempts started,"
+            f" {sum(ends.values())} ends; {self.witness.looks} looks through /proc"
+        )
+        return wrong
+
+    def _gaps(self) -> list[str]:
+        wrong, seq, last = [], 0, {}
+        while True:
+            page = self.marianne.request("events.since", {"seq": seq, "limit": 1000})["events"]
+            if not page:
+                print(f"{seq} events")
+                return wrong
+            for event in page:
+                if event["seq"] != seq + 1:
+                    wrong.append(f"event {seq + 1} is missing")
+                seq = event["seq"]
+                job = event["job_id"]
+                if job is not None:
+                    if event["prev"] != last.get(job, 0):
+                        wrong.append(f"event {seq} of {job} has prev {event['prev']}")
+                    last[job] = seq
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/chaos cluster",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(words)
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="chaos-cluster-", ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        (place / "shared").mkdir(mode=0o700)
+        ports = {"node-a": free_port()}
+        proxies = {node: Proxy(port) for node, port in ports.items()}
+        cluster = DaskCluster(place / "cluster", NODES)
+        cluster.reached_by = {node: (ports[node], proxies[node].port) for node in ports}
+        with cluster:
+            config = CONFIG.format(
+                grace=GRACE,
+                lease=LEASE,
+                address=cluster.address,
+                shared=place / "shared",
+                nodes=cluster.directory,
+            )
+            with conductor(place, config) as marianne:
+                kills = Kills(cluster, marianne, proxies, random.Random(given.seed))
+                campaign = Campaign(place, given.seed, marianne, kills)
+                kills.settle()
+                campaign.run(given.kills)
+                wrong = campaign.verdict()
+        for proxy in proxies.values():
+            proxy.close()
+    print(", ".join(f"{count} {kind}" for kind, count in sorted(kills.done.items())))
+    print(
+        f"{sum(kills.done.values())} kills in {time.monotonic() - begin:.0f} s; lease {LEASE:g} s,"
+        f" a node is given up after {BEYOND:g} s"
+    )
+    for line in wrong:
+        print(f"WRONG: {line}")
+    print("nothing is wrong" if not wrong else f"{len(wrong)} things are wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
