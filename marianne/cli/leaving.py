@@ -135,7 +135,7 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
 
 def _ask(session: Session, mode: str, drain_seconds: float | None) -> Stopping | None:
     """Asks the present conductor. Its answer, or as if it had done it where it is not the present
-    one any more; None if it does not answer.
+    one any more; None if it does not answer, or cannot: its files may be another version's by now.
 
     One request in short slices, for a conductor that ends at once may answer nobody.
     """
@@ -149,6 +149,8 @@ def _ask(session: Session, mode: str, drain_seconds: float | None) -> Stopping |
                 "daemon.shutdown", params, deadline=SLICE_SECONDS, request_id=request_id
             )
         except CliError as error:
+            if error.code == "internal":
+                return None
             if error.code not in _PASSING:
                 raise
         if time.monotonic() >= until:
