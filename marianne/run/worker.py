@@ -75,7 +75,7 @@ class JobWorker:
         self._spool = spool = Spool(settings.get("spool") or f"{job_dir}/spool")
         self._shop = Workshop(
             plan=plan,
-            env=env,
+            env=env | (settings.get("environment") or {}),
             job_id=job_id,
             job_dir=job_dir,
             owner=owner,
@@ -324,7 +324,8 @@ def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: byt
     comes through ``pipe`` is a map: job_id, job_dir, owner (the marker), conductor_pid,
     conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional lost_within_seconds
     (until all has ended when no conductor takes it over), spool (its file), output_limit_bytes,
-    preflight (tokens from which on a prompt is warned of, and refused), fresh (the job was
+    environment (variables of the place where it runs, over the job's), preflight (tokens from which
+    on a prompt is warned of, and refused), fresh (the job was
     submitted so: see Workshop.clear), given (``plan`` and ``env`` packed, else they are files in
     job_dir). The end of the pipe instead ends the process: nobody knows it.
     """

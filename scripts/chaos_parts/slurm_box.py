@@ -6,6 +6,7 @@ jobs left is found by the place of its configuration in the environment, and end
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 INSTALL = "apt-get install -y --no-install-recommends slurmctld slurmd slurm-client"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "srun", "scancel")
@@ -55,6 +56,10 @@ PARTITIONS = """\
 PartitionName=short Nodes=ALL Default=YES MaxTime=60 State=UP
 PartitionName=long Nodes=ALL MaxTime=INFINITE State=UP
 """
+
+LOCK = "/run/lock/marianne-slurm-box"
+TURN = 1800.0
+"""Seconds for others that test with a Slurm of their own."""
 
 PATIENCE = 60.0
 """Seconds for anything that a crowded machine does late."""
@@ -201,13 +206,24 @@ class SlurmBox:
 
 @contextmanager
 def slurm_box(folder: Path, nodes: int = 2) -> Iterator[SlurmBox]:
-    """One that is ready, and gone afterwards."""
-    box = SlurmBox(folder, nodes)
+    """One that is ready, and gone afterwards. There is one at a time on a machine: its clients find
+    the keys by sockets at fixed places."""
+    with open(LOCK, "w") as lock:
+        until(lambda: _locked(lock), "another Slurm box ends", TURN)
+        box = SlurmBox(folder, nodes)
+        try:
+            box.start()
+            yield box
+        finally:
+            box.stop()
+
+
+def _locked(lock: IO[str]) -> bool:
     try:
-        box.start()
-        yield box
-    finally:
-        box.stop()
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _path() -> str:

@@ -172,6 +172,7 @@ class SlurmEngine:
                 "warden": {
                     "owner": owner.hexdigest(),
                     "lease_seconds": self._settings["lease_seconds"],
+                    "lifetime_seconds": self._size.seconds,
                     "sheet_grace_seconds": self._settings["sheet_grace_seconds"],
                 },
             }

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 2.0
 END_MARGIN = 5.0
 """Seconds beyond the grace of sheets until a warden that does not end is killed."""
+
+DEVICES = frozenset(
+    {
+        "CUDA_VISIBLE_DEVICES",
+        "GPU_DEVICE_ORDINAL",
+        "ROCR_VISIBLE_DEVICES",
+        "ZE_AFFINITY_MASK",
+    }
+)
+"""Variables in which Slurm names the devices of an allocation."""
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
 
@@ -83,6 +94,15 @@ class Pilot:
         return 0
 
 
+def of_allocation(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of it says what the allocation is and has: sheets find that in theirs."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(("SLURM_", "SLURMD_")) or name in DEVICES
+    }
+
+
 def main() -> int:
     """Reads the settings, makes the place, serves, and leaves no file."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -92,6 +112,7 @@ def main() -> int:
     warden = settings["warden"]
     host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
     warden["node"] = f"{host}-{number}"
+    warden["environment"] = of_allocation(os.environ)
     directory = directory_of(settings["parent"], settings["mark"], number)
     lock = os.open(directory / "pilot.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -18,6 +18,7 @@ from marianne.executors.claim import claim, prepare, release
 from marianne.executors.frames import Message
 from marianne.executors.lease import Lease, clock
 from marianne.executors.stream_line import StreamLine
+from marianne.executors.warden.outlived import judged
 from marianne.executors.warden.post import Post
 from marianne.run import procfs
 from marianne.run.complain import complain
@@ -35,13 +36,16 @@ class Warden:
     """Serves ``listener`` until it is told to stop or nobody wants it any more.
 
     ``settings``: node (its name), owner (the mark of all that runs here), lease_seconds,
-    sheet_grace_seconds.
+    optional environment (variables of the place, which sheets find over their job's) and
+    lifetime_seconds (of the node, where its end is known), sheet_grace_seconds.
     """
 
     def __init__(self, listener: socket.socket, settings: dict[str, Any]) -> None:
         self._node: str = settings["node"]
         self._owner: str = settings["owner"]
         self._grace = float(settings["sheet_grace_seconds"])
+        self._environment: dict[str, str] = settings.get("environment") or {}
+        self._lifetime: float | None = settings.get("lifetime_seconds")
         self._lease = Lease(float(settings["lease_seconds"]))
         self._listener = listener
         self._loop = Loop()
@@ -179,6 +183,7 @@ class Warden:
             return
         settings |= {"owner": self._owner, "conductor_pid": os.getpid()}
         settings["conductor_start_time"] = procfs.start_time(os.getpid())
+        settings["environment"] = self._environment
         self._posts[job_id] = post = Post(
             self._loop, settings, heard=self._said, troubled=self._trouble, over=self._over
         )
@@ -234,6 +239,9 @@ class Warden:
             post.end(grace, "cancelled")
 
     def _said(self, job_id: str, message: Message) -> None:
+        if self._stopping and message["kind"] == "results":
+            results = [judged(one, self._lifetime) for one in message["results"]]
+            message = {**message, "results": results}
         self._tell({"kind": "job", "job_id": job_id, "message": message})
 
     def _trouble(self, job_id: str, why: str) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from warden_stage import Node, alive, until
@@ -21,8 +22,8 @@ DAEMON = "setsid bash -c 'trap \"\" TERM; exec -a $TAG sleep 600' & sleep 600"
 def nodes(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     made: list[Node] = []
 
-    def make(name: str = "node-1", lease: float = 60.0) -> Node:
-        made.append(Node(tmp_path / name, name, lease))
+    def make(name: str = "node-1", lease: float = 60.0, **more: Any) -> Node:
+        made.append(Node(tmp_path / name, name, lease, **more))
         return made[-1]
 
     yield make
@@ -43,6 +44,29 @@ def test_a_job_is_opened_and_its_sheets_run(nodes: Callable[..., Node]) -> None:
     node.send("close", job_id="a-job", grace=0.5)
     node.wait("closed", job_id="a-job")
     assert not node.workers()
+
+
+def test_sheets_find_the_variables_of_the_place_over_their_own(nodes: Callable[..., Node]) -> None:
+    node = nodes(environment={"PLACE": "here", "PATH": os.environ["PATH"] + ":/more"})
+    node.start()
+    node.open('echo "$PLACE" "$PATH" > found')
+    node.wait("job", job="hello")
+    node.run((1, 1))
+    node.results(1)
+    assert (node.workspace / "found").read_text() == f"here {os.environ['PATH']}:/more\n"
+
+
+def test_what_runs_for_as_long_as_its_node_lives_has_failed(nodes: Callable[..., Node]) -> None:
+    node = nodes(lifetime_seconds=1.0)
+    process = node.start()
+    node.open("sleep 600", "sleep 1.5; touch half; sleep 600")
+    node.wait("job", job="hello")
+    node.run((1, 1), (2, 1))
+    until(lambda: node.pump() or (node.workspace / "half").exists())
+    process.terminate()
+    for result in node.results(2):
+        assert (result["outcome"], result["category"]) == ("failed", "timeout")
+        assert "as long as its node lives (1 s)" in result["message"]
 
 
 def test_an_attempt_that_another_node_has_claimed_is_refused_with_its_name(

@@ -70,7 +70,9 @@ def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
 class Node:
     """One warden; ``renews`` says whether its lease is renewed while its messages are read."""
 
-    def __init__(self, folder: Path, name: str = "node-1", lease: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, name: str = "node-1", lease: float = 60.0, **more: Any
+    ) -> None:
         self.folder, self.name = folder, name
         self.job_dir, self.workspace = folder.parent / "job", folder.parent / "ws"
         self.tag = f"tag-{uuid4().hex}"
@@ -84,6 +86,7 @@ class Node:
             "owner": uuid4().hex,
             "lease_seconds": lease,
             "sheet_grace_seconds": 0.5,
+            **more,
         }
         (folder / "settings").write_bytes(codec.pack(settings))
         self.line: StreamLine | None = None
