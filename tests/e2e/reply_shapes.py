@@ -17,11 +17,20 @@ from typing import (
 
 from actors.inspect import TreeNode
 from marianne.daemon.api import handlers
-from marianne.replies import changes, conductor, groups, job, metrics, reports, schedules
+from marianne.replies import (
+    changes,
+    conductor,
+    executors,
+    groups,
+    job,
+    metrics,
+    reports,
+    schedules,
+)
 
 NAMES = {
     name: kind
-    for module in (job, changes, reports, conductor, groups, schedules, metrics)
+    for module in (job, changes, reports, conductor, executors, groups, schedules, metrics)
     for name, kind in vars(module).items()
     if is_typeddict(kind)
 } | {"TreeNode": TreeNode}

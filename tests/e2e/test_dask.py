@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from e2e_marianne import Marianne, conductor
 from e2e_marianne import until as until_soon
+from test_replies import OF_A_CLUSTER, Asked
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "chaos_parts"))
 
@@ -132,6 +133,14 @@ def test_a_job_runs_on_the_nodes_and_its_output_is_read_here(stage: Stage) -> No
     claims = list((stage.marianne.place / "shared").glob(f"*/{job}/claims/*"))
     assert len(claims) == 60
     assert {claim.read_text() for claim in claims} == set(SLOTS)
+
+
+def test_what_is_asked_of_a_cluster_is_answered_as_its_type_says(stage: Stage) -> None:
+    ask = Asked(stage.marianne)
+    ask("daemon.executors")
+    for draining in (True, False):
+        ask("daemon.drain_node", node=next(iter(SLOTS)), draining=draining)
+    assert (ask.methods, ask.problems) == (OF_A_CLUSTER, set())
 
 
 def test_people_see_where_sheets_run(stage: Stage) -> None:
