@@ -58,6 +58,7 @@ class Found:
     address: str
     cpus: int
     memory_mb: int = 0
+    gpus: int = 0
     labels: tuple[str, ...] = ()
     why: str | None = None
 
@@ -237,6 +238,7 @@ def _facts(found: Found, hello: Message) -> dict[str, Any]:
         "address": found.address,
         "cpus": found.cpus,
         "memory_mb": found.memory_mb,
+        "gpus": found.gpus,
         "labels": list(found.labels),
     }
 

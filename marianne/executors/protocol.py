@@ -8,9 +8,9 @@ until it is acknowledged. An attempt starts at most once, whatever is sent how o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypedDict
 
 from marianne.records import dataclass
 
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from marianne.state.models import JobRow
 
 
+class Needs(NamedTuple):
+    """What a sheet takes of where it runs, which has all the labels."""
+
+    cpus: float = 1.0
+    memory_mb: int = 0
+    gpus: int = 0
+    labels: tuple[str, ...] = ()
+
+
+USUAL: Final = Needs()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """The leave to start an attempt of a sheet.
@@ -30,7 +42,7 @@ class Run:
     instrument played (its index), ``skipped`` skipped ones. ``failed`` are the checks that the
     attempt before did not pass, ``states`` earlier sheets as ``skip_when`` sees them (status,
     attempt, exit code); both only where the worker may not know them. ``ahead``: not at once, but
-    when another sheet of the job ends.
+    when another sheet of the job ends. ``needs`` are for who chooses where it runs.
     """
 
     num: int
@@ -43,6 +55,7 @@ class Run:
     failed: tuple[str, ...] = ()
     states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
     ahead: bool = False
+    needs: Needs = USUAL
 
     def to_map(self) -> dict[str, Any]:
         """As the worker takes it."""
@@ -164,6 +177,10 @@ class Executor(Protocol):
     def describe(self, *, check: bool) -> Future[list[told.Executor]]:
         """Where sheets run, for people; ``check`` has each node that is reached run a program that
         does nothing. Any thread."""
+
+    def waits(self, job_id: str) -> Mapping[int, str]:
+        """The sheets of a job that were granted and wait for a place, each with the reason. Any
+        thread."""
 
     def summary(self) -> str | None:
         """How it is on the nodes, in words; None: there are none. Any thread."""

@@ -7,7 +7,7 @@ executor, as a worker process would keep it, so the actors above may crash and s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -76,6 +76,10 @@ class StubExecutor:
     def describe(self, *, check: bool) -> Future[list[told.Executor]]:
         """It has no nodes."""
         return self._done([])
+
+    def waits(self, job_id: str) -> Mapping[int, str]:
+        """None: what is granted begins."""
+        return {}
 
     def summary(self) -> str | None:
         """There are no nodes."""

@@ -29,7 +29,7 @@ class ClusterNode(TypedDict):
     skew_seconds: float | None
     """how far its clock is ahead of the conductor's, when it was reached"""
     slots: int
-    taken: int
+    taken: float
     jobs: list[str]
     """that have sheets there"""
     lease_left_seconds: float | None
@@ -50,7 +50,7 @@ class Executor(TypedDict):
     lease_seconds: float | None
     slots: int | None
     """of the nodes that can be given sheets; nil: as many as the configuration says"""
-    taken: int
+    taken: float
     nodes: list[ClusterNode]
 
 

@@ -245,7 +245,12 @@ def test_a_scheduler_that_is_started_anew_is_not_noticed_by_sheets(stage: Stage)
     stage.begun("scheduler")
     stage.cluster.kill_scheduler()
     stage.cluster.start_scheduler()
-    once(stage, "scheduler", job)
+    stage.ready()
+    stage.go("scheduler")
+    assert stage.marianne.wait(job)["status"] == "completed"
+    # Its workers end with it. A busy machine may take longer than a lease to start others.
+    again = ["start 1 1", "start 1 2", "end 1 2"]
+    assert stage.ledger("scheduler") in (["start 1 1", "end 1 1"], again)
 
 
 def test_what_a_killed_warden_ran_is_gone_and_runs_again(stage: Stage) -> None:

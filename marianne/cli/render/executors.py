@@ -23,7 +23,8 @@ def print_executors(executors: Sequence[Executor], *, check: bool) -> None:
         if one["why"] is not None:
             say(f"  {paint('not reached', 'red')}: {clean(one['why'])}")
         if one["slots"] is not None:
-            say(f"  {one['taken']} of {one['slots']} slots taken, lease {one['lease_seconds']:g} s")
+            taken = f"{one['taken']:g} of {one['slots']} slots taken"
+            say(f"  {taken}, lease {one['lease_seconds']:g} s")
         if one["nodes"]:
             _print_nodes(one["nodes"], check=check)
 
@@ -33,7 +34,7 @@ def _print_nodes(nodes: Sequence[ClusterNode], *, check: bool) -> None:
         (
             clean(node["name"]),
             Cell(node["state"], (_STYLES[node["state"]],)),
-            f"{node['taken']}/{node['slots']}",
+            f"{node['taken']:g}/{node['slots']}",
             clean(node["host"] or ""),
             clean(node["version"] or ""),
             f"{node['skew_seconds']:+.1f} s" if node["skew_seconds"] is not None else "",

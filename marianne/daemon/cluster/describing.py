@@ -27,7 +27,7 @@ def describe(
         "why": nodes.engine,
         "lease_seconds": config.lease_seconds,
         "slots": nodes.capacity(),
-        "taken": sum(sum(node.taken.values()) for node in found),
+        "taken": round(sum(sum(node.taken.values()) for node in found), 2),
         "nodes": [_node(node, checked.get(node.name)) for node in found],
     }
 
@@ -44,7 +44,7 @@ def _node(node: Node, checked: told.NodeCheck | None) -> told.ClusterNode:
         "version": node.hello.get("version"),
         "skew_seconds": skew,
         "slots": node.slots,
-        "taken": sum(node.taken.values()),
+        "taken": round(sum(node.taken.values()), 2),
         "jobs": sorted(node.taken),
         "lease_left_seconds": None if left == math.inf else round(left, 1),
         "checked": checked,

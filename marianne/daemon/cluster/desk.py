@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ Post = Callable[[str, Sequence[dict[str, Any]]], None]
 @dataclass(slots=True)
 class Desk:
     """``name`` is the executor's. ``jobs`` are those with a runner, which hear of nodes; ``waits``
-    says of each why sheets of it wait for a node. ``wake`` tells those that wait that there may be
-    room.
+    says of each which sheets of it wait for a node, and why. ``wake`` tells those that wait that
+    there may be room.
 
     ``post`` sends messages to the warden of a node; to one that is not reached, or while the bridge
     is started anew, they are lost, and the node's next hello shows it.
@@ -32,7 +32,7 @@ class Desk:
     places: Places
     cluster: Handle[Cluster]
     jobs: set[str] = field(default_factory=set)
-    waits: dict[str, Callable[[], str | None]] = field(default_factory=dict)
+    waits: dict[str, Callable[[], Mapping[int, str]]] = field(default_factory=dict)
     post: Post = lambda node, messages: None
     wake: Callable[[], None] = lambda: None
 

@@ -6,7 +6,7 @@ conductor's machine, by the local executor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,11 @@ class ClusterExecutor:
             Cluster.describe, self._config, check
         )
         return found
+
+    def waits(self, job_id: str) -> Mapping[int, str]:
+        """By its runner."""
+        why = self.desk.waits.get(job_id)
+        return why() if why is not None else {}
 
     def summary(self) -> str | None:
         """How many are reached, and how full they are."""

@@ -14,13 +14,17 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from marianne.executors.lease import Tenure, clock
+from marianne.executors.protocol import USUAL, Needs
 from marianne.records import dataclass
+
+NEARLY = 1e-6
+"""Sums of fractions are compared with."""
 
 
 @dataclass(slots=True)
 class Node:
     """One node. ``why`` it can be given nothing; ``hello`` is its warden's, ``facts`` the
-    engine's; ``taken`` counts slots by job."""
+    engine's; ``taken`` counts slots by job, ``scarce`` graphics processors and MB of memory."""
 
     name: str
     slots: int
@@ -30,7 +34,8 @@ class Node:
     why: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
-    taken: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, float] = field(default_factory=dict)
+    scarce: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -38,9 +43,30 @@ class Node:
         return self.connected and not self.draining and self.why is None
 
     @property
-    def free(self) -> int:
+    def free(self) -> float:
         """Slots that a sheet may be given now."""
-        return max(0, self.slots - sum(self.taken.values())) if self.usable else 0
+        return max(0.0, self.slots - sum(self.taken.values())) if self.usable else 0.0
+
+    def fits(self, needs: Needs) -> bool:
+        """Whether such a sheet may begin now; one that takes more slots than there are runs
+        alone."""
+        alone = self.usable and self.slots > 0 and not self.taken
+        room = self.free >= needs.cpus - NEARLY or alone
+        gpus = sum(taken for taken, _ in self.scarce.values())
+        memory = sum(taken for _, taken in self.scarce.values())
+        return room and not self.lacks(needs, gpus, memory)
+
+    def lacks(self, needs: Needs, gpus: int = 0, memory_mb: int = 0) -> str | None:
+        """What it has not of what such a sheet takes, when so much is taken."""
+        missing = [label for label in needs.labels if label not in self.facts.get("labels", ())]
+        if missing:
+            return f"is not called {missing[0]}"
+        if needs.gpus > (self.facts.get("gpus") or 0) - gpus:
+            return f"has no {needs.gpus} gpus free"
+        there = self.facts.get("memory_mb") or 0  # 0: nobody knows
+        if there and needs.memory_mb > there - memory_mb:
+            return f"has no {needs.memory_mb} MB free"
+        return None
 
 
 class Nodes:
@@ -125,26 +151,36 @@ class Nodes:
                 self._nodes[name] = node = Node(name, 0, tenure)
             return node
 
-    def take(self, job_id: str, avoid: Iterable[str] = ()) -> str | None:
-        """A slot on the node that has most of its own free, and whose name is returned; None when
-        there is none: then the job is told when there may be."""
+    def take(self, job_id: str, avoid: Iterable[str] = (), needs: Needs = USUAL) -> str | None:
+        """What the sheet takes, on the node that has the largest share free, and whose name is
+        returned; None when there is none: then the job is told when there may be."""
         avoided = set(avoid)
         with self._lock:
-            able = [node for node in self._nodes.values() if node.free and node.name not in avoided]
+            able = [
+                node
+                for node in self._nodes.values()
+                if node.name not in avoided and node.fits(needs)
+            ]
             if not able:
                 self._waiting[job_id] = None
                 return None
             best = max(able, key=lambda node: (node.free / node.slots, node.free, node.name))
-            best.taken[job_id] = best.taken.get(job_id, 0) + 1
+            best.taken[job_id] = best.taken.get(job_id, 0) + needs.cpus
+            if needs.gpus or needs.memory_mb:
+                gpus, memory = best.scarce.get(job_id, (0, 0))
+                best.scarce[job_id] = gpus + needs.gpus, memory + needs.memory_mb
             return best.name
 
-    def hold(self, job_id: str, name: str, count: int) -> None:
-        """The job has so many slots of this node, whether or not they were free."""
+    def hold(self, job_id: str, name: str, slots: float, gpus: int = 0, memory_mb: int = 0) -> None:
+        """The job has so much of this node, whether or not it was free."""
         with self._lock:
-            taken = self.known(name).taken
-            taken.pop(job_id, None)
-            if count:
-                taken[job_id] = count
+            node = self.known(name)
+            node.taken.pop(job_id, None)
+            node.scarce.pop(job_id, None)
+            if slots:
+                node.taken[job_id] = slots
+            if gpus or memory_mb:
+                node.scarce[job_id] = gpus, memory_mb
 
     def waiting(self) -> list[str]:
         """The jobs that wait for a slot, if there is one now; they wait no more."""
@@ -160,6 +196,7 @@ class Nodes:
             self._waiting.pop(job_id, None)
             for node in self._nodes.values():
                 node.taken.pop(job_id, None)
+                node.scarce.pop(job_id, None)
 
     def capacity(self) -> int:
         """Slots of all nodes that may be given sheets, taken or free."""
@@ -179,13 +216,13 @@ class Nodes:
         up = [node for node in nodes if node.usable]
         taken = sum(sum(node.taken.values()) for node in nodes)
         away = [node for node in nodes if not node.usable]
-        words = f"{len(up)} up, {taken} of {self.capacity()} slots taken"
+        words = f"{len(up)} up, {taken:g} of {self.capacity()} slots taken"
         if away:
             words += f"; {len(away)} not: {', '.join(node.name for node in away[:5])}"
         return words if self.engine is None else f"{words}; {self.engine}"
 
-    def why_none(self) -> str:
-        """Why a sheet waits, in words."""
+    def why_none(self, needs: Needs = USUAL) -> str:
+        """Why such a sheet waits, in words."""
         nodes = self.all()
         if self.engine is not None:
             return self.engine
@@ -195,6 +232,9 @@ class Nodes:
         usable = [node for node in nodes if node.connected and node.why is None]
         if usable and all(node.draining for node in usable):
             return "all nodes are drained (marianne executors --resume NODE)"
+        lacking = [f"{node.name} {lack}" for node in usable if (lack := node.lacks(needs))]
+        if usable and len(lacking) == len(usable):
+            return "no node has what it takes: " + "; ".join(lacking[:3])
         if usable:
             slots = sum(node.slots for node in usable if not node.draining)
             return f"all {slots} slots of {len(usable)} nodes are taken"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from marianne.daemon.cluster.delivery import Delivery
 from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.station import Station
-from marianne.executors.protocol import Run
+from marianne.executors.protocol import USUAL, Run
 
 
 class Placing:
@@ -57,12 +57,18 @@ class Placing:
         """Gives what there is room for. Raises OSError; what was not given waits on."""
         batches: dict[str, list[Run]] = {}
         try:
+            passed: list[Run] = []
             while self._queue and not self._waits_for_first(batches):
-                node = self._desk.nodes.take(self._job_id, self.avoid)
-                if node is None:
+                run = self._queue[0]
+                node = self._desk.nodes.take(self._job_id, self.avoid, run.needs)
+                if node is not None:
+                    self._station(node).slots += 1
+                    batches.setdefault(node, []).append(self._queue.popleft())
+                elif run.needs != USUAL:
+                    passed.append(self._queue.popleft())  # another may fit where this one does not
+                else:
                     break
-                self._station(node).slots += 1
-                batches.setdefault(node, []).append(self._queue.popleft())
+            self._queue.extendleft(reversed(passed))
             self._lend(batches)
         finally:
             for node, runs in batches.items():
@@ -98,12 +104,13 @@ class Placing:
         needs = station.needs()
         freed = needs < station.slots
         station.slots = needs
-        self._desk.nodes.hold(self._job_id, station.node, needs)
+        self._desk.nodes.hold(self._job_id, station.node, *station.takes())
         return freed
 
-    def why(self) -> str | None:
-        """Why sheets wait for a node; None: none does. Any thread."""
-        if not self._queue:
-            return None
-        reasons = list(self.avoid.values())
-        return "; ".join([self._desk.nodes.why_none(), *reasons])
+    def why(self) -> dict[int, str]:
+        """The sheets that wait for a node, and why. Any thread."""
+        avoided = list(self.avoid.values())
+        nodes = self._desk.nodes
+        return {
+            run.num: "; ".join([nodes.why_none(run.needs), *avoided]) for run in list(self._queue)
+        }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from marianne.executors.outbox import Outbox
-from marianne.executors.protocol import Run
+from marianne.executors.protocol import USUAL, Needs, Run
 from marianne.model.result import AttemptResult
 
 Message = dict[str, Any]
@@ -44,6 +44,7 @@ class Station:
         self.ahead: set[Attempt] = set()
         self.begun: set[Attempt] = set()
         self.given: dict[Attempt, Run] = {}  # not begun, as far as was heard
+        self.special: dict[Attempt, Needs] = {}  # of those that take anything but a slot
         self.late: set[Attempt] = set()  # told as lost: what comes of them yet is evidence
         self.slots = 0
 
@@ -55,6 +56,8 @@ class Station:
     def grant(self, run: Run) -> None:
         """It is given an attempt."""
         key = run.num, run.attempt
+        if run.needs != USUAL:
+            self.special[key] = run.needs
         if run.ahead:
             self.ahead.add(key)
         else:
@@ -67,11 +70,15 @@ class Station:
 
     def _begin(self, key: Attempt) -> None:
         if key in self.ahead or key in self.given:
+            needs = self.special.get(key)
             self.drop(key)
             self.begun.add(key)
+            if needs is not None:
+                self.special[key] = needs
 
     def drop(self, key: Attempt) -> Run | None:
         """It has this attempt no more; returns the grant of one that had not begun."""
+        self.special.pop(key, None)
         self.begun.discard(key)
         self.ahead.discard(key)
         return self.given.pop(key, None)
@@ -99,6 +106,12 @@ class Station:
     def needs(self) -> int:
         """The slots that it has use for: an ended sheet's goes to what it was given ahead."""
         return min(self.slots, len(self.placed))
+
+    def takes(self) -> tuple[float, int, int]:
+        """Slots, graphics processors and MB of memory that what it has takes of the node."""
+        more = self.special.values()
+        cpus = self.slots + sum(one.cpus - 1.0 for one in more)
+        return cpus, sum(one.gpus for one in more), sum(one.memory_mb for one in more)
 
     # -- hellos ---------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from marianne.daemon.job.ledger import Ledger
+from marianne.executors.protocol import USUAL, Needs
 from marianne.state.models import SheetRow, SheetStatus
 
 
@@ -29,6 +30,9 @@ class AttemptContext:
         ledger = self._ledger
         sheet = ledger.plan.sheets[row.num - 1]
         told: dict[str, Any] = {}
+        takes = Needs(sheet.cpus, sheet.memory_mb, sheet.gpus, sheet.labels)
+        if takes != USUAL:
+            told["needs"] = takes
         if row.category == "validation" and row.completions > 0:
             told["completion"] = True
         if sheet.cross_sheet:

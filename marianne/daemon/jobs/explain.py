@@ -97,12 +97,15 @@ class Explain:
             total = status["progress"]["total"]
             promise.fail(Refused("not_found", f"job {job_id} has sheets 1 to {total}, not {sheet}"))
             return
+        waiting = self._context.executor.waits(job_id)
         open_ = [
             *found,
             *(
                 row
                 for row in status["sheets"]
-                if sheet is not None or row["status"] not in (*ENDED, "running")
+                if sheet is not None
+                or row["num"] in waiting
+                or row["status"] not in (*ENDED, "running")
             ),
         ]
         more = sheet is None and after <= status["progress"]["total"]
@@ -152,7 +155,11 @@ class Explain:
     ) -> None:
         """All parts are there."""
         scheduled, stats = outcome.value or ({}, None)
-        reasons = {**scheduled, **kept}
+        waiting = self._context.executor.waits(job_id)
+        placed = {
+            num: _reason("node", f"it waits for a node: {why}") for num, why in waiting.items()
+        }
+        reasons = {**scheduled, **kept, **placed}
         live = self._live.get(job_id)
         running = [other.row for other in self._live.values() if other.admitted]
         queued = [other.row for other in self._live.values() if other.waits]
@@ -264,8 +271,10 @@ def _of_sheet(row: Sheet, job_status: str, job: Reason, scheduled: Reason | None
         told = f"it is over: {row['status']}"
         text = f"{told} ({error['message']})" if error and error["message"] else told
         return _reason("ended", text)
-    if row["status"] == "running":
+    if row["status"] == "running" and (scheduled is None or scheduled["code"] != "node"):
         return _reason("running", "it runs")
+    if row["status"] == "running" and scheduled is not None:
+        return scheduled
     if row["status"] == "waiting" and error and error["category"] in CANNOT_BEGIN:
         text = f"the machine could not play it ({error['message']}); again {row['due_at']}"
         return _reason("start_delayed", text, until=row["due_at"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,10 @@ class LocalExecutor:
         future: Future[list[told.Executor]] = Future(self._context.system, LOCAL, None, None)
         future.answer([here])
         return future
+
+    def waits(self, job_id: str) -> Mapping[int, str]:
+        """None: what is granted begins."""
+        return {}
 
     def summary(self) -> str | None:
         """There are no nodes."""

@@ -150,6 +150,8 @@ def _found(address: str, facts: dict[str, Any]) -> Found:
     else:
         name = str(given)
     name = re.sub(r"[^A-Za-z0-9._-]", "-", name)[:40]
-    labels = tuple(str(one) for one in (facts.get("resources") or {}))
+    resources = facts.get("resources") or {}
+    gpus = int(resources.get("GPU") or 0)
+    labels = tuple(str(one) for one in resources if one != "GPU")
     memory = int(facts.get("memory_limit") or 0) // 2**20
-    return Found(name, address, int(facts.get("nthreads") or 1), memory, labels)
+    return Found(name, address, int(facts.get("nthreads") or 1), memory, gpus, labels)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.config.executors import ExecutorConfig
+from marianne.executors.protocol import Needs
 
 UP = {"jobs": []}
 
@@ -112,3 +115,37 @@ def test_a_node_is_described_with_its_state_and_what_it_does(nodes: Nodes) -> No
 def test_why_the_engine_is_not_reached_comes_before_all(nodes: Nodes) -> None:
     nodes.engine = "the scheduler is not reached"
     assert nodes.why_none() == "the scheduler is not reached"
+
+
+def facts(**more: Any) -> dict[str, Any]:
+    return {"cpus": 4, "memory_mb": 1000, "gpus": 0, "labels": [], **more}
+
+
+def test_a_sheet_goes_where_what_it_takes_is_and_is_free(nodes: Nodes) -> None:
+    nodes.up("plain", facts(), UP)
+    nodes.up("gpu", facts(gpus=1, labels=["fast"]), UP)
+    assert nodes.take("a", needs=Needs(gpus=1, labels=("fast",))) == "gpu"
+    assert nodes.take("a", needs=Needs(gpus=1)) is None
+    assert nodes.take("a", needs=Needs(memory_mb=900, cpus=2.5)) == "plain"
+    assert nodes.take("a", needs=Needs(memory_mb=900)) == "gpu"
+    assert nodes.take("a", needs=Needs(memory_mb=200)) is None
+    assert nodes.take("a", needs=Needs(labels=("slow",))) is None
+    assert "is not called slow" in nodes.why_none(Needs(labels=("slow",)))
+
+
+def test_a_sheet_that_takes_more_slots_than_a_node_has_runs_there_alone(nodes: Nodes) -> None:
+    nodes.up("plain", facts(), UP)
+    assert nodes.take("a", needs=Needs(cpus=9.0)) == "plain"
+    assert nodes.take("b") is None
+    nodes.hold("a", "plain", 0)
+    assert nodes.take("b") == "plain"
+    assert nodes.take("a", needs=Needs(cpus=9.0)) is None
+
+
+def test_what_is_scarce_is_given_back_with_its_slot(nodes: Nodes) -> None:
+    nodes.up("gpu", facts(gpus=2), UP)
+    nodes.take("a", needs=Needs(gpus=2))
+    nodes.hold("a", "gpu", 1, gpus=1)
+    assert nodes.take("b", needs=Needs(gpus=1)) == "gpu"
+    nodes.forget("b")
+    assert nodes.take("c", needs=Needs(gpus=1)) == "gpu"

@@ -11,6 +11,7 @@ from cluster_stage import Stage, done, run
 from marianne.daemon.cluster.late import FILE
 from marianne.daemon.cluster.settings import LOST_WITHIN
 from marianne.daemon.cluster.station import serial_of
+from marianne.executors.protocol import Needs, Run
 from marianne.run.archive import ARCHIVED
 from marianne.run.spool import Spool
 
@@ -29,13 +30,13 @@ def test_attempts_go_where_most_room_is_and_wait_where_there_is_none(stage: Stag
     stage.runner.run([run(num) for num in range(1, 6)], 5)
     given = {node: stage.given(node) for node in ("n1", "n2")}
     assert sorted(len(some) for some in given.values()) == [2, 2]
-    assert "all 4 slots of 2 nodes are taken" in (stage.desk.waits["a"]() or "")
+    assert "all 4 slots of 2 nodes are taken" in stage.desk.waits["a"]()[5]
     first = given["n1"][0]
     stage.ended("n1", done(*first))
     assert stage.woken
     stage.runner.room()
     assert stage.given("n1") == [(5, 1)]
-    assert stage.desk.waits["a"]() is None
+    assert stage.desk.waits["a"]() == {}
 
 
 def test_that_a_node_is_used_is_on_disk_before_it_is_told_anything(stage: Stage) -> None:
@@ -231,7 +232,7 @@ def test_what_a_node_cannot_begin_goes_to_another(stage: Stage) -> None:
     stage.runner.run([run(1)], 1)
     stage.runner.troubled("n1", "disk: No space left on device")
     stage.runner.refused("n1", [[1, 1, ""]])
-    assert "No space left on device" in (stage.desk.waits["a"]() or "")
+    assert "No space left on device" in stage.desk.waits["a"]()[1]
     stage.up("n2")
     assert stage.given("n2") == [(1, 1)]
 
@@ -296,3 +297,18 @@ def test_a_question_is_asked_again_where_the_job_had_no_worker(stage: Stage) -> 
     stage.runner.ring()
     stage.answer("n1", running=[[1, 1]])
     assert len(stage.job.take("worker_up")) == 1
+
+
+def test_a_sheet_that_fits_nowhere_now_holds_up_no_other(stage: Stage) -> None:
+    stage.up("n1")
+    large = Run(1, 1, needs=Needs(gpus=1))
+    stage.runner.run([large, run(2)], 2)
+    assert stage.given("n1") == [(2, 1)]
+    assert "no node has what it takes: n1 has no 1 gpus free" in stage.desk.waits["a"]()[1]
+    stage.nodes.up("n2", {"cpus": 4, "gpus": 1}, {"jobs": []})
+    stage.runner.room()
+    assert stage.given("n2") == [(1, 1)]
+    stage.began("n2", (1, 1))
+    assert stage.nodes.take("b", needs=Needs(gpus=1)) is None
+    stage.ended("n2", done(1))
+    assert stage.nodes.take("b", needs=Needs(gpus=1)) == "n2"
