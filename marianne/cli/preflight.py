@@ -21,3 +21,18 @@ def score_limits(home: Home) -> Map:
     except ConfigError:
         config = DaemonConfig.model_construct()
     return {"limits": config.preflight.tokens, "supply": config.supply}
+
+
+def missing_library(home: Home) -> str | None:
+    """Why this home's sheets could not run anywhere: the library of its cluster is not installed.
+    None where it is, or where something else of the configuration does not fit."""
+    from marianne.daemon.config import ConfigError, load_config
+
+    try:
+        load_config(home)
+    except ConfigError as error:
+        from marianne.daemon.config.executors import NEEDS_LIBRARY
+
+        found = (problem.render() for problem in error.problems)
+        return next((text for text in found if NEEDS_LIBRARY in text), None)
+    return None

@@ -7,6 +7,7 @@ that another can take it over. It decides nothing about retries, order or pressu
 from __future__ import annotations
 
 import gc
+import math
 import os
 import select
 import signal
@@ -50,6 +51,9 @@ COLLECT_EVERY = 20_000
 
 # How long the last words may take to leave.
 BYE_SECONDS = 1.0
+
+# A warden that goes on ends its workers itself when its lease is over: it knows more.
+LEASE_SLACK = 1.0
 
 # Where one job follows the other a spare is wanted before, and its time is somebody else's.
 REHEARSE_AFTER_MS = 20
@@ -105,6 +109,7 @@ class JobWorker:
         self._slots: int | None = None
         self._pumping = False
         self._stopping = False
+        self._lease_until = math.inf
         # An earlier worker of this job is dead, or there would be no other: so are its attempts.
         for num, attempt, began_at in spool.unfinished:
             self._link.result(lost(num, attempt, began_at, time.time()).to_map(), more=True)
@@ -173,6 +178,8 @@ class JobWorker:
             self._cancel(message)
         elif kind == "grow":
             self._grow(message)
+        elif kind == "lease":
+            self._extend_lease(float(message["until"]))
         elif kind == "withdraw":
             self._link.withdrawn(self._give_back())
         elif kind == "welcome":
@@ -184,6 +191,19 @@ class JobWorker:
             self._stop(
                 self._sheet_grace if grace is None else grace, message.get("category", "stopped")
             )
+
+    def _extend_lease(self, until: float) -> None:
+        """Below a warden: all may run until then (CLOCK_BOOTTIME), also while that is stopped."""
+        first, self._lease_until = self._lease_until == math.inf, until
+        if first:
+            self._look_at_lease()
+
+    def _look_at_lease(self) -> None:
+        left = self._lease_until + LEASE_SLACK - time.clock_gettime(time.CLOCK_BOOTTIME)
+        if left > 0:
+            self._loop.call_later(left, self._look_at_lease)
+        else:
+            self._lost()
 
     def _grow(self, message: Message) -> None:
         """A list has added sheets to the plan; what is known already is no news."""

@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.config.sections import Number, Place, Seconds, Section
 
+NEEDS_LIBRARY = "needs its library"
+"""By these words who reads no more of a configuration than that knows why it does not fit."""
+
 SLURM = ("sbatch", "squeue", "scancel", "srun")
 """What an executor of that kind calls."""
 
@@ -102,8 +105,7 @@ class ExecutorConfig(Section):
     def _check_address(self) -> None:
         if find_spec(EXTRAS[self.kind]) is None:
             raise ValueError(
-                f"kind: {self.kind} needs its library:"
-                f" pip install 'marianne-conductor[{self.kind}]'"
+                f"kind: {self.kind} {NEEDS_LIBRARY}: pip install 'marianne-conductor[{self.kind}]'"
             )
         if self.address is None:
             raise ValueError("address: is needed; name the scheduler, tls://HOST:PORT")

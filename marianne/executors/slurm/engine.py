@@ -87,8 +87,9 @@ class SlurmEngine:
         if not running:
             self._say_why(pilots)
         memory = int(self._pilots["memory_mb"] or 0)
+        gpus = gpus_of(self._pilots["gres"])
         found = {
-            pilot.node: Found(pilot.node, pilot.number, self._size.slots, memory)
+            pilot.node: Found(pilot.node, pilot.number, self._size.slots, memory, gpus)
             for pilot in running
         }
         return await self._with_ended(found, decision.closed)
@@ -212,3 +213,13 @@ class SlurmEngine:
     def _met(self, number: str) -> None:
         self._unmet.discard(number)
         self._pause, self._trouble = FIRST_PAUSE, None
+
+
+def gpus_of(gres: str | None) -> int:
+    """How many graphics processors these ask for: ``gpu``, ``gpu:2``, ``gpu:a100:2``."""
+    found = 0
+    for one in (gres or "").split(","):
+        name, *rest = one.strip().split(":")
+        if name == "gpu":
+            found += int(rest[-1]) if rest and rest[-1].isdigit() else 1
+    return found

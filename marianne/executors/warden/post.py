@@ -25,7 +25,7 @@ END_MARGIN = 2.0
 
 class Post:
     """``heard`` is called with each message of the worker, ``troubled`` with why there is none now,
-    ``over`` once nothing of the job is left."""
+    ``begun`` when there is one, ``over`` once nothing of the job is left."""
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Post:
         *,
         heard: Callable[[str, Message], None],
         troubled: Callable[[str, str], None],
+        begun: Callable[[], None],
         over: Callable[[str], None],
     ) -> None:
         self.job_id: str = settings["job_id"]
@@ -42,7 +43,7 @@ class Post:
         self.ending = False
         self._loop = loop
         self._settings = settings
-        self._heard, self._troubled, self._over = heard, troubled, over
+        self._heard, self._troubled, self._begun, self._over = heard, troubled, begun, over
         self._line: StreamLine | None = None
         self._birth: int = settings["conductor_start_time"]
         self._greeted = False
@@ -66,6 +67,7 @@ class Post:
             work(theirs, self._settings)
         theirs.close()
         self.pid, self._line, self._greeted = pid, line, False
+        self._begun()
         self._loop.add_reader(line.fileno(), self._drain)
 
     @property

@@ -125,6 +125,8 @@ class Warden:
         kind = message["kind"]
         if kind == "renew":
             self._lease.extend(message["at"])
+            for job_id in self._posts:
+                self._tell_lease(job_id)
             self._lapsed = self._lapsed and self._lease.over(clock())
         elif kind == "open":
             self._open(message["settings"])
@@ -185,7 +187,12 @@ class Warden:
         settings["conductor_start_time"] = procfs.start_time(os.getpid())
         settings["environment"] = self._environment
         self._posts[job_id] = post = Post(
-            self._loop, settings, heard=self._said, troubled=self._trouble, over=self._over
+            self._loop,
+            settings,
+            heard=self._said,
+            troubled=self._trouble,
+            begun=lambda: self._tell_lease(job_id),
+            over=self._over,
         )
         try:
             os.makedirs(os.path.dirname(settings["spool"]), mode=0o700, exist_ok=True)
@@ -195,6 +202,12 @@ class Warden:
             self._trouble(job_id, f"{error.filename}: {error.strerror}")
             return
         post.start()
+
+    def _tell_lease(self, job_id: str) -> None:
+        """A worker keeps it, too: its warden may be stopped when it is over."""
+        post = self._posts.get(job_id)
+        if post is not None:
+            post.send({"kind": "lease", "until": self._lease.until})
 
     def _to_worker(self, job_id: str, message: Message) -> None:
         post = self._posts.get(job_id)

@@ -207,3 +207,23 @@ def test_config_check_names_file_line_and_field(marianne, home) -> None:
     assert "max_concurrent_sheets" in told.err
     seen = marianne("config", "check", "--json").json["error"]
     assert (seen["code"], seen["problems"][0]["line"]) == ("invalid_config", 2)
+
+
+CLUSTER = """
+executor: cl
+executors:
+  - {name: cl, kind: dask, address: "tcp://127.0.0.1:8786", shared_directory: /shared}
+"""
+
+
+def test_validate_refuses_scores_for_a_cluster_whose_library_is_missing_with_the_install_line(
+    marianne, home, monkeypatch
+) -> None:
+    (home.path / "conductor.yaml").write_text(CLUSTER)
+    assert marianne("init").code == 0
+    assert marianne("validate", "hello.yaml").code == 0
+    monkeypatch.setattr("marianne.daemon.config.executors.find_spec", lambda name: None)
+    told = marianne("validate", "hello.yaml")
+    assert told.code == 2
+    assert "pip install 'marianne-conductor[dask]'" in told.err
+    assert "conductor.yaml" in told.err

@@ -25,6 +25,7 @@ class Asked:
     def __init__(self, desk: Desk, state: str = "running", ended: int = 0) -> None:
         self.pages: list[tuple[int, int]] = []
         self.scheduler: list[int] = []
+        self.waits: dict[int, str] = {}
         self._system, self._state, self._ended = desk.system, state, ended
         context: Any = SimpleNamespace(
             job=lambda job_id: SimpleNamespace(call=lambda method: self._told({})),
@@ -32,6 +33,7 @@ class Asked:
             backpressure=SimpleNamespace(should_accept_job=lambda: True),
             storage=desk.context.storage,
             start_delays=StartDelays(),
+            executor=SimpleNamespace(waits=lambda job_id: self.waits),
         )
         manager: Any = SimpleNamespace(turns=self, context=context, live={})
         none: Any = SimpleNamespace(get=lambda _live: None)
@@ -88,6 +90,15 @@ def test_a_hundred_sheets_are_explained_and_the_rest_is_counted(desk: Desk) -> N
     assert asked.pages == [(1, PAGE)], "no more is looked at than is told"
     assert len(asked.scheduler) == SHEETS_EXPLAINED
     assert {sheet["code"] for sheet in told["sheets"]} == {"total_limit"}
+
+
+def test_a_sheet_that_was_granted_and_waits_for_a_node_is_explained(desk: Desk) -> None:
+    asked = Asked(desk)
+    asked.waits[1] = "no node is called fast"
+    asked.explain.job("a")
+    first = asked.answer.get(5.0)["sheets"][0]
+    assert (first["num"], first["status"], first["code"]) == (1, "running", "node")
+    assert first["text"] == "it waits for a node: no node is called fast"
 
 
 def test_pages_are_turned_until_there_is_something_to_explain(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from marianne.executors.bridge import EngineError, Found
-from marianne.executors.slurm.engine import SlurmEngine
+from marianne.executors.slurm.engine import SlurmEngine, gpus_of
 
 PILOTS = {
     "count": 2,
@@ -103,7 +103,7 @@ def test_a_pilot_is_submitted_as_the_settings_say(stage: Stage) -> None:
 def test_a_running_pilot_is_a_node_with_its_slots(stage: Stage) -> None:
     stage.say("squeue", "17|RUNNING|n3|50:00|None\n18|PENDING||1:00:00|Priority\n")
     stage.engine.need(8, (), ())
-    assert stage.look() == [Found("n3-17", "17", 4, 2000)]
+    assert stage.look() == [Found("n3-17", "17", 4, 2000, 1)]
     assert stage.asked("sbatch") == []
 
 
@@ -159,3 +159,11 @@ def test_the_pilots_of_two_executors_have_names_of_their_own(stage: Stage, tmp_p
     settings: dict[str, Any] = {**stage.engine._settings, "name": "other"}
     assert SlurmEngine(settings)._name != stage.engine._name
     assert SlurmEngine(stage.engine._settings)._name == stage.engine._name
+
+
+@pytest.mark.parametrize(
+    ("gres", "gpus"),
+    [(None, 0), ("gpu", 1), ("gpu:2", 2), ("gpu:a100:3", 3), ("nic:1,gpu:1", 1), ("nic:4", 0)],
+)
+def test_a_pilot_has_the_gpus_that_it_asks_for(gres: str | None, gpus: int) -> None:
+    assert gpus_of(gres) == gpus

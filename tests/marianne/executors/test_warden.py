@@ -96,6 +96,21 @@ def test_when_the_lease_is_over_all_is_ended_and_told_as_lost(nodes: Callable[..
     assert [(one["num"], one["category"]) for one in spool] == [(1, "lost")]
 
 
+def test_a_warden_that_is_stopped_keeps_nothing_running_beyond_its_lease(
+    nodes: Callable[..., Node],
+) -> None:
+    node = nodes(lease=1.0)
+    process = node.start()
+    node.open(DAEMON)
+    node.run((1, 1))
+    until(lambda: node.pump() or alive(node.tag))
+    process.send_signal(signal.SIGSTOP)
+    until(lambda: not alive(node.tag))
+    process.send_signal(signal.SIGCONT)
+    spool = read_spool(str(node.job_dir / "nodes" / "node-1" / "spool"))
+    assert [(one["num"], one["category"]) for one in spool] == [(1, "lost")]
+
+
 def test_without_a_lease_nothing_begins(nodes: Callable[..., Node]) -> None:
     node = nodes(lease=1.0)
     node.start()
