@@ -13,9 +13,14 @@ from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.settings import worker_settings
 from marianne.daemon.cluster.station import Station, split
 from marianne.daemon.context import Context
-from marianne.executors.protocol import Run
+from marianne.daemon.shared.log import get_logger
+from marianne.executors.protocol import USUAL, Needs, Run
 from marianne.model.plan import Growth
+from marianne.score.pack import PlanFormatError, unpack_plan
+from marianne.state.errors import StateError
 from marianne.state.reader import Reader
+
+log = get_logger(__name__)
 
 Message = dict[str, Any]
 
@@ -62,6 +67,26 @@ class Delivery:
             self._desk.places.use(self._job_id, node)
             self.stations[node] = station = Station(node, len(self.stations) + 1)
         return station
+
+    def recall(self) -> None:
+        """What runs was found anew: what it takes of its node stands in the plan, where its grant
+        is known no more. A plan that cannot be read now is no reason to fail: the node may be given
+        too much."""
+        found = [(one, key) for one in self.stations.values() for key in one.placed]
+        if not found:
+            return
+        try:
+            with Reader(self._context.home.db) as reader:
+                plan = unpack_plan(reader.plan(self._job_id))
+        except (OSError, StateError, PlanFormatError) as error:
+            log.warning("needs_not_known", job_id=self._job_id, error=repr(error))
+            return
+        for station, key in found:
+            if key not in station.special and key[0] <= len(plan.sheets):
+                sheet = plan.sheets[key[0] - 1]
+                takes = Needs(sheet.cpus, sheet.memory_mb, sheet.gpus, sheet.labels)
+                if takes != USUAL:
+                    station.special[key] = takes
 
     def reached(self, station: Station) -> bool:
         """Whether messages get there."""

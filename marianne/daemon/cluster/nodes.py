@@ -235,7 +235,9 @@ class Nodes:
         lacking = [f"{node.name} {lack}" for node in usable if (lack := node.lacks(needs))]
         if usable and len(lacking) == len(usable):
             return "no node has what it takes: " + "; ".join(lacking[:3])
+        if any(node.fits(needs) for node in usable):
+            return "one has room, and is about to be given it"
         if usable:
             slots = sum(node.slots for node in usable if not node.draining)
-            return f"all {slots} slots of {len(usable)} nodes are taken"
+            return f"all {slots} slots of {len(usable)} node{'s' * (len(usable) > 1)} are taken"
         return "; ".join(unfit[:3]) or "no node is reached: " + ", ".join(n.name for n in nodes[:5])

@@ -368,6 +368,7 @@ class ClusterRunner(Actor):
             return
         self._question = None
         told = question.answer(stations)
+        self._delivery.recall()
         for station in stations:
             self._placing.settle(station)
         self._job.tell(ports.Job.worker_up, told, question.asker)

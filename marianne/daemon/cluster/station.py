@@ -124,6 +124,8 @@ class Station:
         }
         self.begun, self.ahead = pairs["running"] | pairs["ended"], pairs["queued"]
         self.given = {}
+        placed = self.placed
+        self.special = {key: takes for key, takes in self.special.items() if key in placed}
         self.slots = len(pairs["running"])
         return {
             **{name: [list(pair) for pair in sorted(found)] for name, found in pairs.items()},

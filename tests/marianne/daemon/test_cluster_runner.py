@@ -12,8 +12,13 @@ from marianne.daemon.cluster.late import FILE
 from marianne.daemon.cluster.settings import LOST_WITHIN
 from marianne.daemon.cluster.station import serial_of
 from marianne.executors.protocol import Needs, Run
+from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
 from marianne.run.archive import ARCHIVED
 from marianne.run.spool import Spool
+from marianne.score.pack import pack_plan
+from marianne.state.changes import InsertJob
+from marianne.state.database import Database
+from marianne.state.models import JobRow, JobStatus
 
 
 @pytest.fixture
@@ -312,3 +317,23 @@ def test_a_sheet_that_fits_nowhere_now_holds_up_no_other(stage: Stage) -> None:
     assert stage.nodes.take("b", needs=Needs(gpus=1)) is None
     stage.ended("n2", done(1))
     assert stage.nodes.take("b", needs=Needs(gpus=1)) == "n2"
+
+
+def test_after_a_restart_what_runs_takes_of_its_node_what_its_plan_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, monkeypatch)
+    sheet = SheetPlan(1, "one", 1, Instrument("shell"), Prompt("true"), cpus=2.0, gpus=1)
+    plan = pack_plan(Plan("a", "/w", (sheet,), total_stages=1))
+    stage.home.path.mkdir(exist_ok=True)
+    with Database(stage.home.db) as database:
+        row = JobRow("a", "a", JobStatus.RUNNING, "/w", 1.0, 1)
+        database.write([InsertJob(row, plan, "", b"")])
+    stage.nodes.up("n1", {"cpus": 2, "gpus": 1}, {"jobs": []})
+    stage.runner.run([Run(1, 1, needs=Needs(cpus=2.0, gpus=1))], 1)
+    stage.begin()
+    stage.posts.clear()
+    stage.runner.report(7)
+    stage.answer("n1", running=[[1, 1]])
+    node = stage.nodes.known("n1")
+    assert (node.taken, node.scarce) == ({"a": 2.0}, {"a": (1, 0)})
