@@ -71,7 +71,7 @@ class Line:
         for notice in self.waiting:
             if notice.due <= now and self._free_at(notice, now) <= now:
                 taken = self._with_others(notice)
-                self.waiting = [one for one in self.waiting if one not in taken]
+                self._take_out(taken)
                 self._busy[notice.address] += 1
                 return taken
         return []
@@ -102,12 +102,17 @@ class Line:
             pause.failures += 1
         beside = [one for one in self.waiting if one.address == address and one.due <= now]
         tried = [replace(one, tries=one.tries + 1) for one in (*notices, *beside)]
-        self.waiting = tried + [one for one in self.waiting if one not in beside]
+        self._take_out(beside)
+        self.waiting = tried + self.waiting
         return tried
 
     def give_up(self, notices: Sequence[Notice]) -> None:
         """These do not wait any more."""
-        self.waiting = [one for one in self.waiting if one not in notices]
+        self._take_out(notices)
+
+    def _take_out(self, notices: Sequence[Notice]) -> None:
+        these = set(map(id, notices))  # themselves: to compare all that they hold takes long
+        self.waiting = [one for one in self.waiting if id(one) not in these]
 
     def _paused_until(self, address: str) -> float:
         pause = self._pauses.get(address)

@@ -50,12 +50,14 @@ def wants(receiver: dict[str, Any], event: str, reason: str | None) -> bool:
 @dataclass(frozen=True, slots=True)
 class Notice:
     """``number`` names the receiver among those of the event: from 1 on those of the score, from -1
-    on those of the configuration. ``due`` is in seconds of :func:`marianne.clock.steady`."""
+    on those of the configuration. ``due`` is in seconds of :func:`marianne.clock.steady`;
+    ``address`` is the same for notices that go the same way (:func:`address_of`)."""
 
     event: Event
     row: JobRow
     number: int
     receiver: dict[str, Any]
+    address: str = ""
     due: float = 0.0
     tries: int = 0
 
@@ -63,11 +65,6 @@ class Notice:
     def urgent(self) -> bool:
         """Whether it waits for nothing."""
         return needs_me(self.event.event, self.row.reason)
-
-    @property
-    def address(self) -> str:
-        """The same for notices that go the same way."""
-        return address_of(self.receiver)
 
     @property
     def key(self) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from marianne.model.fields import Duration, Many, Num, Number, Price, Section, Timeout, Wait
-from marianne.score.notice_config import checked
+from marianne.score.notice_config import check_target, checked
 
 
 def _split(value: Any) -> Any:
@@ -194,10 +194,15 @@ class Notification(Section):
     ] = ["job_complete", "job_failed"]
     config: dict[str, Any] = {}
 
+    @field_validator("config")
+    @classmethod
+    def _in_seconds(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return checked(config)
+
     @model_validator(mode="after")
-    def _can_be_told(self) -> Notification:
-        config = checked(self.type, self.config)
-        return self if config == self.config else self.model_copy(update={"config": config})
+    def _has_target(self) -> Notification:
+        check_target(self.type, self.config)
+        return self
 
 
 class WorkspaceLifecycle(Section):

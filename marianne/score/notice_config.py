@@ -26,11 +26,15 @@ NAMES = frozenset(
 HOURS = re.compile(r"\s*([01]?\d|2[0-3]):[0-5]\d *- *([01]?\d|2[0-3]):[0-5]\d\s*")
 
 
-def checked(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The config with its times in seconds; ValueError says what is wrong with it."""
+def check_target(kind: str, config: dict[str, Any]) -> None:
+    """ValueError where it does not say what its type needs."""
     keys = NEEDS.get(kind)
     if keys and not any(key in config for key in keys):
         raise ValueError(f"{kind} needs {' or '.join(f'config.{key}' for key in keys)}")
+
+
+def checked(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with its times in seconds; ValueError says what is wrong with it."""
     found = dict(config)
     if config.get("timeout_seconds") is not None:
         given, usual = config["timeout_seconds"], "more than 0 and at most 366 days"

@@ -55,7 +55,7 @@ def rate(tails: int, count: int, number: int) -> float:
     job = JobRow("job", "job", JobStatus.RUNNING, "/", now, count)
     store = context.store
     store.ask(Store.write, [InsertJob(job, b"", "", b"")])
-    event = AddEvent("job", 1, "sheet.retrying", {"attempt": 1, "instrument": "shell"}, now)
+    event = AddEvent("job", 1, "sheet.skipped", {"attempt": 1, "instrument": "shell"}, now)
     listeners = [bare.start("tail", home.events_sock, count + 1000) for _ in range(tails)]
     seen = 0
     for listener in listeners:

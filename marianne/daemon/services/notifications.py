@@ -34,7 +34,7 @@ from marianne.daemon.shared.log import get_logger
 from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.notify import line
 from marianne.notify.line import DAY, Line
-from marianne.notify.notice import NOTICED, Notice, wants
+from marianne.notify.notice import NOTICED, Notice, address_of, wants
 from marianne.notify.way import way
 from marianne.state.changes import SetMeta
 from marianne.state.models import Event, JobRow
@@ -101,7 +101,9 @@ class Notifications(Actor):
                 continue
             self._seen = event.seq
             goes_on = event.event == "job.started" and self._goes_on(event.job_id, event.ts)
-            self._wait(self._notices(event))
+            notices = self._notices(event)
+            if notices:
+                self._wait(notices)
             if goes_on:
                 self._mark()  # this score wants nothing of what was before
             if event.event in ("job.completed", "job.failed", "job.paused"):
@@ -130,7 +132,10 @@ class Notifications(Actor):
 
     def _wait(self, notices: Sequence[Notice]) -> None:
         now, wall = steady(), time.time()
-        timed = [replace(one, due=line.due(one, now, wall)) for one in notices]
+        timed = [
+            replace(one, due=line.due(one, now, wall), address=address_of(one.receiver))
+            for one in notices
+        ]
         self._line.add(timed)
         self._open.update(notice.key for notice in timed)
         self._count()

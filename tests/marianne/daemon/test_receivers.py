@@ -23,7 +23,10 @@ def test_a_receiver_is_one_of_a_score_with_its_defaults() -> None:
     ("wrong", "why"),
     [
         ({"type": "webhook"}, r"1: webhook needs config\.url"),
-        ({"type": "command", "config": {"command": "x", "quiet": "no"}}, "1: quiet must be hours"),
+        (
+            {"type": "command", "config": {"command": "x", "quiet": "no"}},
+            "1: config: quiet must be hours",
+        ),
         ({"type": "pigeon"}, "1: type: Input should be"),
         ({"type": "desktop", "on": 1}, "1: on: "),
     ],

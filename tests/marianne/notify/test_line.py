@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from marianne.notify import line as module
 from marianne.notify.line import AT_ONCE, TO_ONE_ADDRESS, Line, due
-from marianne.notify.notice import Notice, body_of, line, needs_me, title_and_text, wants
+from marianne.notify.notice import (
+    Notice,
+    address_of,
+    body_of,
+    line,
+    needs_me,
+    title_and_text,
+    wants,
+)
 from marianne.notify.quiet import seconds_left
 from marianne.state.models import Event, JobRow, JobStatus
 
@@ -21,11 +30,12 @@ def notice(
 ) -> Notice:
     row = JobRow("a", "a", JobStatus.RUNNING, "/w", 1.0, 1, reason=reason)
     receiver = {"type": "command", "on_events": [], "config": {"command": "x", **config}}
-    return Notice(Event(seq, 0, NOON, "a", 1, event, {}), row, 1, receiver)
+    address = address_of(receiver)
+    return Notice(Event(seq, 0, NOON, "a", 1, event, {}), row, 1, receiver, address)
 
 
 def timed(one: Notice, now: float, wall: float = NOON) -> Notice:
-    return Notice(one.event, one.row, one.number, one.receiver, due(one, now, wall))
+    return replace(one, due=due(one, now, wall))
 
 
 def test_one_that_waits_for_nothing_goes_alone_and_at_once() -> None:
