@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "group": "Let only so many jobs of a group run at once.",
         "schedule": "Run scores by the clock.",
         "watch": "Run a score, and again whenever files change.",
+        "top": "Watch jobs, sheets and their output on one screen.",
     },
     "Scores": {
         "init": "Write a small score to begin with.",
@@ -63,7 +64,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 VERBS: dict[str, str] = {verb: line for part in SECTIONS.values() for verb, line in part.items()}
 
 
-ABOVE = {"mcp": "marianne.mcp.command", "web": "marianne.web.command"}
+ABOVE = {verb: f"marianne.{verb}.command" for verb in ("mcp", "top", "web")}
 """Verbs whose modules stand on this floor instead of on it."""
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from marianne.cli.commands.cancel import CANCEL_SECONDS
 from marianne.cli.errors import CliError
-from marianne.web.conductor import Conductor
+from marianne.client.conductor import Conductor
 
 SECONDS: Final = 60.0
 SHEETS: Final = 100_000

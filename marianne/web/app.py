@@ -16,12 +16,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from marianne.cli.errors import CliError
+from marianne.client.conductor import Conductor
 from marianne.web import actions, files, log
 from marianne.web.access import Access, Gate
-from marianne.web.conductor import HTTP, Conductor, error_map
 from marianne.web.layout import drawn
 from marianne.web.live import Live, Page
 from marianne.web.output import SHOWN, Output
+from marianne.web.refusals import HTTP, error_map
 
 HISTORY = 1_000
 ROWS = 100

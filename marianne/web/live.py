@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from marianne.cli.errors import CliError
-from marianne.web.conductor import Conductor
+from marianne.client.conductor import Conductor
+from marianne.client.presence import Presence
+from marianne.client.tail import PAGE, Tail
 from marianne.web.hub import Hub, log_message, message
-from marianne.web.presence import Presence
-from marianne.web.tail import PAGE, Tail
 from marianne.web.views import view_of
 from marianne.web.watch import Seen, View, Watch
 

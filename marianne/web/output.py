@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from marianne.cli.errors import CliError
-from marianne.web.conductor import Conductor
+from marianne.client.conductor import Conductor
 
 STREAMS: Final = ("out", "err", "prompt")
 PIECE: Final = 1 << 20

@@ -20,9 +20,9 @@ import uvicorn
 from marianne.cli.errors import CliError
 from marianne.cli.render.out import say
 from marianne.cli.session import Session
+from marianne.client.conductor import Conductor
 from marianne.web.access import LOCAL, Access
 from marianne.web.app import App
-from marianne.web.conductor import Conductor
 
 ADDRESS: Final = "127.0.0.1"
 BACKLOG: Final = 128

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from marianne.cli.errors import CliError
-from marianne.web.conductor import Conductor
+from marianne.client.conductor import Conductor
 from marianne.web.watch import Snapshot, View
 
 JOBS: Final = 300

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from marianne.cli.errors import CliError
 from marianne.records import dataclass
-from marianne.web.conductor import error_map
 from marianne.web.hub import message
+from marianne.web.refusals import error_map
 
 PAUSE_SECONDS: Final = 0.5
 """Between two questions, however much happens."""

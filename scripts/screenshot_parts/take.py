@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import shutil
 import sys
 import tempfile
@@ -14,6 +16,10 @@ sys.path[:0] = [str(TESTS), str(TESTS / "e2e"), str(TESTS / "web")]
 
 from browsing import Browser, drawn, pages  # noqa: E402
 from e2e_marianne import Marianne, conductor, until  # noqa: E402
+
+from marianne.cli.session import Session  # noqa: E402
+from marianne.home import Home  # noqa: E402
+from marianne.top.app import Top  # noqa: E402
 
 NIGHT = """name: night
 workspace: ./night
@@ -84,6 +90,34 @@ def take(marianne: Marianne, browser: Browser) -> None:
     picture("conductor")
 
 
+def screen(marianne: Marianne, place: Path) -> Path:
+    """`marianne top` before the night's job, as an SVG without the fonts of other hosts."""
+    job = marianne(
+        "run",
+        str(place / "night.yaml"),
+        "--id",
+        "evening",
+        "--workspace",
+        str(place / "evening"),
+        "--json",
+    ).json["job_id"]
+    app = Top(Session.at(Home(marianne.home)), job)
+
+    async def run() -> str:
+        async with app.run_test(size=(120, 32)) as pilot:
+            await pilot.press("a")
+            while len(app.lines) < 12:
+                await pilot.pause(0.1)
+            await pilot.press("e")
+            await pilot.pause(0.5)
+            return app.export_screenshot(title="marianne top evening")
+
+    drawn_ = re.sub(r"@font-face \{.*?\}", "", asyncio.run(run()), flags=re.DOTALL)
+    path = place / "top.svg"
+    path.write_text(drawn_)
+    return path
+
+
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="marianne-", dir="/tmp") as directory:
@@ -94,6 +128,8 @@ def main() -> None:
             try:
                 browser.enter(served)
                 take(marianne, browser)
+                browser.driver.get(screen(marianne, place).as_uri())
+                browser.driver.save_screenshot(str(IMAGES / "top.png"))
             finally:
                 browser.driver.quit()
 

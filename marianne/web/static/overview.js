@@ -76,7 +76,7 @@ function needing(element, jobs) {
     h("span", { class: "dim" }, job.error || WHY[job.reason] || job.reason || "")));
   const more = open.length > rows.length ? h("p", { class: "dim" }, `and ${open.length - rows.length} more`) : null;
   fill(element, section("Needs you", h("div", { class: "card" }, h("ul", {}, rows), more,
-    h("button", { id: "seen", onclick: () => { see(jobs.filter((job) => job.status === "failed")); needing(element, jobs); } }, "seen the failed ones"))));
+    open.every((job) => job.status !== "failed") ? null : h("button", { id: "seen", onclick: () => { see(jobs.filter((job) => job.status === "failed")); needing(element, jobs); } }, "seen the failed ones"))));
 }
 
 function table(told, filter) {

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from marianne.cli.session import Session
+from marianne.client.conductor import Conductor
 from marianne.home import Home
 from marianne.web.access import Access
 from marianne.web.app import App
-from marianne.web.conductor import Conductor
 
 TOKEN = "the-token"
 COOKIE = "marianne_1"

@@ -20,12 +20,13 @@ Take = Callable[[list[dict[str, Any]]], None]
 
 
 class Tail:
-    """Gives every event after ``since`` to ``take``, once and in order, in the loop's thread.
+    """Gives every event after ``since`` to ``take``, once and in order, in the loop's thread; None
+    begins with what happens next.
 
     Goes on over a conductor's death: what it missed is asked for (ipc.subscriber).
     """
 
-    def __init__(self, session: Session, since: int, take: Take) -> None:
+    def __init__(self, session: Session, since: int | None, take: Take) -> None:
         self._session = session.another()
         self._since = since
         self._take = take

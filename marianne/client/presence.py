@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from marianne.cli.errors import CliError
+from marianne.client.conductor import Conductor
 from marianne.home import HomeError
-from marianne.web.conductor import Conductor
 
 State = Literal["there", "away", "none"]
 """``away``: it has just died, starts, or is being replaced. ``none``: nobody holds the lock."""

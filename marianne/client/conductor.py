@@ -1,4 +1,4 @@
-"""Asking the conductor from the event loop, and what its refusals are to a browser."""
+"""Asking the conductor from an event loop."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from marianne.cli.errors import CliError, no_conductor
 from marianne.cli.session import RETRIED, Session
 
 SECONDS: Final = 10.0
-
-HTTP: Final = {
-    "not_found": 404,
-    "invalid_params": 400,
-    "bad_request": 400,
-    "conflict": 409,
-    "forbidden": 403,
-    "no_conductor": 503,
-    "unavailable": 503,
-    "shutting_down": 503,
-    "pressure": 503,
-    "deadline": 504,
-}
-"""The status of an answer that is an error; of any other code 500."""
 
 
 class Conductor:
@@ -52,8 +38,3 @@ class Conductor:
             raise CliError("bad_request", str(error)) from None
         except IpcError as error:
             raise CliError("unavailable", str(error)) from None
-
-
-def error_map(error: CliError) -> dict[str, Any]:
-    """An error as pages show it."""
-    return {"code": error.code, "message": error.message, "hint": error.hint}
