@@ -158,6 +158,10 @@ class DaskCluster:
                 return pid
         return None
 
+    def own_wardens(self) -> list[int]:
+        """The wardens alone, without their jobs' workers."""
+        return [pid for name in self.nodes if (pid := self.warden(name)) is not None]
+
     def tree(self, name: str) -> list[int]:
         """The nanny and its worker."""
         worker = self.worker_pid(name)

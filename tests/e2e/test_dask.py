@@ -215,6 +215,25 @@ def named(mark: str) -> list[int]:
     return found
 
 
+def test_a_stop_ends_what_runs_on_the_nodes_and_the_next_conductor_goes_on(stage: Stage) -> None:
+    job = stage.marianne.submit("stopped", WAITS)
+    stage.begun("stopped")
+    stage.marianne("stop")
+    assert not [pid for pid in stage.cluster.wardens() if pid not in stage.cluster.own_wardens()]
+    stage.marianne("start")
+    assert stage.begun("stopped", 2) == ["start 1 1", "start 1 2"]
+    stage.go("stopped")
+    assert stage.marianne.wait(job)["status"] == "completed"
+    assert stage.ledger("stopped") == ["start 1 1", "start 1 2", "end 1 2"]
+
+
+def test_a_job_that_is_cleared_leaves_nothing_in_the_shared_directory(stage: Stage) -> None:
+    job = stage.marianne.play("cleared", 'sheets:\n  - {name: s, run: "true"}\n')
+    assert list((stage.marianne.place / "shared").glob(f"*/{job}"))
+    stage.marianne("clear", job, "--yes")
+    until(lambda: not list((stage.marianne.place / "shared").glob(f"*/*{job}*")))
+
+
 def test_a_worker_that_is_killed_is_not_noticed_by_its_sheets(stage: Stage) -> None:
     job = stage.marianne.submit("worker", WAITS)
     stage.begun("worker")

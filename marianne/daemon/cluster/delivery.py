@@ -123,6 +123,12 @@ class Delivery:
             ]
             self._desk.post(station.node, wrapped)
 
+    def say_again(self, station: Station, lost: Sequence[Message]) -> None:
+        """What it was told and has not taken. Its worker may be a new one, which knows the plan
+        without what lists have added."""
+        if lost:
+            self.send(station, *self._growths, *lost)
+
     def give(self, station: Station, runs: Sequence[Run]) -> None:
         """Grants attempts to the node."""
         for run in runs:

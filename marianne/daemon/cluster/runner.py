@@ -266,7 +266,7 @@ class ClusterRunner(Actor):
         self._took(station, [*hello["unacked"]])
         if lost:
             self._job.tell(ports.Job.results, lost, ())
-        self._delivery.send(station, *station.outbox.again(hello))
+        self._delivery.say_again(station, station.outbox.again(hello))
         self.room()
 
     def refused(self, node: str, attempts: Sequence[Sequence[Any]]) -> None:

@@ -21,7 +21,9 @@ from marianne.executors.bridge import Channel, EngineError, Found
 from marianne.executors.dask.plugin import START_SECONDS, WardenPlugin
 from marianne.version import VERSION
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 5.0
+"""What a node has until it is connected, and the scheduler for its answer, which is asked each
+second."""
 
 
 class DaskEngine:
@@ -41,7 +43,7 @@ class DaskEngine:
     async def look(self) -> list[Found]:
         """The scheduler's workers."""
         try:
-            found = await asyncio.wait_for(self._look(), CONNECT_SECONDS)
+            found = await asyncio.wait_for(self._look(), ANSWER_SECONDS)
         except Exception as error:
             self._known = ""
             raise EngineError(self._in_words(error)) from error

@@ -12,7 +12,7 @@ from marianne.daemon.cluster.late import FILE
 from marianne.daemon.cluster.settings import LOST_WITHIN
 from marianne.daemon.cluster.station import serial_of
 from marianne.executors.protocol import Needs, Run
-from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.model.plan import Growth, Instrument, Plan, Prompt, SheetPlan
 from marianne.run.archive import ARCHIVED
 from marianne.run.spool import Spool
 from marianne.score.pack import pack_plan
@@ -337,3 +337,15 @@ def test_after_a_restart_what_runs_takes_of_its_node_what_its_plan_says(
     stage.answer("n1", running=[[1, 1]])
     node = stage.nodes.known("n1")
     assert (node.taken, node.scarce) == ({"a": 2.0}, {"a": (1, 0)})
+
+
+def test_a_worker_that_was_replaced_is_told_what_lists_have_added_before_its_grants(
+    stage: Stage,
+) -> None:
+    stage.up("n1")
+    stage.runner.run([run(1)], 1)
+    stage.runner.grow([Growth(1, 2, ({"num": 2},), ("two",))])
+    stage.posts.clear()
+    stage.hello("n1")
+    kinds = [one["message"]["kind"] for one in stage.posts["n1"]]
+    assert kinds == ["grow", "run"]

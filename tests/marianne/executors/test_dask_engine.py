@@ -76,7 +76,7 @@ def test_a_wrong_certificate_is_said_with_the_fields_that_name_it(
 
 
 def test_where_nobody_listens_the_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 1.0)
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(EngineError) as error:
         look(settings(address))
