@@ -17,7 +17,7 @@ from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["dataclass"]
+__all__ = ["compile_all", "dataclass"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -44,7 +44,20 @@ def _made(cls: type, eq: bool, frozen: bool, slots: bool) -> type:
     for name, method in methods.items():
         if name not in written:
             setattr(cls, name, method)
+    if "__init__" not in written:
+        _waiting.append(cls)
     return cls
+
+
+_waiting: list[Any] = []
+"""Classes that may have no ``__init__`` of their own yet."""
+
+
+def compile_all() -> None:
+    """Compiles what there is: for a process whose forks would each do it again."""
+    while _waiting:
+        cls = _waiting.pop()
+        cls.__init__ = _compiled_init(cls)
 
 
 def _first_init(cls: type) -> Any:

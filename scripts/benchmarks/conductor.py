@@ -111,6 +111,13 @@ cli: {{command: {{executable: {executable}, leading_flags: {list(flags)!r}}}}}
             self.wait(job_id)
         return time.perf_counter() - begun
 
+    def play_each(self, score: str, ids: list[str]) -> float:
+        """As ``play``, of one score under each of these ids."""
+        begun = time.perf_counter()
+        for job_id in [self.submit(score, id=name) for name in ids]:
+            self.wait(job_id)
+        return time.perf_counter() - begun
+
     @property
     def pid(self) -> int:
         """The conductor's process."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from marianne.daemon.boot.conductor import PRELOAD
 from marianne.records import dataclass
 
 
@@ -134,20 +135,43 @@ def test_one_that_holds_itself_can_be_shown() -> None:
     assert repr(one) == "Point(x=1, y=2, tags=[...])"
 
 
-def test_nothing_is_compiled_before_the_first_object() -> None:
+def test_nothing_is_compiled_before_the_first_object_or_the_word() -> None:
     # A process of its own: the decorator and its compiler are the very thing that is watched.
     code = """
 import builtins
-from marianne.records import dataclass
+from marianne.records import compile_all, dataclass
 compiled = []
 run = builtins.exec
 builtins.exec = lambda text, *scopes: (compiled.append(text), run(text, *scopes))
 @dataclass(frozen=True, slots=True)
 class One:
     n: int
-before = list(compiled)
+@dataclass(slots=True)
+class Other:
+    n: int
+@dataclass
+class Own:
+    n: int
+    def __init__(self):
+        self.n = 1
+counts = [len(compiled)]
 One(1), One(2)
-print(len(before), len(compiled))
+counts.append(len(compiled))
+compile_all()
+counts.append(len(compiled))
+Other(1), One(3), Own()
+print(*counts, len(compiled))
 """
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert said.stdout.split() == ["0", "1"]
+    assert said.stdout.split() == ["0", "1", "3", "3"]
+
+
+def test_the_forkserver_compiles_for_all_its_children_once_it_has_everything() -> None:
+    assert PRELOAD[-1] == "marianne.run.zygote"
+    code = f"""
+import {", ".join(PRELOAD)}
+from marianne import records
+print(len(records._waiting))
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout == "0\n"

@@ -61,6 +61,8 @@ PRELOAD = [
     "marianne.run.recheck",
     "marianne.daemon.services.parse_child",
     "marianne.score.sandbox",
+    "encodings.ascii",
+    "marianne.run.zygote",
 ]
 """Imported once, in the forkserver: a worker then starts in milliseconds, and whatever a job needs
 is there, also when the program's files are replaced meanwhile."""
