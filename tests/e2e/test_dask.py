@@ -195,6 +195,27 @@ sheets:
 """
 
 
+LISTS = """
+sheets:
+  - name: fetch
+    run: mkdir -p in; touch in/a in/b in/c; echo three
+  - name: each
+    needs: [fetch]
+    each: {glob: "in/*"}
+    run: echo "{{ item }}" >> seen
+    retry: {max_retries: 1}
+  - name: report
+    needs: [each]
+    run: sort seen
+"""
+
+
+def test_a_list_that_a_node_has_made_becomes_sheets_on_all(stage: Stage) -> None:
+    job = stage.marianne.play("lists", LISTS)
+    assert stage.marianne("output", job, "3").out == "in/a\nin/b\nin/c\n"
+    assert stage.marianne.status(job)["progress"]["completed"] == 6
+
+
 def test_cancel_leaves_nothing_on_the_nodes(stage: Stage) -> None:
     job = stage.marianne.submit("nasty", NASTY)
     until(lambda: named(f"nasty-{job}"))
