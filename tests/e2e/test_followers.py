@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from datetime import datetime
@@ -143,7 +144,7 @@ def test_a_conductor_that_dies_at_every_step_lets_a_follower_go_once(tmp_path: P
 def test_a_job_begins_at_its_time_also_under_another_conductor(marianne: Marianne) -> None:
     late = add(marianne, "--at", "+1h", "--", "true", "x")
     assert marianne.status(late)["reason"] == "at"
-    assert "it waits for 20" in marianne("explain", late).out
+    assert re.search(r"it waits for (\d{4}-\d\d-\d\d )?\d\d:\d\d", marianne("explain", late).out)
     before = time.time()
     job = add(marianne, "--at", "+3s", "--", "true", "x")
     kill(marianne)
