@@ -42,6 +42,10 @@ log = get_logger(__name__)
 LOOK_EVERY = 1.0
 """Seconds between two looks at nodes that are waited for."""
 
+MOST_WAITING = 100_000
+"""Messages that wait for the bridge, which carries those of all jobs: further ones would be lost
+without a word, and with them grants."""
+
 SILENT = 90.0
 """Seconds after which a bridge that says nothing is replaced: it looks for nodes every second."""
 
@@ -65,7 +69,7 @@ class Cluster(Actor):
     def on_start(self) -> None:
         """Binds the socket and has the bridge started."""
         place = self._context.home.workers_sock.with_name(f"bridge-{self._desk.name}.sock")
-        self._router = Router(place, self._received)
+        self._router = Router(place, self._received, high_water=MOST_WAITING)
         self._router.start()
         self._desk.post, self._desk.wake = self._post, self._room
         self._start()
