@@ -31,6 +31,9 @@ _BY_EVENT = {
     "sheet.rate_limited": "waiting",
     "sheet.interrupted": "pending",
 }
+PACED = 3
+"""Sheets whose pace says how long the others take."""
+
 _ORDER = {"running": 0, "waiting": 1, "failed": 2, "completed": 3, "skipped": 4, "cancelled": 4}
 _OVER = ("completed", "failed", "skipped", "cancelled")
 
@@ -100,13 +103,16 @@ class Picture:
     def draw(self, height: int, now: float) -> RenderableType:
         """The picture in at most ``height`` lines."""
         over = sum(line.status in _OVER for line in self.lines.values())
+        failed = sum(line.status == "failed" for line in self.lines.values())
         head = Table.grid(padding=(0, 1))
         head.add_row(
             Text(clean(self.job_id), style="bold"),
             Text(self.state, style=STATUS_STYLE.get(self.state, ("", "", "dim"))[2]),
             self._bar(over),
             Text(f"{over}/{len(self.lines)} sheets"),
+            Text(f"{failed} failed" if failed else "", style="red"),
             Text(duration(now - self.started) if self.started else "", style="dim"),
+            Text(self._left(over, now), style="dim"),
         )
         table = Table.grid(padding=(0, 1))
         shown = self._shown(max(1, height - 3))
@@ -125,6 +131,15 @@ class Picture:
         hidden = len(self.lines) - len(shown)
         foot = [Text(f"… and {hidden} more", style="dim")] if hidden else []
         return Group(head, table, *foot)
+
+    def _left(self, over: int, now: float) -> str:
+        """How long it takes yet, if the rest goes as those that have worked: in words, or nothing
+        while nobody could know."""
+        worked = sum(line.status in ("completed", "failed") for line in self.lines.values())
+        if self.state != "running" or self.started is None or worked < PACED:
+            return ""
+        left = (now - self.started) / worked * (len(self.lines) - over)
+        return f"about {duration(left)} left" if left else ""
 
     def _bar(self, over: int) -> ProgressBar:
         good = not any(line.status == "failed" for line in self.lines.values())

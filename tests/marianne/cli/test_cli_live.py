@@ -70,3 +70,15 @@ def test_events_of_unknown_kinds_and_sheets_change_nothing() -> None:
     shown.apply(event("sheet.dreamt", 1))
     shown.apply(event("sheet.started", 9, attempt=1))
     assert shown.lines[1].status == "pending"
+
+
+def test_the_head_tells_how_many_failed_and_how_long_it_takes_yet() -> None:
+    shown = picture(6)
+    shown.apply(event("job.started"))
+    for num in (1, 2):
+        shown.apply(event("sheet.completed", num, attempt=1))
+    assert "left" not in drawn(shown)[0], "two sheets say too little"
+    shown.apply(event("sheet.failed", 3, attempt=1))
+    assert "3/6 sheets 1 failed 2.00s about 2.00s left" in drawn(shown)[0]
+    shown.apply(event("job.failed"))
+    assert "left" not in drawn(shown)[0]
