@@ -1,12 +1,10 @@
 """Who runs one job's sheets on a cluster: gives them to nodes, and tells the job what comes of it.
 
-A node is heard through the bridge, and may be away for a while: what it was given stays its own
-until it says how that ended, or until its lease is surely over. Then what stands in its spool
-counts, and the rest is told as lost.
+A node may be away for a while: what it was given stays its own until it says how that ended, or
+until its lease is surely over. Then what stands in its spool counts, and the rest is lost.
 
 What a restart finds: which nodes the job was given to, on disk. Each of them says what it runs and
-has finished before the job's actor hears ``worker_up``; one that does not come back counts as it
-does at any time.
+has finished before the job's actor hears ``worker_up``, or its lease is waited for.
 """
 
 from __future__ import annotations
@@ -37,11 +35,12 @@ Message = dict[str, Any]
 END_MARGIN = 5.0
 """Seconds beyond the grace that the nodes have to end a job when the conductor stops."""
 
-TRY_NODE_AGAIN = 5.0
-"""Seconds until a node that could not work for the job is given something again."""
+LOOK_AGAIN_AT_GIVEN = 30.0
+"""Seconds until a node is asked for what it was given and has not begun."""
 
-LOOK_AGAIN = 2.0
-"""Seconds until a spool that could not be read is read again."""
+TRY_NODE_AGAIN = 5.0
+"""Seconds until a node that could not work for the job, or a spool that could not be read, is
+tried again."""
 
 
 class ClusterRunner(Actor):
@@ -56,7 +55,7 @@ class ClusterRunner(Actor):
         self._question: Question | None = None
         self._withdrawing: set[str] | None = None
         self._returned: list[list[int]] = []
-        self._over = False
+        self._over = self._looks = False
 
     def on_start(self) -> None:
         """Of a new job there is nothing to be heard."""
@@ -115,6 +114,23 @@ class ClusterRunner(Actor):
                 self._placing.place()
             except OSError as error:
                 self._wait(error)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        if not self._looks and any(one.given for one in self._delivery.stations.values()):
+            self._looks = True
+            self.send_after(LOOK_AGAIN_AT_GIVEN, self.look)
+
+    def look(self) -> None:
+        """What was given long ago and has not begun may have been lost on its way: its node is
+        asked, and told again what it does not know."""
+        self._looks = False
+        if self._over or self._question is not None:
+            return
+        for station in self._delivery.stations.values():
+            if station.given and self._delivery.reached(station):
+                self._delivery.ask(station, 0)
+        self._look_later()
 
     def _ready(self) -> bool:
         """Whether the job's files are there; else that is tried again later."""
@@ -181,13 +197,7 @@ class ClusterRunner(Actor):
         self._context.start_delays.over(self._job_id)
         self._desk.forget(self._job_id)
         stations = self._delivery.stations.values()
-        unheard = self._question is not None
-        wanted = [
-            one.node
-            for one in stations
-            if not one.lapsed
-            and (one.placed or (unheard and one.said is None) or self._delivery.reached(one))
-        ]
+        wanted = [one.node for one in stations if not one.lapsed and self._may_run(one)]
         cluster = self._desk.cluster.within(None)
         closed = cluster.call(
             Cluster.close_job, self._job_id, [one.node for one in stations], wanted, self._grace
@@ -338,7 +348,7 @@ class ClusterRunner(Actor):
             finished = self._desk.places.finished(self._job_id, [node])
         except OSError as error:
             log.warning("spool_not_read", job_id=self._job_id, node=node, error=repr(error))
-            self.send_after(LOOK_AGAIN, self.lapse, node)
+            self.send_after(TRY_NODE_AGAIN, self.lapse, node)
             return
         self._lapsed(station, finished)
 
@@ -373,6 +383,10 @@ class ClusterRunner(Actor):
             self._placing.settle(station)
         self._job.tell(ports.Job.worker_up, told, question.asker)
         self._desk.wake()
+
+    def _may_run(self, station: Station) -> bool:
+        unheard = self._question is not None and station.said is None
+        return bool(station.placed) or unheard or self._delivery.reached(station)
 
     def _withdrawn_by(self, node: str) -> None:
         if self._withdrawing is not None:

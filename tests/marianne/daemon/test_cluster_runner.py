@@ -349,3 +349,18 @@ def test_a_worker_that_was_replaced_is_told_what_lists_have_added_before_its_gra
     stage.hello("n1")
     kinds = [one["message"]["kind"] for one in stage.posts["n1"]]
     assert kinds == ["grow", "run"]
+
+
+def test_a_grant_that_was_lost_on_its_way_is_said_again(stage: Stage) -> None:
+    stage.up("n1")
+    stage.runner.run([run(1), run(2)], 2)
+    stage.began("n1", (1, 1))
+    stage.posts.clear()
+    stage.runner.ring()
+    assert len(stage.sent("n1", "report")) == 1
+    stage.hello("n1", running=[[1, 1]])
+    assert stage.given("n1") == [(2, 1)]
+    stage.began("n1", (2, 1))
+    stage.runner.ring()
+    stage.runner.ring()
+    assert stage.runner.timers == [], "nothing is looked at that has begun"
