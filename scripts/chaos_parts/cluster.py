@@ -58,11 +58,12 @@ class Campaign:
         self.witness.excused = lambda: time.monotonic() < kills.frozen_until
         self.jobs: list[str] = []
         self.live: set[str] = set()
+        self.resumed = 0
 
     def feed(self) -> None:
         """Sees to it that enough jobs are under way."""
         for job in list(self.live):
-            if self._status(job)["status"] in OVER:
+            if self._over(job):
                 self.live.discard(job)
         while len(self.live) < ALIVE:
             name = f"job{len(self.jobs)}"
@@ -73,6 +74,14 @@ class Campaign:
                 return  # a conductor is being replaced: the next time
             self.jobs.append(done.json["job_id"])
             self.live.add(done.json["job_id"])
+
+    def _over(self, job: str) -> bool:
+        """Whether it has ended. One that was put away because its conductor died three times in a
+        row is resumed, as its owner would."""
+        status = self._status(job)
+        if status["status"] == "paused" and status["reason"] == "crashes":
+            self.resumed += not self.marianne("resume", job, code=None, timeout=300.0).code
+        return status["status"] in OVER
 
     def _score(self, name: str) -> str:
         lines = [f"name: {name}", f"workspace: {self.place / 'ws' / name}", "sheets:"]
@@ -109,7 +118,7 @@ class Campaign:
             time.sleep(self.rng.uniform(0.2, 1.5))
         self.kills.settle()
         for job in self.jobs:
-            until(lambda j=job: self._status(j)["status"] in OVER, f"the end of {job}", 600.0)
+            until(lambda j=job: self._over(j), f"the end of {job}", 600.0)
         self.witness.end()
 
     def verdict(self) -> list[str]:
@@ -137,7 +146,8 @@ class Campaign:
         wrong += self._gaps()
         print(
             f"{len(self.jobs)} jobs, {attempts['sheets']} sheets, {len(starts)} attempts started,"
-            f" {sum(ends.values())} ends; {self.witness.looks} looks through /proc"
+            f" {sum(ends.values())} ends; {self.witness.looks} looks through /proc;"
+            f" {self.resumed} jobs resumed that three deaths of the conductor had paused"
         )
         return wrong
 

@@ -22,6 +22,7 @@ from marianne.daemon.cluster.station import Station, serial_of, split
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
+from marianne.daemon.worker.executor import spooled
 from marianne.executors.protocol import Executor, Runner
 from marianne.home import Home
 from marianne.run.spool import Spool
@@ -97,6 +98,8 @@ def test_results_of_all_nodes_are_found_with_their_own_numbers(tmp_path: Path) -
         (2, "n2", (2, 1)),
     ]
     assert [one["num"] for one in places.finished("a", ["n2"])] == [2]
+    # Who knows only the conductor's own directory of the job finds them, too: a boot does.
+    assert [one["num"] for one in spooled(tmp_path / "home" / "jobs" / "a")] == [1, 2]
 
 
 def test_what_is_put_aside_is_out_of_the_way_of_a_job_of_that_name(tmp_path: Path) -> None:
