@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def spooled(directory: Path) -> list[dict[str, Any]]:
-    """The results in the spools of a job's directory: its worker's, and that of each node it ran on.
+    """The results in the spools of a job's directory: its worker's, and those of nodes it ran on.
     Raises OSError if one cannot be read now."""
     nodes = sorted(directory.glob("nodes/*/spool"))
     return [one for place in (directory / "spool", *nodes) for one in read_spool(str(place))]
