@@ -8,8 +8,9 @@ To the conductor (``kind``): ``up`` (a node is reached: its facts and its warden
 ``from`` (``messages`` of a ``node``'s warden), ``down`` (it is not reached any more, ``why``),
 ``unfit`` (it can be given nothing, ``why``; None: it can again), ``gone`` (the engine has it no
 more), ``engine`` (``why`` the engine is not reached; None: it is). From it: ``to`` (``messages``
-for a ``node``), ``need`` (how many sheets are ``waiting`` for nothing but a slot, which nodes are
-``busy`` and which ``resting``: unfit, and without anything to do).
+for a ``node``), ``need`` (how many sheets are ``waiting`` for nothing but a slot; what those take
+that have one and are ``held`` back for want of a node: processors, MB of memory, gpus, labels, and
+how many; which nodes are ``busy`` and which ``resting``: unfit, and without anything to do).
 
 The bridge answers a beat only while its connection to that node is up: after ``down`` no lease of
 the node is extended.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import field
 from typing import Any, Protocol
 
@@ -85,7 +86,13 @@ class Engine(Protocol):
     async def connect(self, node: Found) -> Channel:
         """A channel to the node's warden, which is started if need be. Raises EngineError."""
 
-    def need(self, waiting: int, busy: Collection[str], resting: Collection[str]) -> None:
+    def need(
+        self,
+        waiting: int,
+        busy: Collection[str],
+        resting: Collection[str],
+        held: Collection[Sequence[Any]],
+    ) -> None:
         """What the conductor has use for, each second. For engines that make nodes."""
 
 
@@ -211,7 +218,9 @@ class Bridge:
     def _from_conductor(self) -> None:
         for message in self._line.drain():
             if message["kind"] == "need":
-                self._engine.need(message["waiting"], message["busy"], message["resting"])
+                self._engine.need(
+                    message["waiting"], message["busy"], message["resting"], message["held"]
+                )
             if message["kind"] != "to":
                 continue
             link = self._links.get(message["node"])

@@ -1,12 +1,15 @@
-"""scripts/chaos cluster [--kills N] [--seed N]: jobs on a Dask cluster whose parts are killed.
+"""scripts/chaos cluster [--engine E] [--kills N] [--seed N]: jobs on a cluster, whose parts die.
 
-A scheduler and three nodes with three slots each, as separate processes; jobs of sheets of 0.1 to 3
-seconds, some of which leave processes that heed no TERM. Killed are Dask workers, nannies, the
-scheduler, the bridge, wardens, jobs' workers, the conductor; nodes are frozen and cut off for
-longer than their lease. Each attempt notes its start and end in a file, and that decides: every
-sheet completes, no attempt starts twice, none that completed runs again, no two attempts of a sheet
-live at once (but for a frozen node's), no process is left, events have no gap. Exit code 1
-otherwise.
+dask (the default): a scheduler and three nodes with three slots each, as separate processes. Killed
+are its workers, nannies, the scheduler, the bridge, wardens, jobs' workers, the conductor; nodes
+are frozen and cut off for longer than their lease. slurm: a slurmctld, two slurmd, and up to three
+pilots with three slots. Killed are all of these, slurmstepds, wardens, jobs' workers, the bridge,
+the conductor; allocations are cancelled, and frozen for longer than their lease.
+
+Jobs are of sheets of 0.1 to 3 seconds, some of which leave processes that heed no TERM. Each
+attempt notes its start and end in a file, and that decides: every sheet completes, no attempt
+starts twice, none that completed runs again, no two attempts of a sheet live at once (but for a
+frozen node's), no process is left, events have no gap. Exit code 1 otherwise.
 """
 
 from __future__ import annotations
@@ -44,6 +47,17 @@ executors:
     lease_seconds: {lease}
     shared_directory: {shared}
     node_directory: {nodes}
+"""
+SLURM = """
+executor: hpc
+sheet_grace_seconds: {grace}
+executors:
+  - name: hpc
+    kind: slurm
+    lease_seconds: {lease}
+    shared_directory: {place}/shared
+    node_directory: {place}/nodes
+    pilots: {{count: 3, cpus: 3, seconds: 3600, idle_seconds: 5, partition: long, look_seconds: 1}}
 """
 OVER = ("completed", "failed", "cancelled")
 
@@ -169,12 +183,58 @@ class Campaign:
                     last[job] = seq
 
 
+def on_dask(place: Path, seed: int, count: int) -> tuple[Kills, list[str]]:
+    """So many kills; returns what was done, and what is wrong."""
+    ports = {"node-a": free_port()}
+    proxies = {node: Proxy(port) for node, port in ports.items()}
+    cluster = DaskCluster(place / "cluster", NODES)
+    cluster.reached_by = {node: (ports[node], proxies[node].port) for node in ports}
+    with cluster:
+        config = CONFIG.format(
+            grace=GRACE,
+            lease=LEASE,
+            address=cluster.address,
+            shared=place / "shared",
+            nodes=cluster.directory,
+        )
+        with conductor(place, config) as marianne:
+            kills = Kills(cluster, marianne, proxies, random.Random(seed))
+            wrong = campaign(place, seed, count, marianne, kills)
+    for proxy in proxies.values():
+        proxy.close()
+    return kills, wrong
+
+
+def on_slurm(place: Path, seed: int, count: int) -> tuple[Kills, list[str]]:
+    """The same."""
+    from cluster_slurm_kills import SlurmKills
+    from slurm_box import missing, slurm_box
+
+    if (why := missing()) is not None:
+        raise SystemExit(f"scripts/chaos cluster: {why}")
+    with slurm_box(place / "box", nodes=2) as box:
+        config = SLURM.format(grace=GRACE, lease=LEASE, place=place)
+        env = {name: box.env[name] for name in ("SLURM_CONF", "PATH")}
+        with conductor(place, config, env) as marianne:
+            kills = SlurmKills(box, marianne, random.Random(seed))
+            return kills, campaign(place, seed, count, marianne, kills)
+
+
+def campaign(place: Path, seed: int, count: int, marianne: Marianne, kills: Kills) -> list[str]:
+    """What is wrong after so many kills."""
+    made = Campaign(place, seed, marianne, kills)
+    kills.settle()
+    made.run(count)
+    return made.verdict()
+
+
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/chaos cluster",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--engine", choices=("dask", "slurm"), default="dask")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(words)
@@ -182,26 +242,8 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-cluster-", ignore_cleanup_errors=True) as name:
         place = Path(name)
         (place / "shared").mkdir(mode=0o700)
-        ports = {"node-a": free_port()}
-        proxies = {node: Proxy(port) for node, port in ports.items()}
-        cluster = DaskCluster(place / "cluster", NODES)
-        cluster.reached_by = {node: (ports[node], proxies[node].port) for node in ports}
-        with cluster:
-            config = CONFIG.format(
-                grace=GRACE,
-                lease=LEASE,
-                address=cluster.address,
-                shared=place / "shared",
-                nodes=cluster.directory,
-            )
-            with conductor(place, config) as marianne:
-                kills = Kills(cluster, marianne, proxies, random.Random(given.seed))
-                campaign = Campaign(place, given.seed, marianne, kills)
-                kills.settle()
-                campaign.run(given.kills)
-                wrong = campaign.verdict()
-        for proxy in proxies.values():
-            proxy.close()
+        run = on_dask if given.engine == "dask" else on_slurm
+        kills, wrong = run(place, given.seed, given.kills)
     print(", ".join(f"{count} {kind}" for kind, count in sorted(kills.done.items())))
     print(
         f"{sum(kills.done.values())} kills in {time.monotonic() - begin:.0f} s; lease {LEASE:g} s,"

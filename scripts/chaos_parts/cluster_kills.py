@@ -189,11 +189,11 @@ class Kills:
         if node is None:
             return False
         pids = {*self.cluster.tree(node), *self.cluster.wardens(node)}
-        pids |= _below(pids)
+        pids |= below(pids)
         for pid in pids:
-            _signal(pid, signal.SIGSTOP)
+            send(pid, signal.SIGSTOP)
         self.frozen_until = time.monotonic() + BEYOND + GRACE + 5.0
-        self._away_for(node, BEYOND, lambda: [_signal(pid, signal.SIGCONT) for pid in pids])
+        self._away_for(node, BEYOND, lambda: [send(pid, signal.SIGCONT) for pid in pids])
         return True
 
     def cut(self) -> bool:
@@ -206,14 +206,15 @@ class Kills:
         return True
 
 
-def _signal(pid: int, number: int) -> None:
+def send(pid: int, number: int) -> None:
+    """A signal, to a process that may be gone."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
 
 
-def _below(tops: set[int]) -> set[int]:
+def below(tops: set[int]) -> set[int]:
     """All that descends from these."""
     parents: dict[int, int] = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):

@@ -129,6 +129,11 @@ class SlurmBox:
                 start_new_session=True,
             )
 
+    def resume(self) -> None:
+        """What an administrator does for nodes that Slurm has drained after a death."""
+        names = ",".join(self.nodes)
+        self.run("scontrol", "update", f"nodename={names}", "state=resume", check=False)
+
     def kill_daemon(self, name: str) -> None:
         """At once; its jobs go on."""
         self.daemons[name].kill()
@@ -166,6 +171,17 @@ class SlurmBox:
                 continue
             if line.startswith(f"slurmstepd: [{job}" + ("." if job else "")):
                 found.append(pid)
+        return found
+
+    def named(self, comm: str) -> list[int]:
+        """The processes of its jobs that the kernel calls so."""
+        found = []
+        for pid in self._mine():
+            try:
+                if Path(f"/proc/{pid}/comm").read_text().strip() == comm:
+                    found.append(pid)
+            except OSError:
+                continue
         return found
 
     def stop(self) -> None:

@@ -30,7 +30,7 @@ executors:
     lease_seconds: 3
     shared_directory: {place}/shared
     node_directory: {place}/nodes
-    pilots: {{count: 2, cpus: 3, seconds: 600, idle_seconds: 2, partition: short}}
+    pilots: {{count: 2, cpus: 3, seconds: 600, idle_seconds: 2, partition: short, look_seconds: 1}}
 """
 WITNESS = 'echo "{what} $MARIANNE_SHEET $MARIANNE_ATTEMPT" >> ledger'
 WAITS = f"""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,9 @@ LOOK_EVERY = 1.0
 MOST_WAITING = 100_000
 """Messages that wait for the bridge, which carries those of all jobs: further ones would be lost
 without a word, and with them grants."""
+
+MOST_HELD = 100
+"""Of what sheets take: kinds of it that the bridge is told of."""
 
 SILENT = 90.0
 """Seconds after which a bridge that says nothing is replaced: it looks for nodes every second."""
@@ -198,9 +202,11 @@ class Cluster(Actor):
     def need_known(self, outcome: Outcome[int]) -> None:
         """So many sheets wait for nothing but a slot; a scheduler that crashed says it again."""
         nodes = self._desk.nodes.all()
+        held = Counter(needs for of_job in list(self._desk.held.values()) for needs in of_job())
         need = {
             "kind": "need",
             "waiting": outcome.value or 0,
+            "held": [[*needs, count] for needs, count in held.most_common(MOST_HELD)],
             "busy": [node.name for node in nodes if node.taken],
             "resting": [node.name for node in nodes if not node.usable and not node.taken],
         }

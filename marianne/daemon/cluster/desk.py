@@ -13,6 +13,7 @@ from marianne.records import dataclass
 if TYPE_CHECKING:
     from actors import Handle
     from marianne.daemon.cluster.cluster import Cluster
+    from marianne.executors.protocol import Needs
 
 Post = Callable[[str, Sequence[dict[str, Any]]], None]
 
@@ -20,8 +21,8 @@ Post = Callable[[str, Sequence[dict[str, Any]]], None]
 @dataclass(slots=True)
 class Desk:
     """``name`` is the executor's. ``jobs`` are those with a runner, which hear of nodes; ``waits``
-    says of each which sheets of it wait for a node, and why. ``wake`` tells those that wait that
-    there may be room.
+    says of each which sheets of it wait for a node, and why, ``held`` what these take. ``wake``
+    tells those that wait that there may be room.
 
     ``post`` sends messages to the warden of a node; to one that is not reached, or while the bridge
     is started anew, they are lost, and the node's next hello shows it.
@@ -33,6 +34,7 @@ class Desk:
     cluster: Handle[Cluster]
     jobs: set[str] = field(default_factory=set)
     waits: dict[str, Callable[[], Mapping[int, str]]] = field(default_factory=dict)
+    held: dict[str, Callable[[], list[Needs]]] = field(default_factory=dict)
     post: Post = lambda node, messages: None
     wake: Callable[[], None] = lambda: None
 
@@ -40,5 +42,6 @@ class Desk:
         """The job has no runner any more, and no slots."""
         self.jobs.discard(job_id)
         self.waits.pop(job_id, None)
+        self.held.pop(job_id, None)
         self.nodes.forget(job_id)
         self.wake()

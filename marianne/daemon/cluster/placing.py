@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from marianne.daemon.cluster.delivery import Delivery
 from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.station import Station
-from marianne.executors.protocol import USUAL, Run
+from marianne.executors.protocol import USUAL, Needs, Run
 
 
 class Placing:
@@ -24,6 +24,10 @@ class Placing:
     def waits(self) -> bool:
         """Whether there is anything to be placed."""
         return bool(self._queue or self._ahead)
+
+    def held(self) -> list[Needs]:
+        """What those take that wait for a node. Any thread."""
+        return [run.needs for run in self._queue.copy()]
 
     def add(self, runs: Iterable[Run]) -> None:
         """These are to be placed."""

@@ -61,6 +61,7 @@ class ClusterRunner(Actor):
         """Of a new job there is nothing to be heard."""
         self._desk.jobs.add(self._job_id)
         self._desk.waits[self._job_id] = self._placing.why
+        self._desk.held[self._job_id] = self._placing.held
         entry = self._context.entries.get(self._job_id)
         if entry is not None and not self._delivery.stations:
             entry.blank = True

@@ -35,9 +35,15 @@ class PilotConfig(Section):
     idle_seconds: Seconds = Field(
         60.0, ge=1, description="One without anything to do is given back after it, seconds."
     )
+    look_seconds: Seconds = Field(
+        5.0, ge=0.1, le=300, description="Between two questions to Slurm, seconds."
+    )
     partition: str | None = Field(None, description="The partition; default: Slurm's.")
     account: str | None = Field(None, description="Who pays; default: Slurm's.")
     gres: str | None = Field(None, description="Generic resources, as sbatch takes them: gpu:1.")
+    labels: list[str] = Field(
+        default_factory=list, description="What its nodes are called by sheets that want a label."
+    )
     options: list[str] = Field(
         default_factory=list, description="Further options of sbatch, as they are."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from distributed.comm import Comm, connect
@@ -97,7 +97,13 @@ class DaskEngine:
             raise EngineError(f"node {node.name} ({node.address}): {answer['error']}")
         return DaskChannel(comm)
 
-    def need(self, waiting: int, busy: Collection[str], resting: Collection[str]) -> None:
+    def need(
+        self,
+        waiting: int,
+        busy: Collection[str],
+        resting: Collection[str],
+        held: Collection[Sequence[Any]],
+    ) -> None:
         """Nothing: the cluster's workers are there, or not, whatever is needed."""
 
     def _in_words(self, error: Exception) -> str:

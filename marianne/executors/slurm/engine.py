@@ -8,7 +8,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,12 @@ from marianne.executors.slurm.pilots import (
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds until another pilot is submitted after one that came to nothing; longer each time."""
+
+BEGIN_SECONDS = 180.0
+"""What a pilot has from its start until its warden is reached first."""
+
+SILENT_MARGIN = 10.0
+"""Seconds beyond lease and grace until a pilot that was reached, and is not, is given up."""
 
 END_SECONDS = 30.0
 """How long before its time limit a pilot ends what runs, beyond the grace of the sheets."""
@@ -65,31 +71,67 @@ class SlurmEngine:
         self._pause, self._again_at = FIRST_PAUSE, -math.inf
         self._trouble: str | None = None
         self._channels: dict[str, tuple[Found, StepChannel]] = {}
+        self._heard_at: dict[str, tuple[float, float | None]] = {}
+        self._next_look = -math.inf
+        self._answer: list[Found] | str = []
 
-    def need(self, waiting: int, busy: Collection[str], resting: Collection[str]) -> None:
+    def need(
+        self,
+        waiting: int,
+        busy: Collection[str],
+        resting: Collection[str],
+        held: Collection[Sequence[Any]],
+    ) -> None:
         """What the conductor has use for."""
-        self._need = Need(waiting, frozenset(busy), frozenset(resting))
+        more = sum(count for *takes, count in held if self._fits(*takes))
+        self._need = Need(waiting + more, frozenset(busy), frozenset(resting))
+
+    def _fits(self, cpus: float, memory_mb: int, gpus: int, labels: Sequence[str]) -> bool:
+        """Whether a pilot has so much; who takes more processors than there are has it alone."""
+        pilots = self._pilots
+        return (
+            memory_mb <= (pilots["memory_mb"] or memory_mb)
+            and gpus <= gpus_of(pilots["gres"])
+            and set(labels) <= set(pilots["labels"])
+        )
 
     async def look(self) -> list[Found]:
-        """The pilots that run; as many as there is use for are submitted, others given back."""
+        """The pilots that run; as many as there is use for are submitted, others given back. Slurm
+        is asked no oftener than every ``look_seconds``; between that it is as it was."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + float(self._pilots["look_seconds"])
+            self._answer = await self._ask_or_why()
+        if isinstance(self._answer, str):
+            raise EngineError(self._answer)
+        return self._answer
+
+    async def _ask_or_why(self) -> list[Found] | str:
+        try:
+            return await self._ask()
+        except EngineError as error:
+            return str(error)
+
+    async def _ask(self) -> list[Found]:
         pilots = await self._slurm.pilots(self._name)
         self._judge({pilot.number for pilot in pilots})
         now = time.monotonic()
         running = [pilot for pilot in pilots if pilot.state == RUNNING]
         nodes = [pilot.node for pilot in running]
         note_idle(self._idle_since, nodes, self._need.busy, now)
-        decision = decide(pilots, self._need, self._size, self._idle_since, now)
+        silent = self._silent(nodes, now)
+        decision = decide(pilots, self._need, self._size, self._idle_since, now, silent)
         await self._slurm.cancel(decision.cancel)
-        self._unmet.difference_update(decision.cancel)
+        self._unmet.difference_update(set(decision.cancel) - {p.number for p in running})
         if decision.submit and now >= self._again_at:
             for _ in range(decision.submit):
                 await self._submit()
         if not running:
             self._say_why(pilots)
         memory = int(self._pilots["memory_mb"] or 0)
-        gpus = gpus_of(self._pilots["gres"])
+        gpus, labels = gpus_of(self._pilots["gres"]), tuple(self._pilots["labels"])
         found = {
-            pilot.node: Found(pilot.node, pilot.number, self._size.slots, memory, gpus)
+            pilot.node: Found(pilot.node, pilot.number, self._size.slots, memory, gpus, labels)
             for pilot in running
         }
         return await self._with_ended(found, decision.closed)
@@ -106,6 +148,20 @@ class SlurmEngine:
                 if name in self._need.resting:
                     await channel.close()
         return [replace(node, why=closed.get(name)) for name, node in found.items()]
+
+    def _silent(self, nodes: list[str], now: float) -> list[str]:
+        """The nodes that have not been reached for longer than they take to begin, or, once they
+        were, for longer than their lease and all that follows it."""
+        for node in [node for node in self._heard_at if node not in nodes]:
+            del self._heard_at[node]
+        settings = self._settings
+        after = settings["lease_seconds"] + settings["sheet_grace_seconds"] + SILENT_MARGIN
+        found = []
+        for node in nodes:
+            first, last = self._heard_at.setdefault(node, (now, None))
+            if now - first > BEGIN_SECONDS if last is None else now - last > after:
+                found.append(node)
+        return found
 
     def _say_why(self, pilots: list[Pilot]) -> None:
         """Raises EngineError where sheets wait and there is no pilot."""
@@ -204,14 +260,16 @@ class SlurmEngine:
             *(self._settings["node_directory"] or "", self._mark),
         ]
         try:
-            channel = await StepChannel.open(argv, lambda: self._met(number))
+            channel = await StepChannel.open(argv, lambda: self._met(node))
         except OSError as error:
             raise EngineError(f"node {node.name}: srun cannot be run: {error.strerror}") from error
         self._channels[node.name] = node, channel
         return channel
 
-    def _met(self, number: str) -> None:
-        self._unmet.discard(number)
+    def _met(self, node: Found) -> None:
+        now = time.monotonic()
+        self._heard_at[node.name] = now, now
+        self._unmet.discard(node.address)
         self._pause, self._trouble = FIRST_PAUSE, None
 
 

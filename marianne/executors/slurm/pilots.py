@@ -68,13 +68,24 @@ class Decision:
 
 
 def decide(
-    pilots: Iterable[Pilot], need: Need, size: Size, idle_since: Mapping[str, float], now: float
+    pilots: Iterable[Pilot],
+    need: Need,
+    size: Size,
+    idle_since: Mapping[str, float],
+    now: float,
+    silent: Collection[str] = (),
 ) -> Decision:
-    """What is to be done now. ``idle_since`` says since when nodes have had nothing to do."""
+    """What is to be done now. ``idle_since`` says since when nodes have had nothing to do,
+    ``silent`` are those that are not reached and have ended all by now."""
     found = Decision()
     running = [pilot for pilot in pilots if pilot.state == RUNNING]
     waiting = [pilot for pilot in pilots if pilot.state in WAITING]
     for pilot in running:
+        if pilot.node in silent:
+            # Slurm may not know that its warden is gone, as long as another step of it runs.
+            found.closed[pilot.node] = "its warden is not reached"
+            found.cancel.append(pilot.number)
+            continue
         if pilot.left < min(DRAIN_MOST, DRAIN_SHARE * size.seconds):
             found.closed[pilot.node] = "its time limit is near"
         elif not need.waiting and _idle(pilot.node, size, idle_since, now):

@@ -21,6 +21,7 @@ from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.cluster.places import Places
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
+from marianne.executors.protocol import Needs
 
 HELLO = {"jobs": ["a"]}
 
@@ -107,7 +108,7 @@ class House:
 
     def pump(self) -> None:
         for message in self.bridge.drain():
-            self.heard += message["messages"]
+            self.heard += message.get("messages", [message])
 
     def hears(self, kind: str) -> dict[str, Any]:
         """The first message to a warden of that kind."""
@@ -134,6 +135,19 @@ def test_a_node_that_is_reached_has_room_and_every_job_hears_of_it(house: House)
     assert house.desk.nodes.capacity() == 2
     house.say("engine", why=None)
     until(lambda: house.desk.nodes.engine is None)
+
+
+def test_the_bridge_is_told_what_there_is_use_for(house: House) -> None:
+    house.desk.held["a"] = lambda: [Needs(), Needs(gpus=1, labels=("ssd",)), Needs()]
+    house.up()
+    house.desk.nodes.take("a")
+    usual, scarce = [1.0, 0, 0, [], 2], [1.0, 0, 1, ["ssd"], 1]
+    found = {"kind": "need", "waiting": 0, "held": [usual, scarce], "busy": ["n1"], "resting": []}
+    until(lambda: house.pump() or found in house.heard)
+    house.desk.nodes.hold("a", "n1", 0)
+    house.say("unfit", node="n1", why="it is idle")
+    found |= {"busy": [], "resting": ["n1"]}
+    until(lambda: house.pump() or found in house.heard)
 
 
 def test_what_wardens_say_reaches_the_runner_of_their_job(house: House) -> None:

@@ -20,10 +20,12 @@ PILOTS = {
     "memory_mb": 2000,
     "seconds": 3600.0,
     "idle_seconds": 60.0,
+    "look_seconds": 0.0,
     "partition": "short",
     "account": None,
     "gres": "gpu:1",
     "options": ["--qos=low"],
+    "labels": ["fast"],
     "python": "/opt/python",
 }
 
@@ -87,7 +89,7 @@ def test_nothing_is_submitted_until_a_sheet_waits(stage: Stage) -> None:
 
 def test_a_pilot_is_submitted_as_the_settings_say(stage: Stage) -> None:
     stage.say("sbatch", "17;cluster\n")
-    stage.engine.need(3, (), ())
+    stage.engine.need(3, (), (), ())
     stage.look()
     (asked,) = stage.asked("sbatch")
     for word in (
@@ -102,26 +104,26 @@ def test_a_pilot_is_submitted_as_the_settings_say(stage: Stage) -> None:
 
 def test_a_running_pilot_is_a_node_with_its_slots(stage: Stage) -> None:
     stage.say("squeue", "17|RUNNING|n3|50:00|None\n18|PENDING||1:00:00|Priority\n")
-    stage.engine.need(8, (), ())
-    assert stage.look() == [Found("n3-17", "17", 4, 2000, 1)]
+    stage.engine.need(8, (), (), ())
+    assert stage.look() == [Found("n3-17", "17", 4, 2000, 1, ("fast",))]
     assert stage.asked("sbatch") == []
 
 
 def test_an_idle_one_is_closed_then_cancelled_when_it_rests(stage: Stage) -> None:
     stage.say("squeue", "17|RUNNING|n3|50:00|None\n")
     stage.engine._idle_since["n3-17"] = time.monotonic() - 61
-    stage.engine.need(0, (), ())
+    stage.engine.need(0, (), (), ())
     (node,) = stage.look()
     assert node.why == "it had nothing to do, and is given back"
     assert stage.asked("scancel") == []
-    stage.engine.need(0, (), ("n3-17",))
+    stage.engine.need(0, (), ("n3-17",), ())
     stage.look()
     assert stage.asked("scancel") == ["17"]
 
 
 def test_while_none_runs_it_is_said_what_the_first_waits_for(stage: Stage) -> None:
     stage.say("squeue", "18|PENDING||1:00:00|QOSMaxCpuPerUserLimit\n")
-    stage.engine.need(1, (), ())
+    stage.engine.need(1, (), (), ())
     assert stage.why() == (
         "executor hpc: the pilot 18 waits in Slurm's queue (QOSMaxCpuPerUserLimit)"
     )
@@ -130,7 +132,7 @@ def test_while_none_runs_it_is_said_what_the_first_waits_for(stage: Stage) -> No
 @pytest.mark.parametrize("name", ["squeue", "sbatch"])
 def test_what_slurm_says_of_an_error_is_told(stage: Stage, name: str) -> None:
     stage.say(name, f"{name}: error: Invalid account\n", code=1)
-    stage.engine.need(1, (), ())
+    stage.engine.need(1, (), (), ())
     assert stage.why() == f"executor hpc: {name} failed: {name}: error: Invalid account"
 
 
@@ -138,7 +140,7 @@ def test_a_pilot_that_came_to_nothing_is_told_with_its_last_words_and_the_next_w
     stage: Stage,
 ) -> None:
     stage.say("sbatch", "17\n")
-    stage.engine.need(1, (), ())
+    stage.engine.need(1, (), (), ())
     stage.look()
     (log,) = (stage.place / "shared").glob("pilots-*")
     (log / "17.log").write_text("noise\nNo module named marianne\n\n")
@@ -146,6 +148,18 @@ def test_a_pilot_that_came_to_nothing_is_told_with_its_last_words_and_the_next_w
     assert "the pilot 17 ended before its warden was reached: No module named marianne" in words
     assert "another is submitted in 5 s" in words
     assert len(stage.asked("sbatch")) == 1
+
+
+def test_a_pilot_that_slurm_runs_and_nobody_reaches_is_given_up(stage: Stage) -> None:
+    stage.say("squeue", "17|RUNNING|n3|50:00|None\n18|RUNNING|n3|50:00|None\n")
+    stage.engine.need(1, (), (), ())
+    stage.look()
+    now = time.monotonic()
+    stage.engine._heard_at["n3-17"] = now - 51, now - 51
+    stage.engine._heard_at["n3-18"] = now - 51, None
+    whys = [node.why for node in stage.look()]
+    assert whys == ["its warden is not reached", None]
+    assert stage.asked("scancel") == ["17"]
 
 
 def test_where_the_commands_are_not_it_is_said(
@@ -167,3 +181,29 @@ def test_the_pilots_of_two_executors_have_names_of_their_own(stage: Stage, tmp_p
 )
 def test_a_pilot_has_the_gpus_that_it_asks_for(gres: str | None, gpus: int) -> None:
     assert gpus_of(gres) == gpus
+
+
+def test_between_two_questions_to_slurm_it_is_as_it_was(stage: Stage) -> None:
+    stage.engine._pilots = {**PILOTS, "look_seconds": 3600.0}
+    stage.say("squeue", "17|RUNNING|n3|50:00|None\n")
+    assert stage.look() == stage.look() == [Found("n3-17", "17", 4, 2000, 1, ("fast",))]
+    assert len(stage.asked("squeue")) == 1
+
+
+@pytest.mark.parametrize(
+    ("takes", "comes"),
+    [
+        ((1.0, 0, 0, ()), True),
+        ((99.0, 2000, 1, ("fast",)), True),
+        ((1.0, 2001, 0, ()), False),
+        ((1.0, 0, 2, ()), False),
+        ((1.0, 0, 0, ("slow",)), False),
+    ],
+)
+def test_for_a_sheet_that_is_held_back_a_pilot_comes_if_it_would_do(
+    stage: Stage, takes: tuple[Any, ...], comes: bool
+) -> None:
+    stage.say("sbatch", "17\n")
+    stage.engine.need(0, (), (), [[*takes, 3]])
+    stage.look()
+    assert len(stage.asked("sbatch")) == (1 if comes else 0)

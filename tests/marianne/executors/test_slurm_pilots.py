@@ -136,3 +136,9 @@ def test_never_more_than_the_limit_and_never_one_that_may_have_something_to_do(
         assert len(open_) + found.submit <= SIZE.most
     gone = [p for p in there if p.number in found.cancel]
     assert all(p.state != RUNNING or (rest and p.node in found.closed) for p in gone)
+
+
+def test_one_that_is_not_reached_any_more_is_given_up_at_once_and_another_comes() -> None:
+    there = [running("1"), running("2"), running("3")]
+    found = decide(there, Need(waiting=4), SIZE, {}, 0.0, silent=["n1-2"])
+    assert (list(found.closed), found.cancel, found.submit) == (["n1-2"], ["2"], 1)
