@@ -23,8 +23,17 @@ from marianne.web.layout import drawn
 from marianne.web.live import Live, Page
 from marianne.web.output import SHOWN, Output
 from marianne.web.refusals import HTTP, error_map
+from marianne.web.shared_answers import SharedAnswers
 
 HISTORY = 1_000
+HISTORY_SECONDS = 3.0
+WHY_SECONDS = 2.0
+SHOWN_OF = (
+    *("sheet", "name", "attempt", "outcome", "started_at", "finished_at", "duration_seconds"),
+    *("peak_memory_mb", "cpu_seconds", "message", "usage"),
+)
+"""Of an attempt: all of a thousand is half a megabyte."""
+
 ROWS = 100
 """Sheets in one answer at most."""
 
@@ -41,6 +50,7 @@ class App:
         self._access = access
         self._live = Live(conductor)
         self._files = files.load()
+        self._answers = SharedAnswers()
         self.routes = [
             *(Route(path, self._page) for path in PAGES),
             Route("/static/{name}", self._static),
@@ -48,9 +58,9 @@ class App:
             Route("/api/live", _whole(self._stream)),
             Route("/api/jobs/{job}/plan", _json(self._plan)),
             Route("/api/jobs/{job}/names", _json(self._names)),
-            Route("/api/jobs/{job}/rows", _json(self._rows)),
-            Route("/api/jobs/{job}/history", _json(self._history)),
-            Route("/api/jobs/{job}/why", _json(self._why)),
+            Route("/api/jobs/{job}/rows", self._shared(0.5, self._rows)),
+            Route("/api/jobs/{job}/history", self._shared(HISTORY_SECONDS, self._history)),
+            Route("/api/jobs/{job}/why", self._shared(WHY_SECONDS, self._why)),
             Route("/api/jobs/{job}/sheets/{sheet:int}/output", _whole(self._output)),
             Route("/api/jobs/{job}/sheets/{sheet:int}/download", _whole(self._download)),
             Route("/api/jobs/{job}/sheets/{sheet:int}/search", _json(self._search)),
@@ -97,6 +107,19 @@ class App:
         page = self._live.open(asked, int(last) if last.isdecimal() else None)
         return Stream(self._live, page)
 
+    def _shared(self, seconds: float, make: Callable[[Request], Awaitable[Any]]) -> Answer:
+        """As :func:`_json`, made once for all pages that ask within some seconds."""
+
+        async def answer(request: Request) -> Response:
+            async def made() -> bytes:
+                return bytes(JSONResponse(await make(request)).body)
+
+            key = f"{request.url.path}?{request.url.query}"
+            data = await self._answers.get(key, seconds, made)
+            return Response(data, media_type="application/json", headers=NO_STORE)
+
+        return _whole(answer)
+
     # -- what pages ask for ---------------------------------------------------------------------
 
     async def _session(self, _request: Request) -> Any:
@@ -123,7 +146,7 @@ class App:
         sheet = _number(request, "sheet", 0) or None
         job = request.path_params["job"]
         told = await self._conductor.ask("job.history", job_id=job, sheet=sheet, limit=HISTORY)
-        return {"attempts": told["records"]}
+        return {"attempts": [{name: one[name] for name in SHOWN_OF} for one in told["records"]]}
 
     async def _why(self, request: Request) -> Any:
         job, sheet = request.path_params["job"], _number(request, "sheet", 0) or None

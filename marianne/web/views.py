@@ -17,6 +17,9 @@ NEEDING: Final = ("paused", "pending", "failed")
 COUNTED: Final = ("running", "queued", "pending", "paused", "failed", "completed", "cancelled")
 STATUSES: Final = (*COUNTED, "pausing", "cancelling")
 
+OVERVIEW_SECONDS: Final = 1.5
+"""Between two looks at all jobs, however much happens."""
+
 LIVE_SECONDS: Final = 2.0
 """Between two looks at what changes without an event: the tree, memory."""
 
@@ -25,7 +28,7 @@ def view_of(conductor: Conductor, asked: dict[str, str]) -> View:
     """The view that a page asks for by its address. Raises CliError for one that is none."""
     match asked.get("view"):
         case "overview":
-            return View(_Overview(conductor, asked).snapshot, every=30.0)
+            return View(_Overview(conductor, asked).snapshot, every=30.0, pause=OVERVIEW_SECONDS)
         case "job" if asked.get("job"):
             return View(_Job(conductor, asked["job"]).snapshot, job=asked["job"])
         case "sheet" if asked.get("job") and asked.get("sheet", "").isdecimal():

@@ -25,11 +25,13 @@ Seen = dict[str, int]
 @dataclass(frozen=True)
 class View:
     """``snapshot`` asks for the parts of a page, by name. ``job`` is the one whose events change
-    it; None: those of all. It is also asked each ``every`` seconds."""
+    it; None: those of all. It is also asked each ``every`` seconds, and twice within ``pause``
+    never."""
 
     snapshot: Callable[[], Awaitable[Snapshot]]
     job: str | None = None
     every: float | None = None
+    pause: float = PAUSE_SECONDS
 
 
 class Part:
@@ -112,7 +114,7 @@ class Watch:
             if changed:
                 self._changed()
             if told["problem"] is None:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(self.view.pause)
             else:
                 await asyncio.sleep(AGAIN_SECONDS)
                 if told["problem"]["code"] != "not_found":

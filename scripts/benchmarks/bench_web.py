@@ -64,6 +64,28 @@ class Pages:
         return connection.getresponse()
 
 
+class Asking(threading.Thread):
+    """What a page asks for beside its stream, as often as it does."""
+
+    def __init__(self, pages: Pages, job_id: str, over: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._pages = pages
+        self._job = f"/api/jobs/{job_id}"
+        self._over = over
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self._pages.host)
+        turn = 0
+        while not self._over.wait(2.0):
+            turn += 1
+            paths = ["rows?first=1&last=40"]
+            paths += ["history"] * (turn % 3 == 0) + ["why"] * (turn % 5 == 0)
+            for path in paths:
+                headers = {"Cookie": self._pages.cookie}
+                connection.request("GET", f"{self._job}/{path}", headers=headers)
+                connection.getresponse().read()
+
+
 class Viewer(threading.Thread):
     """Reads all that a page gets, until the job has completed."""
 
@@ -93,12 +115,14 @@ def viewers() -> list[Row]:
         rest = 100 * (pages.cpu() - before) / REST_SECONDS
         job = conductor.submit(conductor.score("seen", SHEETS))
         watching = [Viewer(pages.view(job)) for _ in range(VIEWERS)]
-        for one in watching:
+        over = threading.Event()
+        for one in [*watching, *(Asking(pages, job, over) for _ in range(VIEWERS))]:
             one.start()
         begun, before = time.perf_counter(), pages.cpu()
         conductor.wait(job)
         for one in watching:
             one.join()
+        over.set()
         seconds, used = time.perf_counter() - begun, pages.cpu() - before
         missed = sum(one.missed for one in watching)
         memory = pages.memory()

@@ -13,7 +13,7 @@ import { problemCard } from "./problem.js";
 import { Sheets } from "./sheets.js";
 import { Timeline } from "./timeline.js";
 
-const WHY_SECONDS = 10;
+const WHY_SECONDS = 10, SHARED_SECONDS = 4;
 
 export function jobPage(page, session, id) {
   document.title = `${id} · Marianne`;
@@ -34,7 +34,7 @@ export function jobPage(page, session, id) {
   let job = null;
   const plan = seldom(1000, async () => { await sheets.named(); graph.take(await ask(path(id, "plan"))); });
   const reasons = seldom(2000, async () => explain(why, job, await ask(path(id, "why"))));
-  const attempts = seldom(3000, async () => timeline.take((await ask(path(id, "history"))).attempts));
+  const attempts = seldom(6000, async () => timeline.take((await ask(path(id, "history"))).attempts));
   const redraw = seldom(500, () => { graph.update(); sheets.nums ? sheets.filter() : sheets.draw(); });
   let begun = false;
   // The map first: of a large job all else takes the conductor longer.
@@ -46,6 +46,8 @@ export function jobPage(page, session, id) {
       fill(head, summary(job));
       actions.take(job);
       if (changed && begun) reasons();
+      // What was answered to others may be some seconds old.
+      if (changed && over(job.status)) setTimeout(() => { reasons(); attempts(); }, SHARED_SECONDS * 1000);
       if (job.status === "failed") see([job]);
     },
     map: (told) => { map.take(told); redraw(); if (begun) attempts(); else begin(); },
