@@ -27,8 +27,9 @@ class Hub:
     """Each event is written out once, however many pages want it."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self.begun = False
-        """Nothing is known before."""
+        self.life = 0
+        """Which one this is of the state's: 0 before anything is known. A state that was put back
+        from a copy counts its events anew."""
         self.last = 0
         self._from = 0
         """Up to this number nothing is kept."""
@@ -38,7 +39,10 @@ class Hub:
 
     def begin(self, last: int) -> None:
         """The events after this number will be added."""
-        self.begun, self.last, self._from = True, last, last
+        self.life += 1
+        self.last = self._from = last
+        self._events.clear()
+        self._made.clear()
 
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """They happened, in this order, after all that is known."""

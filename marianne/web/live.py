@@ -41,6 +41,7 @@ class Page:
         self.key = key
         self.view = view
         self._position = since
+        self._life = 0
         self._seen: Seen = {}
         self._said = b""
         self._bell = asyncio.Event()
@@ -73,8 +74,11 @@ class Page:
         return found + watch.since(self._seen) + await self._events(hub, conductor)
 
     async def _events(self, hub: Hub, conductor: Conductor) -> bytes:
-        if not hub.begun:
+        if not hub.life:
             return b""
+        if self._life not in (0, hub.life):
+            self._position = None  # what it has is of another state
+        self._life = hub.life
         if self._position is None:
             self._position = hub.last
             return message("begin", {"seq": hub.last}, hub.last)
@@ -111,7 +115,7 @@ class Live:
         self._presence = Presence(conductor, self._presence_changed)
         self._tasks: set[asyncio.Task[None]] = set()
         self._tail: Tail | None = None
-        self._over = False
+        self._over = self._asks_last = False
 
     def begin(self) -> None:
         """Watches the conductor from now on."""
@@ -171,27 +175,35 @@ class Live:
 
     def _presence_changed(self) -> None:
         if self._presence.state == "there":
-            if self._tail is None:
+            if not self._asks_last:
                 self._start(self._listen())
             for watch in self._watches.values():
                 watch.touch()
         self._ring()
 
     async def _listen(self) -> None:
-        """Hears all events from now on."""
-        while self._tail is None:
+        """Hears all events from now on; anew where the conductor has fewer than it had."""
+        self._asks_last = True
+        try:
+            last = await self._last()
+        finally:
+            self._asks_last = False
+        if self._over or (self._tail is not None and last >= self._hub.last):
+            return
+        if self._tail is not None:
+            await asyncio.to_thread(self._tail.stop)
+        self._hub.begin(last)
+        self._tail = Tail(self._conductor.session, last, self._take)
+        self._ring()
+
+    async def _last(self) -> int:
+        """The number of the newest event."""
+        while True:
             try:
-                last = (await self._conductor.ask("events.since", seq=0, job_id=None, limit=1))[
-                    "last"
-                ]
+                told = await self._conductor.ask("events.since", seq=0, job_id=None, limit=1)
+                return int(told["last"])
             except CliError:
                 await asyncio.sleep(AGAIN_SECONDS)
-                continue
-            if self._tail is not None or self._over:
-                return
-            self._hub.begin(last)
-            self._tail = Tail(self._conductor.session, last, self._take)
-            self._ring()
 
     def _take(self, events: list[dict[str, Any]]) -> None:
         self._hub.add(events)

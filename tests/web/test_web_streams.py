@@ -8,10 +8,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from browsing import Pages, pages
-from e2e_marianne import Marianne, until
+from e2e_marianne import Marianne, conductor, until
 
 SECRET = "S3cr3t-of-the-environment"
 
@@ -141,3 +142,22 @@ def test_a_view_that_is_none_is_refused_and_a_job_that_is_none_is_said(
         with stream(served, "/api/live?view=job&job=nobody") as page:
             until(lambda: page.last("problem"))
             assert page.last("problem")["code"] == "not_found"
+
+
+def test_a_state_that_was_put_back_is_another_whose_events_are_counted_anew(
+    tmp_path: Path,
+) -> None:
+    one = "sheets: [{name: a, fan_out: 20, run: 'true'}]\n"
+    with conductor(tmp_path) as program, pages(program) as served:
+        program.play("one", one)
+        with stream(served, "/api/live?view=overview") as page:
+            until(lambda: page.last("begin"))
+            program("stop")
+            for file in program.home.glob("state.db*"):
+                file.unlink()
+            program("start")
+            until(lambda: page.last("begin")["seq"] < 20)
+            job = program.play("other", one)
+            until(page.events)
+            told = [data["job_id"] for name, _, data in page.told if name == "log"]
+            assert job in told
