@@ -18,7 +18,7 @@ from e2e_marianne import Marianne, until
 SCORE = "sheets:\n  - {name: a, run: 'true'}\n  - {name: b, run: 'false'}\n"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as one:
         return int(one.getsockname()[1])
 
@@ -40,7 +40,7 @@ def _scrape(port: int) -> str:
         return ""
 
 
-def _value(text: str, sample: str) -> float | None:
+def value(text: str, sample: str) -> float | None:
     found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else None
 
@@ -54,14 +54,14 @@ def test_figures_are_printed_without_being_served_and_promtool_has_no_complaint(
     marianne.request("daemon.clear_rate_limits")
     until(lambda: marianne.tree()["rates"]["restarts"] == 1)
     text = marianne("metrics").out
-    assert _value(text, 'marianne_jobs{status="failed"}') == 1
-    assert _value(text, 'marianne_sheets{status="completed"}') == 1
-    assert _value(text, 'marianne_attempts_total{instrument="shell",outcome="failed"}') == 1
-    assert _value(text, 'marianne_attempt_run_seconds_count{instrument="shell"}') == 2
-    assert _value(text, "marianne_sheet_wait_seconds_count") == 2
-    assert _value(text, 'marianne_actor_restarts_total{actor="rates"}') == 1
-    assert (_value(text, "marianne_store_commit_seconds_count") or 0) > 0
-    assert _value(text, 'marianne_limit{of="sheets"}') == 25
+    assert value(text, 'marianne_jobs{status="failed"}') == 1
+    assert value(text, 'marianne_sheets{status="completed"}') == 1
+    assert value(text, 'marianne_attempts_total{instrument="shell",outcome="failed"}') == 1
+    assert value(text, 'marianne_attempt_run_seconds_count{instrument="shell"}') == 2
+    assert value(text, "marianne_sheet_wait_seconds_count") == 2
+    assert value(text, 'marianne_actor_restarts_total{actor="rates"}') == 1
+    assert (value(text, "marianne_store_commit_seconds_count") or 0) > 0
+    assert value(text, 'marianne_limit{of="sheets"}') == 25
     assert job not in text
     names = {family["name"] for family in marianne("metrics", "--json").json}
     assert names == set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
@@ -75,17 +75,17 @@ def test_figures_are_printed_without_being_served_and_promtool_has_no_complaint(
 
 
 def test_the_served_figures_go_on_over_deaths_and_reloads(marianne: Marianne) -> None:
-    port = _free_port()
+    port = free_port()
     _configure(marianne, f"metrics: {{listen: 127.0.0.1:{port}}}\n")
     marianne.play("x", SCORE, code=1)
     sample = 'marianne_attempts_total{instrument="shell",outcome="completed"}'
-    until(lambda: _value(_scrape(port), sample) == 1)
+    until(lambda: value(_scrape(port), sample) == 1)
     first = marianne.pids()["conductor"]
     os.kill(first, signal.SIGKILL)
     until(lambda: marianne.pids()["conductor"] != first and _scrape(port))
     # A counter begins anew, which who reads it knows; a state is what it was.
-    assert _value(_scrape(port), sample) is None
-    assert _value(_scrape(port), 'marianne_jobs{status="failed"}') == 1
+    assert value(_scrape(port), sample) is None
+    assert value(_scrape(port), 'marianne_jobs{status="failed"}') == 1
     path = marianne.home / "m.sock"
     _configure(marianne, f"metrics: {{listen: {path}}}\n")
     assert marianne("reload", "--json").json["applied"] == ["metrics.listen"]

@@ -237,10 +237,18 @@ class Notifications(Actor):
         self._marks += 1
         self.pipe(written, self.marked)
 
-    def marked(self, _written: Outcome[list[Event]]) -> None:
-        """It is on disk; or not, and is written with the next one."""
+    def marked(self, written: Outcome[list[Event]]) -> None:
+        """It is on disk; or not, and is written a little later, unless another one was."""
         self._marks -= 1
+        if written.error is not None and self._marks == 0:
+            self._marks = 1
+            self.send_after(RETRY_SECONDS, self.mark_again)
         self._count()
+
+    def mark_again(self) -> None:
+        """The disk may work again."""
+        self._marks -= 1
+        self._mark()
 
     def _count(self) -> None:
         self._context.delivery.waiting = len(self._open) + self._marks

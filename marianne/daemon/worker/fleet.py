@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.worker import identity
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from marianne.executors.protocol import RunnerTroubles
 
 Post = Callable[[bytes, dict[str, Any]], None]
+
+
+class _Living(Collection[int]):
+    def __init__(self, workers: dict[int, Process]) -> None:
+        self._workers = workers
+
+    def __contains__(self, pid: object) -> bool:
+        return pid in self._workers
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(tuple(self._workers))  # at once: other threads go on
+
+    def __len__(self) -> int:
+        return len(self._workers)
 
 
 class Fleet:
@@ -43,6 +57,11 @@ class Fleet:
         self.starts = Starts(system)
         self.post: Post = lambda name, message: None
         self._group = group
+
+    @property
+    def living(self) -> Collection[int]:
+        """The pids of ``workers``, of whatever moment it is when somebody looks."""
+        return _Living(self.workers)
 
     def took_on(self, process: Process) -> None:
         """A process of ours lives: no sweep may touch it."""

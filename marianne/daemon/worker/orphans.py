@@ -67,8 +67,11 @@ def end_worker(job: JobRow, owner: str, spare: Collection[int]) -> bool:
 
 
 def sweep_job(fleet: Fleet, owner: str, job_id: str, *, everywhere: bool = True) -> list[int]:
-    """Ends what ran below a worker of this job that is no more; see :func:`sweep_orphans`."""
-    return sweep_orphans(owner, job_id, spare=tuple(fleet.workers), everywhere=everywhere)
+    """Ends what ran below a worker of this job that is no more; see :func:`sweep_orphans`.
+
+    It looks more than once: what begins meanwhile (a notice of the job's end) is spared as well.
+    """
+    return sweep_orphans(owner, job_id, spare=fleet.living, everywhere=everywhere)
 
 
 def recorded_workers(home: Home) -> set[int]:

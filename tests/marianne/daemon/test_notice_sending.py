@@ -11,40 +11,18 @@ from typing import Any
 
 import pytest
 from handler_stage import Desk, desk_in
+from notice_stage import Errands
 
-from actors import ActorDied, Future, System
+from actors import ActorDied, Future
 from actors.reasons import KILLED
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.services import notifications
 from marianne.daemon.services.notifications import Notifications
 from marianne.daemon.shared.failures import DEGRADED_AFTER, Delivery
-from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.notify import line, way
 from marianne.state.changes import AddEvent, Change, InsertJob, UpdateJob
+from marianne.state.errors import StoreError
 from marianne.state.models import Event, JobRow, JobStatus
-
-
-class Errands:
-    """In place of the executor: notes what was to be run."""
-
-    def __init__(self, system: System) -> None:
-        self.started: list[SideCommand] = []
-        self.under_way: list[Future[CommandEnd]] = []
-        self.trouble: Exception | None = None
-        self._system = system
-
-    def command(self, command: SideCommand) -> Future[CommandEnd]:
-        future: Future[CommandEnd] = Future(self._system, "beside", None, None)
-        if self.trouble is not None:
-            future.refuse(self.trouble)
-            return future
-        self.started.append(command)
-        self.under_way.append(future)
-        return future
-
-    def end(self, words: str | None = None) -> None:
-        """The oldest ends: well, or with these words."""
-        self.under_way.pop(0).answer(CommandEnd(words is None, words or "exit code 0"))
 
 
 class Told(Notifications):
@@ -398,3 +376,18 @@ def test_what_waits_for_its_digest_is_told_by_the_next_conductor_once(
     errands.end()
     notifier(desk)
     assert len(errands.started) == 1
+
+
+def test_what_could_not_be_noted_as_told_is_noted_later(desk: Desk, errands: Errands) -> None:
+    job(desk, receiver())
+    actor = notifier(desk)
+    actor.happened([event(1)])
+    works, broken = desk.context.store.call, Future(desk.system, "store", None, None)
+    broken.refuse(StoreError("the disk is full"))
+    desk.context.store.call = lambda *args, **named: broken
+    errands.end()
+    assert desk.context.delivery.waiting == 1, "a kill now would tell it again"
+    desk.context.store.call = works
+    actor.mark_again()
+    assert desk.context.delivery.waiting == 0
+    assert desk.reader.meta(notifications.CURSOR) == b"1"
