@@ -11,7 +11,7 @@ from marianne.cli.errors import CliError
 from marianne.cli.options import Verb
 from marianne.cli.session import Session
 
-EXTRA = "install it with: pip install 'marianne[tui]'"
+EXTRA = "install it with: pip install 'marianne-conductor[tui]'"
 
 
 @click.command("top", cls=Verb)
