@@ -73,9 +73,9 @@ class DaskCluster:
         """Starts nannies that ended by themselves, as a service manager does: they end with the
         scheduler that they were connected to."""
         while not self._over.wait(0.2):
-            for name, nanny in list(self.nannies.items()):
-                with self._lock:
-                    if nanny.poll() is not None and name not in self._held:
+            for name in list(self.nannies):
+                with self._lock:  # what is there now: it may have been replaced meanwhile
+                    if self.nannies[name].poll() is not None and name not in self._held:
                         self._start_nanny(name)
 
     def __exit__(self, *_: object) -> None:
