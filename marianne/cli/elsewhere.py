@@ -14,9 +14,7 @@ _LEARNED = "what was learned of a score is in: marianne history JOB"
 _NOT_HERE = "there is none here"
 
 VERBS: dict[str, str] = {
-    "top": "there is no screen yet: marianne status --watch shows the jobs, "
-    "marianne status JOB --watch one with its sheets",
-    "dashboard": f"{_NOT_HERE}: marianne status --watch, or --json and docs/protocol.md",
+    "dashboard": "marianne web shows the jobs in a browser, marianne top in a terminal",
     "tail": "marianne output JOB --follow, or: marianne events JOB --follow",
     "rerun": "marianne retry JOB",
     "kill": "marianne cancel JOB",
