@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from marianne.daemon.cluster.delivery import Delivery
 from marianne.daemon.cluster.desk import Desk
@@ -60,6 +61,10 @@ class Placing:
     def place(self) -> None:
         """Gives what there is room for. Raises OSError; what was not given waits on."""
         batches: dict[str, list[Run]] = {}
+        if not self._queue and not any(one.slots for one in self._delivery.stations.values()):
+            # All that these waited for had ended before they came: nobody else would begin them.
+            self._queue.extend(replace(run, ahead=False) for run in self._ahead)
+            self._ahead.clear()
         try:
             passed: list[Run] = []
             while self._queue and not self._waits_for_first(batches):

@@ -74,6 +74,18 @@ def test_a_short_sheets_slot_goes_to_what_was_granted_ahead_on_its_node(stage: S
     assert stage.nodes.known("n1").free == 2
 
 
+def test_what_was_granted_ahead_begins_where_all_that_it_waited_for_has_ended(stage: Stage) -> None:
+    stage.up("n1")
+    stage.runner.run([run(1), run(2)], 2)
+    stage.ended("n1", done(1), done(2, serial=2))
+    stage.given("n1")
+    stage.runner.run([run(3, ahead=True), run(4, ahead=True), run(5, ahead=True)], 2)
+    runs = [one for message in stage.sent("n1", "run") for one in message["sheets"]]
+    assert [(one["num"], one["ahead"]) for one in runs] == [(3, False), (4, False)]
+    stage.ended("n1", done(3, serial=3))
+    assert stage.given("n1") == [(5, 1)]
+
+
 def test_what_was_granted_ahead_comes_back_from_all_nodes_in_one_word(stage: Stage) -> None:
     stage.up("n1", "n2")
     stage.runner.run([run(num) for num in (1, 2, 3, 4)], 4)
