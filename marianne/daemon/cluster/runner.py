@@ -39,8 +39,7 @@ LOOK_AGAIN_AT_GIVEN = 30.0
 """Seconds until a node is asked for what it was given and has not begun."""
 
 TRY_NODE_AGAIN = 5.0
-"""Seconds until a node that could not work for the job, or a spool that could not be read, is
-tried again."""
+"""Seconds until a node that could not work for the job, or an unread spool, is tried again."""
 
 
 class ClusterRunner(Actor):
