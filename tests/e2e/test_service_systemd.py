@@ -1,4 +1,8 @@
-"""A conductor under a real systemd: a user's manager in a mount namespace of its own."""
+"""A conductor under a real systemd: a user's manager with places and control groups of its own.
+
+A manager takes the control group that it is started in for its own, and all processes in there: it
+must never be the one that others are in.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,15 @@ from e2e_marianne import PROGRAM, until
 
 SYSTEMD = Path("/usr/lib/systemd/systemd")
 PLACES = "mount -t tmpfs none /run && mkdir -p /run/systemd/system && mkdir -m 700 /run/user"
+GROUPS = Path("/sys/fs/cgroup")
+NO_GROUPS = 77
+OWN_GROUPS = f"""
+for place in {GROUPS} {GROUPS}/*; do
+    [ -e $place/cgroup.procs ] && mkdir $place/$1 && echo $$ > $place/$1/cgroup.procs
+done 2> /dev/null
+grep -E '^(0::|[0-9]+:(name=systemd|pids|memory|cpu):)' /proc/self/cgroup > $2
+grep -v "/$1$" $2 > /dev/null && exit {NO_GROUPS}
+"""
 HELD = "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.02; done'}\n"
 
 pytestmark = [
@@ -33,8 +46,9 @@ class Manager:
         self.home = place / ".local" / "state" / "marianne"
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR")}
         self.env = keep | {"HOME": str(place), "XDG_RUNTIME_DIR": "/run/user"}
-        script = f"{PLACES} && exec {SYSTEMD} --user --log-target=null"
-        argv = ["unshare", "--mount", "sh", "-c", script]
+        self.group = f"marianne-test-{os.getpid()}"
+        script = f"{OWN_GROUPS}\n{PLACES} && exec {SYSTEMD} --user --log-target=null"
+        argv = ["unshare", "--mount", "sh", "-c", script, "sh", self.group, str(place / "groups")]
         self.process = subprocess.Popen(argv, env=self.env, stderr=subprocess.DEVNULL)
 
     def call(self, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +87,10 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
             one.process.wait(60)
         finally:
             one.process.kill()
+            for place in GROUPS.glob(f"**/{one.group}"):
+                below = [path for path in place.rglob("*") if path.is_dir()]
+                for path in (*sorted(below, reverse=True), place):
+                    path.rmdir()
 
 
 def test_systemd_keeps_the_heart_the_heart_the_conductor_and_a_stop_is_a_stop(
