@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from marianne.cli.exit_codes import BROKEN_PIPE
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "docs_parts"))
 
 from docs_pages import Type, Write, do, environment, pages, same, steps
@@ -31,6 +33,8 @@ def test_every_command_prints_what_the_page_says(page: Path, place: Path) -> Non
     for step in steps(page.read_text()):
         code, said = do(step, place, env)
         if isinstance(step, Type):
+            if code == BROKEN_PIPE and "| head" in step.command:
+                code = 0  # who reads no more has ended before all was written
             assert code == step.code, (step.command, said)
             assert same(step.printed, said), f"{step.command}\nthe page:\n{step.printed}\n{said}"
 

@@ -66,6 +66,12 @@ class Served:
         return self.process.wait(30), said
 
 
+def _stopped(pid: int) -> bool:
+    """Whether each of its threads is."""
+    states = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+
+
 @contextmanager
 def _served(program: Marianne, *options: str) -> Iterator[Served]:
     served = Served(program, *options)
@@ -182,6 +188,7 @@ def test_a_conductor_that_is_killed_replaced_or_hangs_is_noticed_by_the_next_cal
         pid = mortal.pids()["conductor"]
         os.kill(pid, signal.SIGSTOP)
         try:
+            until(lambda: _stopped(pid))  # a signal is sent, and then it comes
             said = agent.call("output", job=job)
         finally:
             os.kill(pid, signal.SIGCONT)
