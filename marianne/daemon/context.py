@@ -43,14 +43,13 @@ if TYPE_CHECKING:
     from marianne.daemon.services.events import Events
     from marianne.daemon.services.health import HealthActor
     from marianne.daemon.services.learning import LearningActor
-    from marianne.daemon.services.metrics import Metrics
     from marianne.daemon.services.monitor import MonitorActor
     from marianne.daemon.services.notifications import Notifications
-    from marianne.daemon.services.pages import Pages
     from marianne.daemon.services.parser import Parser
     from marianne.daemon.services.rates import RatesActor
     from marianne.daemon.services.retention import Retention
     from marianne.daemon.services.scheduler import SchedulerActor
+    from marianne.daemon.services.serving import Serving
     from marianne.daemon.services.store import Store
     from marianne.daemon.shared.places import Places
     from marianne.executors.protocol import Executor
@@ -256,12 +255,12 @@ class Context:
         return self._named("notifications")
 
     @property
-    def metrics(self) -> Handle[Metrics]:
+    def metrics(self) -> Handle[Serving]:
         """Who has the figures served."""
         return self._named("metrics")
 
     @property
-    def pages(self) -> Handle[Pages]:
+    def pages(self) -> Handle[Serving]:
         """Who has the pages of ``marianne web`` served."""
         return self._named("web")
 

@@ -128,6 +128,7 @@ def test_a_job_runs_on_the_nodes_and_its_output_is_read_here(stage: Stage) -> No
     sheets = "".join(
         f"  - {{name: s{n}, run: 'echo from $MARIANNE_SHEET'}}\n" for n in range(1, 61)
     )
+    stage.ready()  # the test before may have ended a worker
     job = stage.marianne.play("many", f"sheets:\n{sheets}")
     assert stage.marianne("output", job, "7").out == "from 7\n"
     claims = list((stage.marianne.place / "shared").glob(f"*/{job}/claims/*"))

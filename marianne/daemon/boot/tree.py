@@ -23,6 +23,7 @@ from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.services.serving import Serving
 from marianne.daemon.services.store import Store
 
 ROOT_INTENSITY = 10
@@ -40,8 +41,8 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
-        ChildSpec(id="metrics", cls=Metrics, args=given),
-        ChildSpec(id="web", cls=Pages, args=given),
+        ChildSpec(id="metrics", cls=Serving, args=(context, Metrics)),
+        ChildSpec(id="web", cls=Serving, args=(context, Pages)),
         ChildSpec(id="retention", cls=Retention, args=given),
         ChildSpec(id="schedules", cls=SchedulesActor, args=given),
         *context.executor.services(),

@@ -8,10 +8,9 @@ from marianne.daemon.context import Context
 from marianne.daemon.job.actor import Job
 from marianne.daemon.jobs.roster import Roster
 from marianne.daemon.services.health import HealthActor
-from marianne.daemon.services.metrics import Metrics
 from marianne.daemon.services.monitor import MonitorActor
-from marianne.daemon.services.pages import Pages
 from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.services.serving import Serving
 from marianne.daemon.shared.log import set_level
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ def put_in_force(context: Context, config: DaemonConfig, roster: Roster) -> None
     context.monitor.tell(MonitorActor.update_limits, config.resource_limits)
     context.health.tell(HealthActor.start_periodic_checks)
     set_level(config.log_level)
-    context.metrics.tell(Metrics.apply)
-    context.pages.tell(Pages.apply)
+    context.metrics.tell(Serving.apply)
+    context.pages.tell(Serving.apply)
     context.scheduler.tell(SchedulerActor.set_limits, config)
     for live in roster.running():
         context.job(live.row.job_id).tell(Job.look_at_clock)

@@ -10,7 +10,8 @@ A restart finds nothing: the process ends with its conductor, and the address is
 from __future__ import annotations
 
 import socket
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from actors import Actor, Backoff, ExitReason, Timer
 from actors.process import Process, ProcessExit
@@ -34,19 +35,27 @@ class Wanted(NamedTuple):
     given: tuple[Any, ...]
 
 
+class Served(Protocol):
+    """What a :class:`Serving` serves: ``what`` is its name in the log; ``target`` what the process
+    runs, by its name: a conductor needs no HTTP."""
+
+    what: str
+    target: str
+
+    def wanted(self) -> Wanted | None:
+        """What the configuration says; None: nothing is to be served."""
+
+    def told(self, why: str | None) -> None:
+        """Why it is not served; None: it is, or is not to be."""
+
+
 class Serving(Actor):
-    """Owns the socket and the process that serves it; neither while nothing is to be served.
+    """Owns the socket and the process that serves it; neither while nothing is to be served."""
 
-    ``what`` is its name in the log; ``target`` what the process runs, by its name: a conductor
-    needs no HTTP.
-    """
-
-    what = ""
-    target = ""
-
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, served: Callable[[Context], Served]) -> None:
         super().__init__()
-        self.context = context
+        self._context = context
+        self._served = served(context)
         self._wanted: Wanted | None = None
         self._listener: socket.socket | None = None
         self._process: Process | None = None
@@ -54,16 +63,9 @@ class Serving(Actor):
         self._later: Timer | None = None
         self._began = 0.0
 
-    def wanted(self) -> Wanted | None:
-        """What the configuration says; None: nothing is to be served."""
-        raise NotImplementedError
-
-    def told(self, why: str | None) -> None:
-        """Why it is not served; None: it is, or is not to be."""
-
     def on_start(self) -> None:
         """Serves where it is configured. A private conductor has one job, and nobody looks."""
-        if self.context.client is None:
+        if self._context.client is None:
             self.apply()
 
     def on_stop(self, reason: ExitReason) -> None:
@@ -72,7 +74,7 @@ class Serving(Actor):
 
     def apply(self) -> None:
         """Serves what is configured now."""
-        wanted = self.wanted()
+        wanted = self._served.wanted()
         if wanted == self._wanted:
             return
         self._close()
@@ -87,16 +89,18 @@ class Serving(Actor):
         try:
             if self._listener is None:
                 self._listener = self._wanted.address.bind()
-            self._process = self.context.system.processes.start(
-                self.target, (self._listener, *self._wanted.given), f"marianne-{self.what}"
+            self._process = self._context.system.processes.start(
+                self._served.target,
+                (self._listener, *self._wanted.given),
+                f"marianne-{self._served.what}",
             )
         except (OSError, EOFError) as error:
             self._again(self._wanted, str(error) or repr(error))
             return
         self._began = self.system.runtime.monotonic()
         self.watch(self._process)
-        self.told(None)
-        log.info(f"{self.what}_served", listen=self._wanted.listen)
+        self._served.told(None)
+        log.info(f"{self._served.what}_served", listen=self._wanted.listen)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """Another one answers those who wait at the socket."""
@@ -110,8 +114,8 @@ class Serving(Actor):
     def _again(self, wanted: Wanted, why: str) -> None:
         self._failures += 1
         seconds = BACKOFF.delay(self._failures - 1, self.name)
-        self.told(f"not served at {wanted.listen}: {why}")
-        event = f"{self.what}_not_served"
+        self._served.told(f"not served at {wanted.listen}: {why}")
+        event = f"{self._served.what}_not_served"
         log.warning(event, listen=wanted.listen, why=why, again=round(seconds, 1))
         self._later = self.send_after(seconds, self.serve)
 
@@ -124,4 +128,4 @@ class Serving(Actor):
             self._wanted.address.unlink()
             self._listener.close()
         self._later = self._process = self._listener = None
-        self.told(None)
+        self._served.told(None)

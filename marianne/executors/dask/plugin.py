@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.worker import Worker
 
 from ipc import codec
+from marianne.executors.node_directory import directory_of
 
 CHUNK = 256 * 1024
 START_SECONDS = 45.0
@@ -51,7 +50,7 @@ async def tunnel(comm: Comm, place: str, directory: str | None, settings: dict[s
     ``place`` names the warden's directory, below ``directory`` (None: the machine's temporary one).
     """
     try:
-        home = _directory(directory, place)
+        home = directory_of(directory, place)
         reader, writer = await _connect(home, settings)
     except (OSError, TimeoutError) as error:
         await comm.write({"error": str(error) or type(error).__name__})
@@ -84,21 +83,6 @@ async def _inwards(comm: Comm, writer: asyncio.StreamWriter) -> None:
             await writer.drain()
     except (CommClosedError, OSError):
         pass  # the bridge is gone: it comes again, or the lease ends
-
-
-def _directory(directory: str | None, place: str) -> Path:
-    """The warden's own directory. Raises OSError where it cannot be, or is not ours alone."""
-    home = Path(directory or tempfile.gettempdir()) / f"marianne-{os.getuid()}"
-    for one in (home, home / place):
-        one.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = one.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise PermissionError(
-                f"{one} is no directory of ours: remove it, or set node_directory"
-            )
-        if found.st_mode & 0o077:
-            one.chmod(0o700)
-    return home / place
 
 
 async def _connect(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ipc import codec
-from marianne.executors.slurm.place import directory_of
+from marianne.executors.node_directory import directory_of
 from marianne.run import procfs
 from marianne.run.complain import complain
 
@@ -113,7 +113,7 @@ def main() -> int:
     host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
     warden["node"] = f"{host}-{number}"
     warden["environment"] = of_allocation(os.environ)
-    directory = directory_of(settings["parent"], settings["mark"], number)
+    directory = directory_of(settings["parent"], f"{settings['mark']}-{number}")
     lock = os.open(directory / "pilot.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

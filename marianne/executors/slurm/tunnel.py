@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from marianne.executors.slurm.place import directory_of
+from marianne.executors.node_directory import directory_of
 
 CHUNK = 48 * 1024
 """Bytes of a line, before they are encoded."""
@@ -72,5 +72,7 @@ async def _inwards(stdin: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 if __name__ == "__main__":
-    asyncio.run(carry(directory_of(sys.argv[1] or None, sys.argv[2], os.environ["SLURM_JOB_ID"])))
+    asyncio.run(
+        carry(directory_of(sys.argv[1] or None, f"{sys.argv[2]}-{os.environ['SLURM_JOB_ID']}"))
+    )
     os._exit(0)  # a thread may wait for a pipe that nobody reads

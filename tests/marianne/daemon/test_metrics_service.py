@@ -22,6 +22,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.metrics import MetricsConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services.metrics import Metrics
+from marianne.daemon.services.serving import Serving
 from marianne.daemon.shared.figures import Figures
 from marianne.home import Home
 
@@ -62,8 +63,8 @@ class Stage:
     def set(self, listen: str | None) -> None:
         self.context.config = DaemonConfig(metrics=MetricsConfig(listen=listen))
 
-    def begin(self) -> Handle[Metrics]:
-        self.system.spawn(Metrics, self.context, name="metrics")
+    def begin(self) -> Handle[Serving]:
+        self.system.spawn(Serving, self.context, Metrics, name="metrics")
         return Handle(self.system, "metrics")
 
     @property
@@ -80,7 +81,7 @@ def _status(port: int) -> int:
 
 def test_nothing_is_served_unless_it_is_said_where(tmp_path: Path) -> None:
     stage = Stage(tmp_path, None)
-    stage.begin().ask(Metrics.apply)
+    stage.begin().ask(Serving.apply)
     assert not stage.started
     stage.system.shutdown(timeout=10)
 
@@ -101,7 +102,7 @@ def test_a_place_that_is_taken_is_said_and_tried_again(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
         stage = Stage(tmp_path, f"127.0.0.1:{port}")
-        stage.begin().ask(Metrics.apply)
+        stage.begin().ask(Serving.apply)
         assert stage.unserved is not None
         assert "in use" in stage.unserved
     _until(lambda: stage.unserved is None)
@@ -113,15 +114,15 @@ def test_another_place_is_served_at_once_and_the_old_one_no_more(tmp_path: Path)
     path = tmp_path / "m.sock"
     stage = Stage(tmp_path, str(path))
     actor = stage.begin()
-    actor.ask(Metrics.apply)
+    actor.ask(Serving.apply)
     assert path.is_socket()
     port = _free_port()
     stage.set(f"127.0.0.1:{port}")
-    actor.ask(Metrics.apply)
+    actor.ask(Serving.apply)
     assert not path.exists()
     assert _status(port) == 404
     stage.set(None)
-    actor.ask(Metrics.apply)
+    actor.ask(Serving.apply)
     assert all(process.wait(60) is not None for process in stage.started)
     with pytest.raises(ConnectionRefusedError):
         _status(port)

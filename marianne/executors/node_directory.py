@@ -1,4 +1,4 @@
-"""Where a pilot keeps its warden's files on its node, as pilot and tunnel both know it."""
+"""Where a warden keeps its files on its node, as all who come to it know it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 
 
-def directory_of(parent: str | None, mark: str, number: str) -> Path:
-    """The warden's directory, below ``parent`` (None: the machine's temporary one). Raises OSError
-    where it cannot be made, or is not ours alone."""
+def directory_of(parent: str | None, name: str) -> Path:
+    """The warden's directory of this name, below ``parent`` (None: the machine's temporary one).
+    Raises OSError where it cannot be made, or is not ours alone."""
     home = Path(parent or tempfile.gettempdir()) / f"marianne-{os.getuid()}"
-    for one in (home, home / f"{mark}-{number}"):
+    for one in (home, home / name):
         one.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = one.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
@@ -21,4 +21,4 @@ def directory_of(parent: str | None, mark: str, number: str) -> Path:
             )
         if found.st_mode & 0o077:
             one.chmod(0o700)
-    return home / f"{mark}-{number}"
+    return home / name
