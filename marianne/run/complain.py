@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
 import sys
 import traceback
 
 
 def complain(text: str) -> None:
-    """One line; a full disk, where it cannot be written, is no reason to end."""
+    """One line. A full disk, where it cannot be written, is no reason to end; nor is a reader who
+    has stopped reading (of a conductor in the foreground) one to wait: then it is left out."""
+    data = f"marianne worker {os.getpid()}: {text}\n".encode("utf-8", "backslashreplace")
     try:
-        print(f"marianne worker {os.getpid()}: {text}", file=sys.stderr, flush=True)
-    except OSError:
+        if select.select((), (sys.stderr,), (), 0)[1]:
+            # A pipe that can be written takes so much at once, by pipe(7); of more it waits for room.
+            whole = stat.S_ISREG(os.fstat(sys.stderr.fileno()).st_mode)
+            os.write(sys.stderr.fileno(), data if whole else data[-select.PIPE_BUF :])
+    except (OSError, ValueError):
         pass
 
 
