@@ -15,7 +15,7 @@ def complain(text: str) -> None:
     data = f"marianne worker {os.getpid()}: {text}\n".encode("utf-8", "backslashreplace")
     try:
         if select.select((), (sys.stderr,), (), 0)[1]:
-            # A pipe that can be written takes so much at once, by pipe(7); of more it waits for room.
+            # A pipe that can be written takes so much at once (pipe(7)), and waits with more.
             whole = stat.S_ISREG(os.fstat(sys.stderr.fileno()).st_mode)
             os.write(sys.stderr.fileno(), data if whole else data[-select.PIPE_BUF :])
     except (OSError, ValueError):
