@@ -57,11 +57,11 @@ class SheetList(ScrollView, can_focus=True):
             at = rows.index(self.num) if self.num in rows else 0
             place = max(0, min(len(rows) - 1, at + by))
             self._choose(rows[place])
-            # Sheets that have just come are known to the list, and to its scrolling after a refresh.
-            self.call_after_refresh(self._scroll_to, place)
+            # Sheets that have just come can be scrolled to after a refresh.
+            self.call_after_refresh(self._show_line, place)
             self.refresh()
 
-    def _scroll_to(self, place: int) -> None:
+    def _show_line(self, place: int) -> None:
         self.scroll_to_region(Region(0, place, 1, 1), animate=False, immediate=True)
 
     def _choose(self, num: int) -> None:
