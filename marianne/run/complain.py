@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import select
 import stat
-import sys
 import traceback
+
+STDERR = 2
+"""The descriptor that every process of ours has for its complaints (stdio(3))."""
 
 
 def complain(text: str) -> None:
@@ -14,11 +16,11 @@ def complain(text: str) -> None:
     has stopped reading (of a conductor in the foreground) one to wait: then it is left out."""
     data = f"marianne worker {os.getpid()}: {text}\n".encode("utf-8", "backslashreplace")
     try:
-        if select.select((), (sys.stderr,), (), 0)[1]:
+        if select.select((), (STDERR,), (), 0)[1]:
             # A pipe that can be written takes so much at once (pipe(7)), and waits with more.
-            whole = stat.S_ISREG(os.fstat(sys.stderr.fileno()).st_mode)
-            os.write(sys.stderr.fileno(), data if whole else data[-select.PIPE_BUF :])
-    except (OSError, ValueError):
+            whole = stat.S_ISREG(os.fstat(STDERR).st_mode)
+            os.write(STDERR, data if whole else data[-select.PIPE_BUF :])
+    except OSError:
         pass
 
 

@@ -127,7 +127,7 @@ def a_link(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [a_fifo, a_directory, a_link])
 def test_what_is_no_file_of_ours_is_set_aside(
-    tmp_path: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, make: Callable[[Path], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "spool"
     make(path)
@@ -137,7 +137,7 @@ def test_what_is_no_file_of_ours_is_set_aside(
     spool.close()
     assert [r["num"] for r in read_spool(str(path))] == [1]
     assert len(list(tmp_path.glob("spool.aside-*"))) == 1
-    assert "set aside" in capsys.readouterr().err
+    assert "set aside" in capfd.readouterr().err
     assert not path.with_name("else").exists() or path.with_name("else").read_text() == "precious"
 
 
@@ -153,7 +153,7 @@ STRANGE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("record", STRANGE, ids=repr)
 def test_records_that_we_would_not_write_are_kept_aside_and_the_others_count(
-    tmp_path: Path, record: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "spool"
     spool = fill(path, 1)
@@ -165,6 +165,6 @@ def test_records_that_we_would_not_write_are_kept_aside_and_the_others_count(
     assert [r["num"] for r in again.unacked] == [1, 2]
     assert again.unfinished == []
     again.close()
-    assert "kept as" in capsys.readouterr().err
+    assert "kept as" in capfd.readouterr().err
     Spool(str(path)).close()
-    assert capsys.readouterr().err == ""
+    assert capfd.readouterr().err == ""
