@@ -105,10 +105,13 @@ class SlurmBox:
         self.conf.write_text(text + PARTITIONS)
 
     def start(self) -> None:
-        """Everything, until all nodes are idle."""
+        """Everything, until all nodes are idle. One slurmd after the other: each takes the socket
+        of keys away from the one before, and two that do so at once are one."""
         self.start_daemon("slurmctld")
         for name in self.nodes:
             self.start_daemon(name)
+            out = self.folder / f"{name}.out"
+            until(lambda out=out: b"slurmd started" in out.read_bytes(), f"{name} has started")
         until(self.ready, "the nodes of Slurm are idle")
 
     def ready(self) -> bool:
