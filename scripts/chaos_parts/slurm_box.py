@@ -145,11 +145,21 @@ class SlurmBox:
     def save(self) -> None:
         """Until slurmctld has written down what it knows: of what it learned within its last five
         seconds, one that is killed forgets some, in itself and not in its nodes."""
-        number = self.run("sbatch", "--parsable", "--hold", "-o/dev/null", "--wrap=true").strip()
-        self.run("scancel", number)
-        changed = time.time()
+        mark = f"save-{secrets.token_hex(8)}"
+        number = self.run(
+            *("sbatch", "--parsable", "--hold", "-J", mark, "-o/dev/null", "--wrap=true")
+        ).strip()
         state = self.folder / "state" / "job_state"
-        until(lambda: state.exists() and state.stat().st_mtime > changed, "Slurm's state is saved")
+        until(
+            lambda: state.exists() and mark.encode() in state.read_bytes(), "Slurm's state is saved"
+        )
+        self.run("scancel", number)
+
+    def _saved(self) -> bytes:
+        try:
+            return (self.folder / "state" / "job_state").read_bytes()
+        except FileNotFoundError:  # not yet, or about to be replaced
+            return b""
 
     def run(self, *argv: str, check: bool = True) -> str:
         """A client's output; one that hangs or fails is an error where ``check`` wants it."""
