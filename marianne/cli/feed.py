@@ -25,6 +25,9 @@ _LOOK_AGAIN = 0.5
 """Seconds between two looks for the conductor, while the lock is held by nobody that is found: by
 one that is dying, or not begun."""
 
+_MOST = 10_000
+"""Items that are kept for whoever takes them slowly; the source waits meanwhile."""
+
 _LAST_WORDS = 0.5
 """Seconds that the source may still deliver after the conductor has ended."""
 
@@ -40,6 +43,7 @@ class Feed(Generic[T]):
         self._session = session
         self._source = source
         self._items: deque[T] = deque()
+        self._room = threading.Semaphore(_MOST)
         self._error: BaseException | None = None
         self._over = self._left = False
         self._lock = threading.Lock()
@@ -62,11 +66,13 @@ class Feed(Generic[T]):
                 self._left = True
                 if self._over:
                     os.close(self._wake)
+            self._room.release()
 
     def _come(self, until: float | None, tick: float | None) -> Iterator[T | None]:
         ended_at: float | None = None
         while True:
             while self._items:
+                self._room.release()
                 yield self._items.popleft()
             if self._over:
                 if self._items:
@@ -110,6 +116,7 @@ class Feed(Generic[T]):
     def _pump(self) -> None:
         try:
             for item in self._source():
+                self._room.acquire()
                 with self._lock:
                     if self._left:
                         break

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from marianne.cli import jobs
 from marianne.cli.errors import CliError
-from marianne.cli.render.out import print_json
+from marianne.cli.render.out import note, print_json
 from marianne.cli.session import Session
 
 if TYPE_CHECKING:
@@ -59,24 +60,30 @@ def follow(
     until: float | None = None,
     as_json: bool = False,
     over: Callable[[Event], bool] | None = None,
+    output: bool = False,
+    new: bool = False,
 ) -> Status:
     """Shows a job's progress until it has ended; returns its status, with sheets.
 
     On a terminal a live picture, else a line an event; with ``as_json`` an object an event and
-    the status last. ``over`` says of which event the end is, where a job has only one.
+    the status last. ``over`` says of which event the end is, where a job has only one. With
+    ``output`` also what its sheets print: all of a ``new`` job, else what is running or begins.
     """
-    last = jobs.events_page(session, None, 0, limit=1)["last"]
+    last = 0 if output and new else jobs.events_page(session, None, 0, limit=1)["last"]
     status = jobs.job_status(session, job)
-    if over or status["status"] not in jobs.TERMINAL:
+    if over or (output and new) or status["status"] not in jobs.TERMINAL:
         events = jobs.tail(
             session,
             status["job_id"],
             0,
             until=until,
-            tick=REDRAW if _live(as_json) else None,
+            tick=REDRAW if output or _live(as_json) else None,
             stop=over or (lambda event: event["event"] in jobs.ENDINGS and event["seq"] > last),
         )
-        _show(status, events, as_json, lambda: jobs.job_status(session, status["job_id"]))
+        if output:
+            _show_output(session, status, events, last)
+        else:
+            _show(status, events, as_json, lambda: jobs.job_status(session, status["job_id"]))
         status = jobs.job_status(session, status["job_id"])
     if as_json:
         print_json(status, stream=True)
@@ -108,3 +115,42 @@ def _show(
                 if event["event"] == "sheet.listed":
                     names = {row["num"]: row["name"] for row in again().get("sheets") or ()}
                 print_event(event, with_job=False, names=names)
+
+
+def _show_output(
+    session: Session, status: Status, events: Iterator[Event | None], since: int
+) -> None:
+    """A line an event, and the lines of the attempts that run or begin after event ``since``; on
+    a terminal below them how the job stands."""
+    from marianne.cli.outputs import Outputs
+    from marianne.cli.render.events import print_event
+    from marianne.cli.render.live import Picture
+    from marianne.cli.render.streamed import Streamed
+
+    job, picture = status["job_id"], Picture.of(status)
+    names = {num: line.name for num, line in picture.lines.items()}
+    streamed = Streamed(names)
+    outputs = Outputs(session, job, streamed.line)
+    if since:
+        outputs.running(status)
+    drawn = 0.0
+    try:
+        for event in events:
+            if event is not None:
+                if event["event"] == "sheet.listed":
+                    picture.add(jobs.job_status(session, job))
+                    names |= {num: line.name for num, line in picture.lines.items()}
+                    streamed.name(names)
+                picture.apply(event)
+                if event["seq"] > since:
+                    outputs.take(event)
+                streamed.lift()
+                print_event(event, with_job=False, names=names)
+            outputs.look()
+            if time.monotonic() - drawn >= REDRAW:  # it looks at all sheets
+                streamed.head(picture.words(time.time()))
+                drawn = time.monotonic()
+        if not outputs.finish():
+            note(f"the conductor has stopped; the rest of what was printed: marianne output {job}")
+    finally:
+        streamed.lift()

@@ -55,7 +55,14 @@ def plan_local(params: Map, home: Home) -> Submitted:
     return dry_run_response(Parsed(**found))
 
 
-def run_local(session: Session, params: Map, *, follow_it: bool = False, as_json: bool) -> int:
+def run_local(
+    session: Session,
+    params: Map,
+    *,
+    follow_it: bool = False,
+    output: bool = False,
+    as_json: bool,
+) -> int:
     """Runs the score of a ``job.submit`` to its end and shows it; the exit code.
 
     Like ``run --follow`` under a conductor where that is asked for; else a line an event on
@@ -66,10 +73,10 @@ def run_local(session: Session, params: Map, *, follow_it: bool = False, as_json
     with _interruptible():
         claim = claim_score(params, GRACE)
         with _own_conductor(session.home, claim) as own:
-            return _run(own, {**params, "hooks": False}, follow_it, as_json)
+            return _run(own, {**params, "hooks": False}, follow_it, output, as_json)
 
 
-def _run(own: Session, params: Map, follow_it: bool, as_json: bool) -> int:
+def _run(own: Session, params: Map, follow_it: bool, output: bool, as_json: bool) -> int:
     from marianne.cli.claim import claim_workspace
     from marianne.cli.render.problems import print_warnings
     from marianne.cli.submitting import submit
@@ -83,7 +90,7 @@ def _run(own: Session, params: Map, follow_it: bool, as_json: bool) -> int:
     _kept, warning = claim_workspace(workspace, alone=False)
     print_warnings([*(response.get("warnings") or ()), *filter(None, (warning,))])
     try:
-        status = _watch(own, response, follow_it, as_json)
+        status = _watch(own, response, follow_it, output, as_json)
     except KeyboardInterrupt:
         raise CliError("interrupted", INTERRUPTED, data={"job_id": job_id}) from None
     if as_json and not follow_it:
@@ -97,14 +104,16 @@ def _run(own: Session, params: Map, follow_it: bool, as_json: bool) -> int:
     return BY_JOB_STATUS.get(status["status"], FAILED)
 
 
-def _watch(own: Session, response: Submitted, follow_it: bool, as_json: bool) -> Status:
+def _watch(
+    own: Session, response: Submitted, follow_it: bool, output: bool, as_json: bool
+) -> Status:
     if not follow_it:
         return _to_the_end(own, response["job_id"], quiet=as_json)
     from marianne.cli.following import follow
 
     if as_json:
         print_json(response, stream=True)
-    return follow(own, response["job_id"], as_json=as_json, over=_over)
+    return follow(own, response["job_id"], as_json=as_json, over=_over, output=output, new=True)
 
 
 def _to_the_end(own: Session, job_id: str, *, quiet: bool) -> Status:

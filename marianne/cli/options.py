@@ -131,3 +131,8 @@ timeout_option = click.option(
     metavar="TIME",
     help="Give up waiting after this time (exit code 124); what was asked for goes on.",
 )
+output_option = click.option(
+    "--output",
+    is_flag=True,
+    help="Follow it, with what all running sheets print, each line behind its sheet's name.",
+)

@@ -32,9 +32,16 @@ def name_it(response: Submitted, as_json: bool) -> int:
 
 
 def to_the_end(
-    session: Session, response: Submitted, follow_it: bool, until: float | None, as_json: bool
+    session: Session,
+    response: Submitted,
+    follow_it: bool,
+    until: float | None,
+    as_json: bool,
+    *,
+    output: bool = False,
 ) -> int:
-    """Waits for the job, shows how it ended, and returns that as exit code."""
+    """Waits for the new job, shows how it ended, and returns that as exit code; with ``output``
+    also all that its sheets print."""
     job_id = response["job_id"]
     if follow_it and as_json:
         print_json(response, stream=True)
@@ -42,7 +49,7 @@ def to_the_end(
         note(clean(f"{job_id}: {response.get('message') or response['status']}"))
     with detaching(job_id), _named(job_id):
         status: Job = (
-            follow(session, job_id, until=until, as_json=as_json)
+            follow(session, job_id, until=until, as_json=as_json, output=output, new=True)
             if follow_it
             else jobs.wait_for_end(session, job_id, until)
         )

@@ -18,6 +18,7 @@ from marianne.cli.options import (
     group_option,
     json_option,
     no_start_option,
+    output_option,
     priority_option,
     timeout_option,
     workspace_option,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @score_argument
 @click.option("--wait", "-w", is_flag=True, help="Return when the job has ended, with its result.")
 @click.option("--follow", "-f", "follow_it", is_flag=True, help="The same, showing the progress.")
+@output_option
 @timeout_option
 @click.option("--id", "job_id", metavar="ID", help="The job's id (default: the score's name).")
 @workspace_option
@@ -60,6 +62,7 @@ def command(
     score: str,
     wait: bool,
     follow_it: bool,
+    output: bool,
     timeout: float | None,
     job_id: str | None,
     workspace: str | None,
@@ -80,6 +83,9 @@ def command(
     SCORE is a file, or - for standard input. Starts a conductor in the background when none runs.
     The job runs with this command's environment. Ctrl-C while waiting detaches; the job goes on.
     """
+    if output and as_json:
+        raise click.UsageError("--output prints lines, --json objects: choose one")
+    follow_it = follow_it or output
     until = None if timeout is None else time.monotonic() + timeout
     params = {
         **source(score),
@@ -103,24 +109,26 @@ def command(
     if local and (group or any(begins.values())):
         raise click.UsageError("--after, --at and --group are a conductor's: --local begins now")
     if local:
-        return _by_itself(session, params, follow_it, as_json)
+        return _by_itself(session, params, follow_it, output, as_json)
     response = submit(session, params, may_start=not no_start)
     print_warnings(response["warnings"])
     if dry_run:
         return _show_plan(response, as_json)
     if not (wait or follow_it or timeout is not None):
         return name_it(response, as_json)
-    return to_the_end(session, response, follow_it, until, as_json)
+    return to_the_end(session, response, follow_it, until, as_json, output=output)
 
 
-def _by_itself(session: Session, params: dict[str, Any], follow_it: bool, as_json: bool) -> int:
+def _by_itself(
+    session: Session, params: dict[str, Any], follow_it: bool, output: bool, as_json: bool
+) -> int:
     from marianne.cli.local import plan_local, run_local
 
     if params["dry_run"]:
         planned = plan_local(params, session.home)
         print_warnings(planned["warnings"])
         return _show_plan(planned, as_json)
-    return run_local(session, params, follow_it=follow_it, as_json=as_json)
+    return run_local(session, params, follow_it=follow_it, output=output, as_json=as_json)
 
 
 def _show_plan(response: Submitted, as_json: bool) -> int:

@@ -11,7 +11,7 @@ from marianne.cli import jobs as ask
 from marianne.cli.completing import complete_job
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED, OK
 from marianne.cli.following import detaching, follow
-from marianne.cli.options import Verb, json_option, timeout_option
+from marianne.cli.options import Verb, json_option, output_option, timeout_option
 from marianne.cli.render.out import print_json
 from marianne.cli.session import Session
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--follow", "-f", "follow_it", is_flag=True, help="Show the progress meanwhile (of one job)."
 )
+@output_option
 @timeout_option
 @json_option
 @click.pass_obj
@@ -33,6 +34,7 @@ def command(
     jobs: tuple[str, ...],
     everything: bool,
     follow_it: bool,
+    output: bool,
     timeout: float | None,
     as_json: bool,
 ) -> int:
@@ -44,8 +46,11 @@ def command(
     """
     if everything is bool(jobs):
         raise click.UsageError("name a job, or give --all")
+    if output and as_json:
+        raise click.UsageError("--output prints lines, --json objects: choose one")
+    follow_it = follow_it or output
     if follow_it and (everything or len(jobs) > 1):
-        raise click.UsageError("--follow shows one job")
+        raise click.UsageError("--follow and --output show one job")
     until = None if timeout is None else time.monotonic() + timeout
     session.need_conductor()  # what the last one left does not end by itself
     if everything:
@@ -56,7 +61,7 @@ def command(
     with detaching(*jobs):
         for job in jobs:
             if follow_it:
-                ended.append(follow(session, job, until=until, as_json=as_json))
+                ended.append(follow(session, job, until=until, as_json=as_json, output=output))
             else:
                 ended.append(ask.wait_for_end(session, job, until))
     if as_json and not follow_it:

@@ -48,7 +48,30 @@ class Line:
     attempt: int = 0
     started: float | None = None
     took: float | None = None
+    """By its attempts that have ended, together."""
     note: str = ""
+
+
+@dataclass(slots=True)
+class Work:
+    """How long at least one sheet ran: ``seconds`` of what is over, and ``since`` when one runs."""
+
+    running: set[int] = field(default_factory=set)
+    seconds: float = 0.0
+    since: float | None = None
+
+    def stands(self, num: int, runs: bool, when: float | None) -> None:
+        """A sheet runs from then on, or not."""
+        (self.running.add if runs else self.running.discard)(num)
+        if self.running and self.since is None:
+            self.since = when
+        elif not self.running and self.since is not None:
+            self.seconds += max(0.0, (when or self.since) - self.since)
+            self.since = None
+
+    def until(self, now: float) -> float:
+        """In all."""
+        return self.seconds + (max(0.0, now - self.since) if self.since is not None else 0.0)
 
 
 @dataclass(slots=True)
@@ -59,6 +82,7 @@ class Picture:
     lines: dict[int, Line] = field(default_factory=dict)
     started: float | None = None
     state: str = "queued"
+    work: Work = field(default_factory=Work)
 
     @classmethod
     def of(cls, status: Status) -> Picture:
@@ -84,10 +108,12 @@ class Picture:
         if what not in _BY_EVENT:
             return
         line.status = _BY_EVENT[what]
+        self.work.stands(num, line.status == "running", when)
         if what == "sheet.started":
-            line.started, line.took, line.note = when, None, ""
+            line.started, line.note = when, ""
             return
-        line.took = data.get("duration", data.get("duration_seconds"))
+        ran = data.get("duration", data.get("duration_seconds"))
+        line.took = line.took if ran is None else (line.took or 0.0) + ran
         line.note = "" if what == "sheet.completed" else _without_attempt(event)
 
     def _apply_job(self, word: str, when: float | None) -> None:
@@ -99,6 +125,7 @@ class Picture:
             for line in self.lines.values():
                 if line.status not in _OVER:
                     line.status = "cancelled"
+                    self.work.stands(line.num, False, when)
 
     def draw(self, height: int, now: float) -> RenderableType:
         """The picture in at most ``height`` lines."""
@@ -111,14 +138,16 @@ class Picture:
             self._bar(over),
             Text(f"{over}/{len(self.lines)} sheets"),
             Text(f"{failed} failed" if failed else "", style="red"),
-            Text(duration(now - self.started) if self.started else "", style="dim"),
+            Text(duration(self.work.until(now)) if self.started else "", style="dim"),
             Text(self._left(over, now), style="dim"),
         )
         table = Table.grid(padding=(0, 1))
         shown = self._shown(max(1, height - 3))
         for line in shown:
             sign, _, colour = STATUS_STYLE.get(line.status, ("?", "?", ""))
-            took = now - line.started if line.status == "running" and line.started else line.took
+            took = line.took
+            if line.status == "running" and line.started:
+                took = (took or 0.0) + max(0.0, now - line.started)
             table.add_row(
                 Text(sign, style=colour),
                 Text(f"{line.num}", style="dim", justify="right"),
@@ -132,13 +161,28 @@ class Picture:
         foot = [Text(f"… and {hidden} more", style="dim")] if hidden else []
         return Group(head, table, *foot)
 
+    def words(self, now: float) -> str:
+        """What the head says, as text."""
+        over = sum(line.status in _OVER for line in self.lines.values())
+        failed = sum(line.status == "failed" for line in self.lines.values())
+        running = sum(line.status == "running" for line in self.lines.values())
+        counts = f"{over}/{len(self.lines)} sheets"
+        parts = [
+            f"{self.job_id} {self.state}",
+            counts + (f", {running} running" if running else ""),
+            f"{failed} failed" if failed else "",
+            duration(self.work.until(now)) if self.started else "",
+            self._left(over, now),
+        ]
+        return "  ".join(part for part in parts if part)
+
     def _left(self, over: int, now: float) -> str:
         """How long it takes yet, if the rest goes as those that have worked: in words, or nothing
         while nobody could know."""
         worked = sum(line.status in ("completed", "failed") for line in self.lines.values())
-        if self.state != "running" or self.started is None or worked < PACED:
+        if self.state != "running" or worked < PACED:
             return ""
-        left = (now - self.started) / worked * (len(self.lines) - over)
+        left = self.work.until(now) / worked * (len(self.lines) - over)
         return f"about {duration(left)} left" if left else ""
 
     def _bar(self, over: int) -> ProgressBar:

@@ -84,7 +84,7 @@ def print_table(
     }
     on_terminal = bool(used) and sys.stdout.isatty()
     if on_terminal:
-        widths = fitted(widths, _columns() - len(indent), names, spare)
+        widths = fitted(widths, columns() - len(indent), names, spare)
     head = [Cell(heading, ("bold",)) for heading in headings]
     for row in [head, *cells]:
         parts = []
@@ -104,7 +104,7 @@ def _cell(value: Cell | str | int | None) -> Cell:
     return Cell("" if value is None else clean(str(value)))
 
 
-def _columns() -> int:
+def columns() -> int:
     """The width of the terminal, or what COLUMNS says it is; 80 where nobody knows.
 
     As ``shutil.get_terminal_size``, whose import is a twentieth of all that ``status`` does.

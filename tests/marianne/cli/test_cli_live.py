@@ -75,6 +75,8 @@ def test_events_of_unknown_kinds_and_sheets_change_nothing() -> None:
 def test_the_head_tells_how_many_failed_and_how_long_it_takes_yet() -> None:
     shown = picture(6)
     shown.apply(event("job.started"))
+    for num in (1, 2, 4):
+        shown.apply(event("sheet.started", num, attempt=1))
     for num in (1, 2):
         shown.apply(event("sheet.completed", num, attempt=1))
     assert "left" not in drawn(shown)[0], "two sheets say too little"
@@ -82,3 +84,19 @@ def test_the_head_tells_how_many_failed_and_how_long_it_takes_yet() -> None:
     assert "3/6 sheets 1 failed 2.00s about 2.00s left" in drawn(shown)[0]
     shown.apply(event("job.failed"))
     assert "left" not in drawn(shown)[0]
+
+
+def test_the_hours_between_an_end_and_the_next_attempt_are_no_work() -> None:
+    shown = picture(2)
+
+    def at(time: str, name: str, sheet: int | None = None, **data: object) -> None:
+        shown.apply({**event(name, sheet, **data), "ts": f"2026-11-24T{time}.000000Z"})
+
+    at("05:00:00", "job.started")
+    at("05:00:00", "sheet.started", 1, attempt=1)
+    at("05:00:10", "sheet.retrying", 1, attempt=1, duration=10.0, delay=3600.0)
+    at("08:45:50", "sheet.started", 1, attempt=2)
+    at("08:45:55", "sheet.started", 2, attempt=1)
+    head, line, *_ = drawn(shown)
+    assert "20.0s" in head
+    assert "20.0s" in line

@@ -13,7 +13,7 @@ import pytest
 
 from marianne.cli.commands import output as output_module
 from marianne.cli.render.out import note, print_json, say
-from marianne.cli.render.table import _columns
+from marianne.cli.render.table import columns
 from marianne.cli.render.terminal import Pieces, harmless
 
 DRIVES = [
@@ -95,5 +95,5 @@ def test_a_table_is_as_wide_as_the_terminal_or_as_columns_says(
     termios.tcsetwinsize(terminal, (24, 33))
     with open(terminal, "w") as screen:
         monkeypatch.setattr(sys, "stdout", screen)
-        assert _columns() == width
+        assert columns() == width
     os.close(controller)

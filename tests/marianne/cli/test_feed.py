@@ -6,6 +6,9 @@ import os
 import threading
 from collections.abc import Iterator
 
+import pytest
+
+from marianne.cli import feed
 from marianne.cli.feed import Feed
 from marianne.cli.session import Session
 from marianne.home import Home
@@ -60,3 +63,25 @@ def test_who_is_left_before_its_source_spoke_closes_when_that_speaks(home: Home)
         if thread.name == "feed":
             thread.join(5)
     assert descriptors() == before
+
+
+def test_a_source_waits_for_whoever_takes_slowly(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_MOST", 10)
+    given = [0]
+    full = threading.Event()
+
+    def source() -> Iterator[int]:
+        while True:
+            given[0] += 1
+            if given[0] > 10:
+                full.set()
+            yield given[0]
+
+    items = Feed(Held.at(home), source).items()
+    for taken in range(1, 500):
+        assert next(items) == taken
+        assert given[0] <= taken + 11
+    assert full.wait(5), "and does not wait before"
+    items.close()
