@@ -14,6 +14,7 @@ import os
 import time
 from pathlib import Path
 
+from marianne.default_home import default_home
 from marianne.private import (
     PRIVATE_FILE,
     HomeError,
@@ -26,7 +27,7 @@ from marianne.private import (
 from marianne.run.holders import holders, holds, identity
 from marianne.run.procfs import command_line, ending
 
-__all__ = ["Home", "HomeError", "HomeLock", "config_places", "default_home"]
+__all__ = ["Home", "HomeError", "HomeLock", "config_places"]
 
 OWNER_BYTES = 16
 
@@ -371,21 +372,6 @@ def _is_taken(place: Path) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-def default_home() -> str:
-    """``MARIANNE_HOME``, else the platform's user state directory for marianne."""
-    given = os.environ.get("MARIANNE_HOME")
-    if given:
-        return given
-    import platformdirs
-
-    return platformdirs.user_state_dir("marianne", appauthor=False)
-
-
-def embedded_home() -> str:
-    """``MARIANNE_HOME``, else a directory beside the user's own: of a program's conductor."""
-    return os.environ.get("MARIANNE_HOME") or f"{default_home()}-embedded"
 
 
 def config_places(home: Home) -> tuple[Path, Path]:

@@ -81,8 +81,14 @@ def command(
 
 def _become_conductor(session: Session, heart: bool) -> None:
     from marianne.daemon.boot import launch
+    from marianne.daemon.boot.ground import refuse_bare_ground
     from marianne.environment import clean_environment
+    from marianne.home import HomeError
 
+    try:
+        refuse_bare_ground()
+    except HomeError as error:
+        raise CliError("start_failed", str(error)) from None
     pid = session.holder()
     if pid is None and heart:
         launch.become_heart(session.home)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from marianne.daemon.boot.conductor import Conductor, Given
 from marianne.daemon.processes.host import Guest
 from marianne.daemon.shared.log import close_log, get_logger
-from marianne.home import Home, HomeError, embedded_home
+from marianne.default_home import embedded_home
+from marianne.home import Home, HomeError
 
 if TYPE_CHECKING:
     from marianne.daemon.context import Context

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from marianne.daemon.boot.ground import refuse_bare_ground, suspects
 from marianne.environment import clean_environment
 from marianne.home import Home, HomeError, HomeLock
 
@@ -108,8 +109,10 @@ def start(
 def begin(home: Home, tether: Tether | None = None) -> Launch | None:
     """Starts a conductor and does not wait for it; None where another start was quicker.
 
-    Raises HomeError for a home that must not be used, OSError when nothing can be started.
+    Raises HomeError for a home that must not be used, or a shell that allows too little; OSError
+    when nothing can be started.
     """
+    refuse_bare_ground()
     home.prepare()
     lock = home.lock()
     if lock is None:
@@ -261,5 +264,5 @@ def _words(home: Home, start: int) -> str:
     lines = [line for line in lines if line.strip()]
     if any(line.startswith(("Traceback", '  File "')) for line in lines):
         lines = [lines[-1], f"(the whole of it: {home.errors})"]
-    lines = lines[-LAST_WORDS_LINES:]
+    lines = [*lines[-LAST_WORDS_LINES:], *(f"it may be that {one}" for one in suspects())]
     return "".join(f"\n  {line}" for line in lines)

@@ -317,3 +317,16 @@ def test_a_word_in_the_locks_file_that_is_no_pid_names_nobody(home: Home, word: 
     assert home.holder() == os.getpid()
     assert home.heart() is None
     lock.release()
+
+
+def test_a_user_without_a_home_directory_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    for name in ("MARIANNE_HOME", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(HomeError, match="set MARIANNE_HOME"):
+        Home()
