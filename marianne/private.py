@@ -61,10 +61,13 @@ _OURS = frozenset(
     (
         *("ballast", "conductor.pid", "conductor.sock", "conductor.yaml", "events.sock"),
         *("instruments", "jobs", "logs", "owner", "parse", "places", "rehearsal", "state.db"),
-        *("stop-order", "web.address", "web.address.new", "workers.sock"),
+        *("stop-order", "tmp", "traces.json", "web.address", "web.address.new", "workers.sock"),
     )
 )
-_OURS_BEGIN = ("conductor.yaml", "jobs.set-aside-", "owner.", "places.", "state.db", "stop-order.")
+_OURS_BEGIN = (
+    *(".conductor", "conductor.yaml", "jobs.set-aside-", "owner.", "places.", "state.db"),
+    *("stop-order.", "traces.json."),
+)
 
 
 def only_ours(directory: Path) -> bool:

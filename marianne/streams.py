@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
 import sys
+
+STDERR = 2
+"""The descriptor that every process of ours has for its complaints (stdio(3))."""
 
 
 def open_standard_streams() -> None:
@@ -20,6 +25,20 @@ def open_standard_streams() -> None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
             os.set_inheritable(opened, True)
             setattr(sys, name, open(opened, mode, closefd=False))  # noqa: SIM115 - for good
+
+
+def say_now(text: str) -> None:
+    """To standard error, without waiting for anybody: a full disk, where it cannot be written, is
+    no reason to end, nor is a reader who has stopped reading one to wait. Then it is left out; of
+    a long text a pipe gets the end."""
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        if select.select((), (STDERR,), (), 0)[1]:
+            # A pipe that can be written takes so much at once (pipe(7)), and waits with more.
+            whole = stat.S_ISREG(os.fstat(STDERR).st_mode)
+            os.write(STDERR, data if whole else data[-select.PIPE_BUF :])
+    except OSError:
+        pass
 
 
 def clean(text: str) -> str:

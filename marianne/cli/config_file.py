@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +82,22 @@ def write(file: Path, text: str, *, new: bool) -> None:
     except BaseException:
         os.unlink(fresh)
         raise
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile who asks here: what is read is what is replaced.
+
+    The lock is on a file beside it, for the file itself is another one after each change."""
+    target = Path(os.path.realpath(file))
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(target.with_name(f".{target.name}.lock"), flags, PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def changed(home: Home, file: Path, name: str, text: str) -> str:

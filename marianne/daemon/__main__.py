@@ -74,8 +74,8 @@ def main() -> None:
         at_once(process.run())
     finally:
         close_echo()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # Nothing is flushed: what we say is written as it is said, and a reader of standard error
+        # who has stopped reading would keep us.
         os._exit(process.exit_code)  # multiprocessing would wait for children of their own ways
 
 

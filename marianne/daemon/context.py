@@ -176,6 +176,15 @@ class Context:
     def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:
         self.rates.tell(ports.Rates.report, key, seconds, job_id, num)
 
+    @property
+    def trace_seed(self) -> str | None:
+        """What the numbers of spans are made of; None: no collector is told."""
+        if self.config.traces.endpoint is None:
+            return None
+        from marianne.trace_context import seed_of
+
+        return seed_of(self.owner)
+
     def troubles(self) -> Troubles:
         """What is ok, or in words what is not. Asks nobody, reads nothing."""
         return {
@@ -258,6 +267,11 @@ class Context:
     def metrics(self) -> Handle[Serving]:
         """Who has the figures served."""
         return self._named("metrics")
+
+    @property
+    def traces(self) -> Handle[Serving]:
+        """Who has a collector told."""
+        return self._named("traces")
 
     @property
     def pages(self) -> Handle[Serving]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from marianne.daemon.manager import JobManager
 from marianne.daemon.processes.host import OwnProcess
 from marianne.daemon.shared.log import get_logger
 from marianne.home import Home, HomeLock
+from marianne.streams import say_now
 
 if TYPE_CHECKING:
     from marianne.daemon.config import DaemonConfig
@@ -66,15 +66,14 @@ class DaemonProcess:
             home.prepare()
             lock = home.lock() if self._lock is None else self._lock.keep()
             if lock is None:
-                print(f"a conductor runs in {home.path} already", file=sys.stderr)
+                say_now(f"a conductor runs in {home.path} already\n")
                 self.exit_code = EXIT_RUNNING
                 return
             conductor = Conductor(JobManager(self._config), home, OwnProcess(), self._given)
             self.exit_code = conductor.run(lock, self._ready, self._service.stopping)
         except Exception as error:  # noqa: BLE001 - the last place that can say it
             self.exit_code = EXIT_UNUSABLE if unusable(error) else EXIT_FAILED
-            print(f"the conductor cannot go on: {error}", file=sys.stderr)
-            traceback.print_exc()
+            say_now(f"{traceback.format_exc()}the conductor cannot go on: {error}\n")
 
     def _ready(self, context: Context) -> None:
         if self._ready_fd is not None:

@@ -15,6 +15,7 @@ MAX_ARGUMENT_BYTES = 32_768
 
 _ALWAYS = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "TMPDIR", "TMP", "TEMP"}
+    | {"TRACEPARENT", "TRACESTATE"}  # no secrets, and an agent's own spans belong below its sheet
 )
 _ALWAYS_PREFIXES = ("LC_", "XDG_", "MARIANNE_")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")

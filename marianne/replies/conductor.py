@@ -36,6 +36,22 @@ class Disk(StateSize):
     """of the file system"""
 
 
+class TracesSent(TypedDict):
+    """What a collector was told of. Counts are since traces were turned on, over restarts."""
+
+    endpoint: str
+    """its host"""
+    sent: int
+    """spans that it took"""
+    dropped: int
+    """spans that it will never be told of, about: it was away too long, refused them, or their job
+    was cleared first"""
+    waiting: int
+    """events that were not looked at yet"""
+    trouble: str
+    """`ok`, or why it cannot be told now, which is tried again"""
+
+
 class ConductorStatus(TypedDict):
     """The conductor at a glance."""
 
@@ -71,6 +87,8 @@ class ConductorStatus(TypedDict):
     """more than three jobs failed unexpectedly within the last 60 s"""
     notifications_degraded: bool
     """three notices in a row reached nobody"""
+    traces: TracesSent | None
+    """nil: no collector is told"""
 
 
 class Troubles(TypedDict):

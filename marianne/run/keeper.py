@@ -341,7 +341,7 @@ class Keeper:
                 fd = os.open(self._options.log, flags, 0o600)
                 os.write(fd, line)
                 os.close(fd)
-            if not self._options.log or select.select((), (2,), (), 0)[1]:
+            if select.select((), (2,), (), 0)[1]:
                 os.write(2, line)  # beside a log for whoever reads it now: nobody is waited for
         except OSError:
             pass  # a full disk is no reason to stop beating

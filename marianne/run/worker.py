@@ -91,6 +91,7 @@ class JobWorker:
             tools=tools,
             fresh=settings.get("fresh", False),
             anew=settings.get("anew", False),
+            trace_seed=settings.get("trace_seed"),
             on_cleared=self._stop_if_done,
         )
         self._link = Link(
@@ -345,9 +346,9 @@ def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: byt
     conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional lost_within_seconds
     (until all has ended when no conductor takes it over), spool (its file), output_limit_bytes,
     environment (variables of the place where it runs, over the job's), preflight (tokens from which
-    on a prompt is warned of, and refused), fresh (the job was
-    submitted so: see Workshop.clear), given (``plan`` and ``env`` packed, else they are files in
-    job_dir). The end of the pipe instead ends the process: nobody knows it.
+    on a prompt is warned of, and refused), fresh (the job was submitted so: see Workshop.clear),
+    trace_seed (a collector is told of attempts: see Workshop), given (``plan`` and ``env`` packed,
+    else they are files in job_dir). The end of the pipe instead ends the process: nobody knows it.
     """
     become_worker()
     procfs.take_name("marianne-spare")

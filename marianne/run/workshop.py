@@ -16,12 +16,14 @@ from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Tools
 from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.surroundings import sheet_env
+from marianne.trace_context import trace_of
 
 
 class Workshop:
     """The plan, the places and the means. ``env`` is the submitter's with our names over it.
     ``fresh`` has the workspace archived where the score wants that; ``anew`` says that nothing is
-    skipped as up to date.
+    skipped as up to date. With a ``trace_seed`` a collector is told of attempts, so what an attempt
+    starts finds the span that it is part of in its environment.
 
     ``on_cleared`` is called when old archives that were removed beside the sheets are gone.
     """
@@ -42,6 +44,7 @@ class Workshop:
         prompts: PromptLimits = UNBOUNDED,
         fresh: bool = False,
         anew: bool = False,
+        trace_seed: str | None = None,
         on_cleared: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
@@ -57,11 +60,13 @@ class Workshop:
         self._removal: Child | None = None
         self._on_cleared = on_cleared
         self.env = env | of_sheets(job_id, plan.workspace, owner)
+        self._trace = trace_of(trace_seed, job_id, env) if trace_seed else None
 
     def env_of(self, num: int, attempt: int) -> dict[str, str]:
         """What an attempt finds in its environment. Raises TemplateError."""
+        span = self._trace.handed_on(num, attempt) if self._trace else {}
         own = sheet_env(self.plan, self.plan.sheet(num))
-        return {**self.env, **own, **of_attempt(num, attempt)}
+        return {**self.env, **span, **own, **of_attempt(num, attempt)}
 
     def clear(self) -> None:
         """Before a sheet: moves what earlier jobs left out of the workspace if this one is to be

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from marianne.state import rows
 from marianne.state.connection import Rows
 from marianne.state.errors import NoSuchJob
@@ -42,6 +44,29 @@ class EventLog:
             limit,
         )
         return [rows.read_event(row) for row in found]
+
+    def of_job(self, job_id: str, names: Collection[str]) -> list[Event]:
+        """What is kept of a job under these names, in order. Raises NoSuchJob."""
+        key = self._rows.one("SELECT key FROM ids WHERE job_id = ?", job_id)
+        if key is None:
+            raise NoSuchJob(f"no job {job_id!r}")
+        marks = ", ".join("?" for _ in names)
+        found = self._rows.all(
+            f"SELECT {rows.EVENT_COLUMNS} FROM {_EVENTS} "
+            f"WHERE job = ? AND event IN ({marks}) ORDER BY seq",
+            key[0],
+            *names,
+        )
+        return [rows.read_event(row) for row in found]
+
+    def numbers(self, after: int, until: int) -> dict[str, int]:
+        """How many events of each name have a number above ``after``, up to ``until``."""
+        found = self._rows.all(
+            "SELECT event, count(*) FROM events WHERE seq > ? AND seq <= ? GROUP BY event",
+            after,
+            until,
+        )
+        return {row[0]: row[1] for row in found}
 
     def of_supervision(
         self, since: float, until: float | None = None, limit: int = 200

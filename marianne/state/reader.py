@@ -244,6 +244,17 @@ class Reader:
         )
         return [rows.read_attempt(row) for row in found]
 
+    def attempt(self, job_id: str, num: int, attempt: int) -> AttemptResult | None:
+        """The result of one attempt; None while there is none. Raises NoSuchJob."""
+        found = self._rows.one(
+            f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts "
+            "WHERE job = ? AND num = ? AND attempt = ?",
+            self._key(job_id),
+            num,
+            attempt,
+        )
+        return rows.read_attempt(found) if found else None
+
     def last_attempts(self, job_id: str, first: int) -> dict[int, int]:
         """The number of the last attempt of each sheet from ``first`` on that ever had one."""
         found = self._rows.all(

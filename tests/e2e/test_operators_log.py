@@ -6,9 +6,12 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from e2e_marianne import PROGRAM, Marianne, until
 
 SCORE = "sheets:\n  - {name: a, run: 'true'}\n  - {name: b, run: 'false'}\n"
@@ -69,3 +72,45 @@ def test_in_the_foreground_the_log_is_on_standard_error_too(
     events = [json.loads(line)["event"] for line in err.read_text().splitlines()]
     told = [event for event in events if event.startswith("conductor_")]
     assert told == ["conductor_started", "conductor_stopping", "conductor_stopped"]
+
+
+@contextmanager
+def _unread() -> Iterator[int]:
+    """Standard error that takes nothing more: its reader is there, and has stopped reading."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, bytes(1))
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    yield writer
+    os.close(writer)
+    os.close(reader)
+
+
+@pytest.mark.parametrize("heart", [[], ["--heart"]])
+def test_a_reader_of_standard_error_who_stops_keeps_no_conductor_from_its_end(
+    marianne: Marianne, heart: list[str]
+) -> None:
+    argv = [str(PROGRAM), "start", "--foreground", *heart]
+    with (
+        _unread() as stderr,
+        subprocess.Popen(argv, env=marianne.env, stderr=stderr) as process,
+    ):
+        until(lambda: marianne("ready", code=None).code == 0)
+        marianne.play("x", SCORE, code=1)
+        process.terminate()
+        assert process.wait(60) == 0
+    assert "conductor_stopped" in _events(marianne)
+
+
+def test_nor_does_he_where_it_cannot_begin(marianne: Marianne) -> None:
+    marianne.home.mkdir(mode=0o700)
+    (marianne.home / "state.db").write_bytes(b"no database" * 1000)
+    argv = [str(PROGRAM), "start", "--foreground"]
+    with (
+        _unread() as stderr,
+        subprocess.Popen(argv, env=marianne.env, stderr=stderr) as process,
+    ):
+        assert process.wait(60) == 8

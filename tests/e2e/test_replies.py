@@ -166,6 +166,8 @@ def ask_of_schedules(ask: Asked) -> None:
 
 
 def test_every_method_answers_what_its_type_says(own: Marianne) -> None:
+    own.home.mkdir(mode=0o700)
+    (own.home / "conductor.yaml").write_text("traces: {endpoint: 'http://127.0.0.1:9'}\n")
     own("start")
     ask = Asked(own)
     for method in ("hello", "daemon.status", "daemon.health", "daemon.ready", "daemon.reload"):

@@ -29,16 +29,22 @@ def command() -> None:
 
 @command.command("show", cls=Verb)
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@click.option("--reveal", is_flag=True, help="Show addresses and headers that are secrets, too.")
 @json_option
 @click.pass_obj
-def show(session: Session, origin: bool, as_json: bool) -> None:
+def show(session: Session, origin: bool, reveal: bool, as_json: bool) -> None:
     """Show the configuration in force.
 
     Of the running conductor; when none runs, what one would start with. A value comes from a flag,
     the environment, the config file or is the default, in this order. What is set and has no effect
-    is named.
+    is named. What lets in whoever knows it is not shown: addresses of notices, headers.
     """
-    answer = session.request("daemon.config") if session.running() else _would_be(session)
+    running = session.running()
+    answer = (
+        session.request("daemon.config", {"reveal": reveal})
+        if running
+        else _would_be(session, reveal)
+    )
     _warn(session, answer["config"].get("config_file"))
     if as_json:
         print_json(answer if origin else answer["config"])
@@ -49,7 +55,7 @@ def show(session: Session, origin: bool, as_json: bool) -> None:
         for name, value in _flat(answer["config"])
     ]
     print_table(("NAME", "VALUE", "FROM"), rows)
-    if not session.running():
+    if not running:
         note("(no conductor runs: this is what one would start with)")
 
 
@@ -114,11 +120,12 @@ def set_(session: Session, name: str, value: str) -> None:
 
     The rest of the file stays as it is. What does not fit is refused and changes nothing.
     """
-    from marianne.cli.config_file import changed, place, write
+    from marianne.cli.config_file import alone, changed, place, write
 
     file = place(session.home)
-    text = _fitting(lambda: changed(session.home, file, name, value))
-    write(file, text, new=False)
+    with alone(file):
+        text = _fitting(lambda: changed(session.home, file, name, value))
+        write(file, text, new=False)
     say(f"wrote {name} to {file}")
     print_warnings(_load(session, file).notes)
     if session.running():
@@ -135,9 +142,12 @@ def _warn(session: Session, file: str | None) -> None:
         note(f"(the file has changed and does not fit: {error.problems[0].render()})")
 
 
-def _would_be(session: Session) -> dict[str, Any]:
+def _would_be(session: Session, reveal: bool) -> dict[str, Any]:
+    from marianne.daemon.config.secret import masked
+
     loaded = _load(session, None)
-    return {"config": loaded.config.model_dump(mode="json"), "origin": dict(loaded.origins)}
+    config = loaded.config.model_dump(mode="json")
+    return {"config": config if reveal else masked(config), "origin": dict(loaded.origins)}
 
 
 def _load(session: Session, file: Path | None) -> Loaded:

@@ -10,7 +10,7 @@ from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.values import duration, size
 
 if TYPE_CHECKING:
-    from marianne.replies.conductor import ConductorStatus
+    from marianne.replies.conductor import ConductorStatus, TracesSent
     from marianne.replies.job import Job
 
 
@@ -48,6 +48,7 @@ def print_conductor(status: ConductorStatus) -> None:
         "pressure": status.get("pressure"),
         "storage": status.get("storage"),
         "nodes": clean(status.get("nodes") or ""),
+        "traces": _traces(status.get("traces")),
         "jobs": f"{status.get('running_jobs', 0)} running, "
         f"{status.get('total_jobs_active', 0)} active",
         "memory": f"{status['memory_usage_mb']:.0f} MiB"
@@ -60,6 +61,13 @@ def print_conductor(status: ConductorStatus) -> None:
     for name, value in facts.items():
         if value not in (None, ""):
             say(f"{paint(f'{name:<9}', 'dim')} {clean(str(value))}")
+
+
+def _traces(told: TracesSent | None) -> str | None:
+    if not told:
+        return None
+    words = f"{told['sent']} spans sent to {told['endpoint']}, {told['dropped']} dropped"
+    return words if told["trouble"] == "ok" else f"{words}; {told['trouble']}"
 
 
 def _pressed(pressure: Any) -> bool:

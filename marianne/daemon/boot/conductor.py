@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +43,7 @@ from marianne.records import dataclass
 from marianne.run import procfs, stop_order
 from marianne.state.changes import AddEvent, Change
 from marianne.state.errors import DatabaseCorrupt, DatabaseTooNew, StoreError
+from marianne.streams import say_now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,7 +195,7 @@ class Conductor:
             open_log(self._home.log, self._config.log_format if self._given.foreground else None)
         except OSError as error:
             # A full disk. What is said is kept in memory, up to a bound.
-            print(f"the log cannot be opened: {error}", file=sys.stderr)
+            say_now(f"the log cannot be opened: {error}\n")
         finally:
             self._log_opened.set()
         for note in self._given.loaded.notes if self._given.loaded else ():
@@ -283,7 +283,7 @@ class Conductor:
         announcing.stopped(context)
         self._log_opened.wait(STOP_MARGIN)  # a stop that came at once has said all before it
         if context.stop.mode == "unusable":
-            print(f"the conductor cannot go on: {context.stop.why}", file=sys.stderr)
+            say_now(f"the conductor cannot go on: {context.stop.why}\n")
             return EXIT_UNUSABLE
         if context.stop.mode == "failed":
             return EXIT_FAILED

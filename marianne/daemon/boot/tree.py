@@ -25,6 +25,7 @@ from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.serving import Serving
 from marianne.daemon.services.store import Store
+from marianne.daemon.services.traces import Traces
 
 ROOT_INTENSITY = 10
 ROOT_PERIOD = 30.0
@@ -42,6 +43,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
         ChildSpec(id="metrics", cls=Serving, args=(context, Metrics)),
+        ChildSpec(id="traces", cls=Serving, args=(context, Traces)),
         ChildSpec(id="web", cls=Serving, args=(context, Pages)),
         ChildSpec(id="retention", cls=Retention, args=given),
         ChildSpec(id="schedules", cls=SchedulesActor, args=given),

@@ -106,6 +106,7 @@ class Delivery:
             str(place.job_dir(self._job_id)),
             str(place.spool(self._job_id, station.node)),
         )
+        settings["trace_seed"] = self._context.trace_seed
         station.open = True
         self._desk.post(station.node, [{"kind": "open", "settings": settings}])
         self.send(station, *self._growths)

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from marianne.daemon.config import variable_of
 from marianne.daemon.config.inert import AS_IT_IS, reason
 from marianne.daemon.config.model import DaemonConfig
+from marianne.daemon.config.secret import SECRETIVE
 from marianne.daemon.config.sections import LONGEST_SECONDS, MOST
 from marianne.daemon.shared.exceptions import ConfigError, ConfigProblem
 from marianne.model.document import Document, render_path
@@ -258,9 +259,9 @@ def _expected(path: _Path, item: ErrorDetails) -> str:
         return _WRONG_TYPE[kind]
     if kind == "value_error":
         text = item["msg"].removeprefix("Value error, ")
-        return f"{text}, not {_shown(value)}" if isinstance(value, (str, int)) else text
+        return text + _not(path, value) if isinstance(value, (str, int)) else text
     if kind == "literal_error":
-        return f"must be {item.get('ctx', {}).get('expected', '')}, not {_shown(value)}"
+        return f"must be {item.get('ctx', {}).get('expected', '')}{_not(path, value)}"
     bounds = _bounds(path, too_much=kind.startswith("less"))
     text = _WRONG_TYPE.get(kind, "")
     if kind.startswith(("greater", "less")) and bounds:
@@ -269,7 +270,7 @@ def _expected(path: _Path, item: ErrorDetails) -> str:
         text = f"{text} {bounds}" if bounds.startswith("from") else f"{text}, {bounds}"
     if not text:
         text = item["msg"][:1].lower() + item["msg"][1:]
-    return text if kind.endswith("too_short") else f"{text}, not {_shown(value)}"
+    return text if kind.endswith("too_short") else text + _not(path, value)
 
 
 def _bounds(path: _Path, *, too_much: bool = False) -> str:
@@ -321,6 +322,9 @@ def _sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[B
             yield from _sections(info.annotation, f"{prefix}.{name}".lstrip("."))
 
 
-def _shown(value: Any) -> str:
+def _not(path: _Path, value: Any) -> str:
+    """What is there instead, where it can be no secret."""
+    if path and path[0] in SECRETIVE:
+        return ""
     text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return f", not {text if len(text) <= 60 else f'{text[:57]}...'}"

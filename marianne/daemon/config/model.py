@@ -25,6 +25,7 @@ from marianne.daemon.config.sections import (
     Section,
     SocketConfig,
 )
+from marianne.daemon.config.traces import TracesConfig
 from marianne.daemon.config.web import WebConfig
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class DaemonConfig(Section):
         [], description="Who is told of all jobs: as `notifications` of a score."
     )
     metrics: MetricsConfig = Field(default_factory=MetricsConfig.model_construct)
+    traces: TracesConfig = Field(default_factory=TracesConfig.model_construct)
     web: WebConfig = Field(default_factory=WebConfig.model_construct)
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 

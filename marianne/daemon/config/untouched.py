@@ -45,11 +45,13 @@ class Untouched(_Known):
             {"enabled": True, "exploration_budget": 0.15, "entropy_check_interval_seconds": 3600.0},
         )
         metrics = _Known(lambda: self._whole().metrics, {"listen": None, "address": None})
+        traces = _Known(lambda: self._whole().traces, {"endpoint": None})
         web = _Known(lambda: self._whole().web, {"enabled": False})
         super().__init__(
             self._whole,
             {
                 "web": web,
+                "traces": traces,
                 "resource_limits": limits,
                 "learning": learning,
                 "metrics": metrics,

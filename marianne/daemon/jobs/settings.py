@@ -25,6 +25,7 @@ def put_in_force(context: Context, config: DaemonConfig, roster: Roster) -> None
     context.health.tell(HealthActor.start_periodic_checks)
     set_level(config.log_level)
     context.metrics.tell(Serving.apply)
+    context.traces.tell(Serving.apply)
     context.pages.tell(Serving.apply)
     context.scheduler.tell(SchedulerActor.set_limits, config)
     for live in roster.running():

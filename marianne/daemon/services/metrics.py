@@ -10,6 +10,7 @@ class Metrics:
     """The process is :mod:`marianne.metrics.server`."""
 
     what = "metrics"
+    done = "served"
     target = "marianne.metrics.server:serve_main"
 
     def __init__(self, context: Context) -> None:

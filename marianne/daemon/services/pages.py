@@ -11,6 +11,7 @@ class Pages:
     """The process is a client like any other, ``marianne web`` with a token that is kept."""
 
     what = "web"
+    done = "served"
     target = "marianne.web.child:serve_main"
 
     def __init__(self, context: Context) -> None:

@@ -1,6 +1,7 @@
-"""Has something served over HTTP where the configuration says, by a process of its own.
+"""Has something done that the configuration wants, by a process of its own: something served over
+HTTP, or sent to a collector.
 
-The address is bound here, where it can be said at once why it cannot be; what is asked there is
+An address is bound here, where it can be said at once why it cannot be; what is asked there is
 another process's to answer, so that nobody who asks can take a conductor's time. An address that is
 taken, or a process that died, is tried again; jobs go on.
 
@@ -27,30 +28,31 @@ STEADY_SECONDS = 10.0
 
 
 class Wanted(NamedTuple):
-    """What is to be served: where, in words and as an address, and what the process is told beside
-    the socket."""
+    """What is to be done: where, in words without a secret, and as an address that is bound for it
+    (None: there is none); what the process is told beside the socket."""
 
     listen: str
-    address: Address
+    address: Address | None
     given: tuple[Any, ...]
 
 
 class Served(Protocol):
-    """What a :class:`Serving` serves: ``what`` is its name in the log; ``target`` what the process
-    runs, by its name: a conductor needs no HTTP."""
+    """What a :class:`Serving` has done: ``what`` is its name in the log, ``done`` the word for it;
+    ``target`` what the process runs, by its name: a conductor needs no HTTP."""
 
     what: str
+    done: str
     target: str
 
     def wanted(self) -> Wanted | None:
         """What the configuration says; None: nothing is to be served."""
 
     def told(self, why: str | None) -> None:
-        """Why it is not served; None: it is, or is not to be."""
+        """Why it is not done; None: it is, or is not to be."""
 
 
 class Serving(Actor):
-    """Owns the socket and the process that serves it; neither while nothing is to be served."""
+    """Owns the process and the socket that it serves; neither while nothing is wanted."""
 
     def __init__(self, context: Context, served: Callable[[Context], Served]) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class Serving(Actor):
         self._began = 0.0
 
     def on_start(self) -> None:
-        """Serves where it is configured. A private conductor has one job, and nobody looks."""
+        """Does what is configured. A private conductor has one job, and nobody looks."""
         if self._context.client is None:
             self.apply()
 
@@ -73,7 +75,7 @@ class Serving(Actor):
         self._close()
 
     def apply(self) -> None:
-        """Serves what is configured now."""
+        """Does what is configured now."""
         wanted = self._served.wanted()
         if wanted == self._wanted:
             return
@@ -84,23 +86,23 @@ class Serving(Actor):
     def serve(self) -> None:
         """Binds the address if it is not ours yet, and starts the process if none runs."""
         self._later = None
-        if self._wanted is None or self._process is not None:
+        wanted = self._wanted
+        if wanted is None or self._process is not None:
             return
         try:
-            if self._listener is None:
-                self._listener = self._wanted.address.bind()
+            if self._listener is None and wanted.address is not None:
+                self._listener = wanted.address.bind()
+            given = wanted.given if self._listener is None else (self._listener, *wanted.given)
             self._process = self._context.system.processes.start(
-                self._served.target,
-                (self._listener, *self._wanted.given),
-                f"marianne-{self._served.what}",
+                self._served.target, given, f"marianne-{self._served.what}"
             )
         except (OSError, EOFError) as error:
-            self._again(self._wanted, str(error) or repr(error))
+            self._again(wanted, str(error) or repr(error))
             return
         self._began = self.system.runtime.monotonic()
         self.watch(self._process)
         self._served.told(None)
-        log.info(f"{self._served.what}_served", listen=self._wanted.listen)
+        log.info(f"{self._served.what}_{self._served.done}", listen=wanted.listen)
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """Another one answers those who wait at the socket."""
@@ -114,8 +116,8 @@ class Serving(Actor):
     def _again(self, wanted: Wanted, why: str) -> None:
         self._failures += 1
         seconds = BACKOFF.delay(self._failures - 1, self.name)
-        self._served.told(f"not served at {wanted.listen}: {why}")
-        event = f"{self._served.what}_not_served"
+        self._served.told(f"not {self._served.done} at {wanted.listen}: {why}")
+        event = f"{self._served.what}_not_{self._served.done}"
         log.warning(event, listen=wanted.listen, why=why, again=round(seconds, 1))
         self._later = self.send_after(seconds, self.serve)
 
@@ -125,7 +127,8 @@ class Serving(Actor):
         if self._process is not None:
             self._process.kill()
         if self._listener is not None and self._wanted is not None:
-            self._wanted.address.unlink()
+            if self._wanted.address is not None:
+                self._wanted.address.unlink()
             self._listener.close()
         self._later = self._process = self._listener = None
         self._served.told(None)

@@ -44,8 +44,8 @@ class Histogram:
 class Figures:
     """``attempts`` by instrument and outcome, ``runs`` by instrument, and ``commits``: the store's.
     ``waits``: the scheduler's. ``committed`` and ``published`` are numbers of events: the store's
-    and the publisher's. ``unserved`` is why the figures are not served, None: they are, or nobody
-    wants them to be.
+    and the publisher's. ``unserved`` is why the figures are not served, ``unsent`` why traces are
+    not sent; None: they are, or nobody wants them to be.
     """
 
     def __init__(self) -> None:
@@ -56,6 +56,7 @@ class Figures:
         self.restarts: Counter[str] = Counter()
         self.committed = self.published = 0
         self.unserved: str | None = None
+        self.unsent: str | None = None
         self._lock = threading.Lock()
 
     def commit(self, changes: Iterable[Change]) -> None:

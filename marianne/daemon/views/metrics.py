@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from marianne.daemon.shared.figures import Figures, Histogram, kind_of
+from marianne.daemon.views.traces import traces_sent
 from marianne.schedule.pressure import PressureLevel
 from marianne.state.models import JobStatus
 from marianne.state.reader import Reader
@@ -100,6 +101,22 @@ def _parts(context: Context) -> Iterable[Family]:
     yield gauge("marianne_notices_waiting", about, context.delivery.waiting)
     about = "Notices in a row that reached nobody."
     yield gauge("marianne_notices_undelivered", about, context.delivery.undelivered)
+    yield from _traces(context)
+
+
+def _traces(context: Context) -> Iterable[Family]:
+    told = traces_sent(context)
+    sent, dropped, waiting = (
+        (0, 0, 0) if told is None else (told["sent"], told["dropped"], told["waiting"])
+    )
+    about = "Spans that the collector took."
+    yield counter("marianne_trace_spans_sent_total", about, sent)
+    about = "Spans that the collector will never be told of, about."
+    yield counter("marianne_trace_spans_dropped_total", about, dropped)
+    about = "Events that the collector was not told of yet."
+    yield gauge("marianne_trace_events_waiting", about, waiting)
+    failing = told is not None and told["trouble"] != "ok"
+    yield gauge("marianne_traces_failing", "Whether the collector cannot be told.", failing)
 
 
 def _load(context: Context) -> Iterable[Family]:
@@ -150,6 +167,11 @@ def _count_mail(nodes: Iterable[TreeNode], into: Counter[str]) -> None:
 def gauge(name: str, about: str, value: float, **labels: str) -> Family:
     """One number."""
     return _family(name, "gauge", about, [_sample(name, value, labels)])
+
+
+def counter(name: str, about: str, value: float) -> Family:
+    """One number that grows."""
+    return _family(name, "counter", about, [_sample(name, value, {})])
 
 
 def by(

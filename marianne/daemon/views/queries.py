@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from marianne.daemon.shared.refusal import Refused, not_found
 from marianne.daemon.views import wire
 from marianne.daemon.views.script_names import readable
+from marianne.daemon.views.traces import traces_sent
 from marianne.model.plan import Plan
 from marianne.score.pack import PlanFormatError, unpack_plan, unpack_sheets
 from marianne.state.models import TERMINAL_JOB, JobStatus, SheetRow, SheetStatus
@@ -132,6 +133,7 @@ def daemon_status(context: Context, running: int, active: int) -> ConductorStatu
         "active_sheets": face.active_job_count,
         "failure_rate_elevated": face.failure_rate_elevated,
         "notifications_degraded": face.notifications_degraded,
+        "traces": traces_sent(context),
     }
 
 

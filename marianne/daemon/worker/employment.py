@@ -149,6 +149,7 @@ class Employment:
             "sheet_grace_seconds": config.sheet_grace_seconds,
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "preflight": config.preflight.tokens,
+            "trace_seed": self._context.trace_seed,
             "fresh": bool(job.options.get("archives")),
             "anew": bool(job.options.get("fresh") or job.options.get("archives")),
         }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from test_cli_questions import DAEMON, JOB, sheet
@@ -152,6 +154,37 @@ def test_config_set_changes_one_line_and_refuses_what_does_not_fit(marianne, hom
         told = marianne("config", "set", name, value)
         assert (told.code, word in told.err) == (2, True)
     assert home.config_file.read_text() == mended
+
+
+def test_config_show_hides_what_lets_in_whoever_knows_it(marianne, home) -> None:
+    home.config_file.write_text(
+        "traces: {endpoint: 'http://h:1/sesame', headers: {key: sesame}}\n"
+        "notifications: [{type: webhook, config: {url: 'https://hooks/sesame'}}]\n"
+    )
+    for options in ((), ("--json",), ("--origin",)):
+        told = marianne("config", "show", *options)
+        assert told.code == 0
+        assert "sesame" not in told.out + told.err
+        assert "https://hooks/" in told.out
+    assert marianne("config", "show", "--reveal").out.count("sesame") == 3
+
+
+@pytest.mark.parametrize("wrong", ["traces: {headers: sesame}", "notifications: 'sesame'"])
+def test_an_error_names_no_value_that_may_be_a_secret(marianne, home, wrong) -> None:
+    home.config_file.write_text(f"{wrong}\n")
+    told = marianne("config", "check")
+    assert (told.code, "sesame" in told.err) == (2, False)
+    assert "must be a" in told.err
+
+
+def test_of_settings_that_are_written_at_once_none_is_lost(home) -> None:
+    names = ("max_job_history", "monitor_interval_seconds", "output_limit_mb", "gpus")
+    argv = [sys.executable, "-m", "marianne.cli", "--home", str(home.path), "config", "set"]
+    for value in ("20", "30", "40"):
+        writers = [subprocess.Popen([*argv, name, value]) for name in names]
+        assert [writer.wait(60) for writer in writers] == [0] * len(names)
+        written = home.config_file.read_text().splitlines()
+        assert sorted(written) == sorted(f"{name}: {value}" for name in names)
 
 
 def test_the_doctor_looks_at_home_configuration_conductor_and_instruments(marianne, home) -> None:

@@ -148,10 +148,10 @@ def started(home: Home) -> DaemonProcess:
 
 
 def test_where_another_conductor_runs_the_process_says_so_and_ends(
-    held: Home, capsys: pytest.CaptureFixture[str]
+    held: Home, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert started(held).exit_code == EXIT_RUNNING
-    assert f"a conductor runs in {held.path} already" in capsys.readouterr().err
+    assert f"a conductor runs in {held.path} already" in capfd.readouterr().err
 
 
 def fails_with(error: BaseException) -> StartError:
@@ -171,7 +171,7 @@ def fails_with(error: BaseException) -> StartError:
 def test_a_database_that_cannot_be_used_is_an_end_for_good_and_nothing_else_is(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
     error: BaseException,
     code: int,
 ) -> None:
@@ -181,7 +181,7 @@ def test_a_database_that_cannot_be_used_is_an_end_for_good_and_nothing_else_is(
 
     monkeypatch.setattr(process_module, "Conductor", Broken)
     assert started(home).exit_code == code
-    assert "the conductor cannot go on" in capsys.readouterr().err
+    assert "the conductor cannot go on" in capfd.readouterr().err
     assert unusable(error) is (code == EXIT_UNUSABLE)
     lock = home.lock()
     assert lock is None, "the lock is held until the process ends, so that nobody comes in before"

@@ -301,6 +301,15 @@ def test_the_settings_in_force_come_with_their_origins(desk: Desk) -> None:
     assert answer["origin"] == {"max_concurrent_jobs": "conductor.yaml:1"}
 
 
+def test_what_is_secret_in_the_settings_is_told_to_who_asks_for_it(desk: Desk) -> None:
+    desk.context.origins = {}
+    desk.context.config = DaemonConfig.model_validate({"traces": {"headers": {"key": "sesame"}}})
+    shown = asked(daemon_config, desk)["config"]["traces"]["headers"]
+    assert shown == {"key": "********"}
+    told = asked(daemon_config, desk, reveal=True)["config"]["traces"]["headers"]
+    assert told == {"key": "sesame"}
+
+
 def test_limits_in_force_are_told_by_instrument_and_model_with_their_end(desk: Desk) -> None:
     active = {"claude/opus": 12.34, "claude": 5.0}
     desk.context.rate_limits = SimpleNamespace(active_limits=lambda: active)

@@ -154,6 +154,7 @@ def employment(desk: Desk, chosen: Any = None) -> tuple[Employment, Fleet]:
         preflight=SimpleNamespace(tokens=(0, 0)),
     )
     desk.context.config, desk.context.owner, desk.context.start_time = config, "owner", 5
+    desk.context.trace_seed = None
     fleet = Fleet(desk.system, ProcessGroupManager())
     if chosen is not None:
         fleet.chosen["a"] = chosen

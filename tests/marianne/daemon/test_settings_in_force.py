@@ -47,8 +47,8 @@ def test_who_keeps_something_of_it_is_told_and_running_jobs_look_at_their_time()
         """In the place of the context and of what it names."""
 
         config = enabled = None
-        names = ("monitor", "health", "metrics", "web", "scheduler")
-        monitor, health, metrics, pages, scheduler = map(Handle, names)
+        names = ("monitor", "health", "metrics", "traces", "web", "scheduler")
+        monitor, health, metrics, traces, pages, scheduler = map(Handle, names)
 
         def __init__(self) -> None:
             self.face = self.learned = self
@@ -68,6 +68,7 @@ def test_who_keeps_something_of_it_is_told_and_running_jobs_look_at_their_time()
         ("monitor", "update_limits", config.resource_limits),
         ("health", "start_periodic_checks"),
         ("metrics", "apply"),
+        ("traces", "apply"),
         ("web", "apply"),
         ("scheduler", "set_limits", config),
         ("runs", "look_at_clock"),
