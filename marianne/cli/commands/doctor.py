@@ -28,7 +28,8 @@ class Finding(NamedTuple):
 def command(session: Session, as_json: bool) -> int:
     """Look whether all is well with this installation and home.
 
-    The home, its configuration, the conductor if one runs, and which instruments can play here.
+    The home, its configuration, the conductor if one runs, which instruments can play here, and
+    which walls a sandbox can have, or why not.
     Changes nothing and starts nothing. Exit code 1 when something needs a hand.
     """
     found = [finding for look in LOOKS for finding in _looked(look, session)]
@@ -110,4 +111,12 @@ def _instruments(session: Session) -> Iterator[Finding]:
             yield Finding(f"instrument {name}", None, remark.render())
 
 
-LOOKS = (_home, _configuration, _conductor, _instruments)
+def _walls(session: Session) -> Iterator[Finding]:
+    """What a score's ``sandbox:`` can be kept with here; where it is not, that is no fault."""
+    from marianne.walls.offers import as_list, looked_for
+
+    for offer in as_list(looked_for()):
+        yield Finding(f"sandbox: {offer.name}", True if offer.there else None, offer.words)
+
+
+LOOKS = (_home, _configuration, _conductor, _instruments, _walls)

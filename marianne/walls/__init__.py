@@ -1,0 +1,13 @@
+"""Walls around a sheet: what it may write, reach and see, by what the kernel offers unprivileged.
+
+A leaf: it knows nothing of jobs, workers or configuration, and needs only the standard library.
+
+    asked        what a score, a sheet, an instrument, a conductor restricts; the stricter of two
+    probe        tries each means on this machine, in a process of its own
+    offers       what the probe found, in words: what is there, or why not and how to get it
+    standing     what is asked + what is offered -> which means are used, or what is missing
+    blueprint    the paths of one attempt, and the means, as plain data
+    room         the namespaces of an attempt, held open by a process that dies with its maker
+    landlock     rules for the calling thread
+    entering     the calling thread goes behind its walls, and never comes back
+"""

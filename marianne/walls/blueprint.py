@@ -1,0 +1,166 @@
+"""The walls of one attempt as plain data: means, and real paths."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from marianne.walls.asked import WORKSPACE, Sandbox
+from marianne.walls.standing import Standing
+
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
+"""Where programs put temporary files, beside TMPDIR."""
+
+SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/etc"),
+    *("/proc", "/sys", "/dev", "/run"),
+)
+"""What may be read whatever ``read`` says: programs, libraries, and how the machine is set up."""
+
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
+_CARDS = ("nvidia*", "dri", "kfd", "fuse")
+
+
+class Places(NamedTuple):
+    """Where a job has its things. ``home`` is Marianne's, ``sheets`` the directory of the job's
+    prompts and outputs, ``temporary`` the directories for temporary files, ``user`` what ``~``
+    means. ``root``: whether the sheet runs as root."""
+
+    workspace: str
+    home: str
+    sheets: str
+    temporary: tuple[str, ...]
+    user: str
+    root: bool
+
+
+class Blueprint(NamedTuple):
+    """``writable`` and ``readable`` are all that may be, None: no restriction. ``hidden`` is empty,
+    ``private`` an empty directory that can be written; ``shown`` is read-only and ``kept`` is
+    itself wherever either would cover it. Equal ones can share a room."""
+
+    landlock: int
+    pids: bool
+    mounts: bool
+    proc: bool
+    network: bool
+    tcp: bool
+    root: bool
+    writable: tuple[str, ...] | None
+    readable: tuple[str, ...] | None
+    hidden: tuple[str, ...]
+    private: tuple[str, ...]
+    shown: tuple[str, ...]
+    kept: tuple[str, ...]
+    devices: tuple[str, ...]
+
+
+class Step(NamedTuple):
+    """One thing to mount: ``what`` is keep, show, cover (empty, can be written) or hide."""
+
+    path: str
+    what: str
+
+
+def temporary_places(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that a program with this environment uses and that are there."""
+    own = env.get("TMPDIR")
+    return _real((*((own,) if own else ()), *TEMPORARY))
+
+
+def blueprint(asked: Sandbox, stands: Standing, places: Places) -> Blueprint:
+    """The attempt's. Makes the directories that ``write`` names and that are not there."""
+    write = read = None
+    kept: tuple[str, ...] = _real((places.workspace,))
+    private = asked.tmp == "private" and stands.mounts
+    temporary = () if private else places.temporary
+    if asked.write is not None:
+        named = tuple(_expanded(one, places) for one in asked.write)
+        for path in named:
+            os.makedirs(path, exist_ok=True)
+        write = _real(named)
+        kept += write
+        write = _outermost((*write, *temporary))
+    if asked.read is not None:
+        named = _real(_expanded(one, places) for one in asked.read)
+        kept += named
+        read = _outermost((*named, *(write or ()), *_real(SYSTEM), *places.temporary, *kept[:1]))
+    devices = _devices(places.root) if write is not None else ()
+    return Blueprint(
+        landlock=stands.landlock,
+        pids=stands.pids,
+        mounts=stands.mounts,
+        proc=stands.proc and stands.pids,
+        network=stands.network,
+        tcp=not asked.network,
+        root=places.root,
+        writable=write,
+        readable=read,
+        hidden=_real((places.home,)) if asked.isolate and stands.mounts else (),
+        private=places.temporary if private else (),
+        shown=_real((places.sheets,)),
+        kept=tuple(dict.fromkeys(kept)),
+        devices=devices,
+    )
+
+
+def steps(plan: Blueprint) -> list[Step]:
+    """What is mounted, the outer before the inner.
+
+    Where all is made read-only, what may be written is put back as it was; so is what would else be
+    covered. What is hidden stays so: no place that may be written shows it.
+    """
+    covering = {**dict.fromkeys(plan.private, "cover"), **dict.fromkeys(plan.hidden, "hide")}
+    wanted: dict[str, str] = {}
+    for path in plan.writable or ():
+        wanted[path] = "keep"
+    for paths, what in ((plan.kept, "keep"), (plan.shown, "show")):
+        for path in paths:
+            if any(beneath(path, cover) and path != cover for cover in covering):
+                writable = plan.writable is None or any(beneath(path, o) for o in plan.writable)
+                wanted.setdefault(path, what if writable else "show")
+    wanted |= covering
+    return [Step(path, wanted[path]) for path in sorted(wanted, key=_depth)]
+
+
+def beneath(path: str, place: str) -> bool:
+    """Whether ``path`` is ``place`` or lies in it; both are real paths."""
+    return place in (path, "/") or path.startswith(place + "/")
+
+
+def _depth(path: str) -> tuple[int, str]:
+    return (path.rstrip("/").count("/"), path)
+
+
+def _expanded(path: str, places: Places) -> str:
+    """A place of the score's as an absolute path."""
+    if path == WORKSPACE:
+        return places.workspace
+    if path == "~" or path.startswith("~/"):
+        path = places.user + path[1:]
+    return os.path.join(places.workspace, path)
+
+
+def _real(paths: Iterable[str]) -> tuple[str, ...]:
+    """Where these lead, without those that are not there."""
+    found = (os.path.realpath(path) for path in paths)
+    return tuple(dict.fromkeys(path for path in found if os.path.exists(path)))
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """Without those that lie in another."""
+    every = dict.fromkeys(paths)
+    return tuple(
+        path for path in every if not any(path != one and beneath(path, one) for one in every)
+    )
+
+
+def _devices(root: bool) -> tuple[str, ...]:
+    """What may be written of /dev and /proc: all that a user may, and of root's what harms nobody:
+    no disk, no memory, no switch of the kernel."""
+    if not root:
+        return ("/dev", "/proc")
+    cards = (path for name in _CARDS for path in glob.glob(f"/dev/{name}"))
+    return (*(f"/dev/{name}" for name in _DEVICES), *cards)

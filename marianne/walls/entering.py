@@ -1,0 +1,110 @@
+"""The calling thread goes behind its walls and starts a program there.
+
+Landlock, namespaces, capabilities and no_new_privs are a thread's own, and what a thread starts
+inherits them. So a thread that does nothing else goes, and ends; the worker stays outside.
+"""
+
+from __future__ import annotations
+
+import _thread
+import errno
+import os
+from collections.abc import Callable, Sequence
+
+from marianne.walls import kernel, landlock
+from marianne.walls.blueprint import Blueprint
+from marianne.walls.room import Room, WallError
+
+_KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 14, 18, 23, 29, 31})
+"""What a root's sheet keeps (capabilities(7)): chown, dac_override, fowner, fsetid, kill, setgid,
+setuid, setpcap, net_bind_service, net_raw, ipc_lock, sys_chroot, sys_nice, audit_write, setfcap.
+With others it could take the walls down: mount, trace, load a module, write to a device."""
+
+_PASSING = (errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EUSERS)
+
+
+def start_behind(
+    plan: Blueprint,
+    room: Room | None,
+    spawn: Callable[[], int],
+    cwd: str,
+    files: Sequence[str],
+    program: str,
+) -> int:
+    """What ``spawn`` returns, called behind the walls with ``cwd`` as working directory.
+
+    ``files`` may be written and ``program`` run wherever they lie. Raises what ``spawn`` raises,
+    and WallError when a wall could not be built; ``passes`` says whether that may be otherwise
+    later.
+    """
+    done = _thread.allocate_lock()
+    done.acquire()
+    result: list[int | BaseException] = []
+
+    def go() -> None:
+        try:
+            _enter(plan, room, cwd, files, program)
+            result.append(spawn())
+        except BaseException as error:  # noqa: BLE001 - it is the caller's, in the other thread
+            result.append(error)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(go, ())
+    done.acquire()
+    (got,) = result
+    if isinstance(got, BaseException):
+        raise got
+    return got
+
+
+def passes(error: OSError) -> bool:
+    """Whether a wall could not be built for want of what the machine may have later."""
+    return error.errno in _PASSING
+
+
+def _enter(
+    plan: Blueprint, room: Room | None, cwd: str, files: Sequence[str], program: str
+) -> None:
+    try:
+        rules = None
+        if room is not None:
+            room.enter()
+        if plan.landlock:
+            rules = _rules(plan, files, program)
+    except OSError as error:
+        raise WallError(error.errno, error.strerror) from error
+    if room is not None:
+        os.chdir(cwd)
+    try:
+        if plan.root:
+            _drop_capabilities()
+        if rules is not None:
+            rules.enforce()
+        else:
+            kernel.gain_no_privileges()
+    except OSError as error:
+        raise WallError(error.errno, error.strerror) from error
+
+
+def _rules(plan: Blueprint, files: Sequence[str], program: str) -> landlock.Rules:
+    version = plan.landlock
+    writing = landlock.write_rights(version)
+    # Whoever refuses any right to files refuses mounts too; nobody needs to make a disk.
+    rights = landlock.MAKE_BLOCK
+    rights |= writing if plan.writable is not None else 0
+    rights |= landlock.READ if plan.readable is not None else 0
+    rules = landlock.Rules(version, rights, network=plan.tcp, scoped=True)
+    if plan.writable is not None:
+        rules.allow((*plan.writable, *plan.private), writing)
+        rules.allow((*files, *plan.devices), landlock.WRITE_FILE | landlock.TRUNCATE)
+    if plan.readable is not None:
+        rules.allow((*plan.readable, *plan.private, *plan.shown), landlock.READ)
+        rules.allow((*files, program), landlock.EXECUTE | landlock.READ_FILE)
+    return rules
+
+
+def _drop_capabilities() -> None:
+    number = 0
+    while number in _KEPT_CAPABILITIES or kernel.drop_capability(number):
+        number += 1
