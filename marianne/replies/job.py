@@ -50,6 +50,10 @@ class JobHead(TypedDict):
     submitted_at: Time
     started_at: Time | None
     finished_at: Time | None
+    worked_seconds: float
+    """for so long at least one of its sheets ran, up to `at_work_since`"""
+    at_work_since: Time | None
+    """since then one runs; nil: none does"""
     progress: Progress
     usage: Usage
     group: NotRequired[str]
@@ -104,6 +108,9 @@ class Sheet(TypedDict):
     due_at: Time | None
     """of a waiting one: when it is tried again"""
     duration_seconds: float | None
+    """of the last attempt"""
+    worked_seconds: float
+    """of all attempts that have ended, together"""
     validations: list[Check]
     error: SheetError | None
     left_running: list[int]

@@ -109,6 +109,10 @@ class Ask(Protocol):
     ) -> changes.Submitted: ...
     @overload
     def __call__(
+        self, m: Literal["job.timeline"], p: Params = ..., /, **how: Unpack[How]
+    ) -> reports.Timeline: ...
+    @overload
+    def __call__(
         self, m: Literal["job.wait"], p: Params = ..., /, **how: Unpack[How]
     ) -> jobs.Job: ...
     @overload

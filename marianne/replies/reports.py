@@ -86,6 +86,30 @@ class History(TypedDict):
     """of jobs of the same score, the newest first"""
 
 
+class Timeline(TypedDict):
+    """Attempts that have ended, in the order of sheets and attempts: a list a figure. Times are
+    seconds since the epoch."""
+
+    job_id: str
+    total: int
+    """attempts of the job that have ended, whichever are told"""
+    cursor: list[int] | None
+    """what goes on with the next ones; nil at the end"""
+    sheets: list[int]
+    attempts: list[int]
+    outcomes: bytes
+    """a letter each: `c` completed, `f` failed, `s` skipped, `i` interrupted"""
+    began: list[float]
+    ended: list[float]
+    memory_mb: list[float]
+    """the most that each had; 0: not known"""
+    cost_usd: list[float]
+    """as its instrument told it; 0: not told"""
+    running: list[int]
+    """sheets that run, at most 1,000; told with the first attempts"""
+    running_since: list[float]
+
+
 class LastOutput(TypedDict):
     """The ends of what a sheet printed, at most 2,000 characters each, without credentials."""
 

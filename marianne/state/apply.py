@@ -33,6 +33,7 @@ from marianne.state.rows import (
     sheet_values,
 )
 from marianne.state.transitions import check, move
+from marianne.state.work_time import WorkTime
 
 
 def _marks(count: int) -> str:
@@ -46,6 +47,7 @@ _SAVE_SHEET = (
     f"INSERT OR REPLACE INTO sheets (job, {SHEET_COLUMNS}) VALUES (?, {_marks(len(SHEET_FIELDS))})"
 )
 _ADD_ATTEMPT = f"INSERT INTO attempts (job, {ATTEMPT_COLUMNS}) VALUES (?, {_marks(9)})"
+_KEEP_WORK = "UPDATE jobs SET worked = ?, work_since = ?, work_until = ? WHERE key = ?"
 _ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_OUTCOME = f"INSERT INTO outcomes ({OUTCOME_COLUMNS}) VALUES ({_marks(7)})"
 _DROP_OUTCOMES = (
@@ -65,7 +67,9 @@ class _Job:
     key: int
     status: JobStatus
     last_event: int
+    work: WorkTime
     told: bool = False
+    worked: bool = False
     moved: dict[SheetStatus, int] = field(default_factory=dict)
 
 
@@ -102,12 +106,14 @@ class Batch:
         job = self._jobs.get(job_id)
         if job is None:
             found = self._execute(
-                "SELECT key, status, last_event FROM ids JOIN jobs USING (key) WHERE job_id = ?",
+                "SELECT key, status, last_event, running, worked, work_since, work_until "
+                "FROM ids JOIN jobs USING (key) WHERE job_id = ?",
                 (job_id,),
             ).fetchone()
             if found is None:
                 raise NoSuchJob(f"no job {job_id!r}")
-            job = self._jobs[job_id] = _Job(found[0], JobStatus(found[1]), found[2])
+            key, status, last_event, *work = found
+            job = self._jobs[job_id] = _Job(key, JobStatus(status), last_event, WorkTime(*work))
         return job
 
     def _write_back(self, job: _Job) -> None:
@@ -117,6 +123,9 @@ class Batch:
         if moved:
             terms = ", ".join(f"{status} = {status} + ?" for status in moved)
             self._execute(f"UPDATE jobs SET {terms} WHERE key = ?", (*moved.values(), job.key))
+        if job.worked:
+            work = job.work
+            self._execute(_KEEP_WORK, (work.seconds, work.since, work.until, job.key))
 
     def _insert_job(self, change: c.InsertJob) -> None:
         row = change.row
@@ -131,7 +140,7 @@ class Batch:
             "INSERT INTO job_files VALUES (?, ?, ?, ?)",
             (key, change.plan, change.score, change.environment),
         )
-        self._jobs[row.job_id] = _Job(key, row.status, 0)
+        self._jobs[row.job_id] = _Job(key, row.status, 0, WorkTime())
 
     def _update_job(self, change: c.UpdateJob) -> None:
         job = self._job(change.job_id)
@@ -169,6 +178,7 @@ class Batch:
             check(old, row.status, asked=change.asked)
             _count(job, old, -1)
             _count(job, row.status, +1)
+            job.worked |= job.work.saved(old, row)
         self._execute(_SAVE_SHEET, (job.key, *sheet_values(row)))
 
     def _drop_sheets(self, change: c.DropSheets) -> None:

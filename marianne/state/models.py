@@ -66,8 +66,10 @@ class JobRow:
     ``worker_*`` is the proof of life of its worker process: pid, start time in clock ticks since
     boot (field 22 of /proc/PID/stat), boot id, and the proof of its name on the link. ``crashes``
     counts the conductor's deaths in a row while the job ran and nothing of it was committed in
-    between. ``options`` holds what was asked for at the submission, and the ``account`` of what was
-    used, which the job's actor writes while there is one.
+    between. ``worked``, ``work_since`` and ``work_until`` are its
+    :class:`~marianne.state.work_time.WorkTime`, which follows from its sheets' rows. ``options``
+    holds what was asked for at the submission, and the ``account`` of what was used, which the
+    job's actor writes while there is one.
     """
 
     job_id: str
@@ -88,6 +90,9 @@ class JobRow:
     worker_start_time: int | None = None
     worker_boot_id: str | None = None
     worker_link: bytes | None = field(default=None, repr=False)
+    worked: float = 0.0
+    work_since: float | None = None
+    work_until: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -97,7 +102,8 @@ class SheetRow:
 
     ``attempt`` numbers the current or last attempt (0: never started); ``failures`` counts the
     attempts that used up a retry, ``completions`` those that answered a partial pass. ``node`` is
-    where that attempt ran; None: on the conductor's machine, or it is not known yet.
+    where that attempt ran; None: on the conductor's machine, or it is not known yet. ``worked``:
+    for so many seconds all attempts that have ended ran together.
     """
 
     num: int
@@ -115,6 +121,7 @@ class SheetRow:
     message: str | None = None
     due_at: float | None = None
     node: str | None = None
+    worked: float = 0.0
     validations: list[Check] = field(default_factory=list)
     left_running: list[int] = field(default_factory=list)
 

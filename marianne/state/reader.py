@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from marianne.model.result import AttemptResult
 from marianne.records import dataclass
 from marianne.state import ids, rows
+from marianne.state.attempt_spans import AttemptSpans
 from marianne.state.connection import Rows
 from marianne.state.errors import AmbiguousJob, NoSuchJob, OtherRequest
 from marianne.state.event_log import EventLog
@@ -59,7 +60,8 @@ class Reader:
     """Reads the database at ``path``. The file must exist (Database makes it).
 
     For one thread; with ``any_thread`` for any, but never for two at once. ``events`` reads what
-    happened, ``learned`` what jobs had used, ``scheduled`` the schedules.
+    happened, ``learned`` what jobs had used, ``scheduled`` the schedules, ``spans`` when attempts
+    ran.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, any_thread: bool = False) -> None:
@@ -68,6 +70,7 @@ class Reader:
         self.events = EventLog(self._rows)
         self.learned = Learned(self._rows)
         self.scheduled = Scheduled(self._rows)
+        self.spans = AttemptSpans(self._rows)
 
     def __enter__(self) -> Reader:
         return self

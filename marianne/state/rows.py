@@ -147,6 +147,7 @@ def sheet_values(row: SheetRow) -> tuple[Any, ...]:
         row.message,
         row.due_at,
         row.node,
+        row.worked,
         pack(row.validations) if row.validations else None,
         pack(row.left_running) if row.left_running else None,
     )

@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Footer, Input, RichLog, Static
 
 from marianne.cli.errors import CliError
 from marianne.cli.render.terminal import harmless
-from marianne.cli.render.values import duration, span
+from marianne.cli.render.values import at_work, duration
 from marianne.cli.session import Session
 from marianne.client.conductor import Conductor
 from marianne.client.presence import Presence
@@ -299,5 +299,5 @@ class Top(App[None]):
 
 
 def _cells(job: dict[str, Any]) -> tuple[str, str, str, str]:
-    took = duration(span(job["started_at"], job["finished_at"]))
+    took = duration(at_work(job))
     return (harmless(job["job_id"]), job["status"], progress(job), took)

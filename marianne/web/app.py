@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -24,9 +25,11 @@ from marianne.web.live import Live, Page
 from marianne.web.output import SHOWN, Output
 from marianne.web.refusals import HTTP, error_map
 from marianne.web.shared_answers import SharedAnswers
+from marianne.web.timelines import Timelines
 
 HISTORY = 1_000
 HISTORY_SECONDS = 3.0
+TIMELINE_SECONDS = 5.0
 WHY_SECONDS = 2.0
 SHOWN_OF = (
     *("sheet", "name", "attempt", "outcome", "started_at", "finished_at", "duration_seconds"),
@@ -36,6 +39,9 @@ SHOWN_OF = (
 
 ROWS = 100
 """Sheets in one answer at most."""
+
+LATEST = 1e11
+"""Seconds since the epoch; no job ends later."""
 
 NO_STORE = {"cache-control": "no-store"}
 
@@ -51,6 +57,7 @@ class App:
         self._live = Live(conductor)
         self._files = files.load()
         self._answers = SharedAnswers()
+        self._timelines = Timelines(conductor)
         self.routes = [
             *(Route(path, self._page) for path in PAGES),
             Route("/static/{name}", self._static),
@@ -60,6 +67,7 @@ class App:
             Route("/api/jobs/{job}/names", _json(self._names)),
             Route("/api/jobs/{job}/rows", self._shared(0.5, self._rows)),
             Route("/api/jobs/{job}/history", self._shared(HISTORY_SECONDS, self._history)),
+            Route("/api/jobs/{job}/timeline", self._shared(TIMELINE_SECONDS, self._timeline)),
             Route("/api/jobs/{job}/why", self._shared(WHY_SECONDS, self._why)),
             Route("/api/jobs/{job}/sheets/{sheet:int}/output", _whole(self._output)),
             Route("/api/jobs/{job}/sheets/{sheet:int}/download", _whole(self._download)),
@@ -147,6 +155,10 @@ class App:
         job = request.path_params["job"]
         told = await self._conductor.ask("job.history", job_id=job, sheet=sheet, limit=HISTORY)
         return {"attempts": [{name: one[name] for name in SHOWN_OF} for one in told["records"]]}
+
+    async def _timeline(self, request: Request) -> Any:
+        first, last = _time(request, "first"), _time(request, "last")
+        return await self._timelines.told(request.path_params["job"], first, last)
 
     async def _why(self, request: Request) -> Any:
         job, sheet = request.path_params["job"], _number(request, "sheet", 0) or None
@@ -241,6 +253,20 @@ def _number(request: Request, name: str, default: int) -> int:
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
         raise CliError("invalid_params", f"{name}: {given!r:.40} is no whole number")
     return int(given)
+
+
+def _time(request: Request, name: str) -> float | None:
+    """A parameter that is seconds since the epoch."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    try:
+        found = float(given)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < LATEST:
+        raise CliError("invalid_params", f"{name}: {given!r:.40} is no time")
+    return found
 
 
 def _whole(answer: Answer) -> Answer:

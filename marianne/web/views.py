@@ -100,4 +100,5 @@ class _Conductor:
             "ready": await self._ask("daemon.ready"),
             "troubles": {name: health[name] for name in ("storage", "starts", "workers")},
             "limits": (await self._ask("daemon.rate_limits"))["limits"],
+            "executors": await self._ask("daemon.executors"),
         }

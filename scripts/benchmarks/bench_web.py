@@ -79,7 +79,7 @@ class Asking(threading.Thread):
         while not self._over.wait(2.0):
             turn += 1
             paths = ["rows?first=1&last=40"]
-            paths += ["history"] * (turn % 3 == 0) + ["why"] * (turn % 5 == 0)
+            paths += ["timeline"] * (turn % 3 == 0) + ["why"] * (turn % 5 == 0)
             for path in paths:
                 headers = {"Cookie": self._pages.cookie}
                 connection.request("GET", f"{self._job}/{path}", headers=headers)

@@ -82,6 +82,8 @@ def ask_of_a_past(ask: Asked) -> None:
         ask(method, job_id=job)
     until(lambda: ask("job.history", job_id=job)["learned"])
     until(lambda: ask("job.diagnose", job_id=job)["learned"]["estimate"])
+    assert ask("job.timeline", job_id=job)["outcomes"] == b"cff"
+    assert ask("job.timeline", job_id=job, limit=1)["cursor"] == [1, 1]
     ask("job.output", job_id=job, sheet=1)
     assert ask("job.plan", job_id=job, sheets=[1, 2])["names"] == ["fine", "loud"]
     ask("job.list", all=True)
@@ -99,6 +101,8 @@ def ask_of_a_life(ask: Asked) -> None:
     answer = ask("job.submit", config_path=str(score), workspace=str(score.with_suffix("")))
     job = answer["job_id"]
     until((ask.place(job) / "here").exists)
+    until(lambda: ask("job.status", job_id=job)["at_work_since"])
+    assert ask("job.timeline", job_id=job)["running"] == [1]
     ask("job.explain", job_id=job)
     ask("daemon.fault", name=f"job:{job}/job", now=True)
     until(lambda: ask("job.diagnose", job_id=job)["supervision"])

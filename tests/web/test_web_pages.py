@@ -167,6 +167,67 @@ def test_the_conductor_is_shown_with_its_parts(browser: Browser, marianne: Maria
     browser.sees("#tree", "manager, restarted 1 times, ")
 
 
+def test_attempts_are_shown_over_the_time_of_their_job_and_a_part_of_it_closer(
+    browser: Browser, marianne: Marianne
+) -> None:
+    job = marianne.play("fan", FAN, code=1)
+    browser.open(f"/jobs/{job}")
+    browser.sees("#timeline-words", "14 attempts, in ")
+    browser.run(
+        "const canvas = document.getElementById('timeline'), box = canvas.getBoundingClientRect();"
+        "for (const [kind, x] of [['mousedown', 9], ['mousemove', 18], ['mouseup', 18]])"
+        " canvas.dispatchEvent(new MouseEvent("
+        "kind, {clientX: box.left + x, clientY: box.top + 5, buttons: 1}))"
+    )
+    browser.sees("#timeline-words", " of 14 attempts, in ")
+    browser.click("#timeline-all")
+    until(lambda: " of 14" not in browser.text("#timeline-words"))
+
+
+NODE = {
+    "name": "n1",
+    "state": "away",
+    "why": None,
+    "address": None,
+    "host": "far",
+    "version": "1",
+    "skew_seconds": 0.25,
+    "slots": 8,
+    "taken": 2.5,
+    "jobs": ["night", "day"],
+    "checked": None,
+    "lease_left_seconds": 21.0,
+}
+CLUSTER = {
+    "name": "lab",
+    "kind": "dask",
+    "address": "tcp://lab:8786",
+    "used": True,
+    "why": None,
+    "lease_seconds": 30.0,
+    "slots": 8,
+    "taken": 2.5,
+    "nodes": [NODE],
+}
+
+
+def test_where_sheets_run_is_shown_with_nodes_leases_slots_and_what_runs_there(
+    browser: Browser,
+) -> None:
+    browser.open("/conductor")
+    browser.sees("#executors", "local", "On this machine")
+    shown = browser.driver.execute_async_script(
+        "const [told, done] = arguments;"
+        "import('/static/executors.js').then(({executors}) => {"
+        " document.getElementById('page').append(...executors(told));"
+        " done(document.querySelector('[data-executor=lab]').innerText); })",
+        [CLUSTER],
+    )
+    for words in ("tcp://lab:8786", "2.5 of 8 slots taken", "lease 30 s", "away", "21 s left"):
+        assert words in shown
+    assert browser.text("[data-node=n1] a") == "night\nday"
+
+
 def test_who_may_only_look_has_no_buttons_and_a_phone_shows_all(
     chromium: Browser, marianne: Marianne
 ) -> None:

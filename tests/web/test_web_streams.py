@@ -120,8 +120,8 @@ def test_no_page_tells_anything_of_an_environment(marianne: Marianne) -> None:
     del marianne.env["A_TOKEN"]
     with pages(marianne) as served:
         paths = [
-            *("plan", "names", "rows", "history", "why", "why?sheet=1", "sheets/1/output"),
-            *("sheets/1/output?stream=prompt", "sheets/1/download"),
+            *("plan", "names", "rows", "history", "timeline", "why", "why?sheet=1"),
+            *("sheets/1/output", "sheets/1/output?stream=prompt", "sheets/1/download"),
         ]
         told = b"".join(got(served, f"/api/jobs/{job}/{path}") for path in paths)
         told += got(served, "/api/config") + got(served, "/api/log?lines=1000")

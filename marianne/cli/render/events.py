@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marianne.cli.render.out import clean, paint, say
-from marianne.cli.render.values import clock, duration
+from marianne.cli.render.values import clock, duration, with_local_times
 
 _COLOUR = {
     "completed": "green",
@@ -44,7 +44,7 @@ def print_event(
     if scope == "job" and not with_job:
         parts.insert(1, paint("job", "bold"))
     if details := details_of(event):
-        parts.append(clean(details))
+        parts.append(clean(with_local_times(details)))
     say("  ".join(parts))
     sys.stdout.flush()
 

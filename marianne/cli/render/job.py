@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from marianne.cli.render.out import clean, paint, say
 from marianne.cli.render.table import Cell, print_table
-from marianne.cli.render.values import STATUS_STYLE, clock, duration, span
+from marianne.cli.render.values import (
+    STATUS_STYLE,
+    at_work,
+    clock,
+    duration,
+    sheet_at_work,
+)
 
 if TYPE_CHECKING:
     from marianne.replies.job import Job, Progress, Sheet, Status
@@ -42,7 +48,7 @@ def print_job(status: Status) -> None:
     """The whole picture: head, facts, a row a sheet."""
     state = status_cell(status["status"], reason_text(status))
     say(f"{paint(clean(status['job_id']), 'bold')}  {paint(state.text, 'bold', *state.styles)}")
-    took = span(status.get("started_at"), status.get("finished_at"))
+    took = at_work(status)
     facts = {
         "score": status.get("config_path"),
         "workspace": status.get("workspace"),
@@ -50,7 +56,7 @@ def print_job(status: Status) -> None:
         "submitted": clock(status.get("submitted_at")),
         "started": clock(status.get("started_at")),
         "finished": clock(status.get("finished_at")),
-        "took" if status.get("finished_at") else "running for": duration(took),
+        "took" if status.get("finished_at") else "at work for": duration(took),
         "sheets": _progress_line(status.get("progress") or {}),
         "used": _usage_line(status.get("usage") or {}),
         "error": status.get("error"),
@@ -74,11 +80,7 @@ def print_sheets(sheets: list[Sheet]) -> None:
             status_cell(row["status"]),
             row["attempt"] or "",
             _exit(row),
-            duration(
-                row.get("duration_seconds")
-                if row["status"] != "running"
-                else span(row.get("started_at"), None)
-            ),
+            duration(sheet_at_work(row)),
             _instrument(row),
             *([row.get("node") or ""] if placed else []),
             why(row),

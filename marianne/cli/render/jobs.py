@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from marianne.cli.render.job import progress_text, reason_text, status_cell
 from marianne.cli.render.table import Cell, print_table
-from marianne.cli.render.values import ago, duration, span
+from marianne.cli.render.values import ago, at_work, duration
 
 if TYPE_CHECKING:
     from marianne.replies.job import Job
@@ -20,7 +20,7 @@ def print_jobs(jobs: Sequence[Job], now: float | None = None) -> None:
             Cell(job["job_id"], ("bold",)),
             status_cell(job["status"], reason_text(job)),
             progress_text(job.get("progress") or {}),
-            duration(span(job.get("started_at"), job.get("finished_at"), now)),
+            duration(at_work(job, now)),
             ago(job.get("submitted_at"), now),
             "" if job.get("priority") in (5, None) else job["priority"],
             " ".join(str(job.get("error") or "").split()),

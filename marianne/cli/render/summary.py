@@ -8,7 +8,7 @@ from typing import Any
 from marianne.cli.errors import CliError
 from marianne.cli.render.job import why
 from marianne.cli.render.out import clean, paint, say
-from marianne.cli.render.values import STATUS_STYLE, duration, span
+from marianne.cli.render.values import STATUS_STYLE, at_work, duration
 from marianne.cli.session import Session
 
 FAILED_SHOWN = 5
@@ -23,7 +23,7 @@ def print_summary(session: Session, status: Mapping[str, Any], *, kept: bool = T
     """
     state = str(status["status"])
     progress = status.get("progress") or {}
-    took = duration(span(status.get("started_at"), status.get("finished_at")))
+    took = duration(at_work(status))
     counts = [f"{progress[key]} {key}" for key in progress if key != "total" and progress[key]]
     colour = STATUS_STYLE[state][2] if state in STATUS_STYLE else "bold"
     say(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 STATUS_STYLE: dict[str, tuple[str, str, str]] = {
     # status: (sign, sign without Unicode, colour)
@@ -74,6 +76,27 @@ def span(start: str | None, end: str | None, now: float | None = None) -> float 
     if until is None:
         until = time.time() if now is None else now
     return until - begun
+
+
+def at_work(job: Mapping[str, Any], now: float | None = None) -> float | None:
+    """Seconds in which the job was at work, without those between attempts; None before them.
+
+    Of a conductor that does not tell that, from its start to its end.
+    """
+    worked = job.get("worked_seconds")
+    if worked is None:
+        return span(job.get("started_at"), job.get("finished_at"), now)
+    running = span(job.get("at_work_since"), None, now)
+    return worked + max(0.0, running or 0.0) if worked or running is not None else None
+
+
+def sheet_at_work(sheet: Mapping[str, Any], now: float | None = None) -> float | None:
+    """Seconds that the attempts of a sheet took together, so far; None before them."""
+    worked = sheet.get("worked_seconds")
+    running = span(sheet["started_at"], None, now) if sheet["status"] == "running" else None
+    if worked is None:
+        return sheet.get("duration_seconds") if running is None else running
+    return worked + max(0.0, running or 0.0) if worked or running is not None else None
 
 
 def ago(text: str | None, now: float | None = None) -> str:

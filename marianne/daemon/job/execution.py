@@ -159,7 +159,9 @@ class Execution:
         All of it is as on disk, and so are its sheets in a status: who is told of an end or a pause
         may act upon it at once, and no death takes back what somebody has seen.
         """
-        return wire.job_map(self._on_disk, self._sheets.progress())
+        job, work = self._on_disk, self._sheets.work
+        job.worked, job.work_since = work.seconds, work.since
+        return wire.job_map(job, self._sheets.progress())
 
     # -- what happens ---------------------------------------------------------------------------
 

@@ -181,6 +181,8 @@ class Judgement:
 
 def write_down(row: SheetRow, result: AttemptResult) -> None:
     """Writes into a sheet's row how its attempt ended; its status is yet to be judged."""
+    if row.finished_at is None:  # else it is written already, and a list has changed the result
+        row.worked += max(0.0, result.finished_at - result.started_at)
     row.started_at, row.finished_at = result.started_at, result.finished_at
     row.exit_code, row.signal = result.exit_code, result.signal
     row.category, row.code, row.message = result.category, result.code, result.message

@@ -22,6 +22,7 @@ from marianne.state.changes import Change, GrowPlan, SaveSheet
 from marianne.state.models import SheetRow, SheetStatus
 from marianne.state.reader import Reader
 from marianne.state.rows import COUNTED, read_counts
+from marianne.state.work_time import WorkTime
 
 if TYPE_CHECKING:
     from marianne.replies.job import Progress
@@ -48,6 +49,9 @@ class Sheets:
         self._rows = {num: copy(row) for num, row in ledger.rows.items()}
         self._counts = Counter(row.status for row in self._rows.values())
         self._packed: dict[int, bytes] = {}
+        job = ledger.job
+        running = self._counts[SheetStatus.RUNNING]
+        self.work = WorkTime(running, job.worked, job.work_since, job.work_until)
         self.total = len(ledger.plan.sheets)
         known = [(num, row.status) for num, row in self._rows.items()]
         self._states = wire.states(self.total, known)
@@ -90,6 +94,7 @@ class Sheets:
 
     def _save(self, row: SheetRow) -> None:
         before = self._rows.get(row.num)
+        self.work.saved(SheetStatus.PENDING if before is None else before.status, row)
         if before is not None:
             self._counts[before.status] -= 1
         self._counts[row.status] += 1

@@ -82,6 +82,8 @@ def job_map(job: JobRow, progress: told.Progress) -> told.Job:
         "submitted_at": timestamp(job.submitted_at),
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),
+        "worked_seconds": round(job.worked, 6),
+        "at_work_since": timestamp(job.work_since),
         "error": job.error,
         "progress": progress,
         "usage": Account.read(job.options.get("account")).usage(),
@@ -142,6 +144,7 @@ def _sheet_map(sheet: SheetPlan, rows: Mapping[int, SheetRow]) -> told.Sheet:
         "duration_seconds": round(row.finished_at - row.started_at, 6)  # type: ignore[operator]
         if ended
         else None,
+        "worked_seconds": round(row.worked, 6),
         "validations": row.validations,
         "error": error,
         "left_running": row.left_running,

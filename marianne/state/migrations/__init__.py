@@ -21,6 +21,7 @@ from marianne.state.migrations import (
     m0005_schedules,
     m0006_job_names,
     m0007_node,
+    m0008_work_time,
 )
 
 Migration = Sequence[str]
@@ -33,6 +34,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0005_schedules.STATEMENTS,
     m0006_job_names.STATEMENTS,
     m0007_node.STATEMENTS,
+    m0008_work_time.STATEMENTS,
 )
 
 

@@ -2,6 +2,7 @@
 
 import { fill, h, section } from "./dom.js";
 import { bytes, clock, seconds } from "./format.js";
+import { executors } from "./executors.js";
 import { Events } from "./events.js";
 import { Live, ask } from "./live.js";
 import { problemCard } from "./problem.js";
@@ -11,9 +12,10 @@ const LOG_SECONDS = 2;
 export function conductorPage(page) {
   document.title = "Conductor · Marianne";
   const problem = problemCard(), facts = h("div", { class: "card", id: "facts" }), limits = h("div", { id: "limits" });
+  const places = h("div", { id: "executors" });
   const tree = h("div", { class: "card", id: "tree" }), log = h("pre", { id: "log" }), events = new Events();
   const logBox = h("div", { class: "output" }, log), config = h("div", { class: "scroll", id: "config" });
-  fill(page, problem.element, h("h1", {}, "Conductor"), facts, section("Rate limits", limits), section("Supervision", tree),
+  fill(page, problem.element, h("h1", {}, "Conductor"), facts, section("Where sheets run", places), section("Rate limits", limits), section("Supervision", tree),
     section("Log", logBox), section("What happens", events.element), section("Configuration", config));
   let status = null, ready = null, troubles = null;
   const draw = () => { if (status && ready && troubles) fill(facts, figures(status, ready, troubles)); };
@@ -21,6 +23,7 @@ export function conductorPage(page) {
     status: (told) => { status = told; draw(); },
     ready: (told) => { ready = told; draw(); },
     troubles: (told) => { troubles = told; draw(); },
+    executors: (told) => fill(places, executors(told)),
     tree: (told) => fill(tree, branch(told)),
     limits: (told) => fill(limits, told.length ? h("ul", {}, told.map((one) => h("li", {}, `${one.key} until ${clock(one.until)}`))) : h("p", { class: "dim" }, "None.")),
     log: events.take.bind(events),

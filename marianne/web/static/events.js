@@ -1,7 +1,7 @@
 // What happens, as it happens: the newest first. Each has its number, so that a gap would be seen.
 
 import { h } from "./dom.js";
-import { clock } from "./format.js";
+import { clock, local } from "./format.js";
 
 const SHOWN = 200;
 
@@ -17,7 +17,7 @@ export class Events {
     const name = event.sheet_num ? `${event.sheet_num} ${this.nameOf(event.sheet_num)} ` : "";
     const why = event.data.message || event.data.error || event.data.reason || "";
     this.list.prepend(h("div", { "data-seq": event.seq }, h("span", { class: "dim" }, `${clock(event.ts)} `), name, event.event,
-      h("span", { class: "dim" }, why ? ` ${typeof why === "string" ? why : JSON.stringify(why)}` : "")));
+      h("span", { class: "dim" }, why ? ` ${typeof why === "string" ? local(why) : JSON.stringify(why)}` : "")));
     this.count += 1;
     this.list.dataset.count = this.count;
     while (this.list.childElementCount > SHOWN) this.list.lastElementChild.remove();

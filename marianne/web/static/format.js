@@ -48,10 +48,20 @@ export function over(status) {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
 
+// Seconds in which the job was at work, without those between attempts; null before them.
+export function atWork(job) {
+  const running = job.at_work_since ? Math.max(0, since(job.at_work_since)) : null;
+  return job.worked_seconds || running !== null ? job.worked_seconds + running : null;
+}
+
+// Of a sheet: all its attempts together, so far.
+export function sheetAtWork(sheet) {
+  const running = sheet.status === "running" && sheet.started_at ? Math.max(0, since(sheet.started_at)) : null;
+  return sheet.worked_seconds || running !== null ? sheet.worked_seconds + running : null;
+}
+
 export function took(job) {
-  if (!job.started_at) return "";
-  const end = job.finished_at ? Date.parse(job.finished_at) : Date.now();
-  return seconds((end - Date.parse(job.started_at)) / 1000);
+  return seconds(atWork(job));
 }
 
 // By the pace so far; nothing is said of a job that has just begun.
@@ -59,8 +69,8 @@ export function left(job) {
   const progress = job.progress;
   const done = progress.completed + progress.failed + progress.skipped + progress.cancelled;
   const worked = progress.completed + progress.failed;
-  if (job.status !== "running" || worked < 2 || !job.started_at) return "";
-  const pace = since(job.started_at) / worked;
+  if (job.status !== "running" || worked < 2) return "";
+  const pace = atWork(job) / worked;
   return seconds(pace * (progress.total - done));
 }
 

@@ -13,7 +13,7 @@ import { problemCard } from "./problem.js";
 import { Sheets } from "./sheets.js";
 import { Timeline } from "./timeline.js";
 
-const WHY_SECONDS = 10, SHARED_SECONDS = 4;
+const WHY_SECONDS = 10, SHARED_SECONDS = 6;
 
 export function jobPage(page, session, id) {
   document.title = `${id} · Marianne`;
@@ -26,7 +26,7 @@ export function jobPage(page, session, id) {
     if (node.sheets.length === 1 && node.sheets[0][0] === node.sheets[0][1]) open(node.sheets[0][0]);
     else { sheets.only(node); sheets.element.scrollIntoView({ behavior: "smooth" }); }
   });
-  const timeline = new Timeline(open), events = new Events((num) => sheets.names.get(num) || "");
+  const timeline = new Timeline(open, (num) => sheets.name(num), () => timed()), events = new Events((num) => sheets.names.get(num) || "");
   fill(page, problem.element, h("h1", {}, id), head, actions.element, why, section("Stages", graph.element),
     section("All sheets", map.element), sheets.element, section("Attempts by slot", timeline.element),
     section("What happens", events.element));
@@ -34,7 +34,11 @@ export function jobPage(page, session, id) {
   let job = null;
   const plan = seldom(1000, async () => { await sheets.named(); graph.take(await ask(path(id, "plan"))); });
   const reasons = seldom(2000, async () => explain(why, job, await ask(path(id, "why"))));
-  const attempts = seldom(6000, async () => timeline.take((await ask(path(id, "history"))).attempts));
+  const timed = async () => {
+    const { asked } = timeline, told = await ask(path(id, "timeline"), asked);
+    if (asked.first === timeline.asked.first && asked.last === timeline.asked.last) timeline.take(told);
+  };
+  const attempts = seldom(6000, timed);
   const redraw = seldom(500, () => { graph.update(); sheets.nums ? sheets.filter() : sheets.draw(); });
   let begun = false;
   // The map first: of a large job all else takes the conductor longer.

@@ -3,7 +3,7 @@
 import { Actions } from "./actions.js";
 import { fill, h, section, seldom } from "./dom.js";
 import { Events } from "./events.js";
-import { clock, local, over, seconds } from "./format.js";
+import { clock, local, over, seconds, sheetAtWork } from "./format.js";
 import { Live, ask, jobLink, path } from "./live.js";
 import { OutputView } from "./output.js";
 import { problemCard } from "./problem.js";
@@ -62,7 +62,7 @@ function summary(sheet) {
   const running = sheet.status === "running" && sheet.started_at;
   const facts = [
     ["attempt", sheet.attempt ? String(sheet.attempt) : ""], ["by", sheet.model ? `${sheet.instrument} ${sheet.model}` : sheet.instrument],
-    ["began", clock(sheet.started_at)], ["took", running ? `${seconds((Date.now() - Date.parse(sheet.started_at)) / 1000)} so far` : seconds(sheet.duration_seconds)],
+    ["began", clock(sheet.started_at)], ["took", seconds(sheetAtWork(sheet)) + (running ? " so far" : "")],
     ["exit code", sheet.exit_code === null ? "" : String(sheet.exit_code)], ["signal", sheet.signal === null ? "" : String(sheet.signal)],
     ["tried again", clock(sheet.due_at)],
   ].filter(([, value]) => value);

@@ -1,7 +1,7 @@
 // The sheets of a job as a table: as many rows as are seen, however many sheets there are.
 
 import { fill, h, seldom } from "./dom.js";
-import { LETTERS, clock, seconds } from "./format.js";
+import { LETTERS, clock, seconds, sheetAtWork } from "./format.js";
 import { ask, path, sheetLink } from "./live.js";
 
 const HIGH = 30, SPARE = 10, ROWS = 100;
@@ -107,7 +107,7 @@ export class Sheets {
       h("td", { class: "wide" }, h("a", { href: sheetLink(this.job, num) }, this.name(num) || row?.name || String(num))),
       h("td", {}, h("span", { class: `state ${status}` }, status)),
       h("td", {}, row ? String(row.attempt || "") : ""),
-      h("td", { title: clock(row?.started_at) }, seconds(row?.duration_seconds)),
+      h("td", { title: clock(row?.started_at) }, seconds(row ? sheetAtWork(row) : null)),
       h("td", { class: "wide dim" }, row?.error?.message || ""));
   }
 

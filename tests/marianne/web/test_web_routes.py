@@ -16,6 +16,16 @@ from marianne.web.app import App
 TEXT = b"one\ntwo <script>\0\n" + b"x" * 100
 
 
+EMPTY_TIMELINE = {
+    **dict.fromkeys(("attempts", "began", "ended", "memory_mb", "cost_usd"), ()),
+    "running": (),
+    "running_since": (),
+    "outcomes": b"",
+    "cursor": None,
+    "total": 0,
+}
+
+
 def piece(params: dict[str, Any]) -> dict[str, Any]:
     data = TEXT[params["offset"] : params["offset"] + params["limit"]]
     return {
@@ -65,13 +75,15 @@ def test_each_page_is_the_same_file_and_asks_nothing(home: Home) -> None:
         ("rows?first=1&last=999999", "job.status", {"job_id": "a b", "sheets": [1, 100]}),
         ("history?sheet=4", "job.history", {"job_id": "a b", "sheet": 4, "limit": 1000}),
         ("history", "job.history", {"job_id": "a b", "sheet": None, "limit": 1000}),
+        ("timeline?first=5&last=6.5", "job.timeline", {"job_id": "a b", "ended_since": 0.0}),
         ("why?sheet=2", "job.explain", {"job_id": "a b", "sheet": 2}),
     ],
 )
 def test_what_pages_ask_for(
     home: Home, conductor: FakeConductor, path: str, method: str, params: dict[str, Any]
 ) -> None:
-    conductor.answers[method] = {"names": [], "sheets": [], "records": [], "status": "running"}
+    told = {"names": [], "sheets": [], "records": [], "status": "running"}
+    conductor.answers[method] = told | (EMPTY_TIMELINE if method == "job.timeline" else {})
 
     async def play(app: App) -> int:
         return (await ask(app, f"/api/jobs/a%20b/{path}".replace("%20", " "))).status
@@ -123,6 +135,14 @@ def test_where_no_conductor_runs_it_is_said_at_once(home: Home) -> None:
 def test_a_number_that_is_none_is_refused(home: Home, wrong: str) -> None:
     async def play(app: App) -> int:
         return (await ask(app, f"/api/jobs/j/rows?{wrong}")).status
+
+    assert asked(home, play) == 400
+
+
+@pytest.mark.parametrize("wrong", ["first=x", "last=-1", "last=nan", "first=1e300"])
+def test_a_time_that_is_none_is_refused(home: Home, wrong: str) -> None:
+    async def play(app: App) -> int:
+        return (await ask(app, f"/api/jobs/j/timeline?{wrong}")).status
 
     assert asked(home, play) == 400
 

@@ -1,0 +1,36 @@
+"""How long a job was at work: the time in which at least one of its sheets ran. Pure."""
+
+from __future__ import annotations
+
+from marianne.records import dataclass
+from marianne.state.models import SheetRow, SheetStatus
+
+
+@dataclass(slots=True)
+class WorkTime:
+    """``seconds`` of what is over; ``since`` when what runs now began (None: nothing runs), after
+    ``until``, the last end that is known. Times are seconds since the epoch."""
+
+    running: int = 0
+    seconds: float = 0.0
+    since: float | None = None
+    until: float = 0.0
+
+    def saved(self, before: SheetStatus, row: SheetRow) -> bool:
+        """A sheet that stood so is written anew; whether that changes anything."""
+        runs = row.status is SheetStatus.RUNNING
+        if (before is SheetStatus.RUNNING) is runs:
+            return False
+        if runs:
+            self.running += 1
+            if self.since is None:
+                # Of one that is known late, what others ran meanwhile is counted already.
+                self.since = max(self.until, row.started_at or 0.0)
+            return True
+        self.running -= 1
+        # Of an attempt that was lost nobody knows when it ended.
+        self.until = max(self.until, row.finished_at or row.started_at or 0.0)
+        if self.running <= 0 and self.since is not None:
+            self.seconds += max(0.0, self.until - self.since)
+            self.since = None
+        return True
