@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from marianne.daemon.services.events import Events
     from marianne.daemon.services.health import HealthActor
     from marianne.daemon.services.learning import LearningActor
+    from marianne.daemon.services.machine import Machine
     from marianne.daemon.services.monitor import MonitorActor
     from marianne.daemon.services.notifications import Notifications
     from marianne.daemon.services.parser import Parser
@@ -267,6 +268,11 @@ class Context:
     def metrics(self) -> Handle[Serving]:
         """Who has the figures served."""
         return self._named("metrics")
+
+    @property
+    def machine(self) -> Handle[Machine]:
+        """Who looks after what people are told of the machine."""
+        return self._named("machine")
 
     @property
     def traces(self) -> Handle[Serving]:

@@ -14,7 +14,8 @@ from marianne.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SideCommand:
-    """A command for a job, which is known in the files beside its output by ``kind``.
+    """A command for a job, which is known in the files beside its output by ``kind``; for no job
+    where ``job_id`` is empty: then in the environment of the conductor.
 
     ``timeout`` is in seconds; ``extra`` are variables over those of the job's environment. Of those
     that are ``alone`` one of its kind runs for a job: an earlier one is ended first, of whom nobody

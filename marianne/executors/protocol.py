@@ -226,8 +226,9 @@ class Executor(Protocol):
     # -- beside them ----------------------------------------------------------------------------
 
     def command(self, command: SideCommand) -> Future[CommandEnd]:
-        """Runs a command for a job, in the job's environment; done when nothing of it runs. Any
-        thread. The future has an OSError or EOFError where it cannot be started just now."""
+        """Runs a command, as SideCommand says; done when nothing of it runs. Any thread.
+
+        The future has an OSError or EOFError where it cannot be started just now."""
 
     def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
         """Makes the checks of these sheets again, without their programs: AttemptResult.to_map of

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from marianne.notify import facts
 from marianne.records import dataclass
-from marianne.state.models import Event, JobRow
+from marianne.state.models import Event, JobRow, JobStatus
 
 NOTICED = {
     "job.started": "job_start",
@@ -20,8 +21,14 @@ NOTICED = {
     "job.completed": "job_complete",
     "job.failed": "job_failed",
     "job.paused": "job_paused",
+    facts.TROUBLE: "machine_trouble",
+    facts.OVER: "machine_over",
+    "actor.gave_up": "machine_trouble",
 }
 """Our events and the names that scores call them by."""
+
+MACHINE = "machine"
+"""What a receiver of the configuration calls all that happens to the machine, not to a job."""
 
 NEEDS_ME = "needs_me"
 """What a receiver calls all that waits for a person."""
@@ -42,9 +49,35 @@ def needs_me(event: str, reason: str | None) -> bool:
 
 
 def wants(receiver: dict[str, Any], event: str, reason: str | None) -> bool:
-    """Whether a receiver asked for this event."""
+    """Whether a receiver asked for this event of a job."""
     asked = receiver["on_events"]
     return NOTICED[event] in asked or (NEEDS_ME in asked and needs_me(event, reason))
+
+
+def kind_of(event: Event) -> str:
+    """Of an event of the machine, as :mod:`marianne.notify.facts` calls it."""
+    return str(event.data.get("kind", facts.PART))
+
+
+def of_machine(event: Event) -> bool:
+    """Whether it is one that people are told. A job whose part gave up fails, and that is told."""
+    name = str(event.data.get("name", ""))
+    return event.job_id is None and event.event in NOTICED and not name.startswith("job:")
+
+
+def wants_machine(receiver: dict[str, Any], event: Event) -> bool:
+    """Whether a receiver asked for this event of the machine: who was told what needs a person is
+    told that it is over."""
+    asked = receiver["on_events"]
+    return MACHINE in asked or (NEEDS_ME in asked and kind_of(event) in facts.NEEDS_ME)
+
+
+def machine_row(host: str, event: Event) -> JobRow:
+    """In place of a job, for an event of the machine."""
+    why = event.data.get("why", event.data.get("error"))
+    over = event.event == facts.OVER
+    status = JobStatus.COMPLETED if over else JobStatus.FAILED
+    return JobRow("", host, status, "", event.ts, 0, error=None if over else str(why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +97,8 @@ class Notice:
     @property
     def urgent(self) -> bool:
         """Whether it waits for nothing."""
+        if self.event.job_id is None:
+            return self.event.event != facts.OVER and kind_of(self.event) in facts.NEEDS_ME
         return needs_me(self.event.event, self.row.reason)
 
     @property
@@ -91,11 +126,11 @@ def body(notice: Notice) -> dict[str, Any]:
     return {
         "id": f"{event.seq}",
         "event": NOTICED[event.event],
-        "job_id": row.job_id,
+        "job_id": row.job_id or None,
         "name": row.name,
-        "status": str(row.status),
+        "status": str(row.status) if row.job_id else None,
         "error": row.error,
-        "workspace": row.workspace,
+        "workspace": row.workspace or None,
         "sheet_num": event.sheet_num,
         "ts": _timestamp(event.ts),
         "data": event.data,
@@ -124,7 +159,9 @@ def title_and_text(notices: Sequence[Notice]) -> tuple[str, str]:
     last = notices[-1]
     if len(notices) > 1:
         counted = Counter((n.row.job_id, _said(n)) for n in notices)
-        lines = [f"{job}: {number} x {what}" for (job, what), number in counted.items()]
+        lines = [
+            f"{job or last.row.name}: {number} x {what}" for (job, what), number in counted.items()
+        ]
         names = {notice.row.name for notice in notices}
         title = last.row.name if len(names) == 1 else "marianne"
         return f"{title}: {len(notices)} notices", "\n".join(lines)
@@ -140,6 +177,11 @@ def line(notices: Sequence[Notice]) -> str:
 
 
 def _said(notice: Notice) -> str:
+    if notice.event.job_id is None:
+        data = notice.event.data
+        what = data.get("what") or data.get("name")
+        words = " ".join(filter(None, (facts.WORDS[kind_of(notice.event)], what and f"({what})")))
+        return f"over: {words}" if notice.event.event == facts.OVER else words
     return NOTICED[notice.event.event].replace("_", " ")
 
 

@@ -45,6 +45,9 @@ def _warn_of_what_follows(score: Common, report: Report) -> None:
         if notice.type == "email":
             reason = "use 'command', which gets JSON on its standard input: mail -s done me"
             _warn(report, ("notifications", index, "email"), reason)
+        if "machine" in notice.on_events:
+            reason = "what happens to the machine is told to those in conductor.yaml"
+            _warn(report, ("notifications", index, "on_events"), reason)
     lists = {
         "on_success": score.on_success,
         "on_failure": score.on_failure,

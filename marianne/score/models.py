@@ -190,6 +190,7 @@ class Notification(Section):
             "job_failed",
             "job_paused",
             "needs_me",
+            "machine",
         ]
     ] = ["job_complete", "job_failed"]
     config: dict[str, Any] = {}

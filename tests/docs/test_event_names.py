@@ -10,7 +10,7 @@ from ipc.publisher import TICK
 from marianne.daemon.api import handlers
 
 ROOT = Path(__file__).parents[2]
-NAME = re.compile(r"(job|sheet|schedule|monitor|daemon|actor)\.[a-z_]+")
+NAME = re.compile(r"(job|sheet|schedule|monitor|machine|daemon|actor)\.[a-z_]+")
 LOGGED = {"job.progress"}
 """A line of the log, which nobody is sent."""
 
@@ -18,7 +18,8 @@ LOGGED = {"job.progress"}
 def in_the_code() -> tuple[set[str], set[str]]:
     """Names as they stand in the conductor's sources, and how names begin that are put together."""
     names, beginnings = set(), set()
-    for path in (ROOT / "marianne" / "daemon").rglob("*.py"):
+    facts = ROOT / "marianne" / "notify" / "facts.py"
+    for path in (facts, *(ROOT / "marianne" / "daemon").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 names |= {node.value} if NAME.fullmatch(node.value) else set()

@@ -16,6 +16,7 @@ import time
 
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.shared.alive import ALIVE
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.worker.executor import spooled
 from marianne.daemon.worker.orphans import end_worker, recorded_workers
@@ -31,9 +32,6 @@ log = get_logger(__name__)
 HOLD_AFTER = 3
 PUT_AWAY_AFTER = 6
 REASON = "crashes"
-
-ALIVE = "conductor_alive"
-"""The name in ``meta`` that is set while a conductor serves; one that is found set has died."""
 
 SERVES: Change = SetMeta(ALIVE, b"1")
 STOPS: Change = SetMeta(ALIVE, None)

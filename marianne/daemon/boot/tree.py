@@ -15,6 +15,7 @@ from marianne.daemon.schedules.actor import SchedulesActor
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.health import HealthActor
 from marianne.daemon.services.learning import LearningActor
+from marianne.daemon.services.machine import Machine
 from marianne.daemon.services.metrics import Metrics
 from marianne.daemon.services.monitor import MonitorActor
 from marianne.daemon.services.notifications import Notifications
@@ -42,6 +43,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="parser", cls=Parser, args=given),
         ChildSpec(id="health", cls=HealthActor, args=given),
         ChildSpec(id="notifications", cls=Notifications, args=given),
+        ChildSpec(id="machine", cls=Machine, args=given),
         ChildSpec(id="metrics", cls=Serving, args=(context, Metrics)),
         ChildSpec(id="traces", cls=Serving, args=(context, Traces)),
         ChildSpec(id="web", cls=Serving, args=(context, Pages)),

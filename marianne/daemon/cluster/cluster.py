@@ -26,6 +26,7 @@ from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
+from marianne.daemon.services.machine import Machine
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.start_delays import BACKOFF
@@ -244,6 +245,7 @@ class Cluster(Actor):
             self._say_engine(message["why"])
         elif kind == "up":
             log.info("node_up", executor=self._desk.name, node=node, **message["facts"])
+            self._context.machine.tell(Machine.node, self._named(node), None)
             nodes.up(node, message["facts"], message["hello"])
             self._capacity()
             self._tell_all("up", node, list(message["hello"]["jobs"]))
@@ -251,6 +253,8 @@ class Cluster(Actor):
             self._room()
         elif kind == "down":
             log.warning("node_down", executor=self._desk.name, node=node, why=message["why"])
+            if nodes.known(node).taken:  # one that had nothing to do may have been given back
+                self._context.machine.tell(Machine.node, self._named(node), message["why"])
             nodes.down(node)
             self._capacity()
             self._tell_all("down", node, message["why"])
@@ -261,6 +265,10 @@ class Cluster(Actor):
             self._capacity()
         elif kind == "gone":
             nodes.gone(node)
+            self._context.machine.tell(Machine.node, self._named(node), None)
+
+    def _named(self, node: str) -> str:
+        return f"{self._desk.name}: {node}"
 
     def _capacity(self) -> None:
         self._context.scheduler.tell(SchedulerActor.room_changed)

@@ -20,6 +20,7 @@ What a restart finds, for each step of a notice:
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +35,15 @@ from marianne.daemon.shared.log import get_logger
 from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.notify import line
 from marianne.notify.line import DAY, Line
-from marianne.notify.notice import NOTICED, Notice, address_of, wants
+from marianne.notify.notice import (
+    NOTICED,
+    Notice,
+    address_of,
+    machine_row,
+    of_machine,
+    wants,
+    wants_machine,
+)
 from marianne.notify.way import way
 from marianne.state.changes import SetMeta
 from marianne.state.models import Event, JobRow
@@ -90,16 +99,19 @@ class Notifications(Actor):
     def _take_up(self, kept: Sequence[Sequence[int]]) -> None:
         for seq, number in kept:
             for event in self._reader.events.since(seq - 1, limit=1):
-                if event.seq == seq and event.job_id is not None:
+                if event.seq == seq:
                     notices = self._notices(event)
                     self._wait([notice for notice in notices if notice.number == number])
 
     def happened(self, events: Sequence[Event]) -> None:
         """Committed events, in order; those that were seen before are passed over."""
         for event in events:
-            if event.seq <= self._seen or event.job_id is None:
+            if event.seq <= self._seen:
                 continue
             self._seen = event.seq
+            if event.job_id is None:
+                self._wait(self._of_machine(event))
+                continue
             goes_on = event.event == "job.started" and self._goes_on(event.job_id, event.ts)
             notices = self._notices(event)
             if notices:
@@ -114,9 +126,26 @@ class Notifications(Actor):
             self._close(dropped)
         self._deliver()
 
+    def unwritten(self, event: Event) -> None:
+        """Something of the machine that is on no disk, for none takes it. A restart knows nothing
+        of it, and finds it again."""
+        self._wait(self._of_machine(event))
+        self._deliver()
+
+    def _of_machine(self, event: Event) -> list[Notice]:
+        """For whoever is told of all jobs. What nobody is told is marked as seen with the next."""
+        if not of_machine(event):
+            return []
+        row = machine_row(socket.gethostname(), event)
+        ours = enumerate(self._context.config.notifications, 1)
+        return [
+            Notice(event, row, -number, one) for number, one in ours if wants_machine(one, event)
+        ]
+
     def _notices(self, event: Event) -> list[Notice]:
         """One for each receiver that wants to know of it."""
-        assert event.job_id is not None
+        if event.job_id is None:
+            return self._of_machine(event)
         ours, theirs = self._context.config.notifications, self._receivers_of(event.job_id)
         if not (ours or theirs):
             return []

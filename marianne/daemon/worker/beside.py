@@ -21,6 +21,7 @@ from ipc import codec
 from ipc.errors import CodecError
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.worker import of_no_job
 from marianne.daemon.worker.ending import in_words
 from marianne.daemon.worker.fleet import Fleet
 from marianne.daemon.worker.job_files import lay_out
@@ -66,6 +67,10 @@ class Beside(Actor):
         self._children: dict[Process, _Child] = {}
         self._numbers = itertools.count(1)
 
+    def on_start(self) -> None:
+        """What an earlier one left is nobody's."""
+        of_no_job.clear(self._context)
+
     def on_stop(self, reason: ExitReason) -> None:
         """Ends what runs."""
         for process in self._children:
@@ -74,6 +79,7 @@ class Beside(Actor):
             process.wait(END_SECONDS)
             self._fleet.let_go(process)
             self._sweep(child.job_id)
+        of_no_job.clear(self._context)
 
     # -- asked ----------------------------------------------------------------------------------
 
@@ -140,13 +146,10 @@ class Beside(Actor):
     def _start(self, target: str, settings: dict[str, Any], child: _Child) -> Process | None:
         """None if it cannot be: then whoever asked knows why."""
         job_id, kind, context = child.job_id, child.kind, self._context
-        directory = context.home.job_dir(job_id)
-        child.answer = answer = directory / f"{kind}.{next(self._numbers)}"
-        settings |= {"owner": context.owner, "job_id": job_id, "job_dir": str(directory)}
         try:
-            with Reader(context.home.db) as reader:
-                plan = reader.plan(job_id) if kind == RECHECK else None  # a command needs none
-                lay_out(directory, plan, reader.environment(job_id))
+            directory = self._laid_out(job_id, kind)
+            child.answer = answer = directory / f"{kind}.{next(self._numbers)}"
+            settings |= {"owner": context.owner, "job_id": job_id, "job_dir": str(directory)}
             answer.unlink(missing_ok=True)
             process = context.system.processes.start(
                 target, (settings, str(answer)), f"marianne-{kind} {job_id}"
@@ -158,6 +161,18 @@ class Beside(Actor):
         self._children[process] = child
         self.watch(process)
         return process
+
+    def _laid_out(self, job_id: str, kind: str) -> Path:
+        """The directory of the job with what is read there; where there is none, another."""
+        if not job_id:
+            directory = of_no_job.directory(self._context)
+            lay_out(directory, None, of_no_job.environment())
+            return directory
+        directory = self._context.home.job_dir(job_id)
+        with Reader(self._context.home.db) as reader:
+            plan = reader.plan(job_id) if kind == RECHECK else None  # a command needs none
+            lay_out(directory, plan, reader.environment(job_id))
+        return directory
 
     def overdue(self, process: Process) -> None:
         """It should have ended by now."""

@@ -86,6 +86,7 @@ class Stage:
             start_delays=StartDelays(),
             stop=SimpleNamespace(keeps_workers=True, mode=None),
             job=lambda job_id: self.job,
+            trace_seed="seed",
         )
         places = Places(self.home, "0" * 32, self.shared)
         self.desk = Desk("cl", self.nodes, places, Ear())  # type: ignore[arg-type]

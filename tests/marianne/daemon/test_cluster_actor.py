@@ -27,13 +27,16 @@ HELLO = {"jobs": ["a"]}
 
 
 class Told(Actor):
-    """Stands for a job's runner, and for the scheduler."""
+    """Stands for a job's runner, for the scheduler, and for who looks after the machine."""
 
     def __init__(self, told: list[tuple[Any, ...]]) -> None:
         super().__init__()
         self._told = told
 
     def room_changed(self) -> None: ...
+
+    def node(self, name: str, why: str | None) -> None:
+        self._told.append((name, why))
 
     def wanting(self) -> int:
         return 0
@@ -89,6 +92,8 @@ class House:
         self.desk.jobs.add("a")
         self.system.spawn(Told, self.told, name="job:a/worker")
         self.system.spawn(Told, [], name="scheduler")
+        self.lost: list[tuple[Any, ...]] = []
+        self.system.spawn(Told, self.lost, name="machine")
         self.system.spawn(Owner, self.context, self.desk, "none", {}, name="executor:cl")
         self.owner: Any = self.context._named("executor:cl")
         path = place / "bridge-cl.sock"
@@ -227,6 +232,18 @@ def test_a_node_that_comes_back_is_told_to_close_what_it_may_still_run(house: Ho
     house.hears("close")
     house.says(kind="closed", job_id="a")
     closed.get(60.0)
+
+
+def test_of_a_node_that_is_lost_people_hear_if_it_had_something_to_do(house: House) -> None:
+    house.up()
+    house.say("down", node="n1", why="given back")
+    house.up()
+    until(lambda: house.pump() or len(house.lost) == 2)
+    assert house.desk.nodes.take("a") == "n1"
+    house.say("down", node="n1", why="cut")
+    house.say("gone", node="n1")
+    until(lambda: house.pump() or len(house.lost) == 4)
+    assert house.lost == [("cl: n1", why) for why in (None, None, "cut", None)]
 
 
 def test_a_node_that_does_not_come_back_is_waited_for_until_its_lease_is_over(

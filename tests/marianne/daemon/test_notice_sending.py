@@ -121,6 +121,50 @@ def test_a_job_that_goes_on_with_another_score_tells_who_is_named_there(
     assert [errand.argv for errand in errands.started] == [["bash", "-c", "tell"]]
 
 
+def of_machine(seq: int, event: str = "machine.trouble", **data: Any) -> Event:
+    return Event(seq, 0, time.time(), None, None, event, data)
+
+
+def test_what_happens_to_the_machine_is_told_to_who_is_told_of_all_jobs(
+    desk: Desk, errands: Errands
+) -> None:
+    ours = [
+        receiver("command", word, command=word) for word in ("machine", "needs_me", "job_failed")
+    ]
+    desk.context.config = DaemonConfig(notifications=ours)
+    job(desk, receiver("command", "machine", command="of a score"))
+    told = notifier(desk)
+    for happened in (
+        of_machine(1, kind="node", what="n1", why="silent", since=1.0),
+        of_machine(2, "machine.over", kind="storage", what="", why="x", since=1.0),
+        of_machine(3, "actor.gave_up", name="services", error="again and again"),
+        of_machine(4, "actor.gave_up", name="job:a", error="its job fails"),
+    ):
+        told.happened([happened])
+        while errands.under_way:
+            errands.end()
+    said = [(command.argv[-1], json.loads(command.stdin or b"")) for command in errands.started]
+    assert [(who, body["event"], body["error"]) for who, body in said] == [
+        ("machine", "machine_trouble", "silent"),
+        ("machine", "machine_over", None),
+        ("needs_me", "machine_over", None),
+        ("machine", "machine_trouble", "again and again"),
+        ("needs_me", "machine_trouble", "again and again"),
+    ]
+    assert {body["job_id"] for _, body in said} == {None}
+    assert {command.job_id for command in errands.started} == {""}
+
+
+def test_what_is_on_no_disk_is_told_at_once(desk: Desk, errands: Errands) -> None:
+    desk.context.config = DaemonConfig(notifications=[receiver("command", "needs_me")])
+    told = notifier(desk)
+    told.unwritten(of_machine(-5, kind="storage", what="", why="the disk is full", since=1.0))
+    assert json.loads(errands.started[0].stdin or b"")["id"] == "-5"
+    errands.end()
+    told.happened([of_machine(1, kind="storage", what="", why="full", since=2.0)])
+    assert len(errands.started) == 2
+
+
 def test_an_event_that_was_seen_is_not_told_again(desk: Desk, errands: Errands) -> None:
     job(desk, receiver())
     actor = notifier(desk)
