@@ -6,6 +6,7 @@ export const LETTERS = {
 
 export function seconds(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "";
+  if (value > 0 && value < 0.095) return `${Math.max(1, Math.round(value * 1000))} ms`;
   if (value < 10) return `${value.toFixed(1)} s`;
   const whole = Math.round(value);
   if (whole < 60) return `${whole} s`;

@@ -67,7 +67,7 @@ export function jobPage(page, session, id) {
 
 export function summary(job) {
   const facts = [
-    ["took", took(job)], ["left", left(job)], ["cost", money(job.usage)], ["submitted", clock(job.submitted_at)],
+    [over(job.status) ? "took" : "at work for", took(job)], ["left", left(job)], ["cost", money(job.usage)], ["submitted", clock(job.submitted_at)],
     ["finished", clock(job.finished_at)], ["priority", job.priority === 5 ? "" : String(job.priority)], ["group", job.group || ""],
   ].filter(([, value]) => value);
   return [

@@ -76,7 +76,7 @@ function needing(element, jobs) {
     h("span", { class: "dim" }, job.error || WHY[job.reason] || job.reason || "")));
   const more = open.length > rows.length ? h("p", { class: "dim" }, `and ${open.length - rows.length} more`) : null;
   fill(element, section("Needs you", h("div", { class: "card" }, h("ul", {}, rows), more,
-    open.every((job) => job.status !== "failed") ? null : h("button", { id: "seen", onclick: () => { see(jobs.filter((job) => job.status === "failed")); needing(element, jobs); } }, "seen the failed ones"))));
+    open.every((job) => job.status !== "failed") ? null : h("button", { id: "seen", onclick: () => { see(jobs.filter((job) => job.status === "failed")); needing(element, jobs); } }, "I have seen the failed ones"))));
 }
 
 function table(told, filter) {
@@ -88,7 +88,7 @@ function table(told, filter) {
     h("td", {}, h("span", { class: `state ${job.status}` }, job.status)),
     h("td", {}, bar(job.progress), h("span", { class: "dim" }, `${done(job.progress)} of ${job.progress.total}`,
       job.progress.failed ? `, ${job.progress.failed} failed` : "")),
-    h("td", { title: clock(job.submitted_at) }, seconds(since(job.submitted_at))),
+    h("td", { class: "short", title: clock(job.submitted_at) }, seconds(since(job.submitted_at))),
     h("td", { class: "narrow" }, took(job)),
     h("td", { class: "narrow" }, left(job)),
     h("td", { class: "narrow" }, money(job.usage))));

@@ -64,18 +64,18 @@ function summary(sheet) {
     ["attempt", sheet.attempt ? String(sheet.attempt) : ""], ["by", sheet.model ? `${sheet.instrument} ${sheet.model}` : sheet.instrument],
     ["began", clock(sheet.started_at)], ["took", seconds(sheetAtWork(sheet)) + (running ? " so far" : "")],
     ["exit code", sheet.exit_code === null ? "" : String(sheet.exit_code)], ["signal", sheet.signal === null ? "" : String(sheet.signal)],
-    ["tried again", clock(sheet.due_at)],
+    ["is tried again at", clock(sheet.due_at)],
   ].filter(([, value]) => value);
   return [
     h("div", { class: "row" }, h("span", { class: `state ${sheet.status}`, id: "sheet-status" }, sheet.status),
       ...facts.map(([name, value]) => h("span", { class: "dim" }, `${name} ${value}`))),
-    sheet.error ? h("div", {}, [sheet.error.category, sheet.error.message].filter(Boolean).join(": ")) : null,
+    sheet.error ? h("div", {}, sheet.error.message || sheet.error.category) : null,
     sheet.left_running.length ? h("div", { class: "dim" }, `left running, and ended: ${sheet.left_running.join(", ")}`) : null,
   ];
 }
 
 function validations(checks) {
-  if (!checks.length) return h("p", { class: "dim" }, "None so far.");
+  if (!checks.length) return h("p", { class: "dim" }, "None.");
   const word = (passed) => (passed === null ? "not reached" : passed ? "passed" : "failed");
   return h("table", {}, h("tbody", {}, checks.map((check) => h("tr", {},
     h("td", {}, h("span", { class: `state ${check.passed === null ? "skipped" : check.passed ? "completed" : "failed"}` }, word(check.passed))),

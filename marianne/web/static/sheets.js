@@ -21,7 +21,7 @@ export class Sheets {
     this.jump = h("input", { type: "number", min: 1, placeholder: "number", "aria-label": "go to a sheet", onchange: () => this.go(Number(this.jump.value)) });
     this.which = h("span", { class: "dim" });
     this.body = h("tbody");
-    this.table = h("table", {}, h("thead", {}, h("tr", {}, ...["", "sheet", "status", "attempt", "took", "what kept it"].map((name) => h("th", {}, name)))), this.body);
+    this.table = h("table", {}, h("thead", {}, h("tr", {}, ...["", "sheet", "status", "attempt", "took", "what kept it"].map((name) => h("th", { class: name === "attempt" ? "narrow" : null }, name)))), this.body);
     this.above = h("div");
     this.below = h("div");
     this.box = h("div", { class: "output", id: "sheets" }, this.above, this.table, this.below);
@@ -106,8 +106,8 @@ export class Sheets {
       h("td", { class: "dim" }, String(num)),
       h("td", { class: "wide" }, h("a", { href: sheetLink(this.job, num) }, this.name(num) || row?.name || String(num))),
       h("td", {}, h("span", { class: `state ${status}` }, status)),
-      h("td", {}, row ? String(row.attempt || "") : ""),
-      h("td", { title: clock(row?.started_at) }, seconds(row ? sheetAtWork(row) : null)),
+      h("td", { class: "narrow" }, row ? String(row.attempt || "") : ""),
+      h("td", { class: "short", title: clock(row?.started_at) }, seconds(row ? sheetAtWork(row) : null)),
       h("td", { class: "wide dim" }, row?.error?.message || ""));
   }
 

@@ -66,9 +66,10 @@ export class Timeline {
     const { shown, total, running } = this.told;
     if (!total && !running.length) return "Nothing has begun yet.";
     const some = shown < total ? `${shown} of ${total} attempts` : `${total} attempt${total === 1 ? "" : "s"}`;
+    const below = [this.peak ? "memory" : "", this.cost ? "what was spent so far" : ""].filter(Boolean).join(" and ");
     return [some + (running.length ? `, ${running.length} running` : ""), `in ${seconds(this.long)}`, this.peak ? `at most ${this.peak.toFixed(0)} MB each` : "",
       money({ cost_usd: this.cost })].filter(Boolean).join(", ")
-      + `. Above: ${this.told.parts ? "how many ran" : "each in its slot"}; below: memory${this.cost ? ", and what was spent so far" : ""}. Drag over a time to see it closer.`;
+      + `. Above: ${this.told.parts ? "how many ran" : "each in its slot"}${below ? `; below: ${below}` : ""}. Drag over a time to see it closer.`;
   }
 
   x(after) { return LEFT + (after / this.long) * (this.width - 2 * LEFT); }
@@ -78,15 +79,16 @@ export class Timeline {
   draw(to = null) {
     if (!this.told || !(this.told.shown || this.told.running.length)) { this.canvas.width = this.canvas.height = 0; return; }
     this.width = Math.max(200, this.element.clientWidth - 30);
+    this.chart = this.peak || this.cost ? CHART : 6;
     this.lane = Math.max(2, Math.min(HIGH, LANES_HIGH / Math.max(1, this.lanes)));
     this.top = this.told.parts ? SUMS_HIGH : Math.min(this.lanes, Math.floor(LANES_HIGH / this.lane)) * this.lane;
-    const context = this.sized(this.top + CHART + AXIS + 8);
+    const context = this.sized(this.top + this.chart + AXIS + 8);
     if (this.told.parts) this.sums(context); else this.each(context);
     this.charts(context);
     this.axis(context);
     if (this.from !== null && to !== null) {
       context.fillStyle = "rgba(128, 128, 128, 0.3)";
-      context.fillRect(Math.min(this.from, to), 0, Math.abs(to - this.from), this.top + CHART);
+      context.fillRect(Math.min(this.from, to), 0, Math.abs(to - this.from), this.top + this.chart);
     }
   }
 
@@ -131,7 +133,7 @@ export class Timeline {
   }
 
   charts(context) {
-    const floor = this.top + CHART, { parts } = this.told;
+    const floor = this.top + this.chart, { parts } = this.told;
     const step = parts ? this.long / parts.memory_mb.length : 0;
     const memory = parts ? parts.memory_mb.map((one, part) => [(part + 0.5) * step, one]) : this.attempts.filter((one) => one.letter !== "r").map((one) => [one.end, one.memory]);
     context.fillStyle = colour("r");
@@ -151,14 +153,16 @@ export class Timeline {
   }
 
   axis(context) {
-    const marks = Math.max(1, Math.min(6, Math.floor(this.width / 160))), floor = this.top + CHART + 4;
+    const marks = Math.max(1, Math.min(6, Math.floor(this.width / 160))), floor = this.top + this.chart + 4;
     context.fillStyle = colour("dim");
     context.font = "11px system-ui, sans-serif";
     for (let mark = 0; mark <= marks; mark += 1) {
       const after = (this.long * mark) / marks;
       context.textAlign = mark === 0 ? "left" : mark === marks ? "right" : "center";
       context.fillRect(this.x(after), floor - 3, 1, 4);
-      context.fillText(clock(new Date((this.told.first + after) * 1000).toISOString()), this.x(after), floor + 13);
+      // By the clock; what takes a moment, from its begin.
+      const words = this.long > 2 * marks ? clock(new Date((this.told.first + after) * 1000).toISOString()) : `+${seconds(after)}`;
+      context.fillText(words, this.x(after), floor + 13);
     }
   }
 
