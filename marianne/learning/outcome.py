@@ -25,7 +25,7 @@ def outcome_of(job: JobRow, attempts: Sequence[AttemptResult], seen_mb: float) -
         job.finished_at,
         round(max(peak_together(attempts), seen_mb), 1),
         round(sum(a.cpu_seconds for a in attempts), 3),
-        round(max(0.0, job.finished_at - (job.started_at or job.submitted_at)), 3),
+        round(job.worked, 3),
         _category(attempts) if failed else None,
     )
 

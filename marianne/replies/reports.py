@@ -72,6 +72,7 @@ class Outcome(TypedDict):
     """of all its sheets together"""
     cpu_seconds: float
     duration_seconds: float
+    """at work: in which at least one of its sheets ran"""
     category: str | None
     """why it failed; nil: it completed"""
 

@@ -70,6 +70,8 @@ def details_of(event: Mapping[str, Any]) -> str:
     delay = data.pop("delay", data.pop("wait", None))
     if isinstance(delay, int | float) and delay:
         words.append(f"again in {duration(delay)}")
+    if left := data.pop("left_running", None):
+        words.append(f"left running, and ended: {', '.join(map(str, left))}")
     category = data.pop("category", None)
     for hidden in ("needs", "how", "instrument", "config_path"):
         data.pop(hidden, None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
 from marianne.cli.render import out, values
-from marianne.cli.render.events import print_event
+from marianne.cli.render.events import details_of, print_event
 from marianne.cli.render.job import print_job
 from marianne.cli.render.table import Cell, cut, print_table, width_of
 from marianne.cli.render.tree import print_tree
@@ -161,3 +162,25 @@ def test_the_tree_shows_what_is_unusual(capsys: pytest.CaptureFixture[str]) -> N
         "├─ store  running  restarts 2",
         "└─ events  running  last crash: ValueError: x",
     ]
+
+
+def test_what_a_sheet_left_running_is_said_to_be_ended() -> None:
+    event = {
+        "event": "sheet.completed",
+        "data": {"attempt": 1, "duration": 0.5, "left_running": [12, 13]},
+    }
+    assert details_of(event) == "0.50s, left running, and ended: 12, 13"
+
+
+def test_the_times_in_an_event_are_local(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        told = {"event": "schedule.fired", "ts": "2026-11-24T08:45:58.000000Z"}
+        print_event({**told, "data": {"slot": "2026-11-24T08:30:00.000000Z"}}, with_job=True)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "17:30:00" in capsys.readouterr().out

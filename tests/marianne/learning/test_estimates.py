@@ -35,7 +35,7 @@ def attempt(num: int, start: float, end: float, memory: float, **more: object) -
 
 def job(status: JobStatus) -> JobRow:
     row = JobRow("job", "job", status, "/w", 0.0, 1, config_hash="hash")
-    row.started_at, row.finished_at = 2.0, 10.0
+    row.started_at, row.finished_at, row.worked = 2.0, 10.0, 8.0
     return row
 
 
