@@ -36,7 +36,8 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # All else is there: a script is compiled at each start, which costs memory for good; an imported
 # module was compiled once.
 from marianne.run import own_limits
-from marianne.run.keeper import Keeper, Options
+from marianne.run.heart_options import Options
+from marianne.run.keeper import Keeper
 
 
 def main() -> int:

@@ -239,6 +239,7 @@ def _end_left(session: Session, mode: str) -> bool:
     from marianne.home import HomeError
     from marianne.run.confine import sweep_orphans
     from marianne.run.marked import left_behind
+    from marianne.walls.cgroups import end_all
 
     home = session.home
     if not home.path.exists():
@@ -249,9 +250,13 @@ def _end_left(session: Session, mode: str) -> bool:
             return False
         try:
             owner = home.owner() if home.owner_file.exists() and not home.copied() else ""
-            if owner and next(left_behind(owner), None) is not None:
+            if not owner:
+                return False
+            left: list[int] = []
+            if next(left_behind(owner), None) is not None:
                 grace = 0.0 if mode == "force" else _grace(session)
-                return bool(sweep_orphans(owner, spare=(os.getpid(),), grace=grace))
+                left = sweep_orphans(owner, spare=(os.getpid(),), grace=grace)
+            return bool([*left, *end_all(home.path, owner)])
         finally:
             lock.release()
     except (HomeError, OSError) as error:

@@ -2,25 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from marianne.daemon.config import DaemonConfig
     from marianne.home import Home
+    from marianne.walls.group_offer import GroupOffer
 
 Map = dict[str, Any]
 
 
 def score_limits(home: Home) -> Map:
-    """From how many tokens on is warned, and refused (``limits``), and what there is for sheets
-    (``supply``). The defaults where the configuration does not fit: that is no fault of a score,
-    and ``config check`` says it."""
+    """From how many tokens on is warned, and refused (``limits``), what there is for sheets
+    (``supply``) and which limits are kept (``keepers``). The defaults where the configuration does
+    not fit: that is no fault of a score, and ``config check`` says it."""
     from marianne.daemon.config import ConfigError, DaemonConfig, load_config
 
     try:
         config = load_config(home).config
     except ConfigError:
         config = DaemonConfig.model_construct()
-    return {"limits": config.preflight.tokens, "supply": config.supply}
+    return {
+        "limits": config.preflight.tokens,
+        "supply": config.supply,
+        "keepers": (_Missing(home, config), config.limits.given),
+    }
+
+
+class _Missing(Mapping[str, str]):
+    """Why controllers of limits cannot be had: by this home's conductor, or by one that is started
+    here. Found out when it is asked, which few scores need."""
+
+    def __init__(self, home: Home, config: DaemonConfig) -> None:
+        self._home, self._config = home, config
+
+    @cached_property
+    def _found(self) -> Mapping[str, str]:
+        from marianne.daemon.config.machine import LOCAL
+        from marianne.daemon.processes.control_groups import ON_A_CLUSTER
+
+        local = self._config.executor == LOCAL
+        return groups_of(self._home).missing if local else ON_A_CLUSTER
+
+    def __getitem__(self, name: str) -> str:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def groups_of(home: Home) -> GroupOffer:
+    """The control groups of this home's conductor, or those of one that is started here."""
+    from marianne.walls.cgroups import base_of
+    from marianne.walls.group_offer import control_groups
+
+    try:
+        owner = home.owner_file.read_text(encoding="ascii").partition("\n")[0].strip()
+    except (OSError, ValueError):
+        owner = ""  # no conductor has ever run here
+    return control_groups(base_of(home.path, owner))
 
 
 def missing_library(home: Home) -> str | None:

@@ -67,6 +67,8 @@ class Unit:
                 f"WatchdogSec={WATCHDOG_SECONDS}",
                 # A sheet that the kernel ends for its memory is no reason to end the others.
                 "OOMPolicy=continue",
+                # Its sheets stand in control groups of its own.
+                "Delegate=yes",
                 "TasksMax=infinity",
                 "LimitNOFILE=1024:524288",
                 "",

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from actors import Handle, System
 from marianne.daemon import ports
 from marianne.daemon.backpressure import BackpressureController
+from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.event_bus import EventBus
 from marianne.daemon.job_service import JobService
 from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.daemon.processes.control_groups import NONE, ON_A_CLUSTER, ControlGroups
 from marianne.daemon.processes.host import Guest, Host
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.failures import Delivery, FailureRate
@@ -118,8 +120,9 @@ class Context:
     manager actor's live jobs and ``scheduling`` the scheduler's queue, of which others may read
     the numbers.
     ``executor`` is what runs the jobs' sheets: nobody else knows where, or in which processes.
-    ``losses`` counts the runners that were lost with their sheets; ``figures`` is what is counted
-    for metrics. ``entries`` are, by job, for the first actors of those just let in.
+    ``groups`` are the control groups of its jobs. ``losses`` counts the runners that were lost with
+    their sheets; ``figures`` is what is counted for metrics. ``entries`` are, by job, for the first
+    actors of those just let in.
     """
 
     system: System
@@ -156,6 +159,7 @@ class Context:
     losses: Losses = field(default_factory=Losses)
     figures: Figures = field(default_factory=Figures)
     entries: dict[str, Entry] = field(default_factory=dict)
+    groups: ControlGroups = NONE
     executor: Executor = None  # type: ignore[assignment]  # set by whoever makes this
     delivery: Delivery = field(init=False)
     backpressure: BackpressureController = field(init=False)
@@ -170,6 +174,7 @@ class Context:
         self.scores.settings = lambda: (
             self.config.preflight.tokens,
             self.config.supply,
+            tuple(self.config.limits.given.items()),
             self.config.default_thinking_method,
         )
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
@@ -185,6 +190,14 @@ class Context:
         from marianne.trace_context import seed_of
 
         return seed_of(self.owner)
+
+    @property
+    def keepers(self) -> tuple[Mapping[str, str], Mapping[str, float]]:
+        """Why each controller of limits that cannot be had is missing; the limits of every sheet
+        that says nothing else."""
+        away = self.config.executor != LOCAL
+        missing = ON_A_CLUSTER if away else self.groups.lacking
+        return missing, dict(self.config.limits.given)
 
     def troubles(self) -> Troubles:
         """What is ok, or in words what is not. Asks nobody, reads nothing."""

@@ -34,4 +34,5 @@ def from_profile(
         config=config or {},
         unavailable=unavailable,
         costs=costs,
+        limits=profile.limits.given if profile.limits else {},
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from marianne.model.fields import Count, Price, Section, Timeout
+from marianne.model.limits import SheetLimits
 
 
 def _regex(value: str) -> str:
@@ -137,6 +138,7 @@ class Profile(Section):
     default_model: str | None = None
     models: list[ModelSection] = []
     max_concurrent: int | None = Field(default=4, ge=1, le=1000)
+    limits: SheetLimits | None = None
     cli: CliSection | None = None
     http: HttpSection | None = None
 

@@ -70,7 +70,8 @@ class Instrument:
     pool (profile and model); ``max_concurrent`` bounds it, None means no bound of its own.
     ``config`` is the score's merged instrument_config. ``unavailable`` says why no attempt can
     be made with it (no such program, or one that is known but has none). ``costs`` are the
-    model's prices per 1,000 ``input`` and ``output`` tokens.
+    model's prices per 1,000 ``input`` and ``output`` tokens. ``limits`` are those of its sheets
+    that say nothing else (marianne.model.limits).
     """
 
     profile: str
@@ -83,6 +84,7 @@ class Instrument:
     config: dict[str, Any] = field(default_factory=dict)
     unavailable: str | None = None
     costs: dict[str, float] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
 
     @property
     def limit_key(self) -> str:
@@ -144,6 +146,7 @@ class SheetPlan:
     says that one of another ``when`` than succeeded also runs when the job is cancelled. ``env``,
     ``cwd``, ``inputs`` and ``outputs`` are templates (marianne.score.surroundings). ``cpus``,
     ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are.
+    ``limits`` are those of the score and the sheet (marianne.model.limits), without the memory.
     """
 
     num: int
@@ -178,6 +181,7 @@ class SheetPlan:
     memory_mb: int = 0
     gpus: int = 0
     labels: tuple[str, ...] = ()
+    limits: dict[str, float] | None = None
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""

@@ -226,20 +226,14 @@ class Attempt:
             built.stdin,
         )
         self.state = State.RUNNING
-        self._child = shop.nursery.start(command, self._program_ended, self._label, shop.grace)
-        self._watch = Watch(
-            shop.loop,
-            shop.nursery,
-            self._child,
-            Limits(
-                sheet.timeout_seconds,
-                sheet.idle_timeout_seconds,
-                shop.output_limit,
-                sheet.max_memory_mb,
-            ),
-            (files.out, files.err),
-            self._exceeded,
-        )
+        allowed = shop.limits_of(sheet, instrument)
+        told = self._program_ended, self._label, shop.grace, allowed
+        self._child = child = shop.nursery.start(command, *told)
+        memory = None if child.kept("memory.max") else allowed.get("max_memory_mb")
+        times = sheet.timeout_seconds, sheet.idle_timeout_seconds
+        limits = Limits(*times, shop.output_limit, memory)
+        outputs = (files.out, files.err)
+        self._watch = Watch(shop.loop, shop.nursery, child, limits, outputs, self._exceeded)
         self._on_started(self, self._child.pid, self._started_at)
 
     @property
@@ -261,6 +255,8 @@ class Attempt:
         if self.state is State.ENDING:
             self._interrupted()
             return
+        if self._cause is None and ended.exceeded:
+            self._cause = ("resource_limit", ended.exceeded)
         if self._cause is not None:
             self._fail(*self._cause)
             return

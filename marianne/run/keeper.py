@@ -11,6 +11,9 @@ import signal
 import time
 
 from marianne.run import confine, procfs, stop_order
+from marianne.run.heart_options import Options
+from marianne.run.last_watch import LastWatch
+from marianne.walls import cgroups
 
 MAX_FAILED_STARTS = 5
 FAILED_WINDOW = 60.0
@@ -29,37 +32,6 @@ _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ALL = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
 
 
-class Options:
-    """The command line."""
-
-    def __init__(self, argv: list[str]) -> None:
-        self.home = self.log = ""
-        self.lock_fd = self.guard_fd = self.ready_fd = -1
-        self.client: tuple[int, int] | None = None
-        self.conductor: list[str] = []
-        words = iter(argv)
-        for word in words:
-            if word == "--":
-                self.conductor = list(words)
-            elif word == "--home":
-                self.home = next(words, "")
-            elif word == "--log":
-                self.log = next(words, "")
-            elif word == "--lock-fd":
-                self.lock_fd = int(next(words, "-1"))
-            elif word == "--guard-fd":
-                self.guard_fd = int(next(words, "-1"))
-            elif word == "--ready-fd":
-                self.ready_fd = int(next(words, "-1"))
-            elif word == "--client":
-                pid, _, start = next(words, "").partition(":")
-                self.client = int(pid), int(start)
-            else:
-                raise ValueError(f"unknown option {word}")
-        if not self.home or self.lock_fd < 0 or not self.conductor:
-            raise ValueError("needs --home, --lock-fd and a command after --")
-
-
 class Keeper:
     """One conductor after another. ``run`` answers the heart's exit code."""
 
@@ -74,6 +46,7 @@ class Keeper:
         self._failed: list[float] = []
         # Workers whose forkserver we ended: their new parent is the heart.
         self._workers: set[tuple[int, int]] = set()
+        self._watch = LastWatch()
         self._wake, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for signum in (*_PASSED_ON, signal.SIGCHLD, signal.SIGUSR1):
@@ -236,6 +209,7 @@ class Keeper:
                 os.close(self._options.ready_fd)
                 self._options.ready_fd = -1
             self._sweep()
+            self._have_watched()
         os.close(self._ready_pipe)
         self._ready_pipe = -1
 
@@ -273,6 +247,8 @@ class Keeper:
                 return None
             if pid == self._conductor:
                 return os.waitstatus_to_exitcode(status)
+            if pid == self._watch.pid:
+                self._have_watched(status)
 
     def _rest(self, seconds: float) -> bool:
         """Pauses between two conductors; returns False when a stop came meanwhile."""
@@ -325,11 +301,28 @@ class Keeper:
     def _sweep_now(self) -> None:
         spare = {pid for pid, start in self._workers if procfs.start_time(pid) == start}
         self._workers = {(pid, start) for pid, start in self._workers if pid in spare}
+        spare.add(self._watch.pid)
+        if (base := self._base) is not None:
+            cgroups.end_abandoned(base)
         if not confine.adopted(self._owner, spare):
             return
         left = confine.sweep(lambda: confine.adopted_trees(self._owner, spare))
         if left:
             self._log(f"processes {[one.pid for one in left]} could not be ended")
+
+    @property
+    def _base(self) -> str | None:
+        return cgroups.base_of(self._options.home, self._owner)
+
+    def _have_watched(self, ended: int | None = None) -> None:
+        """Has somebody wait for the death of us all; ``ended`` is how who waited ended."""
+        try:
+            if ended is None:
+                self._watch.begin(self._base)
+            else:
+                self._watch.ended(ended, self._base)
+        except OSError as error:
+            self._log(f"nobody waits for the death of us all: {error.strerror}")
 
     def _log(self, text: str) -> None:
         now = time.time()

@@ -13,15 +13,17 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from marianne.run import procfs, watermark
 from marianne.run.confine import FIRST_PAUSE, Ladder, signal_exact
+from marianne.run.enclosure import Enclosure
 from marianne.run.loop import Loop, Timer
 from marianne.run.own_limits import Cores
 from marianne.run.procfs import Stat
-from marianne.run.spawn import Command, spawn
+from marianne.run.spawn import Command
 from marianne.run.watermark import Watermark
+from marianne.walls.cgroups import Group, group_of
 
 # What is just ending when its sheet ends (the tee of a `> >(tee log)`) may finish in peace and is
 # not reported.
@@ -40,9 +42,18 @@ class Ended:
     ``left_running`` are the processes that outlived the leader and were ended; ``survivors`` those
     that could not be. Memory is the largest process of the tree that was waited for, in MB; 0.0 for
     a tree that is smaller than the worker itself, for then nobody can tell: see ``Nursery.start``.
+    ``exceeded`` says which limit of its control group it did not end well for.
     """
 
-    __slots__ = ("cpu_seconds", "exit_code", "left_running", "peak_mb", "signal", "survivors")
+    __slots__ = (
+        "cpu_seconds",
+        "exceeded",
+        "exit_code",
+        "left_running",
+        "peak_mb",
+        "signal",
+        "survivors",
+    )
 
     def __init__(self, child: Child, survivors: tuple[int, ...]) -> None:
         code = os.waitstatus_to_exitcode(child.status or 0)
@@ -52,6 +63,7 @@ class Ended:
         self.survivors = survivors
         self.cpu_seconds = child.cpu_seconds
         self.peak_mb = child.peak_mb
+        self.exceeded = ""
 
     @property
     def how(self) -> str:
@@ -75,6 +87,7 @@ class Child:
         "cpu_seconds",
         "floor_kb",
         "grace",
+        "group",
         "label",
         "ladder",
         "left",
@@ -110,6 +123,11 @@ class Child:
         self.cpu_seconds = 0.0
         self.peak_mb = 0.0
         self.floor_kb = 0
+        self.group: Group | None = None
+
+    def kept(self, file: str) -> bool:
+        """Whether the kernel keeps it to what stands in that file of its control group."""
+        return self.group is not None and self.group.keeps(file)
 
 
 FLOOR_MARGIN_KB = 512
@@ -125,8 +143,11 @@ class Nursery:
     ``MARIANNE_ATTEMPT`` joined by a dot, as its environment says.
     """
 
-    def __init__(self, loop: Loop, owner: str, mark: Watermark) -> None:
+    def __init__(
+        self, loop: Loop, owner: str, mark: Watermark, enclosure: Enclosure | None = None
+    ) -> None:
         self._loop = loop
+        self._enclosure = enclosure or Enclosure()
         self._owner = owner
         self._watermark = mark
         self._cores = Cores()
@@ -144,17 +165,26 @@ class Nursery:
     def __len__(self) -> int:
         return len(self._alive)
 
-    def start(self, command: Command, on_done: OnDone, label: str, grace: float) -> Child:
-        """Spawns and owns a child; raises SpawnError. ``on_done`` is called exactly once."""
+    def start(
+        self,
+        command: Command,
+        on_done: OnDone,
+        label: str,
+        grace: float,
+        limits: Mapping[str, float] | None = None,
+    ) -> Child:
+        """Spawns and owns a child; raises SpawnError. ``on_done`` is called exactly once.
+        ``limits`` are set in its control group, or it is not started: OSError."""
         born = procfs.now_ticks()
         mark = self._watermark.put_on()
         self._cores.lend()
         try:
-            pid = spawn(command)
+            pid, group = self._enclosure.spawn(command, limits or {})
         finally:
             self._cores.take_back()
             self._watermark.take_off()
         child = Child(pid, born, mark, label, grace, on_done)
+        child.group = group
         # Until its exec a child has our memory (vfork), and at the exec the kernel takes the most
         # that this memory ever was into the child's ru_maxrss (exec_mmap). So what it says is the
         # child's own only where it is more than that. VmHWM, which is the child's own, goes with
@@ -258,6 +288,10 @@ class Nursery:
 
     def _trace(self, orphan: Stat) -> Child | None:
         """Which child an orphan descends from, by what it carries."""
+        where = group_of(orphan.pid)
+        for child in self._alive.values():
+            if child.group is not None and child.group.holds(where):
+                return child
         mark = watermark.read(orphan.pid)
         if mark is not None and mark in self._by_mark:
             return self._by_mark[mark]
@@ -295,6 +329,7 @@ class Nursery:
         busy = [c for c in self._alive.values() if c.ladder is not None or c.status is not None]
         if not busy:
             return
+        self._kill_groups(busy)
         look = procfs.snapshot()
         roots = self._roots()
         now = time.monotonic()
@@ -322,6 +357,13 @@ class Nursery:
         if pauses:
             self._again(min(pauses))
 
+    def _kill_groups(self, busy: list[Child]) -> None:
+        """In one stroke, before a look that takes its time: whoever forks cannot be quicker."""
+        now = time.monotonic()
+        for child in busy:
+            if child.group is not None and child.ladder is not None and now >= child.ladder.kill_at:
+                child.group.kill()
+
     def _groups(self, child: Child, targets: dict[int, Stat]) -> set[int]:
         """The groups that are this child's alone."""
         groups = {one.pgrp for one in targets.values()}
@@ -333,4 +375,10 @@ class Nursery:
             return
         if child.mark is not None:
             self._by_mark.pop(child.mark, None)
-        child.on_done(Ended(child, survivors))
+        ended = Ended(child, survivors)
+        if child.group is not None:
+            if (seconds := child.group.cpu_seconds()) is not None:
+                ended.cpu_seconds = seconds  # of those, too, that nobody waited for
+            met = self._enclosure.over(child.group)
+            ended.exceeded = met if ended.exit_code != 0 else ""
+        child.on_done(ended)

@@ -13,6 +13,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from marianne.walls.group_spawn import spawn_in
+
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PASSING = NO_SPACE | {
     errno.EAGAIN,
@@ -76,8 +78,9 @@ def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
     raise SpawnError("not_found", f"Executable not found: {name} (looked in the sheet's PATH)")
 
 
-def spawn(command: Command, program: str | None = None) -> int:
-    """Starts it and answers its pid, which is also the id of its group.
+def spawn(command: Command, program: str | None = None, group: int | None = None) -> int:
+    """Starts it and answers its pid, which is also the id of its process group; ``group`` is a
+    descriptor of the control group that it is to be in.
 
     Every signal is back at its default and none is blocked: an ignored SIGHUP or SIGPIPE of ours
     would go on being ignored below. Outputs are opened for appending, so that a program that
@@ -92,15 +95,15 @@ def spawn(command: Command, program: str | None = None) -> int:
         opened.append(os.open(command.stdout, OUT, 0o600))
         if command.stderr is not None:
             opened.append(os.open(command.stderr, OUT, 0o600))
+        streams = (opened[0], opened[1], opened[-1])
+        if group is not None:
+            argv, reset = list(command.argv), ignored_signals()
+            return spawn_in(group, path, argv, command.env, streams, reset)
         return os.posix_spawn(
             path,
             list(command.argv),
             command.env,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, opened[0], 0),
-                (os.POSIX_SPAWN_DUP2, opened[1], 1),
-                (os.POSIX_SPAWN_DUP2, opened[-1], 2),
-            ],
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate(streams)],
             setpgroup=0,
             setsigmask=(),
             setsigdef=ignored_signals(),

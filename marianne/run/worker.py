@@ -26,6 +26,7 @@ from marianne.run import confine, procfs
 from marianne.run.acceptable import acceptable
 from marianne.run.attempt import Attempt, State
 from marianne.run.complain import complain
+from marianne.run.enclosure import Enclosure
 from marianne.run.grant import Grant
 from marianne.run.link import Line, Link, Message
 from marianne.run.listing import ListAttempt
@@ -40,6 +41,7 @@ from marianne.run.workshop import Workshop
 from marianne.score.growth import grow
 from marianne.score.pack import unpack_plan
 from marianne.score.preflight import PromptLimits
+from marianne.walls.group_pool import Groups
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -75,7 +77,10 @@ class JobWorker:
         plan, env = unpack_plan(given["plan"]), unpacked(msgpack.unpackb(given["env"]))
         self._loop = Loop()
         self._signals = Signals()
-        self._nursery = Nursery(self._loop, owner, Watermark(owner, job_id, claim=True))
+        base = settings.get("groups")
+        self._enclosure = Enclosure(Groups(base, job_id) if base else None)
+        mark = Watermark(owner, job_id, claim=True)
+        self._nursery = Nursery(self._loop, owner, mark, self._enclosure)
         self._spool = spool = Spool(settings.get("spool") or f"{job_dir}/spool")
         self._shop = Workshop(
             plan=plan,
@@ -85,6 +90,7 @@ class JobWorker:
             owner=owner,
             grace=self._sheet_grace,
             output_limit=settings.get("output_limit_bytes"),
+            limits=settings.get("limits") or {},
             prompts=PromptLimits(*settings.get("preflight", ())),
             loop=self._loop,
             nursery=self._nursery,
@@ -137,8 +143,9 @@ class JobWorker:
         self._link.begin(*self._conductor)
         self._loop.run()
         left = confine.sweep(confine.all_below)
+        clean = self._enclosure.close() and not left
         self._link.bye()
-        return not left
+        return clean
 
     @property
     def loop(self) -> Loop:
@@ -345,6 +352,8 @@ def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: byt
     comes through ``pipe`` is a map: job_id, job_dir, owner (the marker), conductor_pid,
     conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional lost_within_seconds
     (until all has ended when no conductor takes it over), spool (its file), output_limit_bytes,
+    groups (where the home's control groups are, if it has any), limits (of sheets that say nothing
+    else),
     environment (variables of the place where it runs, over the job's), preflight (tokens from which
     on a prompt is warned of, and refused), fresh (the job was submitted so: see Workshop.clear),
     trace_seed (a collector is told of attempts: see Workshop), given (``plan`` and ``env`` packed,

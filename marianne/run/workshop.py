@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from marianne.environment import of_attempt, of_sheets
-from marianne.model.plan import Plan
+from marianne.model.plan import Instrument, Plan, SheetPlan
 from marianne.run.archive import archive_once
 from marianne.run.complain import complain
 from marianne.run.loop import Loop
@@ -41,6 +42,7 @@ class Workshop:
         loop: Loop,
         nursery: Nursery,
         tools: Tools,
+        limits: Mapping[str, float] | None = None,
         prompts: PromptLimits = UNBOUNDED,
         fresh: bool = False,
         anew: bool = False,
@@ -52,6 +54,7 @@ class Workshop:
         self.job_dir = job_dir
         self.grace = grace
         self.output_limit = output_limit
+        self._limits = limits or {}
         self.prompts = prompts
         self.loop = loop
         self.nursery = nursery
@@ -67,6 +70,12 @@ class Workshop:
         span = self._trace.handed_on(num, attempt) if self._trace else {}
         own = sheet_env(self.plan, self.plan.sheet(num))
         return {**self.env, **span, **own, **of_attempt(num, attempt)}
+
+    def limits_of(self, sheet: SheetPlan, instrument: Instrument) -> dict[str, Any]:
+        """What the processes of its program may use: the sheet's word goes before the score's, that
+        before the instrument's, and the conductor's comes last."""
+        memory = {} if sheet.max_memory_mb is None else {"max_memory_mb": sheet.max_memory_mb}
+        return {**self._limits, **instrument.limits, **(sheet.limits or {}), **memory}
 
     def clear(self) -> None:
         """Before a sheet: moves what earlier jobs left out of the workspace if this one is to be

@@ -11,11 +11,12 @@ from marianne.model.errors import did_you_mean
 from marianne.model.plan import Plan, Prompt, SheetPlan
 from marianne.score.check_shell import ShellCheck
 from marianne.score.expand import Expansion
+from marianne.score.kept_limits import Keepers
 from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import EARLIER, warnings_of
 from marianne.score.report import Report
-from marianne.score.supply import Supply
+from marianne.score.supply import Lack, Supply
 from marianne.score.template import TemplateError, evaluate, render
 from marianne.score.variables import sheet_variables
 
@@ -27,17 +28,24 @@ def check_plan(
     limits: PromptLimits,
     shell: ShellCheck | None = None,
     supply: Supply | None = None,
+    keepers: Keepers | None = None,
 ) -> None:
     """Reports templates that cannot be rendered, skip expressions that cannot be read, and prompts
     that are too long even without what earlier sheets put into them; with ``shell`` also scripts
-    that bash cannot read, with ``supply`` sheets that take more than there is."""
+    that bash cannot read, with ``supply`` sheets that take more than there is, with ``keepers``
+    limits that cannot be kept."""
     longest: dict[tuple[PathPart, ...], int] = {}
+    remarks: set[str] = set()
     for sheet in plan.written:
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
         if supply is not None:
-            _check_supply(sheet, supply, expansion, report)
+            _check_lack(sheet, "resources", supply.lack(sheet), expansion, report)
+        if keepers is not None:
+            _check_lack(sheet, "limits", keepers.lack(sheet), expansion, report)
+            if remark := keepers.remark(sheet):
+                remarks.add(remark)
         if sheet.env or sheet.cwd or sheet.outputs:
             _check_surroundings(plan, sheet, expansion, report)
         if shell is not None and not _is_pattern(plan, sheet):
@@ -50,6 +58,8 @@ def check_plan(
             report.error(place, refusal, "shorten it, or set another limit in conductor.yaml")
         elif remark := limits.remark(characters):
             report.warn_at(place, remark)
+    for remark in sorted(remarks):
+        report.warn(remark)
     if shell is not None:
         shell.finish(plan, report, from_file=expansion.templates_from_files)
 
@@ -120,11 +130,12 @@ def _check_surroundings(plan: Plan, sheet: SheetPlan, expansion: Expansion, repo
             report.error(path, error.message, hint)
 
 
-def _check_supply(sheet: SheetPlan, supply: Supply, expansion: Expansion, report: Report) -> None:
-    lack = supply.lack(sheet)
+def _check_lack(
+    sheet: SheetPlan, section: str, lack: Lack | None, expansion: Expansion, report: Report
+) -> None:
     if lack is None:
         return
-    key = ("resources", lack.field)
+    key = (section, lack.field)
     own = (*_place(sheet, expansion)[:2], *key)
     report.error(own if _says(report.document.data, own) else key, lack.message, lack.hint)
 

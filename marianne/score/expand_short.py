@@ -195,6 +195,7 @@ class ShortExpander:
             timeout_seconds=source.timeout,
             idle_timeout_seconds=None,
             max_memory_mb=None,
+            limits=None,
             cpus=1.0,
             memory_mb=0,
             gpus=0,
@@ -229,7 +230,7 @@ class ShortExpander:
                 else self._policies[script, instrument.raw_prompt]
             ),
             "idle_timeout_seconds": own.idle_timeout or self._idle,
-            "max_memory_mb": own.max_memory_mb,
+            **parts.limits(self._score.limits, own.limits, own.max_memory_mb),
             **parts.resources(self._score.resources, own.resources, own.cpus),
             "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
             "injections": (

@@ -24,6 +24,7 @@ from marianne.score.expand import Expansion, think
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
+from marianne.score.kept_limits import Keepers
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
 from marianne.score.params import resolve
@@ -48,6 +49,7 @@ def load_plan(
     search_path: str | None = None,
     prompts: PromptLimits = UNBOUNDED,
     supply: Supply | None = None,
+    keepers: Keepers | None = None,
     thinking_method: str | None = None,
     shell: bool = False,
 ) -> Plan:
@@ -58,7 +60,8 @@ def load_plan(
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
     ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
-    are not known); ``thinking_method`` is for prompts that name none.
+    are not known), ``keepers`` which limits are kept; ``thinking_method`` is for prompts that name
+    none.
     With ``shell`` bash reads every script, which takes a process and 30 µs each.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
@@ -73,6 +76,7 @@ def load_plan(
             search_path,
             prompts,
             supply,
+            keepers,
             thinking_method,
             shell,
         )
@@ -88,6 +92,7 @@ def _load(
     search_path: str | None,
     prompts: PromptLimits,
     supply: Supply | None,
+    keepers: Keepers | None,
     thinking_method: str | None,
     shell: bool,
 ) -> Plan:
@@ -120,7 +125,7 @@ def _load(
     if given.shown:
         plan = replace(plan, params=given.shown)
     scripts = ShellCheck(search_path) if shell else None
-    check_plan(plan, expansion, report, prompts, scripts, supply)
+    check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from marianne.model.fields import Count, Many, Num, Section, Variables, Wait
+from marianne.model.limits import SheetLimits
 from marianne.model.plan import When
 from marianne.score.models import (
     Concert,
@@ -46,6 +47,7 @@ class Common(Section):
     instruments: dict[str, InstrumentAlias] = {}
     retry: Retry | None = None
     resources: Resources = Field(default_factory=Resources)
+    limits: SheetLimits | None = None
     parallel: Parallel | None = None
     cross_sheet: CrossSheet | None = None
     stale_detection: StaleDetection = Field(default_factory=StaleDetection)

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from marianne.model.fields import Section, Timeout, Variables, can_be_kept
+from marianne.model.limits import SheetLimits
 from marianne.model.plan import When
 from marianne.score.models import (
     CrossSheet,
@@ -139,6 +140,7 @@ class ShortSheet(Section):
     max_memory_mb: int | None = Field(default=None, ge=1, le=2**40)
     cpus: float | None = Field(default=None, ge=0.01, le=1024)
     resources: Resources | None = None
+    limits: SheetLimits | None = None
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)
@@ -178,6 +180,8 @@ class ShortSheet(Section):
             )
         if self.cpus is not None and self.resources and self.resources.cpus is not None:
             raise ValueError("has cpus, and resources with cpus: one of them says how many")
+        if self.max_memory_mb is not None and self.limits and self.limits.max_memory_mb is not None:
+            raise ValueError("has max_memory_mb, and limits with it: one of them says how much")
         if self.inputs and not self.outputs:
             raise ValueError("inputs need 'outputs': what is up to date is what it makes")
         if self.after_cancel and self.when == "succeeded":

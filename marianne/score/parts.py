@@ -7,6 +7,7 @@ from typing import Any
 
 from marianne.model.document import PathPart
 from marianne.model.errors import did_you_mean
+from marianne.model.limits import SheetLimits
 from marianne.model.plan import (
     CrossSheet,
     Injection,
@@ -74,6 +75,18 @@ def resources(
     if cpus is not None:
         given["cpus"] = cpus
     return given | {"labels": tuple(given["labels"])} if "labels" in given else given
+
+
+def limits(
+    score: SheetLimits | None, own: SheetLimits | None = None, memory_mb: int | None = None
+) -> dict[str, Any]:
+    """What a sheet may use: what it says itself goes before the score."""
+    given: dict[str, Any] = {}
+    for section in (score, own):
+        given |= section.given if section is not None else {}
+    memory = memory_mb if memory_mb is not None else given.pop("max_memory_mb", None)
+    given.pop("max_memory_mb", None)
+    return {"max_memory_mb": memory, "limits": given or None}
 
 
 def cross_sheet(section: models.CrossSheet | None) -> CrossSheet | None:

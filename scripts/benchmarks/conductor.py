@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,9 +28,11 @@ _numbers = itertools.count(1)
 
 class Conductor:
     """``with Conductor() as conductor``: started, then stopped by force. ``settings`` are those of
-    conductor.yaml. ``pipe`` is a FIFO that sheets of the instrument ``tell`` write a line to."""
+    conductor.yaml; ``before`` are the words of a command that starts it. ``pipe`` is a FIFO that
+    sheets of the instrument ``tell`` write a line to."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, before: Sequence[str] = (), **settings: object) -> None:
+        self.before = before
         self.place = PLACE / str(next(_numbers))
         self.home = self.place / "home"
         self.pipe = self.place / "pipe"
@@ -47,16 +50,16 @@ class Conductor:
         self.client = Client(self.home / "conductor.sock", timeout=60.0)
 
     def __enter__(self) -> Self:
-        self("start")
+        self("start", before=self.before)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self("stop", "--force")
 
-    def __call__(self, *argv: str) -> None:
+    def __call__(self, *argv: str, before: Sequence[str] = ()) -> None:
         """Runs the program; raises CalledProcessError if it fails."""
-        command = [PROGRAM, *argv]
+        command = [*before, PROGRAM, *argv]
         subprocess.run(command, env=self.env, check=True, capture_output=True, cwd=self.place)
 
     def instrument(self, name: str, executable: str, *flags: str) -> None:

@@ -21,10 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "faults"))
 
-from orphan_home import KINDS, Home, wait_for
-from ways_to_die import WAYS
+from orphan_home import EVERY_KIND, KINDS, Home, wait_for
+from ways_to_die import WALLED_WAYS, WAYS
 
 SLACK = 5.0
+EVERY_WAY = WALLED_WAYS | WAYS
 
 
 @dataclass
@@ -44,11 +45,13 @@ class Cell:
 
 def measure(way: str, kind: str) -> Cell:
     """Runs a sheet with one kind of child, lets it happen, and counts."""
-    chosen, cell = WAYS[way], Cell(way, kind)
+    chosen, cell = EVERY_WAY[way], Cell(way, kind)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as place:
         home = Home(Path(place), chosen.orphan_grace)
         try:
             home.run([kind], chosen.timeout)
+            if (way not in WAYS or kind not in KINDS) and not home.walled:
+                raise RuntimeError("no control groups here: this pair needs a wall")
             begin = chosen.happen(home)
             left = chosen.grace + SLACK - (time.monotonic() - begin)
             try:
@@ -84,12 +87,18 @@ def table(cells: list[Cell], ways: list[str], kinds: list[str]) -> str:
 def main() -> int:
     """Reads the options and runs the chosen part of the matrix."""
     parser = argparse.ArgumentParser(prog="scripts/chaos orphans", description=__doc__)
-    parser.add_argument("--way", action="append", choices=WAYS, help="only this way (repeat)")
-    parser.add_argument("--kind", action="append", choices=KINDS, help="only this kind (repeat)")
+    parser.add_argument("--way", action="append", choices=EVERY_WAY, help="only this way (repeat)")
+    parser.add_argument(
+        "--kind", action="append", choices=EVERY_KIND, help="only this kind (repeat)"
+    )
+    parser.add_argument(
+        "--walls", action="store_true", help="also what only a wall ends: a row and a column more"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="pairs at a time")
     parser.add_argument("--json", action="store_true", help="one JSON object a pair, no table")
     chosen = parser.parse_args()
-    ways, kinds = chosen.way or list(WAYS), chosen.kind or list(KINDS)
+    ways = chosen.way or list(EVERY_WAY if chosen.walls else WAYS)
+    kinds = chosen.kind or list(EVERY_KIND if chosen.walls else KINDS)
     pairs = [(way, kind) for way in ways for kind in kinds]
     cells = []
     with ThreadPoolExecutor(chosen.jobs) as pool:

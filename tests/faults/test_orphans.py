@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from orphan_home import Home, wait_for
-from ways_to_die import WAYS
+from orphan_home import EVERY_KIND, Home, wait_for
+from ways_to_die import WALLED_WAYS, WAYS, Way
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -20,14 +20,31 @@ SLACK = 30.0
 
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_survives(way: str, tmp_path: Path) -> None:
-    chosen = WAYS[way]
-    home = Home(tmp_path, chosen.orphan_grace)
+    home = Home(tmp_path, WAYS[way].orphan_grace)
     try:
-        home.run(timeout=chosen.timeout)
-        counted_from = chosen.happen(home)
-        left = chosen.grace + SLACK - (time.monotonic() - counted_from)
-        wait_for(lambda: not home.alive() and not home.alive(), left)
-        chosen.afterwards(home)
-        assert home.alive() == []
+        home.run(timeout=WAYS[way].timeout)
+        check(home, WAYS[way])
     finally:
         home.close()
+
+
+@pytest.mark.parametrize("way", {**WALLED_WAYS, "sheet ends": None, "KILL worker": None})
+def test_behind_a_wall_nothing_survives_that_shed_everything(way: str, tmp_path: Path) -> None:
+    chosen = (WALLED_WAYS | WAYS)[way]
+    home = Home(tmp_path, chosen.orphan_grace)
+    try:
+        home.run(tuple(EVERY_KIND))
+        if not home.walled:
+            pytest.skip("this machine lets nobody make control groups here")
+        check(home, chosen)
+    finally:
+        home.close()
+
+
+def check(home: Home, chosen: Way) -> None:
+    """It happens, and soon after nobody is left."""
+    counted_from = chosen.happen(home)
+    left = chosen.grace + SLACK - (time.monotonic() - counted_from)
+    wait_for(lambda: not home.alive() and not home.alive(), left)
+    chosen.afterwards(home)
+    assert home.alive() == []

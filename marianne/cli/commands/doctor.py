@@ -112,11 +112,18 @@ def _instruments(session: Session) -> Iterator[Finding]:
 
 
 def _walls(session: Session) -> Iterator[Finding]:
-    """What a score's ``sandbox:`` can be kept with here; where it is not, that is no fault."""
+    """What a score's ``sandbox:`` and ``limits:`` can be kept with here; where it is not, that is
+    no fault."""
+    from marianne.cli.preflight import groups_of
     from marianne.walls.offers import as_list, looked_for
 
     for offer in as_list(looked_for()):
         yield Finding(f"sandbox: {offer.name}", True if offer.there else None, offer.words)
+    groups = groups_of(session.home)
+    yield Finding(groups.name, True if groups.there else None, groups.words)
+    for why in dict.fromkeys(groups.missing.values()) if groups.there else ():
+        names = ", ".join(name for name, reason in groups.missing.items() if reason == why)
+        yield Finding(groups.name, None, f"no limits by {names}: {why}")
 
 
 LOOKS = (_home, _configuration, _conductor, _instruments, _walls)

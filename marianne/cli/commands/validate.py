@@ -96,6 +96,7 @@ def _check(
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
     from marianne.model.errors import ScoreError
+    from marianne.score.kept_limits import Keepers
     from marianne.score.load import load_plan
     from marianne.score.preflight import PromptLimits
     from marianne.score.supply import Supply
@@ -112,6 +113,7 @@ def _check(
             instruments=Registry.load(instruments),
             prompts=PromptLimits(*limits["limits"]),
             supply=Supply(*limits["supply"]) if limits["supply"] else None,
+            keepers=Keepers(*limits["keepers"]),
             shell=True,
         )
     except ScoreError as error:

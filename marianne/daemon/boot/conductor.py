@@ -32,6 +32,7 @@ from marianne.daemon.boot.shutdown import (
 )
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.job.on_disk import OnDisk
+from marianne.daemon.processes.control_groups import NONE, set_up
 from marianne.daemon.services.stopping import keep_order
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger, open_log, set_level
@@ -122,6 +123,7 @@ class Conductor:
         self._given = given or Given()
         self._group = manager.group
         self._recorded: set[int] = set()
+        self._groups = NONE
         self._log_opened = threading.Event()
         self._system: System | None = None
 
@@ -172,6 +174,7 @@ class Conductor:
             self._home.owner(), lambda: {*self._recorded, *system.processes.forkserver_pids()}
         )
         self._host.claim(self._home, self._group)
+        self._groups = set_up(self._home, self._host.movable(heart_pid))
         system.processes.prepare(preload=[*PRELOAD, *self._given.preload], check=False)
         self._host.settle(system)
         context = self._context(system, storage)
@@ -200,7 +203,7 @@ class Conductor:
             self._log_opened.set()
         for note in self._given.loaded.notes if self._given.loaded else ():
             log.warning("config_note", note=note)
-        swept = self._group.reap_orphaned_backends()
+        swept = [*self._groups.end_abandoned(), *self._group.reap_orphaned_backends()]
         if swept:
             log.warning("swept_at_start", pids=swept)
         remove_stray_files(self._home)
@@ -238,6 +241,7 @@ class Conductor:
             config_path=given.config_path,
             heart_pid=given.heart_pid,
             client=given.client,
+            groups=self._groups,
         )
         context.executor = executor_of(context)
         context.service.registry = context.service.registry or OnDisk(context.home)
@@ -309,6 +313,7 @@ class Conductor:
             left = self._group.reap_orphaned_backends()
             if left:
                 log.warning("swept_at_stop", pids=left)
+        self._groups.leave(all_over=not context.stop.keeps_workers)
         self._host.leave(context.system, self._group)
 
     def _end_tree(self, context: Context, done: threading.Event) -> None:

@@ -20,6 +20,7 @@ from marianne.environment import clean_environment
 from marianne.home import Home, HomeError, config_places
 from marianne.run import marked, procfs
 from marianne.run.confine import sweep
+from marianne.walls.cgroups import end_all
 
 PREFIX = "marianne-local-"
 NO_SETTINGS = frozenset({"MARIANNE_HOME", "MARIANNE_FAULTS", "MARIANNE_TRACEBACK"})
@@ -121,6 +122,7 @@ def remove_home(home: Home) -> bool:
         owner = ""  # its conductor had not come so far: it has started nothing
     if owner:
         sweep(lambda: marked.left_behind(owner), patience=LINGER_SECONDS)
+        end_all(home.path, owner)
     shutil.rmtree(home.path, ignore_errors=True)  # what stays is told by the look below
     lock.release()
     return not home.path.exists()

@@ -13,6 +13,7 @@ from marianne.daemon.config.receivers import Receivers
 from marianne.daemon.config.sections import (
     KeyringConfig,
     LearningConfig,
+    LimitsConfig,
     McpPoolConfig,
     Number,
     ObserverConfig,
@@ -94,6 +95,7 @@ class DaemonConfig(Section):
     output_limit_mb: Number = Field(
         1024, ge=1, description="Output that is kept of an attempt, MiB."
     )
+    limits: LimitsConfig = Field(default_factory=LimitsConfig.model_construct)
     observer: ObserverConfig = Field(default_factory=ObserverConfig.model_construct)
     learning: LearningConfig = Field(default_factory=LearningConfig.model_construct)
     profiler: ProfilerConfig = Field(default_factory=ProfilerConfig.model_construct)

@@ -106,6 +106,34 @@ class ResourceLimitConfig(Section):
     )
 
 
+class LimitsConfig(Section):
+    """What the processes of a sheet may use together, where score, sheet and instrument say
+    nothing else; see `limits` of a score."""
+
+    max_memory_mb: Number | None = Field(None, ge=1, description="Memory, in MiB; more ends it.")
+    high_memory_mb: Number | None = Field(
+        None, ge=1, description="Memory, in MiB, from which on it is slowed down."
+    )
+    max_processes: Number | None = Field(None, ge=1, description="Processes and threads.")
+    max_cpus: float | None = Field(
+        None, ge=0.01, le=1024, allow_inf_nan=False, description="Processors' time."
+    )
+    cpu_weight: Number | None = Field(
+        None, ge=1, le=10_000, description="Its share where processors are short; 100 is usual."
+    )
+    io_weight: Number | None = Field(
+        None, ge=1, le=10_000, description="Its share where a disk is; 100 is usual."
+    )
+    best_effort: bool | None = Field(
+        None, description="Run sheets also where one of these cannot be kept."
+    )
+
+    @property
+    def given(self) -> dict[str, float]:
+        """What is set."""
+        return {name: value for name, value in self if value is not None}
+
+
 class SocketConfig(Section):
     """Where clients reach the conductor."""
 

@@ -36,6 +36,9 @@ class Host(Protocol):
     def claim(self, home: Home, group: ProcessGroupManager) -> None:
         """The lock is ours: marks, group, temporary files."""
 
+    def movable(self, heart: int | None) -> set[int]:
+        """The processes that may be moved to a control group below their own."""
+
     def settle(self, system: System) -> None:
         """The helpers run, and no thread of ours does yet: cores and signals."""
 
@@ -70,6 +73,10 @@ class OwnProcess:
         watermark.take(home.owner())
         group.setup()
         scratch.use(home)
+
+    def movable(self, heart: int | None) -> set[int]:
+        """Itself and its heart: there is nobody else yet."""
+        return {self._pid} if heart is None else {self._pid, heart}
 
     def settle(self, system: System) -> None:
         """One core; signals for ``hear`` alone."""
@@ -119,6 +126,10 @@ class Guest:
 
     def claim(self, home: Home, group: ProcessGroupManager) -> None:
         """Nothing."""
+
+    def movable(self, heart: int | None) -> set[int]:
+        """None."""
+        return set()
 
     def settle(self, system: System) -> None:
         """Nothing."""

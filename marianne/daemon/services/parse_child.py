@@ -18,6 +18,7 @@ from marianne.model.errors import ScoreError
 from marianne.model.plan import Plan
 from marianne.score import limits
 from marianne.score.choice import Range, left_out
+from marianne.score.kept_limits import Keepers
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
 from marianne.score.preflight import PromptLimits
@@ -52,6 +53,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             search_path=request.search_path,
             prompts=PromptLimits(*request.limits),
             supply=_supply(request),
+            keepers=Keepers(*request.keepers) if request.keepers else None,
             thinking_method=request.thinking_method,
             shell=request.preview,
         )

@@ -127,6 +127,7 @@ class Parser(Actor):
             request,
             limits=config.preflight.tokens,
             supply=config.supply,
+            keepers=self._context.keepers,
             thinking_method=config.default_thinking_method,
         )
         until = self.system.runtime.monotonic() + PATIENCE_SECONDS

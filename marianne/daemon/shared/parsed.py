@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from marianne.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from marianne.replies.changes import DryPlan
 
 EXIT_NO_SPACE = 74
@@ -22,7 +24,9 @@ class ParseRequest:
     (:mod:`marianne.score.choice`) are left out. ``preview`` asks for the sheets as they will be
     executed, and has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
     of, and refused; ``supply`` is what there is for sheets (graphics processors, MB of memory,
-    labels), None where nobody can say; ``thinking_method`` is for prompts that name none.
+    labels), None where nobody can say; ``keepers`` are the controllers of limits that are missing,
+    with the reasons, and the conductor's own limits; ``thinking_method`` is for prompts that name
+    none.
     """
 
     path: str | None
@@ -39,6 +43,7 @@ class ParseRequest:
     until: str | None = None
     limits: tuple[int, int] = (0, 0)
     supply: tuple[int, int, tuple[str, ...]] | None = None
+    keepers: tuple[Mapping[str, str], Mapping[str, float]] | None = None
     thinking_method: str | None = None
 
 

@@ -148,6 +148,8 @@ class Employment:
             "orphan_grace_seconds": config.orphan_grace_seconds,
             "sheet_grace_seconds": config.sheet_grace_seconds,
             "output_limit_bytes": config.output_limit_mb * 2**20,
+            "groups": self._context.groups.base,
+            "limits": config.limits.given,
             "preflight": config.preflight.tokens,
             "trace_seed": self._context.trace_seed,
             "fresh": bool(job.options.get("archives")),

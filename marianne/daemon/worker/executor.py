@@ -40,7 +40,7 @@ class LocalExecutor:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.fleet = Fleet(context.system, context.group)
+        self.fleet = Fleet(context.system, context.group, context.groups)
         self._beside: Handle[Beside] = Handle(context.system, "beside")
         self._link: Handle[Link] = Handle(context.system, "link")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
+from marianne.daemon.processes.control_groups import NONE, ControlGroups
 from marianne.daemon.worker import identity
 from marianne.daemon.worker.identity import Peers
 from marianne.daemon.worker.standby import Spare, SpareWorker
@@ -40,13 +41,16 @@ class Fleet:
     workers (pid and start time) that ended badly and left nothing any more. ``peers`` knows their
     names on the link, ``reached`` are the names of those that have been connected, ``silent``, by
     job, the pids of those that do not answer. ``spare`` is the process that waits for a job,
-    ``chosen`` are, by job, those whose job has just been let in; each is taken out once.
+    ``chosen`` are, by job, those whose job has just been let in; each is taken out once. ``groups``
+    are the jobs' control groups.
 
     ``post`` sends a message to the worker process of that name; to one that is gone, or while the
     link is being restarted, it is lost, which the worker's actor notices.
     """
 
-    def __init__(self, system: System, group: ProcessGroupManager) -> None:
+    def __init__(
+        self, system: System, group: ProcessGroupManager, groups: ControlGroups = NONE
+    ) -> None:
         self.workers: dict[int, Process] = {}
         self.swept: dict[str, tuple[int, int]] = {}
         self.reached: set[bytes] = set()
@@ -56,6 +60,7 @@ class Fleet:
         self.spare = Spare()
         self.starts = Starts(system)
         self.post: Post = lambda name, message: None
+        self.groups = groups
         self._group = group
 
     @property

@@ -71,7 +71,8 @@ def sweep_job(fleet: Fleet, owner: str, job_id: str, *, everywhere: bool = True)
 
     It looks more than once: what begins meanwhile (a notice of the job's end) is spared as well.
     """
-    return sweep_orphans(owner, job_id, spare=fleet.living, everywhere=everywhere)
+    swept = sweep_orphans(owner, job_id, spare=fleet.living, everywhere=everywhere)
+    return sorted({*fleet.groups.end_abandoned(job_id), *swept})
 
 
 def recorded_workers(home: Home) -> set[int]:

@@ -68,6 +68,16 @@ case("resources.cpus", takes, sheet(1, "cpus"), 0.5)
 case("resources.memory_mb", takes, sheet(1, "memory_mb"), 30)
 case("resources.gpus", takes, sheet(1, "gpus"), 2)
 case("resources.labels", takes, sheet(1, "labels"), ("ssd",))
+bounds = {"high_memory_mb": 40, "max_processes": 9, "max_cpus": 1.5, "cpu_weight": 50}
+bounds |= {"io_weight": 60, "best_effort": True}
+case("limits.max_memory_mb", {"limits": {"max_memory_mb": 50}}, sheet(1, "max_memory_mb"), 50)
+for name, value in bounds.items():
+    case(
+        f"limits.{name}",
+        {"limits": bounds},
+        lambda p, n=name: (p.sheet(1).limits or {}).get(n),
+        value,
+    )
 stale: dict[str, Any] = {"stale_detection": {"enabled": True}}
 case("stale_detection.enabled", stale, sheet(1, "idle_timeout_seconds"), 300)
 idle = {"stale_detection": {"idle_timeout_seconds": 9}}

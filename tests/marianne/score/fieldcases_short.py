@@ -63,6 +63,11 @@ case("sheets.idle_timeout", first(idle_timeout="5s"), sheet(1, "idle_timeout_sec
 case("sheets.max_memory_mb", first(max_memory_mb=64), sheet(1, "max_memory_mb"), 64)
 case("sheets.cpus", first(cpus=2.5), sheet(1, "cpus"), 2.5)
 own = {"resources": {"gpus": 1, "memory_mb": 5}, **first(resources={"gpus": 3})}
+mixed = {"limits": {"max_cpus": 1, "max_memory_mb": 5}}
+mixed |= first(limits={"max_cpus": 3, "max_processes": 4}, max_memory_mb=6)
+limits = {"max_cpus": 3.0, "max_processes": 4}
+kept = (limits, 6)
+case("sheets.limits", mixed, lambda p: (p.sheet(1).limits, p.sheet(1).max_memory_mb), kept)
 case("sheets.resources", own, lambda p: (p.sheet(1).gpus, p.sheet(1).memory_mb), (3, 5))
 case("sheets.validate", first(validate=[{"file_exists": "f"}]), rule(1), ["the file f exists"])
 crossed = second(cross_sheet={"auto_capture_stdout": True})

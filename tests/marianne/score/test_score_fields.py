@@ -16,6 +16,7 @@ import pytest
 from fieldcases import Case, merged, registry, text_of
 from pydantic import BaseModel
 
+from marianne.model.limits import SheetLimits
 from marianne.model.plan import Plan
 from marianne.score import load_plan
 from marianne.score import models as m
@@ -50,6 +51,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "retry.": m.Retry,
     "parallel.": m.Parallel,
     "resources.": m.Resources,
+    "limits.": SheetLimits,
     "stale_detection.": m.StaleDetection,
     "cross_sheet.": m.CrossSheet,
     "workspace_lifecycle.": m.WorkspaceLifecycle,

@@ -1,0 +1,66 @@
+"""Who ends a home's sheets when all of ours are killed at once: heart, conductor, workers, helpers.
+
+Each of ours holds the lock of the home's control group, which the kernel takes back at its death. A
+shell of two words waits for that lock, which it gets when nobody is left, and then kills the group.
+It stands apart (a session, an environment and a name of its own), so that whoever ends ours by
+name, by group or by session does not meet it. Whoever ends it, too, leaves sheets that shed all
+marks to the next start of the home, or to systemd, where that keeps the conductor.
+
+Standard library only: the heart uses this file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+
+from marianne.walls import cgroups
+
+SHELL, FLOCK = "/bin/sh", ("/usr/bin/flock", "/bin/flock")
+_WORDS = "flock -x 3 && echo 1 >&4"
+_ALL = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
+
+
+class LastWatch:
+    """One for a heart. ``pid`` is that of the shell, 0 where none waits."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self._lock = -1
+
+    def begin(self, base: str | None) -> None:
+        """Holds the lock of BASE and has it watched; nothing where it does. Raises OSError."""
+        if self.pid or base is None or not any(map(os.path.exists, FLOCK)):
+            return
+        if self._lock < 0:
+            self._lock = cgroups.hold(base)
+        opened = [os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+        try:
+            opened.append(os.open(f"{base}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC))
+            opened.append(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
+            # Out of the way of the numbers that they get.
+            opened += [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in opened[:2]]
+            places = [
+                (opened[2], 0),
+                (opened[2], 1),
+                (opened[2], 2),
+                (opened[3], 3),
+                (opened[4], 4),
+            ]
+            self.pid = os.posix_spawn(
+                *(SHELL, ["sh", "-c", _WORDS], {"PATH": os.defpath}),
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for fd, number in places],
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_ALL,
+            )
+        finally:
+            for fd in opened:
+                os.close(fd)
+
+    def ended(self, status: int, base: str | None) -> None:
+        """The shell was reaped: one that was killed is replaced. Raises OSError."""
+        self.pid = 0
+        if os.WIFSIGNALED(status):
+            self.begin(base)
