@@ -18,10 +18,12 @@ def connect(
     endpoint: Endpoint,
     identity: bytes | None = None,
     announce: bool = False,
+    server_key: bytes | None = None,
 ) -> zmq.Socket[bytes]:
     """The connecting socket. Raises EndpointError if the place is in foreign hands.
 
-    With `announce`, each new connection begins with an empty message.
+    With `announce`, each new connection begins with an empty message; with `server_key` none comes
+    about but with who has its secret (see `ipc.curve`).
     """
     address = endpoint.checked_address()
     socket = context.socket(zmq.DEALER)
@@ -37,5 +39,9 @@ def connect(
         socket.setsockopt(zmq.ROUTING_ID, identity)
     if announce:
         socket.setsockopt(zmq.PROBE_ROUTER, 1)
+    if server_key is not None:
+        from ipc import curve  # a client of this machine does without
+
+        curve.ask_for(socket, server_key)
     socket.connect(address)
     return socket

@@ -27,22 +27,28 @@ class Dealer:
     Messages that cannot be sent yet wait in order, at most `limit` of them; further ones are
     dropped and counted. A message may be lost with a connection that dies, and one that waited
     may arrive after a newer report: what matters is said again until it is acknowledged.
+
+    With a `server_key` it connects to nobody but the router that has the secret of it.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], identity: bytes | str, *, limit: int = 10_000
+        self,
+        path: str | os.PathLike[str],
+        identity: bytes | str,
+        *,
+        limit: int = 10_000,
+        server_key: bytes | None = None,
     ) -> None:
         self.identity = identity.encode() if isinstance(identity, str) else identity
         self.dropped = 0
         self.malformed = 0
+        self.server_key = server_key
         self._limit = limit
         self._outbox: deque[bytes] = deque()
         self._endpoint = Endpoint(path)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._socket = connect(
-                self._context, self._endpoint, identity=self.identity, announce=True
-            )
+            self._socket = self._connect(server_key)
         except BaseException:
             self._context.term()
             raise
@@ -53,6 +59,25 @@ class Dealer:
         self._epoll = select.epoll()
         self._epoll.register(self._again, select.EPOLLIN)
         self._epoll.register(self._socket.fileno(), select.EPOLLIN)
+
+    def _connect(self, server_key: bytes | None) -> zmq.Socket[bytes]:
+        return connect(
+            self._context,
+            self._endpoint,
+            identity=self.identity,
+            announce=True,
+            server_key=server_key,
+        )
+
+    def trust(self, server_key: bytes) -> None:
+        """From now on the router is whoever has the secret of this key: connects anew. What waits
+        to be sent goes to that one; what came and was not drained is lost. Raises EndpointError."""
+        fresh = self._connect(server_key)
+        self._epoll.unregister(self._socket.fileno())
+        self._socket.close(0)
+        self.server_key, self._socket = server_key, fresh
+        self._epoll.register(self._socket.fileno(), select.EPOLLIN)
+        self._look()
 
     def close(self, linger: float = 0.0) -> None:
         """Ends the link; what is on its way gets at most `linger` seconds to leave."""

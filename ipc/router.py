@@ -44,7 +44,8 @@ class Router:
     A peer that comes back under an identity in use takes it over (ROUTER_HANDOVER). `high_water`
     bounds the messages that wait in each direction for each peer; to a peer that does not read,
     further messages are dropped and counted. Over `max_connections` (default: a share of the
-    descriptors of this process) the one that was silent longest is cut off.
+    descriptors of this process) the one that was silent longest is cut off. With a `secret_key` it
+    proves to each peer who it is, and peers that do not ask for that are refused (`ipc.curve`).
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Router:
         timer: Timer | None = None,
         high_water: int = 1000,
         max_connections: int | None = None,
+        secret_key: bytes | None = None,
         name: str = "ipc-router",
     ) -> None:
         self.endpoint = Endpoint(path)
@@ -68,6 +70,7 @@ class Router:
         self._on_connect = on_connect
         self._timer = timer
         self._high_water = high_water
+        self._secret_key = secret_key
         self._outbox: deque[tuple[bytes, bytes]] = deque()
         self._waiting = False
         self._stopping = False
@@ -88,6 +91,10 @@ class Router:
             socket.setsockopt(zmq.MAXMSGSIZE, CUT_OFF)
             socket.setsockopt(zmq.SNDHWM, self._high_water)
             socket.setsockopt(zmq.RCVHWM, self._high_water)
+            if self._secret_key is not None:
+                from ipc import curve
+
+                curve.serve_by(socket, self._secret_key)
             self.connections.watch(context, socket)
             self.endpoint.bind(socket.bind)
             self.connections.bound(self.endpoint.address)

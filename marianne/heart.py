@@ -5,13 +5,15 @@
 Run by path, never imported by the conductor; standard library only, so that it stays small and
 has next to nothing that can fail. ``ARGV`` runs a conductor; the heart adds
 
-    --lock-fd N --guard-fd G --ready-fd M --heart-pid P
+    --lock-fd N --guard-fd G --ready-fd M --heart-pid P --key-fd K
 
 N is the descriptor that holds the flock on ``conductor.pid``, G that on the home itself; the heart
-inherits both locked and passes them on, so that the lock is held through every restart. One byte
-on M says that the conductor serves; for the first conductor it is passed on to the heart's own
-``--ready-fd``, and a heart whose first conductor never gets ready ends with that one's exit code.
-The file behind N names the present conductor and the heart, a line each.
+inherits both locked and passes them on, so that the lock is held through every restart. K is a pipe
+with 32 random bytes, the same for each: by them a conductor proves to the workers of the one before
+it that it is the next (:mod:`marianne.run.passed_key`). One byte on M says that the conductor
+serves; for the first conductor it is passed on to the heart's own ``--ready-fd``, and a heart whose
+first conductor never gets ready ends with that one's exit code. The file behind N names the present
+conductor and the heart, a line each.
 
 A conductor that exits 0 ends the heart. Any other ending is a death: one that had been ready is
 replaced at once; starts that never get ready are counted, and five within 60 s end the heart with

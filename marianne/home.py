@@ -114,7 +114,9 @@ class Home:
         self.db = _place(db, self.path / "state.db")
         self.conductor_sock = _place(conductor_sock, self.path / "conductor.sock")
         self.events_sock = self.conductor_sock.with_name("events.sock")
-        self.workers_sock = self.conductor_sock.with_name("workers.sock")
+        self.workers_sock = self.conductor_sock.with_name("workers2.sock")
+        self.workers_key = self.conductor_sock.with_name("workers.key")
+        self.old_workers_sock = self.conductor_sock.with_name("workers.sock")
         self.pid_file = _place(pid_file, self.path / "conductor.pid")
         self.owner_file = self.path / "owner"
         self.places_file = self.path / "places"

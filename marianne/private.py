@@ -61,7 +61,8 @@ _OURS = frozenset(
     (
         *("ballast", "conductor.pid", "conductor.sock", "conductor.yaml", "events.sock"),
         *("instruments", "jobs", "logs", "owner", "parse", "places", "rehearsal", "state.db"),
-        *("stop-order", "tmp", "traces.json", "web.address", "web.address.new", "workers.sock"),
+        *("stop-order", "tmp", "traces.json", "web.address", "web.address.new"),
+        *("workers.key", "workers.key.new", "workers.sock", "workers2.sock"),
     )
 )
 _OURS_BEGIN = (

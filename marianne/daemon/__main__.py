@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from marianne.run import own_limits
+from marianne.run import own_limits, passed_key
 from marianne.streams import open_standard_streams
 
 COLLECT_EVERY = 20_000
@@ -37,9 +37,11 @@ def main() -> None:
     parser.add_argument("--lock-fd", type=int, help="holds the lock of the home already")
     parser.add_argument("--guard-fd", type=int, default=-1, help="holds the home itself likewise")
     parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
+    parser.add_argument("--key-fd", type=int, default=-1, help="has the key of the heart")
     parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
     parser.add_argument("--foreground", action="store_true", help="log to standard error, too")
     arguments = parser.parse_args()
+    key = passed_key.take(arguments.key_fd)
 
     from marianne.daemon.at_once import at_once
     from marianne.daemon.boot.conductor import Given
@@ -63,6 +65,7 @@ def main() -> None:
         arguments.heart_pid,
         arguments.client,
         foreground=arguments.foreground,
+        key=key,
     )
     lock = None
     if arguments.lock_fd is not None:

@@ -23,6 +23,7 @@ from marianne.daemon.shared.failures import Delivery, FailureRate
 from marianne.daemon.shared.figures import Figures
 from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.losses import Losses
+from marianne.daemon.shared.proof import Proof
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.shared.score_cache import ScoreCache
 from marianne.daemon.shared.start_delays import StartDelays
@@ -121,8 +122,8 @@ class Context:
     the numbers.
     ``executor`` is what runs the jobs' sheets: nobody else knows where, or in which processes.
     ``groups`` are the control groups of its jobs. ``losses`` counts the runners that were lost with
-    their sheets; ``figures`` is what is counted for metrics. ``entries`` are, by job, for the first
-    actors of those just let in.
+    their sheets; ``figures`` is what is counted for metrics. ``proof`` is what this conductor
+    proves itself by to workers. ``entries`` are, by job, for the first actors of those just let in.
     """
 
     system: System
@@ -151,6 +152,7 @@ class Context:
     heart_pid: int | None = None
     heart_lost: bool = False
     client: tuple[int, int] | None = None
+    proof: Proof = field(default_factory=Proof)
     serving: bool = False
     unreadable: str | None = None
     scores: ScoreCache = field(default_factory=ScoreCache)
@@ -198,6 +200,11 @@ class Context:
         away = self.config.executor != LOCAL
         missing = ON_A_CLUSTER if away else self.groups.lacking
         return missing, dict(self.config.limits.given)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a worker needs to know of this conductor, beside its pid, to watch it."""
+        return {"start_time": self.start_time, "keeper": self.proof.keeper}
 
     def troubles(self) -> Troubles:
         """What is ok, or in words what is not. Asks nobody, reads nothing."""

@@ -103,7 +103,7 @@ class Troubles(TypedDict):
     workers: str
     """which jobs' workers do not answer"""
     refused_worker_messages: int
-    """messages to `workers.sock` that were dropped"""
+    """messages to the workers' sockets that were dropped"""
 
 
 class Health(Troubles):

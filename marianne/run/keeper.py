@@ -10,7 +10,7 @@ import select
 import signal
 import time
 
-from marianne.run import confine, procfs, stop_order
+from marianne.run import confine, passed_key, procfs, stop_order
 from marianne.run.heart_options import Options
 from marianne.run.last_watch import LastWatch
 from marianne.walls import cgroups
@@ -44,6 +44,7 @@ class Keeper:
         self._ever_ready = False
         self._stopping = False
         self._failed: list[float] = []
+        self._key = os.urandom(passed_key.KEY_BYTES)
         # Workers whose forkserver we ended: their new parent is the heart.
         self._workers: set[tuple[int, int]] = set()
         self._watch = LastWatch()
@@ -141,11 +142,12 @@ class Keeper:
             self._log(f"cannot start {options.conductor[0]}: {error.strerror}")
             return False
         os.set_inheritable(write, True)
+        key = passed_key.lend(self._key)
         argv = [
             *options.conductor,
             *("--lock-fd", str(options.lock_fd), "--guard-fd", str(options.guard_fd)),
             *("--ready-fd", str(write)),
-            *("--heart-pid", str(os.getpid())),
+            *("--heart-pid", str(os.getpid()), "--key-fd", str(key)),
         ]
         try:
             # A group of its own: Ctrl-C reaches the heart alone, which passes it on once. A hangup
@@ -162,6 +164,8 @@ class Keeper:
             return False
         finally:
             os.close(write)
+            if key >= 0:
+                os.close(key)
         self._ready_pipe = read
         text = f"{self._conductor}\n{os.getpid()}\n".encode()
         try:

@@ -16,6 +16,7 @@ from marianne.run import procfs
 from marianne.run.complain import complain
 from marianne.run.loop import Loop, Timer
 from marianne.run.spool import Spool
+from marianne.run.trust import Trust
 
 PROTOCOL = 1
 # While more sheets wait in the worker what happens travels together: twenty times fewer messages,
@@ -67,6 +68,7 @@ class Link:
         orphan_grace: float,
         state: Callable[[], tuple[list[list[int]], list[list[int]]]],
         on_lost: Callable[[], None],
+        trust: Trust | None = None,
     ) -> None:
         self._loop = loop
         self._line = line
@@ -74,6 +76,7 @@ class Link:
         self._orphan_grace = orphan_grace
         self._state = state
         self._on_lost = on_lost
+        self._trust = trust
         self._head: Message = {
             "kind": "hello",
             "protocol": PROTOCOL,
@@ -205,10 +208,12 @@ class Link:
             self._resend_timer.cancel()
             self._resend_timer = None
 
-    def welcome(self, pid: int, start_time: int) -> None:
+    def welcome(self, pid: int, start_time: int, keeper: Sequence[int] | None = None) -> None:
         """A conductor has taken us on; from now on it is the one we watch."""
         if not self._watch(pid, start_time):
             return
+        if self._trust is not None:
+            self._trust.kept_by(keeper)
         for timer in (self._orphan_timer, self._hello_timer):
             if timer is not None:
                 timer.cancel()
@@ -251,6 +256,8 @@ class Link:
             self._hello_again()
 
     def _hello_again(self) -> None:
+        if self._trust is not None and self._pidfd is None:
+            self._trust.look()
         # One that still waits for a connection will do.
         if not (self._hello_waits and self._line.waiting):
             self.hello()

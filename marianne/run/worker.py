@@ -36,6 +36,7 @@ from marianne.run.rehearsal import rehearse
 from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker, incarnation_of
 from marianne.run.spool import Spool
 from marianne.run.tools import Tools
+from marianne.run.trust import Trust, trust_of
 from marianne.run.watermark import Watermark
 from marianne.run.workshop import Workshop
 from marianne.score.growth import grow
@@ -64,7 +65,9 @@ REHEARSE_AFTER_MS = 20
 class JobWorker:
     """Grants in, results out. ``run`` returns when it was told to stop and nothing is left."""
 
-    def __init__(self, settings: dict[str, Any], line: Line, tools: Tools) -> None:
+    def __init__(
+        self, settings: dict[str, Any], line: Line, tools: Tools, trust: Trust | None = None
+    ) -> None:
         self._line = line
         self._tools = tools
         self._sheet_grace = float(settings["sheet_grace_seconds"])
@@ -109,6 +112,7 @@ class JobWorker:
             orphan_grace=self._orphan_grace,
             state=self._state,
             on_lost=self._lost,
+            trust=trust,
         )
         self._live: dict[int, Attempt] = {}  # by sheet: queued and running
         self._queue: deque[Attempt] = deque()
@@ -191,7 +195,7 @@ class JobWorker:
         elif kind == "withdraw":
             self._link.withdrawn(self._give_back())
         elif kind == "welcome":
-            self._link.welcome(message["pid"], message["start_time"])
+            self._link.welcome(message["pid"], message["start_time"], message.get("keeper"))
         elif kind == "report":
             self._link.hello(message.get("round", 0))
         elif kind == "stop":
@@ -344,24 +348,27 @@ def incarnation() -> str:
     return incarnation_of(os.getpid(), procfs.start_time(os.getpid()))
 
 
-def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: bytes) -> None:
+def worker_main(
+    pipe: Connection, socket: str, place: str, owner: str, name: bytes, key: bytes | None = None
+) -> None:
     """The target of the conductor's forkserver: connected, it waits for its settings, or its end.
 
     If they do not come at once, it has the time to rehearse, in the directory ``place``.
-    ``socket`` is the path of workers.sock, ``name`` what it is called there and keeps secret. What
-    comes through ``pipe`` is a map: job_id, job_dir, owner (the marker), conductor_pid,
-    conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional lost_within_seconds
-    (until all has ended when no conductor takes it over), spool (its file), output_limit_bytes,
-    groups (where the home's control groups are, if it has any), limits (of sheets that say nothing
-    else),
-    environment (variables of the place where it runs, over the job's), preflight (tokens from which
-    on a prompt is warned of, and refused), fresh (the job was submitted so: see Workshop.clear),
-    trace_seed (a collector is told of attempts: see Workshop), given (``plan`` and ``env`` packed,
-    else they are files in job_dir). The end of the pipe instead ends the process: nobody knows it.
+    ``socket`` is the path of the workers' socket, ``name`` what it is called there and keeps
+    secret, ``key`` what the conductor there has the secret of (None: nobody is asked for a
+    proof). What comes through ``pipe`` is a map: job_id, job_dir, owner (the marker),
+    conductor_pid, conductor_start_time, orphan_grace_seconds, sheet_grace_seconds; optional
+    lost_within_seconds (until all has ended when no conductor takes it over), spool (its file),
+    output_limit_bytes, groups (where the home's control groups are, if it has any), limits (of
+    sheets that say nothing else), environment (variables of the place where it runs, over the
+    job's), preflight (tokens from which on a prompt is warned of, and refused), fresh (the job was
+    submitted so: see Workshop.clear), keeper and key_file (see Trust), trace_seed (a collector is
+    told of attempts: see Workshop), given (``plan`` and ``env`` packed, else they are files in
+    job_dir). The end of the pipe instead ends the process: nobody knows it.
     """
     become_worker()
     procfs.take_name("marianne-spare")
-    line = Dealer(socket, name)
+    line = Dealer(socket, name, server_key=key)
     early: list[Message] = []
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
@@ -384,7 +391,7 @@ def worker_main(pipe: Connection, socket: str, place: str, owner: str, name: byt
 def _work(settings: dict[str, Any], line: Dealer, early: Sequence[Message]) -> None:
     procfs.take_name("marianne-worker")
     gc.disable()  # all objects of a plan stay: looking at those of 10,000 sheets doubles its time
-    worker = JobWorker(settings, line, Tools())
+    worker = JobWorker(settings, line, Tools(), trust_of(settings, line))
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
     gc.enable()

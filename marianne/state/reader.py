@@ -115,9 +115,12 @@ class Reader:
         page = [rows.read_view(row[:-1]) for row in found[:limit]]
         return Page(page, found[limit - 1][-1] if len(found) > limit > 0 else None)
 
-    def live_jobs(self) -> list[JobRow]:
-        """All jobs that are not in a final state, oldest first: what a start has to take up."""
+    def live_jobs(self, *, with_worker: bool = False) -> list[JobRow]:
+        """All jobs that are not in a final state, oldest first: what a start has to take up; or
+        those of them that a worker process is recorded of, whether it lives or not."""
         where, values = _where(JobFilter(frozenset(JobStatus) - TERMINAL_JOB), None)
+        if with_worker:
+            where = f"({where}) AND jobs.worker_pid IS NOT NULL"
         found = self._rows.all(
             f"SELECT {rows.JOB_COLUMNS} FROM {_JOBS} WHERE {where} ORDER BY jobs.key", *values
         )

@@ -23,7 +23,7 @@ DISKS = {
 LIMITS = {"files": 45, "file size": 35, "pids": 20}
 PIDS_LONGEST = 3.0
 """Seconds without further processes: a shell that cannot fork tries for longer than that."""
-FILES = {"conductor.sock": 14, "events.sock": 14, "workers.sock": 14, "conductor.pid": 10,
+FILES = {"conductor.sock": 14, "events.sock": 14, "workers2.sock": 14, "conductor.pid": 10,
          "parse": 10, "rehearsal": 6, "logs": 8, "spool deleted": 8, "spool mangled": 8,
          "config mangled": 8, "stale pid text": 6}  # fmt: skip
 COMMANDS = {"restart": 30, "stop": 24, "stop --force": 14, "stop --drain 5": 16,

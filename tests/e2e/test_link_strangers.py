@@ -1,4 +1,4 @@
-"""Who talks to workers.sock and is no worker: refused, counted, and of no effect."""
+"""Who talks to the workers' socket and is no worker: refused, counted, and of no effect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import zmq
 from e2e_marianne import Marianne, until
 from test_spare_worker import named
 
-from ipc import codec
+from ipc import codec, curve
 from marianne.model.result import AttemptResult
 
 HELD = "sheets:\n  - {name: held, run: 'touch begun; until test -e go; do sleep 0.02; done'}\n"
@@ -28,7 +28,8 @@ class Stranger:
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.ROUTING_ID, name)
         self.socket.setsockopt(zmq.LINGER, 500)
-        self.socket.connect(f"ipc://{marianne.home}/workers.sock")
+        curve.ask_for(self.socket, bytes.fromhex((marianne.home / "workers.key").read_text()))
+        self.socket.connect(f"ipc://{marianne.home}/workers2.sock")
 
     def say(self, *messages: Any) -> None:
         for message in messages:
@@ -122,7 +123,7 @@ def name_in_memory(pid: int) -> bytes | None:
             first, last = (int(part, 16) for part in area.split("-"))
             try:
                 memory.seek(first)
-                found = re.search(rb"worker-[0-9a-f]{32}", memory.read(last - first))
+                found = re.search(rb"guarded-[0-9a-f]{32}", memory.read(last - first))
             except OSError:
                 continue
             if found:

@@ -43,7 +43,7 @@ def test_a_lock_whose_file_is_removed_still_keeps_a_second_conductor_out(
     assert marianne.processes() == {}
 
 
-@pytest.mark.parametrize("name", ["conductor.sock", "events.sock", "workers.sock"])
+@pytest.mark.parametrize("name", ["conductor.sock", "events.sock", "workers2.sock"])
 def test_a_socket_that_is_removed_is_bound_again(marianne: Marianne, name: str) -> None:
     _start(marianne)
     running = marianne.submit("job", HELD)

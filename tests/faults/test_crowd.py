@@ -67,7 +67,7 @@ def _submit_fifos(marianne: Marianne, count: int, told: Counter[str]) -> None:
 def test_a_job_completes_beside_useless_scores_and_idle_connections(marianne: Marianne) -> None:
     os.mkfifo(marianne.place / "pipe")
     before, pid = _descriptors(marianne), marianne.pids()["conductor"]
-    places = {"conductor.sock": 800, "events.sock": 200, "workers.sock": 200}
+    places = {"conductor.sock": 800, "events.sock": 200, "workers2.sock": 200}
     arguments = [str(part) for name, n in places.items() for part in (marianne.home / name, n)]
     crowd = subprocess.Popen(
         [sys.executable, "-c", CROWD, *arguments], stdin=-1, stdout=-1, text=True

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ipc import curve
 from ipc.codec import pack, unpack
 from ipc.dealer import Dealer
 from ipc.router import Router
@@ -213,3 +214,57 @@ def test_a_worker_process_finds_the_next_conductor(
         wait_until(lambda: conductor.heard)  # noqa: B023
         assert conductor.heard == [(b"j/7", {"kind": "answer", "to": {"n": n}})]
         assert conductor.router.stop()
+
+
+def test_a_dealer_with_a_key_speaks_with_nobody_else(place: Path) -> None:
+    right, wrong = curve.new_secret(), curve.new_secret()
+    heard: list[bytes] = []
+    false = Router(place / "w.sock", lambda _, payload: heard.append(payload), secret_key=wrong)
+    false.start()
+    dealer = Dealer(place / "w.sock", "j/1", server_key=curve.public_of(right))
+    loop = Loop(dealer)
+    dealer.send({"n": 1})
+    # One that is believed beside it: as long as that takes, the other had.
+    other = Dealer(place / "w.sock", "j/2", server_key=curve.public_of(wrong))
+    other.send({"n": 2})
+    Loop(other).until(lambda: pack({"n": 2}) in heard)
+    assert pack({"n": 1}) not in heard
+    assert not dealer.connected
+    assert false.stop()
+    true = Router(place / "w.sock", lambda _, payload: heard.append(payload), secret_key=right)
+    true.start()
+    loop.until(lambda: pack({"n": 1}) in heard)
+    assert true.stop()
+    dealer.close()
+    other.close()
+
+
+def test_a_router_with_a_key_takes_nobody_without(place: Path) -> None:
+    secret = curve.new_secret()
+    heard: list[bytes] = []
+    router = Router(place / "w.sock", lambda _, payload: heard.append(payload), secret_key=secret)
+    router.start()
+    plain = Dealer(place / "w.sock", "j/1")
+    plain.send({"n": 1})
+    good = Dealer(place / "w.sock", "j/2", server_key=curve.public_of(secret))
+    good.send({"n": 2})
+    Loop(good).until(lambda: pack({"n": 2}) in heard)
+    assert [payload for payload in heard if payload] == [pack({"n": 2})]
+    assert plain.waiting == 1
+    assert router.stop()
+    plain.close()
+    good.close()
+
+
+def test_a_dealer_that_trusts_another_key_goes_on_with_what_waited(place: Path) -> None:
+    old, new = curve.new_secret(), curve.new_secret()
+    heard: list[bytes] = []
+    router = Router(place / "w.sock", lambda _, payload: heard.append(payload), secret_key=new)
+    router.start()
+    dealer = Dealer(place / "w.sock", "j/1", server_key=curve.public_of(old))
+    loop = Loop(dealer)
+    dealer.send({"n": 1})
+    dealer.trust(curve.public_of(new))
+    loop.until(lambda: pack({"n": 1}) in heard)
+    assert router.stop()
+    dealer.close()

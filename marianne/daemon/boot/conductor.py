@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from actors import ActorDied, AskTimeout, NoSuchActor, StartError, System
@@ -37,6 +38,7 @@ from marianne.daemon.services.stopping import keep_order
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger, open_log, set_level
 from marianne.daemon.shared.places import Places
+from marianne.daemon.shared.proof import proof_of_conductor
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.storage import Storage
 from marianne.daemon.worker.orphans import leave_to_original, recorded_workers, remove_stray_files
@@ -100,7 +102,7 @@ class Given:
     """What a conductor was started with. ``client`` (pid and start time) is whom a private one must
     not outlive; ``loaded`` and ``config_path`` say where the configuration came from. ``preload``
     are further modules for the forkserver. In the ``foreground`` its log goes to standard error,
-    too."""
+    too. ``key`` is the heart's, by which this conductor proves to workers that it is the next."""
 
     loaded: Loaded | None = None
     config_path: Path | None = None
@@ -108,6 +110,7 @@ class Given:
     client: tuple[int, int] | None = None
     preload: tuple[str, ...] = ()
     foreground: bool = False
+    key: bytes | None = field(default=None, repr=False)
 
 
 class Conductor:
@@ -242,6 +245,7 @@ class Conductor:
             heart_pid=given.heart_pid,
             client=given.client,
             groups=self._groups,
+            proof=proof_of_conductor(given.key, given.heart_pid),
         )
         context.executor = executor_of(context)
         context.service.registry = context.service.registry or OnDisk(context.home)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ExitReason, Outcome, Promise
 from actors.process import Process, ProcessExit
-from ipc import codec
+from ipc import codec, curve
 from ipc.errors import CodecError
 from ipc.router import Router
 from marianne.daemon.cluster.checking import CHECK_SECONDS, Check
@@ -64,6 +64,7 @@ class Cluster(Actor):
         self._context, self._desk = context, desk
         self._target, self._settings = target, settings
         self._name = b"bridge-" + os.urandom(16).hex().encode()
+        self._key = curve.new_secret() if curve.available() else None
         self._starts = Starts(context.system)
         self._process: Process | None = None
         self._failures = 0
@@ -74,7 +75,7 @@ class Cluster(Actor):
     def on_start(self) -> None:
         """Binds the socket and has the bridge started."""
         place = self._context.home.workers_sock.with_name(f"bridge-{self._desk.name}.sock")
-        self._router = Router(place, self._received, high_water=MOST_WAITING)
+        self._router = Router(place, self._received, high_water=MOST_WAITING, secret_key=self._key)
         self._router.start()
         self._desk.post, self._desk.wake = self._post, self._room
         self._start()
@@ -88,7 +89,8 @@ class Cluster(Actor):
         self._all_down("the connection with the cluster ended")
 
     def _start(self) -> None:
-        arguments = (self._settings, str(self._router.endpoint.path), self._name)
+        key = None if self._key is None else curve.public_of(self._key)
+        arguments = (self._settings, str(self._router.endpoint.path), self._name, key)
         processes = self._context.system.processes
         name = f"marianne-bridge {self._desk.name}"
         self.pipe(

@@ -281,7 +281,7 @@ class Worker(Actor):
             self._listen(Listening.alone())
 
     def _greeted(self, hello: dict[str, Any], answers: bool) -> None:
-        self._send({"kind": "welcome", "pid": os.getpid(), "start_time": self._context.start_time})
+        self._send({"kind": "welcome", "pid": os.getpid(), **self._context.identity})
         if not self._heard:
             self._heard = True
             self._context.start_delays.over(self._job_id)

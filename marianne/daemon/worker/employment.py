@@ -150,6 +150,8 @@ class Employment:
             "output_limit_bytes": config.output_limit_mb * 2**20,
             "groups": self._context.groups.base,
             "limits": config.limits.given,
+            "keeper": self._context.proof.keeper,
+            "key_file": str(self._context.home.workers_key),
             "preflight": config.preflight.tokens,
             "trace_seed": self._context.trace_seed,
             "fresh": bool(job.options.get("archives")),

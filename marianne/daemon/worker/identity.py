@@ -1,10 +1,15 @@
 """Worker processes: what people call them, and by what name each is known on the link.
 
-Any process of this user can connect to ``workers.sock``, and a ROUTER lets whoever comes under a
+Any process of this user can connect to the workers' socket, and a ROUTER lets whoever comes under a
 known name take its connection over. So the name is the secret: random, told to the process through
 the pipe that its settings come through, and in no command line, environment or file. The record of
 a worker has the name's hash, its *proof*; by it the next conductor knows the worker when it
 connects, and can answer it.
+
+A worker tells its name to nobody but the conductor, which proves itself first
+(:mod:`marianne.daemon.shared.proof`). Workers of an older version, and all where ZeroMQ has no
+CURVE, tell it to whoever listens; they have a socket of their own (``plain``), so that nobody gets
+in there under the name of another.
 """
 
 from __future__ import annotations
@@ -24,6 +29,12 @@ if TYPE_CHECKING:
 PROCESS_NAME = "marianne-worker "
 
 
+GUARDED = b"guarded-"
+"""What the names of those begin with that ask the conductor for its proof."""
+
+GUARDED_BYTES, PLAIN_BYTES = 20, 16
+"""The length of a proof says which kind the worker is, for who has nothing but its record."""
+
 STRANGERS = 1_000
 """So many names are kept of those who connected and are not known yet."""
 
@@ -36,7 +47,13 @@ def job_of(process: Process) -> str | None:
 
 def proof_of(name: bytes) -> bytes:
     """What is recorded of a name, from which nobody gets the name back."""
-    return hashlib.blake2b(name, digest_size=16, person=b"marianne-worker").digest()
+    size = PLAIN_BYTES if is_plain(name) else GUARDED_BYTES
+    return hashlib.blake2b(name, digest_size=size, person=b"marianne-worker").digest()
+
+
+def is_plain(name: bytes) -> bool:
+    """Whether the process of this name asks nobody for a proof."""
+    return not name.startswith(GUARDED)
 
 
 def recorded_proof(job: JobRow) -> bytes:
@@ -60,9 +77,9 @@ class Peers:
         self.refused = 0
         """Messages of strangers, and such of workers that made no sense."""
 
-    def new(self) -> bytes:
+    def new(self, *, guarded: bool = True) -> bytes:
         """A name for a process that is about to be started."""
-        name = b"worker-" + os.urandom(16).hex().encode()
+        name = (GUARDED if guarded else b"worker-") + os.urandom(16).hex().encode()
         with self._lock:
             self._know(name, proof_of(name), "")
         return name

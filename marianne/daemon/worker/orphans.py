@@ -11,6 +11,7 @@ from actors.process import Process
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.worker.fleet import Fleet
+from marianne.daemon.worker.identity import PLAIN_BYTES, recorded_proof
 from marianne.home import Home
 from marianne.run.confine import sweep_orphans
 from marianne.run.procfs import boot_id, pidfd_of, start_time
@@ -80,14 +81,22 @@ def recorded_workers(home: Home) -> set[int]:
 
     For a conductor that has not started anything yet: their sheets are to go on.
     """
+    return {job.worker_pid for job in _with_workers(home) if job.worker_pid is not None}
+
+
+def some_are_plain(home: Home) -> bool:
+    """Whether one of the living workers that an earlier conductor recorded asks for no proof."""
+    return any(len(recorded_proof(job)) == PLAIN_BYTES for job in _with_workers(home))
+
+
+def _with_workers(home: Home) -> list[JobRow]:
     with Reader(home.db) as reader:
-        return {
-            job.worker_pid
-            for job in reader.live_jobs()
-            if job.worker_pid is not None
-            and job.worker_boot_id == boot_id()
-            and start_time(job.worker_pid) == job.worker_start_time
-        }
+        return [
+            job
+            for job in reader.live_jobs(with_worker=True)
+            if job.worker_boot_id == boot_id()
+            and start_time(job.worker_pid or 0) == job.worker_start_time
+        ]
 
 
 def leave_to_original(home: Home) -> bool:

@@ -19,7 +19,9 @@ FIRST_FILL, FILL_AFTER = 0.1, 0.005
 
 def start_one(context: Context, fleet: Fleet, asker: str) -> Future[SpareWorker]:
     """A process that waits for its job, once it is started; ``asker`` is who wants it."""
-    start = partial(start_waiting, context.system, context.home, context.owner, fleet.peers)
+    start = partial(
+        start_waiting, context.system, context.home, context.owner, fleet.peers, context.proof
+    )
     return fleet.starts.ask(start, asker)
 
 

@@ -1,7 +1,7 @@
 """Worker processes that do not know their job yet: preloaded, set up, waiting to be told it.
 
 To start one takes longer than a short sheet, so one is kept ready. It is connected to
-``workers.sock`` and waits at a pipe; what comes through that are the settings of
+the workers' socket and waits at a pipe; what comes through that are the settings of
 :mod:`marianne.run.worker`, and its end (the conductor closed it, or died, or never learned that the
 process was born) ends the process. It belongs to nobody until it is taken and recorded.
 """
@@ -19,6 +19,7 @@ from marianne.records import dataclass
 
 if TYPE_CHECKING:
     from actors import System
+    from marianne.daemon.shared.proof import Proof
     from marianne.daemon.worker.identity import Peers
     from marianne.home import Home
 
@@ -50,15 +51,19 @@ class SpareWorker:
         self.pipe.close()
 
 
-def start_waiting(system: System, home: Home, owner: str, peers: Peers) -> SpareWorker:
+def start_waiting(
+    system: System, home: Home, owner: str, peers: Peers, proof: Proof
+) -> SpareWorker:
     """Starts one; blocks as long as the forkserver does. Raises OSError or EOFError."""
     theirs, ours = multiprocessing.Pipe(duplex=False)
-    name = peers.new()
+    key = proof.public
+    place = home.old_workers_sock if key is None else home.workers_sock
+    name = peers.new(guarded=key is not None)
     with theirs:
         try:
             process = system.processes.start(
                 "marianne.run.worker:worker_main",
-                (theirs, str(home.workers_sock), str(home.rehearsal), owner, name),
+                (theirs, str(place), str(home.rehearsal), owner, name, key),
                 "marianne-spare",
                 die_with_parent=False,
             )

@@ -20,6 +20,7 @@ from marianne.daemon.api.request_context import Call
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.idempotency import RequestId
+from marianne.daemon.shared.proof import Proof
 from marianne.daemon.shared.rate_limits import RateLimitCoordinator
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import StatusCache
@@ -86,6 +87,8 @@ class Desk:
             system=self.system,
             home=self.home,
             deaths=Deaths(),
+            proof=Proof(),
+            groups=SimpleNamespace(base=None),
             storage=Storage(place),
             status_cache=StatusCache(),
             learned=LearningHub(),

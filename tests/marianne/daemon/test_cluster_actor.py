@@ -13,6 +13,7 @@ from context_stage import context_in
 
 from actors import Actor, System
 from actors.process import ProcessExit
+from ipc import curve
 from ipc.dealer import Dealer
 from marianne.daemon.cluster.checking import Check
 from marianne.daemon.cluster.cluster import Cluster
@@ -69,8 +70,9 @@ class Owner(Cluster):
     def _start(self) -> None:
         self.starts = getattr(self, "starts", 0) + 1
 
-    def name_of_bridge(self) -> bytes:
-        return self._name
+    def of_bridge(self) -> tuple[bytes, bytes]:
+        assert self._key is not None
+        return self._name, curve.public_of(self._key)
 
     def lose_bridge(self) -> int:
         self.on_process_exit(None, ProcessExit(signal=9))  # type: ignore[arg-type]
@@ -97,7 +99,8 @@ class House:
         self.system.spawn(Owner, self.context, self.desk, "none", {}, name="executor:cl")
         self.owner: Any = self.context._named("executor:cl")
         path = place / "bridge-cl.sock"
-        self.bridge = Dealer(path, self.owner.within(60.0).ask(Owner.name_of_bridge))
+        name, self.key = self.owner.within(60.0).ask(Owner.of_bridge)
+        self.bridge = Dealer(path, name, server_key=self.key)
         self.heard: list[dict[str, Any]] = []
 
     def say(self, kind: str, **fields: Any) -> None:
@@ -201,7 +204,7 @@ def test_a_node_that_does_not_answer_is_said_to_have_not() -> None:
 
 
 def test_a_stranger_on_the_socket_is_not_heard(house: House, tmp_path: Path) -> None:
-    stranger = Dealer(tmp_path / "bridge-cl.sock", b"bridge-guessed")
+    stranger = Dealer(tmp_path / "bridge-cl.sock", b"bridge-guessed", server_key=house.key)
     stranger.send({"kind": "up", "node": "evil", "facts": {}, "hello": HELLO})
     until(lambda: stranger.drain() or not stranger.waiting)
     house.up()

@@ -258,11 +258,12 @@ class Router:
 def link(desk: Desk) -> tuple[Any, Fleet, list[Any]]:
     fleet = employment(desk)[1]
     found: Any = Link(desk.context, fleet)
-    found._router = Router()
+    router = found._routers[False] = Router()
     heard: list[Any] = []
     desk.context.worker = lambda job_id: SimpleNamespace(
         tell=lambda method, *args: heard.append((job_id, method.__name__, *args))
     )
+    found.sent = router.sent
     return found, fleet, heard
 
 
@@ -270,23 +271,33 @@ def test_a_worker_of_a_job_is_heard_by_that_jobs_actor_and_asked_how_it_stands(d
     socket, fleet, heard = link(desk)
     peers = fleet.peers
     name = peers.new()
-    socket._connected(name)
-    assert socket._router.sent == [], "it has no job yet, and so nothing to say"
+    socket._connected(name, socket._job_of(name, plain=False))
+    assert socket.sent == [], "it has no job yet, and so nothing to say"
     peers.expect(proof_of(name), "a")
-    socket._connected(name)
-    assert socket._router.sent == [(name, {"kind": "report"})]
+    socket._connected(name, socket._job_of(name, plain=False))
+    assert socket.sent == [(name, {"kind": "report"})]
     assert name in fleet.reached
-    socket._received(name, codec.pack({"kind": "bye"}))
+    socket._received(name, codec.pack({"kind": "bye"}), "a")
     assert [message[:4] for message in heard] == [("a", "received", name, "bye")]
 
 
 def test_a_stranger_is_neither_heard_nor_answered_and_counted(desk: Desk) -> None:
     socket, fleet, heard = link(desk)
-    socket._connected(b"somebody")
-    socket._received(b"somebody", codec.pack({"kind": "bye"}))
-    assert (socket._router.sent, heard) == ([], [])
+    job_id = socket._job_of(b"guarded-somebody", plain=False)
+    socket._connected(b"guarded-somebody", job_id)
+    socket._received(b"guarded-somebody", codec.pack({"kind": "bye"}), job_id)
+    assert (socket.sent, heard) == ([], [])
     assert fleet.reached == set()
     assert fleet.peers.refused == 1
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_name_is_good_at_the_socket_of_its_kind_alone(desk: Desk, *, plain: bool) -> None:
+    socket, fleet, _ = link(desk)
+    name = fleet.peers.new(guarded=not plain)
+    fleet.peers.expect(proof_of(name), "a")
+    assert socket._job_of(name, plain=plain) == "a"
+    assert socket._job_of(name, plain=not plain) is None
 
 
 @pytest.mark.parametrize("payload", [b"\xc1", codec.pack([1]), codec.pack({"kind": "nonsense"})])
@@ -294,7 +305,7 @@ def test_what_a_worker_says_is_checked_before_anybody_hears_it(desk: Desk, paylo
     socket, fleet, heard = link(desk)
     name = fleet.peers.new()
     fleet.peers.expect(proof_of(name), "a")
-    socket._received(name, payload)
+    socket._received(name, payload, socket._job_of(name, plain=False))
     assert heard == []
     assert fleet.peers.refused == 1
 
