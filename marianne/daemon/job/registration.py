@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from marianne.daemon.job.ledger import Ledger
-from marianne.daemon.shared.effects import Register, Step, WakeAt
+from marianne.daemon.shared.effects import Effect, Register, Requeue, Step, WakeAt
 from marianne.model.plan import Plan
 from marianne.state.models import SheetRow, SheetStatus
 
@@ -17,7 +17,8 @@ def register(
     held: Callable[[int], bool] = lambda _: False,
 ) -> None:
     """Hands over what is not finished, before all else in the step, and sets the timers of what
-    waits. What is ``held`` waits until somebody queues it."""
+    waits. What is ``held`` waits until somebody queues it; nothing else is queued a second time:
+    the scheduler may have granted it by then, and would take that for its end."""
     sheets, needs, waiting = [], {}, set()
     for sheet in ledger.plan.sheets:
         row = ledger.peek(sheet.num)
@@ -33,7 +34,11 @@ def register(
             step.now.append(WakeAt(sheet.num, _due(ledger, step, row, now)))
     running = frozenset(ledger.running())
     work = Register(tuple(sheets), needs, running, frozenset(waiting), _agents(ledger.plan))
-    step.now.insert(0, work)
+    step.now[:] = [work, *(one for one in step.now if not _queued(one, waiting))]
+
+
+def _queued(effect: Effect, waiting: Container[int]) -> bool:
+    return isinstance(effect, Requeue) and effect.info.sheet_num not in waiting
 
 
 def _due(ledger: Ledger, step: Step, row: SheetRow, now: float) -> float:
