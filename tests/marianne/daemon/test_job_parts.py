@@ -22,6 +22,7 @@ from marianne.daemon.job.status_bytes import at_rest, status
 from marianne.daemon.job.supervisor import job_spec
 from marianne.daemon.jobs.actor import ManagerActor
 from marianne.daemon.pgroup import ProcessGroupManager
+from marianne.daemon.processes.control_groups import NONE
 from marianne.daemon.scheduler import GlobalSheetScheduler, SheetInfo, Terms
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.rates import RatesActor
@@ -58,7 +59,7 @@ def test_a_job_at_rest_is_told_from_disk(desk: Desk) -> None:
 
 def test_a_jobs_end_ends_its_worker_and_its_give_up_nobody_else(desk: Desk) -> None:
     desk.context.config = DaemonConfig(sheet_grace_seconds=20.0)
-    desk.context.group = ProcessGroupManager()
+    desk.context.group, desk.context.groups = ProcessGroupManager(), NONE
     desk.context.executor = LocalExecutor(desk.context)
     spec = job_spec(desk.context, "a")
     assert (spec.id, spec.restart) == ("job:a", "temporary")
