@@ -23,6 +23,7 @@ from marianne.cli.session import Session
 from marianne.cli.source import source
 from marianne.cli.submitting import environment, submit
 from marianne.cli.variables import param_file_option, parse_variables, var_option
+from marianne.trace_context import PARENT, STATE
 
 if TYPE_CHECKING:
     from marianne.replies.schedules import ScheduleChanged
@@ -101,7 +102,8 @@ def add(
         "variables": parse_variables(variables, param_files),
         "priority": priority,
         "fresh": fresh,
-        "environment": environment(),
+        # Each job is a trace of its own: what goes on here now is over when it runs.
+        "environment": {k: v for k, v in environment().items() if k not in (PARENT, STATE)},
     }
     found = submit(session, {**params, "dry_run": True}, may_start=not no_start)
     print_warnings(found.get("warnings") or [])

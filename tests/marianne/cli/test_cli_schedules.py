@@ -44,7 +44,10 @@ def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_score_is_checked_and_then_scheduled(marianne, conductor, score: Path) -> None:
+def test_a_score_is_checked_and_then_scheduled(
+    marianne, conductor, score: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACEPARENT", f"00-{'a' * 32}-{'b' * 16}-01")
     conductor.answers |= {"job.submit": SUBMITTED, "schedule.add": CHANGED}
     rules = ("--cron", "30 2 * * *", "--tz", "Europe/Paris", "--catch-up", "one")
     done = marianne("schedule", "add", "report.yaml", *rules, "--overlap", "queue", "--var", "a=b")
@@ -57,6 +60,7 @@ def test_a_score_is_checked_and_then_scheduled(marianne, conductor, score: Path)
     assert (added["config_path"], added["variables"]) == (str(score), {"a": "b"})
     assert added["client_cwd"] == str(score.parent)
     assert added["environment"]
+    assert "TRACEPARENT" not in added["environment"], "its jobs are no part of what adds it"
 
 
 def test_what_is_wrong_with_the_score_is_said_at_once(marianne, conductor, score: Path) -> None:
