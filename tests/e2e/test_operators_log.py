@@ -74,6 +74,11 @@ def test_in_the_foreground_the_log_is_on_standard_error_too(
     assert told == ["conductor_started", "conductor_stopping", "conductor_stopped"]
 
 
+def _as_started(marianne: Marianne) -> dict[str, str]:
+    """With what is printed to kept in a buffer, as it is where nobody says otherwise."""
+    return {name: text for name, text in marianne.env.items() if name != "PYTHONUNBUFFERED"}
+
+
 @contextmanager
 def _unread() -> Iterator[int]:
     """Standard error that takes nothing more: its reader is there, and has stopped reading."""
@@ -89,15 +94,23 @@ def _unread() -> Iterator[int]:
     os.close(reader)
 
 
-@pytest.mark.parametrize("heart", [[], ["--heart"]])
-def test_a_reader_of_standard_error_who_stops_keeps_no_conductor_from_its_end(
-    marianne: Marianne, heart: list[str]
+@contextmanager
+def _unheard(marianne: Marianne, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A conductor in the foreground to which nobody listens; a test that fails does not wait."""
+    argv = [str(PROGRAM), "start", "--foreground", *options]
+    env = _as_started(marianne)
+    with _unread() as stderr, subprocess.Popen(argv, env=env, stderr=stderr) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("options", [[], ["--heart"]])
+def test_a_reader_of_standard_error_who_stops_holds_no_job_up_and_no_end(
+    marianne: Marianne, options: list[str]
 ) -> None:
-    argv = [str(PROGRAM), "start", "--foreground", *heart]
-    with (
-        _unread() as stderr,
-        subprocess.Popen(argv, env=marianne.env, stderr=stderr) as process,
-    ):
+    with _unheard(marianne, *options) as process:
         until(lambda: marianne("ready", code=None).code == 0)
         marianne.play("x", SCORE, code=1)
         process.terminate()
@@ -108,9 +121,5 @@ def test_a_reader_of_standard_error_who_stops_keeps_no_conductor_from_its_end(
 def test_nor_does_he_where_it_cannot_begin(marianne: Marianne) -> None:
     marianne.home.mkdir(mode=0o700)
     (marianne.home / "state.db").write_bytes(b"no database" * 1000)
-    argv = [str(PROGRAM), "start", "--foreground"]
-    with (
-        _unread() as stderr,
-        subprocess.Popen(argv, env=marianne.env, stderr=stderr) as process,
-    ):
+    with _unheard(marianne) as process:
         assert process.wait(60) == 8

@@ -7,10 +7,12 @@ waits: the log file has them all.
 from __future__ import annotations
 
 import json
+import os
 import queue
-import sys
 import threading
 from typing import Any
+
+from marianne.streams import STDERR
 
 WAITING = 1_000
 """Lines that wait for a reader."""
@@ -64,8 +66,15 @@ class Echo:
             left_out, self._left_out = self._left_out, 0
             try:
                 if left_out:
-                    print(f"{left_out} lines stand in the log file only", file=sys.stderr)
-                text = plain(line) if self._plain else json.dumps(line, default=str)
-                print(text, file=sys.stderr, flush=True)
-            except (OSError, ValueError):
+                    _write(f"{left_out} lines stand in the log file only")
+                _write(plain(line) if self._plain else json.dumps(line, default=str))
+            except OSError:
                 return  # nobody will read it any more
+
+
+def _write(text: str) -> None:
+    """Waits for the reader. Not by Python's object: who waits in there has its lock, for which
+    whoever starts a process would wait too (multiprocessing flushes it first)."""
+    data = f"{text}\n".encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(STDERR, data) :]
