@@ -29,11 +29,18 @@ class Jobs(Protocol):
         """These finished jobs are too many, or just their files too old."""
 
 
+Ticket = tuple[int, int]
+"""Which registration of a job it is: the incarnation of its actor, and how many it made before."""
+
+
 class Job(Hearer, Protocol):
     """The state machine of an admitted job."""
 
-    def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
-        """These sheets have a slot each; those ahead may begin as others end."""
+    def granted(
+        self, nums: Sequence[int], ahead: Sequence[int], slots: int, ticket: Ticket | None
+    ) -> None:
+        """These sheets have a slot each; those ahead may begin as others end. ``ticket`` is that of
+        the registration that they were queued by: a later one makes it void."""
 
     def limit_ended(self, nums: Sequence[int]) -> None:
         """What these sheets wait for was lifted."""

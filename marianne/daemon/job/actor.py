@@ -24,6 +24,7 @@ from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.door import JobDoor
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.ports import Ticket
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.shared.effects import Step
 from marianne.daemon.shared.exceptions import JobSubmissionError
@@ -150,11 +151,14 @@ class Job(Actor):
 
     # -- from the scheduler and timers ----------------------------------------------------------
 
-    def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
+    def granted(
+        self, nums: Sequence[int], ahead: Sequence[int], slots: int, ticket: Ticket | None
+    ) -> None:
         """The scheduler gives ``nums`` a slot each, so that the job holds ``slots``; those
-        ``ahead`` may begin as others of the job end. Before the worker is up they mean an earlier
-        incarnation: the scheduler is about to be told what runs."""
-        if not self._up:
+        ``ahead`` may begin as others of the job end. What an earlier registration was granted is
+        void: the scheduler was told since what runs, or is about to be (when the worker is up), and
+        grants it anew."""
+        if not self._up or ticket != self._hands.ticket:
             return
         self._hands.granted(slots)
         self._execution.granted(nums, ahead)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from marianne.clock import LOOK_AGAIN
 from marianne.daemon.context import Context
+from marianne.daemon.ports import Ticket
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.effects import Register
 from marianne.executors.protocol import Run, Runner
@@ -37,6 +38,7 @@ class Dispatch:
         self._released: list[int] = []
         self._completed: list[tuple[int, bool]] = []
         self._slots: int | None = None
+        self._registered = 0
         self._timers: dict[int, Timer] = {}
 
     def flush(self, lends: int) -> None:
@@ -58,6 +60,11 @@ class Dispatch:
                 SchedulerActor.ended, self._job_id, self._released, self._completed, lends
             )
             self._released, self._completed = [], []
+
+    @property
+    def ticket(self) -> Ticket:
+        """The newest registration: what was granted by an earlier one is granted anew."""
+        return self._job.incarnation, self._registered
 
     def granted(self, slots: int) -> None:
         """The job holds so many slots."""
@@ -86,6 +93,7 @@ class Dispatch:
     ) -> None:
         """With the scheduler of all jobs."""
         self._settle()
+        self._registered += 1
         self._scheduler.tell(
             SchedulerActor.register_job,
             self._job_id,
@@ -96,6 +104,7 @@ class Dispatch:
             max_concurrent=max_concurrent,
             pools=pools,
             agents=work.agents,
+            ticket=self.ticket,
         )
 
     def grow(

@@ -17,6 +17,7 @@ from marianne import clock
 from marianne.daemon import ports
 from marianne.daemon.at_once import at_once
 from marianne.daemon.context import Context
+from marianne.daemon.ports import Ticket
 from marianne.daemon.scheduler import (
     UNLIMITED,
     BackpressureChecker,
@@ -48,6 +49,7 @@ class SchedulerActor(Actor):
         self._queue = self._scheduler.queue
         self._lifts = Lifts()
         self._dirty = False
+        self._tickets: dict[str, Ticket | None] = {}
         self._draining = False
         self._drained: list[Promise[None]] = []
         self._wake: Timer | None = None
@@ -83,11 +85,14 @@ class SchedulerActor(Actor):
         max_concurrent: int | None = None,
         pools: Mapping[str, int | None] | None = None,
         agents: Collection[str] = (),
+        ticket: Ticket | None = None,
     ) -> None:
-        """As :meth:`GlobalSheetScheduler.register_job`; the rest are its terms."""
+        """As :meth:`GlobalSheetScheduler.register_job`; the rest are its terms, and the ``ticket``
+        that all grants of this registration carry."""
         terms = Terms(frozenset(running), frozenset(waiting), max_concurrent, pools or {}, agents)
         self._scheduler.agree(job_id, terms)
         at_once(self._scheduler.register_job(job_id, sheets, dependencies))
+        self._tickets[job_id] = ticket
         lifted = [
             sheet.sheet_num
             for sheet in sheets
@@ -154,6 +159,7 @@ class SchedulerActor(Actor):
     def forget_job(self, job_id: str) -> None:
         """A job's actors are gone for good: its queued sheets and its slots are free."""
         self._queue.forget(job_id)
+        self._tickets.pop(job_id, None)
         self._dirty = True
 
     def requeue(self, info: SheetInfo) -> None:
@@ -268,7 +274,8 @@ class SchedulerActor(Actor):
         ahead = self._ahead(granted)
         for job_id in granted | ahead:
             nums, more = granted.get(job_id, []), ahead.get(job_id, [])
-            self._context.job(job_id).tell(ports.Job.granted, nums, more, self._queue.slots(job_id))
+            slots, ticket = self._queue.slots(job_id), self._tickets.get(job_id)
+            self._context.job(job_id).tell(ports.Job.granted, nums, more, slots, ticket)
         until = None if self._stands_still else self._queue.next_unblock()
         if until is not None:
             self._wake_in(until - clock.steady())

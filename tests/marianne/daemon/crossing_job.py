@@ -23,6 +23,7 @@ from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.job_service import JobService
+from marianne.daemon.ports import Ticket
 from marianne.daemon.shared.effects import Step
 from marianne.model.plan import Plan
 from marianne.state.changes import AddAttempt, Change
@@ -44,7 +45,7 @@ class Job(Resident):
         service = JobService()
         service.on_limit(lambda key, seconds, *_: mail.tell("rates", "report", key, seconds))
         self._execution = Execution(self.machine, self._hands, service)
-        self._incarnation = mail.serial()
+        self.incarnation = mail.serial()
         self._writing = 0
         self._ended: JobStatus | None = None
         self._over = False
@@ -58,7 +59,7 @@ class Job(Resident):
             self._go_on_from({"unacked": ()})
         else:
             self.machine.knows_what_runs = False
-            self._mail.tell(f"{self._id}/worker", "report", self._incarnation)
+            self._mail.tell(f"{self._id}/worker", "report", self.incarnation)
 
     def on_idle(self) -> None:
         """As in the real one."""
@@ -68,7 +69,7 @@ class Job(Resident):
 
     def worker_up(self, hello: dict[str, Any], asker: int) -> None:
         """As in the real one."""
-        if asker == self._incarnation:
+        if asker == self.incarnation:
             self._go_on_from(hello)
         else:
             self.results(hello["unacked"])
@@ -99,9 +100,11 @@ class Job(Resident):
 
     # -- from the scheduler and timers ----------------------------------------------------------
 
-    def granted(self, nums: Sequence[int], ahead: Sequence[int], slots: int) -> None:
+    def granted(
+        self, nums: Sequence[int], ahead: Sequence[int], slots: int, ticket: Ticket | None
+    ) -> None:
         """As in the real one."""
-        if not self.up:
+        if not self.up or ticket != self._hands.ticket:
             return
         self._hands.granted(slots)
         self._execution.granted(nums, ahead)

@@ -25,6 +25,11 @@ BUSY = ("", "/job", "/worker", "/process", "/store", "scheduler")
 """Whose messages wait longer than others', in some walks."""
 
 
+AT_ONCE_IDLE = 0.3
+"""How often a mailbox is taken to be empty though there is more: who tells two messages does not
+tell them at once."""
+
+
 class Clock:
     """The one clock of a walk, in place of ``time``: nobody sets it, and it moves by timers."""
 
@@ -47,7 +52,7 @@ class Resident:
         """Runs before the first message."""
 
     def on_idle(self) -> Any:
-        """Runs when the mailbox has just run empty."""
+        """Runs when the mailbox has just run empty, for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,10 @@ class Mail:
             self.note(f"{name}.{message.method}({said})")
         resident = self._residents[name]
         getattr(resident, message.method)(*message.args, **message.kwargs)
-        if self._residents.get(name) is resident and not self._boxes[name]:
+        if self._residents.get(name) is not resident:
+            return True
+        # What stands behind it may have been told a moment later, by one who was still at it.
+        if not self._boxes[name] or self.random.random() < AT_ONCE_IDLE:
             resident.on_idle()
         return True
 

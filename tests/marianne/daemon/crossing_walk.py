@@ -118,12 +118,14 @@ class Walk:
         """Raises Lost, what an assertion says, or what the table of transitions refuses."""
         for _ in range(self._random.randint(0, STORM)):
             self._storm()
+            self._count_slots()
         self._mail.note("it is calm")
         for job in self._jobs:
             self._press(job, pressed=False)
         for _ in range(PATIENCE):
             if not self._calm():
                 break
+            self._count_slots()
         else:
             raise Lost("it goes on for ever")
         self._judge()
@@ -160,6 +162,18 @@ class Walk:
                 raise Lost(f"job {job.job_id} is {job.row.status} for ever; its sheets: {sheets}")
         if self._scheduler.get_stats().active:
             raise Lost(f"slots are held though every job is over: {self._scheduler.get_stats()}")
+
+    def _count_slots(self) -> None:
+        """No more runs than has slots: a script takes one, or the part of one that it says."""
+        sheets = [
+            job.plan.sheet(one.num)
+            for job in self._jobs
+            if not job.away
+            for one in job.process.begun
+        ]
+        taken = sum(min(1.0, sheet.cpus) for sheet in sheets if sheet.instrument.raw_prompt)
+        if taken > self._context.config.max_concurrent_sheets:
+            raise Lost(f"scripts that run take {taken:g} slots")
 
     # -- sheets ---------------------------------------------------------------------------------
 

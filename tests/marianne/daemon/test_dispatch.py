@@ -24,6 +24,7 @@ class Post:
         self.ends: list[JobStatus] = []
         self.dispatch = Dispatch(self, self, "a")  # type: ignore[arg-type]
         self.due = self.finish = None
+        self.incarnation = 5
 
     scheduler = property(lambda self: self._handle("scheduler"))
 

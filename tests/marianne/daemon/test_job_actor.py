@@ -161,9 +161,10 @@ def test_an_answer_to_the_incarnation_before_is_none(tmp_path: Path) -> None:
         back = Back(sim, tmp_path)
         hello = {"unacked": [], "running": []}
         back.job.tell(Job.worker_up, hello, back.job.incarnation)
-        back.job.tell(Job.granted, [2], [], 1)
+        ticket = back.job.incarnation, 1
+        back.job.tell(Job.granted, [2], [], 1, ticket)
         back.job.tell(Job.worker_up, hello, back.job.incarnation - 1)
-        back.job.tell(Job.granted, [2], [], 1)
+        back.job.tell(Job.granted, [2], [], 1, ticket)
         sim.quiet()
         runs = [run for args in back.stage.heard("job:job/worker", "run") for run in args[0]]
         assert [(run.num, run.attempt) for run in runs] == [(2, 1)]
@@ -183,3 +184,23 @@ def test_a_job_that_is_being_put_away_is_cancelled_when_it_is(tmp_path: Path) ->
 
 def _eio(path: str) -> bytes:
     raise OSError(5, "Input/output error", path)
+
+
+@pytest.mark.parametrize("ticket", [(0, 1), (1, 1), None], ids=["older", "earlier", "none"])
+def test_what_an_earlier_registration_was_granted_is_void(
+    tmp_path: Path, ticket: tuple[int, int] | None
+) -> None:
+    """The scheduler has taken its slot back by then, and gives it to another job, say."""
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        hello = {"unacked": [], "running": []}
+        mine = back.job.incarnation
+        for _ in range(2):
+            back.job.tell(Job.worker_up, hello, mine)
+        void = None if ticket is None else (mine - 1 + ticket[0], ticket[1])
+        back.job.tell(Job.granted, [2], [], 1, void)
+        sim.quiet()
+        assert not back.stage.heard("job:job/worker", "run")
+        back.job.tell(Job.granted, [2], [], 1, (mine, 2))
+        sim.quiet()
+        assert back.stage.heard("job:job/worker", "run")

@@ -29,7 +29,7 @@ class Grants(Actor):
         super().__init__()
         self._told, self._arrived = told, arrived
 
-    def granted(self, nums: list[int], ahead: list[int], slots: int) -> None:
+    def granted(self, nums: list[int], ahead: list[int], slots: int, ticket: object) -> None:
         self._told.append(("granted", nums, time.monotonic()))
         self._arrived.set()
 
