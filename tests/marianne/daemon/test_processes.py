@@ -152,6 +152,7 @@ def employment(desk: Desk, chosen: Any = None) -> tuple[Employment, Fleet]:
         sheet_grace_seconds=2.0,
         output_limit_mb=3,
         preflight=SimpleNamespace(tokens=(0, 0)),
+        limits=SimpleNamespace(given={}),
     )
     desk.context.config, desk.context.owner, desk.context.start_time = config, "owner", 5
     desk.context.trace_seed = None
