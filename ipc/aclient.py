@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Collection
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import zmq
 
 from ipc.connection import connect
 from ipc.conversation import Conversation
-from ipc.endpoint import Endpoint
+from ipc.endpoint import way_to
 from ipc.envelope import Reply, decode_reply
 from ipc.errors import RETRYABLE, CodecError
+
+if TYPE_CHECKING:
+    from ipc.endpoint import Way
 
 # How often a request that waits, for a connection or for its reply, looks at the connection.
 _LOOK_SECONDS: Final = 0.1
@@ -27,8 +29,8 @@ class AsyncClient:
     thread, and none of the cost of `zmq.asyncio`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], timeout: float = 5.0) -> None:
-        self._endpoint = Endpoint(path)
+    def __init__(self, path: Way, timeout: float = 5.0) -> None:
+        self._endpoint = way_to(path)
         self._timeout = timeout
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection
 from types import TracebackType
@@ -12,9 +11,13 @@ import zmq
 
 from ipc.connection import connect
 from ipc.conversation import Conversation
-from ipc.endpoint import Endpoint
+from ipc.endpoint import way_to
 from ipc.envelope import Reply, decode_reply
 from ipc.errors import RETRYABLE, CodecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ipc.endpoint import Way
 
 # How often a waiting request looks whether its server went away. ZeroMQ does not say.
 _LOOK_SECONDS: Final = 0.1
@@ -30,11 +33,11 @@ class Client:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Way,
         timeout: float = 5.0,
         alive: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._endpoint = Endpoint(path)
+        self._endpoint = way_to(path)
         self._timeout = timeout
         self._alive = alive
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None

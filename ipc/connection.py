@@ -7,6 +7,10 @@ import zmq
 from ipc.codec import CUT_OFF
 from ipc.endpoint import Endpoint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ipc.network import Remote
+
 # A server that restarts is back within a tenth of a second; one that is gone costs five looks a
 # second.
 RECONNECT_FIRST_MS = 10
@@ -15,7 +19,7 @@ RECONNECT_LAST_MS = 200
 
 def connect(
     context: zmq.Context[zmq.Socket[bytes]],
-    endpoint: Endpoint,
+    endpoint: Endpoint | Remote,
     identity: bytes | None = None,
     announce: bool = False,
     server_key: bytes | None = None,
@@ -43,5 +47,7 @@ def connect(
         from ipc import curve  # a client of this machine does without
 
         curve.ask_for(socket, server_key)
+    if not isinstance(endpoint, Endpoint):
+        endpoint.arm(socket)
     socket.connect(address)
     return socket

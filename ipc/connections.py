@@ -14,7 +14,7 @@ import resource
 import struct
 import threading
 from collections import OrderedDict
-from typing import Final
+from typing import Any, Final
 
 import zmq
 
@@ -59,7 +59,7 @@ class Connections:
         self.last_error: Exception | None = None
         self._serials = itertools.count(1)
         self._open: OrderedDict[int, int] = OrderedDict()  # descriptor: serial, silent ones first
-        self._path = ""
+        self._path = self._port = ""
 
     def watch(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes]) -> None:
         """Begins; the thread ends when the context does."""
@@ -81,6 +81,7 @@ class Connections:
     def bound(self, address: str) -> None:
         """Where the socket is bound: what is cut off has to be a connection of this place."""
         self._path = address.removeprefix("ipc://")
+        self._port = address.rpartition(":")[2] if address.startswith("tcp://") else ""
 
     def heard(self, descriptor: int) -> None:
         """A message came from this connection."""
@@ -120,13 +121,17 @@ class Connections:
         except OSError:
             return
         try:
-            if connection.getsockname() == self._path:
+            if self._is_ours(connection.getsockname()):
                 connection.shutdown(socket.SHUT_RDWR)
                 self.cut_off += 1
         except OSError:
             pass  # it is no connection any more
         finally:
             connection.detach()
+
+    def _is_ours(self, name: Any) -> bool:
+        """Whether a connection with this name of its own is one of the place that we watch."""
+        return str(name[1]) == self._port if type(name) is tuple else name == self._path
 
     def __len__(self) -> int:
         return len(self._open)

@@ -15,6 +15,15 @@ from typing import Final
 
 from ipc.errors import EndpointError, EndpointInUse
 
+TYPE_CHECKING = False  # without what typing costs each client
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from ipc.network import NetworkEndpoint, Remote
+
+    Place: TypeAlias = str | os.PathLike[str] | NetworkEndpoint
+    Way: TypeAlias = str | os.PathLike[str] | Remote
+
 # sun_path has 108 bytes with the final zero.
 MAX_PATH_BYTES: Final = 107
 _BIND_UMASK: Final = 0o077
@@ -36,6 +45,9 @@ class Endpoint:
         self.directory, self.name = os.path.split(self.path)
         self._directory_fd: int | None = None
         self._bound: tuple[int, int] | None = None
+
+    def arm(self, context: object, socket: object) -> None:
+        """Nothing: who may connect is what the file's mode says."""
 
     def close(self) -> None:
         """Gives the directory's descriptor back. Only once no socket uses the address any more."""
@@ -203,6 +215,16 @@ class Endpoint:
         """Tells this socket file from a successor's: inode numbers alone are used again."""
         found = os.lstat(self.path)
         return found.st_ino, found.st_ctime_ns
+
+
+def place_of(path: Place) -> Endpoint | NetworkEndpoint:
+    """Where a server listens."""
+    return Endpoint(path) if isinstance(path, (str, os.PathLike)) else path
+
+
+def way_to(path: Way) -> Endpoint | Remote:
+    """Where a client connects."""
+    return Endpoint(path) if isinstance(path, (str, os.PathLike)) else path
 
 
 def _make_private(directory: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
 from ipc.codec import pack
 from ipc.connections import Connections
-from ipc.endpoint import Endpoint
+from ipc.endpoint import place_of
 from ipc.flags import EVENTS, MORE, NOBLOCK, READABLE
+
+if TYPE_CHECKING:
+    from ipc.endpoint import Place
 
 # Messages that wait for each listener that reads too slowly; what goes beyond is dropped for that
 # listener, which sees the gap and asks for what it missed. About 10 MB at usual sizes.
@@ -47,12 +49,12 @@ class Publisher:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Place,
         *,
         high_water: int = HIGH_WATER,
         max_connections: int | None = None,
     ) -> None:
-        self.endpoint = Endpoint(path)
+        self.endpoint = place_of(path)
         self.connections = Connections(max_connections)
         self.published = 0
         self._high_water = high_water
@@ -70,6 +72,7 @@ class Publisher:
             socket.setsockopt(zmq.SNDHWM, self._high_water)
             socket.setsockopt(zmq.RCVHWM, MAX_WAITING)
             socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+            self.endpoint.arm(context, socket)
             self.connections.watch(context, socket)
             self.endpoint.bind(socket.bind)
             self.connections.bound(self.endpoint.address)

@@ -11,14 +11,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import zmq
 
 from ipc.codec import CUT_OFF
 from ipc.connections import Connections
-from ipc.endpoint import Endpoint
+from ipc.endpoint import place_of
 from ipc.flags import EVENTS, MORE, NOBLOCK, READABLE
+
+if TYPE_CHECKING:
+    from ipc.endpoint import Place
 
 # Messages read in a row before replies are sent and timers looked at.
 _BATCH: Final = 256
@@ -50,7 +53,7 @@ class Router:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Place,
         on_message: OnMessage,
         *,
         on_connect: OnConnect | None = None,
@@ -60,7 +63,7 @@ class Router:
         secret_key: bytes | None = None,
         name: str = "ipc-router",
     ) -> None:
-        self.endpoint = Endpoint(path)
+        self.endpoint = place_of(path)
         self.connections = Connections(max_connections)
         self.name = name
         self.last_error: BaseException | None = None
@@ -95,6 +98,7 @@ class Router:
                 from ipc import curve
 
                 curve.serve_by(socket, self._secret_key)
+            self.endpoint.arm(context, socket)
             self.connections.watch(context, socket)
             self.endpoint.bind(socket.bind)
             self.connections.bound(self.endpoint.address)

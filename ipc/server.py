@@ -8,11 +8,10 @@ deadline is answered with the error `deadline`, so nothing stays open for ever.
 from __future__ import annotations
 
 import heapq
-import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipc.codec import pack
 from ipc.envelope import (
@@ -30,6 +29,9 @@ from ipc.errors import (
     Malformed,
 )
 from ipc.router import Router
+
+if TYPE_CHECKING:
+    from ipc.endpoint import Place
 
 Dispatch = Callable[[Request, "Responder"], object]
 
@@ -115,7 +117,7 @@ class Server:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Place,
         dispatch: Dispatch,
         *,
         max_open: int = 4096,

@@ -10,20 +10,22 @@ the lack of a tick.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import zmq
 
 from ipc.codec import unpack
 from ipc.connection import RECONNECT_FIRST_MS, RECONNECT_LAST_MS
-from ipc.endpoint import Endpoint
+from ipc.endpoint import Endpoint, way_to
 from ipc.errors import CodecError, EndpointError, IpcError
 from ipc.publisher import TICK, topic_of
+
+if TYPE_CHECKING:
+    from ipc.endpoint import Way
 
 Event = dict[str, Any]
 FetchSince = Callable[[int], "list[Event]"]
@@ -53,7 +55,7 @@ class Subscriber:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Way,
         topics: Iterable[str] = ("",),
         fetch_since: FetchSince | None = None,
         since: int | None = None,
@@ -70,7 +72,7 @@ class Subscriber:
         self._fill_to: float | None = None
         self._fill_at = 0.0
         self._tick_due: float | None = None
-        self._endpoint = Endpoint(path)
+        self._endpoint = way_to(path)
         address = self._endpoint.checked_address()
         self._follows = _rule_for(self.topics)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -84,6 +86,8 @@ class Subscriber:
                 socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
             # Only this one event is asked for, so whatever the monitor says means: connected.
             self._monitor = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
+            if not isinstance(self._endpoint, Endpoint):
+                self._endpoint.arm(socket)
             socket.connect(address)
         except BaseException:
             self._context.destroy(0)

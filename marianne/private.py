@@ -60,8 +60,8 @@ def refuse_foreign_entries(directory: Path) -> None:
 _OURS = frozenset(
     (
         *("ballast", "conductor.pid", "conductor.sock", "conductor.yaml", "events.sock"),
-        *("instruments", "jobs", "logs", "owner", "parse", "places", "rehearsal", "state.db"),
-        *("stop-order", "tmp", "traces.json", "web.address", "web.address.new"),
+        *("instruments", "jobs", "keys", "logs", "owner", "parse", "places", "rehearsal"),
+        *("state.db", "stop-order", "tmp", "traces.json", "web.address", "web.address.new"),
         *("workers.key", "workers.key.new", "workers.sock", "workers2.sock"),
     )
 )

@@ -31,6 +31,8 @@ BY_ERROR = {
     "usage": USAGE,
     "invalid_config": USAGE,
     "no_conductor": NO_CONDUCTOR,
+    "refused_key": NO_CONDUCTOR,
+    "unreachable": NO_CONDUCTOR,
     "start_failed": NO_CONDUCTOR,
     "timeout": TIMED_OUT,
     "interrupted": INTERRUPTED,

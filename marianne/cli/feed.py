@@ -141,7 +141,10 @@ class _Holder:
         self.find()
 
     def find(self) -> bool:
-        """Opens the present holder; False when nobody holds the lock."""
+        """Opens the present holder; False when nobody holds the lock. One that is elsewhere cannot
+        be watched: that it has gone is what requests find."""
+        if self._session.is_elsewhere:
+            return True
         for _ in range(50):
             pid = self._session.home.heart() or self._session.holder()
             if pid is None:

@@ -210,7 +210,7 @@ def tail(
                 raise CliError(error.code, error.message, error.hint) from None  # nor will it be
             return events
 
-        place = session.home.events_sock
+        place = session.events
         with session.new_client() as client, Subscriber(place, [topic], fetch, since=seq) as events:
             yield from events
 

@@ -45,6 +45,24 @@ def _set_home(ctx: click.Context, _param: click.Parameter, value: str | None) ->
         session.use_home(value)
 
 
+def _set_key(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    session = ctx.find_object(Session)
+    if value is not None and session is not None:
+        session.use_key(value)
+
+
+def connect_option() -> click.Option:
+    """``--connect``, accepted before the verb."""
+    return click.Option(
+        ["--connect"],
+        metavar="FILE",
+        expose_value=False,
+        shell_complete=complete_file,
+        callback=_set_key,
+        help="The key of a conductor on another machine (default: $MARIANNE_CONNECT).",
+    )
+
+
 def home_option() -> click.Option:
     """``--home``, accepted before and after the verb."""
     return click.Option(

@@ -12,7 +12,7 @@ import click
 from marianne.cli import exit_codes
 from marianne.cli.errors import CliError, unexpected
 from marianne.cli.group import LazyGroup, ReaderLeft
-from marianne.cli.options import home_option
+from marianne.cli.options import connect_option, home_option
 from marianne.cli.session import Session
 
 COMPLETION_VARIABLE = "_MARIANNE_COMPLETE"
@@ -46,7 +46,7 @@ def cli() -> None:
     """
 
 
-cli.params.append(home_option())
+cli.params += [home_option(), connect_option()]
 
 
 def run(argv: Sequence[str], session: Session | None = None) -> int:

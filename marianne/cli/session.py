@@ -11,6 +11,8 @@ from marianne.cli.errors import CliError, no_conductor
 
 if TYPE_CHECKING:
     from ipc.client import Client
+    from ipc.endpoint import Way
+    from marianne.cli.remote import Elsewhere
     from marianne.daemon.boot.launch import Launch
     from marianne.home import Home
     from marianne.replies.methods import Ask
@@ -43,6 +45,10 @@ class Session:
         self._home_path = home
         self._home: Home | None = None
         self._client: Client | None = None
+        self._elsewhere: Elsewhere | None = None
+        file = None if home else os.environ.get("MARIANNE_CONNECT")
+        if file:
+            self.use_key(file)
 
     @classmethod
     def at(cls, home: Home) -> Session:
@@ -53,12 +59,25 @@ class Session:
 
     def another(self) -> Session:
         """One for another thread. It looks anew where the conductor serves."""
-        return Session(self._home_path)
+        other = Session(self._home_path)
+        other._elsewhere = self._elsewhere
+        return other
 
     def use_home(self, path: str) -> None:
         """``--home`` was given."""
         self._home_path = path
-        self._home = None
+        self._home = self._elsewhere = None
+
+    def use_key(self, file: str) -> None:
+        """``--connect`` was given: the conductor is one of another machine."""
+        from marianne.cli.remote import Elsewhere
+
+        self._elsewhere = Elsewhere(file)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the conductor is one of another machine, whose files are not here."""
+        return self._elsewhere is not None
 
     @property
     def given_home(self) -> str | None:
@@ -67,7 +86,9 @@ class Session:
 
     @property
     def home(self) -> Home:
-        """The conductor's directory; it need not exist."""
+        """The conductor's directory; it need not exist. CliError where it is on another machine."""
+        if self._elsewhere is not None:
+            raise self._elsewhere.not_here()
         if self._home is None:
             from marianne.home import Home
             from marianne.serving import serving
@@ -84,6 +105,8 @@ class Session:
     def client(self) -> Client:
         """The connection of the main thread."""
         if self._client is None:
+            if self._elsewhere is not None:
+                self._elsewhere.check()
             self._client = self.new_client()
         return self._client
 
@@ -91,7 +114,17 @@ class Session:
         """A connection of its own, for another thread."""
         from ipc.client import Client
 
-        return Client(self.home.conductor_sock, alive=self.running)
+        return Client(self.requests, alive=self.running)
+
+    @property
+    def requests(self) -> Way:
+        """Where the conductor takes requests."""
+        return self._elsewhere.requests if self._elsewhere else self.home.conductor_sock
+
+    @property
+    def events(self) -> Way:
+        """Where it tells events."""
+        return self._elsewhere.events if self._elsewhere else self.home.events_sock
 
     def close(self) -> None:
         """Ends the main thread's connection. A program that leaves by os._exit need not."""
@@ -100,11 +133,14 @@ class Session:
             self._client = None
 
     def running(self) -> bool:
-        """Whether a conductor runs or is about to: whether somebody holds the lock."""
-        return self.home.running()
+        """Whether a conductor runs or is about to: whether somebody holds the lock. Of one that is
+        elsewhere nobody knows until he asks."""
+        return self.is_elsewhere or self.home.running()
 
     def holder(self) -> int | None:
-        """The conductor's pid; None when none runs. Sits out the instant in which it starts."""
+        """The conductor's pid; None when none runs here. Waits while one only starts."""
+        if self.is_elsewhere:
+            return None
         from marianne.home import HomeError
 
         for _ in range(HOLDER_LOOKS):
@@ -114,8 +150,10 @@ class Session:
                 time.sleep(HOLDER_PAUSE)
         return self.home.holder()
 
-    def need_conductor(self) -> None:
-        """Fails unless a conductor runs."""
+    def need_conductor(self, *, here: bool = False) -> None:
+        """Fails unless a conductor runs; ``here``: on this machine, where its files are."""
+        if here and self._elsewhere is not None:
+            raise self._elsewhere.not_here()
         if not self.running():
             raise no_conductor(self.home.path)
 
@@ -148,6 +186,8 @@ class Session:
             raise _readable(error, method) from None
         except DeadlineExceeded:
             self.need_conductor()
+            if self._elsewhere is not None:
+                self._elsewhere.check()  # its key may have been revoked meanwhile
             raise CliError(
                 "deadline",
                 f"the conductor did not answer within {seconds:g} s",

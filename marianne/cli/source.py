@@ -18,10 +18,11 @@ WRITER_SECONDS = 30.0
 _PIECE = 1 << 16
 
 
-def source(score: str) -> dict[str, Any]:
+def source(score: str, *, elsewhere: bool = False) -> dict[str, Any]:
     """``config_path`` or ``score`` of a request. ``-`` is standard input.
 
-    A pipe (``<(...)``, /dev/stdin) is read here: it is nobody else's. Raises CliError.
+    A pipe (``<(...)``, /dev/stdin) is read here: it is nobody else's. So is any file where the
+    conductor is ``elsewhere``, on a machine that does not have it. Raises CliError.
     """
     if score == "-":
         return {"config_path": None, "score": standard_input()}
@@ -31,6 +32,9 @@ def source(score: str) -> dict[str, Any]:
     if os.path.isdir(path):
         raise CliError("usage", f"{score!r} is a directory, not a score")
     text = piped(path)
+    if text is None and elsewhere:
+        with open(path, "rb") as file:
+            text = _text(file.read(MAX_BYTES + 1), score)
     if text is None:
         return {"config_path": path, "score": None}
     return {"config_path": None, "score": text}

@@ -24,6 +24,7 @@ def submit(session: Session, params: dict[str, Any], *, may_start: bool) -> Subm
     request keeps its id, so that the job is submitted once.
     """
     until = time.monotonic() + SUBMIT_SECONDS
+    may_start = may_start and not session.is_elsewhere
     request_id = os.urandom(16).hex()
     while True:
         if may_start and not session.running():

@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "metrics": "Print the conductor's figures, as Prometheus reads them.",
         "tree": "Show the supervision tree, live.",
         "logs": "Print the conductor's log.",
+        "keys": "Let clients of other machines reach the conductor, each by a key of its own.",
         "service": "Have systemd keep a conductor.",
         "config": "Show the configuration and where each value comes from.",
         "completion": "Print a completion script for your shell.",

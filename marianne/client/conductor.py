@@ -17,7 +17,7 @@ class Conductor:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._client = AsyncClient(session.home.conductor_sock)
+        self._client = AsyncClient(session.requests)
 
     def close(self) -> None:
         """Ends the connection."""

@@ -41,7 +41,7 @@ class Tail:
         self._thread.join()
 
     def _run(self) -> None:
-        place = self._session.home.events_sock
+        place = self._session.events
         with self._session.new_client() as client:
 
             def fetch(after: int) -> list[Any]:

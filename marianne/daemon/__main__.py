@@ -14,6 +14,10 @@ from pathlib import Path
 from marianne.run import own_limits, passed_key
 from marianne.streams import open_standard_streams
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from marianne.home import Home
+
 COLLECT_EVERY = 20_000
 """Allocations between two collections of garbage. A job of 1,000 sheets is some 20,000 objects that
 stay for its life, and a collection that meets them costs as much as starting the job. Modules while
@@ -56,6 +60,8 @@ def main() -> None:
         loaded = load_config(home, path=arguments.config)
         home = loaded.config.at(home)
         home.prepare()
+        if loaded.config.listen is not None:
+            _check_keys(home, loaded.config.listen)
     except (HomeError, ConfigError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -80,6 +86,19 @@ def main() -> None:
         # Nothing is flushed: what we say is written as it is said, and a reader of standard error
         # who has stopped reading would keep us.
         os._exit(process.exit_code)  # multiprocessing would wait for children of their own ways
+
+
+def _check_keys(home: Home, listen: str) -> None:
+    """Raises ConfigError where nobody could be served: there is no network without keys."""
+    from ipc import curve
+    from marianne.daemon.shared.exceptions import ConfigError, ConfigProblem
+    from marianne.keys.store import Keys
+
+    missing = Keys(home.path).missing()
+    if not curve.available():
+        missing = "the ZeroMQ that is installed was built without CURVE: pip install pyzmq"
+    if missing is not None:
+        raise ConfigError([ConfigProblem("listen", f"{listen}: {missing}")])
 
 
 def _client(text: str) -> tuple[int, int]:

@@ -123,7 +123,8 @@ class Context:
     ``executor`` is what runs the jobs' sheets: nobody else knows where, or in which processes.
     ``groups`` are the control groups of its jobs. ``losses`` counts the runners that were lost with
     their sheets; ``figures`` is what is counted for metrics. ``proof`` is what this conductor
-    proves itself by to workers. ``entries`` are, by job, for the first actors of those just let in.
+    proves itself by to workers. ``unserved`` says by address why other machines are not served
+    there. ``entries`` are, by job, for the first actors of those just let in.
     """
 
     system: System
@@ -162,6 +163,7 @@ class Context:
     figures: Figures = field(default_factory=Figures)
     entries: dict[str, Entry] = field(default_factory=dict)
     groups: ControlGroups = NONE
+    unserved: dict[str, str] = field(default_factory=dict)
     executor: Executor = None  # type: ignore[assignment]  # set by whoever makes this
     delivery: Delivery = field(init=False)
     backpressure: BackpressureController = field(init=False)
@@ -212,6 +214,7 @@ class Context:
             "storage": self.storage.words() or "ok",
             "starts": self.start_delays.words() or "ok",
             "metrics": self.figures.unserved or "ok",
+            "listen": "; ".join(self.unserved.values()) or "ok",
             **self.executor.troubles(),
         }
 

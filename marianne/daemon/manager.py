@@ -342,6 +342,7 @@ class JobManager:
             return {
                 "storage": "ok",
                 "starts": "ok",
+                "listen": "ok",
                 "metrics": "ok",
                 "workers": "ok",
                 "refused_worker_messages": 0,

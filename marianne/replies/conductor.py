@@ -98,6 +98,8 @@ class Troubles(TypedDict):
     """why the state cannot be written"""
     starts: str
     """why a job cannot be started, which is tried again"""
+    listen: str
+    """why other machines are not served where the configuration says, which is tried again"""
     metrics: str
     """why the figures are not served where the configuration says, which is tried again"""
     workers: str
@@ -173,6 +175,13 @@ class Reloaded(TypedDict):
     applied: list[str]
     restart_needed: list[str]
     warnings: list[str]
+
+
+class KeysInForce(TypedDict):
+    """Who may reach the conductor from other machines, where it listens for them."""
+
+    clients: list[str]
+    """the names of their keys"""
 
 
 class ConfigInForce(TypedDict):

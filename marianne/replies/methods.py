@@ -177,6 +177,10 @@ class Ask(Protocol):
     ) -> conductor.Health: ...
     @overload
     def __call__(
+        self, m: Literal["daemon.keys"], p: Params = ..., /, **how: Unpack[How]
+    ) -> conductor.KeysInForce: ...
+    @overload
+    def __call__(
         self, m: Literal["daemon.metrics"], p: Params = ..., /, **how: Unpack[How]
     ) -> metrics.Metrics: ...
     @overload

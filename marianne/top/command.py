@@ -25,7 +25,7 @@ def command(session: Session, job: str | None) -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CliError("usage", "top needs a terminal", "marianne status, or marianne events -f")
-    session.need_conductor()
+    session.need_conductor(here=True)
     try:
         from marianne.top.app import Top
     except ModuleNotFoundError as error:

@@ -58,4 +58,6 @@ def command(
             raise CliError("not_found", "this conductor has no pages served", hint)
         say(noted)
         return
+    if session.is_elsewhere:
+        session.need_conductor(here=True)
     serve(session, port, socket, write, hosts)

@@ -88,7 +88,7 @@ def command(
     follow_it = follow_it or output
     until = None if timeout is None else time.monotonic() + timeout
     params = {
-        **source(score),
+        **source(score, elsewhere=session.is_elsewhere),
         "workspace": workspace,
         "client_cwd": os.getcwd(),
         "id": job_id,

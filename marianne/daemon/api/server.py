@@ -26,18 +26,26 @@ from marianne.daemon.api.refusals import Refusals
 from marianne.daemon.api.request_context import Call, error_of
 from marianne.daemon.context import Context
 from marianne.daemon.shared.idempotency import RequestId, hash_of
+from marianne.daemon.shared.outside import Outside
 from marianne.daemon.shared.places import bind_again
 from marianne.daemon.shared.status_cache import Packed
 from marianne.state.reader import Reader
 
 
 class Server(Actor):
-    """Owns ``conductor.sock``. A mutating request that was decided finds its answer on disk."""
+    """Owns ``conductor.sock``, and its like for other machines where there is one. A mutating
+    request that was decided finds its answer on disk."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
         self._early: list[tuple[Request, Responder]] = []
+        self._outside = Outside(
+            context.home,
+            context.config.listen,
+            context.unserved,
+            lambda place: Socket(place, self._arrived),
+        )
         self._refusals = Refusals()
 
     def on_start(self) -> None:
@@ -45,10 +53,12 @@ class Server(Actor):
         self._reader = Reader(self._context.home.db)
         self._quick_reader = Reader(self._context.home.db, any_thread=True)
         self._listen()
+        self._outside.look()
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket; what was answered is sent, who still waits asks again elsewhere."""
         self._socket.stop()
+        self._outside.stop()
         self._quick_reader.close()
         self._reader.close()
 
@@ -61,6 +71,7 @@ class Server(Actor):
         if not self._socket.is_there():
             self._socket.stop()
             bind_again(self._context.home.conductor_sock, self._listen)
+        self._outside.look()
 
     def _arrived(self, request: Request, responder: Responder) -> None:
         # In the I/O thread.

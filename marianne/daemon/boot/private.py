@@ -23,7 +23,9 @@ from marianne.run.confine import sweep
 from marianne.walls.cgroups import end_all
 
 PREFIX = "marianne-local-"
-NO_SETTINGS = frozenset({"MARIANNE_HOME", "MARIANNE_FAULTS", "MARIANNE_TRACEBACK"})
+NO_SETTINGS = frozenset(
+    {"MARIANNE_CONNECT", "MARIANNE_HOME", "MARIANNE_FAULTS", "MARIANNE_TRACEBACK"}
+)
 """Variables of ours that set nothing of a configuration."""
 
 LINGER_SECONDS = 5.0

@@ -32,6 +32,7 @@ PROFILE_VARIABLE = "MARIANNE_PROFILE"
 RESTART_ONLY = frozenset(
     {
         "socket",
+        "listen",
         "pid_file",
         "state_db_path",
         "state_backend_type",
@@ -44,7 +45,7 @@ RESTART_ONLY = frozenset(
 """Fields that a reload leaves alone: a running conductor has them open."""
 
 
-_NO_SETTINGS = frozenset({"MARIANNE_HOME", "MARIANNE_ORIGINAL_LIMITS"})
+_NO_SETTINGS = frozenset({"MARIANNE_CONNECT", "MARIANNE_HOME", "MARIANNE_ORIGINAL_LIMITS"})
 """Variables that begin as those of settings do; looking for others in the model costs building it.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from marianne.daemon.config import machine
 from marianne.daemon.config.executors import ExecutorConfig
@@ -28,6 +28,7 @@ from marianne.daemon.config.sections import (
 )
 from marianne.daemon.config.traces import TracesConfig
 from marianne.daemon.config.web import WebConfig
+from marianne.keys.address import port_of
 
 if TYPE_CHECKING:
     from marianne.home import Home
@@ -40,6 +41,10 @@ class DaemonConfig(Section):
         default_factory=ResourceLimitConfig.model_construct
     )
     socket: SocketConfig = Field(default_factory=SocketConfig.model_construct)
+    listen: str | None = Field(
+        None,
+        description="Where other machines reach it, by keys: tcp://HOST:PORT; events at PORT + 1.",
+    )
     pid_file: Place | None = Field(None, description="The lock and the pids; default: in the home.")
     max_concurrent_jobs: int = Field(15, ge=1, le=50, description="Jobs that run at one time.")
     max_concurrent_sheets: int = Field(
@@ -126,6 +131,13 @@ class DaemonConfig(Section):
         if self.executor not in names:
             raise ValueError(f"executor: {self.executor} is none of {', '.join(names)}")
         return self
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            port_of(value)
+        return value
 
     def at(self, home: Home) -> Home:
         """The home with its files at the places that are set here."""

@@ -59,6 +59,7 @@ class Untouched(_Known):
                 "max_concurrent_jobs": 15,
                 "max_concurrent_sheets": machine.SLOTS,
                 "max_concurrent_agents": 25,
+                "listen": None,
                 "executor": machine.LOCAL,
                 "log_level": "info",
                 "monitor_interval_seconds": 15.0,

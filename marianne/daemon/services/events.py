@@ -15,6 +15,7 @@ from marianne.crashpoints import crash_point
 from marianne.daemon.context import Context
 from marianne.daemon.output import LOGGER
 from marianne.daemon.shared.log import tell_often
+from marianne.daemon.shared.outside import Outside
 from marianne.daemon.shared.places import bind_again
 from marianne.daemon.views import wire
 from marianne.state.models import Event
@@ -35,15 +36,20 @@ class Events(Actor):
         self._last = 0
         self._tick: Timer | None = None
         self._publisher: Publisher | None = None  # None where it could not be bound again
+        self._outside = Outside(
+            context.home, context.config.listen, context.unserved, Publisher, events=True
+        )
 
     def on_start(self) -> None:
         """Binds the socket; the conductor's lock makes us its only owner."""
         self._listen()
+        self._outside.look()
 
     def on_stop(self, reason: ExitReason) -> None:
         """Closes the socket; what is still queued for living tails is sent within 0.2 s."""
         if self._publisher is not None:
             self._publisher.stop()
+        self._outside.stop()
 
     def _listen(self) -> None:
         publisher = Publisher(self._context.home.events_sock)
@@ -57,12 +63,16 @@ class Events(Actor):
                 self._publisher.stop()
             self._publisher = None
             bind_again(self._context.home.events_sock, self._listen)
+        self._outside.look()
+
+    def _publishers(self) -> list[Publisher]:
+        return [one for one in (self._publisher, self._outside.socket) if one is not None]
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publishes committed events in their order."""
         crash_point("events.before-publish")
-        if self._publisher is not None:
-            self._publisher.publish_batch(
+        for publisher in self._publishers():
+            publisher.publish_batch(
                 (topic_of(event.job_id, event.event), wire.event_map(event)) for event in events
             )
         crash_point("events.after-publish")
@@ -81,5 +91,5 @@ class Events(Actor):
             self._tick = self.send_after(TICK_AFTER, self.tick, self._last)
             return
         body = {"seq": self._last, "prev": self._last, "job_id": None, "event": TICK}
-        if self._publisher is not None:
-            self._publisher.publish(TICK, body)
+        for publisher in self._publishers():
+            publisher.publish(TICK, body)

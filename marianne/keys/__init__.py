@@ -1,0 +1,1 @@
+"""Reaching a conductor from other machines: addresses, and the keys of both sides."""
