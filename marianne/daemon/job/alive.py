@@ -40,7 +40,7 @@ def interrupt_others(
     for num in ledger.running():
         row = ledger.rows[num]
         if (num, row.attempt) not in alive:
-            judgement.interrupt(step, row, endings.lost(row, now))
+            judgement.interrupt(step, row, endings.lost(row, now), now)
 
 
 def of_result(
@@ -69,7 +69,7 @@ def _may_begin(ledger: Ledger, judgement: Judgement, step: Step, row: SheetRow, 
     if row.status is SheetStatus.RUNNING:
         if ledger.job.status is JobStatus.CANCELLING:
             return False
-        judgement.interrupt(step, row, endings.lost(row, now))
+        judgement.interrupt(step, row, endings.lost(row, now), now)
         again = Requeue(ledger.info(row))
         step.now = [effect for effect in step.now if effect != again]  # it runs
     return True

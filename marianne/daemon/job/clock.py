@@ -35,10 +35,19 @@ class JobClock:
         return min(max(timeout - self.ran, 0.001), CLOCK_SECONDS)
 
     def moved(self, step: Step, by: float) -> None:
-        """The wall clock was set by so many seconds: the sheets that wait move along."""
+        """The wall clock was set by so many seconds: the sheets that wait move along, with the
+        attempt since whose end they wait: a restart finds by both how long the whole wait is."""
         for row in self._ledger.rows.values():
             if row.status is SheetStatus.WAITING and row.due_at is not None:
                 row.due_at += by
+                row.started_at, row.finished_at = (
+                    _later(row.started_at, by),
+                    _later(row.finished_at, by),
+                )
                 self._ledger.save(step, row)
         if self._counted_at is not None:
             self._counted_at += by
+
+
+def _later(moment: float | None, by: float) -> float | None:
+    return None if moment is None else moment + by

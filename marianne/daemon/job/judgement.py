@@ -76,9 +76,10 @@ class Judgement:
             self._again(step, row, verdict, data, now)
         ledger.save(step, row)
 
-    def interrupt(self, step: Step, row: SheetRow, result: AttemptResult) -> None:
-        """An attempt was ended by us, or lost with its worker: it uses up no retry."""
-        ledger, now = self._ledger, result.finished_at
+    def interrupt(self, step: Step, row: SheetRow, result: AttemptResult, now: float) -> None:
+        """An attempt was ended by us, or lost with its worker: it uses up no retry. What it waits
+        for is counted from ``now``: the clock that its end was read from may have been set since."""
+        ledger = self._ledger
         if result.category == "lost":
             self._lost.add(row.num)
         self._gate.note(step, row, result, now)

@@ -192,7 +192,7 @@ class JobMachine:
         step.after.append(Acknowledge(result.serial))
         write_down(row, result)
         if result.outcome == "interrupted":
-            self._judgement.interrupt(step, row, result)
+            self._judgement.interrupt(step, row, result, now)
         else:
             self._judgement.judge(step, row, result, now)
         self._context.reported(row.num)

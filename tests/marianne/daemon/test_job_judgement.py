@@ -145,7 +145,7 @@ def interrupted(
 ) -> tuple[Ledger, Judgement, Step]:
     ledger, judgement = case(status=status)
     step = Step()
-    judgement.interrupt(step, ledger.rows[1], ended(1, "interrupted", category=category))
+    judgement.interrupt(step, ledger.rows[1], ended(1, "interrupted", category=category), NOW)
     return ledger, judgement, step
 
 
@@ -177,13 +177,22 @@ def test_what_the_machine_could_not_begin_waits_a_little_longer_each_time(catego
     row = ledger.rows[1]
     assert (row.category, step.now) == (category, [WakeAt(1, NOW + BEGIN_AGAIN[0])])
     ledger.start(Step(), row, NOW)
-    judgement.interrupt(Step(), row, ended(1, "interrupted", 2, category=category))
+    judgement.interrupt(Step(), row, ended(1, "interrupted", 2, category=category), NOW)
     assert row.due_at == NOW + 2 * BEGIN_AGAIN[0]
     ledger.start(Step(), row, NOW)
     judgement.judge(Step(), row, ended(1, "failed", 3, category="rate_limit"), NOW)
     ledger.start(Step(), row, NOW)
-    judgement.interrupt(Step(), row, ended(1, "interrupted", 4, category=category))
+    judgement.interrupt(Step(), row, ended(1, "interrupted", 4, category=category), NOW)
     assert row.due_at == NOW + BEGIN_AGAIN[0], "it had begun in between"
+
+
+def test_what_could_not_begin_by_a_clock_that_was_set_back_since_does_not_wait_for_that() -> None:
+    """Its end was an hour from now, and so was its next try."""
+    ledger, judgement = case()
+    row, result = ledger.rows[1], ended(1, "interrupted", category="machine")
+    ahead = replace(result, started_at=NOW + 3599, finished_at=NOW + 3600)
+    judgement.interrupt(Step(), row, ahead, NOW)
+    assert row.due_at == NOW + BEGIN_AGAIN[0]
 
 
 def test_the_sheets_whose_worker_was_lost_are_named_once() -> None:

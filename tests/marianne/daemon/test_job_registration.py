@@ -6,6 +6,7 @@ import pytest
 from job_play import plan_of
 from ledger_stage import CHAIN, NOW, ledger_of, saved, with_sheet
 
+from marianne.daemon.job.clock import JobClock
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.job.registration import register
 from marianne.daemon.shared.effects import Deregister, Register, Step, WakeAt
@@ -67,3 +68,17 @@ def test_the_instruments_that_are_asked_are_named_fallbacks_too() -> None:
     raw = Instrument("shell", raw_prompt=True)
     plan = with_sheet(plan_of({1: ()}), 1, instrument=raw, fallbacks=(Instrument("agent"),))
     assert registered(ledger_of(plan))[0].agents == {Instrument("agent").limit_key}
+
+
+@pytest.mark.parametrize("by", [3600.0, -3600.0])
+def test_a_clock_that_was_set_and_set_back_while_nobody_looked_lengthens_no_wait(
+    by: float,
+) -> None:
+    """A conductor that saw the first and died before the second: what waited for 0.3 s was due in
+    an hour (a dense soak, seed 1)."""
+    rows = [SheetRow(1, SheetStatus.WAITING, 1, started_at=89.0, finished_at=90.0, due_at=90.3)]
+    ledger = ledger_of({1: ()}, rows)
+    JobClock(ledger).moved(Step(), by)
+    _, step = registered(ledger)
+    (wake,) = (one for one in step.now if isinstance(one, WakeAt))
+    assert wake.due_at <= NOW + 0.31
