@@ -40,10 +40,8 @@ class JobClock:
         for row in self._ledger.rows.values():
             if row.status is SheetStatus.WAITING and row.due_at is not None:
                 row.due_at += by
-                row.started_at, row.finished_at = (
-                    _later(row.started_at, by),
-                    _later(row.finished_at, by),
-                )
+                row.started_at = _later(row.started_at, by)
+                row.finished_at = _later(row.finished_at, by)
                 self._ledger.save(step, row)
         if self._counted_at is not None:
             self._counted_at += by

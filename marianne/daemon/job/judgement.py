@@ -77,8 +77,8 @@ class Judgement:
         ledger.save(step, row)
 
     def interrupt(self, step: Step, row: SheetRow, result: AttemptResult, now: float) -> None:
-        """An attempt was ended by us, or lost with its worker: it uses up no retry. What it waits
-        for is counted from ``now``: the clock that its end was read from may have been set since."""
+        """An attempt was ended by us, or lost with its worker: it uses up no retry. Its wait counts
+        from ``now``: the clock that its end was read from may have been set since."""
         ledger = self._ledger
         if result.category == "lost":
             self._lost.add(row.num)
