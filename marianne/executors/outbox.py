@@ -28,6 +28,12 @@ class Outbox:
         self._growths: list[Message] = []
         self._slots: int | None = None
         self._withdrawing = False
+        self._hold: bool | None = None
+
+    def hold(self, on: bool) -> Message:
+        """What is to be sent for all to stand still, or to go on."""
+        self._hold = on
+        return {"kind": "hold", "on": on}
 
     def grow(self, growths: Iterable[Growth]) -> list[Message]:
         """What is to be sent of these, each by itself: a message has room for one. No hello says
@@ -77,6 +83,7 @@ class Outbox:
         self._runs.clear()
         self._cancels.clear()
         self._withdrawing = False
+        self._hold = None
 
     def again(self, hello: Mapping[str, Any]) -> list[Message]:
         """What has to be told again to a process that says this."""
@@ -90,6 +97,8 @@ class Outbox:
             messages.append({"kind": "run", "slots": self._slots, "sheets": sheets})
         if self._withdrawing:
             messages.append({"kind": "withdraw"})
+        if self._hold is not None and self._hold is not bool(hello.get("held")):
+            messages.append(self.hold(self._hold))
         alive = {num for num, _ in (*hello["running"], *self._runs)}
         self._cancels = {num: cancel for num, cancel in self._cancels.items() if num in alive}
         messages += ({**cancel, "sheets": [num]} for num, cancel in self._cancels.items())

@@ -85,6 +85,9 @@ class Hello(TypedDict, total=False):
     ended: Sequence[Sequence[int]]
     """Attempts whose results are on their way."""
 
+    held: bool
+    """Whether all that runs stands still."""
+
     unacked: Sequence[dict[str, Any]]
     """Results that were not acknowledged yet, as AttemptResult.to_map."""
 
@@ -141,6 +144,10 @@ class Runner(Protocol):
         """Ends running attempts and all that they started. Their results come as interrupted, with
         the category; one that ended by itself before comes as it ended."""
 
+    def hold(self, on: bool) -> None:
+        """Has all that runs of the job stand still where it stands, or go on. Only where
+        ``Executor.cannot_hold`` says nothing; whether it does stands in ``worker_up``."""
+
     def acknowledge(self, serials: Sequence[int]) -> None:
         """Those results are committed: they need not be told again."""
 
@@ -177,6 +184,9 @@ class Executor(Protocol):
     def describe(self, *, check: bool) -> Future[list[told.Executor]]:
         """Where sheets run, for people; ``check`` has each node that is reached run a program that
         does nothing. Any thread."""
+
+    def cannot_hold(self) -> str | None:
+        """Why what runs cannot be made to stand still; None: it can. Any thread."""
 
     def waits(self, job_id: str) -> Mapping[int, str]:
         """The sheets of a job that were granted and wait for a place, each with the reason. Any

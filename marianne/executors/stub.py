@@ -42,6 +42,7 @@ class Work:
     unacked: dict[int, dict[str, Any]] = field(default_factory=dict)
     begun: set[tuple[int, int]] = field(default_factory=set)
     serial: int = 0
+    held: bool = False
 
 
 class StubExecutor:
@@ -76,6 +77,10 @@ class StubExecutor:
     def describe(self, *, check: bool) -> Future[list[told.Executor]]:
         """It has no nodes."""
         return self._done([])
+
+    def cannot_hold(self) -> str | None:
+        """It can."""
+        return None
 
     def waits(self, job_id: str) -> Mapping[int, str]:
         """None: what is granted begins."""
@@ -161,6 +166,7 @@ class StubRunner(Actor):
             "running": [[run.num, run.attempt] for run in work.running.values()],
             "queued": [[run.num, run.attempt] for run in work.ahead],
             "ended": [],
+            "held": work.held,
             "unacked": list(work.unacked.values()),
         }
         self._job.tell(Hearer.worker_up, dict(hello), asker)
@@ -189,6 +195,10 @@ class StubRunner(Actor):
             if run is not None:
                 ended = AttemptResult(run.num, run.attempt, "interrupted", now, now)
                 self._end(run, replace(ended, category=category))
+
+    def hold(self, on: bool) -> None:
+        """It is noted."""
+        self._work.held = on
 
     def acknowledge(self, serials: Sequence[int]) -> None:
         """Those are not told again."""

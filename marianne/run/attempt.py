@@ -15,13 +15,13 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
 from marianne.model.plan import Instrument, SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.archive import ArchiveError
+from marianne.run.attempt_state import State
 from marianne.run.complain import complain, complain_of_error
 from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch
@@ -40,17 +40,6 @@ from marianne.score.template import TemplateError
 
 if TYPE_CHECKING:
     from marianne.run.freshness import Freshness
-
-
-class State(StrEnum):
-    """Where an attempt stands."""
-
-    QUEUED = "queued"
-    SKIPPING = "skipping"
-    RUNNING = "running"
-    CHECKING = "checking"
-    ENDING = "ending"
-    DONE = "done"
 
 
 OnBegin = Callable[[int, int, float], None]
@@ -130,6 +119,15 @@ class Attempt:
             return
         self.state = State.ENDING
         self._shop.nursery.end(self._child, grace)
+
+    def hold(self, on: bool) -> None:
+        """Has what runs of it stand still, its limits too, or go on."""
+        if self._child is None:
+            return
+        if not self._shop.nursery.hold(self._child, on):
+            complain(f"sheet {self._label} does not stand still: it has no control group")
+        elif self._watch is not None:
+            self._watch.hold(on)
 
     def _first(self, sheet: SheetPlan) -> None:
         self._on_begin(self.num, self.attempt, self._started_at)
@@ -370,7 +368,7 @@ class Attempt:
             return
         self._child = child
         limits = Limits(timeout=timeout, output=shop.output_limit)
-        watch = Watch(shop.loop, shop.nursery, child, limits, (path,), exceeded)
+        self._watch = watch = Watch(shop.loop, shop.nursery, child, limits, (path,), exceeded)
 
     # -- the result
 

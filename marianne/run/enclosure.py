@@ -30,6 +30,11 @@ class Enclosure:
         self._groups = groups
         self._said: set[str] = set()
 
+    @classmethod
+    def of(cls, base: str | None, job_id: str) -> Enclosure:
+        """Of a job, below the home's group, if it has one."""
+        return cls(None if base is None else Groups(base, job_id))
+
     def spawn(self, command: Command, limits: Mapping[str, float]) -> tuple[int, Group | None]:
         """Starts it; returns its pid and its group. Raises SpawnError, and OSError for what the
         machine has no more of, or for limits that cannot be set now."""

@@ -72,6 +72,9 @@ class Watch:
         self._paths = paths
         self._exceeded = exceeded
         self._timers: dict[str, Timer] = {}
+        self._calls: dict[str, Callable[[], None]] = {}
+        self._rest: dict[str, float] | None = None  # seconds left to each, while it is held
+        self._held_at = self._still = 0.0
         self._size = 0
         self._clock = clock.Watch()
         bounds = (limits.timeout, limits.idle, limits.output, limits.memory_mb)
@@ -96,7 +99,21 @@ class Watch:
         for timer in self._timers.values():
             timer.cancel()
 
+    def hold(self, on: bool) -> None:
+        """The child stands still, or goes on: what its limits have left stands still meanwhile."""
+        now = time.monotonic()
+        if on and self._rest is None:
+            self._held_at = now
+            self._rest = {n: timer.due - now for n, timer in self._timers.items() if timer.wanted}
+            self.stop()
+        elif not on and self._rest is not None:
+            rest, self._rest = self._rest, None
+            self._still += now - self._held_at
+            for name, seconds in rest.items():
+                self._later(name, max(0.0, seconds), self._calls[name])
+
     def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
+        self._calls[name] = call
         self._timers[name] = self._loop.call_later(seconds, call)
 
     def _exceed(self, category: str, message: str) -> None:
@@ -107,14 +124,15 @@ class Watch:
         self._exceed("timeout", f"Ran longer than {self._limits.timeout:g} s")
 
     def _idle(self) -> None:
-        idle, slept = self._limits.idle or 0.0, self._clock.slept()
+        idle, slept = self._limits.idle or 0.0, self._clock.slept() + self._still
+        self._still = 0.0
         size, last = output_size(self._paths)
         if size == self._size:
             self._exceed("idle", f"Wrote nothing for {idle:g} s")
             return
         self._size = size
-        # From the last write on, but for what the machine slept; unless the clock was set since:
-        # then from now on.
+        # From the last write on, but for what the machine slept or it was held; unless the clock
+        # was set since: then from now on.
         silent = max(0.0, time.time() - last - slept)
         rest = idle if self._clock.moved() else idle - silent
         self._later("idle", min(max(rest, 0.05), idle), self._idle)

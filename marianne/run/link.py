@@ -66,7 +66,7 @@ class Link:
         job_id: str,
         incarnation: str,
         orphan_grace: float,
-        state: Callable[[], tuple[list[list[int]], list[list[int]]]],
+        state: Callable[[], tuple[list[list[int]], list[list[int]], bool]],
         on_lost: Callable[[], None],
         trust: Trust | None = None,
     ) -> None:
@@ -113,13 +113,13 @@ class Link:
         for is read as a report.
         """
         self.flush()
-        running, queued = self._state()
+        running, queued, held = self._state()
         unacked = self._spool.unacked
         fit = _fitting(unacked)
         first, rest = unacked[:fit], unacked[fit:]
         ended = [[result["num"], result["attempt"]] for result in rest]
         says = {"running": running, "queued": queued, "unacked": first, "ended": ended}
-        says["round"] = answers
+        says |= {"round": answers, "held": held}
         self._line.send(self._head | says)
         self._send_results(rest)
 

@@ -9,7 +9,8 @@ import json
 import math
 from typing import Any
 
-from marianne.run.attempt import LOOK_AGAIN_SECONDS, Attempt, State
+from marianne.run.attempt import LOOK_AGAIN_SECONDS, Attempt
+from marianne.run.attempt_state import State
 from marianne.run.complain import complain
 from marianne.run.tools import Reading
 

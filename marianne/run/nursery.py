@@ -88,6 +88,7 @@ class Child:
         "floor_kb",
         "grace",
         "group",
+        "held",
         "label",
         "ladder",
         "left",
@@ -124,6 +125,7 @@ class Child:
         self.peak_mb = 0.0
         self.floor_kb = 0
         self.group: Group | None = None
+        self.held = False
 
     def kept(self, file: str) -> bool:
         """Whether the kernel keeps it to what stands in that file of its control group."""
@@ -201,11 +203,25 @@ class Nursery:
             return
         now, grace = time.monotonic(), child.grace if grace is None else grace
         child.asked_to_end = True
+        self.hold(child, False)  # one that stands still could not hear
         if child.ladder is None:
             child.ladder = Ladder(now, grace)
         else:
             child.ladder.shorten(now, grace)
         self._sweep()
+
+    def hold(self, child: Child, on: bool) -> bool:
+        """Has all of a child stand still where it stands, or go on; returns whether it could: it
+        needs a control group."""
+        if child.group is None:
+            return False
+        if child.held is not on:
+            try:
+                child.group.freeze(on)
+            except OSError:
+                return False
+            child.held = on
+        return True
 
     def members(self, child: Child, look: dict[int, Stat]) -> dict[int, Stat]:
         """The living processes of a child's tree."""

@@ -18,7 +18,8 @@ import msgpack
 from marianne.model.plan import SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run import confine
-from marianne.run.attempt import Attempt, State
+from marianne.run.attempt import Attempt
+from marianne.run.attempt_state import State
 from marianne.run.grant import Grant
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery

@@ -7,13 +7,13 @@ that another can take it over. It decides nothing about retries, order or pressu
 from __future__ import annotations
 
 import gc
-import math
 import os
 import select
 import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -24,10 +24,12 @@ from marianne.model.plan import Growth
 from marianne.model.result import AttemptResult, lost
 from marianne.run import confine, procfs
 from marianne.run.acceptable import acceptable
-from marianne.run.attempt import Attempt, State
+from marianne.run.attempt import Attempt
+from marianne.run.attempt_state import State
 from marianne.run.complain import complain
 from marianne.run.enclosure import Enclosure
 from marianne.run.grant import Grant
+from marianne.run.lease_watch import LeaseWatch
 from marianne.run.link import Line, Link, Message
 from marianne.run.listing import ListAttempt
 from marianne.run.loop import Loop
@@ -42,7 +44,6 @@ from marianne.run.workshop import Workshop
 from marianne.score.growth import grow
 from marianne.score.pack import unpack_plan
 from marianne.score.preflight import PromptLimits
-from marianne.walls.group_pool import Groups
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -54,9 +55,6 @@ COLLECT_EVERY = 20_000
 
 # How long the last words may take to leave.
 BYE_SECONDS = 1.0
-
-# A warden that goes on ends its workers itself when its lease is over: it knows more.
-LEASE_SLACK = 1.0
 
 # Where one job follows the other a spare is wanted before, and its time is somebody else's.
 REHEARSE_AFTER_MS = 20
@@ -76,12 +74,11 @@ class JobWorker:
         self._conductor = (settings["conductor_pid"], settings["conductor_start_time"])
         job_dir, job_id, owner = settings["job_dir"], settings["job_id"], settings["owner"]
         os.makedirs(f"{job_dir}/sheets", mode=0o700, exist_ok=True)
-        given = settings.get("given") or {name: _read(f"{job_dir}/{name}") for name in GIVEN}
+        given = settings.get("given") or {name: Path(job_dir, name).read_bytes() for name in GIVEN}
         plan, env = unpack_plan(given["plan"]), unpacked(msgpack.unpackb(given["env"]))
         self._loop = Loop()
         self._signals = Signals()
-        base = settings.get("groups")
-        self._enclosure = Enclosure(Groups(base, job_id) if base else None)
+        self._enclosure = Enclosure.of(settings.get("groups"), job_id)
         mark = Watermark(owner, job_id, claim=True)
         self._nursery = Nursery(self._loop, owner, mark, self._enclosure)
         self._spool = spool = Spool(settings.get("spool") or f"{job_dir}/spool")
@@ -119,8 +116,8 @@ class JobWorker:
         self._running = 0
         self._slots: int | None = None
         self._pumping = False
-        self._stopping = False
-        self._lease_until = math.inf
+        self._stopping = self._held = False
+        self._lease = LeaseWatch(self._loop, self._lost)
         # An earlier worker of this job is dead, or there would be no other: so are its attempts.
         for num, attempt, began_at in spool.unfinished:
             self._link.result(lost(num, attempt, began_at, time.time()).to_map(), more=True)
@@ -191,7 +188,9 @@ class JobWorker:
         elif kind == "grow":
             self._grow(message)
         elif kind == "lease":
-            self._extend_lease(float(message["until"]))
+            self._lease.extend(float(message["until"]))
+        elif kind == "hold":
+            self._hold(bool(message["on"]))
         elif kind == "withdraw":
             self._link.withdrawn(self._give_back())
         elif kind == "welcome":
@@ -203,19 +202,6 @@ class JobWorker:
             self._stop(
                 self._sheet_grace if grace is None else grace, message.get("category", "stopped")
             )
-
-    def _extend_lease(self, until: float) -> None:
-        """Below a warden: all may run until then (CLOCK_BOOTTIME), also while that is stopped."""
-        first, self._lease_until = self._lease_until == math.inf, until
-        if first:
-            self._look_at_lease()
-
-    def _look_at_lease(self) -> None:
-        left = self._lease_until + LEASE_SLACK - time.clock_gettime(time.CLOCK_BOOTTIME)
-        if left > 0:
-            self._loop.call_later(left, self._look_at_lease)
-        else:
-            self._lost()
 
     def _grow(self, message: Message) -> None:
         """A list has added sheets to the plan; what is known already is no news."""
@@ -286,6 +272,8 @@ class JobWorker:
         self._pumping = False
 
     def _attempt_started(self, attempt: Attempt, pid: int, at: float) -> None:
+        if self._held:
+            attempt.hold(True)
         self._link.started(attempt.num, attempt.attempt, pid, at, more=bool(self._queue))
 
     def _attempt_done(self, attempt: Attempt, result: AttemptResult) -> None:
@@ -298,13 +286,19 @@ class JobWorker:
         self._pump()
         self._stop_if_done()
 
-    def _state(self) -> tuple[list[list[int]], list[list[int]]]:
+    def _hold(self, on: bool) -> None:
+        """Has all that runs stand still where it stands, or go on."""
+        self._held = on
+        for attempt in list(self._live.values()):
+            attempt.hold(on)
+
+    def _state(self) -> tuple[list[list[int]], list[list[int]], bool]:
         running: list[list[int]] = []
         queued: list[list[int]] = []
         for attempt in self._live.values():
             where = queued if attempt.grant.ahead and not attempt.begun else running
             where.append([attempt.num, attempt.attempt])
-        return running, queued
+        return running, queued, self._held
 
     # -- endings
 
@@ -336,11 +330,6 @@ class JobWorker:
     def _stop_if_done(self) -> None:
         if self._stopping and not self._live and not self._shop.removing:
             self._loop.stop()
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def incarnation() -> str:

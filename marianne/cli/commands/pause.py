@@ -16,14 +16,18 @@ from marianne.cli.session import Session
 
 @click.command("pause", cls=Verb)
 @selection_options
+@click.option("--now", is_flag=True, help="Running sheets stand still until it is resumed.")
 @click.option("--wait", "-w", is_flag=True, help="Return when nothing of it runs any more.")
 @timeout_option
 @json_option
 @click.pass_obj
 def command(
-    session: Session, chosen: Chosen, wait: bool, timeout: float | None, as_json: bool
+    session: Session, chosen: Chosen, now: bool, wait: bool, timeout: float | None, as_json: bool
 ) -> int:
     """Start no more sheets of a job; running ones finish.
+
+    With --now they stand still at once, where they stand, and so do their time limits, until the
+    job is resumed: it needs control groups (see doctor).
 
     The job stays paused, also over a restart of the conductor, until it is resumed. With --wait
     exit code 1 when one ended, or went on, instead.
@@ -31,7 +35,8 @@ def command(
     until = None if timeout is None else time.monotonic() + timeout
     wait = wait or timeout is not None
     seen = jobs.events_page(session, None, 0, limit=1)["last"] if wait else 0
-    answer = session.request("job.pause", chosen.to_map(), deadline=30.0)
+    params = chosen.to_map() | ({"now": True} if now else {})
+    answer = session.request("job.pause", params, deadline=30.0)
     paused = True
     if wait:
         rows: list[Any] = [row for row in answer["jobs"] if row["ok"]]

@@ -98,6 +98,10 @@ class ClusterExecutor:
         )
         return found
 
+    def cannot_hold(self) -> str | None:
+        """On nodes there are no control groups of ours."""
+        return "its sheets run on a cluster"
+
     def waits(self, job_id: str) -> Mapping[int, str]:
         """By its runner."""
         why = self.desk.waits.get(job_id)

@@ -52,6 +52,9 @@ R = TypeVar("R")
 log = get_logger(__name__)
 
 
+NOW = "now"
+"""The reason of a pause that has what runs stand still where it stands."""
+
 GOES_ON = "job {} goes on by itself, with its new score, in a moment"
 """Why a pause for the sake of a modify is not taken back."""
 
@@ -69,7 +72,7 @@ class Job(Actor):
         self._heard: set[str] = set()
         self._writing = 0
         self._ended: JobStatus | None = None
-        self._over = self._up = False
+        self._over = self._up = self._held = False
         self._clock: Timer | None = None
 
     def on_start(self) -> None:
@@ -125,7 +128,7 @@ class Job(Actor):
             self.results(hello["unacked"])
 
     def _go_on_from(self, hello: dict[str, Any]) -> None:
-        self._up = True
+        self._up, self._held = True, bool(hello.get("held"))
         lost = self._execution.worker_up(hello)
         self._note_progress()
         why = self._context.losses.lost(self._job_id) if lost else None
@@ -212,7 +215,8 @@ class Job(Actor):
     # A wish is answered when it is on disk, with its reply under ``request_id``.
 
     def pause(self, reason: str, request_id: str | None = None) -> Promise[Changed]:
-        """Running sheets finish, nothing new starts. Returns the id and the status then.
+        """Nothing new starts; running sheets finish, or for the reason ``NOW`` stand still. Returns
+        the id and the status then.
 
         Refuses with ``conflict`` when the job is paused, over, or being cancelled; ``unavailable``
         when it has just paused for pressure, which would end by itself.
@@ -222,7 +226,7 @@ class Job(Actor):
             raise Refused("unavailable", f"job {self._job_id} is just being put away")
         self._hear(request_id)
         try:
-            self._execution.pause(reason)
+            self._execution.pause(NOW if self._held and reason == "person" else reason)
         except JobSubmissionError as error:
             self._heard.discard(request_id or "")
             raise Refused("conflict", str(error)) from None
@@ -345,6 +349,11 @@ class Job(Actor):
     def _flush(self) -> None:
         # First the hands: what is to run need not wait until the store has taken its turn.
         self._hands.flush(self._machine.lends())
+        job = self._machine.job
+        held = job.status is JobStatus.PAUSING and job.reason == NOW
+        if self._up and held is not self._held and not self._context.executor.cannot_hold():
+            self._held = held
+            self._hands.hold(held)
         step = self._execution.decided()
         if step or self._answers:
             answers, self._answers = self._answers, []

@@ -84,6 +84,12 @@ class Dispatch:
         self._send_runs()
         self._worker.tell(Runner.end_sheets, nums, category)
 
+    def hold(self, on: bool) -> None:
+        """Through the worker: all that runs stands still, also what it is about to be sent, or
+        goes on."""
+        self._send_runs()
+        self._worker.tell(Runner.hold, on)
+
     def acknowledge(self, serial: int) -> None:
         """With all others that are on disk now."""
         self._serials.append(serial)

@@ -187,12 +187,15 @@ class ManagerActor(Actor):
         """
         return self._desk.once(request_id, self._intake.submit, request, fired)
 
-    def pause_job(self, job_id: str, request_id: str | None = None) -> Promise[Changed]:
-        """Pauses a job: running sheets finish, nothing new starts. Returns its status.
+    def pause_job(
+        self, job_id: str, request_id: str | None = None, now: bool = False
+    ) -> Promise[Changed]:
+        """Pauses a job: nothing new starts, running sheets finish, or with ``now`` stand still
+        where they stand. Returns its status.
 
         Refuses with ``conflict`` when it is paused or over, ``not_found`` when unknown.
         """
-        return self._desk.once(request_id, self._commands.pause, job_id)
+        return self._desk.once(request_id, self._commands.pause, job_id, now)
 
     def resume_job(
         self,

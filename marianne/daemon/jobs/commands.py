@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Future, Outcome
-from marianne.daemon.job.actor import GOES_ON, Job
+from marianne.daemon.job.actor import GOES_ON, NOW, Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.jobs.admission import PRESSURE
 from marianne.daemon.jobs.desk import Desk, check_sure
@@ -44,13 +44,20 @@ class Commands:
 
     # -- pause and resume -----------------------------------------------------------------------
 
-    def pause(self, answer: Answer[Changed], job_id: str) -> None:
+    def pause(self, answer: Answer[Changed], job_id: str, now: bool) -> None:
         live = self._desk.live_job(job_id)
+        reason = NOW if now else "person"
+        if now and (why := self._desk.context.executor.cannot_hold()):
+            raise Refused(
+                "conflict",
+                f"what runs of job {job_id} cannot be made to stand still: {why}",
+                hint="without --now it is let finish, and nothing new starts",
+            )
         if live.life is Life.DELAYED:
-            self._set_delayed(live, JobStatus.PAUSING, "person", answer)
+            self._set_delayed(live, JobStatus.PAUSING, reason, answer)
         elif live.admitted:
             job = self._desk.context.job(job_id).within(None)
-            asked: Future[Any] = job.call(Job.pause, "person", answer.request_id)
+            asked: Future[Any] = job.call(Job.pause, reason, answer.request_id)
             self._desk.turns.pipe(asked, self.answered, answer)
         elif live.row.status is JobStatus.PAUSED and live.row.reason != PRESSURE:
             go_on = next_steps.named("resume", job_id)

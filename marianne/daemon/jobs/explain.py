@@ -215,6 +215,9 @@ def job_reason(
             known = paused(status["job_id"], why, status["error"])
             told = "; ".join(part for part in (known.cause, known.next) if part)
             return _reason("paused", f"it is paused: {told}", reason=why)
+        case "pausing" if why == "now":
+            known = paused(status["job_id"], why)
+            return _reason("pausing", f"it is paused: {known.cause}; {known.next}", reason=why)
         case "pausing":
             return _reason("pausing", "it pauses when its running sheets have ended", reason=why)
         case "cancelling":

@@ -87,6 +87,7 @@ def _of_job(job: JobRow, plan: Plan, rows: Mapping[int, SheetRow]) -> Cause:
 
 PAUSES = {
     "person": "a person paused it",
+    "now": "a person paused it, and what runs stands still",
     "pressure": "the machine was short of memory or processes; it goes on by itself",
     "cost": "it reached its cost limit",
     "crashes": "the conductor died three times in a row while this job ran and made no progress",

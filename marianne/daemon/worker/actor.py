@@ -168,7 +168,7 @@ class Worker(Actor):
         One that never began anything is replaced later, and nobody notices.
         """
         self._fleet.let_go(process)
-        self._fleet.reached.discard(self._name_on_link)
+        self._fleet.reached.discard(self._fleet.peers.name_of(self._proof))
         self._fleet.peers.forget(self._proof)
         self._fleet.silent.pop(self._job_id, None)
         if self._taken_over and self._context.heart_pid == os.getppid():
@@ -234,6 +234,10 @@ class Worker(Actor):
             self._hurry()
             self._listen(Listening.hurried(self._grace + END_MARGIN, greeted=self._heard))
 
+    def hold(self, on: bool) -> None:
+        """Has all that runs stand still where it stands, or go on."""
+        self._send(self._untaken.hold(on))
+
     def withdraw(self) -> None:
         """Takes back what was granted ahead and has not begun; Job.withdrawn tells what that is."""
         self._untaken.withdraw()
@@ -262,7 +266,7 @@ class Worker(Actor):
 
     def received(self, identity: bytes, kind: str, message: dict[str, Any]) -> None:
         """A message of a worker of this job; one of an earlier process is ignored."""
-        if identity != self._name_on_link:
+        if identity != self._fleet.peers.name_of(self._proof):
             log.info("stale_worker_message", job_id=self._job_id)
             return
         answers = kind == "hello" and message.get("round", self._round) == self._round
@@ -361,10 +365,6 @@ class Worker(Actor):
         return self._context.config.sheet_grace_seconds
 
     @property
-    def _name_on_link(self) -> bytes:
-        return self._fleet.peers.name_of(self._proof)
-
-    @property
     def _living(self) -> Process | None:
         process = self._process
         return process if process is not None and process.alive() else None
@@ -396,5 +396,5 @@ class Worker(Actor):
             self._announcement.give_nothing(finished)
 
     def _send(self, message: dict[str, Any]) -> None:
-        if name := self._name_on_link:
+        if name := self._fleet.peers.name_of(self._proof):
             self._fleet.post(name, message)

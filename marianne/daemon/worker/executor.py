@@ -88,6 +88,10 @@ class LocalExecutor:
         future.answer([here])
         return future
 
+    def cannot_hold(self) -> str | None:
+        """Only control groups can."""
+        return self._context.groups.why
+
     def waits(self, job_id: str) -> Mapping[int, str]:
         """None: what is granted begins."""
         return {}

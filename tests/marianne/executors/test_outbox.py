@@ -94,3 +94,16 @@ def test_what_a_list_has_added_is_told_again_before_all_else() -> None:
     assert untaken.again(hello(running=[[4, 1]])) == [grown]
     untaken.clear()
     assert untaken.again(hello()) == []
+
+
+def test_a_hold_that_was_lost_is_told_again_and_none_that_is_known() -> None:
+    outbox = Outbox()
+    hello = {"running": [], "unacked": []}
+    assert outbox.again(hello) == []
+    assert outbox.hold(True) == {"kind": "hold", "on": True}
+    assert outbox.again(hello) == [{"kind": "hold", "on": True}]
+    assert outbox.again({**hello, "held": True}) == []
+    outbox.hold(False)
+    assert outbox.again({**hello, "held": True}) == [{"kind": "hold", "on": False}]
+    outbox.clear()
+    assert outbox.again({**hello, "held": True}) == []
