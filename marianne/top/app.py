@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Footer, Input, RichLog, Static
 
 from marianne.cli.errors import CliError
 from marianne.cli.render.terminal import harmless
-from marianne.cli.render.values import at_work, duration
+from marianne.cli.render.values import STATUS_STYLE, at_work, duration
 from marianne.cli.session import Session
 from marianne.client.conductor import Conductor
 from marianne.client.presence import Presence
@@ -264,7 +264,8 @@ class Top(App[None]):
             return
         with contextlib.suppress(CliError):
             told = await self._conductor.ask("job.explain", job_id=self.job, sheet=self._sheets.num)
-            self._say("; ".join([told["text"], *(one["text"] for one in told["sheets"][:1])]))
+            sheets = [f"{one['name']}: {one['text']}" for one in told["sheets"][:1]]
+            self._say("; ".join([told["text"], *sheets]))
 
     def action_act(self, name: str) -> None:
         """Does something to the chosen job; what ends or repeats work is asked for first."""
@@ -298,6 +299,7 @@ class Top(App[None]):
         self._why.update(Text(harmless(text)))
 
 
-def _cells(job: dict[str, Any]) -> tuple[str, str, str, str]:
+def _cells(job: dict[str, Any]) -> tuple[str, Text, str, str]:
+    status = Text(job["status"], STATUS_STYLE.get(job["status"], ("", "", ""))[2])
     took = duration(at_work(job))
-    return (harmless(job["job_id"]), job["status"], progress(job), took)
+    return (harmless(job["job_id"]), status, progress(job), took)

@@ -62,7 +62,7 @@ export class Graph {
       box.before = now;
       const open = counts.r + counts.w + counts.p;
       box.told.textContent = box.count === 1 ? LETTERS[Object.keys(counts).find((letter) => counts[letter])] || ""
-        : `${box.count} sheets${open ? `, ${open} open` : ""}${counts.f ? `, ${counts.f} failed` : ""}`;
+        : `${box.count} sheets${open && open < box.count ? `, ${open} open` : ""}${counts.f ? `, ${counts.f} failed` : ""}`;
       let at = box.x;
       Object.keys(LETTERS).forEach((letter, index) => {
         const width = (BOX * (counts[letter] || 0)) / box.count;

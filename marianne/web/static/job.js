@@ -87,9 +87,11 @@ function explain(element, job, told) {
     return;
   }
   if (job && job.status === "completed") { fill(element); return; }
-  const sheets = explained.sheets.slice(0, 8).map((one) => h("li", {},
+  // That their job does not run is said once.
+  const own = explained.sheets.filter((one) => !one.text.endsWith(explained.text));
+  const sheets = own.slice(0, 8).map((one) => h("li", {},
     h("a", { href: sheetLink(job.job_id, one.num) }, one.name), h("span", { class: "dim" }, ` ${local(one.text)}`)));
-  const more = explained.sheets.length - sheets.length + explained.more;
+  const more = own.length ? own.length - sheets.length + explained.more : 0;
   fill(element, h("div", { class: "card" }, local(explained.text), sheets.length ? h("ul", {}, sheets) : null,
     more > 0 ? h("span", { class: "dim" }, `and ${more} more that wait`) : null));
 }
