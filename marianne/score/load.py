@@ -100,6 +100,10 @@ def _load(
     content = read_score(path) if text is None else text
     document = Document(content, file, lenient=True)
     score, report = _model(document)
+    if not isinstance(score.workspace, str):
+        from marianne.score.worktree import in_worktrees  # few scores have one
+
+        score = in_worktrees(score, report, base_dir)
     registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
     for problem in registry.problems:
         report.warn(f"an instrument file was left out: {problem.render()}")
@@ -277,6 +281,16 @@ class _TemplateReader:
         return text
 
 
+def _directory(score: Common, base_dir: str, workspace: str | None) -> str:
+    """Where the sheets work, as it is asked for or as the score says."""
+    written = workspace or score.workspace
+    if isinstance(written, str):
+        return os.path.join(base_dir, os.path.expanduser(written))
+    from marianne.score.worktree import place_of
+
+    return place_of(score, base_dir)
+
+
 def _plan(
     score: Common,
     expansion: Expansion,
@@ -291,7 +305,7 @@ def _plan(
     limit = None
     if parallel is not None:
         limit = parallel.max_concurrent if parallel.enabled else 1
-    directory = os.path.join(base_dir, os.path.expanduser(workspace or score.workspace))
+    directory = _directory(score, base_dir, workspace)
     extras = {
         key: value
         for key, value in score.model_dump(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from marianne.model.fields import Count, Many, Num, Section, Variables, Wait
 from marianne.model.limits import SheetLimits
@@ -31,12 +31,33 @@ from marianne.score.models_params import AnyParam
 from marianne.score.models_rules import Rule
 
 
+class Worktree(Section):
+    """A workspace that is a git worktree, made for each job anew."""
+
+    worktree: str = Field(min_length=1, description="the repository, from the score's directory")
+    ref: str = Field(default="HEAD", min_length=1, pattern=r"^[^-\x00-\x20][^\x00-\x20]*$")
+    after: Literal["keep", "merge", "discard"] = "keep"
+    into: str | None = Field(default=None, min_length=1, pattern=r"^[^-\x00-\x20][^\x00-\x20]*$")
+    place: str | None = Field(default=None, min_length=1)
+
+    @property
+    def target(self) -> str:
+        """The branch that the work is merged into."""
+        return self.into or self.ref
+
+
+Workspace = Annotated[
+    Annotated[str, Tag("text")] | Annotated[Worktree, Tag("worktree")],
+    Discriminator(lambda value: "worktree" if isinstance(value, dict | Worktree) else "text"),
+]
+
+
 class Common(Section):
     """What stands at the top of a score in either form."""
 
     name: str = Field(min_length=1, max_length=200)
     description: str | None = None
-    workspace: str = "./workspace"
+    workspace: Workspace = "./workspace"
     single: bool = False
     params: dict[str, AnyParam] = {}
     env: Variables = {}
@@ -110,8 +131,8 @@ class Common(Section):
 
     @field_validator("workspace")
     @classmethod
-    def _plain_workspace(cls, value: str) -> str:
-        if not value.strip() or "\0" in value:
+    def _plain_workspace(cls, value: str | Worktree) -> str | Worktree:
+        if isinstance(value, str) and (not value.strip() or "\0" in value):
             raise ValueError("a workspace is the path of a directory")
         return value
 

@@ -102,6 +102,7 @@ class Intake:
         job_id = submission.choose_id(
             request, parsed, self._live, self._desk.reader, self._naming, fired, after
         )
+        parsed = submission.placed(parsed, job_id)
         now = time.time()
         row = submission.new_row(job_id, request, parsed, now, waits)
         live = Live(row, unsure=True)

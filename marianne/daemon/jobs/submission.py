@@ -123,6 +123,17 @@ def check_beside(
         )
 
 
+def placed(parsed: Parsed, job_id: str) -> Parsed:
+    """The score with its workspace called after the job, where it wants that."""
+    if not parsed.named:
+        return parsed
+    from marianne.score.pack import pack_plan, unpack_plan
+
+    workspace = parsed.workspace.replace("{job_id}", job_id)
+    plan = replace(unpack_plan(parsed.plan), workspace=workspace)
+    return replace(parsed, workspace=workspace, plan=pack_plan(plan))
+
+
 def check_id(job_id: str) -> None:
     """Refuses an id that no job can have."""
     if not ids.is_legal(job_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -73,6 +74,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
         "repeatable": plan.template_files == 0,
         "programs": _programs(plan),
+        "named": "{job_id}" in os.path.basename(plan.workspace),
         "single": bool(plan.extras.get("single")),
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }

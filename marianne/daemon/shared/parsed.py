@@ -52,7 +52,8 @@ class Parsed:
     """A readable score: the packed plan and what the manager needs to know of it.
 
     ``left_out`` are ranges of sheets that were not asked for. ``archives`` says that a fresh run
-    moves what is in the workspace away, ``single`` that the score wants one job at a time.
+    moves what is in the workspace away, ``single`` that the score wants one job at a time,
+    ``named`` that the workspace is called after the job (marianne.score.worktree).
     ``after`` are its on_success, on_failure, on_exit, concert and notifications sections, if it has
     them. ``repeatable`` says that nothing but the score itself was read, and the instrument files;
     ``programs`` are those that it calls, and whether each was there.
@@ -69,6 +70,7 @@ class Parsed:
     left_out: list[tuple[int, int]] = field(default_factory=list)
     archives: bool = False
     single: bool = False
+    named: bool = False
     after: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False
     programs: list[tuple[str, bool]] = field(default_factory=list)

@@ -28,6 +28,7 @@ from marianne.score.models_reference import (
     PromptSection,
     ReferenceScore,
     SheetSection,
+    Worktree,
 )
 from marianne.score.models_rules import Rule
 from marianne.score.models_short import ItemSource, Matrix, ShortScore, ShortSheet
@@ -54,6 +55,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "limits.": SheetLimits,
     "stale_detection.": m.StaleDetection,
     "cross_sheet.": m.CrossSheet,
+    "workspace.": Worktree,
     "workspace_lifecycle.": m.WorkspaceLifecycle,
     "rate_limit.": m.RateLimit,
     "concert.": m.Concert,
@@ -74,6 +76,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 # Tested elsewhere: they need files, or say nothing of their own.
 ELSEWHERE = {"prompt.template_file", "sheets.prompt_file"}
+ELSEWHERE |= {f"workspace.{name}" for name in Worktree.model_fields}  # a repository
 
 
 def every_field() -> set[str]:
@@ -82,6 +85,7 @@ def every_field() -> set[str]:
         for name, field in model.model_fields.items():
             key = prefix + (field.alias or name)
             if f"{key}." not in SECTIONS or key in {
+                "workspace",
                 "sheet.skip_when_command",
                 "sheets.matrix",
                 "sheets.each",

@@ -1,0 +1,128 @@
+"""Jobs in git worktrees of their own: beside each other, over kills, and when they do not fit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from e2e_marianne import Marianne, until
+from test_spare_worker import named
+
+WRITE = """
+sheets:
+  - name: write
+    run: |
+      until test -e {{ go }}; do sleep 0.05; done
+      echo {{ what }} > {{ file }}
+"""
+
+
+def git(repo: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=repo, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repo(marianne: Marianne) -> Path:
+    path = marianne.place / "repo"
+    path.mkdir()
+    git(path, "init", "--quiet", "-b", "main")
+    git(path, "config", "user.email", "t@t")
+    git(path, "config", "user.name", "t")
+    (path / "base").write_text("one\n")
+    git(path, "add", "-A")
+    git(path, "commit", "--quiet", "-m", "base")
+    git(path, "branch", "work")
+    return path
+
+
+def submit(marianne: Marianne, job: str, file: str, what: str, after: str = "merge") -> str:
+    score = marianne.place / "tree.yaml"
+    asked = f"{{worktree: repo, ref: work, after: {after}}}"
+    score.write_text(
+        f"name: tree\nworkspace: {asked}\nvariables: {{file: f, what: w, go: g}}\n{WRITE}"
+    )
+    go = marianne.place / f"{job}.go"
+    told = {"file": file, "what": what, "go": str(go)}
+    words = [word for name, value in told.items() for word in ("--var", f"{name}={value}")]
+    return str(marianne("run", str(score), "--id", job, *words, "--json").json["job_id"])
+
+
+def let_go(marianne: Marianne, *jobs: str) -> None:
+    for job in jobs:
+        (marianne.place / f"{job}.go").touch()
+
+
+def test_two_jobs_of_one_score_work_side_by_side_and_both_are_merged(
+    marianne: Marianne, repo: Path
+) -> None:
+    for job in ("one", "two"):
+        submit(marianne, job, job, f"by {job}")
+    until(lambda: all(marianne.sheet(job, 1)["status"] == "running" for job in ("one", "two")))
+    assert marianne.status("one")["workspace"] == str(repo.with_name("repo.worktrees") / "one")
+    let_go(marianne, "one", "two")
+    for job in ("one", "two"):
+        assert marianne.wait(job)["status"] == "completed"
+        assert git(repo, "show", f"work:{job}") == f"by {job}"
+    assert len(git(repo, "worktree", "list").splitlines()) == 1
+    assert list(repo.with_name("repo.worktrees").iterdir()) == []
+
+
+def test_a_conflict_fails_the_last_sheet_and_a_retry_goes_on(
+    marianne: Marianne, repo: Path
+) -> None:
+    for job in ("one", "two"):
+        submit(marianne, job, "base", f"by {job}")
+    until(lambda: all(marianne.sheet(job, 1)["status"] == "running" for job in ("one", "two")))
+    let_go(marianne, "one")
+    marianne.wait("one")
+    let_go(marianne, "two")
+    assert marianne.wait("two", code=1)["sheets"][-1]["status"] == "failed"
+    said = marianne("output", "two", "3", "--stderr", code=None)
+    assert "work has other changes than the job" in said.out + said.err
+    tree = repo.with_name("repo.worktrees") / "two"
+    subprocess.run(["git", "merge", "work"], cwd=tree, check=False, capture_output=True)
+    (tree / "base").write_text("both\n")
+    git(tree, "commit", "--quiet", "-am", "both")
+    marianne("retry", "two", "3")
+    assert marianne.wait("two")["status"] == "completed"
+    assert git(repo, "show", "work:base") == "both"
+    assert not tree.exists()
+
+
+def test_a_job_goes_on_in_its_worktree_after_all_of_ours_were_killed(
+    marianne: Marianne, repo: Path
+) -> None:
+    submit(marianne, "one", "made", "in the end")
+    until(lambda: marianne.sheet("one", 1)["status"] == "running")
+    tree = repo.with_name("repo.worktrees") / "one"
+    (tree / "before").write_text("the kill")
+    pids = [*marianne.pids().values(), *named(marianne, "marianne-worker")]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    let_go(marianne, "one")
+    marianne("start")
+    assert marianne.wait("one")["status"] == "completed"
+    assert git(repo, "show", "work:made") == "in the end"
+    assert git(repo, "show", "work:before") == "the kill"
+    assert not list((repo / ".git").rglob("*.lock"))
+    assert len(git(repo, "worktree", "list").splitlines()) == 1
+
+
+def test_work_of_a_job_that_failed_stays_where_it_is(marianne: Marianne, repo: Path) -> None:
+    submit(marianne, "one", "no/such/directory", "x", after="discard")
+    let_go(marianne, "one")
+    marianne.wait("one", code=1)
+    assert (repo.with_name("repo.worktrees") / "one" / "base").exists()
+    assert git(repo, "rev-parse", "work") == git(repo, "rev-parse", "main")
+
+
+def test_validate_says_what_is_wrong_with_the_repository(marianne: Marianne, repo: Path) -> None:
+    score = marianne.score("bad", "sheets: [{name: a, run: 'true'}]\n")
+    text = Path(score).read_text().replace("./bad", "{worktree: repo, ref: nowhere}")
+    Path(score).write_text(text)
+    done = marianne("validate", score, code=2)
+    assert "has no commit 'nowhere'" in done.out + done.err

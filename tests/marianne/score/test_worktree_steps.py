@@ -1,0 +1,269 @@
+"""The steps of a job's worktree, in a real repository, killed before and after each call of git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marianne.instruments.registry import Registry
+from marianne.model.errors import ScoreError
+from marianne.model.plan import Plan
+from marianne.score.load import load_plan
+
+SHIM = """#!/bin/bash
+# Counts the calls of git; kills the script that makes the one that is ordered, before or after it.
+read -r n < "$COUNT"; echo $((n + 1)) > "$COUNT"
+[ "$n:before" != "$KILL" ] || { kill -KILL 0; sleep 60; }
+/usr/bin/git "$@"; code=$?
+[ "$n:after" != "$KILL" ] || { kill -KILL 0; sleep 60; }
+exit $code
+"""
+
+
+class Repo:
+    """A repository with a branch of work, and a score whose job works in a worktree of it."""
+
+    def __init__(self, place: Path, after: str) -> None:
+        self.place, self.path = place, place / "repo"
+        self.path.mkdir()
+        self.git("init", "--quiet", "-b", "main")
+        self.git("config", "user.email", "t@t")
+        self.git("config", "user.name", "t")
+        self.commit("base", "one")
+        self.git("branch", "work")
+        self.tree = place / "repo.worktrees" / "job"
+        text = f"name: j\nworkspace: {{worktree: repo, ref: work, after: {after}}}\n"
+        self.text = text + "sheets: [{name: a, run: 'true'}]\n"
+        scripts = {sheet.name: sheet.prompt.template for sheet in self.plan().sheets}
+        self.begin, self.end = (
+            scripts.get(name, "").replace("{% raw %}", "").replace("{% endraw %}", "")
+            for name in ("worktree", "worktree-end")
+        )
+        shim = place / "bin" / "git"
+        shim.parent.mkdir()
+        shim.write_text(SHIM)
+        shim.chmod(0o755)
+
+    def plan(self) -> Plan:
+        return load_plan(
+            None,
+            self.text,
+            base_dir=str(self.place),
+            workspace=None,
+            variables={},
+            instruments=Registry.load("/none"),
+        )
+
+    def git(self, *words: str, where: Path | None = None) -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=where or self.path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, name: str, text: str, where: Path | None = None) -> None:
+        ((where or self.path) / name).write_text(text)
+        self.git("add", "-A", where=where)
+        self.git("commit", "--quiet", "-m", name, where=where)
+
+    def step(self, script: str, kill: str = "") -> tuple[int, str]:
+        """One run of a step: how it ended, and what it said."""
+        (self.place / "count").write_text("0\n")
+        env = {**os.environ, "PATH": f"{self.place}/bin:{os.environ['PATH']}", "KILL": kill}
+        env |= {"COUNT": str(self.place / "count"), "MARIANNE_JOB_ID": "job"}
+        env |= {"MARIANNE_SHEET": "3", "MARIANNE_WORKSPACE": str(self.tree)}
+        done = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", script],
+            cwd="/",
+            env=env,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def moments(self, script: str) -> Iterator[str]:
+        """Before and after each call of git that the step makes, as it is now."""
+        calls = 0
+        while True:
+            for when in ("before", "after"):
+                code, _ = self.step(script, f"{calls}:{when}")
+                if code != -9:
+                    return
+                yield f"{calls}:{when}"
+            calls += 1
+
+    def locks(self) -> list[Path]:
+        return [path for path in (self.path / ".git").rglob("*.lock") if path.is_file()]
+
+    def trees(self) -> list[str]:
+        listed = self.git("worktree", "list", "--porcelain")
+        return [line.split()[1] for line in listed.splitlines() if line.startswith("worktree ")]
+
+
+@pytest.fixture
+def merging(tmp_path: Path) -> Repo:
+    return Repo(tmp_path, "merge")
+
+
+def test_a_worktree_is_made_and_its_work_merged_and_nothing_else_is_left(merging: Repo) -> None:
+    assert merging.step(merging.begin)[0] == 0
+    (merging.tree / "made").write_text("by a sheet")
+    merging.commit("committed", "by an agent", where=merging.tree)
+    (merging.tree / "loose").write_text("not committed")
+    code, said = merging.step(merging.end)
+    assert code == 0, said
+    assert merging.git("show", "work:loose") == "not committed"
+    assert merging.git("show", "work:committed") == "by an agent"
+    assert not merging.tree.exists()
+    assert merging.trees() == [str(merging.path)]
+    assert not (merging.path / ".git/marianne/job").exists()
+    assert merging.step(merging.end)[0] == 0, "again, it finds that it was done"
+
+
+def test_a_begin_that_is_killed_at_any_call_of_git_is_done_again(merging: Repo) -> None:
+    seen = 0
+    for moment in merging.moments(merging.begin):
+        code, said = merging.step(merging.begin)
+        assert code == 0, (moment, said)
+        assert (merging.tree / "base").read_text() == "one", moment
+        assert merging.git("status", "--porcelain", where=merging.tree) == "", moment
+        assert (merging.trees(), merging.locks()) == (
+            [str(merging.path), str(merging.tree)],
+            [],
+        ), moment
+        merging.git("worktree", "remove", "--force", str(merging.tree))
+        merging.git("worktree", "prune")
+        subprocess.run(["rm", "-r", str(merging.path / ".git/marianne")], check=True)
+        seen += 1
+    assert seen >= 8
+
+
+def test_an_end_that_is_killed_at_any_call_of_git_loses_nothing(merging: Repo) -> None:
+    start = merging.git("rev-parse", "work")
+    seen = 0
+    while True:
+        merging.git("update-ref", "refs/heads/work", start)
+        assert merging.step(merging.begin)[0] == 0
+        (merging.tree / "loose").write_text(str(seen))
+        tree = merging.git("commit-tree", "work^{tree}", "-p", "work", "-m", "meanwhile")
+        merging.git("update-ref", "refs/heads/work", tree)
+        when = ("before", "after")[seen % 2]
+        code, _ = merging.step(merging.end, f"{seen // 2}:{when}")
+        if code != -9:
+            break
+        code, said = merging.step(merging.end)
+        assert code == 0, (seen, said)
+        assert merging.git("show", "work:loose") == str(seen)
+        assert merging.git("rev-parse", "work^1") == tree, "and what was done there meanwhile"
+        assert (merging.trees(), merging.locks()) == ([str(merging.path)], [])
+        assert not merging.tree.exists()
+        seen += 1
+    assert seen >= 20
+
+
+def test_a_conflict_changes_nothing_and_says_what_to_do(merging: Repo) -> None:
+    merging.step(merging.begin)
+    merging.commit("base", "theirs", where=merging.tree)
+    merging.git("switch", "--quiet", "work")
+    merging.commit("base", "ours")
+    merging.git("switch", "--quiet", "main")
+    before = merging.git("rev-parse", "work")
+    code, said = merging.step(merging.end)
+    assert code == 1
+    assert "work has other changes than the job in:\n  base" in said
+    assert f"all work is in {merging.tree}. There: git merge work" in said
+    assert "marianne retry job 3" in said
+    assert merging.git("rev-parse", "work") == before
+    subprocess.run(["git", "merge", "work"], cwd=merging.tree, check=False, capture_output=True)
+    merging.commit("base", "both", where=merging.tree)
+    assert merging.step(merging.end)[0] == 0
+    assert merging.git("show", "work:base") == "both"
+
+
+def test_a_branch_that_is_checked_out_is_left_to_its_user(merging: Repo) -> None:
+    merging.git("switch", "--quiet", "work")
+    assert any("is checked out in" in warning for warning in merging.plan().warnings)
+    merging.step(merging.begin)
+    (merging.tree / "loose").write_text("x")
+    code, said = merging.step(merging.end)
+    assert code == 1
+    assert f"work is checked out in {merging.path}" in said
+    tip = said.rpartition("git merge ")[2].split()[0]
+    assert merging.git("status", "--porcelain") == ""
+    merging.git("merge", "--quiet", tip)
+    assert merging.step(merging.end)[0] == 0
+    assert (merging.path / "loose").read_text() == "x"
+
+
+def test_what_lies_in_the_place_already_is_never_removed(merging: Repo) -> None:
+    merging.tree.mkdir(parents=True)
+    (merging.tree / "mine").write_text("precious")
+    code, said = merging.step(merging.begin)
+    assert (code, "left as it is" in said) == (1, True)
+    assert (merging.tree / "mine").read_text() == "precious"
+
+
+def test_lock_of_ours_is_removed_and_one_of_somebody_else_is_not(merging: Repo) -> None:
+    merging.step(merging.begin)
+    (merging.tree / "loose").write_text("x")
+    lock = merging.path / ".git/refs/heads/work.lock"
+    lock.write_text("0" * 40 + "\n")
+    code, said = merging.step(merging.end)
+    assert code == 1, said
+    assert lock.exists()
+    lock.write_text("")
+    assert merging.step(merging.end)[0] == 0
+    assert not lock.exists()
+
+
+def test_discarded_work_is_gone_and_kept_work_has_a_branch(tmp_path: Path) -> None:
+    for after in ("discard", "keep"):
+        place = tmp_path / after
+        place.mkdir()
+        repo = Repo(place, after)
+        assert repo.step(repo.begin)[0] == 0
+        repo.commit("new", "x", where=repo.tree)
+        if after == "keep":
+            assert repo.end == ""
+            assert repo.git("show", "marianne/job:new") == "x"
+        else:
+            assert repo.step(repo.end)[0] == 0
+            assert not repo.tree.exists()
+        assert repo.git("rev-parse", "work") == repo.git("rev-parse", "main")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{worktree: nowhere}", "is no git repository"),
+        ("{worktree: repo, ref: none}", "has no commit 'none'"),
+        ("{worktree: repo, after: merge}", "'HEAD' is no branch"),
+        ("{worktree: repo, ref: '--x'}", "ref"),
+        ("{worktree: repo, after: burn}", "after"),
+        ("{tree: repo}", "tree"),
+    ],
+)
+def test_what_cannot_be_is_said_by_validate(merging: Repo, written: str, said: str) -> None:
+    merging.text = f"name: j\nworkspace: {written}\nsheets: [{{name: a, run: 'true'}}]\n"
+    with pytest.raises(ScoreError) as refused:
+        merging.plan()
+    assert said in refused.value.render()
+    assert "line 2" in refused.value.render() or ":2:" in refused.value.render()
+
+
+def test_sheets_wait_for_the_worktree_and_its_end_for_all_sheets(merging: Repo) -> None:
+    merging.text = merging.text.partition("sheets")[0] + (
+        "sheets: [{name: a, run: 'true', fan_out: 2}, {name: b, needs: [a], run: 'true'},"
+        " {name: c, when: always, run: 'true'}]\n"
+    )
+    names = {sheet.num: sheet.name for sheet in merging.plan().sheets}
+    needs = {sheet.name: [names[n] for n in sheet.needs] for sheet in merging.plan().sheets}
+    assert needs["a[1]" if "a[1]" in needs else names[1]] == ["worktree"]
+    assert needs["worktree"] == []
+    assert set(needs["worktree-end"]) == set(names.values()) - {"worktree", "worktree-end"}
+    assert "worktree-end" not in needs["c"]
