@@ -16,9 +16,11 @@ Map = dict[str, Any]
 
 def score_limits(home: Home) -> Map:
     """From how many tokens on is warned, and refused (``limits``), what there is for sheets
-    (``supply``) and which limits are kept (``keepers``). The defaults where the configuration does
-    not fit: that is no fault of a score, and ``config check`` says it."""
+    (``supply``), which limits are kept (``keepers``), what all are kept from (``sandbox``), whether
+    they run here (``walled``). The defaults where the configuration does not fit: that is no fault
+    of a score, and ``config check`` says it."""
     from marianne.daemon.config import ConfigError, DaemonConfig, load_config
+    from marianne.daemon.config.machine import LOCAL
 
     try:
         config = load_config(home).config
@@ -28,6 +30,8 @@ def score_limits(home: Home) -> Map:
         "limits": config.preflight.tokens,
         "supply": config.supply,
         "keepers": (_Missing(home, config), config.limits.given),
+        "sandbox": config.kept_from,
+        "walled": config.executor == LOCAL,
     }
 
 

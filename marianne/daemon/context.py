@@ -180,6 +180,7 @@ class Context:
             self.config.supply,
             tuple(self.config.limits.given.items()),
             self.config.default_thinking_method,
+            repr(self.config.kept_from),
         )
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 

@@ -35,4 +35,5 @@ def from_profile(
         unavailable=unavailable,
         costs=costs,
         limits=profile.limits.given if profile.limits else {},
+        sandbox=profile.sandbox.as_map() if profile.sandbox else None,
     )

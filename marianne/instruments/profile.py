@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from marianne.model.fields import Count, Price, Section, Timeout
 from marianne.model.limits import SheetLimits
+from marianne.model.sandbox import Sandbox
 
 
 def _regex(value: str) -> str:
@@ -141,6 +142,7 @@ class Profile(Section):
     limits: SheetLimits | None = None
     cli: CliSection | None = None
     http: HttpSection | None = None
+    sandbox: Sandbox | None = None
 
     @model_validator(mode="after")
     def _has_section(self) -> Profile:

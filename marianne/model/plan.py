@@ -71,7 +71,7 @@ class Instrument:
     ``config`` is the score's merged instrument_config. ``unavailable`` says why no attempt can
     be made with it (no such program, or one that is known but has none). ``costs`` are the
     model's prices per 1,000 ``input`` and ``output`` tokens. ``limits`` are those of its sheets
-    that say nothing else (marianne.model.limits).
+    that say nothing else (marianne.model.limits). ``sandbox`` is what its profile keeps it from.
     """
 
     profile: str
@@ -85,6 +85,7 @@ class Instrument:
     unavailable: str | None = None
     costs: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    sandbox: dict[str, Any] | None = None
 
     @property
     def limit_key(self) -> str:
@@ -147,6 +148,7 @@ class SheetPlan:
     ``cwd``, ``inputs`` and ``outputs`` are templates (marianne.score.surroundings). ``cpus``,
     ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are.
     ``limits`` are those of the score and the sheet (marianne.model.limits), without the memory.
+    ``sandbox`` is what it is kept from (marianne.walls.asked).
     """
 
     num: int
@@ -182,6 +184,7 @@ class SheetPlan:
     gpus: int = 0
     labels: tuple[str, ...] = ()
     limits: dict[str, float] | None = None
+    sandbox: dict[str, Any] | None = None
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""

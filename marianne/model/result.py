@@ -28,14 +28,15 @@ class AttemptResult:
     other ending of its own), skipped (its skip condition held), interrupted (ended by us: cancel,
     stop, loss of the conductor; uses up no retry). ``category`` says why it did not complete:
     exit, signal, timeout, idle, resource_limit, output_limit, validation, list, not_found,
-    template, preflight (a prompt that is too long), rate_limit, auth, workspace, cancelled,
+    template, preflight (a prompt that is too long), sandbox (a wall it needs cannot be had),
+    rate_limit, auth, workspace, cancelled,
     stopped, lost, internal; disk_full and machine (no descriptor, process or memory left, a disk
     that fails) of one that could not begin, or whose output could not be kept. ``serial`` numbers
     the results of one worker, for acknowledgement. ``listed`` is the list of a sheet that makes
     one: ``items``, and the ``prefix`` that their names leave out. ``node`` is where it ran, None on
-    the conductor's machine. Times are seconds since the
-    epoch; memory is in MB (2**20 bytes), 0.0 where it is not known: of a
-    program that had less than its worker and ended within 0.25 s.
+    the conductor's machine; ``walls`` are those of its sandbox that stood. Times are seconds
+    since the epoch; memory is in MB (2**20 bytes), 0.0 where it is not known: of a program that had
+    less than its worker and ended within 0.25 s.
     """
 
     num: int
@@ -58,6 +59,7 @@ class AttemptResult:
     usage: dict[str, Any] = field(default_factory=dict)
     listed: dict[str, Any] | None = None
     node: str | None = None
+    walls: tuple[str, ...] = ()
 
     @property
     def pass_percent(self) -> float:
@@ -81,6 +83,7 @@ class AttemptResult:
         known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
         known["validations"] = tuple(ValidationOutcome(**v) for v in known.get("validations", ()))
         known["left_running"] = tuple(known.get("left_running", ()))
+        known["walls"] = tuple(known.get("walls", ()))
         return cls(**known)
 
 

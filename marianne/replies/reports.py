@@ -23,9 +23,9 @@ class Attempt(TypedDict):
     signal: int | None
     category: str | None
     """why it did not complete: `exit` `signal` `timeout` `idle` `resource_limit` `output_limit`
-    `validation` `list` `not_found` `template` `preflight` `rate_limit` `auth` `workspace`
-    `cancelled` `stopped` `lost` `internal`, `disk_full` or `machine` of one that could not begin,
-    or whose output could not be kept"""
+    `validation` `list` `not_found` `template` `preflight` `sandbox` `rate_limit` `auth`
+    `workspace` `cancelled` `stopped` `lost` `internal`, `disk_full` or `machine` of one that could
+    not begin, or whose output could not be kept"""
     code: str | None
     message: str | None
     validations: list[Check]
@@ -38,6 +38,8 @@ class Attempt(TypedDict):
     """processes that it left, which were ended"""
     node: str | None
     """of a cluster, where it ran; nil: on the conductor's machine"""
+    walls: list[str]
+    """of its sandbox, those that stood"""
     usage: dict[str, float]
     """`input_tokens`, `output_tokens`, `cost_usd`: those that the instrument told"""
 

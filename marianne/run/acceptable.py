@@ -133,6 +133,7 @@ CHECKS: dict[str, tuple[Check, bool]] = {
     "usage": (_usage, False),
     "listed": (_listed, True),
     "node": (text, True),
+    "walls": (lambda value: _few(value) and all(map(text, value)), False),
 }
 """For each field: what it must be, and whether it may be None."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,10 +22,12 @@ from marianne.model.plan import Instrument, SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.archive import ArchiveError
 from marianne.run.attempt_state import State
+from marianne.run.beside import start_beside
+from marianne.run.child import Child, Ended
 from marianne.run.complain import complain, complain_of_error
 from marianne.run.grant import Grant
 from marianne.run.limits import Limits, Watch
-from marianne.run.nursery import WHO_SECONDS, Child, Ended
+from marianne.run.nursery import WHO_SECONDS
 from marianne.run.outputs import Files, tail, write_prompt
 from marianne.run.passing import put_off, unkept, words
 from marianne.run.spawn import Command, SpawnError
@@ -40,6 +42,7 @@ from marianne.score.template import TemplateError
 
 if TYPE_CHECKING:
     from marianne.run.freshness import Freshness
+    from marianne.run.walled import Walls
 
 
 OnBegin = Callable[[int, int, float], None]
@@ -87,6 +90,7 @@ class Attempt:
         self._instrument: Instrument | None = None
         self._listed: dict[str, object] | None = None
         self._fresh: Freshness | None = None
+        self._walls: tuple[str, ...] = ()
 
     # -- begin and end, from the worker
 
@@ -222,6 +226,7 @@ class Attempt:
             files.out,
             files.err,
             built.stdin,
+            self._behind(built.env),
         )
         self.state = State.RUNNING
         allowed = shop.limits_of(sheet, instrument)
@@ -233,6 +238,12 @@ class Attempt:
         outputs = (files.out, files.err)
         self._watch = Watch(shop.loop, shop.nursery, child, limits, outputs, self._exceeded)
         self._on_started(self, self._child.pid, self._started_at)
+
+    def _behind(self, env: Mapping[str, str]) -> Walls | None:
+        """The walls around all that the attempt starts; noted for its result."""
+        walls = self._shop.walls(self.num, self.grant.fallback, env)
+        self._walls = walls.standing if walls is not None else ()
+        return walls
 
     @property
     def _label(self) -> str:
@@ -329,12 +340,10 @@ class Attempt:
 
     def _shell(self, line: str, folder: str, timeout: float, answer: Answer) -> None:
         """Runs a command line of the score's beside the program: a check, a skip condition."""
-        shop, path = self._shop, self._files.check
-        command = Command(["bash", "-c", line], self._env(), folder, path)
+        shop, path, env = self._shop, self._files.check, self._env()
 
-        def ended(result: Ended) -> None:
+        def done(result: Ended, over: str | None) -> None:
             self._child = None
-            watch.stop()
             said = ""
             with suppress(OSError):
                 said = tail(path, 500).strip()
@@ -342,33 +351,25 @@ class Attempt:
             if self.state is State.ENDING:
                 self._interrupted()
             elif over:
-                answer(False, f"{line}: {over[0]}")
+                answer(False, f"{line}: {over}")
             elif result.exit_code == 0:
                 answer(True, line)
             else:
                 why = f"{line}: {result.how}{': ' if said else ''}{said}"
                 self._by_itself(result, lambda: answer(False, why))
 
-        def exceeded(_category: str, message: str) -> None:
-            over.append(message)
-            shop.nursery.end(child)
-
-        over: list[str] = []
         if self.state is State.DONE:
             return
         try:
-            child = shop.nursery.start(command, ended, self._label, shop.grace)
+            walls = self._behind(env)
+            command = Command(["bash", "-c", line], env, folder, path, walls=walls)
+            self._child, self._watch = start_beside(shop, self._label, command, timeout, done)
         except SpawnError as error:
             answer(False, error.message)
-            return
         except OSError as error:
             complain(f"sheet {self._label}: {line:.100}: {error}; tried again")
             again = partial(self._shell, line, folder, timeout, answer)
             shop.loop.call_later(LOOK_AGAIN_SECONDS, again)
-            return
-        self._child = child
-        limits = Limits(timeout=timeout, output=shop.output_limit)
-        self._watch = watch = Watch(shop.loop, shop.nursery, child, limits, (path,), exceeded)
 
     # -- the result
 
@@ -390,5 +391,5 @@ class Attempt:
         # A clock that was set meanwhile makes no attempt longer or shorter.
         now = self._started_at + time.monotonic() - self._began if self.begun else time.time()
         times, reading = (self._started_at or now, now), reading or Reading(True, message=message)
-        told = reading, validations, self._ended, self._files, self._listed
+        told = reading, validations, self._ended, self._files, self._listed, self._walls
         self._on_result(self, result_of(self.grant, outcome, times, *told))

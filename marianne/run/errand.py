@@ -15,9 +15,10 @@ from typing import Any
 import msgpack
 
 from marianne.run import confine
+from marianne.run.child import Ended
 from marianne.run.limits import Limits, Watch
 from marianne.run.loop import Loop
-from marianne.run.nursery import WHO_SECONDS, Ended, Nursery
+from marianne.run.nursery import WHO_SECONDS, Nursery
 from marianne.run.outputs import tail
 from marianne.run.setup import EXIT_LEFT, Signals, become_worker
 from marianne.run.spawn import Command, SpawnError

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from marianne import clock
 from marianne.run import procfs
+from marianne.run.child import Child
 from marianne.run.loop import Loop, Timer
-from marianne.run.nursery import Child, Nursery
+from marianne.run.nursery import Nursery
 
 # What ends sooner than this after its start is not looked at: most sheets that come in thousands
 # do, and theirs is one timer instead of one for each bound.

@@ -13,9 +13,11 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from marianne.run import procfs, watermark
+from marianne.run.child import Child, Ended, OnDone
 from marianne.run.confine import FIRST_PAUSE, Ladder, signal_exact
 from marianne.run.enclosure import Enclosure
 from marianne.run.loop import Loop, Timer
@@ -23,7 +25,10 @@ from marianne.run.own_limits import Cores
 from marianne.run.procfs import Stat
 from marianne.run.spawn import Command
 from marianne.run.watermark import Watermark
-from marianne.walls.cgroups import Group, group_of
+from marianne.walls.cgroups import group_of
+
+if TYPE_CHECKING:
+    from marianne.walls.room import Room
 
 # What is just ending when its sheet ends (the tee of a `> >(tee log)`) may finish in peace and is
 # not reported.
@@ -36,106 +41,8 @@ machine does that goes down, reaches us a moment after what runs below us: then 
 PATIENCE_SECONDS = 10.0
 
 
-class Ended:
-    """How a child tree ended. Either ``exit_code`` or ``signal`` is set, of the leader.
-
-    ``left_running`` are the processes that outlived the leader and were ended; ``survivors`` those
-    that could not be. Memory is the largest process of the tree that was waited for, in MB; 0.0 for
-    a tree that is smaller than the worker itself, for then nobody can tell: see ``Nursery.start``.
-    ``exceeded`` says which limit of its control group it did not end well for.
-    """
-
-    __slots__ = (
-        "cpu_seconds",
-        "exceeded",
-        "exit_code",
-        "left_running",
-        "peak_mb",
-        "signal",
-        "survivors",
-    )
-
-    def __init__(self, child: Child, survivors: tuple[int, ...]) -> None:
-        code = os.waitstatus_to_exitcode(child.status or 0)
-        self.exit_code = code if code >= 0 else None
-        self.signal = -code if code < 0 else None
-        self.left_running = tuple(sorted(child.left))
-        self.survivors = survivors
-        self.cpu_seconds = child.cpu_seconds
-        self.peak_mb = child.peak_mb
-        self.exceeded = ""
-
-    @property
-    def how(self) -> str:
-        """The same in words."""
-        if self.signal is not None:
-            return f"killed by {signal.Signals(self.signal).name}"
-        return f"exit code {self.exit_code}"
-
-    @property
-    def by_request(self) -> bool:
-        """Whether it ended of a signal that is sent to end programs, or says so as shells do."""
-        number = self.signal or (self.exit_code or 0) - 128
-        return number in (signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
-
-
-class Child:
-    """A leader, its group, and whatever descends from it."""
-
-    __slots__ = (
-        "asked_to_end",
-        "cpu_seconds",
-        "floor_kb",
-        "grace",
-        "group",
-        "held",
-        "label",
-        "ladder",
-        "left",
-        "mark",
-        "on_done",
-        "peak_mb",
-        "pid",
-        "settle_until",
-        "start_ticks",
-        "status",
-    )
-
-    def __init__(
-        self,
-        pid: int,
-        start_ticks: int,
-        mark: int | None,
-        label: str,
-        grace: float,
-        on_done: OnDone,
-    ) -> None:
-        self.pid = pid
-        self.mark = mark
-        self.label = label
-        self.grace = grace
-        self.on_done = on_done
-        self.start_ticks = start_ticks
-        self.settle_until = 0.0
-        self.asked_to_end = False
-        self.status: int | None = None  # the leader's wait status; None while it lives
-        self.ladder: Ladder | None = None
-        self.left: set[int] = set()
-        self.cpu_seconds = 0.0
-        self.peak_mb = 0.0
-        self.floor_kb = 0
-        self.group: Group | None = None
-        self.held = False
-
-    def kept(self, file: str) -> bool:
-        """Whether the kernel keeps it to what stands in that file of its control group."""
-        return self.group is not None and self.group.keeps(file)
-
-
 FLOOR_MARGIN_KB = 512
 """The kernel counts memory in batches: two readings of the same may differ by so much."""
-
-OnDone = Callable[[Ended], None]
 
 
 class Nursery:
@@ -158,6 +65,7 @@ class Nursery:
         self._alive: dict[int, Child] = {}  # by pid of the leader, until the whole tree is gone
         self._by_mark: dict[int, Child] = {}
         self._origin: dict[int, Child | None] = {}  # of adopted orphans
+        self._rooms: dict[int, Room] = {}  # by the process that keeps it
         self._timer: Timer | None = None
 
     def close(self) -> None:
@@ -181,12 +89,18 @@ class Nursery:
         mark = self._watermark.put_on()
         self._cores.lend()
         try:
+            self._take_room(command)
             pid, group = self._enclosure.spawn(command, limits or {})
+        except BaseException:
+            if command.room is not None:
+                command.room.end()
+            raise
         finally:
             self._cores.take_back()
             self._watermark.take_off()
         child = Child(pid, born, mark, label, grace, on_done)
         child.group = group
+        child.walls, child.room = command.walls, command.room
         # Until its exec a child has our memory (vfork), and at the exec the kernel takes the most
         # that this memory ever was into the child's ru_maxrss (exec_mmap). So what it says is the
         # child's own only where it is more than that. VmHWM, which is the child's own, goes with
@@ -196,6 +110,14 @@ class Nursery:
         if mark is not None:
             self._by_mark[mark] = child
         return child
+
+    def _take_room(self, command: Command) -> None:
+        """Within the marks: the process that keeps a room is the attempt's as well."""
+        if command.walls is None:
+            return
+        command.room = room = command.walls.take()
+        if room is not None and room.first is not None:
+            self._rooms[room.first] = room
 
     def end(self, child: Child, grace: float | None = None) -> None:
         """SIGTERM, grace, SIGKILL for the whole tree. Again with a shorter grace: hurries."""
@@ -256,6 +178,8 @@ class Nursery:
                 ended.append(child)
             else:
                 child = self._origin.pop(pid, None)
+                if pid in self._rooms:
+                    self._rooms.pop(pid).gone = True
             if child is not None:
                 child.cpu_seconds += usage.ru_utime + usage.ru_stime
                 if usage.ru_maxrss > floor_kb:
@@ -279,7 +203,7 @@ class Nursery:
         """For each child tree the topmost living processes of it. Ends strays at once."""
         roots: dict[Child, set[int]] = {c: {c.pid} for c in self._leaders.values()}
         for pid in self._children():
-            if pid in self._leaders:
+            if pid in self._leaders or pid in self._rooms:
                 continue
             look = procfs.stat(pid)
             if look is None or look.dead:
@@ -291,7 +215,17 @@ class Nursery:
                 signal_exact(pid, look.start_time, signal.SIGKILL)
             else:
                 roots.setdefault(origin, set()).add(pid)
+        if self._rooms:
+            self._add_rooms(roots)
         return roots
+
+    def _add_rooms(self, roots: dict[Child, set[int]]) -> None:
+        """Orphans in a namespace of processes are adopted by its first process, not by us."""
+        for child in self._alive.values():
+            first = child.room.first if child.room is not None else None
+            below = procfs.children(first) if first in self._rooms else None
+            if below:
+                roots.setdefault(child, set()).update(below)
 
     def _children(self) -> list[int]:
         if not self._leaders:
@@ -368,6 +302,8 @@ class Nursery:
             if now > child.ladder.kill_at + PATIENCE_SECONDS and child.status is not None:
                 self._finish(child, tuple(sorted(targets)))
                 continue
+            if child.room is not None and now >= child.ladder.kill_at:
+                child.room.kill()
             child.ladder.press(now, targets.values(), self._groups(child, targets))
             pauses.append(child.ladder.pause(now))
         if pauses:
@@ -391,6 +327,8 @@ class Nursery:
             return
         if child.mark is not None:
             self._by_mark.pop(child.mark, None)
+        if child.walls is not None and child.room is not None:
+            child.walls.give_back(child.room, clean=child.ladder is None)
         ended = Ended(child, survivors)
         if child.group is not None:
             if (seconds := child.group.cpu_seconds()) is not None:

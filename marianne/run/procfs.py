@@ -220,6 +220,15 @@ def high_water_mb(pid: int) -> float:
     return peak / 1024
 
 
+def children(pid: int) -> list[int]:
+    """The children of a process with one thread; those that have ended may be among them."""
+    data = _read(f"/proc/{pid}/task/{pid}/children")
+    if data is None and is_process(pid):  # a kernel without CONFIG_PROC_CHILDREN
+        looks = (stat(one) for one in pids())
+        return [one.pid for one in looks if one is not None and one.ppid == pid]
+    return [int(one) for one in (data or b"").split()]
+
+
 def own_children() -> list[int]:
     """Our unreaped children, the ones we adopted as a subreaper included.
 

@@ -10,10 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from marianne.walls.group_spawn import spawn_in
+
+if TYPE_CHECKING:
+    from marianne.run.walled import Walls
+    from marianne.walls.room import Room
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PASSING = NO_SPACE | {
@@ -46,9 +51,10 @@ class SpawnError(Exception):
 
 
 class Command:
-    """What to start. ``stdin`` None is /dev/null; ``stderr`` None goes where stdout goes."""
+    """What to start. ``stdin`` None is /dev/null; ``stderr`` None goes where stdout goes;
+    ``walls`` are those that it runs behind, ``room`` what of them was made for it."""
 
-    __slots__ = ("argv", "cwd", "env", "stderr", "stdin", "stdout")
+    __slots__ = ("argv", "cwd", "env", "room", "stderr", "stdin", "stdout", "walls")
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class Command:
         stdout: str,
         stderr: str | None = None,
         stdin: str | None = None,
+        walls: Walls | None = None,
     ) -> None:
         self.argv = argv
         self.env = env
@@ -65,6 +72,8 @@ class Command:
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
+        self.walls = walls
+        self.room: Room | None = None
 
 
 def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
@@ -96,18 +105,11 @@ def spawn(command: Command, program: str | None = None, group: int | None = None
         if command.stderr is not None:
             opened.append(os.open(command.stderr, OUT, 0o600))
         streams = (opened[0], opened[1], opened[-1])
-        if group is not None:
-            argv, reset = list(command.argv), ignored_signals()
-            return spawn_in(group, path, argv, command.env, streams, reset)
-        return os.posix_spawn(
-            path,
-            list(command.argv),
-            command.env,
-            file_actions=[(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate(streams)],
-            setpgroup=0,
-            setsigmask=(),
-            setsigdef=ignored_signals(),
-        )
+        start = _starter(command, path, streams, group)
+        if command.walls is None:
+            return start()
+        files = [file for file in (command.stdin, command.stdout, command.stderr) if file]
+        return command.walls.start(start, command.room, command.cwd, files, path)
     except OSError as error:
         if error.errno in PASSING:
             raise
@@ -117,6 +119,24 @@ def spawn(command: Command, program: str | None = None, group: int | None = None
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def _starter(
+    command: Command, path: str, streams: tuple[int, int, int], group: int | None
+) -> Callable[[], int]:
+    argv = list(command.argv)
+    if group is not None:
+        return partial(spawn_in, group, path, argv, command.env, streams, ignored_signals())
+    return partial(
+        os.posix_spawn,
+        path,
+        argv,
+        command.env,
+        file_actions=[(os.POSIX_SPAWN_DUP2, given, fd) for fd, given in enumerate(streams)],
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=ignored_signals(),
+    )
 
 
 @cache
@@ -143,8 +163,10 @@ def _explain(error: OSError, command: Command, path: str) -> SpawnError:
         for needed in (command.stdin, os.path.dirname(command.stdout), command.cwd):
             if needed and not os.path.exists(needed):
                 return SpawnError("internal", f"Cannot start {name}: {needed} is gone")
+        hidden = "" if command.walls is None else ", or its sandbox hides it"
         return SpawnError(
-            "not_found", f"Cannot start {name}: the interpreter that it names does not exist"
+            "not_found",
+            f"Cannot start {name}: the interpreter that it names does not exist{hidden}",
         )
     if error.filename in (command.stdin, command.stdout, command.stderr):
         return SpawnError("internal", f"Cannot start {name}: {error.filename}: {error.strerror}")

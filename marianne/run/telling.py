@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.acceptable import tidy
+from marianne.run.child import Ended
 from marianne.run.grant import Grant
 from marianne.run.limits import output_size
-from marianne.run.nursery import Ended
 from marianne.run.outputs import Files
 from marianne.run.tools import Reading
 
@@ -20,6 +20,7 @@ def result_of(
     ended: Ended | None,
     files: Files,
     listed: dict[str, object] | None,
+    walls: tuple[str, ...],
 ) -> AttemptResult:
     """The result of an attempt that began and ended at ``times``; ``ended`` is its program's end,
     None where there was none."""
@@ -45,4 +46,5 @@ def result_of(
         output_bytes=output_size((files.out, files.err))[0] if ended else 0,
         usage=reading.usage,
         listed=listed,
+        walls=walls,
     )

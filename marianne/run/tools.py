@@ -15,9 +15,9 @@ from marianne.instruments.output import diagnose, read_output
 from marianne.model.plan import Instrument, Plan, SheetPlan
 from marianne.model.result import AttemptResult
 from marianne.records import dataclass
+from marianne.run.child import Ended
 from marianne.run.complain import complain
 from marianne.run.grant import Grant
-from marianne.run.nursery import Ended
 from marianne.run.outputs import Files, tail
 from marianne.run.spawn import SpawnError
 from marianne.run.strict import reason, watched

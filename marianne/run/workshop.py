@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.environment import of_attempt, of_sheets
 from marianne.model.plan import Instrument, Plan, SheetPlan
 from marianne.run.archive import archive_once
+from marianne.run.child import Child, Ended
 from marianne.run.complain import complain
 from marianne.run.loop import Loop
-from marianne.run.nursery import Child, Ended, Nursery
+from marianne.run.nursery import Nursery
 from marianne.run.spawn import Command, SpawnError
 from marianne.run.tools import Tools
 from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.surroundings import sheet_env
 from marianne.trace_context import trace_of
+
+if TYPE_CHECKING:
+    from marianne.run.walled import Walled, Walls
 
 
 class Workshop:
@@ -61,6 +65,7 @@ class Workshop:
         self.tools = tools
         self.anew, self._fresh = anew, fresh
         self._removal: Child | None = None
+        self._walled: Walled | None = None
         self._on_cleared = on_cleared
         self.env = env | of_sheets(job_id, plan.workspace, owner)
         self._trace = trace_of(trace_seed, job_id, env) if trace_seed else None
@@ -76,6 +81,24 @@ class Workshop:
         before the instrument's, and the conductor's comes last."""
         memory = {} if sheet.max_memory_mb is None else {"max_memory_mb": sheet.max_memory_mb}
         return {**self._limits, **instrument.limits, **(sheet.limits or {}), **memory}
+
+    def walls(self, num: int, fallback: int, env: Mapping[str, str]) -> Walls | None:
+        """The walls that what a sheet starts runs behind, when this instrument plays it. Raises
+        SpawnError where one is missing that it needs, OSError for what passes."""
+        sheet = self.plan.sheet(num)
+        instrument = sheet.instrument_at(fallback)
+        limits = instrument.sandbox if instrument is not None else None
+        if sheet.sandbox is None and limits is None:
+            return None
+        from marianne.run.walled import Walled  # late: few sheets ask for walls
+        from marianne.walls.asked import asked_for
+
+        asked = asked_for(sheet.sandbox, limits)
+        if asked is None:
+            return None
+        if self._walled is None:
+            self._walled = Walled(self.plan.workspace, self.job_dir)
+        return self._walled.of(asked, env)
 
     def clear(self) -> None:
         """Before a sheet: moves what earlier jobs left out of the workspace if this one is to be

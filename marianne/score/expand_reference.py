@@ -171,6 +171,7 @@ class ReferenceExpander:
         cross, env = parts.cross_sheet(score.cross_sheet), dict(score.env) or None
         prelude, takes = parts.injections(section.prelude), parts.resources(score.resources)
         takes |= parts.limits(score.limits)
+        takes["sandbox"] = parts.sandbox(score.sandbox)
         skips = {num: parts.skip_command(item) for num, item in section.skip_when_command.items()}
         names = {"total_sheets": len(cells), "total_stages": len(stages)}
         names["total_movements"] = len(stages)

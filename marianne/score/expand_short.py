@@ -45,6 +45,7 @@ class ShortExpander:
         self._given = given
         self._variables = given.over(score.variables)
         self._env = dict(score.env) or None
+        self._sandbox = parts.sandbox(score.sandbox)
         self._cross = parts.cross_sheet(score.cross_sheet)
         self._prelude = parts.injections(score.inject)
         self._policies = {
@@ -232,6 +233,9 @@ class ShortExpander:
             "idle_timeout_seconds": own.idle_timeout or self._idle,
             **parts.limits(self._score.limits, own.limits, own.max_memory_mb),
             **parts.resources(self._score.resources, own.resources, own.cpus),
+            "sandbox": (
+                parts.sandbox(self._score.sandbox, own.sandbox) if own.sandbox else self._sandbox
+            ),
             "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
             "injections": (
                 self._prelude + parts.injections(own.inject) if own.inject else self._prelude

@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marianne.instruments.registry import Registry
 from marianne.model.document import MAX_BYTES, Document, PathPart
@@ -20,6 +20,7 @@ from marianne.model.plan import Plan
 from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
 from marianne.score.check_shell import ShellCheck
+from marianne.score.check_walls import check_walls, keep_all_from
 from marianne.score.expand import Expansion, think
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
@@ -34,6 +35,9 @@ from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 from marianne.score.shadow import warn_of_shadows
 from marianne.score.supply import Supply
+
+if TYPE_CHECKING:
+    from marianne.walls.offers import Offers
 
 MAX_TEMPLATE_BYTES = 2**20
 
@@ -52,6 +56,8 @@ def load_plan(
     keepers: Keepers | None = None,
     thinking_method: str | None = None,
     shell: bool = False,
+    sandbox: Mapping[str, Any] | None = None,
+    walls: Callable[[], Offers] | None = None,
 ) -> Plan:
     """Reads, checks and expands a score.
 
@@ -62,7 +68,9 @@ def load_plan(
     ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
     are not known), ``keepers`` which limits are kept; ``thinking_method`` is for prompts that name
     none.
-    With ``shell`` bash reads every script, which takes a process and 30 µs each.
+    With ``shell`` bash reads every script, which takes a process and 30 µs each. ``sandbox`` is
+    what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it (None:
+    they run elsewhere).
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
     with _no_garbage_collection():
@@ -79,6 +87,8 @@ def load_plan(
             keepers,
             thinking_method,
             shell,
+            sandbox,
+            walls,
         )
 
 
@@ -95,6 +105,8 @@ def _load(
     keepers: Keepers | None,
     thinking_method: str | None,
     shell: bool,
+    sandbox: Mapping[str, Any] | None,
+    walls: Callable[[], Offers] | None,
 ) -> Plan:
     file = path or "<stdin>"
     content = read_score(path) if text is None else text
@@ -122,6 +134,8 @@ def _load(
         own_variables = given.over(score.prompt.variables)
     if thinking_method:
         think(expansion, thinking_method)
+    if sandbox:
+        keep_all_from(expansion, sandbox)
     _warn_of_unused(variables, [content, *reader.texts], report)
     warn_of_inert(score, report)
     warn_of_shadows(score, variables, report)
@@ -130,6 +144,8 @@ def _load(
         plan = replace(plan, params=given.shown)
     scripts = ShellCheck(search_path) if shell else None
     check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
+    if walls is not None:
+        check_walls(plan, report, walls)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
 

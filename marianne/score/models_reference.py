@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from marianne.model.fields import Count, Many, Num, Section, Variables, Wait
 from marianne.model.limits import SheetLimits
 from marianne.model.plan import When
+from marianne.model.sandbox import Sandbox
 from marianne.score.models import (
     Concert,
     CostLimits,
@@ -69,6 +70,7 @@ class Common(Section):
     retry: Retry | None = None
     resources: Resources = Field(default_factory=Resources)
     limits: SheetLimits | None = None
+    sandbox: Sandbox | None = None
     parallel: Parallel | None = None
     cross_sheet: CrossSheet | None = None
     stale_detection: StaleDetection = Field(default_factory=StaleDetection)

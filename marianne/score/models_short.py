@@ -19,6 +19,7 @@ from pydantic import (
 from marianne.model.fields import Section, Timeout, Variables, can_be_kept
 from marianne.model.limits import SheetLimits
 from marianne.model.plan import When
+from marianne.model.sandbox import Sandbox
 from marianne.score.models import (
     CrossSheet,
     Injection,
@@ -141,6 +142,7 @@ class ShortSheet(Section):
     cpus: float | None = Field(default=None, ge=0.01, le=1024)
     resources: Resources | None = None
     limits: SheetLimits | None = None
+    sandbox: Sandbox | None = None
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)

@@ -15,12 +15,14 @@ from marianne.model.plan import (
     SkipCommand,
     ValidationRule,
 )
+from marianne.model.sandbox import Sandbox
 from marianne.score import condition as conditions
 from marianne.score import models
 from marianne.score.models_rules import Rule
 from marianne.score.placeholders import named_in
 from marianne.score.report import Report
 from marianne.score.variables import BUILTIN_NAMES
+from marianne.walls.asked import from_map, stricter, to_map
 
 # The names whose values are integers for every sheet.
 CONDITION_NAMES = (
@@ -87,6 +89,14 @@ def limits(
     memory = memory_mb if memory_mb is not None else given.pop("max_memory_mb", None)
     given.pop("max_memory_mb", None)
     return {"max_memory_mb": memory, "limits": given or None}
+
+
+def sandbox(score: Sandbox | None, own: Sandbox | None = None) -> dict[str, Any] | None:
+    """What a sheet is kept from by the score and by itself; None where nobody says anything."""
+    if score is None and own is None:
+        return None
+    both = stricter(*(from_map(one.as_map()) if one else None for one in (score, own)))
+    return to_map(both) if both is not None and both.restricts else None
 
 
 def cross_sheet(section: models.CrossSheet | None) -> CrossSheet | None:

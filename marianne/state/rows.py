@@ -191,6 +191,7 @@ def read_attempt(values: Values) -> AttemptResult:
     more = unpack(packed)
     more["validations"] = tuple(ValidationOutcome(*v) for v in more.get("validations", ()))
     more["left_running"] = tuple(more.get("left_running", ()))
+    more["walls"] = tuple(more.get("walls", ()))
     return AttemptResult(
         num=num,
         attempt=attempt,

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from marianne.records import dataclass
 
@@ -20,7 +21,7 @@ class Sandbox:
 
     ``network`` False: none. ``tmp`` private: directories for temporary files of its own.
     ``isolate``: a namespace of processes of its own, without Marianne's home. ``when_missing``:
-    whether it may run where a wall is missing.
+    whether it may run where a wall is missing; None: not said, which is required.
     """
 
     write: tuple[str, ...] | None = None
@@ -28,7 +29,7 @@ class Sandbox:
     network: bool = True
     tmp: Literal["shared", "private"] = "shared"
     isolate: bool = False
-    when_missing: WhenMissing = "required"
+    when_missing: WhenMissing | None = None
 
     @property
     def restricts(self) -> bool:
@@ -42,22 +43,50 @@ class Sandbox:
         )
 
 
+def from_map(said: Mapping[str, Any] | None) -> Sandbox | None:
+    """What a plan holds of it: what was said, by name. None where nothing was."""
+    if not said:
+        return None
+    lists = {name: tuple(said[name]) for name in ("write", "read") if said.get(name) is not None}
+    return Sandbox(**{**said, **lists})
+
+
+def to_map(sandbox: Sandbox | None) -> dict[str, Any] | None:
+    """The same as a plan holds it."""
+    if sandbox is None:
+        return None
+    said = {name: getattr(sandbox, name) for name in _NAMES}
+    return {name: list(value) if type(value) is tuple else value for name, value in said.items()}
+
+
+_NAMES = ("write", "read", "network", "tmp", "isolate", "when_missing")
+
+
+def asked_for(
+    own: Mapping[str, Any] | None, instrument: Mapping[str, Any] | None
+) -> Sandbox | None:
+    """What a sheet is kept from by itself and by the instrument that plays it; None where nothing
+    is asked."""
+    both = stricter(from_map(instrument), from_map(own))
+    return both if both is not None and both.restricts else None
+
+
 def stricter(above: Sandbox | None, below: Sandbox | None) -> Sandbox | None:
     """What keeps to both: who stands below can forbid more and allow nothing back.
 
     Of two lists of places there stays what lies in both. It may run where a wall is missing only if
-    both say so.
+    one says so and the other does not object.
     """
     if above is None or below is None:
         return above or below
-    lenient = above.when_missing == below.when_missing == "best-effort"
+    said = {above.when_missing, below.when_missing} - {None}
     return Sandbox(
         write=_both(above.write, below.write),
         read=_both(above.read, below.read),
         network=above.network and below.network,
         tmp="private" if "private" in (above.tmp, below.tmp) else "shared",
         isolate=above.isolate or below.isolate,
-        when_missing="best-effort" if lenient else "required",
+        when_missing="required" if len(said) == 2 else said.pop() if said else None,
     )
 
 

@@ -2,6 +2,10 @@
 
 Landlock, namespaces, capabilities and no_new_privs are a thread's own, and what a thread starts
 inherits them. So a thread that does nothing else goes, and ends; the worker stays outside.
+
+A user namespace is a process's own. Where one is needed a fork of the worker goes instead, and ends
+once it has started the program: that is adopted by the worker, which is a subreaper, and learns its
+exit status as if it had started it.
 """
 
 from __future__ import annotations
@@ -37,25 +41,69 @@ def start_behind(
     and WallError when a wall could not be built; ``passes`` says whether that may be otherwise
     later.
     """
+
+    def go() -> int:
+        _enter(plan, room, cwd, files, program)
+        return spawn()
+
+    return _by_a_fork(go) if room is not None and room.of_user else _by_a_thread(go)
+
+
+def _by_a_thread(go: Callable[[], int]) -> int:
     done = _thread.allocate_lock()
     done.acquire()
     result: list[int | BaseException] = []
 
-    def go() -> None:
+    def run() -> None:
         try:
-            _enter(plan, room, cwd, files, program)
-            result.append(spawn())
+            result.append(go())
         except BaseException as error:  # noqa: BLE001 - it is the caller's, in the other thread
             result.append(error)
         finally:
             done.release()
 
-    _thread.start_new_thread(go, ())
+    _thread.start_new_thread(run, ())
     done.acquire()
     (got,) = result
     if isinstance(got, BaseException):
         raise got
     return got
+
+
+def _by_a_fork(go: Callable[[], int]) -> int:
+    said, say = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(say, _tried(go).encode())
+        finally:
+            os._exit(0)
+    os.close(say)
+    with os.fdopen(said, encoding="utf-8", errors="replace") as stream:
+        told = stream.read()
+    os.waitpid(child, 0)  # it has ended: what it started is ours now
+    word, _, rest = told.partition(" ")
+    if word == "pid":
+        return int(rest)
+    if not told:
+        raise WallError(errno.EAGAIN, "the process that goes behind the walls has died")
+    kinds: dict[str, type[Exception]] = {"wall": WallError, "system": OSError}
+    if word not in kinds:
+        raise ValueError(rest)
+    code, _, text = rest.partition(" ")
+    raise kinds[word](int(code), text)
+
+
+def _tried(go: Callable[[], int]) -> str:
+    """What it came to, in words that go through a pipe."""
+    try:
+        return f"pid {go()}"
+    except WallError as error:
+        return f"wall {error.errno} {error.strerror}"
+    except OSError as error:
+        return f"system {error.errno} {error.strerror}"
+    except ValueError as error:
+        return f"value {error}"
 
 
 def passes(error: OSError) -> bool:

@@ -24,7 +24,7 @@ _MOUNT_ATTR_RDONLY = 0x1
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
 _PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -97,6 +97,11 @@ def make_read_only(path: str = "", tree: int = _AT_FDCWD, *, deep: bool = True) 
 def die_with_parent(signum: int) -> None:
     """The calling process gets the signal when the thread that is its parent ends."""
     _prctl("PR_SET_PDEATHSIG", _PR_SET_PDEATHSIG, signum)
+
+
+def take_name(name: str) -> None:
+    """What ps -o comm calls the caller; at most 15 bytes count."""
+    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def let_nobody_trace() -> None:

@@ -28,6 +28,7 @@ _COVER = kernel.MS_NOSUID | kernel.MS_NODEV
 _PROC = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 _KINDS = (
+    ("user", kernel.CLONE_NEWUSER),
     ("net", kernel.CLONE_NEWNET),
     ("pid", kernel.CLONE_NEWPID),
     ("mnt", kernel.CLONE_NEWNS),
@@ -39,12 +40,16 @@ class WallError(OSError):
 
 
 class Room:
-    """``first`` is the process that keeps it, None where there is no namespace of processes."""
+    """``first`` is the process that keeps it, None where there is no namespace of processes. Who
+    reaps that process says so by ``gone``: its number may be another's then. ``of_user``: it stands
+    in a user namespace, which a thread cannot enter, only a process."""
 
-    __slots__ = ("_held", "first")
+    __slots__ = ("_held", "first", "gone", "of_user")
 
     def __init__(self, first: int | None, held: list[tuple[int, int]]) -> None:
         self.first = first
+        self.gone = False
+        self.of_user = any(kind == kernel.CLONE_NEWUSER for kind, _ in held)
         self._held = held
 
     def enter(self) -> None:
@@ -59,13 +64,11 @@ class Room:
         for _, descriptor in self._held:
             os.close(descriptor)
         self._held = []
-        if self.first is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self.first, signal.SIGKILL)
+        self.kill()
 
     def kill(self) -> None:
         """Kills all that is in its namespace of processes."""
-        if self.first is not None:
+        if self.first is not None and not self.gone:
             with suppress(ProcessLookupError):
                 os.kill(self.first, signal.SIGKILL)
 
@@ -76,27 +79,27 @@ def needs_room(plan: Blueprint) -> bool:
 
 
 def build(plan: Blueprint) -> Room:
-    """A new room. Raises OSError where the machine has no more of what it takes just now, else
-    WallError. Only for a process with one thread, which must be a subreaper where ``plan.pids``."""
-    if not has_admin():
-        enter_user_namespace()
+    """A new room, by a user namespace where we may not make one else. Raises WallError. Forks: what
+    runs in the child is of this file, and takes no lock that another thread may hold. The caller
+    must be a subreaper."""
+    kinds = _kinds(plan)
     said, say = os.pipe2(os.O_CLOEXEC)
     go, let_go = os.pipe2(os.O_CLOEXEC)
     maker = os.pidfd_open(os.getpid())
     try:
         builder = os.fork()
         if builder == 0:
-            _build(plan, say, go, maker)
+            _build(plan, kinds, say, go, maker)
         os.close(say)
         say = -1
-        return _hear(plan, builder, said)
+        return _hear(plan, kinds, builder, said)
     finally:
         for descriptor in (said, say, go, let_go, maker):
             if descriptor >= 0:
                 os.close(descriptor)
 
 
-def _hear(plan: Blueprint, builder: int, said: int) -> Room:
+def _hear(plan: Blueprint, kinds: dict[str, int], builder: int, said: int) -> Room:
     """What the builder and the first process say, a line each."""
     first: int | None = None
     held: list[tuple[int, int]] = []
@@ -117,10 +120,9 @@ def _hear(plan: Blueprint, builder: int, said: int) -> Room:
         if not ready or (plan.pids and not first):
             raise WallError(errno.EAGAIN, "the process that builds the walls has died")
         keeper = first or builder
-        for name, kind in _KINDS:
-            if _wants(plan, kind):
-                where = f"/proc/{keeper}/ns/{name}"
-                held.append((kind, os.open(where, os.O_RDONLY | os.O_CLOEXEC)))
+        for name, kind in kinds.items():
+            where = f"/proc/{keeper}/ns/{name}"
+            held.append((kind, os.open(where, os.O_RDONLY | os.O_CLOEXEC)))
         return Room(first, held)
     except BaseException:
         Room(first, held).end()
@@ -132,21 +134,21 @@ def _hear(plan: Blueprint, builder: int, said: int) -> Room:
         os.waitpid(builder, 0)
 
 
-def _wants(plan: Blueprint, kind: int) -> bool:
-    return {
-        kernel.CLONE_NEWNET: plan.network,
-        kernel.CLONE_NEWPID: plan.pids,
-        kernel.CLONE_NEWNS: plan.mounts,
-    }[kind]
+def _kinds(plan: Blueprint) -> dict[str, int]:
+    """The namespaces of a room, in the order in which they are entered."""
+    wanted = {"user": not has_admin(), "net": plan.network, "pid": plan.pids, "mnt": plan.mounts}
+    return {name: kind for name, kind in _KINDS if wanted[name]}
 
 
-def _build(plan: Blueprint, say: int, go: int, maker: int) -> NoReturn:
+def _build(plan: Blueprint, kinds: dict[str, int], say: int, go: int, maker: int) -> NoReturn:
     """In a fork of the worker. Nothing of the worker's own may run here but what stands below."""
     try:
         _forget_the_worker((say, go, maker))
+        kernel.take_name("marianne-first")
         try:
-            flags = sum(kind for _, kind in _KINDS if _wants(plan, kind))
-            kernel.unshare(flags)
+            if "user" in kinds:
+                enter_user_namespace()
+            kernel.unshare(sum(kind for name, kind in kinds.items() if name != "user"))
             if plan.pids:
                 first = os.fork()
                 if first:

@@ -100,6 +100,7 @@ def _check(
     from marianne.score.load import load_plan
     from marianne.score.preflight import PromptLimits
     from marianne.score.supply import Supply
+    from marianne.walls.offers import looked_for
 
     stdin = file == "<stdin>"
     report: dict[str, Any] = {"file": file}
@@ -115,6 +116,8 @@ def _check(
             supply=Supply(*limits["supply"]) if limits["supply"] else None,
             keepers=Keepers(*limits["keepers"]),
             shell=True,
+            sandbox=limits["sandbox"],
+            walls=looked_for if limits["walled"] else None,
         )
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +22,7 @@ from marianne.daemon.config.sections import (
     ProfilerConfig,
     ResourceLimitConfig,
     RetentionConfig,
+    SandboxConfig,
     Seconds,
     Section,
     SocketConfig,
@@ -113,6 +114,7 @@ class DaemonConfig(Section):
     metrics: MetricsConfig = Field(default_factory=MetricsConfig.model_construct)
     traces: TracesConfig = Field(default_factory=TracesConfig.model_construct)
     web: WebConfig = Field(default_factory=WebConfig.model_construct)
+    sandbox: SandboxConfig = Field(default_factory=SandboxConfig.model_construct)
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
     @property
@@ -122,6 +124,11 @@ class DaemonConfig(Section):
         if self.executor != machine.LOCAL:
             return None
         return machine.supply(self.gpus, self.resource_limits.max_memory_mb, self.labels)
+
+    @property
+    def kept_from(self) -> dict[str, Any] | None:
+        """What all sheets are kept from, None where that is nothing."""
+        return self.sandbox.as_map()
 
     @model_validator(mode="after")
     def _executors(self) -> DaemonConfig:

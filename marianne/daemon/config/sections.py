@@ -309,3 +309,28 @@ class RetentionConfig(Section):
         ge=1,
         description="Files of ended jobs together, MiB; the oldest go first, never the newest.",
     )
+
+
+class SandboxConfig(Section):
+    """What all sheets are kept from; a score can forbid more and allow nothing back."""
+
+    write: list[str] | None = Field(
+        None, description="The only places that sheets may write; `workspace` is the job's."
+    )
+    read: list[str] | None = Field(
+        None, description="The only places, beside the system's, that they may read."
+    )
+    network: bool = Field(True, description="false: none, not even of this machine.")
+    tmp: Literal["shared", "private"] = Field(
+        "shared", description="private: empty, and gone with the sheet."
+    )
+    isolate: bool = Field(
+        False, description="They see no process but their own, and nothing of this home."
+    )
+    when_missing: Literal["required", "best-effort"] | None = Field(
+        None, description="Whether they run where a wall is missing; default: required."
+    )
+
+    def as_map(self) -> dict[str, Any] | None:
+        """What is said; None where that is nothing."""
+        return self.model_dump(exclude_defaults=True) or None

@@ -64,6 +64,7 @@ class Untouched(_Known):
                 "log_level": "info",
                 "monitor_interval_seconds": 15.0,
                 "config_file": None,
+                "kept_from": None,
             },
         )
         self._home = home

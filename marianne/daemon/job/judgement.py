@@ -205,4 +205,6 @@ def told(row: SheetRow, result: AttemptResult) -> dict[str, object]:
             data[name] = value
     if result.left_running:
         data["left_running"] = list(result.left_running)
+    if result.walls:
+        data["walls"] = list(result.walls)
     return data

@@ -28,6 +28,7 @@ from marianne.score.supply import Supply
 
 if TYPE_CHECKING:
     from marianne.replies.changes import DryPlan
+    from marianne.walls.offers import Offers
 
 builtins()  # read where the forkserver loads this module, once for all the children
 
@@ -57,6 +58,8 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             keepers=Keepers(*request.keepers) if request.keepers else None,
             thinking_method=request.thinking_method,
             shell=request.preview,
+            sandbox=request.sandbox,
+            walls=_walls if request.walled else None,
         )
         out = _left_out(plan, request)
     except ScoreError as error:
@@ -78,6 +81,12 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "single": bool(plan.extras.get("single")),
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),
     }
+
+
+def _walls() -> Offers:
+    from marianne.walls.offers import looked_for  # late: few scores ask for walls
+
+    return looked_for()
 
 
 def _supply(request: ParseRequest) -> Supply | None:

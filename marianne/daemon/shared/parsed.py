@@ -26,7 +26,8 @@ class ParseRequest:
     of, and refused; ``supply`` is what there is for sheets (graphics processors, MB of memory,
     labels), None where nobody can say; ``keepers`` are the controllers of limits that are missing,
     with the reasons, and the conductor's own limits; ``thinking_method`` is for prompts that name
-    none.
+    none; ``sandbox`` is what all sheets are kept from, ``walled`` says that they run on this
+    machine.
     """
 
     path: str | None
@@ -45,6 +46,8 @@ class ParseRequest:
     supply: tuple[int, int, tuple[str, ...]] | None = None
     keepers: tuple[Mapping[str, str], Mapping[str, float]] | None = None
     thinking_method: str | None = None
+    sandbox: dict[str, Any] | None = None
+    walled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

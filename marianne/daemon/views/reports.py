@@ -192,6 +192,7 @@ def attempt_map(plan: Plan, attempt: AttemptResult) -> Attempt:
         "output_bytes": attempt.output_bytes,
         "left_running": list(attempt.left_running),
         "node": attempt.node,
+        "walls": list(attempt.walls),
         "usage": attempt.usage,
     }
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from run_stage import Stage, wait_for
 
+from marianne.run.child import Child, Ended
 from marianne.run.enclosure import Enclosure
-from marianne.run.nursery import Child, Ended, Nursery
+from marianne.run.nursery import Nursery
 from marianne.run.spawn import SpawnError
 from marianne.run.watermark import Watermark
 from marianne.walls.cgroups import Group, group_of

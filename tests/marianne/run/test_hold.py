@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from run_stage import Stage, wait_for
 
+from marianne.run.child import Child, Ended
 from marianne.run.enclosure import Enclosure
 from marianne.run.limits import Limits, Watch
-from marianne.run.nursery import Child, Ended, Nursery
+from marianne.run.nursery import Nursery
 from marianne.run.watermark import Watermark
 
 

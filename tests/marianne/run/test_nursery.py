@@ -11,7 +11,7 @@ import pytest
 from run_stage import Stage, wait_for
 
 from marianne.run import procfs
-from marianne.run.nursery import Child, Ended
+from marianne.run.child import Child, Ended
 from marianne.run.spawn import SpawnError
 
 SLEEP = "exec -a $TAG sleep 60"

@@ -13,8 +13,8 @@ import pytest
 from run_conductor import SHELL
 
 from marianne.model.plan import Plan, Prompt, SheetPlan
+from marianne.run.child import Ended
 from marianne.run.grant import Grant
-from marianne.run.nursery import Ended
 from marianne.run.outputs import Files
 from marianne.run.time_limit import TimeUp, time_limit
 from marianne.run.tools import Tools

@@ -68,6 +68,15 @@ case("resources.cpus", takes, sheet(1, "cpus"), 0.5)
 case("resources.memory_mb", takes, sheet(1, "memory_mb"), 30)
 case("resources.gpus", takes, sheet(1, "gpus"), 2)
 case("resources.labels", takes, sheet(1, "labels"), ("ssd",))
+walls = {"write": ["workspace"], "read": ["~/data"], "network": False, "tmp": "private"}
+walls |= {"isolate": True, "when_missing": "best-effort"}
+for name, value in walls.items():
+    case(
+        f"sandbox.{name}",
+        {"sandbox": walls},
+        lambda p, n=name: (p.sheet(1).sandbox or {}).get(n),
+        value,
+    )
 bounds = {"high_memory_mb": 40, "max_processes": 9, "max_cpus": 1.5, "cpu_weight": 50}
 bounds |= {"io_weight": 60, "best_effort": True}
 case("limits.max_memory_mb", {"limits": {"max_memory_mb": 50}}, sheet(1, "max_memory_mb"), 50)

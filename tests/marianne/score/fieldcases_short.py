@@ -12,6 +12,7 @@ from marianne.score.prompt import render_prompt
 from marianne.score.surroundings import sheet_files
 
 case = Table(SHORT)
+UNWALLED = {"read": None, "tmp": "shared", "isolate": False, "when_missing": None}
 
 
 def first(**fields: Any) -> dict[str, Any]:
@@ -63,6 +64,9 @@ case("sheets.idle_timeout", first(idle_timeout="5s"), sheet(1, "idle_timeout_sec
 case("sheets.max_memory_mb", first(max_memory_mb=64), sheet(1, "max_memory_mb"), 64)
 case("sheets.cpus", first(cpus=2.5), sheet(1, "cpus"), 2.5)
 own = {"resources": {"gpus": 1, "memory_mb": 5}, **first(resources={"gpus": 3})}
+walled = {"sandbox": {"network": False}, **first(sandbox={"write": ["out"], "network": True})}
+kept_from = {**UNWALLED, "network": False, "write": ["out"]}
+case("sheets.sandbox", walled, sheet(1, "sandbox"), kept_from)
 mixed = {"limits": {"max_cpus": 1, "max_memory_mb": 5}}
 mixed |= first(limits={"max_cpus": 3, "max_processes": 4}, max_memory_mb=6)
 limits = {"max_cpus": 3.0, "max_processes": 4}

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from marianne.model.limits import SheetLimits
 from marianne.model.plan import Plan
+from marianne.model.sandbox import Sandbox
 from marianne.score import load_plan
 from marianne.score import models as m
 from marianne.score.models_inert import Backend, SheetOverride
@@ -53,6 +54,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "parallel.": m.Parallel,
     "resources.": m.Resources,
     "limits.": SheetLimits,
+    "sandbox.": Sandbox,
     "stale_detection.": m.StaleDetection,
     "cross_sheet.": m.CrossSheet,
     "workspace.": Worktree,
