@@ -178,9 +178,11 @@ class Picture:
 
     def _left(self, over: int, now: float) -> str:
         """How long it takes yet, if the rest goes as those that have worked: in words, or nothing
-        while nobody could know."""
+        while nobody could know, as of those that run when none is to begin."""
         worked = sum(line.status in ("completed", "failed") for line in self.lines.values())
         if self.state != "running" or worked < PACED:
+            return ""
+        if len(self.lines) <= over + len(self.work.running):
             return ""
         left = self.work.until(now) / worked * (len(self.lines) - over)
         return f"about {duration(left)} left" if left else ""

@@ -42,6 +42,7 @@ export function bytes(value) {
 
 export function money(usage) {
   if (!usage || !usage.cost_usd) return "";
+  if (usage.cost_usd < 0.001) return "< $0.001";
   return `$${usage.cost_usd.toFixed(usage.cost_usd < 10 ? 3 : 2)}`;
 }
 
@@ -65,12 +66,12 @@ export function took(job) {
   return seconds(atWork(job));
 }
 
-// By the pace so far; nothing is said of a job that has just begun.
+// By the pace so far; nothing is said of a job that has just begun, or has begun all of its sheets.
 export function left(job) {
   const progress = job.progress;
   const done = progress.completed + progress.failed + progress.skipped + progress.cancelled;
   const worked = progress.completed + progress.failed;
-  if (job.status !== "running" || worked < 2) return "";
+  if (job.status !== "running" || worked < 2 || !progress.pending) return "";
   const pace = atWork(job) / worked;
   return seconds(pace * (progress.total - done));
 }

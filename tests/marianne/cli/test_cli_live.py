@@ -82,6 +82,9 @@ def test_the_head_tells_how_many_failed_and_how_long_it_takes_yet() -> None:
     assert "left" not in drawn(shown)[0], "two sheets say too little"
     shown.apply(event("sheet.failed", 3, attempt=1))
     assert "3/6 sheets 1 failed 2.00s about 2.00s left" in drawn(shown)[0]
+    for num in (5, 6):
+        shown.apply(event("sheet.started", num, attempt=1))
+    assert "left" not in drawn(shown)[0], "nobody knows of those that run"
     shown.apply(event("job.failed"))
     assert "left" not in drawn(shown)[0]
 
