@@ -16,9 +16,10 @@ Map = dict[str, Any]
 
 def score_limits(home: Home) -> Map:
     """From how many tokens on is warned, and refused (``limits``), what there is for sheets
-    (``supply``), which limits are kept (``keepers``), what all are kept from (``sandbox``), whether
-    they run here (``walled``). The defaults where the configuration does not fit: that is no fault
-    of a score, and ``config check`` says it."""
+    (``supply``), on which executor their files are ``staged``, if they are, which limits are kept
+    (``keepers``), what all are kept from (``sandbox``), whether they run here (``walled``). The
+    defaults where the configuration does not fit: that is no fault of a score, and ``config check``
+    says it."""
     from marianne.daemon.config import ConfigError, DaemonConfig, load_config
     from marianne.daemon.config.machine import LOCAL
 
@@ -29,6 +30,7 @@ def score_limits(home: Home) -> Map:
     return {
         "limits": config.preflight.tokens,
         "supply": config.supply,
+        "staged": config.staged,
         "keepers": (_Missing(home, config), config.limits.given),
         "sandbox": config.kept_from,
         "walled": config.executor == LOCAL,

@@ -179,6 +179,7 @@ class Context:
             self.config.preflight.tokens,
             self.config.supply,
             tuple(self.config.limits.given.items()),
+            self.config.staged,
             self.config.default_thinking_method,
             repr(self.config.kept_from),
         )

@@ -20,15 +20,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ipc.dealer import Dealer
 from ipc.errors import CodecError
 from marianne.executors.frames import Frames, Message, framed
 from marianne.records import dataclass
 from marianne.version import VERSION
+
+if TYPE_CHECKING:
+    from marianne.executors.staging.carrier import Carrier, Staging
 
 PROTOCOL = 1
 """Of the warden's messages: a warden of another one is not spoken to."""
@@ -103,14 +106,19 @@ class _Link:
     found: Found
     queue: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     up: bool = False
+    carrier: Carrier | None = None
     task: asyncio.Task[None] | None = None
 
 
 class Bridge:
-    """Serves until its process ends. ``lease`` is the length of the nodes' leases in seconds."""
+    """Serves until its process ends. ``lease`` is the length of the nodes' leases in seconds;
+    ``staging``: where conductor and nodes share no directory."""
 
-    def __init__(self, line: Dealer, engine: Engine, lease: float) -> None:
+    def __init__(
+        self, line: Dealer, engine: Engine, lease: float, staging: Staging | None = None
+    ) -> None:
         self._line = line
+        self._staging = staging
         self._engine = engine
         self._silence = lease * 0.75
         self._links: dict[str, _Link] = {}
@@ -184,6 +192,9 @@ class Bridge:
                 self._take(link, messages)
         finally:
             writer.cancel()
+            if link.carrier is not None:
+                link.carrier.close()
+                link.carrier = None
 
     async def _messages(
         self, link: _Link, channel: Channel, writer: asyncio.Task[None]
@@ -203,6 +214,7 @@ class Bridge:
             if message["kind"] == "hello":
                 _fits(link.found.name, message)
                 link.up = True
+                self._carry(link, message)
                 self._tell(
                     "up", node=link.found.name, facts=_facts(link.found, message), hello=message
                 )
@@ -211,9 +223,26 @@ class Bridge:
             elif message["kind"] == "beat":
                 link.queue.put_nowait(framed({"kind": "renew", "at": message["at"]}))
             else:
-                forward.append(message)
+                carrier = link.carrier
+                inward = carrier.inward(message) if carrier is not None else message
+                if inward is not None:
+                    forward.append(inward)
         if forward:
             self._tell("from", node=link.found.name, messages=forward)
+
+    def _carry(self, link: _Link, hello: Message) -> None:
+        """From now on what goes to the node and comes from it passes through its carrier."""
+        if self._staging is not None:
+            from marianne.executors.staging.carrier import Carrier  # late: it reads plans
+
+            queue, name = link.queue, link.found.name
+            link.carrier = Carrier(
+                self._staging,
+                name,
+                lambda message: queue.put_nowait(framed(message)),
+                lambda message: self._tell("from", node=name, messages=[message]),
+                hello["jobs"],
+            )
 
     def _from_conductor(self) -> None:
         for message in self._line.drain():
@@ -226,10 +255,22 @@ class Bridge:
             link = self._links.get(message["node"])
             if link is not None and link.up:
                 for one in message["messages"]:
-                    link.queue.put_nowait(framed(one))
+                    outward = link.carrier.outward(one) if link.carrier is not None else one
+                    if outward is not None:
+                        link.queue.put_nowait(framed(outward))
 
     def _tell(self, kind: str, **fields: Any) -> None:
         self._line.send({"kind": kind, **fields})
+
+
+def staging_of(settings: Mapping[str, Any]) -> Staging | None:
+    """What carries jobs' files where the executor has no shared directory; ``jobs`` is where the
+    conductor has theirs."""
+    if settings["shared_directory"] is not None:
+        return None
+    from marianne.executors.staging.carrier import Staging  # late: it reads plans
+
+    return Staging(settings["jobs"])
 
 
 async def _write(queue: asyncio.Queue[bytes], channel: Channel) -> None:

@@ -149,6 +149,7 @@ class SheetPlan:
     ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are.
     ``limits`` are those of the score and the sheet (marianne.model.limits), without the memory.
     ``sandbox`` is what it is kept from (marianne.walls.asked).
+    ``makes_nothing``: the score says so, ``outputs: []``.
     """
 
     num: int
@@ -179,6 +180,7 @@ class SheetPlan:
     cwd: str | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    makes_nothing: bool = False
     cpus: float = 1.0
     memory_mb: int = 0
     gpus: int = 0

@@ -51,8 +51,7 @@ OnResult = Callable[["Attempt", AttemptResult], None]
 
 
 LOOK_AGAIN_SECONDS = 1.0
-"""Until what the machine could not do beside a sheet (start a check, read an output) is tried
-again."""
+"""Until what the machine could not do beside a sheet (a check, a look) is tried again."""
 
 TOO_MUCH = "Used alone over twice the memory or processes that all jobs together may use"
 

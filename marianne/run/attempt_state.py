@@ -9,6 +9,7 @@ class State(StrEnum):
     """Where an attempt stands."""
 
     QUEUED = "queued"
+    STAGING = "staging"
     SKIPPING = "skipping"
     RUNNING = "running"
     CHECKING = "checking"

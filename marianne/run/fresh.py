@@ -93,7 +93,7 @@ class Reader:
         return digest
 
 
-def _load(path: str) -> dict[str, Any]:
+def load(path: str) -> dict[str, Any]:
     """The map in the file; an empty one if there is none."""
     try:
         found = json.loads(read_regular(path, RECORD_BYTES))
@@ -105,7 +105,7 @@ def _load(path: str) -> dict[str, Any]:
 def _recorded(path: str) -> dict[str, dict[str, Any]]:
     """The record of the last completion. It lies in the workspace, where others write too: what is
     no map there is taken for an empty one."""
-    found = _load(path)
+    found = load(path)
     parts = {name: found.get(name) for name in ("made_of", "outputs", "files")}
     return {name: part if isinstance(part, dict) else {} for name, part in parts.items()}
 
@@ -124,6 +124,13 @@ def _keep(path: str, content: Mapping[str, Any]) -> None:
 
 def begin(spec: Mapping[str, Any], path: str) -> int:
     """See the head of this file. Returns the exit code."""
+    why = look(spec, path)
+    print(why or "up to date")
+    return STALE if why else FRESH
+
+
+def look(spec: Mapping[str, Any], path: str) -> str | None:
+    """Notes in ``path`` what the sheet is about to be made of. Returns why it has to run."""
     record = _recorded(spec["record"])
     reader = Reader(spec["workspace"], record["files"])
     made_of = {
@@ -136,22 +143,29 @@ def begin(spec: Mapping[str, Any], path: str) -> int:
     why = "it runs again" if not spec["may_skip"] else _why(record, made_of, outputs)
     if why is None:
         _keep(spec["record"], {**record, "files": reader.seen})
-    print(why or "up to date")
-    return STALE if why else FRESH
+    return why
 
 
 def done(spec: Mapping[str, Any]) -> int:
     """See the head of this file. Returns the exit code."""
-    reader = Reader(spec["workspace"], spec.get("files", {}))
-    outputs = reader.read(spec["outputs"])
-    missing = [pattern for pattern, found in outputs.items() if not found]
+    missing = record(spec)
     if missing:
         print(", ".join(missing), "was" if len(missing) == 1 else "were", "not made")
         return NOT_MADE
-    files = {**spec.get("files", {}), **reader.seen}
-    os.makedirs(os.path.dirname(spec["record"]), exist_ok=True)
-    _keep(spec["record"], {"made_of": spec["made_of"], "outputs": outputs, "files": files})
     return FRESH
+
+
+def record(spec: Mapping[str, Any]) -> list[str]:
+    """Records what the sheet was made of and what it made, unless something was not made: returns
+    that."""
+    reader = Reader(spec["workspace"], spec.get("files", {}))
+    outputs = reader.read(spec["outputs"])
+    missing = [pattern for pattern, found in outputs.items() if not found]
+    if not missing:
+        files = {**spec.get("files", {}), **reader.seen}
+        os.makedirs(os.path.dirname(spec["record"]), exist_ok=True)
+        _keep(spec["record"], {"made_of": spec["made_of"], "outputs": outputs, "files": files})
+    return missing
 
 
 def _why(record: Mapping[str, Any], made_of: Mapping[str, Any], outputs: Seen) -> str | None:
@@ -185,7 +199,7 @@ def _changed(before: Any, now: Any) -> str | None:
 def main(argv: Sequence[str]) -> int:
     """The program."""
     what, path = argv
-    spec = _load(path)
+    spec = load(path)
     try:
         return begin(spec, path) if what == "begin" else done(spec)
     except OSError as error:

@@ -24,7 +24,7 @@ from marianne.run import fresh
 from marianne.run.complain import complain
 from marianne.run.grant import Grant
 from marianne.run.validate import Answer
-from marianne.run.workshop import Workshop
+from marianne.run.workshop import UP_TO_DATE, Workshop
 from marianne.score.context import injected_path
 from marianne.score.surroundings import sheet_files
 from marianne.score.variables import sheet_variables
@@ -32,7 +32,6 @@ from marianne.score.variables import sheet_variables
 SECONDS = 24 * 3600.0
 """The time limit of a look at files: none that anybody meets."""
 
-UP_TO_DATE = "up to date: its inputs and outputs are as they were when it completed"
 RECORDS = ".marianne-fresh"
 """The directory of the records, in the workspace."""
 

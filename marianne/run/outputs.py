@@ -24,6 +24,11 @@ class Files:
         self.fresh = base + "fresh"
 
 
+def work_dir(job_dir: str, num: int, attempt: int) -> str:
+    """The workspace of an attempt on a machine that shares none."""
+    return f"{job_dir}/work/{num}.{attempt}"
+
+
 def tail(path: str, chars: int) -> str:
     """The last ``chars`` characters of a file; empty if there is none. Never reads all of it.
 

@@ -29,9 +29,9 @@ from marianne.run.attempt_state import State
 from marianne.run.complain import complain
 from marianne.run.enclosure import Enclosure
 from marianne.run.grant import Grant
+from marianne.run.kinds import hand_over, kinds
 from marianne.run.lease_watch import LeaseWatch
 from marianne.run.link import Line, Link, Message
-from marianne.run.listing import ListAttempt
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
 from marianne.run.rehearsal import rehearse
@@ -99,7 +99,9 @@ class JobWorker:
             anew=settings.get("anew", False),
             trace_seed=settings.get("trace_seed"),
             on_cleared=self._stop_if_done,
+            tell=line.send,
         )
+        self._kinds = kinds(staged=bool(settings.get("staged")))
         self._link = Link(
             self._loop,
             line,
@@ -187,6 +189,8 @@ class JobWorker:
             self._cancel(message)
         elif kind == "grow":
             self._grow(message)
+        elif kind == "staged":
+            hand_over(self._live.get(message["num"]), message)
         elif kind == "lease":
             self._lease.extend(float(message["until"]))
         elif kind == "hold":
@@ -229,8 +233,7 @@ class JobWorker:
                 complain(f"sheet {grant.num} already runs; attempt {grant.attempt} not started")
                 continue
             self._newest[grant.num] = grant.attempt
-            kind = ListAttempt if grant.num in self._shop.plan.lists else Attempt
-            attempt = kind(
+            attempt = self._kinds[grant.num in self._shop.plan.lists](
                 self._shop, grant, self._spool.begin, self._attempt_started, self._attempt_done
             )
             self._live[grant.num] = attempt

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +25,16 @@ from marianne.trace_context import trace_of
 if TYPE_CHECKING:
     from marianne.run.walled import Walled, Walls
 
+UP_TO_DATE = "up to date: its inputs and outputs are as they were when it completed"
+"""Why a sheet that declares its outputs is skipped."""
+
 
 class Workshop:
     """The plan, the places and the means. ``env`` is the submitter's with our names over it.
     ``fresh`` has the workspace archived where the score wants that; ``anew`` says that nothing is
     skipped as up to date. With a ``trace_seed`` a collector is told of attempts, so what an attempt
-    starts finds the span that it is part of in its environment.
+    starts finds the span that it is part of in its environment. ``tell`` sends a message to whoever
+    brings files, where that has to be.
 
     ``on_cleared`` is called when old archives that were removed beside the sheets are gone.
     """
@@ -52,6 +58,7 @@ class Workshop:
         anew: bool = False,
         trace_seed: str | None = None,
         on_cleared: Callable[[], None] = lambda: None,
+        tell: Callable[[dict[str, Any]], None] = lambda message: None,
     ) -> None:
         self.plan = plan
         self.job_id = job_id
@@ -63,12 +70,22 @@ class Workshop:
         self.loop = loop
         self.nursery = nursery
         self.tools = tools
+        self.tell = tell
         self.anew, self._fresh = anew, fresh
         self._removal: Child | None = None
         self._walled: Walled | None = None
         self._on_cleared = on_cleared
+        self._owner = owner
         self.env = env | of_sheets(job_id, plan.workspace, owner)
         self._trace = trace_of(trace_seed, job_id, env) if trace_seed else None
+
+    def at(self, workspace: str) -> Workshop:
+        """The same with another workspace, for one attempt."""
+        made = copy(self)
+        made.plan = replace(self.plan, workspace=workspace)
+        made._walled = None
+        made.env = self.env | of_sheets(self.job_id, workspace, self._owner)
+        return made
 
     def env_of(self, num: int, attempt: int) -> dict[str, str]:
         """What an attempt finds in its environment. Raises TemplateError."""

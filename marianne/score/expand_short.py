@@ -247,6 +247,7 @@ class ShortExpander:
             "cwd": own.cwd or self._score.cwd,
             "inputs": tuple(own.inputs),
             "outputs": tuple(own.outputs),
+            "makes_nothing": "outputs" in own.model_fields_set and not own.outputs,
             "when": own.when,
             "after_cancel": own.after_cancel,
         }

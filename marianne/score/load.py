@@ -20,6 +20,7 @@ from marianne.model.plan import Plan
 from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
 from marianne.score.check_shell import ShellCheck
+from marianne.score.check_staging import check_staging
 from marianne.score.check_walls import check_walls, keep_all_from
 from marianne.score.expand import Expansion, think
 from marianne.score.expand_reference import ReferenceExpander
@@ -54,6 +55,7 @@ def load_plan(
     prompts: PromptLimits = UNBOUNDED,
     supply: Supply | None = None,
     keepers: Keepers | None = None,
+    staged: str | None = None,
     thinking_method: str | None = None,
     shell: bool = False,
     sandbox: Mapping[str, Any] | None = None,
@@ -66,8 +68,9 @@ def load_plan(
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
     ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
-    are not known), ``keepers`` which limits are kept; ``thinking_method`` is for prompts that name
-    none.
+    are not known), ``keepers`` which limits are kept; ``staged`` is the executor that they run on
+    without a directory in common with the conductor, if they do; ``thinking_method`` is for prompts
+    that name none.
     With ``shell`` bash reads every script, which takes a process and 30 µs each. ``sandbox`` is
     what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it (None:
     they run elsewhere).
@@ -85,6 +88,7 @@ def load_plan(
             prompts,
             supply,
             keepers,
+            staged,
             thinking_method,
             shell,
             sandbox,
@@ -103,6 +107,7 @@ def _load(
     prompts: PromptLimits,
     supply: Supply | None,
     keepers: Keepers | None,
+    staged: str | None,
     thinking_method: str | None,
     shell: bool,
     sandbox: Mapping[str, Any] | None,
@@ -146,6 +151,8 @@ def _load(
     check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
     if walls is not None:
         check_walls(plan, report, walls)
+    if staged is not None:
+        check_staging(plan, expansion, report, staged)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
 

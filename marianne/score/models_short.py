@@ -184,8 +184,10 @@ class ShortSheet(Section):
             raise ValueError("has cpus, and resources with cpus: one of them says how many")
         if self.max_memory_mb is not None and self.limits and self.limits.max_memory_mb is not None:
             raise ValueError("has max_memory_mb, and limits with it: one of them says how much")
-        if self.inputs and not self.outputs:
-            raise ValueError("inputs need 'outputs': what is up to date is what it makes")
+        if self.inputs and "outputs" not in self.model_fields_set:
+            raise ValueError(
+                "inputs need 'outputs': what is up to date is what it makes; [] if that is nothing"
+            )
         if self.after_cancel and self.when == "succeeded":
             raise ValueError("after_cancel needs 'when: always' or 'when: failed'")
         return self

@@ -115,6 +115,7 @@ def _check(
             prompts=PromptLimits(*limits["limits"]),
             supply=Supply(*limits["supply"]) if limits["supply"] else None,
             keepers=Keepers(*limits["keepers"]),
+            staged=limits["staged"],
             shell=True,
             sandbox=limits["sandbox"],
             walls=looked_for if limits["walled"] else None,

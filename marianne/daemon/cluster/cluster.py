@@ -24,6 +24,7 @@ from ipc.router import Router
 from marianne.daemon.cluster.checking import CHECK_SECONDS, Check
 from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.cluster.leftovers import unwanted
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services.machine import Machine
@@ -70,7 +71,7 @@ class Cluster(Actor):
         self._failures = 0
         self._heard_at = time.monotonic()
         self._checks: list[Check] = []
-        self._closing: dict[str, tuple[set[str], float, list[Promise[None]]]] = {}
+        self._closing: dict[str, tuple[set[str], dict[str, Any], list[Promise[None]]]] = {}
 
     def on_start(self) -> None:
         """Binds the socket and has the bridge started."""
@@ -136,17 +137,26 @@ class Cluster(Actor):
         self._router.send(self._name, codec.pack(message))
 
     def close_job(
-        self, job_id: str, nodes: Iterable[str], wanted: Iterable[str], grace: float
+        self,
+        job_id: str,
+        nodes: Iterable[str],
+        wanted: Iterable[str],
+        grace: float,
+        over: bool = False,
     ) -> Promise[None]:
         """Ends what runs of a job on these nodes; answers when nothing of it is left on the
-        ``wanted`` ones: each has said so, or its lease is surely over."""
+        ``wanted`` ones: each has said so, or its lease is surely over. ``over``: nor are its files
+        wanted there any more."""
         promise: Promise[None] = self.promise()
-        left, _, promises = self._closing.get(job_id, (set[str](), 0.0, []))
+        message = {"kind": "close", "job_id": job_id, "grace": grace}
+        if over and self._desk.places.staged:
+            message["over"] = True
+        left, _, promises = self._closing.get(job_id, (set[str](), message, []))
         left |= set(wanted)
         promises.append(promise)
-        self._closing[job_id] = left, grace, promises
+        self._closing[job_id] = left, message, promises
         for node in {*nodes, *left}:
-            self._post(node, [{"kind": "close", "job_id": job_id, "grace": grace}])
+            self._post(node, [message])
         self._settle()
         return promise
 
@@ -156,12 +166,14 @@ class Cluster(Actor):
             self._closing[job_id][0].discard(node)
             self._settle()
 
-    def node_up(self, node: str) -> None:
-        """It may not have heard what is to end."""
+    def node_up(self, node: str, kept: Sequence[str] = ()) -> None:
+        """It may not have heard what is to end, and has files of jobs that are ``kept`` there."""
         self._failures = 0
-        for job_id, (left, grace, _) in self._closing.items():
+        for left, message, _ in self._closing.values():
             if node in left:
-                self._post(node, [{"kind": "close", "job_id": job_id, "grace": grace}])
+                self._post(node, [message])
+        for job_id in unwanted(self._context.home, kept, self._desk.jobs):
+            self._post(node, [{"kind": "close", "job_id": job_id, "grace": 0.0, "over": True}])
 
     def describe(self, config: ExecutorConfig, check: bool) -> Promise[list[told.Executor]]:
         """The cluster for people, at once, or when the nodes have said how they are."""
@@ -251,7 +263,8 @@ class Cluster(Actor):
             nodes.up(node, message["facts"], message["hello"])
             self._capacity()
             self._tell_all("up", node, list(message["hello"]["jobs"]))
-            self._desk.cluster.tell(Cluster.node_up, node)
+            kept = [str(one) for one in message["hello"].get("kept") or ()]
+            self._desk.cluster.tell(Cluster.node_up, node, kept)
             self._room()
         elif kind == "down":
             log.warning("node_down", executor=self._desk.name, node=node, why=message["why"])

@@ -35,6 +35,7 @@ class Delivery:
         }
         self._made = False
         self._options: dict[str, Any] = {}
+        self._workspace = ""
         self._growths: list[Message] = []
 
     # -- the job's files ------------------------------------------------------------------------
@@ -46,13 +47,15 @@ class Delivery:
         entry = self._context.entries.get(self._job_id)
         if entry is not None:
             plan, environment, options = entry.plan, entry.environment, entry.row.options
+            workspace = entry.row.workspace
         else:
             with Reader(self._context.home.db) as reader:
                 plan, environment = reader.plan(self._job_id), reader.environment(self._job_id)
                 job = reader.job(self._job_id)
                 options = job.options if job is not None else {}
+                workspace = job.workspace if job is not None else ""
         self._desk.places.make(self._job_id, plan, environment)
-        self._options = options
+        self._options, self._workspace = options, workspace
         self._made = True
 
     @property
@@ -107,6 +110,8 @@ class Delivery:
             str(place.spool(self._job_id, station.node)),
         )
         settings["trace_seed"] = self._context.trace_seed
+        if place.staged:
+            settings["staged"] = {"workspace": self._workspace, "limit": self._desk.limit}
         station.open = True
         self._desk.post(station.node, [{"kind": "open", "settings": settings}])
         self.send(station, *self._growths)

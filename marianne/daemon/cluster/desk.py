@@ -24,6 +24,8 @@ class Desk:
     says of each which sheets of it wait for a node, and why, ``held`` what these take. ``wake``
     tells those that wait that there may be room.
 
+    ``limit`` is how much of the files of one sheet is staged, in bytes each way.
+
     ``post`` sends messages to the warden of a node; to one that is not reached, or while the bridge
     is started anew, they are lost, and the node's next hello shows it.
     """
@@ -35,6 +37,7 @@ class Desk:
     jobs: set[str] = field(default_factory=set)
     waits: dict[str, Callable[[], Mapping[int, str]]] = field(default_factory=dict)
     held: dict[str, Callable[[], list[Needs]]] = field(default_factory=dict)
+    limit: int = 0
     post: Post = lambda node, messages: None
     wake: Callable[[], None] = lambda: None
 

@@ -40,7 +40,6 @@ class ClusterExecutor:
     def __init__(
         self, context: Context, config: ExecutorConfig, target: str, local: LocalExecutor
     ) -> None:
-        assert config.shared_directory is not None
         self._context, self._config, self._target = context, config, target
         self._local = local
         self._name = f"executor:{config.name}"
@@ -52,6 +51,7 @@ class ClusterExecutor:
         )
         places = Places(context.home, context.owner, config.shared_directory)
         self.desk = Desk(config.name, nodes, places, Handle(context.system, self._name))
+        self.desk.limit = config.staging_limit_mb * 2**20
 
     # -- the conductor's life -------------------------------------------------------------------
 
@@ -62,6 +62,7 @@ class ClusterExecutor:
             "owner": self._context.owner,
             "lease_seconds": self._config.lease_seconds,
             "sheet_grace_seconds": self._context.config.sheet_grace_seconds,
+            "jobs": str(self._context.home.jobs),
             **self._config.connection(),
         }
         cluster = ChildSpec(
@@ -159,7 +160,7 @@ class ClusterExecutor:
         nodes = self.desk.places.used(row.job_id)
         grace = self._context.config.sheet_grace_seconds
         ended: Future[Any] = self.desk.cluster.within(None).call(
-            Cluster.close_job, row.job_id, nodes, nodes, grace
+            Cluster.close_job, row.job_id, nodes, nodes, grace, True
         )
         return ended
 

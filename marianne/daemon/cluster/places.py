@@ -1,8 +1,10 @@
-"""Where the files of a cluster's jobs lie: in a directory that all nodes have at the same path.
+"""Where the files of a cluster's jobs lie: in a directory that all nodes have at the same path, or,
+where there is none, in the conductor's own directory of the job, to which the bridge carries them.
 
-``<shared>/marianne-<owner>/<job>/`` is the directory of a job: its plan, its environment, what its
-sheets print, the claims of its attempts, a spool a node. The conductor's own directory of the job
-has ``sheets`` and ``nodes`` in it as links there, so that whoever reads a job's files finds them.
+``<shared>/marianne-<owner>/<job>/`` is the shared directory of a job: its plan, its environment,
+what its sheets print, the claims of its attempts, a spool a node. The conductor's own directory of
+the job has ``sheets`` and ``nodes`` in it as links there, so that whoever reads a job's files finds
+them.
 
 ``used`` names the nodes that the job was ever given to, on disk before the first message to one:
 by it a restart knows who has to be heard before it is known what runs.
@@ -26,11 +28,12 @@ USED = "used"
 
 
 class Places:
-    """Of one executor. ``shared`` is its directory."""
+    """Of one executor. ``shared`` is its directory; None: files are staged."""
 
-    def __init__(self, home: Home, owner: str, shared: Path) -> None:
+    def __init__(self, home: Home, owner: str, shared: Path | None) -> None:
         self._home = home
-        self._root = shared / f"marianne-{owner[:16]}"
+        self._root = home.jobs if shared is None else shared / f"marianne-{owner[:16]}"
+        self.staged = shared is None
 
     def job_dir(self, job_id: str) -> Path:
         """The directory of a job on all nodes."""
@@ -47,7 +50,7 @@ class Places:
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in LINKED:
             (directory / name).mkdir(mode=0o700, exist_ok=True)
-            if not (own / name).is_symlink():
+            if not self.staged and not (own / name).is_symlink():
                 (own / name).symlink_to(directory / name)
 
     def cleared(self, job_id: str) -> bool:
@@ -87,7 +90,10 @@ class Places:
         return found
 
     def put_aside(self, job_id: str) -> Path | None:
-        """Takes the directory of a job out of the way, to be removed; None if there is none."""
+        """Takes the shared directory of a job out of the way, to be removed; None if there is
+        none."""
+        if self.staged:
+            return None
         gone = self._root / f".{job_id}.{os.urandom(4).hex()}"
         try:
             self.job_dir(job_id).rename(gone)

@@ -198,10 +198,8 @@ class ClusterRunner(Actor):
         self._desk.forget(self._job_id)
         stations = self._delivery.stations.values()
         wanted = [one.node for one in stations if not one.lapsed and self._may_run(one)]
-        cluster = self._desk.cluster.within(None)
-        closed = cluster.call(
-            Cluster.close_job, self._job_id, [one.node for one in stations], wanted, self._grace
-        )
+        given = self._job_id, [one.node for one in stations], wanted, self._grace, True
+        closed = self._desk.cluster.within(None).call(Cluster.close_job, *given)
         self.pipe(closed, self.finished, promise)
         return promise
 
@@ -218,10 +216,12 @@ class ClusterRunner(Actor):
         station = self._delivery.stations.get(node)
         if station is None or self._over:
             return
-        station.open, station.lapsed = self._job_id in jobs, False
+        # Where files are staged the bridge has to hear of the job, though its worker lives.
+        station.open = self._job_id in jobs and not self._desk.places.staged
+        station.lapsed = False
         if self._question is not None:
             self._ask(station, self._question)
-        elif station.placed or station.late or station.open:
+        elif station.placed or station.late or self._job_id in jobs:
             self._delivery.ask(station, 0)
 
     def down(self, node: str, why: str) -> None:

@@ -78,7 +78,12 @@ class ExecutorConfig(Section):
         default_factory=dict, description="The same by a node's name, or a pattern of names."
     )
     shared_directory: Place | None = Field(
-        None, description="A directory that all nodes and the conductor have at this path."
+        None,
+        description="A directory that all nodes and the conductor have at this path; without one"
+        " each sheet's inputs are brought to its node and its outputs back.",
+    )
+    staging_limit_mb: Number = Field(
+        10_240, ge=1, description="Of a sheet's files that are brought, or brought back, MiB."
     )
     node_directory: Place | None = Field(
         None, description="Where a node keeps its own files; default: its temporary directory."
@@ -95,9 +100,10 @@ class ExecutorConfig(Section):
     def _usable(self) -> ExecutorConfig:
         if self.name == LOCAL:
             raise ValueError(f"name: {LOCAL} is the conductor's own machine; choose another")
-        if self.shared_directory is None:
+        if self.shared_directory is None and self.kind != "dask":
             raise ValueError(
-                "shared_directory: is needed; name a directory that all nodes have at that path"
+                f"shared_directory: kind: {self.kind} needs one; name a directory that all nodes"
+                " have at that path"
             )
         if self.kind == "dask":
             self._check_address()

@@ -130,6 +130,12 @@ class DaemonConfig(Section):
         """What all sheets are kept from, None where that is nothing."""
         return self.sandbox.as_map()
 
+    @property
+    def staged(self) -> str | None:
+        """The executor of all sheets, if its nodes share no directory with the conductor."""
+        chosen = next((one for one in self.executors if one.name == self.executor), None)
+        return None if chosen is None or chosen.shared_directory is not None else chosen.name
+
     @model_validator(mode="after")
     def _executors(self) -> DaemonConfig:
         names = [machine.LOCAL, *(one.name for one in self.executors)]

@@ -75,6 +75,11 @@ class Untouched(_Known):
         """As :attr:`DaemonConfig.supply`."""
         return machine.supply(None, self.resource_limits.max_memory_mb, ())
 
+    @property
+    def staged(self) -> None:
+        """As :attr:`DaemonConfig.staged`."""
+        return None
+
     def at(self, home: Home) -> Home:
         """The home as it is: no file of it is set elsewhere."""
         return home

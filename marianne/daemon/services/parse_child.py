@@ -56,6 +56,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             prompts=PromptLimits(*request.limits),
             supply=_supply(request),
             keepers=Keepers(*request.keepers) if request.keepers else None,
+            staged=request.staged,
             thinking_method=request.thinking_method,
             shell=request.preview,
             sandbox=request.sandbox,

@@ -129,6 +129,7 @@ class Parser(Actor):
             limits=config.preflight.tokens,
             supply=config.supply,
             keepers=self._context.keepers,
+            staged=config.staged,
             thinking_method=config.default_thinking_method,
             sandbox=config.kept_from,
             walled=config.executor == LOCAL,

@@ -25,9 +25,10 @@ class ParseRequest:
     executed, and has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
     of, and refused; ``supply`` is what there is for sheets (graphics processors, MB of memory,
     labels), None where nobody can say; ``keepers`` are the controllers of limits that are missing,
-    with the reasons, and the conductor's own limits; ``thinking_method`` is for prompts that name
-    none; ``sandbox`` is what all sheets are kept from, ``walled`` says that they run on this
-    machine.
+    with the reasons, and the conductor's own limits; ``staged`` is the executor that sheets run on
+    without a directory in common with the conductor, if they do; ``thinking_method`` is for prompts
+    that name none; ``sandbox`` is what all sheets are kept from, ``walled`` says that they run on
+    this machine.
     """
 
     path: str | None
@@ -45,6 +46,7 @@ class ParseRequest:
     limits: tuple[int, int] = (0, 0)
     supply: tuple[int, int, tuple[str, ...]] | None = None
     keepers: tuple[Mapping[str, str], Mapping[str, float]] | None = None
+    staged: str | None = None
     thinking_method: str | None = None
     sandbox: dict[str, Any] | None = None
     walled: bool = False

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from ipc.dealer import Dealer
-from marianne.executors.bridge import Bridge
+from marianne.executors.bridge import Bridge, staging_of
 from marianne.executors.dask.engine import DaskEngine
 from marianne.run import procfs
 
@@ -21,6 +21,7 @@ def bridge_main(settings: dict[str, Any], socket: str, name: bytes, key: bytes |
 
     async def serve() -> None:
         line = Dealer(socket, name, server_key=key)
-        await Bridge(line, DaskEngine(settings), settings["lease_seconds"]).run()
+        lease, staging = settings["lease_seconds"], staging_of(settings)
+        await Bridge(line, DaskEngine(settings), lease, staging).run()
 
     asyncio.run(serve())

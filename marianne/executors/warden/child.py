@@ -29,7 +29,7 @@ def work(connection: socket.socket, settings: dict[str, Any]) -> NoReturn:
 
 
 def _work(connection: socket.socket, settings: dict[str, Any]) -> int:
-    _keep_only(connection.fileno())
+    keep_only(connection.fileno())
     become_worker()
     procfs.take_name("marianne-worker")
     line = StreamLine(connection)
@@ -45,8 +45,9 @@ def _work(connection: socket.socket, settings: dict[str, Any]) -> int:
     return EXIT_CLEAN if clean else EXIT_LEFT
 
 
-def _keep_only(descriptor: int) -> None:
-    """The warden's sockets are not ours: one that stays open here would look alive when it died."""
+def keep_only(descriptor: int) -> None:
+    """Closes all else but the standard three. The warden's sockets are not its child's: one that
+    stays open here would look alive when it died."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) != descriptor:
             try:

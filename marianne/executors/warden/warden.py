@@ -18,6 +18,8 @@ from marianne.executors.claim import claim, prepare, release
 from marianne.executors.frames import Message
 from marianne.executors.lease import Lease, clock
 from marianne.executors.stream_line import StreamLine
+from marianne.executors.warden.carriage import Carriage
+from marianne.executors.warden.estate import Estate
 from marianne.executors.warden.outlived import judged
 from marianne.executors.warden.post import Post
 from marianne.run import procfs
@@ -53,9 +55,12 @@ class Warden:
         self._line: StreamLine | None = None
         self._posts: dict[str, Post] = {}
         self._again: dict[str, dict[str, Any]] = {}  # opened while it still ended
+        self._done_with: set[str] = set()  # nothing of these jobs is wanted any more
         self._lapsed = self._stopping = False
         self._alone_since = clock()
         self._checks: set[int] = set()
+        self._estate = Estate()
+        self._carriage = Carriage(self._loop, self._tell, self._estate)
 
     def run(self) -> None:
         """Until the end."""
@@ -90,6 +95,7 @@ class Warden:
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "jobs": [post.job_id for post in self._posts.values() if not post.ending],
+                "kept": self._estate.kept(self._posts),
                 "wall": time.time(),
             }
         )
@@ -100,6 +106,7 @@ class Warden:
         if line is not None:
             self._loop.remove_reader(line.fileno())
             line.close()
+            self._carriage.hang_up()
             self._alone_since = clock()
 
     def _tell(self, message: Message) -> None:
@@ -133,9 +140,11 @@ class Warden:
         elif kind == "job":
             self._to_worker(message["job_id"], message["message"])
         elif kind == "close":
-            self._close(message["job_id"], float(message["grace"]))
+            self._close(message["job_id"], float(message["grace"]), bool(message.get("over")))
         elif kind == "check":
             self._check()
+        else:
+            self._carriage.hear(message)
 
     def _check(self) -> None:
         """Runs a program that does nothing; its end is told when it is reaped."""
@@ -157,6 +166,7 @@ class Warden:
             self._end_all(self._grace, "lost")
         useless = self._line is None and self._lapsed and not self._posts
         if useless and now - self._alone_since > ALONE_SECONDS:
+            self._estate.remove_all()  # nothing of it counts any more
             self._loop.stop()
         self._beat()
         left = self._lease.until - now
@@ -183,6 +193,8 @@ class Warden:
             if post.ending:
                 self._again[job_id] = settings
             return
+        if settings.get("staged"):
+            settings |= self._estate.places(job_id)
         settings |= {"owner": self._owner, "conductor_pid": os.getpid()}
         settings["conductor_start_time"] = procfs.start_time(os.getpid())
         settings["environment"] = self._environment
@@ -243,11 +255,13 @@ class Warden:
             self._tell({"kind": "refused", "job_id": post.job_id, "attempts": refused})
         return mine
 
-    def _close(self, job_id: str, grace: float) -> None:
+    def _close(self, job_id: str, grace: float, over: bool) -> None:
         self._again.pop(job_id, None)
         post = self._posts.get(job_id)
+        if over:
+            self._done_with.add(job_id)
         if post is None:
-            self._tell({"kind": "closed", "job_id": job_id})
+            self._tell_closed(job_id)
         else:
             post.end(grace, "cancelled")
 
@@ -262,11 +276,17 @@ class Warden:
 
     def _over(self, job_id: str) -> None:
         del self._posts[job_id]
-        self._tell({"kind": "closed", "job_id": job_id})
+        self._tell_closed(job_id)
         if job_id in self._again:
             self._open(self._again.pop(job_id))
         if self._stopping and not self._posts:
             self._loop.stop()
+
+    def _tell_closed(self, job_id: str) -> None:
+        if job_id in self._done_with:
+            self._done_with.discard(job_id)
+            self._estate.remove(job_id)
+        self._tell({"kind": "closed", "job_id": job_id})
 
     # -- signals
 
@@ -291,6 +311,7 @@ class Warden:
             if pid in self._checks:
                 self._checks.discard(pid)
                 self._tell({"kind": "checked", "status": os.waitstatus_to_exitcode(status)})
+            self._carriage.reaped(pid)
             posts = list(self._posts.values())
             for post in posts:
                 if post.pid == pid:

@@ -139,7 +139,7 @@ def test_the_configured_executor_is_made_and_the_local_one_is_beside_it(tmp_path
         ({"address": "tls://10.0.0.5:8786"}, "tls_ca_file: is needed"),
         ({"name": "local"}, "choose another"),
         ({"address": "10.0.0.5"}, "address"),
-        ({"shared_directory": None}, "shared_directory: is needed"),
+        ({"shared_directory": None, "kind": "slurm"}, "shared_directory: kind: slurm needs one"),
         ({"tls_ca_file": "/nowhere/ca", "address": "tls://x:1"}, "/nowhere/ca is no file"),
     ],
 )

@@ -87,7 +87,8 @@ def test_whatever_a_reading_was_asked_is_part_of_what_it_is_known_by(
     cache: ScoreCache, request_: ParseRequest
 ) -> None:
     """Else a job has the sheets that another one was to leave out."""
-    ours = {"limits", "thinking_method", "supply"}  # the conductor's: `settings`
+    # The conductor's own: `settings`.
+    ours = {"limits", "thinking_method", "supply", "staged", "keepers"}
     assert set(OTHER) | ours == {field.name for field in fields(ParseRequest)}
     for name, value in OTHER.items():
         asked = replace(request_, **{name: value})  # type: ignore[arg-type]
