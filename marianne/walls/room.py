@@ -188,6 +188,7 @@ def _forget_the_worker(keep: tuple[int, ...]) -> None:
         os.closerange(low, descriptor)
         low = descriptor + 1
     os.setpgid(0, 0)
+    os.chdir("/")
 
 
 def _mount(plan: Blueprint) -> None:

@@ -43,14 +43,14 @@ class Cell:
         return f"{self.survivors} {self.trouble}".strip()
 
 
-def measure(way: str, kind: str) -> Cell:
+def measure(way: str, kind: str, isolated: bool) -> Cell:
     """Runs a sheet with one kind of child, lets it happen, and counts."""
     chosen, cell = EVERY_WAY[way], Cell(way, kind)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as place:
         home = Home(Path(place), chosen.orphan_grace)
         try:
-            home.run([kind], chosen.timeout)
-            if (way not in WAYS or kind not in KINDS) and not home.walled:
+            home.run([kind], chosen.timeout, isolated=isolated)
+            if (way not in WAYS or kind not in KINDS) and not (home.walled or isolated):
                 raise RuntimeError("no control groups here: this pair needs a wall")
             begin = chosen.happen(home)
             left = chosen.grace + SLACK - (time.monotonic() - begin)
@@ -94,6 +94,9 @@ def main() -> int:
     parser.add_argument(
         "--walls", action="store_true", help="also what only a wall ends: a row and a column more"
     )
+    parser.add_argument(
+        "--isolate", action="store_true", help="each sheet in a namespace of processes of its own"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="pairs at a time")
     parser.add_argument("--json", action="store_true", help="one JSON object a pair, no table")
     chosen = parser.parse_args()
@@ -102,7 +105,7 @@ def main() -> int:
     pairs = [(way, kind) for way in ways for kind in kinds]
     cells = []
     with ThreadPoolExecutor(chosen.jobs) as pool:
-        for cell in pool.map(lambda pair: measure(*pair), pairs):
+        for cell in pool.map(lambda pair: measure(*pair, chosen.isolate), pairs):
             cells.append(cell)
             if chosen.json:
                 print(json.dumps(vars(cell)), flush=True)

@@ -121,8 +121,15 @@ class Home:
 
     # -- the sheet
 
-    def run(self, kinds: Sequence[str] = tuple(KINDS), timeout: str | None = None) -> None:
-        """Submits the sheet and returns when all of these children run.
+    def run(
+        self,
+        kinds: Sequence[str] = tuple(KINDS),
+        timeout: str | None = None,
+        *,
+        isolated: bool = False,
+    ) -> None:
+        """Submits the sheet and returns when all of these children run; ``isolated``: in a
+        namespace of processes of their own.
 
         It ends when the file ``go`` appears. Another attempt of it does nothing and ends well.
         """
@@ -132,7 +139,8 @@ class Home:
             "touch up",
             "until [ -e go ]; do sleep 0.05; done",
         ]
-        head = ["name: nasty", "workspace: ./ws", "sheets:", "  - name: all"]
+        walls = ["sandbox: {isolate: true}"] if isolated else []
+        head = ["name: nasty", "workspace: ./ws", *walls, "sheets:", "  - name: all"]
         more = [] if timeout is None else [f"    timeout: {timeout}"]
         body = [f"      {line}" for line in lines]
         score = self.folder / "nasty.yaml"

@@ -41,6 +41,18 @@ def test_behind_a_wall_nothing_survives_that_shed_everything(way: str, tmp_path:
         home.close()
 
 
+@pytest.mark.parametrize("way", {**WALLED_WAYS, "sheet ends": None, "cancel": None})
+def test_of_an_isolated_sheet_nothing_survives_whatever_was_shed(way: str, tmp_path: Path) -> None:
+    """By the namespace: where no control group is, and without any start."""
+    chosen = (WALLED_WAYS | WAYS)[way]
+    home = Home(tmp_path, chosen.orphan_grace)
+    try:
+        home.run(tuple(EVERY_KIND), isolated=True)
+        check(home, chosen)
+    finally:
+        home.close()
+
+
 def check(home: Home, chosen: Way) -> None:
     """It happens, and soon after nobody is left."""
     counted_from = chosen.happen(home)
