@@ -18,6 +18,7 @@ from marianne.executors.claim import claim, prepare, release
 from marianne.executors.frames import Message
 from marianne.executors.lease import Lease, clock
 from marianne.executors.stream_line import StreamLine
+from marianne.executors.warden.callers import is_sheet
 from marianne.executors.warden.carriage import Carriage
 from marianne.executors.warden.estate import Estate
 from marianne.executors.warden.outlived import judged
@@ -76,6 +77,10 @@ class Warden:
         try:
             connection, _ = self._listener.accept()
         except OSError:
+            return
+        if is_sheet(connection):
+            complain("a sheet that would give orders is refused")
+            connection.close()
             return
         if self._line is not None:
             self._hang_up()  # the newest is the one that lives

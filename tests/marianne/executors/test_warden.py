@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,41 @@ def test_what_runs_for_as_long_as_its_node_lives_has_failed(nodes: Callable[...,
     for result in node.results(2):
         assert (result["outcome"], result["category"]) == ("failed", "timeout")
         assert "as long as its node lives (1 s)" in result["message"]
+
+
+FORGER = """
+import socket, struct, sys
+from ipc.codec import pack
+line = socket.socket(socket.AF_UNIX)
+line.connect(sys.argv[1])
+for order in ({"kind": "close", "job_id": "a-job", "grace": 0.0},
+              {"kind": "job", "job_id": "a-job", "message": {"kind": "stop", "grace": 0.0}}):
+    data = pack(order)
+    try:
+        line.sendall(struct.pack(">I", len(data)) + data)
+    except OSError:
+        break
+try:
+    print(len(line.recv(1)))
+except OSError:
+    print(0)
+"""
+
+
+def test_a_sheet_gives_its_own_warden_no_orders(nodes: Callable[..., Node]) -> None:
+    node = nodes()
+    node.start()
+    root, place = Path(__file__).parents[3], node.folder / "warden.sock"
+    (node.workspace / "forger.py").write_text(FORGER)
+    forge = f"PYTHONPATH={root} {sys.executable} forger.py {place} > told"
+    # Also by a process that has left its parents, and its session.
+    node.open(forge, f"(setsid sh -c '{forge}2' &); until test -s told2; do sleep 0.05; done")
+    node.wait("job", job="hello")
+    node.run((1, 1), (2, 1))
+    assert {one["outcome"] for one in node.results(2)} == {"completed"}
+    assert (node.workspace / "told").read_text() == "0\n"
+    assert (node.workspace / "told2").read_text() == "0\n"
+    assert node.workers(), "nobody has closed the job"
 
 
 def test_an_attempt_that_another_node_has_claimed_is_refused_with_its_name(
