@@ -131,7 +131,16 @@ class LimitsConfig(Section):
     @property
     def given(self) -> dict[str, float]:
         """What is set."""
-        return {name: value for name, value in self if value is not None}
+        every = {
+            "max_memory_mb": self.max_memory_mb,
+            "high_memory_mb": self.high_memory_mb,
+            "max_processes": self.max_processes,
+            "max_cpus": self.max_cpus,
+            "cpu_weight": self.cpu_weight,
+            "io_weight": self.io_weight,
+            "best_effort": self.best_effort,
+        }
+        return {name: value for name, value in every.items() if value is not None}
 
 
 class SocketConfig(Section):

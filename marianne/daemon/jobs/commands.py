@@ -44,7 +44,7 @@ class Commands:
 
     # -- pause and resume -----------------------------------------------------------------------
 
-    def pause(self, answer: Answer[Changed], job_id: str, now: bool) -> None:
+    def pause(self, answer: Answer[Changed], job_id: str, now: bool = False) -> None:
         live = self._desk.live_job(job_id)
         reason = NOW if now else "person"
         if now and (why := self._desk.context.executor.cannot_hold()):

@@ -109,7 +109,8 @@ MESSAGES: list[tuple[Any, dict[str, Any], tuple[Any, ...]]] = [
     (job_wait, JOB, ("wait_job", "first")),
     # Several jobs: each is a request of its own.
     (job_cancel, {"ids": ["first"]}, ("cancel_job", "first", "id/first")),
-    (job_pause, {"ids": ["first"]}, ("pause_job", "first", "id/first")),
+    (job_pause, {"ids": ["first"]}, ("pause_job", "first", "id/first", False)),
+    (job_pause, {"ids": ["first"], "now": True}, ("pause_job", "first", "id/first", True)),
     (job_resume, {"ids": ["first"]}, ("resume_job", "first", None, None, False, "id/first")),
     (
         job_resume,
@@ -131,7 +132,7 @@ def test_a_verb_asks_the_manager_for_what_was_said_and_tells_its_answer(
 ) -> None:
     answer = asked(handler, shared, **params)
     assert shared.post.asked == [("manager", *message)]
-    if message[-1] == "id/first":
+    if "id/first" in message:
         told = {"job_id": "first", "told": True, "ok": True, "error": None}
         assert answer == {"jobs": [told]}
     else:
