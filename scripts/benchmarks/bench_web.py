@@ -74,16 +74,18 @@ class Asking(threading.Thread):
         self._over = over
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection(self._pages.host)
         turn = 0
         while not self._over.wait(2.0):
             turn += 1
+            # A new one each time: the server lets go of one that is idle for five seconds.
+            connection = http.client.HTTPConnection(self._pages.host)
             paths = ["rows?first=1&last=40"]
             paths += ["timeline"] * (turn % 3 == 0) + ["why"] * (turn % 5 == 0)
             for path in paths:
                 headers = {"Cookie": self._pages.cookie}
                 connection.request("GET", f"{self._job}/{path}", headers=headers)
                 connection.getresponse().read()
+            connection.close()
 
 
 class Viewer(threading.Thread):
