@@ -55,6 +55,7 @@ def test_a_sheet_behind_all_walls_works_and_its_walls_are_told(walled: Marianne)
     )
     [record] = walled("history", job, "--json").json["records"]
     assert record["walls"] == WALLS
+    assert ", ".join(WALLS) in walled("history", job).out
     assert len(record["left_running"]) == 1
     events = walled("events", job, "--json").out
     assert '"walls"' in events

@@ -16,8 +16,9 @@ _STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow", "skip
 
 
 def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
-    """A row an attempt, in the order given, with its node where any has one."""
+    """A row an attempt, in the order given, with its node and its walls where any has some."""
     placed = any(a.get("node") for a in attempts)
+    walled = any(a.get("walls") for a in attempts)
     rows: list[Sequence[Cell | str | int | None]] = [
         (
             a["sheet"],
@@ -25,6 +26,7 @@ def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
             a["attempt"],
             Cell(a["outcome"], (_STYLES.get(a["outcome"], "dim"),)),
             *([clean(a.get("node") or "")] if placed else []),
+            *([clean(", ".join(a.get("walls") or ()))] if walled else []),
             a["category"] or "",
             clock(a["finished_at"]),
             duration(a["duration_seconds"]),
@@ -34,10 +36,10 @@ def print_attempts(attempts: Sequence[Attempt], indent: str = "") -> None:
         )
         for a in attempts
     ]
-    node = ["NODE"] if placed else []
+    more = [*(["NODE"] if placed else []), *(["WALLS"] if walled else [])]
     ends = ("WHY", "ENDED", "TOOK", "MEMORY", "PRINTED", "")
-    headings = ("SHEET", "NAME", "TRY", "OUTCOME", *node, *ends)
-    took = 6 + placed
+    headings = ("SHEET", "NAME", "TRY", "OUTCOME", *more, *ends)
+    took = 6 + len(more)
     spare = (took + 2, took + 1, took - 1, took)  # what it printed, its memory, when, how long
     print_table(headings, rows, right=(0, 2, took), names=(1,), spare=spare, indent=indent)
 
