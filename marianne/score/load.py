@@ -137,6 +137,10 @@ def _load(
         given = resolve(score, score.prompt.variables, variables, base_dir, report)
         expansion = ReferenceExpander(score, report, resolver, given, reader.read).expand()
         own_variables = given.over(score.prompt.variables)
+    if not isinstance(score.workspace, str):
+        from marianne.score.worktree import opened
+
+        expansion.sheets[:] = opened(expansion.sheets)
     if thinking_method:
         think(expansion, thinking_method)
     if sandbox:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from marianne.model.plan import SheetPlan
 from marianne.score.models_reference import Common, Worktree
 from marianne.score.models_short import ShortScore, ShortSheet
 from marianne.score.report import Report
@@ -55,6 +58,13 @@ def in_worktrees(score: Common, report: Report, base_dir: str) -> Common:
         every = [sheet.name for sheet in score.sheets]
         sheets.append(_step(asked, repo, END, f"end {shlex.quote(asked.target)}", every))
     return score.model_copy(update={"sheets": sheets})
+
+
+def opened(sheets: Iterable[SheetPlan]) -> list[SheetPlan]:
+    """The sheets, of which our steps may write what the score keeps others from: the repository."""
+    return [
+        replace(sheet, sandbox=None) if sheet.name in (BEGIN, END) else sheet for sheet in sheets
+    ]
 
 
 def _step(asked: Worktree, repo: str, name: str, call: str, needs: list[str]) -> ShortSheet:

@@ -112,6 +112,20 @@ def test_a_job_goes_on_in_its_worktree_after_all_of_ours_were_killed(
     assert len(git(repo, "worktree", "list").splitlines()) == 1
 
 
+def test_sheets_that_may_write_the_worktree_alone_have_their_work_merged(
+    marianne: Marianne, repo: Path
+) -> None:
+    marianne.score("tree", "")
+    score = marianne.place / "tree.yaml"
+    score.write_text(
+        "name: tree\nworkspace: {worktree: repo, ref: work, after: merge}\n"
+        "sandbox: {write: [workspace], when_missing: best-effort}\n"
+        "sheets: [{name: a, run: 'echo made > made; touch ../outside || true'}]\n"
+    )
+    marianne("run", str(score), "--wait")
+    assert git(repo, "show", "work:made") == "made"
+
+
 def test_work_of_a_job_that_failed_stays_where_it_is(marianne: Marianne, repo: Path) -> None:
     submit(marianne, "one", "no/such/directory", "x", after="discard")
     let_go(marianne, "one")

@@ -267,3 +267,9 @@ def test_sheets_wait_for_the_worktree_and_its_end_for_all_sheets(merging: Repo) 
     assert needs["worktree"] == []
     assert set(needs["worktree-end"]) == set(names.values()) - {"worktree", "worktree-end"}
     assert "worktree-end" not in needs["c"]
+
+
+def test_what_keeps_sheets_from_the_repository_does_not_keep_its_steps(merging: Repo) -> None:
+    merging.text += "sandbox: {write: [workspace], when_missing: best-effort}\n"
+    kept = {sheet.name: sheet.sandbox is not None for sheet in merging.plan().sheets}
+    assert kept == {"a": True, "worktree": False, "worktree-end": False}
