@@ -14,6 +14,8 @@ from typing import Any
 
 from e2e_marianne import Marianne, until
 
+from marianne.daemon.worker.of_no_job import in_memory
+
 
 def configure(marianne: Marianne, word: str) -> None:
     """A receiver that writes down what it is told."""
@@ -49,6 +51,8 @@ def main(place: Path) -> None:
         (trouble,) = told(marianne)
         assert trouble["data"]["kind"] == "storage", trouble
         assert "full" in trouble["error"], trouble
+        owner = (home / "owner").read_text().split()[0]
+        until(lambda: not in_memory(owner).exists())
         zeros.unlink()
         until(lambda: marianne("ready", code=None).code == 0)
         until(lambda: len(told(marianne)) == 2, 180.0)

@@ -192,6 +192,8 @@ class Beside(Actor):
         del self._children[process]
         if found is None:
             self._sweep(child.job_id)
+        if not child.job_id and all(other.job_id for other in self._children.values()):
+            of_no_job.clear(self._context)  # what it had of our environment is in memory no longer
         try:
             child.promise.set(child.judge(found, ending))
         except LostError as error:
