@@ -18,6 +18,9 @@ from marianne.run.complain import complain
 from marianne.run.outputs import Files
 from marianne.run.spool import Spool
 
+MOST_WAITING = 1_000
+"""Pieces of output that wait to be written: a node that sends more keeps to no window."""
+
 AGAIN_SECONDS = 5.0
 """Until what the machine could not do is tried again."""
 
@@ -26,14 +29,16 @@ Attempt = tuple[int, int]
 
 @dataclass(slots=True)
 class Job:
-    """``held`` is what waits for the job's files to be on the node, None once they are; ``busy``
-    are attempts whose files are on their way, ``spoiled`` those whose output has a gap here.
+    """``held`` is what waits for the job's files to be on the node, None once they are; ``asked``
+    are attempts whose files are on their way to the node, ``busy`` those whose files are on their
+    way back, ``spoiled`` those whose output has a gap here.
     ``over``: nothing of it is wanted any more."""
 
     facts: home.Facts
     spool: Spool
     held: list[Message] | None = None
     over: bool = False
+    asked: set[Attempt] = field(default_factory=set)
     busy: set[Attempt] = field(default_factory=set)
     followed: set[Attempt] = field(default_factory=set)
     spoiled: set[Attempt] = field(default_factory=set)
@@ -74,8 +79,8 @@ class Attempts:
     def stage(self, job: Job, asked: Message) -> None:
         """An attempt waits for its files."""
         key = int(asked["num"]), int(asked["attempt"])
-        if key not in job.busy:
-            job.busy.add(key)
+        if key not in job.asked and key not in job.busy:
+            job.asked.add(key)
             self.begin(self._bring_inputs(job, key, asked))
 
     async def _bring_inputs(self, job: Job, key: Attempt, asked: Message) -> None:
@@ -100,7 +105,7 @@ class Attempts:
         except (TransferError, OSError) as error:
             answer |= {"why": str(error), "passes": True}
         finally:
-            job.busy.discard(key)
+            job.asked.discard(key)
         self._post({"kind": "job", "job_id": facts.job_id, "message": answer})
 
     def hold(self, job: Job, results: Iterable[Message]) -> None:
@@ -112,6 +117,8 @@ class Attempts:
                 self._kept(job, key, result["serial"])
             elif key not in job.busy:
                 job.busy.add(key)
+                if key in job.asked:  # it was ended before its files were there
+                    self.transfers.end(job.facts.job_id, key)
                 self.begin(self._bring_back(job, key, result))
 
     async def _bring_back(self, job: Job, key: Attempt, result: Message) -> None:
@@ -122,7 +129,7 @@ class Attempts:
             while not job.over:
                 try:
                     result = await self._fetched(job, key, result)
-                    told = job.spool.append({**result})
+                    told = _kept_here(job.spool, result)
                     self._told(job, key, serial, told)
                     return
                 except (TransferError, OSError) as error:
@@ -182,7 +189,9 @@ class Attempts:
             self._follow(job, (num, attempt))
 
     def printed(self, message: Message) -> None:
-        """A piece of what one prints."""
+        """A piece of what one prints. Raises ValueError for more than a window of it."""
+        if self._output.qsize() > MOST_WAITING:
+            raise ValueError("more output than was asked for")
         self._output.put_nowait(message)
 
     def _follow(self, job: Job, key: Attempt) -> None:
@@ -222,6 +231,16 @@ class Attempts:
             complain(f"{path}: {in_words(error)}; it comes when the sheet has ended")
             job.spoiled.add(key)
             self._unfollow(job, key)
+
+
+def _kept_here(spool: Spool, result: Message) -> Message:
+    """The result as it stands in the spool at the conductor. Raises OSError."""
+    told = {**result}
+    try:
+        return spool.append(told)
+    except OSError:
+        spool.ack([told["serial"]])  # it is not in the file, and is tried again
+        raise
 
 
 def _failed(result: Message, category: str, error: Exception) -> Message:

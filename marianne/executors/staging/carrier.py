@@ -191,7 +191,7 @@ class Carrier:
         self._attempts.begin(in_thread(lambda: home.clear(self._staging.jobs, job_id)))
         if job is not None:
             job.over = True
-            self._attempts.transfers.end_job(job_id)
+            self._attempts.transfers.end(job_id)
             del self._jobs[job_id]
             job.spool.close()
             self._plans.forget(job.facts)

@@ -11,6 +11,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from marianne.executors.staging.names import StagingError
@@ -46,7 +47,10 @@ class ThreadChannel:
         """From the thread."""
         if self._gone:
             raise GoneError
-        self._loop.call_soon_threadsafe(self._say, message)
+        try:
+            self._loop.call_soon_threadsafe(self._say, message)
+        except RuntimeError as error:  # the loop is closed
+            raise GoneError from error
 
     def receive(self) -> Message:
         """From the thread."""
@@ -62,7 +66,7 @@ class Transfers:
     def __init__(self, post: Callable[[Message], None]) -> None:
         self._post = post
         self._numbers = itertools.count(1)
-        self._channels: dict[int, tuple[str, ThreadChannel]] = {}  # with their job
+        self._channels: dict[int, tuple[Message, ThreadChannel]] = {}  # with their order
         self._room = asyncio.Semaphore(AT_ONCE)
         self._over = False
 
@@ -74,7 +78,7 @@ class Transfers:
                 raise GoneError
             number = next(self._numbers)
             channel = ThreadChannel(lambda message: self._say(number, message))
-            self._channels[number] = order["job_id"], channel
+            self._channels[number] = order, channel
             self._post({"kind": "stage", "transfer": number, "begin": order})
             try:
                 return await in_thread(lambda: _told(channel, work))
@@ -83,7 +87,7 @@ class Transfers:
 
     def hear(self, message: Message) -> None:
         """From the node."""
-        _, channel = self._channels.get(message["transfer"], ("", None))
+        _, channel = self._channels.get(message["transfer"], ({}, None))
         if channel is not None:
             channel.put(message["message"] if channel.waiting < MOST_WAITING else None)
 
@@ -93,12 +97,12 @@ class Transfers:
         for _, channel in self._channels.values():
             channel.put(None)
 
-    def end_job(self, job_id: str) -> None:
-        """What is carried for this job is not wanted any more."""
-        for number, (of_job, channel) in self._channels.items():
-            if of_job == job_id:
+    def end(self, job_id: str, attempt: tuple[int, int] | None = None) -> None:
+        """What is carried for this job, or for this attempt of it, is not wanted any more."""
+        for number, (order, channel) in self._channels.items():
+            if order["job_id"] == job_id and attempt in (None, (order["num"], order["attempt"])):
                 channel.put(None)
-                self._say(number, {"what": "failed", "why": "the job is over"})
+                self._say(number, {"what": "failed", "why": "it is not wanted any more"})
 
     def _say(self, number: int, message: Message) -> None:
         if not self._over:
@@ -138,7 +142,8 @@ async def in_thread(work: Callable[[], Any]) -> Any:
             value = work()
         except BaseException as found:  # noqa: BLE001 - raised where it is waited for
             error = found
-        loop.call_soon_threadsafe(settle, value, error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, value, error)
 
     threading.Thread(target=main, daemon=True).start()
     return await future

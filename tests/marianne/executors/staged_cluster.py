@@ -114,10 +114,7 @@ class Cluster:
             (self.place / "nodes").mkdir(exist_ok=True)
             node = self.nodes[name] = Node(self.place / "nodes" / name, name)
             node.workspace.rmdir()
-        node.start()
-        assert node.line is not None
-        node.line.close()
-        node.line = None
+        node.spawn()
         return node
 
     def start_bridge(self) -> None:

@@ -93,11 +93,16 @@ class Node:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Starts the warden and connects."""
+        process = self.spawn()
+        self.connect()
+        return process
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Starts the warden, for somebody else to connect: it hears the newest alone."""
         argv = [sys.executable, "-m", "marianne.executors.warden", str(self.folder)]
         with open(self.folder / "err", "ab") as err:
             process = subprocess.Popen(argv, stderr=err)
         self.processes.append(process)
-        self.connect()
         return process
 
     def connect(self) -> dict[str, Any]:
