@@ -12,6 +12,9 @@ Scarce = tuple[int, int]
 
 NOTHING_SCARCE: Scarce = (0, 0)
 
+HERE = ""
+"""Where a sheet runs that has a slot of the conductor's own machine."""
+
 JOB_PRIORITY_WEIGHT = 10.0
 DEPTH_WEIGHT = 1.0
 RETRY_BONUS = 5.0
@@ -26,7 +29,8 @@ class SheetInfo:
     ``backend_type`` is its instrument; with ``model`` it names the pool whose limits apply.
     ``job_priority`` is 1 (first) to 10. ``dag_depth`` is the longest chain of sheets before it.
     ``cpus`` is how many slots it takes, if it is no agent's; ``memory_mb`` and ``gpus`` it takes of
-    the machine's, whoever plays it.
+    the machine's, whoever plays it. ``where`` is the executor whose slots those are: of another
+    than :data:`HERE` it takes nothing of the machine's.
     """
 
     job_id: str
@@ -40,6 +44,7 @@ class SheetInfo:
     cpus: float = 1.0
     memory_mb: int = 0
     gpus: int = 0
+    where: str = HERE
 
     @property
     def pool(self) -> str:
@@ -49,7 +54,7 @@ class SheetInfo:
     @property
     def scarce(self) -> Scarce:
         """What it takes beside slots."""
-        if not self.gpus and not self.memory_mb:
+        if self.where or not (self.gpus or self.memory_mb):
             return NOTHING_SCARCE  # nearly always: no tuple is made
         return (self.gpus, self.memory_mb)
 
@@ -57,7 +62,7 @@ class SheetInfo:
     def rank(self) -> Scarce:
         """Those of one rank wait in one line: what lacks something passes nobody of its own rank.
         Of memory it is the order of magnitude, so that there are few."""
-        if not self.gpus and not self.memory_mb:
+        if self.where or not (self.gpus or self.memory_mb):
             return NOTHING_SCARCE
         return (self.gpus, self.memory_mb.bit_length())
 

@@ -70,9 +70,8 @@ def explain_queued(
     lacking = _lacking(entry.info, stocks, closed)
     if lacking is not None:
         return lacking
-    cost = pool.cost(entry.info)
-    if slots.full or not slots.fits(cost):
-        return _no_slot(pool, slots, cost)
+    if slots.full or not slots.fits(pool.cost(entry.info)):
+        return _no_slot(entry.info, pool, slots)
     return _of_job(job, pool, slots)
 
 
@@ -116,8 +115,11 @@ def _lacking(info: SheetInfo, stocks: Stocks, closed: Sequence[bool]) -> Explana
     return None
 
 
-def _no_slot(pool: Pool, slots: Slots, cost: float) -> Explanation:
-    data = {"limit": slots.limit}
+def _no_slot(info: SheetInfo, pool: Pool, slots: Slots) -> Explanation:
+    data: dict[str, Any] = {"limit": slots.limit}
+    if info.where:
+        data["executor"] = info.where
+    cost = pool.cost(info)
     if cost == 1.0:
         kind = " for agents" if pool.agent else ""
         return Explanation("total_limit", f"all {slots.limit:g} slots{kind} are taken", data)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from marianne.schedule.entries import NOTHING_SCARCE, SheetEntry
-from marianne.schedule.lines import Job
+from marianne.schedule.entries import HERE, NOTHING_SCARCE, SheetEntry
+from marianne.schedule.lines import Job, Pool
 from marianne.schedule.order import Order
 
 
@@ -44,8 +44,8 @@ class Lending:
         entries: list[SheetEntry] = []
         if job is None or not job.registered:
             return entries
-        for pool in dict.fromkeys(job.holding.values()):
-            line = job.lines.get((pool.name, NOTHING_SCARCE))
+        for pool, where in _kinds(job):
+            line = job.lines.get((pool.name, (where, NOTHING_SCARCE)))
             while line and len(entries) < limit and pool.blocked_until is None:
                 first = line.first()
                 if first is None or pool.cost(first[3].info) != 1.0:
@@ -68,17 +68,23 @@ class Lending:
             if job is None:
                 del self._lent[job_id]
                 continue
-            pools = list(dict.fromkeys(job.holding.values()))
-            # Of two pools the worker would not know whose slot is free; agents are counted; and a
+            kinds = _kinds(job)
+            # Of two kinds the worker would not know whose slot is free; agents are counted; and a
             # slot is not passed on to who takes more.
-            if len(pools) != 1 or pools[0].agent or job.costs:
+            if len(kinds) != 1 or kinds[0][0].agent or job.costs:
                 continue
             most = job.lends * len(job.holding)
             if 2 * len(job.ahead) > most:
                 continue
-            if job_id not in fresh and self._order.others_wait(job, self._order.scripts):
+            if job_id not in fresh and self._order.others_wait(job, self._order.slots(*kinds[0])):
                 continue
             entries = self.take(job_id, most - len(job.ahead))
             if entries:
                 granted[job_id] = entries
         return granted
+
+
+def _kinds(job: Job) -> list[tuple[Pool, str]]:
+    """The pools of what the job holds, each with the executor whose slots those are."""
+    held = ((pool, job.elsewhere.get(num, HERE)) for num, pool in job.holding.items())
+    return list(dict.fromkeys(held))

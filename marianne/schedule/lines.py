@@ -2,8 +2,9 @@
 
 All sheets of a line share what changes while they wait (their job's fair-share penalty, its
 limits, the pool's), so a line is a heap by what does not change, and a pool keeps a heap of lines
-by their first sheet, one for each rank of what they take beside slots. Entries of both heaps are
-dropped lazily: the truth is ``Job.queued`` and ``Line.stamp``.
+by their first sheet, one for each kind of line: whose slots they take, and the rank of what they
+take beside those. Entries of both heaps are dropped lazily: the truth is ``Job.queued`` and
+``Line.stamp``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import field
 
 from marianne.records import dataclass
 from marianne.schedule.entries import (
+    HERE,
     LEAST_CPUS,
     MOST_CPUS,
     NOTHING_SCARCE,
@@ -25,12 +27,16 @@ from marianne.schedule.entries import (
 # (priority with penalty and age, submitted_at, order of arrival, stamp, line)
 Place = tuple[float, float, int, int, "Line"]
 
+Kind = tuple[str, Scarce]
+"""Whose slots the sheets of a line take, and the rank of what they take beside those."""
+
 
 @dataclass(slots=True)
 class Job:
     """One registered job. ``needs`` holds what is not satisfied yet, for sheets that wait for it;
     ``costs`` what those of ``holding`` take that take more or less than one slot, ``scarce`` what
-    they take beside that. ``lines`` are by pool and rank.
+    they take beside that, ``elsewhere`` whose slots those are that are not the conductor's own.
+    ``lines`` are by pool and kind.
 
     A sheet that is in no collection but ``info`` has ended and was not judged yet.
     """
@@ -41,11 +47,12 @@ class Job:
     needs: dict[int, set[int]]
     dependents: dict[int, list[int]]
     waiting: set[int]
-    lines: dict[tuple[str, Scarce], Line] = field(default_factory=dict)
+    lines: dict[tuple[str, Kind], Line] = field(default_factory=dict)
     queued: dict[int, SheetEntry] = field(default_factory=dict)
     holding: dict[int, Pool] = field(default_factory=dict)
     costs: dict[int, float] = field(default_factory=dict)
     scarce: dict[int, Scarce] = field(default_factory=dict)
+    elsewhere: dict[int, str] = field(default_factory=dict)
     ahead: dict[int, Pool] = field(default_factory=dict)
     lends: int = 0
     registered: bool = True
@@ -63,7 +70,7 @@ class Pool:
     running: int = 0
     blocked_until: float | None = None
     blocks: int = 0
-    places: dict[Scarce, list[Place]] = field(default_factory=dict)
+    places: dict[Kind, list[Place]] = field(default_factory=dict)
     lines: set[Line] = field(default_factory=set)
 
     @property
@@ -76,7 +83,7 @@ class Pool:
         return 1.0 if self.agent else min(max(LEAST_CPUS, info.cpus), MOST_CPUS)
 
     def firsts(self) -> Iterator[Place]:
-        """Of each rank the most urgent line that its job may be granted from now."""
+        """Of each kind the most urgent line that its job may be granted from now."""
         for places in self.places.values():
             while places and places[0][3] != places[0][4].stamp:
                 heapq.heappop(places)
@@ -85,7 +92,7 @@ class Pool:
 
     def put(self, place: Place) -> None:
         """Adds a line's new place; the old one is void by its stamp."""
-        places = self.places.setdefault(place[4].rank, [])
+        places = self.places.setdefault(place[4].kind, [])
         heapq.heappush(places, place)
         # Void places deep in the heap are cleared when they outnumber what can be valid.
         if len(places) > 2 * len(self.lines) + 64:
@@ -95,12 +102,12 @@ class Pool:
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """One job's ready sheets of one rank in one pool, most urgent first. ``since`` counts in
+    """One job's ready sheets of one kind in one pool, most urgent first. ``since`` counts in
     grants."""
 
     job: Job
     pool: Pool
-    rank: Scarce = NOTHING_SCARCE
+    kind: Kind = (HERE, NOTHING_SCARCE)
     stamp: int = 0
     since: int = 0
     size: int = 0

@@ -10,6 +10,7 @@ import math
 
 from marianne.schedule.calls import CallRate
 from marianne.schedule.entries import (
+    HERE,
     NOTHING_SCARCE,
     Scarce,
     SheetEntry,
@@ -37,13 +38,32 @@ class Order:
         self.calls = CallRate()
         self.calls_free_at: float | None = None
         self._kinds = tuple(dict.fromkeys((self.scripts, self.agents)))
+        self._elsewhere: dict[str, tuple[Slots, Slots]] = {}
         self._running: dict[str, Job] = {}
         self._grants = 0
         self._arrivals = 0
 
-    def slots(self, pool: Pool) -> Slots:
-        """Those that the sheets of the pool take."""
+    def slots(self, pool: Pool, where: str = HERE) -> Slots:
+        """Those that the sheets of the pool take there."""
+        if where:
+            return self._of_executor(where)[pool.agent]
         return self.agents if pool.agent else self.scripts
+
+    def _of_line(self, line: Line) -> Slots:
+        return self.slots(line.pool, line.kind[0])
+
+    def _of_executor(self, where: str) -> tuple[Slots, Slots]:
+        """Those of scripts and of agents; nobody has any where there is no such executor."""
+        found = self._elsewhere.get(where)
+        if found is None:
+            found = self._elsewhere[where] = (Slots(0), Slots(0))
+            self._kinds += found
+        return found
+
+    def limit_elsewhere(self, where: str, scripts: float, agents: float) -> None:
+        """So many sheets have room on this executor; running ones over that finish."""
+        found = self._of_executor(where)
+        found[0].limit, found[1].limit = scripts, agents
 
     def pool(self, name: str) -> Pool:
         """The pool of that name; a new one has no limit."""
@@ -64,9 +84,11 @@ class Order:
             if other is pool
         ]
         for job, num in held:
-            self.scripts.give(job.job_id, job.costs.pop(num, 1.0))
-            self.agents.take(job.job_id, 1.0)
+            where = job.elsewhere.get(num, HERE)
+            self.slots(pool, where).give(job.job_id, job.costs.pop(num, 1.0))
         pool.agent = True
+        for job, num in held:
+            self.slots(pool, job.elsewhere.get(num, HERE)).take(job.job_id, 1.0)
         self.recount_pool(pool)
         for job, _ in held:
             self.refresh(job)
@@ -74,9 +96,9 @@ class Order:
     def others_wait(self, job: Job, slots: Slots) -> bool:
         """Whether a sheet of another job would take such a slot if there were one."""
         return any(
-            line.job is not job and self._may_run(line.job, slots)
+            line.job is not job and self._of_line(line) is slots and self._may_run(line.job, slots)
             for pool in self.pools.values()
-            if pool.blocked_until is None and not pool.full and self.slots(pool) is slots
+            if pool.blocked_until is None and not pool.full
             for line in pool.lines
         )
 
@@ -113,7 +135,7 @@ class Order:
             first = line.first()
             if first is not None:
                 info = first[3].info
-                if look.may_begin(self.slots(line.pool), line.pool.cost(info), info.scarce):
+                if look.may_begin(self._of_line(line), line.pool.cost(info), info.scarce):
                     return line, look
         return None, look
 
@@ -122,34 +144,32 @@ class Order:
         first = line.first()
         assert first is not None
         entry = self.unqueue(line, first[3])
-        entry.priority = first[0] + self._penalty(line.job, self.slots(line.pool))
+        entry.priority = first[0] + self._penalty(line.job, self._of_line(line))
         self._grants += 1
         line.since = self._grants
-        cost, scarce = line.pool.cost(entry.info), entry.info.scarce
-        self.take_slot(line.job, entry.info.sheet_num, line.pool, cost, scarce)
+        self.take_slot(line.job, entry.info.sheet_num, line.pool, entry.info)
         self.refresh(line.job)
         return entry
 
     # -- slots ----------------------------------------------------------------------------------
 
-    def take_slot(
-        self,
-        job: Job,
-        num: int,
-        pool: Pool,
-        cost: float = 1.0,
-        scarce: Scarce = NOTHING_SCARCE,
-    ) -> None:
-        """The sheet holds a slot from now on, and what else it takes, whatever the limits say."""
+    def take_slot(self, job: Job, num: int, pool: Pool, info: SheetInfo | None = None) -> None:
+        """The sheet holds a slot from now on, and what else it takes, whatever the limits say. One
+        that nothing is known of takes one of the conductor's own."""
+        cost, scarce, where = 1.0, NOTHING_SCARCE, HERE
+        if info is not None:
+            cost, scarce, where = pool.cost(info), info.scarce, info.where
         job.holding[num] = pool
         if cost != 1.0:
             job.costs[num] = cost
         if scarce is not NOTHING_SCARCE:
             job.scarce[num] = scarce
             self.stocks.take(scarce)
+        if where:
+            job.elsewhere[num] = where
         pool.running += 1
         self.active += 1
-        self.slots(pool).take(job.job_id, cost)
+        self.slots(pool, where).take(job.job_id, cost)
         self._running[job.job_id] = job
 
     def free_slot(self, job: Job, num: int) -> None:
@@ -159,7 +179,8 @@ class Order:
             self.stocks.give(job.scarce.pop(num))
         pool.running -= 1
         self.active -= 1
-        self.slots(pool).give(job.job_id, job.costs.pop(num, 1.0))
+        slots = self.slots(pool, job.elsewhere.pop(num, HERE))
+        slots.give(job.job_id, job.costs.pop(num, 1.0))
         if not job.holding:
             self._running.pop(job.job_id, None)
 
@@ -170,17 +191,17 @@ class Order:
         self.free_slot(job, num)
         if heir is not None:
             del job.ahead[heir]
-            self.take_slot(job, heir, pool)
+            self.take_slot(job, heir, pool, job.info.get(heir))
 
     # -- lines ----------------------------------------------------------------------------------
 
     def enqueue(self, job: Job, info: SheetInfo, now: float) -> None:
         """Puts a ready sheet into its line."""
         pool = self.pool(info.pool)
-        key = pool.name, info.rank
+        key = pool.name, (info.where, info.rank)
         line = job.lines.get(key)
         if line is None:
-            line = job.lines[key] = Line(job, pool, info.rank)
+            line = job.lines[key] = Line(job, pool, key[1])
         if line.size == 0:
             line.since = self._grants
             pool.lines.add(line)
@@ -205,7 +226,8 @@ class Order:
         """Takes a sheet out of its line if it is in one."""
         entry = job.queued.get(num)
         if entry is not None:
-            self.unqueue(job.lines[entry.info.pool, entry.info.rank], entry)
+            info = entry.info
+            self.unqueue(job.lines[info.pool, (info.where, info.rank)], entry)
 
     def _end_line(self, line: Line) -> None:
         line.stamp += 1
@@ -237,7 +259,7 @@ class Order:
             may_run = self._may_run(job, slots)
             penalty = self._penalty(job, slots) if may_run else math.inf
             for line in job.lines.values():
-                if self.slots(line.pool) is not slots:
+                if self._of_line(line) is not slots:
                     continue
                 line.stamp += 1
                 first = line.first() if may_run and line.size else None
@@ -250,7 +272,7 @@ class Order:
             competes = job.registered and (
                 job.job_id in slots.held
                 or any(
-                    line.size and line.pool.blocked_until is None and self.slots(line.pool) is slots
+                    line.size and line.pool.blocked_until is None and self._of_line(line) is slots
                     for line in job.lines.values()
                 )
             )

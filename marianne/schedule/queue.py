@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
-from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
+from marianne.schedule.entries import HERE, SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation, explain, explain_queued
 from marianne.schedule.graph import dependents, find_cycle
 from marianne.schedule.lending import Lending
@@ -53,6 +53,11 @@ class SheetQueue:
         self._order.scripts.limit = max_concurrent
         if agents is not None:
             self._order.agents.limit = agents
+
+    def limit_elsewhere(self, where: str, scripts: float, agents: float) -> None:
+        """Changes how many sheets there is room for on an executor that is not the conductor's own
+        machine (at first none), of scripts and of agents."""
+        self._order.limit_elsewhere(where, scripts, agents)
 
     def limit_stocks(self, gpus: float, memory_mb: float) -> None:
         """Changes what there is of both (at first no limit); who has more keeps it."""
@@ -101,10 +106,7 @@ class SheetQueue:
         for num in running:
             known = info.get(num)
             pool = self._order.pool(known.pool if known is not None else "")
-            if known is None:
-                self._order.take_slot(job, num, pool)
-            else:
-                self._order.take_slot(job, num, pool, pool.cost(known), known.scarce)
+            self._order.take_slot(job, num, pool, known)
         for num, sheet in info.items():
             if num not in job.holding and num not in job.waiting and not needs.get(num):
                 self._order.enqueue(job, sheet, now)
@@ -297,8 +299,9 @@ class SheetQueue:
         """Sheets that are ready and wait for a slot."""
         return sum(len(job.queued) for job in self._jobs.values())
 
-    def wanting(self) -> int:
-        """Ready sheets that nothing but a slot keeps waiting: no limit of their job or pool."""
+    def wanting(self, where: str = HERE) -> int:
+        """Ready sheets that nothing but a slot there keeps waiting: no limit of their job or
+        pool."""
         found = 0
         for job in self._jobs.values():
             most = math.inf
@@ -307,7 +310,7 @@ class SheetQueue:
             ready = sum(
                 min(line.size, math.inf if pool.limit is None else pool.limit - pool.running)
                 for line in job.lines.values()
-                if (pool := line.pool).blocked_until is None and not pool.full
+                if line.kind[0] == where and (pool := line.pool).blocked_until is None and not pool.full
             )
             found += int(min(most, ready))
         return found
@@ -335,7 +338,7 @@ class SheetQueue:
             job,
             entry,
             pool,
-            slots=self._order.slots(pool),
+            slots=self._order.slots(pool, entry.info.where),
             stocks=self._order.stocks,
             closed=self._order.closed(),
             calls=(self._order.calls.limit, self._order.calls_free_at),
