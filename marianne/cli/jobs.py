@@ -20,6 +20,9 @@ ENDINGS = frozenset({"job.completed", "job.failed", "job.cancelled"})
 PAGE_SHEETS = 5_000
 PAGE_JOBS = 1_000
 PAGE_EVENTS = 1_000
+MOST_EXPLAINED = 20
+"""Sheets of a job whose reasons a status asks for."""
+
 OVERVIEW = 50
 """Active jobs that an overview shows at most."""
 
@@ -43,6 +46,28 @@ def job_status(session: Session, job: str, *, newest: bool = False) -> Status:
             break
         sheets += page["sheets"]
     return status
+
+
+def waiting_for_place(session: Session, status: Status) -> dict[int, str]:
+    """Why sheets of the job that were granted wait for a node, in words; empty where sheets run on
+    the conductor's machine, which the first one tells."""
+    found: dict[int, str] = {}
+    if status["status"] in TERMINAL:
+        return found
+    placeless = [
+        s["num"] for s in status["sheets"] if s["status"] == "running" and not s.get("node")
+    ]
+    for num in placeless[:MOST_EXPLAINED]:
+        try:
+            told = session.request("job.explain", {"job_id": status["job_id"], "sheet": num})
+        except CliError:
+            break  # it is told without the reasons
+        (sheet,) = told["sheets"]
+        if sheet["code"] == "running" and not found:
+            break
+        if sheet["code"] == "node":
+            found[num] = sheet["text"]
+    return found
 
 
 def sheet_names(session: Session, job: str) -> dict[int, str]:

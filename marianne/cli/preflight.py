@@ -34,6 +34,7 @@ def score_limits(home: Home) -> Map:
         "keepers": (_Missing(home, config), config.limits.given),
         "sandbox": config.kept_from,
         "walled": config.executor == LOCAL,
+        "batch": config.batch,
     }
 
 

@@ -7,10 +7,12 @@ found and reached is its :class:`Engine`'s.
 To the conductor (``kind``): ``up`` (a node is reached: its facts and its warden's ``hello``),
 ``from`` (``messages`` of a ``node``'s warden), ``down`` (it is not reached any more, ``why``),
 ``unfit`` (it can be given nothing, ``why``; None: it can again), ``gone`` (the engine has it no
-more), ``engine`` (``why`` the engine is not reached; None: it is). From it: ``to`` (``messages``
-for a ``node``), ``need`` (how many sheets are ``waiting`` for nothing but a slot; what those take
-that have one and are ``held`` back for want of a node: processors, MB of memory, gpus, labels, and
-how many; which nodes are ``busy`` and which ``resting``: unfit, and without anything to do).
+more), ``engine`` (``why`` the engine is not reached; None: it is), ``batch`` (what an engine has to
+say of batch jobs of single attempts). From it: ``to`` (``messages`` for a ``node``), ``need`` (how
+many sheets are ``waiting`` for nothing but a slot; what those take that have one and are ``held``
+back for want of a node: processors, MB of memory, gpus, labels, and how many; which nodes are
+``busy`` and which ``resting``: unfit, and without anything to do; the attempts that are to have a
+``batch`` job of their own, or are on the node of one, and which that have one are ``over``).
 
 The bridge answers a beat only while its connection to that node is up: after ``down`` no lease of
 the node is extended.
@@ -45,18 +47,29 @@ AGAIN_SECONDS = 5.0
 HELLO_SECONDS = 60.0
 """A warden that is started on a crowded machine may take long to listen."""
 
+SILENT_SHARE = 0.5
+"""Of the lease: a node that asks four times within its length and has not twice is connected to
+anew, which has the other half, or less, to succeed. A step of Slurm's whose end was killed shows in
+nothing else."""
+
 MOST_SKEW = 30.0
 """Seconds that a node's clock may differ from ours: times of sheets are compared with files'."""
 
 
 class EngineError(Exception):
-    """The engine, or a node of it, cannot be used now; says which, why and what to do."""
+    """The engine, or a node of it, cannot be used now; says which, why and what to do. ``found``
+    are the nodes that are known nonetheless; None: nothing is known of them."""
+
+    def __init__(self, why: str, found: list[Found] | None = None) -> None:
+        super().__init__(why)
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A node that an engine has. ``address`` is for people and for the engine itself; ``why`` it
-    is to be given nothing more, whatever it runs."""
+    is to be given nothing more, whatever it runs. ``batch`` is the attempt whose batch job it is,
+    by name: it runs nothing else, and ends itself when that is over; empty: any."""
 
     name: str
     address: str
@@ -65,6 +78,7 @@ class Found:
     gpus: int = 0
     labels: tuple[str, ...] = ()
     why: str | None = None
+    batch: str = ""
 
 
 class Channel(Protocol):
@@ -95,8 +109,13 @@ class Engine(Protocol):
         busy: Collection[str],
         resting: Collection[str],
         held: Collection[Sequence[Any]],
+        batch: Collection[Mapping[str, Any]],
+        over: Collection[str],
     ) -> None:
         """What the conductor has use for, each second. For engines that make nodes."""
+
+    def news(self) -> Mapping[str, Any] | None:
+        """What is to be told of batch jobs of single attempts; None where there are none."""
 
 
 @dataclass
@@ -120,7 +139,7 @@ class Bridge:
         self._line = line
         self._staging = staging
         self._engine = engine
-        self._silence = lease * 0.75
+        self._silence = lease * SILENT_SHARE
         self._links: dict[str, _Link] = {}
 
     async def run(self) -> None:
@@ -129,13 +148,18 @@ class Bridge:
         self._tell("hello")
         self._from_conductor()
         while True:
+            found: list[Found] | None
             try:
                 found = await self._engine.look()
             except EngineError as error:
                 self._tell("engine", why=str(error))
+                found = error.found
             else:
                 self._tell("engine", why=None)
+            if found is not None:
                 self._settle({node.name: node for node in found})
+            if (news := self._engine.news()) is not None:
+                self._tell("batch", **news)
             await asyncio.sleep(LOOK_SECONDS)
 
     def _settle(self, found: dict[str, Found]) -> None:
@@ -147,7 +171,7 @@ class Bridge:
                 continue
             before, link.found = link.found, node  # where it is another process the channel breaks
             if node.why != before.why and link.up:
-                self._tell("unfit", node=name, why=node.why)
+                self._say_why(link)
         for name in [name for name in self._links if name not in found]:
             link = self._links[name]
             if not link.up:
@@ -219,7 +243,9 @@ class Bridge:
                     "up", node=link.found.name, facts=_facts(link.found, message), hello=message
                 )
                 if link.found.why is not None:
-                    self._tell("unfit", node=link.found.name, why=link.found.why)
+                    self._say_why(link)
+            elif message["kind"] == "leaving":
+                self._tell("unfit", node=link.found.name, why="it is about to end")
             elif message["kind"] == "beat":
                 link.queue.put_nowait(framed({"kind": "renew", "at": message["at"]}))
             else:
@@ -244,12 +270,17 @@ class Bridge:
                 hello["jobs"],
             )
 
+    def _say_why(self, link: _Link) -> None:
+        """To the conductor; a node that is for one attempt alone ends itself."""
+        self._tell("unfit", node=link.found.name, why=link.found.why)
+        if link.found.batch and link.found.why is not None:
+            link.queue.put_nowait(framed({"kind": "leave"}))
+
     def _from_conductor(self) -> None:
         for message in self._line.drain():
             if message["kind"] == "need":
-                self._engine.need(
-                    message["waiting"], message["busy"], message["resting"], message["held"]
-                )
+                names = ("waiting", "busy", "resting", "held", "batch", "over")
+                self._engine.need(*(message[name] for name in names))
             if message["kind"] != "to":
                 continue
             link = self._links.get(message["node"])
@@ -290,6 +321,7 @@ def _facts(found: Found, hello: Message) -> dict[str, Any]:
         "memory_mb": found.memory_mb,
         "gpus": found.gpus,
         "labels": list(found.labels),
+        "batch": found.batch,
     }
 
 

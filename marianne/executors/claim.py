@@ -32,6 +32,11 @@ def claim(job_dir: str, num: int, attempt: int, node: str) -> str:
     return node
 
 
+def claimed(job_dir: str, num: int, attempt: int) -> bool:
+    """Whether a node may have begun the attempt."""
+    return os.path.exists(os.path.join(job_dir, DIRECTORY, f"{num}.{attempt}"))
+
+
 def release(job_dir: str, num: int, attempt: int) -> None:
     """Takes back an own claim to an attempt that surely never began. What cannot be taken back
     stays claimed."""

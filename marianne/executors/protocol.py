@@ -17,6 +17,7 @@ from marianne.records import dataclass
 if TYPE_CHECKING:
     from actors import ChildSpec, Future, Promise
     from marianne.executors.beside import Again, CommandEnd, SideCommand
+    from marianne.model.batch import Options
     from marianne.model.plan import Growth
     from marianne.replies import executors as told
     from marianne.state.models import JobRow
@@ -29,9 +30,14 @@ class Needs(NamedTuple):
     memory_mb: int = 0
     gpus: int = 0
     labels: tuple[str, ...] = ()
+    batch: Options | None = None
+    """Options of a batch job for it alone, where such are made; None: it wants none."""
 
 
 USUAL: Final = Needs()
+
+BATCH: Final = "batch"
+"""Whose slots sheets take that have batch jobs of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,10 @@ class Executor(Protocol):
     def capacity(self) -> int | None:
         """How many sheets there is room for now; None: as many as the configuration allows. Any
         thread."""
+
+    def batch_jobs(self) -> int:
+        """How many sheets that want it have a batch job of their own, at one time, beside
+        ``capacity``; 0: none ever has. Any thread."""
 
     def shortage(self) -> str:
         """Why there is no more room, in words. Any thread."""

@@ -70,6 +70,10 @@ class StubExecutor:
         """There is always room."""
         return None
 
+    def batch_jobs(self) -> int:
+        """It makes none."""
+        return 0
+
     def shortage(self) -> str:
         """There is none."""
         return ""

@@ -36,4 +36,5 @@ def from_profile(
         costs=costs,
         limits=profile.limits.given if profile.limits else {},
         sandbox=profile.sandbox.as_map() if profile.sandbox else None,
+        slurm=profile.slurm.given() if profile.slurm is not None else {},
     )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from marianne.model.fields import Count, Price, Section, Timeout
 from marianne.model.limits import SheetLimits
 from marianne.model.sandbox import Sandbox
+from marianne.model.slurm import SlurmSheet
 
 
 def _regex(value: str) -> str:
@@ -143,6 +144,7 @@ class Profile(Section):
     cli: CliSection | None = None
     http: HttpSection | None = None
     sandbox: Sandbox | None = None
+    slurm: SlurmSheet | None = None
 
     @model_validator(mode="after")
     def _has_section(self) -> Profile:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 from typing import Any, Literal
 
+from marianne.model.batch import Options, batch_options
 from marianne.records import dataclass
 
 When = Literal["succeeded", "failed", "always"]
@@ -71,7 +72,8 @@ class Instrument:
     ``config`` is the score's merged instrument_config. ``unavailable`` says why no attempt can
     be made with it (no such program, or one that is known but has none). ``costs`` are the
     model's prices per 1,000 ``input`` and ``output`` tokens. ``limits`` are those of its sheets
-    that say nothing else (marianne.model.limits). ``sandbox`` is what its profile keeps it from.
+    that say nothing else (marianne.model.limits). ``sandbox`` is what its profile keeps it from,
+    ``slurm`` the profile's section.
     """
 
     profile: str
@@ -86,6 +88,7 @@ class Instrument:
     costs: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     sandbox: dict[str, Any] | None = None
+    slurm: dict[str, Any] = field(default_factory=dict)
 
     @property
     def limit_key(self) -> str:
@@ -149,7 +152,8 @@ class SheetPlan:
     ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are.
     ``limits`` are those of the score and the sheet (marianne.model.limits), without the memory.
     ``sandbox`` is what it is kept from (marianne.walls.asked).
-    ``makes_nothing``: the score says so, ``outputs: []``.
+    ``makes_nothing``: the score says so, ``outputs: []``. ``slurm`` is its section of that name,
+    None where it and its score have none.
     """
 
     num: int
@@ -187,6 +191,13 @@ class SheetPlan:
     labels: tuple[str, ...] = ()
     limits: dict[str, float] | None = None
     sandbox: dict[str, Any] | None = None
+    slurm: dict[str, Any] | None = None
+
+    def batch_options(self, instrument: Instrument) -> Options | None:
+        """What a batch job of its own is given when this instrument plays it; None: it has none."""
+        if self.slurm is None and not instrument.slurm:
+            return None  # nearly always
+        return batch_options(instrument.slurm, self.slurm or {})
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""

@@ -29,7 +29,7 @@ class AttemptResult:
     stop, loss of the conductor; uses up no retry). ``category`` says why it did not complete:
     exit, signal, timeout, idle, resource_limit, output_limit, validation, list, not_found,
     template, preflight (a prompt that is too long), sandbox (a wall it needs cannot be had),
-    rate_limit, auth, workspace, cancelled,
+    rate_limit, auth, workspace, refused (a batch job that its engine does not take), cancelled,
     stopped, lost, internal; disk_full and machine (no descriptor, process or memory left, a disk
     that fails) of one that could not begin, or whose output could not be kept. ``serial`` numbers
     the results of one worker, for acknowledgement. ``listed`` is the list of a sheet that makes

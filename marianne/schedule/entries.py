@@ -30,7 +30,8 @@ class SheetInfo:
     ``job_priority`` is 1 (first) to 10. ``dag_depth`` is the longest chain of sheets before it.
     ``cpus`` is how many slots it takes, if it is no agent's; ``memory_mb`` and ``gpus`` it takes of
     the machine's, whoever plays it. ``where`` is the executor whose slots those are: of another
-    than :data:`HERE` it takes nothing of the machine's.
+    than :data:`HERE` it takes nothing of the machine's. ``batch``: it has a batch job of its own
+    where the executor makes such.
     """
 
     job_id: str
@@ -45,6 +46,7 @@ class SheetInfo:
     memory_mb: int = 0
     gpus: int = 0
     where: str = HERE
+    batch: bool = False
 
     @property
     def pool(self) -> str:

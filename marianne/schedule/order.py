@@ -12,7 +12,6 @@ from marianne.schedule.calls import CallRate
 from marianne.schedule.entries import (
     HERE,
     NOTHING_SCARCE,
-    Scarce,
     SheetEntry,
     SheetInfo,
     base_priority,

@@ -310,7 +310,9 @@ class SheetQueue:
             ready = sum(
                 min(line.size, math.inf if pool.limit is None else pool.limit - pool.running)
                 for line in job.lines.values()
-                if line.kind[0] == where and (pool := line.pool).blocked_until is None and not pool.full
+                if line.kind[0] == where
+                and (pool := line.pool).blocked_until is None
+                and not pool.full
             )
             found += int(min(most, ready))
         return found

@@ -16,6 +16,7 @@ from marianne.score.preflight import PromptLimits, is_prompt
 from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import EARLIER, warnings_of
 from marianne.score.report import Report
+from marianne.score.slurm import check_slurm
 from marianne.score.supply import Lack, Supply
 from marianne.score.template import TemplateError, evaluate, render
 from marianne.score.variables import sheet_variables
@@ -46,6 +47,8 @@ def check_plan(
             _check_lack(sheet, "limits", keepers.lack(sheet), expansion, report)
             if remark := keepers.remark(sheet):
                 remarks.add(remark)
+        if sheet.slurm is not None:
+            check_slurm(sheet, _place(sheet, expansion), report)
         if sheet.env or sheet.cwd or sheet.outputs:
             _check_surroundings(plan, sheet, expansion, report)
         if shell is not None and not _is_pattern(plan, sheet):

@@ -172,6 +172,7 @@ class ReferenceExpander:
         prelude, takes = parts.injections(section.prelude), parts.resources(score.resources)
         takes |= parts.limits(score.limits)
         takes["sandbox"] = parts.sandbox(score.sandbox)
+        takes["slurm"] = parts.slurm(score.slurm)
         skips = {num: parts.skip_command(item) for num, item in section.skip_when_command.items()}
         names = {"total_sheets": len(cells), "total_stages": len(stages)}
         names["total_movements"] = len(stages)

@@ -48,6 +48,7 @@ class ShortExpander:
         self._sandbox = parts.sandbox(score.sandbox)
         self._cross = parts.cross_sheet(score.cross_sheet)
         self._prelude = parts.injections(score.inject)
+        self._slurm = parts.slurm(score.slurm)
         self._policies = {
             (script, raw): parts.retry_policy(score.retry, script=script, raw=raw)
             for script in (True, False)
@@ -200,6 +201,7 @@ class ShortExpander:
             cpus=1.0,
             memory_mb=0,
             gpus=0,
+            slurm=None,
             injections=(),
             skip_when=None,
             skip_when_command=None,
@@ -236,6 +238,7 @@ class ShortExpander:
             "sandbox": (
                 parts.sandbox(self._score.sandbox, own.sandbox) if own.sandbox else self._sandbox
             ),
+            "slurm": parts.slurm(self._score.slurm, own.slurm) if own.slurm else self._slurm,
             "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
             "injections": (
                 self._prelude + parts.injections(own.inject) if own.inject else self._prelude

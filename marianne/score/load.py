@@ -35,6 +35,7 @@ from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
 from marianne.score.shadow import warn_of_shadows
+from marianne.score.slurm import warn_of_slurm
 from marianne.score.supply import Supply
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def load_plan(
     supply: Supply | None = None,
     keepers: Keepers | None = None,
     staged: str | None = None,
+    batch: bool | None = None,
     thinking_method: str | None = None,
     shell: bool = False,
     sandbox: Mapping[str, Any] | None = None,
@@ -69,8 +71,9 @@ def load_plan(
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
     ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
     are not known), ``keepers`` which limits are kept; ``staged`` is the executor that they run on
-    without a directory in common with the conductor, if they do; ``thinking_method`` is for prompts
-    that name none.
+    without a directory in common with the conductor, if they do, ``batch`` says whether one may
+    have a batch job of its own (None: nobody knows); ``thinking_method`` is for prompts that name
+    none.
     With ``shell`` bash reads every script, which takes a process and 30 µs each. ``sandbox`` is
     what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it (None:
     they run elsewhere).
@@ -89,6 +92,7 @@ def load_plan(
             supply,
             keepers,
             staged,
+            batch,
             thinking_method,
             shell,
             sandbox,
@@ -108,6 +112,7 @@ def _load(
     supply: Supply | None,
     keepers: Keepers | None,
     staged: str | None,
+    batch: bool | None,
     thinking_method: str | None,
     shell: bool,
     sandbox: Mapping[str, Any] | None,
@@ -153,6 +158,8 @@ def _load(
         plan = replace(plan, params=given.shown)
     scripts = ShellCheck(search_path) if shell else None
     check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
+    if batch is False:
+        warn_of_slurm(report)
     if walls is not None:
         check_walls(plan, report, walls)
     if staged is not None:

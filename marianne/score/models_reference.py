@@ -10,6 +10,7 @@ from marianne.model.fields import Count, Many, Num, Section, Variables, Wait
 from marianne.model.limits import SheetLimits
 from marianne.model.plan import When
 from marianne.model.sandbox import Sandbox
+from marianne.model.slurm import SlurmSheet
 from marianne.score.models import (
     Concert,
     CostLimits,
@@ -71,6 +72,7 @@ class Common(Section):
     resources: Resources = Field(default_factory=Resources)
     limits: SheetLimits | None = None
     sandbox: Sandbox | None = None
+    slurm: SlurmSheet | None = None
     parallel: Parallel | None = None
     cross_sheet: CrossSheet | None = None
     stale_detection: StaleDetection = Field(default_factory=StaleDetection)

@@ -20,6 +20,7 @@ from marianne.model.fields import Section, Timeout, Variables, can_be_kept
 from marianne.model.limits import SheetLimits
 from marianne.model.plan import When
 from marianne.model.sandbox import Sandbox
+from marianne.model.slurm import SlurmSheet
 from marianne.score.models import (
     CrossSheet,
     Injection,
@@ -143,6 +144,7 @@ class ShortSheet(Section):
     resources: Resources | None = None
     limits: SheetLimits | None = None
     sandbox: Sandbox | None = None
+    slurm: SlurmSheet | None = None
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)

@@ -101,8 +101,8 @@ def pack_plan(plan: Plan) -> bytes:
     for name, kind in _TUPLES.items():
         pools[name] = _Pool(partial(_rows, _TAKE[kind]))
     pools["needs"] = _Pool(list)
-    pools["env"] = _Pool(dict)
-    pools["sandbox"] = _Pool(dict)
+    for name in ("env", "sandbox", "slurm"):
+        pools[name] = _Pool(dict)
     for name in ("inputs", "outputs", "labels"):
         pools[name] = _Pool(list)
     maps = _Pool(lambda value: value)
@@ -205,7 +205,7 @@ def _pools(content: dict[str, Any]) -> dict[str, list[Any]]:
     for name, rows in content["pools"].items():
         if name in ("needs", "inputs", "outputs", "labels"):
             pools[name] = [tuple(row) for row in rows]
-        elif name in ("env", "sandbox"):
+        elif name in ("env", "sandbox", "slurm"):
             pools[name] = list(rows)
         elif name == "prompt":
             pools[name] = [_prompt(row, maps) for row in rows]

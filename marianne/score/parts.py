@@ -16,6 +16,7 @@ from marianne.model.plan import (
     ValidationRule,
 )
 from marianne.model.sandbox import Sandbox
+from marianne.model.slurm import SlurmSheet
 from marianne.score import condition as conditions
 from marianne.score import models
 from marianne.score.models_rules import Rule
@@ -97,6 +98,13 @@ def sandbox(score: Sandbox | None, own: Sandbox | None = None) -> dict[str, Any]
         return None
     both = stricter(*(from_map(one.as_map()) if one else None for one in (score, own)))
     return to_map(both) if both is not None and both.restricts else None
+
+
+def slurm(score: SlurmSheet | None, own: SlurmSheet | None = None) -> dict[str, Any] | None:
+    """What a sheet wants of Slurm: what it says itself goes before the score."""
+    if score is None and own is None:
+        return None
+    return {name: value for one in (score, own) if one for name, value in one.given().items()}
 
 
 def cross_sheet(section: models.CrossSheet | None) -> CrossSheet | None:

@@ -3,13 +3,14 @@
 dask (the default): a scheduler and three nodes with three slots each, as separate processes. Killed
 are its workers, nannies, the scheduler, the bridge, wardens, jobs' workers, the conductor; nodes
 are frozen and cut off for longer than their lease. slurm: a slurmctld, two slurmd, and up to three
-pilots with three slots. Killed are all of these, slurmstepds, wardens, jobs' workers, the bridge,
-the conductor; allocations are cancelled, and frozen for longer than their lease.
+pilots with three slots; every fourth sheet has a batch job of its own. Killed are all of these,
+slurmstepds, wardens, jobs' workers, the bridge, the conductor; allocations are cancelled, and
+frozen for longer than their lease.
 
 Jobs are of sheets of 0.1 to 3 seconds, some of which leave processes that heed no TERM. Each
 attempt notes its start and end in a file, and that decides: every sheet completes, no attempt
 starts twice, none that completed runs again, no two attempts of a sheet live at once (but for a
-frozen node's), no process is left, events have no gap. Exit code 1 otherwise.
+frozen node's), no process is left, nor a batch job, events have no gap. Exit code 1 otherwise.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Campaign:
         for num in range(1, SHEETS + 1):
             seconds = self.rng.choice((0.1, 0.1, 0.5, 1.0, 3.0))
             script = self.witness.script(seconds, nasty=self.rng.random() < 0.2)
-            lines += [f"  - name: s{num}", "    run: |"]
+            lines += [f"  - name: s{num}", *self.kills.more_of(num), "    run: |"]
             lines += [f"      {line}" for line in script.splitlines()]
         return "\n".join(lines) + "\n"
 
@@ -157,6 +158,7 @@ class Campaign:
         wrong += [f"lived at once: {pair}" for pair in self.witness.overlaps]
         left = self.witness.wait_for_none(LEASE + GRACE + 5.0)
         wrong += [f"left running: {attempt} {pids}" for attempt, pids in left.items()]
+        wrong += self.kills.left()
         wrong += self._gaps()
         print(
             f"{len(self.jobs)} jobs, {attempts['sheets']} sheets, {len(starts)} attempts started,"

@@ -75,6 +75,14 @@ class Kills:
             return 0
         return sum(node["state"] == "up" for node in executor["nodes"])
 
+    def more_of(self, num: int) -> list[str]:
+        """Further lines of the sheet of this number."""
+        return []
+
+    def left(self) -> list[str]:
+        """What of the engine is left at the end that should not be, in words."""
+        return []
+
     def _node(self) -> str | None:
         """One that is there and not away."""
         here = [name for name in self.cluster.nodes if name not in self._away]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster_kills import BEYOND, GRACE, Kills, below, send
+from slurm_box import until
 
 if TYPE_CHECKING:
     from e2e_marianne import Marianne
@@ -41,6 +42,24 @@ class SlurmKills(Kills):
             "scancel": (2, self.scancel),
             "frozen node": (1, self.freeze),
         }
+
+    def more_of(self, num: int) -> list[str]:
+        """Every fourth sheet has a batch job of its own."""
+        return ["    slurm: {partition: long, time: 1h}"] if num % 4 == 0 else []
+
+    def left(self) -> list[str]:
+        """Batch jobs of ours that nobody has use for any more."""
+
+        def ours() -> list[str]:
+            lines = self.box.run("squeue", "-h", "-o", "%i %T %j").splitlines()
+            return [line for line in lines if line.split()[2].startswith("marianne-")]
+
+        try:
+            # One that Slurm believes to run, and where nobody is, is given up after three minutes.
+            until(lambda: not ours(), "all batch jobs are gone", 300.0)
+        except AssertionError:
+            return [f"left in Slurm: {line}" for line in ours()]
+        return []
 
     def settle(self) -> None:
         """Waits until nothing is away any more."""

@@ -34,6 +34,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=100
 SwitchType=switch/none
 MpiDefault=none
 JobAcctGatherType=jobacct_gather/none

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,27 +28,57 @@ sheet_grace_seconds: 0.5
 executors:
   - name: hpc
     kind: slurm
-    lease_seconds: 3
+    lease_seconds: 14
     shared_directory: {place}/shared
     node_directory: {place}/nodes
-    pilots: {{count: 2, cpus: 3, seconds: 600, idle_seconds: 2, partition: short, look_seconds: 1}}
+    pilots: {{count: 3, cpus: 3, seconds: 600, idle_seconds: 2, look_seconds: 0.3}}
+    batch_jobs: {{partition: long}}
 """
 WITNESS = 'echo "{what} $MARIANNE_SHEET $MARIANNE_ATTEMPT" >> ledger'
 WAITS = f"""
-sheets:
-  - name: waits
-    run: |
       {WITNESS.format(what="start")}
       until test -e go; do sleep 0.05; done
       {WITNESS.format(what="end")}
 """
+STEADY = f"""
+sheets:
+  - name: in-a-pilot
+    run: |{WAITS}
+  - name: in-a-batch-job
+    slurm: {{time: 30m}}
+    run: |{WAITS}
+"""
+"""Runs on whatever dies that does not carry it."""
+
+LOST = f"""
+sheets:
+  - name: in-a-pilot-alone
+    cpus: 3
+    run: |{WAITS}
+  - name: cancelled
+    slurm: {{time: 30m}}
+    run: |{WAITS}
+  - name: killed
+    slurm: {{time: 30m}}
+    run: |{WAITS}
+"""
+"""Each in an allocation that nothing else is in."""
+
+LIMITED = 'sheets: [{name: too-long, slurm: {time: 1m}, run: "touch begun; sleep 600"}]'
+NASTY = """
+      setsid bash -c 'trap "" TERM; exec -a nasty-$MARIANNE_JOB_ID sleep 600' &
+      sleep 600
+"""
 
 
 class Stage:
-    """One Slurm and one conductor for the tests of this module, each with a job of its own."""
+    """One Slurm and one conductor for the tests of this module, each with a job of its own.
+    ``limited`` is a job that comes to its time limit meanwhile."""
 
     def __init__(self, box: slurm_box.SlurmBox, marianne: Marianne) -> None:
         self.box, self.marianne = box, marianne
+        self.limited = marianne.submit("limited", LIMITED)
+        self._steady: str | None = None
 
     def ledger(self, name: str) -> list[str]:
         """What the sheets themselves have written: starts and ends."""
@@ -60,21 +91,55 @@ class Stage:
         """So many sheets have written that they began."""
         return list(until(lambda: len(self.ledger(name)) >= count and self.ledger(name)))
 
-    def once(self, name: str, job: str) -> None:
-        """The waiting sheet ran once, by its own witness, and is completed."""
-        (self.marianne.place / name / "go").touch()
-        assert self.marianne.wait(job)["status"] == "completed"
-        assert self.ledger(name) == ["start 1 1", "end 1 1"]
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """The steady job, of which both sheets run before and after, and have begun once. That a
+        sheet of another job runs in between shows that all is as it was."""
+        if self._steady is None:
+            self._steady = self.marianne.submit("steady", STEADY)
+        self.begun("steady", 2)
+        yield self._steady
+        self.marianne.play("quick", 'sheets: [{name: a, run: "true"}]')
+        assert sorted(self.ledger("steady")) == ["start 1 1", "start 2 1"]
+        nodes = {self.node_of(self._steady, 1), self.node_of(self._steady, 2)}
+        until(lambda: nodes <= self.reached())
+        assert sorted(self.ledger("steady")) == ["start 1 1", "start 2 1"]
+
+    def reached(self) -> set[str]:
+        """The nodes that are connected."""
+        (executor,) = self.marianne.request("daemon.executors")
+        return {node["name"] for node in executor["nodes"] if node["state"] == "up"}
+
+    def end_steady(self) -> None:
+        """It has run once, by its own witness."""
+        if self._steady is not None:
+            (self.marianne.place / "steady" / "go").touch()
+            assert self.marianne.wait(self._steady)["status"] == "completed"
+            assert len(self.ledger("steady")) == 4
 
     def bridge(self) -> int:
         """The bridge's process."""
         (pid,) = [pid for pid in self.marianne.processes() if name_of(pid) == "marianne-bridge"]
         return pid
 
-    def node_of(self, job: str) -> str:
-        """The node that the job's first attempt was claimed by."""
-        (claim,) = (self.marianne.place / "shared").glob(f"*/{job}/claims/1.1")
+    def node_of(self, job: str, num: int = 1, attempt: int = 1) -> str:
+        """The node that an attempt was claimed by."""
+        (claim,) = (self.marianne.place / "shared").glob(f"*/{job}/claims/{num}.{attempt}")
         return claim.read_text()
+
+    def number_of(self, job: str, num: int = 1, attempt: int = 1) -> str:
+        """The number of the batch job that an attempt runs in."""
+        return self.node_of(job, num, attempt).rpartition("-")[2]
+
+    def state_of(self, number: str) -> str:
+        """What Slurm says of one of its jobs."""
+        said = self.box.run("scontrol", "show", "job", number, "--oneliner").split()
+        return next(word for word in said if word.startswith("JobState=")).partition("=")[2]
+
+    def waits(self, job: str) -> dict[int, str]:
+        """Why sheets of the job wait, in words."""
+        found = self.marianne("explain", job, "--json").json["sheets"]
+        return {sheet["num"]: sheet["text"] for sheet in found}
 
 
 def name_of(pid: int) -> str:
@@ -92,7 +157,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with slurm_box.slurm_box(place / "box") as box:
         env = {name: box.env[name] for name in ("SLURM_CONF", "PATH")}
         with conductor(place, CONFIG.format(place=place), env) as marianne:
-            yield Stage(box, marianne)
+            stage = Stage(box, marianne)
+            yield stage
+            stage.end_steady()
 
 
 def test_pilots_come_with_sheets_run_them_and_go_when_there_are_none(stage: Stage) -> None:
@@ -100,30 +167,44 @@ def test_pilots_come_with_sheets_run_them_and_go_when_there_are_none(stage: Stag
         f"  - {{name: s{n}, run: 'echo from $MARIANNE_SHEET in $SLURM_JOB_ID'}}\n"
         for n in range(1, 41)
     )
-    until(lambda: stage.box.jobs() == {})
     job = stage.marianne.play("many", f"sheets:\n{sheets}")
     assert stage.marianne("output", job, "7").out.startswith("from 7 in ")
     claims = list((stage.marianne.place / "shared").glob(f"*/{job}/claims/*"))
     assert len(claims) == 40
-    until(lambda: stage.box.jobs() == {})
     numbers = {claim.read_text().rpartition("-")[2] for claim in claims}
+    busy = {stage.node_of("steady").rpartition("-")[2]} if stage.ledger("steady") else set()
+    until(lambda: not (numbers - busy) & stage.box.jobs().keys())
     left = (stage.marianne.place / "nodes").glob("*/*")
-    assert not numbers & {place.name.rpartition("-")[2] for place in left}
+    assert not (numbers - busy) & {place.name.rpartition("-")[2] for place in left}
+
+
+def test_a_sheet_with_a_batch_job_has_one_of_its_size_that_slurm_has_as_completed(
+    stage: Stage,
+) -> None:
+    says = 'echo "$SLURM_JOB_PARTITION $SLURM_CPUS_PER_TASK $SLURM_JOB_NAME $SLURM_JOB_ID"'
+    text = (
+        "resources: {cpus: 2, memory_mb: 100}\n"
+        f"sheets: [{{name: own, slurm: {{partition: short, time: 5m}}, run: '{says}'}}]\n"
+    )
+    job = stage.marianne.play("sized", text)
+    partition, cpus, name, number = stage.marianne("output", job, "1").out.split()
+    assert (partition, cpus) == ("short", "2")
+    assert name.endswith(f"-{job}-1.1")
+    said = stage.box.run("scontrol", "show", "job", number, "--oneliner")
+    assert "TimeLimit=00:05:00" in said
+    assert "mem=100M" in said
+    until(lambda: stage.state_of(number) == "COMPLETED")
 
 
 def test_cancel_leaves_nothing_in_the_allocation(stage: Stage) -> None:
-    nasty = """
-sheets:
-  - name: nasty
-    run: |
-      setsid bash -c 'trap "" TERM; exec -a nasty-$MARIANNE_JOB_ID sleep 600' &
-      sleep 600
-"""
-    job = stage.marianne.submit("nasty", nasty)
-    until(lambda: named(f"nasty-{job}"))
+    text = f"sheets:\n  - name: pilot\n    run: |{NASTY}  - name: own\n    slurm: {{batch: true}}\n"
+    job = stage.marianne.submit("nasty", f"{text}    run: |{NASTY}")
+    until(lambda: len(named(f"nasty-{job}")) == 2)
+    number = stage.number_of(job, 2)
     stage.marianne("cancel", job, "--yes")
     assert stage.marianne.wait(job, code=None)["status"] == "cancelled"
     assert not named(f"nasty-{job}")
+    until(lambda: number not in stage.box.jobs())
 
 
 def named(mark: str) -> list[int]:
@@ -138,43 +219,42 @@ def named(mark: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("daemon", ["slurmctld", "n1"])
-def test_a_daemon_of_slurm_dies_and_comes_back_while_the_sheet_runs(
-    stage: Stage, daemon: str
-) -> None:
-    name = f"without-{daemon}"
-    job = stage.marianne.submit(name, WAITS)
-    stage.begun(name)
-    stage.box.save()
-    stage.box.kill_daemon(daemon)
-    stage.once(name, job)
-    stage.box.start_daemon(daemon)
-    until(stage.box.ready)
+def test_the_controller_dies_and_comes_back_while_sheets_run(stage: Stage) -> None:
+    with stage.running():
+        stage.box.save()
+        stage.box.kill_daemon("slurmctld")
+        stage.box.start_daemon("slurmctld")
+        until(stage.box.ready)
 
 
-def test_the_bridge_dies_and_the_next_one_finds_the_pilots(stage: Stage) -> None:
-    job = stage.marianne.submit("bridged", WAITS)
-    stage.begun("bridged")
-    os.kill(stage.bridge(), signal.SIGKILL)
-    stage.once("bridged", job)
+def test_the_daemon_of_a_node_dies_and_comes_back_while_sheets_run(stage: Stage) -> None:
+    with stage.running():
+        stage.box.kill_daemon("n1")
+        stage.box.start_daemon("n1")
 
 
-def test_the_conductor_is_killed_and_the_sheet_runs_on(stage: Stage) -> None:
-    job = stage.marianne.submit("taken", WAITS)
-    stage.begun("taken")
-    os.kill(stage.marianne("conductor-status", "--json").json["pid"], signal.SIGKILL)
-    stage.once("taken", job)
+def test_the_bridge_dies_and_the_next_one_finds_pilots_and_batch_jobs(stage: Stage) -> None:
+    with stage.running():
+        os.kill(stage.bridge(), signal.SIGKILL)
 
 
-def test_the_step_of_the_connection_is_killed_and_opened_again(stage: Stage) -> None:
-    job = stage.marianne.submit("cut", WAITS)
-    stage.begun("cut")
-    number = stage.node_of(job).rpartition("-")[2]
-    tunnels = [pid for pid in stage.box.steps(number) if "batch" not in title(pid)]
-    assert tunnels
-    for pid in tunnels:
-        os.kill(pid, signal.SIGKILL)
-    stage.once("cut", job)
+def test_the_conductor_is_killed_and_sheets_run_on(stage: Stage) -> None:
+    with stage.running():
+        os.kill(stage.marianne("conductor-status", "--json").json["pid"], signal.SIGKILL)
+
+
+def test_the_steps_of_the_connections_are_killed_and_opened_again(stage: Stage) -> None:
+    with stage.running() as job:
+        numbers = [stage.number_of(job, 1), stage.number_of(job, 2)]
+        for number in numbers:
+            tunnels = until(lambda n=number: tunnels_of(stage, n))
+            for pid in tunnels:
+                os.kill(pid, signal.SIGKILL)
+
+
+def tunnels_of(stage: Stage, number: str) -> list[int]:
+    """The steps of a job beside that of its script."""
+    return [pid for pid in stage.box.steps(number) if "batch" not in title(pid)]
 
 
 def title(pid: int) -> str:
@@ -182,39 +262,70 @@ def title(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
-def lost(stage: Stage, name: str, job: str) -> None:
-    """The first attempt is interrupted, and a second one runs elsewhere."""
-    stage.begun(name, 2)
-    (stage.marianne.place / name / "go").touch()
+def test_an_allocation_that_is_lost_is_no_failure_and_its_sheet_runs_in_another(
+    stage: Stage,
+) -> None:
+    job = stage.marianne.submit("lost", LOST)
+    stage.begun("lost", 3)
+    for num in (1, 3):
+        number = stage.number_of(job, num)
+        for pid in set(stage.box.steps(number)) - set(tunnels_of(stage, number)):
+            os.kill(pid, signal.SIGKILL)
+    stage.box.run("scancel", stage.number_of(job, 2))
+    stage.begun("lost", 6)
+    (stage.marianne.place / "lost" / "go").touch()
     done = stage.marianne.wait(job)
-    assert (done["status"], done["sheets"][0]["attempt"]) == ("completed", 2)
-    assert stage.ledger(name) == ["start 1 1", "start 1 2", "end 1 2"]
-
-
-def test_the_slurmstepd_of_a_pilot_is_killed_and_the_sheet_runs_in_another(stage: Stage) -> None:
-    job = stage.marianne.submit("stepless", WAITS)
-    stage.begun("stepless")
-    number = stage.node_of(job).rpartition("-")[2]
-    for pid in stage.box.steps(number):
-        os.kill(pid, signal.SIGKILL)
-    lost(stage, "stepless", job)
-
-
-def test_an_allocation_that_is_taken_away_is_no_failure(stage: Stage) -> None:
-    job = stage.marianne.submit("preempted", WAITS)
-    stage.begun("preempted")
-    stage.box.run("scancel", stage.node_of(job).rpartition("-")[2])
-    lost(stage, "preempted", job)
-
-
-def test_while_a_pilot_waits_in_the_queue_explain_says_so(stage: Stage) -> None:
-    until(lambda: stage.box.jobs() == {})
-    hold = stage.box.run(
-        "sbatch", "--parsable", "-o/dev/null", "-N2", "--exclusive", "--wrap=sleep 600"
+    assert done["status"] == "completed"
+    assert [sheet["attempt"] for sheet in done["sheets"]] == [2, 2, 2]
+    told = sorted(stage.ledger("lost"))
+    assert told == sorted(
+        line for n in (1, 2, 3) for line in (f"start {n} 1", f"start {n} 2", f"end {n} 2")
     )
-    until(lambda: "RUNNING" in stage.box.jobs().values())
-    job = stage.marianne.submit("queued", 'sheets: [{name: a, run: "true"}]\n')
-    words = "waits in Slurm's queue (Resources)"
-    until(lambda: words in stage.marianne("explain", job).out)
-    stage.box.run("scancel", hold.strip())
+
+
+def test_while_a_batch_job_waits_slurms_reason_is_told_and_a_restart_keeps_its_place(
+    stage: Stage,
+) -> None:
+    partition = "PartitionName=closed Nodes=ALL State=DOWN"
+    stage.box.run("scontrol", "create", *partition.split())
+    text = "sheets: [{name: a, slurm: {partition: closed}, run: 'echo $SLURM_JOB_ID'}]\n"
+    job = stage.marianne.submit("queued", text)
+    words = until(lambda: _in_queue(stage.waits(job).get(1, "")))
+    number = words.split()[words.split().index("job") + 1]
+    assert "(PartitionDown)" in stage.marianne("status", job).out
+    os.kill(stage.marianne("conductor-status", "--json").json["pid"], signal.SIGKILL)
+    until(lambda: _in_queue(stage.waits(job).get(1, "")))
+    stage.box.run("scontrol", "update", "PartitionName=closed", "State=UP")
     assert stage.marianne.wait(job)["status"] == "completed"
+    assert stage.marianne("output", job, "1").out.split() == [number]
+    assert stage.marianne.sheet(job, 1)["attempt"] == 1
+
+
+def _in_queue(words: str) -> str:
+    return words if "waits in Slurm's queue (PartitionDown)" in words else ""
+
+
+def test_what_slurm_refuses_fails_by_the_name_of_its_field_and_others_go_on(stage: Stage) -> None:
+    text = """
+sheets:
+  - {name: refused, slurm: {partition: nope}, run: "true"}
+  - {name: other, run: "true"}
+"""
+    job = stage.marianne.submit("mixed", text)
+    done = stage.marianne.wait(job, code=None)
+    assert done["status"] == "failed"
+    refused, other = done["sheets"]
+    assert other["status"] == "completed"
+    assert refused["error"]["category"] == "refused"
+    assert "Slurm refuses slurm.partition (nope): " in refused["error"]["message"]
+    assert "nvalid partition" in refused["error"]["message"]
+    assert "slurm.partition (nope)" in stage.marianne("diagnose", job).out
+
+
+def test_a_time_limit_of_slurms_is_a_timeout_that_names_it(stage: Stage) -> None:
+    done = stage.marianne.wait(stage.limited, code=None)
+    (sheet,) = done["sheets"]
+    assert (done["status"], sheet["status"]) == ("failed", "failed")
+    assert sheet["error"]["category"] == "timeout"
+    assert "Slurm's time limit of its batch job" in sheet["error"]["message"]
+    assert "(slurm.time)" in sheet["error"]["message"]

@@ -33,7 +33,7 @@ KINDS = (
         "validation",
         "list",
     ),
-    *("resource_limit", "output_limit", *PERMANENT, "internal", "worker_lost"),
+    *("resource_limit", "output_limit", *PERMANENT, "refused", "internal", "worker_lost"),
 )
 
 

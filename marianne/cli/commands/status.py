@@ -61,7 +61,7 @@ def command(
             return
         from marianne.cli.render.job import print_job
 
-        print_job(status)
+        print_job(status, jobs.waiting_for_place(session, status))
         return
     conductor, active = jobs.overview(session, ["failed"] if failed else [])
     if as_json:

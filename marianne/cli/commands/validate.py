@@ -116,6 +116,7 @@ def _check(
             supply=Supply(*limits["supply"]) if limits["supply"] else None,
             keepers=Keepers(*limits["keepers"]),
             staged=limits["staged"],
+            batch=limits["batch"],
             shell=True,
             sandbox=limits["sandbox"],
             walls=looked_for if limits["walled"] else None,

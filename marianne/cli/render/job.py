@@ -44,8 +44,9 @@ def progress_text(progress: Progress) -> str:
     return ", ".join(told)
 
 
-def print_job(status: Status) -> None:
-    """The whole picture: head, facts, a row a sheet."""
+def print_job(status: Status, waits: Mapping[int, str] | None = None) -> None:
+    """The whole picture: head, facts, a row a sheet; ``waits`` says of sheets why they wait for a
+    place to run."""
     state = status_cell(status["status"], reason_text(status))
     say(f"{paint(clean(status['job_id']), 'bold')}  {paint(state.text, 'bold', *state.styles)}")
     took = at_work(status)
@@ -67,10 +68,10 @@ def print_job(status: Status) -> None:
     sheets = status.get("sheets") or []
     if sheets:
         say()
-        print_sheets(sheets)
+        print_sheets(sheets, waits)
 
 
-def print_sheets(sheets: list[Sheet]) -> None:
+def print_sheets(sheets: list[Sheet], waits: Mapping[int, str] | None = None) -> None:
     """A row a sheet, with its node where any has one."""
     placed = any(row.get("node") for row in sheets)
     rows = [
@@ -83,7 +84,7 @@ def print_sheets(sheets: list[Sheet]) -> None:
             duration(sheet_at_work(row)),
             _instrument(row),
             *([row.get("node") or ""] if placed else []),
-            why(row),
+            (waits or {}).get(row["num"]) or why(row),
         )
         for row in sheets
     ]

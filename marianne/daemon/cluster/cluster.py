@@ -21,6 +21,7 @@ from actors.process import Process, ProcessExit
 from ipc import codec, curve
 from ipc.errors import CodecError
 from ipc.router import Router
+from marianne.daemon.cluster.batch_notes import attempt_of, over
 from marianne.daemon.cluster.checking import CHECK_SECONDS, Check
 from marianne.daemon.cluster.describing import describe
 from marianne.daemon.cluster.desk import Desk
@@ -217,13 +218,16 @@ class Cluster(Actor):
     def need_known(self, outcome: Outcome[int]) -> None:
         """So many sheets wait for nothing but a slot; a scheduler that crashed says it again."""
         nodes = self._desk.nodes.all()
-        held = Counter(needs for of_job in list(self._desk.held.values()) for needs in of_job())
+        busy = [node.name for node in nodes if self._desk.may_be_busy(node)]
+        held = Counter(needs[:4] for of_job in list(self._desk.held.values()) for needs in of_job())
         need = {
             "kind": "need",
             "waiting": outcome.value or 0,
             "held": [[*needs, count] for needs, count in held.most_common(MOST_HELD)],
-            "busy": [node.name for node in nodes if node.taken],
-            "resting": [node.name for node in nodes if not node.usable and not node.taken],
+            "busy": busy,
+            "resting": [n.name for n in nodes if not n.usable and n.name not in busy],
+            "batch": [one for of_job in list(self._desk.batch.values()) for one in of_job()],
+            "over": list(self._desk.over),
         }
         self._router.send(self._name, codec.pack(need))
 
@@ -247,7 +251,7 @@ class Cluster(Actor):
         try:
             message = codec.unpack(payload)
             self._take(message["kind"], message)
-        except (CodecError, KeyError, TypeError) as error:
+        except (CodecError, KeyError, TypeError, ValueError) as error:
             log.error("bridge_not_understood", executor=self._desk.name, error=repr(error))
 
     def _take(self, kind: str, message: dict[str, Any]) -> None:
@@ -281,6 +285,19 @@ class Cluster(Actor):
         elif kind == "gone":
             nodes.gone(node)
             self._context.machine.tell(Machine.node, self._named(node), None)
+        elif kind == "batch":
+            self._of_batch(message)
+
+    def _of_batch(self, message: dict[str, Any]) -> None:
+        """What the engine says of batch jobs of single attempts; of one that is refused it says so
+        until nobody wants it any more."""
+        from marianne.daemon.cluster.runner import ClusterRunner
+
+        self._desk.queued, self._desk.fates = message["queued"], message["fates"]
+        self._desk.over = over(message["spare"], self._desk.batch, self._context.home.db)
+        for name, why in message["refused"].items():
+            job_id, num, attempt = attempt_of(name)
+            self._context.worker(job_id).tell(ClusterRunner.not_made, num, attempt, why)
 
     def _named(self, node: str) -> str:
         return f"{self._desk.name}: {node}"

@@ -14,6 +14,7 @@ from marianne.daemon.cluster.settings import worker_settings
 from marianne.daemon.cluster.station import Station, split
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
+from marianne.executors.claim import claimed
 from marianne.executors.protocol import USUAL, Needs, Run
 from marianne.model.plan import Growth
 from marianne.score.pack import PlanFormatError, unpack_plan
@@ -93,7 +94,11 @@ class Delivery:
 
     def reached(self, station: Station) -> bool:
         """Whether messages get there."""
-        return self._desk.nodes.known(station.node).connected
+        return self._desk.nodes.connected(station.node)
+
+    def claimed(self, num: int, attempt: int) -> bool:
+        """Whether a node may have begun this attempt."""
+        return claimed(str(self._desk.places.job_dir(self._job_id)), num, attempt)
 
     # -- messages -------------------------------------------------------------------------------
 

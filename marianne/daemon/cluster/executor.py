@@ -52,6 +52,7 @@ class ClusterExecutor:
         places = Places(context.home, context.owner, config.shared_directory)
         self.desk = Desk(config.name, nodes, places, Handle(context.system, self._name))
         self.desk.limit = config.staging_limit_mb * 2**20
+        self.desk.batch_jobs = config.batch_jobs.count if config.kind == "slurm" else 0
 
     # -- the conductor's life -------------------------------------------------------------------
 
@@ -87,6 +88,10 @@ class ClusterExecutor:
     def capacity(self) -> int | None:
         """The slots of the nodes that can be given sheets now."""
         return self.desk.nodes.capacity()
+
+    def batch_jobs(self) -> int:
+        """As the configuration says; Dask makes none."""
+        return self.desk.batch_jobs
 
     def shortage(self) -> str:
         """By the nodes."""

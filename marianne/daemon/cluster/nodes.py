@@ -23,8 +23,9 @@ NEARLY = 1e-6
 
 @dataclass(slots=True)
 class Node:
-    """One node. ``why`` it can be given nothing; ``hello`` is its warden's, ``facts`` the
-    engine's; ``taken`` counts slots by job, ``scarce`` graphics processors and MB of memory."""
+    """One node. ``why`` it can be given nothing; ``hello`` is its warden's, of the time ``up_at``,
+    ``facts`` the engine's; ``taken`` counts slots by job, ``scarce`` graphics processors and MB of
+    memory."""
 
     name: str
     slots: int
@@ -34,8 +35,14 @@ class Node:
     why: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
+    up_at: float = 0.0
     taken: dict[str, float] = field(default_factory=dict)
     scarce: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def batch(self) -> str:
+        """The attempt whose batch job it is; empty: it is for any sheets."""
+        return self.facts.get("batch") or ""
 
     @property
     def usable(self) -> bool:
@@ -50,6 +57,8 @@ class Node:
     def fits(self, needs: Needs) -> bool:
         """Whether such a sheet may begin now; one that takes more slots than there are runs
         alone."""
+        if self.batch:
+            return False
         alone = self.usable and self.slots > 0 and not self.taken
         room = self.free >= needs.cpus - NEARLY or alone
         gpus = sum(taken for taken, _ in self.scarce.values())
@@ -99,7 +108,8 @@ class Nodes:
         with self._lock:
             node = self.known(name)
             node.facts, node.hello, node.why = facts, hello, None
-            node.slots = self.slots_of(name, int(facts.get("cpus") or 1))
+            node.up_at = clock()
+            node.slots = 1 if node.batch else self.slots_of(name, int(facts.get("cpus") or 1))
             node.connected = True
             node.tenure.found()
 
@@ -130,6 +140,13 @@ class Nodes:
             if node is not None and not node.taken and not node.connected:
                 del self._nodes[name]
 
+    def over(self, name: str) -> None:
+        """It has surely ended all. One that this conductor has never reached was an earlier one's,
+        and nobody need be told of it any more."""
+        node = self._nodes.get(name)
+        if node is not None and not node.hello and node.why is None:
+            self.gone(name)
+
     def drain(self, name: str, *, on: bool) -> bool:
         """Whether it gets no more sheets; False if there is no such node."""
         with self._lock:
@@ -151,6 +168,12 @@ class Nodes:
                 self._nodes[name] = node = Node(name, 0, tenure)
             return node
 
+    def connected(self, name: str) -> bool:
+        """Whether it is reached."""
+        with self._lock:
+            node = self._nodes.get(name)
+            return node is not None and node.connected
+
     def take(self, job_id: str, avoid: Iterable[str] = (), needs: Needs = USUAL) -> str | None:
         """What the sheet takes, on the node that has the largest share free, and whose name is
         returned; None when there is none: then the job is told when there may be."""
@@ -171,9 +194,22 @@ class Nodes:
                 best.scarce[job_id] = gpus + needs.gpus, memory + needs.memory_mb
             return best.name
 
+    def take_batch(self, job_id: str, attempt: str, avoid: Iterable[str] = ()) -> str | None:
+        """The node of this attempt's batch job, whose name is returned; None while it has none:
+        then the job is told when there may be."""
+        with self._lock:
+            for node in self._nodes.values():
+                if node.batch == attempt and node.usable and node.name not in avoid:
+                    node.taken[job_id] = 1.0
+                    return node.name
+            self._waiting[job_id] = None
+            return None
+
     def hold(self, job_id: str, name: str, slots: float, gpus: int = 0, memory_mb: int = 0) -> None:
         """The job has so much of this node, whether or not it was free."""
         with self._lock:
+            if name not in self._nodes and not slots:
+                return
             node = self.known(name)
             node.taken.pop(job_id, None)
             node.scarce.pop(job_id, None)
@@ -199,9 +235,9 @@ class Nodes:
                 node.scarce.pop(job_id, None)
 
     def capacity(self) -> int:
-        """Slots of all nodes that may be given sheets, taken or free."""
+        """Slots of all nodes that may be given any sheets, taken or free."""
         with self._lock:
-            return sum(node.slots for node in self._nodes.values() if node.usable)
+            return sum(n.slots for n in self._nodes.values() if n.usable and not n.batch)
 
     # -- for people -----------------------------------------------------------------------------
 
@@ -212,18 +248,21 @@ class Nodes:
 
     def summary(self) -> str:
         """How many there are, and how full."""
-        nodes = self.all()
+        nodes = [node for node in self.all() if not node.batch]
+        alone = sum(node.connected for node in self.all()) - sum(n.connected for n in nodes)
         up = [node for node in nodes if node.usable]
         taken = sum(sum(node.taken.values()) for node in nodes)
         away = [node for node in nodes if not node.usable]
         words = f"{len(up)} up, {taken:g} of {self.capacity()} slots taken"
         if away:
             words += f"; {len(away)} not: {', '.join(node.name for node in away[:5])}"
+        if alone:
+            words += f"; {alone} batch job{'s' * (alone > 1)} of single sheets"
         return words if self.engine is None else f"{words}; {self.engine}"
 
     def why_none(self, needs: Needs = USUAL) -> str:
         """Why such a sheet waits, in words."""
-        nodes = self.all()
+        nodes = [node for node in self.all() if not node.batch]
         if self.engine is not None:
             return self.engine
         if not nodes:

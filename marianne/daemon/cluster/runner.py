@@ -16,12 +16,15 @@ from typing import Any
 from actors import Actor, ActorDied, AskTimeout, ExitReason, NoSuchActor, Outcome, Promise
 from marianne.daemon import ports
 from marianne.daemon.cluster import late
+from marianne.daemon.cluster.batch_notes import BatchNotes
 from marianne.daemon.cluster.cluster import Cluster
 from marianne.daemon.cluster.delivery import Delivery
 from marianne.daemon.cluster.desk import Desk
+from marianne.daemon.cluster.fate import fate
 from marianne.daemon.cluster.placing import Placing
 from marianne.daemon.cluster.question import Question
-from marianne.daemon.cluster.station import Station, interrupted
+from marianne.daemon.cluster.station import Message, Station, interrupted, refused
+from marianne.daemon.cluster.withdrawal import Withdrawal
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
 from marianne.executors.lease import clock
@@ -29,8 +32,6 @@ from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
 
 log = get_logger(__name__)
-
-Message = dict[str, Any]
 
 END_MARGIN = 5.0
 """Seconds beyond the grace that the nodes have to end a job when the conductor stops."""
@@ -50,20 +51,21 @@ class ClusterRunner(Actor):
         self._context, self._desk, self._job_id = context, desk, job_id
         self._job = context.job(job_id)
         self._delivery = Delivery(context, desk, job_id)
-        self._placing = Placing(desk, self._delivery, job_id)
+        self._notes = BatchNotes(context.home.job_dir(job_id) / "batch", job_id)
+        self._placing = Placing(desk, self._delivery, job_id, self._notes)
         self._question: Question | None = None
-        self._withdrawing: set[str] | None = None
-        self._returned: list[list[int]] = []
+        self._withdrawal = Withdrawal()
         self._over = self._looks = False
 
     def on_start(self) -> None:
         """Of a new job there is nothing to be heard."""
-        self._desk.jobs.add(self._job_id)
-        self._desk.waits[self._job_id] = self._placing.why
-        self._desk.held[self._job_id] = self._placing.held
+        self._notes.read()
+        placing = self._placing
+        self._desk.join(self._job_id, placing.why, placing.held, self._notes.wanted)
         entry = self._context.entries.get(self._job_id)
-        if entry is not None and not self._delivery.stations:
+        if entry and not (self._delivery.stations or self._notes.runs):
             entry.blank = True
+            self._desk.heard.add(self._job_id)
 
     def on_stop(self, reason: ExitReason) -> None:
         """Ends what runs if the conductor ends it all; else leaves it to the next incarnation."""
@@ -87,7 +89,7 @@ class ClusterRunner(Actor):
         """The job actor (re)started: every node that was used is asked what it runs."""
         self._question = question = Question(asker, time.monotonic_ns())
         self._placing.clear()
-        self._withdrawing = None
+        self._withdrawal.forget()
         for station in self._delivery.stations.values():
             station.said = None
             self._ask(station, question)
@@ -165,16 +167,15 @@ class ClusterRunner(Actor):
 
     def withdraw(self) -> None:
         """Takes back what was granted ahead; Job.withdrawn tells what that is, of all nodes."""
-        self._returned = [[run.num, run.attempt] for run in self._placing.take_ahead()]
-        self._withdrawing = self._delivery.withdraw()
+        unsent = [(run.num, run.attempt) for run in self._placing.take_ahead()]
+        self._withdrawal.begin(self._delivery.withdraw(), unsent)
         self._withdrawn_by("")
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Ends running attempts, each on its node; one that waits for a node ends here."""
         cancel = {"kind": "cancel", "category": category, "grace": self._grace}
         if self._question is not None:  # nobody has said yet what runs
-            for num in nums:
-                self._question.cancels[num] = {**cancel, "sheets": [num]}
+            self._question.cancels |= {num: {**cancel, "sheets": [num]} for num in nums}
             for station in self._delivery.stations.values():
                 self._delivery.cancel(station, {**cancel, "sheets": list(nums)})
             return
@@ -219,25 +220,20 @@ class ClusterRunner(Actor):
         # Where files are staged the bridge has to hear of the job, though its worker lives.
         station.open = self._job_id in jobs and not self._desk.places.staged
         station.lapsed = False
-        if self._question is not None:
-            self._ask(station, self._question)
-        elif station.placed or station.late or self._job_id in jobs:
-            self._delivery.ask(station, 0)
+        self._ask_again(station, wanted=bool(station.late) or self._job_id in jobs)
 
     def down(self, node: str, why: str) -> None:
         """It is not reached: what it has stays its own until its lease is over."""
-        station = self._delivery.stations.get(node)
-        if station is not None:
+        if (station := self._delivery.stations.get(node)) is not None:
             station.open = False
             self._await(node)
 
     def heard(self, node: str, message: Message) -> None:
         """A message of the job's worker on a node."""
-        station = self._delivery.stations.get(node)
+        station, kind = self._delivery.stations.get(node), message["kind"]
         if station is None or self._over:
             return
         station.open = True
-        kind = message["kind"]
         if kind == "results":
             self._took(station, message["results"], message["started"])
         elif kind == "hello":
@@ -245,8 +241,7 @@ class ClusterRunner(Actor):
         elif kind == "withdrawn":
             station.outbox.withdrawn()
             station.ahead.difference_update((num, attempt) for num, attempt in message["sheets"])
-            self._returned += [list(pair) for pair in message["sheets"]]
-            self._withdrawn_by(node)
+            self._withdrawn_by(node, message["sheets"])
             self._settle(station)
 
     def _took(
@@ -302,8 +297,7 @@ class ClusterRunner(Actor):
         """The job has no worker on this node now."""
         log.warning("node_troubled", job_id=self._job_id, node=node, why=why)
         self._placing.avoid[node] = f"node {node}: {why}"
-        station = self._delivery.stations.get(node)
-        if station is not None:
+        if (station := self._delivery.stations.get(node)) is not None:
             station.open = False
         self.send_after(TRY_NODE_AGAIN, self.try_again, node)
 
@@ -312,12 +306,18 @@ class ClusterRunner(Actor):
         station = self._delivery.stations.get(node)
         if self._over or self._placing.avoid.pop(node, None) is None:
             return
-        if station is not None and self._delivery.reached(station):
-            if self._question is not None:
-                self._ask(station, self._question)
-            elif station.placed:
-                self._delivery.ask(station, 0)
+        if station is not None:
+            self._ask_again(station)
         self.room()
+
+    def _ask_again(self, station: Station, *, wanted: bool = False) -> None:
+        """What it has is asked for, where anything is ``wanted``, or said again."""
+        if not self._delivery.reached(station):
+            return
+        if self._question is not None:
+            self._ask(station, self._question)
+        elif wanted or station.placed:
+            self._delivery.ask(station, 0)
 
     def closed(self, node: str) -> None:
         """Nothing of the job is left on the node; what it still has is said again there."""
@@ -325,10 +325,13 @@ class ClusterRunner(Actor):
         if station is None or self._over:
             return
         station.open = False
-        if self._delivery.reached(station) and self._question is not None:
-            self._ask(station, self._question)
-        elif self._delivery.reached(station) and station.placed:
-            self._delivery.ask(station, 0)
+        self._ask_again(station)
+
+    def not_made(self, num: int, attempt: int, why: str) -> None:
+        """The engine makes no batch job for this attempt: it has failed, as its score bears it."""
+        if (run := self._placing.refused(num, attempt)) is not None:
+            log.warning("batch_job_refused", job_id=self._job_id, sheet=num, why=why)
+            self._job.tell(ports.Job.results, [refused(run, why)], ())
 
     # -- a node that does not come back ---------------------------------------------------------
 
@@ -354,20 +357,16 @@ class ClusterRunner(Actor):
 
     def _lapsed(self, station: Station, finished: list[Message]) -> None:
         log.warning("node_lapsed", job_id=self._job_id, node=station.node)
-        station.lapsed = True
         if self._question is not None:
+            station.lapsed = True
             station.said = {"running": [], "unacked": [], "told": finished, "round": 0}
             self._answer()
-            return
-        known = {(one["num"], one["attempt"]) for one in finished}
-        for key in known:
-            station.drop(key)
-        why = f"node {station.node} was lost: it was not reached until its lease was over"
-        lost = station.lose(station.placed, why)
-        self._job.tell(ports.Job.results, [*finished, *lost], ())
-        station.outbox.clear()
-        self._withdrawn_by(station.node)
-        self._settle(station)
+        else:
+            why = fate(self._desk.fates.get(station.node), station.node)
+            self._job.tell(ports.Job.results, [*finished, *station.lapse(finished, *why)], ())
+            self._withdrawn_by(station.node)
+            self._settle(station)
+        self._desk.nodes.over(station.node)
 
     # -- small parts ----------------------------------------------------------------------------
 
@@ -378,22 +377,22 @@ class ClusterRunner(Actor):
             return
         self._question = None
         told = question.answer(stations)
+        told["running"] += self._placing.resume(told["unacked"])
         self._delivery.recall()
         for station in stations:
             self._placing.settle(station)
+        self._desk.heard.add(self._job_id)
         self._job.tell(ports.Job.worker_up, told, question.asker)
         self._desk.wake()
+        self.room()  # what waits on for its batch job
 
     def _may_run(self, station: Station) -> bool:
         unheard = self._question is not None and station.said is None
         return bool(station.placed) or unheard or self._delivery.reached(station)
 
-    def _withdrawn_by(self, node: str) -> None:
-        if self._withdrawing is not None:
-            self._withdrawing.discard(node)
-            if not self._withdrawing:
-                self._withdrawing = None
-                self._job.tell(ports.Job.withdrawn, self._returned)
+    def _withdrawn_by(self, node: str, sheets: Sequence[Sequence[int]] = ()) -> None:
+        if (returned := self._withdrawal.heard(node, sheets)) is not None:
+            self._job.tell(ports.Job.withdrawn, returned)
 
     @property
     def _grace(self) -> float:

@@ -17,8 +17,9 @@ from marianne.model.result import AttemptResult
 Message = dict[str, Any]
 Attempt = tuple[int, int]
 
-STATIONS = 4096
-"""Nodes that a job may have used, each with an index from 1."""
+STATIONS = 1 << 20
+"""Nodes that a job may have used, each with an index from 1: one an attempt where each has a batch
+job of its own."""
 
 
 def serial_of(serial: int, index: int) -> int:
@@ -142,14 +143,22 @@ class Station:
         known |= {(result["num"], result["attempt"]) for result in hello["unacked"]}
         return self.begun - known
 
-    def lose(self, attempts: Iterable[Attempt], why: str) -> list[Message]:
-        """Results that say that these were lost."""
+    def lapse(self, finished: Iterable[Message], why: str, category: str) -> list[Message]:
+        """Its lease is over, and this stands in its spool: results for the rest."""
+        self.lapsed = True
+        for result in finished:
+            self.drop((result["num"], result["attempt"]))
+        lost = self.lose(self.placed, why, category)
+        self.outbox.clear()
+        return lost
+
+    def lose(self, attempts: Iterable[Attempt], why: str, category: str = "lost") -> list[Message]:
+        """Results that say that these were lost, or failed by another ``category``."""
         now = time.time()
+        outcome = "interrupted" if category == "lost" else "failed"
         told = []
         for num, attempt in sorted(attempts):
-            lost = AttemptResult(
-                num, attempt, "interrupted", now, now, category="lost", message=why
-            )
+            lost = AttemptResult(num, attempt, outcome, now, now, category=category, message=why)
             told.append({**lost.to_map(), "node": self.node})
             self.late.add((num, attempt))
             self.drop((num, attempt))
@@ -165,3 +174,11 @@ def interrupted(run: Run, category: str) -> Message:
     """The result of an attempt that was ended before it was given to any node."""
     now = time.time()
     return AttemptResult(run.num, run.attempt, "interrupted", now, now, category=category).to_map()
+
+
+def refused(run: Run, why: str) -> Message:
+    """The result of an attempt for which the engine makes no batch job."""
+    now = time.time()
+    return AttemptResult(
+        run.num, run.attempt, "failed", now, now, category="refused", message=why
+    ).to_map()

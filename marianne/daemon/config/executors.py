@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.config.sections import Number, Place, Seconds, Section
+from marianne.model.slurm import TimeLimit, Word
 
 NEEDS_LIBRARY = "needs its library"
 """By these words who reads no more of a configuration than that knows why it does not fit."""
@@ -52,6 +53,26 @@ class PilotConfig(Section):
     )
 
 
+class BatchConfig(Section):
+    """Batch jobs of Slurm for single sheets: what holds where a sheet says nothing else."""
+
+    count: int = Field(
+        50, ge=1, le=10_000, description="Such jobs at one time, waiting in Slurm's queue or not."
+    )
+    partition: Word | None = Field(None, description="The partition; default: Slurm's.")
+    account: Word | None = Field(None, description="Who pays; default: Slurm's.")
+    qos: Word | None = Field(None, description="The quality of service; default: Slurm's.")
+    time: TimeLimit | None = Field(
+        None, description="The time limit, 2h or '2:00:00'; default: the partition's."
+    )
+    gres: Word | None = Field(None, description="Generic resources, as sbatch takes them.")
+    constraint: Word | None = Field(None, description="Features that a node must have.")
+    reservation: Word | None = Field(None, description="The reservation that they are of.")
+    options: list[str] = Field(
+        default_factory=list, description="Further options of sbatch, as they are."
+    )
+
+
 class ExecutorConfig(Section):
     """Where sheets run beside the conductor's machine: a cluster that there is already."""
 
@@ -64,6 +85,10 @@ class ExecutorConfig(Section):
     )
     pilots: PilotConfig = Field(
         default_factory=PilotConfig.model_construct, description="Slurm's allocations for sheets."
+    )
+    batch_jobs: BatchConfig = Field(
+        default_factory=BatchConfig.model_construct,
+        description="Slurm's batch jobs of sheets that want one of their own.",
     )
     tls_ca_file: Place | None = Field(None, description="The authority of the cluster's keys.")
     tls_cert: Place | None = Field(None, description="The conductor's certificate there.")
@@ -94,7 +119,8 @@ class ExecutorConfig(Section):
         names = ("address", "tls_ca_file", "tls_cert", "tls_key", "node_directory")
         found = {name: getattr(self, name) for name in (*names, "shared_directory", "slots")}
         found = {name: str(one) if isinstance(one, Path) else one for name, one in found.items()}
-        return {**found, "pilots": dict(self.pilots.values())}
+        sections = {"pilots": self.pilots, "batch_jobs": self.batch_jobs}
+        return {**found, **{name: dict(one.values()) for name, one in sections.items()}}
 
     @model_validator(mode="after")
     def _usable(self) -> ExecutorConfig:

@@ -136,6 +136,12 @@ class DaemonConfig(Section):
         chosen = next((one for one in self.executors if one.name == self.executor), None)
         return None if chosen is None or chosen.shared_directory is not None else chosen.name
 
+    @property
+    def batch(self) -> bool:
+        """Whether a sheet may have a batch job of its own."""
+        chosen = next((one for one in self.executors if one.name == self.executor), None)
+        return chosen is not None and chosen.kind == "slurm"
+
     @model_validator(mode="after")
     def _executors(self) -> DaemonConfig:
         names = [machine.LOCAL, *(one.name for one in self.executors)]

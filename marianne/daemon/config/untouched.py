@@ -80,6 +80,11 @@ class Untouched(_Known):
         """As :attr:`DaemonConfig.staged`."""
         return None
 
+    @property
+    def batch(self) -> bool:
+        """As :attr:`DaemonConfig.batch`."""
+        return False
+
     def at(self, home: Home) -> Home:
         """The home as it is: no file of it is set elsewhere."""
         return home

@@ -30,7 +30,8 @@ class AttemptContext:
         ledger = self._ledger
         sheet = ledger.plan.sheets[row.num - 1]
         told: dict[str, Any] = {}
-        takes = Needs(sheet.cpus, sheet.memory_mb, sheet.gpus, sheet.labels)
+        options = sheet.batch_options(ledger.instrument(row))
+        takes = Needs(sheet.cpus, sheet.memory_mb, sheet.gpus, sheet.labels, options)
         if takes != USUAL:
             told["needs"] = takes
         if row.category == "validation" and row.completions > 0:

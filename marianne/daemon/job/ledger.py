@@ -159,6 +159,7 @@ class Ledger:
             cpus=sheet.cpus,
             memory_mb=sheet.memory_mb,
             gpus=sheet.gpus,
+            batch=sheet.batch_options(instrument) is not None,
         )
 
     def attempt(self, row: SheetRow, result: AttemptResult) -> AddAttempt:

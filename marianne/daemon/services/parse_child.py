@@ -58,6 +58,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             keepers=Keepers(*request.keepers) if request.keepers else None,
             staged=request.staged,
             thinking_method=request.thinking_method,
+            batch=request.batch,
             shell=request.preview,
             sandbox=request.sandbox,
             walls=_walls if request.walled else None,

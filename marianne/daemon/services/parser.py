@@ -130,6 +130,7 @@ class Parser(Actor):
             supply=config.supply,
             keepers=self._context.keepers,
             staged=config.staged,
+            batch=config.batch,
             thinking_method=config.default_thinking_method,
             sandbox=config.kept_from,
             walled=config.executor == LOCAL,

@@ -26,6 +26,7 @@ from marianne.daemon.scheduler import (
     Terms,
 )
 from marianne.daemon.views import wire
+from marianne.executors.protocol import BATCH
 from marianne.schedule.entries import SchedulerStats, SheetEntry, SheetInfo
 from marianne.schedule.explain import Explanation
 from marianne.schedule.lifts import Lifts, covers
@@ -89,6 +90,7 @@ class SchedulerActor(Actor):
     ) -> None:
         """As :meth:`GlobalSheetScheduler.register_job`; the rest are its terms, and the ``ticket``
         that all grants of this registration carry."""
+        sheets = [self._placed(sheet) for sheet in sheets]
         terms = Terms(frozenset(running), frozenset(waiting), max_concurrent, pools or {}, agents)
         self._scheduler.agree(job_id, terms)
         at_once(self._scheduler.register_job(job_id, sheets, dependencies))
@@ -106,7 +108,13 @@ class SchedulerActor(Actor):
         self, job_id: str, sheets: Sequence[SheetInfo], needs: Mapping[int, Collection[int]]
     ) -> None:
         """As :meth:`marianne.schedule.queue.SheetQueue.extend`."""
-        self._queue.extend(job_id, sheets, needs)
+        self._queue.extend(job_id, [self._placed(sheet) for sheet in sheets], needs)
+
+    def _placed(self, sheet: SheetInfo) -> SheetInfo:
+        """One with a batch job of its own takes a place among those, whatever it takes else."""
+        if sheet.batch and self._context.executor.batch_jobs():
+            return replace(sheet, where=BATCH, cpus=1.0)
+        return sheet
 
     def deregister_job(self, job_id: str) -> None:
         """Takes a job's queued sheets out; running ones keep their slots until released."""
@@ -164,6 +172,7 @@ class SchedulerActor(Actor):
 
     def requeue(self, info: SheetInfo) -> None:
         """A sheet that waited or was interrupted stands in line again, as ``info`` says."""
+        info = self._placed(info)
         self._queue.requeue(info.job_id, info.sheet_num, info=info, now=clock.steady())
         self._dirty = True
 
@@ -203,6 +212,8 @@ class SchedulerActor(Actor):
         if room is not None:
             scripts, agents = room, min(room, agents)
         self._queue.limit_slots(scripts, agents)
+        most = self._context.executor.batch_jobs()
+        self._queue.limit_elsewhere(BATCH, most, most)
         self._queue.limit_stocks(*(config.supply or UNLIMITED)[:2])
         self._queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._dirty = True
@@ -219,6 +230,9 @@ class SchedulerActor(Actor):
         """Why a sheet does not run now, as data and in words."""
         found = self._queue.explain(job_id, sheet_num, now=clock.steady())
         executor = self._context.executor
+        if found.data.get("executor") == BATCH:
+            text = f"{executor.batch_jobs()} sheets have batch jobs of their own, as many as may"
+            return replace(found, text=text)
         if found.code == "total_limit" and executor.capacity() is not None:
             return replace(found, text=f"it waits for a node: {executor.shortage()}")
         if "until" in found.data:

@@ -28,7 +28,7 @@ class ParseRequest:
     with the reasons, and the conductor's own limits; ``staged`` is the executor that sheets run on
     without a directory in common with the conductor, if they do; ``thinking_method`` is for prompts
     that name none; ``sandbox`` is what all sheets are kept from, ``walled`` says that they run on
-    this machine.
+    this machine, ``batch`` that one may have a batch job of its own.
     """
 
     path: str | None
@@ -50,6 +50,7 @@ class ParseRequest:
     thinking_method: str | None = None
     sandbox: dict[str, Any] | None = None
     walled: bool = False
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

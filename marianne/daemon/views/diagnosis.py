@@ -124,6 +124,10 @@ def _words(
     again = next_steps.again(*about, row.num)
     look = f"{next_steps.named('output', job.job_id, row.num, '--stderr')} shows what it said"
     match row.category:
+        case "refused":
+            return f"was given no batch job: {message}", next_steps.mend(*about)
+        case "timeout" if "Slurm" in message:  # its own limit may be another
+            return f"came to the end of its batch job: {message}", again
         case "timeout":
             limit = f" of {timeout:g} s" if timeout else ""
             return f"ran longer than its timeout{limit}", f"give it a longer `timeout`; {again}"

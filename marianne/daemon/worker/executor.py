@@ -67,6 +67,10 @@ class LocalExecutor:
         """The machine is the conductor's own, and its slots are configured."""
         return None
 
+    def batch_jobs(self) -> int:
+        """It makes none."""
+        return 0
+
     def shortage(self) -> str:
         """Never asked: see ``capacity``."""
         return ""

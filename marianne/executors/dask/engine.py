@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from distributed.comm import Comm, connect
@@ -103,8 +103,13 @@ class DaskEngine:
         busy: Collection[str],
         resting: Collection[str],
         held: Collection[Sequence[Any]],
+        batch: Collection[Mapping[str, Any]],
+        over: Collection[str],
     ) -> None:
         """Nothing: the cluster's workers are there, or not, whatever is needed."""
+
+    def news(self) -> None:
+        """It has no batch jobs."""
 
     def _in_words(self, error: Exception) -> str:
         text = str(error.__cause__ or error) or type(error).__name__

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import Callable
 
-from marianne.executors.slurm.tunnel import CHUNK, LINE_LIMIT
+from marianne.executors.slurm.tunnel import CHUNK, LINE_LIMIT, NO_WARDEN
 
 END_SECONDS = 5.0
 """What srun has to end by itself."""
@@ -67,3 +67,8 @@ class StepChannel:
     def over(self) -> bool:
         """Whether srun has ended."""
         return self._process.returncode is not None
+
+    @property
+    def found_none(self) -> bool:
+        """Whether it came to where no warden is."""
+        return self._process.returncode == NO_WARDEN

@@ -11,7 +11,17 @@ from marianne.executors.slurm.pilots import Pilot, seconds_left
 PATIENCE = 20.0
 """Seconds until a command that says nothing is given up: Slurm's own ten, and its second try."""
 
-FORMAT = "%i|%T|%N|%L|%r"
+FORMAT = "%i|%T|%N|%L|%S|%r|%j"
+COLUMNS = FORMAT.count("|")
+"""The last one, a name, may have such a line in it: others' do."""
+
+
+class CommandError(EngineError):
+    """A command of Slurm's ended with an error; ``said`` is its last word."""
+
+    def __init__(self, text: str, said: str) -> None:
+        super().__init__(text)
+        self.said = said
 
 
 class Slurm:
@@ -20,12 +30,17 @@ class Slurm:
     def __init__(self, executor: str) -> None:
         self._executor = executor
 
-    async def pilots(self, name: str) -> list[Pilot]:
-        """The batch jobs of this user that have this name, the oldest first."""
-        argv = ("squeue", "--me", "--noheader", "--sort=i", f"--name={name}", f"--format={FORMAT}")
+    async def jobs(self, prefix: str) -> list[Pilot]:
+        """The batch jobs of this user whose names begin so, the oldest first; also those that ended
+        a moment ago."""
+        argv = ("squeue", "--me", "--noheader", "--sort=i", "--states=all", f"--format={FORMAT}")
         lines = (await self.run(argv)).splitlines()
-        rows = [line.strip().split("|") for line in lines if line.count("|") == FORMAT.count("|")]
-        return [Pilot(row[0], row[1], row[2], seconds_left(row[3]), row[4]) for row in rows]
+        rows = [line.strip().split("|", COLUMNS) for line in lines if line.count("|") >= COLUMNS]
+        return [
+            Pilot(number, state, host, seconds_left(left), reason, name, begins)
+            for number, state, host, left, begins, reason, name in rows
+            if name.startswith(prefix)
+        ]
 
     async def submit(self, options: Sequence[str], script: str) -> str:
         """Submits a script; returns the number of the job."""
@@ -63,5 +78,5 @@ class Slurm:
         if process.returncode:
             said = err.decode(errors="replace").strip().splitlines()
             last = said[-1] if said else f"exit code {process.returncode}"
-            raise EngineError(f"executor {self._executor}: {argv[0]} failed: {last}")
+            raise CommandError(f"executor {self._executor}: {argv[0]} failed: {last}", last)
         return out.decode(errors="replace")

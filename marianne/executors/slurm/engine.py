@@ -1,22 +1,22 @@
-"""Pilots of Slurm as :class:`marianne.executors.bridge.Engine`: each is a node."""
+"""Batch jobs of Slurm as :class:`marianne.executors.bridge.Engine`: each is a node, be it a pilot
+for many sheets or for a single attempt."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import shlex
-import sys
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from marianne.executors.bridge import Channel, EngineError, Found
+from marianne.executors.slurm.batch_jobs import BatchJobs
 from marianne.executors.slurm.channel import StepChannel
 from marianne.executors.slurm.commands import Slurm
 from marianne.executors.slurm.pilots import (
+    LIVES,
     RUNNING,
     WAITING,
     Need,
@@ -26,29 +26,25 @@ from marianne.executors.slurm.pilots import (
     in_minutes,
     note_idle,
 )
+from marianne.executors.slurm.submission import EXPORT, Submission
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds until another pilot is submitted after one that came to nothing; longer each time."""
 
 BEGIN_SECONDS = 180.0
-"""What a pilot has from its start until its warden is reached first."""
+"""What a node has from its start until its warden is reached first."""
 
 SILENT_MARGIN = 10.0
-"""Seconds beyond lease and grace until a pilot that was reached, and is not, is given up."""
+"""Seconds beyond lease and grace until a node that was reached, and is not, is given up."""
 
-END_SECONDS = 30.0
-"""How long before its time limit a pilot ends what runs, beyond the grace of the sheets."""
-
-LOGS_KEPT = 20
-
-EXPORT = "PATH,HOME,LANG,LD_LIBRARY_PATH,SLURM_CONF"
-"""What pilots have of the conductor's environment: it may hold keys. Sheets have their job's."""
+PILOT_LOGS, BATCH_LOGS = 20, 500
+"""Whose logs are kept, the latest."""
 
 
 class SlurmEngine:
     """``settings``: name (the executor's), owner (the conductor's mark), lease_seconds,
-    sheet_grace_seconds, slots, shared_directory, node_directory, pilots (a map: see
-    PilotConfig)."""
+    sheet_grace_seconds, slots, shared_directory, node_directory, pilots and batch_jobs (maps: see
+    PilotConfig and BatchConfig)."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
@@ -56,7 +52,7 @@ class SlurmEngine:
         mark = hashlib.blake2b(f"{settings['owner']}/{settings['name']}".encode(), digest_size=8)
         self._mark = mark.hexdigest()
         self._name = f"marianne-{self._mark}"
-        self._slurm = Slurm(settings["name"])
+        self._slurm = slurm = Slurm(settings["name"])
         cpus = int(self._pilots["cpus"])
         self._size = Size(
             int(self._pilots["count"]),
@@ -64,7 +60,14 @@ class SlurmEngine:
             float(self._pilots["seconds"]),
             float(self._pilots["idle_seconds"]),
         )
-        self._logs = Path(settings["shared_directory"]) / f"pilots-{self._mark}"
+        shared = Path(settings["shared_directory"])
+        logs, theirs = shared / f"pilots-{self._mark}", shared / f"batch-{self._mark}"
+        self._submission = Submission(slurm, settings, self._mark, logs, PILOT_LOGS)
+        usual = dict(settings["batch_jobs"])
+        more = usual.pop("options")
+        del usual["count"]  # who wants them knows it
+        submission = Submission(slurm, settings, self._mark, theirs, BATCH_LOGS)
+        self._batch = BatchJobs(slurm, submission, f"{self._name}-", usual, more)
         self._need = Need()
         self._idle_since: dict[str, float] = {}
         self._unmet: set[str] = set()  # submitted here, and never reached
@@ -72,8 +75,10 @@ class SlurmEngine:
         self._trouble: str | None = None
         self._channels: dict[str, tuple[Found, StepChannel]] = {}
         self._heard_at: dict[str, tuple[float, float | None]] = {}
+        self._wardenless: set[str] = set()  # Slurm has them running, and nobody is there
+        self._closed: dict[str, str] = {}
         self._next_look = -math.inf
-        self._answer: list[Found] | str = []
+        self._answer: tuple[list[Found] | None, str | None] = [], None
 
     def need(
         self,
@@ -81,8 +86,11 @@ class SlurmEngine:
         busy: Collection[str],
         resting: Collection[str],
         held: Collection[Sequence[Any]],
+        batch: Collection[Mapping[str, Any]],
+        over: Collection[str],
     ) -> None:
         """What the conductor has use for."""
+        self._batch.want(batch, over)
         more = sum(count for *takes, count in held if self._fits(*takes))
         self._need = Need(waiting + more, frozenset(busy), frozenset(resting))
 
@@ -102,25 +110,47 @@ class SlurmEngine:
         if now >= self._next_look:
             self._next_look = now + float(self._pilots["look_seconds"])
             self._answer = await self._ask_or_why()
-        if isinstance(self._answer, str):
-            raise EngineError(self._answer)
-        return self._answer
+        found, why = self._answer
+        if why is not None:
+            raise EngineError(why, found)
+        return found or []
 
-    async def _ask_or_why(self) -> list[Found] | str:
+    def news(self) -> dict[str, Any]:
+        """Of batch jobs of single attempts."""
+        return asdict(self._batch.news)
+
+    async def _ask_or_why(self) -> tuple[list[Found] | None, str | None]:
+        """The nodes, as far as they are known, and what is wrong."""
         try:
-            return await self._ask()
+            jobs = await self._slurm.jobs(self._name)
         except EngineError as error:
-            return str(error)
+            return None, str(error)
+        now, why = time.monotonic(), None
+        living = [job for job in jobs if job.state in LIVES]
+        silent = self._silent([job.node for job in living if job.state == RUNNING], now)
+        pilots = [job for job in living if job.name == self._name]
+        try:
+            await self._settle_pilots(pilots, silent, now)
+        except EngineError as error:
+            why = str(error)
+        nodes = self._pilots_found(pilots)
+        others = [job for job in jobs if job.name != self._name]
+        try:
+            batch = await self._batch.look(others, self._need.busy, silent)
+        except EngineError as error:
+            return None, str(error)
+        nodes |= {node.name: node for node in batch}
+        return await self._with_ended(nodes), why
 
-    async def _ask(self) -> list[Found]:
-        pilots = await self._slurm.pilots(self._name)
+    async def _settle_pilots(
+        self, pilots: list[Pilot], silent: Collection[str], now: float
+    ) -> None:
+        """Submits pilots, gives some back, and says what is wrong. Raises EngineError."""
         self._judge({pilot.number for pilot in pilots})
-        now = time.monotonic()
         running = [pilot for pilot in pilots if pilot.state == RUNNING]
-        nodes = [pilot.node for pilot in running]
-        note_idle(self._idle_since, nodes, self._need.busy, now)
-        silent = self._silent(nodes, now)
+        note_idle(self._idle_since, [one.node for one in running], self._need.busy, now)
         decision = decide(pilots, self._need, self._size, self._idle_since, now, silent)
+        self._closed = decision.closed
         await self._slurm.cancel(decision.cancel)
         self._unmet.difference_update(set(decision.cancel) - {p.number for p in running})
         if decision.submit and now >= self._again_at:
@@ -128,38 +158,45 @@ class SlurmEngine:
                 await self._submit()
         if not running:
             self._say_why(pilots)
+
+    def _pilots_found(self, pilots: list[Pilot]) -> dict[str, Found]:
         memory = int(self._pilots["memory_mb"] or 0)
         gpus, labels = gpus_of(self._pilots["gres"]), tuple(self._pilots["labels"])
-        found = {
+        return {
             pilot.node: Found(pilot.node, pilot.number, self._size.slots, memory, gpus, labels)
-            for pilot in running
+            for pilot in pilots
+            if pilot.state == RUNNING
         }
-        return await self._with_ended(found, decision.closed)
 
-    async def _with_ended(self, found: dict[str, Found], closed: dict[str, str]) -> list[Found]:
+    async def _with_ended(self, found: dict[str, Found]) -> list[Found]:
         """The nodes, and those that Slurm has ended: what is left of one may still be connected (a
         slurmctld that was killed has forgotten a job that it had just begun). It is given nothing;
         what it runs may end, then its lease does."""
+        closed = dict(self._closed)
         for name, (node, channel) in list(self._channels.items()):
             if channel.over:
                 del self._channels[name]
+                if channel.found_none:
+                    self._wardenless.add(name)
             elif name not in found:
                 found[name], closed[name] = node, "Slurm has ended it"
                 if name in self._need.resting:
                     await channel.close()
-        return [replace(node, why=closed.get(name)) for name, node in found.items()]
+        return [replace(node, why=closed.get(name, node.why)) for name, node in found.items()]
 
-    def _silent(self, nodes: list[str], now: float) -> list[str]:
-        """The nodes that have not been reached for longer than they take to begin, or, once they
-        were, for longer than their lease and all that follows it."""
+    def _silent(self, nodes: Sequence[str], now: float) -> list[str]:
+        """The nodes that have not been reached for longer than they take to begin, or where nobody
+        was; and, once they were, for longer than their lease and all that follows it."""
         for node in [node for node in self._heard_at if node not in nodes]:
             del self._heard_at[node]
+        self._wardenless.intersection_update(nodes)
         settings = self._settings
         after = settings["lease_seconds"] + settings["sheet_grace_seconds"] + SILENT_MARGIN
         found = []
         for node in nodes:
             first, last = self._heard_at.setdefault(node, (now, None))
-            if now - first > BEGIN_SECONDS if last is None else now - last > after:
+            late = now - first > BEGIN_SECONDS if last is None else now - last > after
+            if late or node in self._wardenless:
                 found.append(node)
         return found
 
@@ -180,69 +217,26 @@ class SlurmEngine:
             self._unmet.discard(number)
             self._trouble = (
                 f"executor {self._settings['name']}: the pilot {number} ended before its warden was"
-                f" reached: {self._last_words(number)} ({self._logs / number}.log); another is"
+                f" reached: {self._submission.last_words(number)}"
+                f" ({self._submission.logs / number}.log); another is"
                 f" submitted in {self._pause:.0f} s"
             )
             self._again_at = time.monotonic() + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
-    def _last_words(self, number: str) -> str:
-        try:
-            lines = (self._logs / f"{number}.log").read_text(errors="replace").split("\n")
-        except OSError as error:
-            return f"its log cannot be read ({error.strerror})"
-        return next((line for line in reversed(lines) if line.strip()), "it said nothing")[:300]
-
     async def _submit(self) -> None:
-        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in sorted(self._logs.glob("*.log"), key=lambda one: int(one.stem))[:-LOGS_KEPT]:
-            old.unlink(missing_ok=True)
-        self._unmet.add(await self._slurm.submit(self._options(), self._script()))
-
-    def _options(self) -> list[str]:
         pilots = self._pilots
-        lead = math.ceil(float(self._settings["sheet_grace_seconds"]) + END_SECONDS)
         options = {
-            "job-name": self._name,
-            "output": f"{self._logs}/%j.log",
-            "open-mode": "append",
-            "nodes": "1",
-            "ntasks": "1",
             "cpus-per-task": str(pilots["cpus"]),
             "time": in_minutes(self._size.seconds),
-            "signal": f"B:TERM@{lead}",
-            "export": EXPORT,
             "mem": f"{pilots['memory_mb']}M" if pilots["memory_mb"] else None,
             "partition": pilots["partition"],
             "account": pilots["account"],
             "gres": pilots["gres"],
         }
-        given = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        return [*given, "--no-requeue", *pilots["options"]]
-
-    def _script(self) -> str:
-        owner = hashlib.blake2b(f"{self._mark}/{time.time_ns()}".encode(), digest_size=16)
-        text = json.dumps(
-            {
-                "parent": self._settings["node_directory"],
-                "mark": self._mark,
-                "warden": {
-                    "owner": owner.hexdigest(),
-                    "lease_seconds": self._settings["lease_seconds"],
-                    "lifetime_seconds": self._size.seconds,
-                    "sheet_grace_seconds": self._settings["sheet_grace_seconds"],
-                },
-            }
-        )
-        python = shlex.quote(self._python)
-        return (
-            "#!/bin/sh\n"
-            f"exec {python} -m marianne.executors.slurm.pilot <<'SETTINGS'\n{text}\nSETTINGS\n"
-        )
-
-    @property
-    def _python(self) -> str:
-        return str(self._pilots["python"] or sys.executable)
+        warden = {"lifetime_seconds": self._size.seconds}
+        number = await self._submission.submit(self._name, options, pilots["options"], warden)
+        self._unmet.add(number)
 
     async def connect(self, node: Found) -> Channel:
         """A step of the pilot's allocation. That it reached the warden shows in the hello."""
@@ -253,7 +247,7 @@ class SlurmEngine:
                 "--quiet",
                 "--cpu-bind=none",
                 f"--export={EXPORT}",
-                self._python,
+                self._submission.python,
                 "-m",
                 "marianne.executors.slurm.tunnel",
             ),
@@ -269,7 +263,9 @@ class SlurmEngine:
     def _met(self, node: Found) -> None:
         now = time.monotonic()
         self._heard_at[node.name] = now, now
+        self._wardenless.discard(node.name)
         self._unmet.discard(node.address)
+        self._batch.reached(node.address)
         self._pause, self._trouble = FIRST_PAUSE, None
 
 

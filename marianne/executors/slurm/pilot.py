@@ -3,7 +3,7 @@
 It has the warden of its allocation below it, starts another when that dies, and ends all in time:
 when Slurm wants the allocation back (SIGTERM), and when the slurmstepd above it is gone, for then
 Slurm takes the allocation for free. Its settings are a line of JSON on its standard input:
-``parent``, ``mark`` and ``warden``, the warden's own (``node`` is added here).
+``parent``, ``mark`` and ``warden``, the warden's own (what the allocation knows is added here).
 """
 
 from __future__ import annotations
@@ -113,6 +113,8 @@ def main() -> int:
     host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
     warden["node"] = f"{host}-{number}"
     warden["environment"] = of_allocation(os.environ)
+    if warden.get("batch"):
+        warden["ends_at"] = float(os.environ.get("SLURM_JOB_END_TIME") or 0) or None
     directory = directory_of(settings["parent"], f"{settings['mark']}-{number}")
     lock = os.open(directory / "pilot.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

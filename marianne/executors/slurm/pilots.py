@@ -13,6 +13,9 @@ RUNNING = "RUNNING"
 WAITING = frozenset({"PENDING", "CONFIGURING", "REQUEUED"})
 """States of a pilot that has no node yet."""
 
+LIVES = WAITING | {RUNNING, "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"}
+"""States of one that Slurm has not ended."""
+
 DRAIN_SHARE, DRAIN_MOST = 0.1, 600.0
 """From when on a pilot is given nothing: its last tenth, at most its last ten minutes."""
 
@@ -21,14 +24,16 @@ _LEFT = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Pilot:
-    """One pilot as Slurm has it. ``left`` are seconds until its time limit, ``reason`` is why it
-    waits."""
+    """One batch job as Slurm has it. ``left`` are seconds until its time limit, ``reason`` is why
+    it waits, ``begins`` when it has begun, or may begin, in Slurm's words."""
 
     number: str
     state: str
     host: str = ""
     left: float = math.inf
     reason: str = ""
+    name: str = ""
+    begins: str = ""
 
     @property
     def node(self) -> str:

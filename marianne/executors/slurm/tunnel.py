@@ -21,7 +21,12 @@ CHUNK = 48 * 1024
 LINE_LIMIT = 2 * CHUNK
 
 START_SECONDS = 45.0
+"""What a warden has to listen."""
+
 TRY_AGAIN = 0.05
+
+NO_WARDEN = 43
+"""How it ends where none does."""
 
 
 async def connected(place: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -71,8 +76,18 @@ async def _inwards(stdin: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         await writer.drain()
 
 
+def main(parent: str | None, name: str) -> int:
+    """Carries until either side ends; returns the exit code."""
+    place = directory_of(parent, name)
+    try:
+        asyncio.run(carry(place))
+    except (ConnectionRefusedError, FileNotFoundError):
+        print(f"no warden has listened there for {START_SECONDS:.0f} s", file=sys.stderr)
+        return NO_WARDEN
+    return 0
+
+
 if __name__ == "__main__":
-    asyncio.run(
-        carry(directory_of(sys.argv[1] or None, f"{sys.argv[2]}-{os.environ['SLURM_JOB_ID']}"))
-    )
-    os._exit(0)  # a thread may wait for a pipe that nobody reads
+    code = main(sys.argv[1] or None, f"{sys.argv[2]}-{os.environ['SLURM_JOB_ID']}")
+    sys.stderr.flush()
+    os._exit(code)  # a thread may wait for a pipe that nobody reads

@@ -21,7 +21,7 @@ from marianne.executors.stream_line import StreamLine
 from marianne.executors.warden.callers import is_sheet
 from marianne.executors.warden.carriage import Carriage
 from marianne.executors.warden.estate import Estate
-from marianne.executors.warden.outlived import judged
+from marianne.executors.warden.outlived import at_limit, judged, near_end
 from marianne.executors.warden.post import Post
 from marianne.run import procfs
 from marianne.run.complain import complain
@@ -39,8 +39,9 @@ class Warden:
     """Serves ``listener`` until it is told to stop or nobody wants it any more.
 
     ``settings``: node (its name), owner (the mark of all that runs here), lease_seconds,
-    optional environment (variables of the place, which sheets find over their job's) and
-    lifetime_seconds (of the node, where its end is known), sheet_grace_seconds.
+    sheet_grace_seconds; optional environment (variables of the place, which sheets find over their
+    job's) and what is known of the node's end: lifetime_seconds of one for many sheets, ends_at
+    (seconds since the epoch) of one that is for a single attempt.
     """
 
     def __init__(self, listener: socket.socket, settings: dict[str, Any]) -> None:
@@ -49,6 +50,7 @@ class Warden:
         self._grace = float(settings["sheet_grace_seconds"])
         self._environment: dict[str, str] = settings.get("environment") or {}
         self._lifetime: float | None = settings.get("lifetime_seconds")
+        self._ends_at: float | None = settings.get("ends_at")
         self._lease = Lease(float(settings["lease_seconds"]))
         self._listener = listener
         self._loop = Loop()
@@ -57,7 +59,8 @@ class Warden:
         self._posts: dict[str, Post] = {}
         self._again: dict[str, dict[str, Any]] = {}  # opened while it still ended
         self._done_with: set[str] = set()  # nothing of these jobs is wanted any more
-        self._lapsed = self._stopping = False
+        self._lapsed = self._stopping = self._leaving = False
+        self._stopped_at = 0.0
         self._alone_since = clock()
         self._checks: set[int] = set()
         self._estate = Estate()
@@ -104,7 +107,13 @@ class Warden:
                 "wall": time.time(),
             }
         )
+        if self._stopping:
+            self._say_leaving()
         self._beat()
+
+    def _say_leaving(self) -> None:
+        """Before anything is told that has ended: its slot is nobody's any more."""
+        self._tell({"kind": "leaving"})
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None
@@ -148,8 +157,17 @@ class Warden:
             self._close(message["job_id"], float(message["grace"]), bool(message.get("over")))
         elif kind == "check":
             self._check()
+        elif kind == "leave":
+            self._leave()
         else:
             self._carriage.hear(message)
+
+    def _leave(self) -> None:
+        """Nobody wants this node any more: it ends, when nothing is left on it."""
+        self._leaving = True
+        self._end_all(self._grace, "stopped")
+        if not self._posts:
+            self._loop.stop()
 
     def _check(self) -> None:
         """Runs a program that does nothing; its end is told when it is reaped."""
@@ -190,7 +208,7 @@ class Warden:
 
     def _open(self, settings: dict[str, Any]) -> None:
         job_id = settings["job_id"]
-        if self._lease.over(clock()) or self._stopping:
+        if self._lease.over(clock()) or self._stopping or self._leaving:
             self._trouble(job_id, "its lease is over")
             return
         post = self._posts.get(job_id)
@@ -273,6 +291,8 @@ class Warden:
     def _said(self, job_id: str, message: Message) -> None:
         if self._stopping and message["kind"] == "results":
             results = [judged(one, self._lifetime) for one in message["results"]]
+            if near_end(self._ends_at, self._stopped_at, self._grace):
+                results = [at_limit(one, self._node) for one in results]
             message = {**message, "results": results}
         self._tell({"kind": "job", "job_id": job_id, "message": message})
 
@@ -284,7 +304,7 @@ class Warden:
         self._tell_closed(job_id)
         if job_id in self._again:
             self._open(self._again.pop(job_id))
-        if self._stopping and not self._posts:
+        if (self._stopping or self._leaving) and not self._posts:
             self._loop.stop()
 
     def _tell_closed(self, job_id: str) -> None:
@@ -299,7 +319,9 @@ class Warden:
         signals = self._signals.take()
         if signal.SIGTERM in signals or signal.SIGINT in signals:
             grace = 0.0 if self._stopping else self._grace
+            self._stopped_at = self._stopped_at or time.time()
             self._stopping = True
+            self._say_leaving()
             self._end_all(grace, "stopped")
             if not self._posts:
                 self._loop.stop()

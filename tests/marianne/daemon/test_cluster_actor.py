@@ -148,14 +148,42 @@ def test_a_node_that_is_reached_has_room_and_every_job_hears_of_it(house: House)
 def test_the_bridge_is_told_what_there_is_use_for(house: House) -> None:
     house.desk.held["a"] = lambda: [Needs(), Needs(gpus=1, labels=("ssd",)), Needs()]
     house.up()
+    house.desk.heard.add("a")
     house.desk.nodes.take("a")
     usual, scarce = [1.0, 0, 0, [], 2], [1.0, 0, 1, ["ssd"], 1]
     found = {"kind": "need", "waiting": 0, "held": [usual, scarce], "busy": ["n1"], "resting": []}
+    found |= {"batch": [], "over": []}
     until(lambda: house.pump() or found in house.heard)
     house.desk.nodes.hold("a", "n1", 0)
     house.say("unfit", node="n1", why="it is idle")
     found |= {"busy": [], "resting": ["n1"]}
     until(lambda: house.pump() or found in house.heard)
+
+
+def test_a_node_is_busy_until_a_runner_has_heard_what_it_runs(house: House) -> None:
+    """An engine gives back what nobody has use for: a conductor that has just begun knows least."""
+    house.up()
+    found = {"kind": "need", "waiting": 0, "held": [], "busy": ["n1"], "resting": []}
+    found |= {"batch": [], "over": []}
+    until(lambda: house.pump() or found in house.heard)
+    house.say("unfit", node="n1", why="it is idle")
+    house.heard.clear()
+    until(lambda: house.pump() or found in house.heard)
+    house.desk.heard.add("a")
+    idle = found | {"busy": [], "resting": ["n1"]}
+    until(lambda: house.pump() or idle in house.heard)
+
+
+def test_a_job_that_nobody_comes_for_keeps_no_node_busy_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.desk.forget("a")
+    house.say("up", node="n1", facts={"cpus": 2}, hello=HELLO)
+    until(lambda: house.pump() or house.desk.nodes.capacity() == 2)
+    (node,) = house.desk.nodes.all()
+    assert house.desk.may_be_busy(node)
+    node.up_at -= 1000.0
+    assert not house.desk.may_be_busy(node)
 
 
 def test_what_wardens_say_reaches_the_runner_of_their_job(house: House) -> None:

@@ -149,3 +149,17 @@ def test_what_is_scarce_is_given_back_with_its_slot(nodes: Nodes) -> None:
     assert nodes.take("b", needs=Needs(gpus=1)) == "gpu"
     nodes.forget("b")
     assert nodes.take("c", needs=Needs(gpus=1)) == "gpu"
+
+
+def test_a_node_of_an_earlier_conductor_is_told_of_until_it_has_surely_ended_all() -> None:
+    nodes = Nodes(6.0, lambda: 1.0, 2, {})
+    nodes.known("old")
+    nodes.up("new", {"cpus": 1}, {"jobs": []})
+    nodes.down("new")
+    for name in ("old", "new"):
+        nodes.hold("a", name, 0)
+        nodes.over(name)
+    assert [node.name for node in nodes.all()] == ["new"]
+    nodes.hold("a", "old", 0)
+    assert not nodes.connected("old")
+    assert [node.name for node in nodes.all()] == ["new"]

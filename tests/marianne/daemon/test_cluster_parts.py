@@ -12,6 +12,7 @@ from context_stage import context_in
 
 from actors import System
 from marianne.daemon.boot import executors
+from marianne.daemon.cluster.batch_notes import BatchNotes
 from marianne.daemon.cluster.delivery import Delivery
 from marianne.daemon.cluster.executor import ClusterExecutor
 from marianne.daemon.cluster.places import Places
@@ -175,7 +176,7 @@ def test_placing_remembers_what_waits_and_gives_none_of_it_twice(
 ) -> None:
     stage = Stage(tmp_path, monkeypatch)
     delivery = Delivery(stage.context, stage.desk, "a")
-    placing = Placing(stage.desk, delivery, "a")
+    placing = Placing(stage.desk, delivery, "a", BatchNotes(tmp_path / "batch", "a"))
     placing.add([run(1), run(2), run(3), run(4, ahead=True)])
     assert [one.num for one in placing.take([2])] == [2]
     stage.nodes.up("n1", {"cpus": 1}, {"jobs": []})
@@ -191,7 +192,7 @@ def test_where_a_node_cannot_be_noted_nothing_is_sent_and_all_waits_on(
 ) -> None:
     stage = Stage(tmp_path, monkeypatch)
     delivery = Delivery(stage.context, stage.desk, "a")
-    placing = Placing(stage.desk, delivery, "a")
+    placing = Placing(stage.desk, delivery, "a", BatchNotes(tmp_path / "batch", "a"))
     placing.add([run(1)])
     stage.nodes.up("n1", {"cpus": 1}, {"jobs": []})
     with pytest.raises(OSError, match="No such file"):

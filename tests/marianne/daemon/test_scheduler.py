@@ -230,3 +230,25 @@ def test_a_limit_that_ends_between_two_looks_at_the_clock_is_not_missed(
     stage.scheduler.ask(SchedulerActor.block, "busy", begun + 0.03 + step * 0.02)
     stage.register(1, "busy")
     assert stage.next_told()[:2] == ("granted", [1])
+
+
+def test_a_sheet_with_a_batch_job_of_its_own_takes_a_place_among_those_and_no_slot(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.context.executor, "capacity", lambda: 1)
+    monkeypatch.setattr(stage.context.executor, "batch_jobs", lambda: 2)
+    stage.scheduler.ask(SchedulerActor.room_changed)
+    own = [SheetInfo("j", n, "shell", batch=True, cpus=64.0) for n in (1, 2, 3)]
+    usual = [SheetInfo("j", n, "shell") for n in (4, 5)]
+    stage.scheduler.ask(SchedulerActor.register_job, "j", [*own, *usual])
+    stage.settled()
+    assert stage.next_told()[:2] == ("granted", [1, 2, 4])
+    assert stage.scheduler.ask(SchedulerActor.wanting) == 1
+    found = stage.scheduler.ask(SchedulerActor.explain, "j", 3)
+    assert found.text == "2 sheets have batch jobs of their own, as many as may"
+
+
+def test_where_no_batch_jobs_are_made_it_is_a_sheet_like_others(stage: Stage) -> None:
+    infos = [SheetInfo("j", num, "shell", batch=True) for num in (1, 2)]
+    stage.scheduler.ask(SchedulerActor.register_job, "j", infos)
+    assert stage.next_told()[:2] == ("granted", [1, 2])

@@ -67,9 +67,18 @@ class Engine:
     def __init__(self, *nodes: Node | str) -> None:
         self.nodes = list(nodes)
         self.there = True
+        self.found = Found("n1", "tcp://n1:1", 4)
+        self.trouble: str | None = None
+        self.says: dict[str, Any] | None = None
 
     async def look(self) -> list[Found]:
-        return [Found("n1", "tcp://n1:1", 4)] if self.there else []
+        found = [self.found] if self.there else []
+        if self.trouble is not None:
+            raise EngineError(self.trouble, found)
+        return found
+
+    def news(self) -> dict[str, Any] | None:
+        return self.says
 
     async def connect(self, node: Found) -> Any:
         if not self.nodes:
@@ -177,7 +186,7 @@ def test_a_connection_that_ends_is_told_and_made_again() -> None:
 
 def test_a_node_that_says_nothing_is_hung_up_on_before_its_lease_is_over() -> None:
     line = play(Engine(Node()), lambda line: line.of("down"), lease=0.4)
-    assert "has said nothing for 0.3 s" in line.of("down")[0]["why"]
+    assert "has said nothing for 0.2 s" in line.of("down")[0]["why"]
 
 
 def test_a_node_that_the_engine_has_no_more_is_gone_once_it_is_not_connected() -> None:
@@ -191,3 +200,37 @@ def test_a_node_that_the_engine_has_no_more_is_gone_once_it_is_not_connected() -
 
     line = play(engine, lambda line: line.of("gone"), meanwhile)
     assert line.of("gone")[0]["node"] == "n1"
+
+
+def test_what_an_engine_knows_beside_its_trouble_counts() -> None:
+    engine = Engine(Node())
+    engine.trouble, engine.says = "a pilot waits", {"queued": {"a-1.1": "why"}}
+    line = play(engine, lambda line: line.of("up") and line.of("batch"))
+    assert line.of("engine")[0]["why"] == "a pilot waits"
+    assert line.of("batch")[0] == {"kind": "batch", "queued": {"a-1.1": "why"}}
+
+
+def test_a_node_of_one_attempt_is_told_to_leave_when_nobody_wants_it_any_more() -> None:
+    node = Node()
+    engine = Engine(node)
+    engine.found = Found("n1", "17", 1, batch="a-1.1")
+
+    def meanwhile(bridge: Silent, line: Line) -> None:
+        if line.of("up"):
+            engine.found = Found("n1", "17", 1, why="its sheet has ended", batch="a-1.1")
+
+    def left(line: Line) -> bool:
+        return any(one["kind"] == "leave" for one in node.heard)
+
+    line = play(engine, left, meanwhile)
+    assert line.of("up")[0]["facts"]["batch"] == "a-1.1"
+    assert line.of("unfit")[0]["why"] == "its sheet has ended"
+
+
+def test_a_node_that_is_about_to_end_is_given_nothing_before_it_is_told_what_has_ended() -> None:
+    node = Node()
+    node.say(kind="leaving")
+    node.say(kind="job", job_id="a", message={"kind": "results"})
+    line = play(Engine(node), lambda line: line.of("from"))
+    kinds = [one["kind"] for one in line.told if one["kind"] in ("up", "unfit", "from")]
+    assert kinds == ["up", "unfit", "from"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,44 @@ def test_a_second_warden_of_a_directory_ends_at_once(nodes: Callable[..., Node])
     second = node.start()
     assert second.wait(60.0) == 0
     assert first.poll() is None
+
+
+def test_who_is_told_to_leave_ends_what_is_there_and_itself(nodes: Callable[..., Node]) -> None:
+    node = nodes()
+    process = node.start()
+    node.open(DAEMON)
+    node.run((1, 1))
+    until(lambda: node.pump() or alive(node.tag))
+    node.send("leave")
+    assert process.wait(60.0) == 0
+    assert not alive(node.tag)
+    spool = read_spool(str(node.job_dir / "nodes" / "node-1" / "spool"))
+    assert [(one["num"], one["category"]) for one in spool] == [(1, "stopped")]
+
+
+@pytest.mark.parametrize(("left", "category"), [(60.0, "timeout"), (3600.0, "stopped")])
+def test_what_runs_at_the_end_of_its_own_batch_job_has_failed_by_its_limit(
+    nodes: Callable[..., Node], left: float, category: str
+) -> None:
+    node = nodes(ends_at=time.time() + left)
+    process = node.start()
+    node.open("touch begun; sleep 600")
+    node.wait("job", job="hello")
+    node.run((1, 1))
+    until(lambda: node.pump() or (node.workspace / "begun").exists())
+    process.terminate()
+    (result,) = node.results(1)
+    assert result["category"] == category
+
+
+def test_who_is_about_to_end_says_so_before_what_has_ended(nodes: Callable[..., Node]) -> None:
+    node = nodes()
+    process = node.start()
+    node.open("touch begun; sleep 600")
+    node.wait("job", job="hello")
+    node.run((1, 1))
+    until(lambda: node.pump() or (node.workspace / "begun").exists())
+    process.terminate()
+    node.wait("leaving")
+    (result,) = node.results(1)
+    assert result["category"] == "stopped"

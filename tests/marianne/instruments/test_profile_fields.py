@@ -65,6 +65,12 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "sandbox.tmp": ("private", {}),
     "sandbox.isolate": (True, {}),
     "sandbox.when_missing": ("best-effort", {}),
+    **{
+        f"slurm.{word}": ("some", {})
+        for word in ("partition", "account", "qos", "gres", "constraint", "reservation")
+    },
+    "slurm.time": ("2h", {}),
+    "slurm.batch": (False, {"slurm": {"qos": "low"}}),
     "models.name": ("other", PRICED),
     "models.cost_per_1k_input": (7.0, PRICED),
     "models.cost_per_1k_output": (7.0, PRICED),
@@ -191,6 +197,7 @@ def seen(registry: Registry) -> list[Any]:
         player.limits,
         player.sandbox,
         sheet.timeout_seconds,
+        sheet.batch_options(player),
     ]
     found += [
         render_prompt(plan, sheet),

@@ -87,6 +87,12 @@ for name, value in bounds.items():
         lambda p, n=name: (p.sheet(1).limits or {}).get(n),
         value,
     )
+for key, value, kept in (
+    *((word, "some", "some") for word in ("partition", "account", "qos", "constraint")),
+    *(("reservation", "some", "some"), ("gres", "gpu:2", "gpu:2"), ("time", "1-12", 129_600.0)),
+    ("batch", False, False),
+):
+    case(f"slurm.{key}", {"slurm": {key: value}}, sheet(1, "slurm"), {key: kept})
 stale: dict[str, Any] = {"stale_detection": {"enabled": True}}
 case("stale_detection.enabled", stale, sheet(1, "idle_timeout_seconds"), 300)
 idle = {"stale_detection": {"idle_timeout_seconds": 9}}

@@ -72,6 +72,8 @@ mixed |= first(limits={"max_cpus": 3, "max_processes": 4}, max_memory_mb=6)
 limits = {"max_cpus": 3.0, "max_processes": 4}
 kept = (limits, 6)
 case("sheets.limits", mixed, lambda p: (p.sheet(1).limits, p.sheet(1).max_memory_mb), kept)
+mine = {"slurm": {"partition": "long", "qos": "low"}, **first(slurm={"partition": "short"})}
+case("sheets.slurm", mine, sheet(1, "slurm"), {"partition": "short", "qos": "low"})
 case("sheets.resources", own, lambda p: (p.sheet(1).gpus, p.sheet(1).memory_mb), (3, 5))
 case("sheets.validate", first(validate=[{"file_exists": "f"}]), rule(1), ["the file f exists"])
 crossed = second(cross_sheet={"auto_capture_stdout": True})

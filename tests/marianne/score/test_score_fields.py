@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from marianne.model.limits import SheetLimits
 from marianne.model.plan import Plan
 from marianne.model.sandbox import Sandbox
+from marianne.model.slurm import SlurmSheet
 from marianne.score import load_plan
 from marianne.score import models as m
 from marianne.score.models_inert import Backend, SheetOverride
@@ -55,6 +56,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "resources.": m.Resources,
     "limits.": SheetLimits,
     "sandbox.": Sandbox,
+    "slurm.": SlurmSheet,
     "stale_detection.": m.StaleDetection,
     "cross_sheet.": m.CrossSheet,
     "workspace.": Worktree,
@@ -89,6 +91,7 @@ def every_field() -> set[str]:
             if f"{key}." not in SECTIONS or key in {
                 "workspace",
                 "sheet.skip_when_command",
+                "sheets.slurm",
                 "sheets.matrix",
                 "sheets.each",
             }:
