@@ -50,7 +50,10 @@ class LastWatch:
             ]
             self.pid = os.posix_spawn(
                 *(SHELL, ["sh", "-c", _WORDS], {"PATH": os.defpath}),
-                file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for fd, number in places],
+                file_actions=[
+                    *((os.POSIX_SPAWN_DUP2, fd, number) for fd, number in places),
+                    *((os.POSIX_SPAWN_CLOSE, fd) for fd in _passed_on()),
+                ],
                 setsid=True,
                 setsigmask=(),
                 setsigdef=_ALL,
@@ -64,3 +67,15 @@ class LastWatch:
         self.pid = 0
         if os.WIFSIGNALED(status):
             self.begin(base)
+
+
+def _passed_on() -> list[int]:
+    """What a conductor inherits, the lock of the home above all: the shell must not hold it."""
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        try:
+            if fd > 4 and os.get_inheritable(fd):
+                found.append(fd)
+        except OSError:
+            pass  # the listing's own, which is closed
+    return found
