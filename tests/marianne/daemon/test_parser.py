@@ -60,6 +60,7 @@ class Stage:
             system=SimpleNamespace(processes=self),
             scores=ScoreCache(),
             config=DaemonConfig.model_construct(),
+            keepers=None,
             unreadable=None,
         )
         self.processes = system.processes
