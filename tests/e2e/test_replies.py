@@ -176,7 +176,7 @@ def test_every_method_answers_what_its_type_says(own: Marianne) -> None:
     ask = Asked(own)
     for method in ("hello", "daemon.status", "daemon.health", "daemon.ready", "daemon.reload"):
         ask(method)
-    for method in ("daemon.config", "daemon.tree", "daemon.metrics"):
+    for method in ("daemon.config", "daemon.tree", "daemon.metrics", "daemon.keys"):
         ask(method)
     ask_of_a_past(ask)
     ask_of_a_life(ask)

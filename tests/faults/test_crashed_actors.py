@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from orphan_home import KINDS, Home, wait_for
+from orphan_home import EVERY_KIND, Home, wait_for
 
 from ipc.client import Client
 
@@ -18,7 +18,7 @@ CLOCK = "(while :; do printf . >> clock; sleep 0.1; done) &"
 def test_a_worker_that_a_new_actor_takes_over_is_asked_for_its_hello(
     actor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(KINDS, "clock", (CLOCK, 1))
+    monkeypatch.setitem(EVERY_KIND, "clock", (CLOCK, 1))
     # With this orphan grace a worker that was taken over has 1.5 s for its hello.
     home = Home(tmp_path, orphan_grace=1.0)
     home.env["MARIANNE_FAULTS"] = "1"

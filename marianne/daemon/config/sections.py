@@ -342,4 +342,13 @@ class SandboxConfig(Section):
 
     def as_map(self) -> dict[str, Any] | None:
         """What is said; None where that is nothing."""
-        return self.model_dump(exclude_defaults=True) or None
+        every = {
+            "write": self.write,
+            "read": self.read,
+            "network": self.network,
+            "tmp": self.tmp,
+            "isolate": self.isolate,
+            "when_missing": self.when_missing,
+        }
+        fields = type(self).model_fields
+        return {n: value for n, value in every.items() if value != fields[n].default} or None

@@ -87,6 +87,8 @@ class Desk:
             system=self.system,
             home=self.home,
             deaths=Deaths(),
+            config=DaemonConfig(),
+            unserved={},
             proof=Proof(),
             groups=SimpleNamespace(base=None),
             storage=Storage(place),

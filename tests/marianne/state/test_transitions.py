@@ -123,6 +123,7 @@ PRODUCT = Path(marianne.__file__).parent
 ASSIGN = {
     "state/transitions.py",
     "state/rows.py",  # makes rows of what was read
+    "run/child.py",
     "run/nursery.py",  # what wait(2) said of a process
     "cli/render/live.py",  # a client's picture, by the events that it is told
 }
