@@ -1,9 +1,8 @@
 """Who runs one job's sheets on a cluster: gives them to nodes, and tells the job what comes of it.
 
 A node may be away for a while: what it was given stays its own until it says how that ended, or
-until its lease is surely over. Then what stands in its spool counts, and the rest is lost. On disk
-a restart finds to which nodes the job was given: each says what it runs and has finished before
-the job's actor hears ``worker_up``, or its lease is waited for.
+its lease is surely over. Then what stands in its spool counts, the rest is lost. A restart finds
+on disk which nodes have the job: each says what runs before ``worker_up``, or its lease passes.
 """
 
 from __future__ import annotations
@@ -161,7 +160,7 @@ class ClusterRunner(Actor):
                 self._ask(station, question)
 
     def hold(self, on: bool) -> None:
-        """Nothing stands still on a node: the executor's ``cannot_hold`` has said so before."""
+        """Never on a node: the executor's ``cannot_hold`` has said so before."""
 
     def grow(self, growths: Sequence[Growth]) -> None:
         """Lists have added these sheets to the job's plan."""
