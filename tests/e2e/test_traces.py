@@ -120,14 +120,17 @@ def _first(collector: Collector, name: str) -> str:
 def test_a_collector_that_is_away_holds_nobody_up_and_is_told_when_it_is_back(
     own: Marianne,
 ) -> None:
-    with collecting() as away:
-        port = away.server_address[1]
+    # Bound and not listening: refused, and nobody else on this machine is given it meanwhile.
+    away = socket.socket()
+    away.bind(("127.0.0.1", 0))
+    port = away.getsockname()[1]
     _configure(own, f"http://127.0.0.1:{port}")
     own.play("work", "sheets: [{name: a, run: 'true'}]\n")
     until(lambda: "nobody answered" in _traces(own)["trouble"])
     assert "marianne_traces_failing 1\n" in own("metrics").out
     assert "nobody answered" in own("conductor-status").out
     assert _traces(own)["waiting"] > 0
+    away.close()
     with collecting(port) as back:
         until(lambda: back.named("work"))
         until(lambda: _traces(own)["trouble"] == "ok")

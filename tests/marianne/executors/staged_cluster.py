@@ -90,6 +90,8 @@ class Engine:
 
     def need(self, *_: Any) -> None: ...
 
+    def news(self) -> None: ...
+
 
 class Cluster:
     """A bridge in a thread, wardens as processes, and the conductor's files of one job."""
