@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import full_disk
-import pytest
+import own_mounts
 from e2e_marianne import Marianne
 
 
 def test_a_full_disk_during_a_job_loses_nothing_and_work_goes_on(tmp_path: Path) -> None:
-    own_mounts = ["unshare", "--user", "--map-root-user", "--mount"]
-    try:
-        subprocess.run([*own_mounts, "mount", "-t", "tmpfs", "none", "/mnt"], check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no mount namespaces here")
-    done = subprocess.run(
-        [*own_mounts, sys.executable, full_disk.__file__, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.endswith("all as it should be\n"), done.stdout + done.stderr
+    own_mounts.played(full_disk.__file__, tmp_path)
 
 
 def test_writes_that_fail_stop_admission_until_they_work_again(marianne: Marianne) -> None:

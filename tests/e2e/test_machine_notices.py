@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import machine_play
-import pytest
+import own_mounts
 from e2e_marianne import Marianne, until
 
 
@@ -55,18 +53,6 @@ def test_what_needs_a_person_is_told_and_what_does_not_is_not(own: Marianne) -> 
 def test_a_full_disk_is_told_once_though_it_takes_nothing_and_that_it_is_over(
     tmp_path: Path,
 ) -> None:
-    own_mounts = ["unshare", "--user", "--map-root-user", "--mount"]
-    try:
-        subprocess.run([*own_mounts, "mount", "-t", "tmpfs", "none", "/mnt"], check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no mount namespaces here")
-    done = subprocess.run(
-        [*own_mounts, sys.executable, machine_play.__file__, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.endswith("all as it should be\n"), done.stdout + done.stderr
+    own_mounts.played(machine_play.__file__, tmp_path)
     found = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
     assert [one["event"] for one in found] == ["machine_trouble", "machine_over"]
