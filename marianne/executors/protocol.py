@@ -151,8 +151,9 @@ class Runner(Protocol):
         the category; one that ended by itself before comes as it ended."""
 
     def hold(self, on: bool) -> None:
-        """Has all that runs of the job stand still where it stands, or go on. Only where
-        ``Executor.cannot_hold`` says nothing; whether it does stands in ``worker_up``."""
+        """Has all that runs of the job stand still where it stands, or go on: whether it does
+        stands in ``worker_up``. Where ``Executor.cannot_hold`` says why not, nobody is asked for
+        the first; an earlier conductor may have been."""
 
     def acknowledge(self, serials: Sequence[int]) -> None:
         """Those results are committed: they need not be told again."""

@@ -31,6 +31,7 @@ def said(message: Any) -> dict[str, Any]:
             "queued": _attempts(message.get("queued", []), "queued"),
             "ended": _attempts(message.get("ended", []), "ended"),
             "unacked": _results(message.get("unacked")),
+            "held": message.get("held") is True,
         }
     if kind == "withdrawn":
         return {"kind": kind, "sheets": _attempts(message.get("sheets"), "sheets")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -93,6 +95,19 @@ def test_a_conductors_death_changes_nothing(ticking: Ticking) -> None:
     wait_for(lambda: ticking.home.status().get("status") == "pausing")
     assert ticking.is_held()
     ticking.home.must("resume", "nasty")
+    ticking.goes_on()
+    ticking.completes()
+
+
+def test_a_resume_that_comes_before_the_worker_is_heard(ticking: Ticking) -> None:
+    """The next conductor learns from the worker alone that what runs stands still."""
+    ticking.pause()
+    old, worker = ticking.home.conductor, ticking.home.worker
+    os.kill(worker, signal.SIGSTOP)
+    kill(old)
+    wait_for(lambda: ticking.home.conductor != old and ticking.home.serves())
+    ticking.home.must("resume", "nasty")
+    os.kill(worker, signal.SIGCONT)
     ticking.goes_on()
     ticking.completes()
 

@@ -351,7 +351,8 @@ class Job(Actor):
         self._hands.flush(self._machine.lends())
         job = self._machine.job
         held = job.status is JobStatus.PAUSING and job.reason == NOW
-        if self._up and held is not self._held and not self._context.executor.cannot_hold():
+        if self._up and held is not self._held:
+            # Whether this conductor could have it stand still is no matter: an earlier one had.
             self._held = held
             self._hands.hold(held)
         step = self._execution.decided()

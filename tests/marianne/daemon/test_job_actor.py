@@ -204,3 +204,16 @@ def test_what_an_earlier_registration_was_granted_is_void(
         back.job.tell(Job.granted, [2], [], 1, (mine, 2))
         sim.quiet()
         assert back.stage.heard("job:job/worker", "run")
+
+
+def test_what_an_earlier_conductor_had_stand_still_goes_on_where_this_one_has_no_groups(
+    tmp_path: Path,
+) -> None:
+    """Its control groups may be gone for a moment, or for good: the worker has its own."""
+    with Simulation() as sim:
+        back = Back(sim, tmp_path)
+        back.job.tell(
+            Job.worker_up, {"unacked": [], "running": [[2, 1]], "held": True}, back.job.incarnation
+        )
+        sim.quiet()
+        assert back.stage.heard("job:job/worker", "hold") == [(False,)]

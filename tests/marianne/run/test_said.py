@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marianne.executors.protocol import Hello
 from marianne.model.result import AttemptResult
 from marianne.run.acceptable import UnacceptableError, check
 from marianne.run.said import said
@@ -20,6 +21,7 @@ HELLO: dict[str, Any] = {
     "ended": [[2, 1]],
     "unacked": [RESULT],
     "round": 3,
+    "held": True,
 }
 
 
@@ -29,6 +31,11 @@ def test_what_workers_say_is_understood_and_what_else_they_add_is_left_out() -> 
     assert said(results) == {**results, "started": [[1, 1, 12.5]]}, "no process is known above"
     assert said({"kind": "withdrawn", "sheets": [[1, 2]]})["sheets"] == [[1, 2]]
     assert said({"kind": "bye"}) == {"kind": "bye"}
+
+
+def test_all_that_the_conductor_is_told_of_a_job_comes_in() -> None:
+    """A word that is left out is as good as never said: one that stands still was not let go on."""
+    assert set(Hello.__annotations__) <= set(said(HELLO))
 
 
 WRONG: list[Any] = [
