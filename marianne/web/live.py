@@ -167,7 +167,8 @@ class Live:
 
     def _said(self) -> bytes:
         state, pid = self._presence.state, self._presence.pid
-        return message("conductor", {"state": state, "pid": pid})
+        home = str(self._conductor.session.home.path)
+        return message("conductor", {"state": state, "pid": pid, "home": home})
 
     def _ring(self) -> None:
         for page in self._pages:

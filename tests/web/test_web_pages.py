@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from browsing import Browser, Pages, drawn, pages, seen
 from e2e_marianne import Marianne, until
@@ -245,6 +246,31 @@ def test_who_may_only_look_has_no_buttons_and_a_phone_shows_all(
                 assert not chromium.driver.find_elements("css selector", "#cancel, #retry")
         finally:
             chromium.driver.set_window_size(1200, 900)
+
+
+def test_without_a_conductor_a_page_says_so_alone_and_goes_on_when_one_comes(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    program = Marianne(tmp_path)
+    program.home.mkdir(mode=0o700)
+    try:
+        with pages(program) as served:
+            chromium.base = served.base
+            chromium.driver.get(served.address)
+            for path in ("/", "/jobs/one", "/jobs/one/sheets/1", "/conductor"):
+                chromium.open(path)
+                chromium.sees("#problem", f"No conductor runs for {program.home}", "marianne start")
+                assert chromium.text("#page section, .card:not(.problem)").strip() == "", path
+            program("start")
+            chromium.sees("#tree", "manager")
+            chromium.sees("#config", "max_concurrent_sheets")
+            until(lambda: not chromium.text("#problem"))
+            program("stop")
+            chromium.sees("#problem", "What is below is the last that it said")
+            chromium.sees("#tree", "manager")
+            assert [one for one in chromium.complaints() if "Failed to load" not in one] == []
+    finally:
+        program("stop", "--force", code=None)
 
 
 def test_a_stranger_in_the_same_browser_sees_nothing(chromium: Browser, served: Pages) -> None:

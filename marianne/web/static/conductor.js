@@ -1,6 +1,6 @@
 // The conductor itself: its parts, what the machine has left, what keeps work waiting, its log.
 
-import { fill, h, section } from "./dom.js";
+import { fill, h, seldom, section } from "./dom.js";
 import { bytes, clock, seconds } from "./format.js";
 import { executors } from "./executors.js";
 import { Events } from "./events.js";
@@ -14,33 +14,35 @@ export function conductorPage(page) {
   const problem = problemCard(), facts = h("div", { class: "card", id: "facts" }), limits = h("div", { id: "limits" });
   const places = h("div", { id: "executors" });
   const tree = h("div", { class: "card", id: "tree" }), log = h("pre", { id: "log" }), events = new Events();
-  const logBox = h("div", { class: "output" }, log), config = h("div", { class: "scroll", id: "config" });
+  const logBox = h("div", { class: "output" }, log), logs = section("Log", logBox), config = h("div", { class: "scroll", id: "config" });
   fill(page, problem.element, h("h1", {}, "Conductor"), facts, section("Where sheets run", places), section("Rate limits", limits), section("Supervision", tree),
-    section("Log", logBox), section("What happens", events.element), section("Configuration", config));
+    logs, section("What happens", events.element), section("Configuration", config));
+  logs.classList.add("always"); // it is a file, and says why no conductor runs
+  logs.hidden = true;
   let status = null, ready = null, troubles = null;
   const draw = () => { if (status && ready && troubles) fill(facts, figures(status, ready, troubles)); };
+  const settle = seldom(1000, async () => fill(config, settings(await ask("/api/config"))));
   new Live({ view: "conductor" }, {
-    status: (told) => { status = told; draw(); },
+    status: (told) => { if (told.pid !== status?.pid) settle(); status = told; draw(); },
     ready: (told) => { ready = told; draw(); },
     troubles: (told) => { troubles = told; draw(); },
     executors: (told) => fill(places, executors(told)),
     tree: (told) => fill(tree, branch(told)),
     limits: (told) => fill(limits, told.length ? h("ul", {}, told.map((one) => h("li", {}, `${one.key} until ${clock(one.until)}`))) : h("p", { class: "dim" }, "None.")),
     log: events.take.bind(events),
-    problem: problem.take,
-  });
-  const tail = async () => {
+  }, problem);
+  const tail = seldom(1000, async () => {
     if (document.hidden) return;
     const low = logBox.scrollTop + logBox.clientHeight >= logBox.scrollHeight - 40;
     const told = await ask("/api/log", { lines: 200 });
     const text = told.lines.map(logLine).join("\n");
     if (text === log.textContent) return;
     log.textContent = text;
+    logs.hidden = false;
     if (low) logBox.scrollTop = logBox.scrollHeight;
-  };
+  });
   tail();
   setInterval(tail, LOG_SECONDS * 1000);
-  ask("/api/config").then((told) => fill(config, settings(told))).catch((error) => fill(config, h("p", { class: "dim" }, error.message)));
 }
 
 // A line of the log is an object; what is none is shown as it is.

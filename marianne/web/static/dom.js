@@ -31,13 +31,22 @@ export function colour(letter) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${letter}`).trim();
 }
 
-// Only one call at a time, at most every so many milliseconds, and always a last one.
+// What the server says of a question that nobody was there to answer.
+export const AWAY = ["no_conductor", "unavailable", "shutting_down", "deadline", "lost"];
+
+// Only one call at a time, at most every so many milliseconds, and always a last one. What is refused
+// because the conductor is away is asked again.
 export function seldom(milliseconds, work) {
   let timer = null, again = false;
   const run = async () => {
+    let pause = milliseconds;
     again = false;
-    try { await work(); } finally {
-      timer = setTimeout(() => { timer = null; if (again) start(); }, milliseconds);
+    try { await work(); } catch (error) {
+      if (!AWAY.includes(error.code)) throw error;
+      again = true;
+      pause = Math.max(pause, 1000);
+    } finally {
+      timer = setTimeout(() => { timer = null; if (again) start(); }, pause);
     }
   };
   const start = () => { timer = -1; run(); };

@@ -59,8 +59,7 @@ export function jobPage(page, session, id) {
       events.take(event);
       if (event.event === "sheet.listed" || event.event === "job.modified" || event.event === "job.resumed") plan();
     },
-    problem: problem.take,
-  });
+  }, problem);
   setInterval(() => { if (job && !over(job.status)) fill(head, summary(job)); }, 1000);
   setInterval(() => { if (job && !over(job.status) && !document.hidden) reasons(); }, WHY_SECONDS * 1000);
 }

@@ -14,17 +14,21 @@ function line(state) {
 }
 
 export class Live {
-  constructor(asked, parts) {
+  constructor(asked, parts, problem) {
     const query = new URLSearchParams(asked);
-    this.last = 0;
     this.source = new EventSource(`/api/live?${query}`);
     for (const [name, take] of Object.entries(parts)) {
       this.source.addEventListener(name, (event) => {
-        if (event.lastEventId) this.last = Number(event.lastEventId);
+        if (name !== "log") problem.told();
         take(JSON.parse(event.data));
       });
     }
-    this.source.addEventListener("conductor", (event) => line(JSON.parse(event.data).state));
+    this.source.addEventListener("problem", (event) => problem.take(JSON.parse(event.data)));
+    this.source.addEventListener("conductor", (event) => {
+      const told = JSON.parse(event.data);
+      line(told.state);
+      problem.conductor(told);
+    });
     this.source.onerror = () => line(this.source.readyState === EventSource.CLOSED ? "refused" : "lost");
     addEventListener("pagehide", () => this.source.close());
     // A page that comes back from the browser's cache has no stream any more.
@@ -36,21 +40,21 @@ export class Live {
   }
 }
 
-export async function ask(path, parameters = {}) {
-  const query = new URLSearchParams(parameters);
-  const answer = await fetch(query.size ? `${path}?${query}` : path);
-  const told = await answer.json();
-  if (!answer.ok) throw told.error;
-  return told;
+// What was told, or an error: the conductor's, or that this page's server is not there.
+async function told(path, how) {
+  const answer = await fetch(path, how).catch(() => { throw { code: "lost", message: "This page's server does not answer." }; });
+  const data = await answer.json();
+  if (!answer.ok) throw data.error;
+  return data;
 }
 
-export async function act(path, body = {}) {
-  const answer = await fetch(path, {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-  });
-  const told = await answer.json();
-  if (!answer.ok) throw told.error;
-  return told;
+export function ask(path, parameters = {}) {
+  const query = new URLSearchParams(parameters);
+  return told(query.size ? `${path}?${query}` : path);
+}
+
+export function act(path, body = {}) {
+  return told(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
 export function path(job, ...rest) {

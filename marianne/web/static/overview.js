@@ -38,8 +38,7 @@ export function overviewPage(page) {
     needs: (told) => needing(needs, told),
     status: (told) => fill(status, `conductor ${told.pid}, version ${told.version}, pressure ${told.pressure}, `
       + `${told.active_sheets} sheets at work, storage ${told.storage}`),
-    problem: problem.take,
-  });
+  }, problem);
   setInterval(() => { if (!document.hidden) draw(); }, 5000);
 }
 

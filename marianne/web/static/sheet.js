@@ -28,7 +28,6 @@ export function sheetPage(page, session, id, num) {
     const told = await ask(path(id, "history"), { sheet: num });
     fill(tries, attempts(told.attempts, (attempt) => output.show(output.stream, attempt)));
   });
-  history();
   new Live({ view: "sheet", job: id, sheet: String(num) }, {
     job: (told) => { job = told; if (sheet) actions.take(job, can(sheet)); },
     sheet: (told) => {
@@ -46,8 +45,7 @@ export function sheetPage(page, session, id, num) {
       if (changed) { reasons(); history(); }
     },
     log: (event) => { if (event.sheet_num === num) events.take(event); },
-    problem: problem.take,
-  });
+  }, problem);
   setInterval(() => {
     if (sheet?.status === "running") fill(head, summary(sheet));
     if (sheet && !document.hidden && (sheet.status === "waiting" || sheet.status === "pending" || sheet.status === "ready")) reasons();
