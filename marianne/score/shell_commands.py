@@ -15,7 +15,8 @@ _OPENS = {"if": "fi", "while": "done", "until": "done", "for": "done", "select":
 _OPENS |= {"case": "esac", "{": "}", "(": ")"}
 _CONDITIONS = frozenset({"if", "elif", "while", "until"})
 _ENDS_CONDITION = frozenset({"then", "do"})
-_ENDS_LIST = frozenset({";", "&", "&&", "||", "\n", ";;", ";&", ";;&"})
+_ENDS_BRANCH = frozenset({";;", ";&", ";;&"})
+_ENDS_LIST = frozenset({";", "&", "&&", "||", "\n"}) | _ENDS_BRANCH
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^]]*\])?\+?=")
 _TAKES_VALUE = frozenset({"<", ">", ">>", ">|", "<>", "&>", "&>>", "<<", "<<-", "<<<", ">&", "<&"})
 
@@ -96,7 +97,9 @@ class _Reader:
         if token.kind == "newline" or (token.kind == "op" and word in _ENDS_LIST):
             if not (word == "\n" and group.command is None and group.commands):  # after a `|`
                 self._end_pipeline(word)
-            group.pattern = word in (";;", ";&", ";;&")
+            group.pattern = word in _ENDS_BRANCH
+            if group.pattern and group.word != "case":
+                raise UnsureError(token.start)
             return at + 1
         if token.kind == "op" and word in ("|", "|&"):
             self._end_command(token)

@@ -63,6 +63,8 @@ def test_a_script_is_cut_as_bash_cuts_it(script: str, found: list[list[str]]) ->
         "if a; then b",
         "fi",
         "a )",
+        ";; esac",
+        "if a; then b;; esac",
         "[[ a =~ (b|c) ]] | d >",
         "coproc a",
     ],
