@@ -120,7 +120,7 @@ class Customer(threading.Thread):
             else:
                 self._wish(client, "resume", order)
         elif roll < 0.5:
-            self._wish(client, "pause", order)
+            self._wish(client, "pause", order, now=self._random.random() < 0.5)
         elif roll < 0.56:
             self._cancel(client, order)
         elif roll < 0.62 and order.score.breakable and not order.score.repaired:
@@ -199,14 +199,18 @@ class Customer(threading.Thread):
             order.cancel = YES if told["status"] == CANCELLED else self._book.no_cancel()
         strike.end = time.monotonic_ns()
 
-    def _wish(self, client: Client, verb: str, order: Order) -> dict[str, Any] | None:
+    def _wish(self, client: Client, verb: str, order: Order, **more: Any) -> dict[str, Any] | None:
         """What the job answered; None for a refusal that the customer has to put up with."""
         order.acts += 1
         request = f"{verb}-{self._random.getrandbits(64):x}"
-        answer = self._ask(client, verb, {"ids": [order.job]}, order, request)
+        params = {"ids": [order.job], **more}
+        answer = self._ask(client, verb, params, order, request)
         (entry,) = answer["jobs"]
         if entry["ok"]:
-            self._ask_again(client, verb, {"ids": [order.job]}, order, (request, answer))
+            self._book.count(
+                " ".join([f"jobs told to {verb}", *(key for key in more if more[key])])
+            )
+            self._ask_again(client, verb, params, order, (request, answer))
             return dict(entry)
         code = entry["error"]["code"]
         if not refusal(verb, code, order):

@@ -212,7 +212,9 @@ class Soak:
             listed = self._ask("job.list", {"limit": 500})
             if listed is not None:
                 left = listed["jobs"]
-                paused = [job["job_id"] for job in left if job["status"] == "paused"]
+                # What stands still where it stood pauses until somebody says otherwise.
+                still = ("paused", "pausing")
+                paused = [job["job_id"] for job in left if job["status"] in still]
                 if paused:
                     self._ask("job.resume", {"ids": paused, "no_reload": True})
                 if not left and hooked:
