@@ -118,8 +118,8 @@ class Hearer(Protocol):
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, time; where there are
-        nodes, the node) began."""
+        """Attempts ended (AttemptResult.to_map), and others (sheet, attempt, time, walls; where
+        there are nodes, the node) began."""
 
     def withdrawn(self, sheets: Sequence[Sequence[int]]) -> None:
         """It gave back what it had been granted ahead: pairs of sheet and attempt."""

@@ -118,6 +118,9 @@ class Sheet(TypedDict):
     node: str | None
     """of a cluster, where the current or last attempt ran; nil: on the conductor's machine, or not
     known yet"""
+    walls: list[str]
+    """of its sandbox, those that stand, or stood, around the current or last attempt; empty also
+    while that is not known yet"""
 
 
 class Status(Job):

@@ -87,6 +87,11 @@ def _validations(value: Any) -> bool:
     )
 
 
+def texts(value: Any) -> bool:
+    """A list of texts."""
+    return _few(value) and all(map(text, value))
+
+
 def _few(value: Any) -> bool:
     return type(value) in (list, tuple) and len(value) <= LISTED
 
@@ -133,7 +138,7 @@ CHECKS: dict[str, tuple[Check, bool]] = {
     "usage": (_usage, False),
     "listed": (_listed, True),
     "node": (text, True),
-    "walls": (lambda value: _few(value) and all(map(text, value)), False),
+    "walls": (texts, False),
 }
 """For each field: what it must be, and whether it may be None."""
 

@@ -76,6 +76,7 @@ class Attempt:
         self.num, self.attempt = grant.num, grant.attempt
         self.state = State.QUEUED
         self.begun = False
+        self.walls: tuple[str, ...] = ()  # that stand around it
         self._files = Files(shop.job_dir, grant.num, grant.attempt)
         self._on_begin = on_begin
         self._on_started = on_started
@@ -89,7 +90,6 @@ class Attempt:
         self._instrument: Instrument | None = None
         self._listed: dict[str, object] | None = None
         self._fresh: Freshness | None = None
-        self._walls: tuple[str, ...] = ()
 
     # -- begin and end, from the worker
 
@@ -241,7 +241,7 @@ class Attempt:
     def _behind(self, env: Mapping[str, str]) -> Walls | None:
         """The walls around all that the attempt starts; noted for its result."""
         walls = self._shop.walls(self.num, self.grant.fallback, env)
-        self._walls = walls.standing if walls is not None else ()
+        self.walls = walls.standing if walls is not None else ()
         return walls
 
     @property
@@ -390,5 +390,5 @@ class Attempt:
         # A clock that was set meanwhile makes no attempt longer or shorter.
         now = self._started_at + time.monotonic() - self._began if self.begun else time.time()
         times, reading = (self._started_at or now, now), reading or Reading(True, message=message)
-        told = reading, validations, self._ended, self._files, self._listed, self._walls
+        told = reading, validations, self._ended, self._files, self._listed, self.walls
         self._on_result(self, result_of(self.grant, outcome, times, *told))

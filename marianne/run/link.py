@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from marianne.run import procfs
 from marianne.run.complain import complain
 from marianne.run.loop import Loop, Timer
 from marianne.run.spool import Spool
 from marianne.run.trust import Trust
+
+if TYPE_CHECKING:
+    from marianne.run.attempt import Attempt
 
 PROTOCOL = 1
 # While more sheets wait in the worker what happens travels together: twenty times fewer messages,
@@ -123,9 +126,10 @@ class Link:
         self._line.send(self._head | says)
         self._send_results(rest)
 
-    def started(self, num: int, attempt: int, pid: int, at: float, *, more: bool) -> None:
+    def started(self, attempt: Attempt, pid: int, at: float, *, more: bool) -> None:
         """Reports a started program; with ``more`` it may wait for company."""
-        self._started[num] = [num, attempt, pid, at]
+        walls = [list(attempt.walls)] if attempt.walls else []
+        self._started[attempt.num] = [attempt.num, attempt.attempt, pid, at, *walls]
         self._due(more)
 
     def result(self, result: Message, *, more: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marianne.run.acceptable import UnacceptableError, acceptable, count, moment
+from marianne.run.acceptable import UnacceptableError, acceptable, count, moment, texts
 
 LISTED = 1_000_000
 """Sheets in one list: a job has fewer."""
@@ -61,15 +61,19 @@ def _attempts(value: Any, name: str) -> list[list[int]]:
 
 
 def _started(value: Any) -> list[list[Any]]:
-    """Sheet, attempt, and when it began (seconds since the epoch); the pid is the worker's own."""
+    """Sheet, attempt, when it began (seconds since the epoch), and its walls, which are told where
+    it has some; the pid is the worker's own."""
     for one in _list(value, "started"):
         if (
             type(one) is not list
-            or len(one) != 4
+            or len(one) not in (4, 5)
             or not (_positive(one[0]) and _positive(one[1]) and count(one[2]) and moment(one[3]))
+            or not all(map(texts, one[4:]))
         ):
-            raise UnacceptableError(f"started has sheet, attempt, pid and time, not {one!r:.80}")
-    return [[num, attempt, at] for num, attempt, _pid, at in value]
+            raise UnacceptableError(
+                f"started has sheet, attempt, pid, time and walls, not {one!r:.80}"
+            )
+    return [[num, attempt, at, *(walls or [[]])] for num, attempt, _pid, at, *walls in value]
 
 
 def _positive(value: Any) -> bool:

@@ -277,7 +277,7 @@ class JobWorker:
     def _attempt_started(self, attempt: Attempt, pid: int, at: float) -> None:
         if self._held:
             attempt.hold(True)
-        self._link.started(attempt.num, attempt.attempt, pid, at, more=bool(self._queue))
+        self._link.started(attempt, pid, at, more=bool(self._queue))
 
     def _attempt_done(self, attempt: Attempt, result: AttemptResult) -> None:
         del self._live[attempt.num]

@@ -103,7 +103,8 @@ class SheetRow:
     ``attempt`` numbers the current or last attempt (0: never started); ``failures`` counts the
     attempts that used up a retry, ``completions`` those that answered a partial pass. ``node`` is
     where that attempt ran; None: on the conductor's machine, or it is not known yet. ``worked``:
-    for so many seconds all attempts that have ended ran together.
+    for so many seconds all attempts that have ended ran together. ``walls`` are those of its
+    sandbox that stand, or stood, around that attempt, as far as it is known.
     """
 
     num: int
@@ -122,6 +123,7 @@ class SheetRow:
     due_at: float | None = None
     node: str | None = None
     worked: float = 0.0
+    walls: tuple[str, ...] = ()
     validations: list[Check] = field(default_factory=list)
     left_running: list[int] = field(default_factory=list)
 

@@ -148,6 +148,7 @@ def sheet_values(row: SheetRow) -> tuple[Any, ...]:
         row.due_at,
         row.node,
         row.worked,
+        pack(row.walls) if row.walls else None,
         pack(row.validations) if row.validations else None,
         pack(row.left_running) if row.left_running else None,
     )
@@ -158,6 +159,7 @@ def read_sheet(values: Values) -> SheetRow:
     row = SheetRow(*values)
     row.status = _SHEET_STATUS[row.status]
     # Empty lists are stored as nothing.
+    row.walls = tuple(unpack(values[-3])) if values[-3] else ()
     row.validations = unpack(values[-2]) if values[-2] else []
     row.left_running = unpack(values[-1]) if values[-1] else []
     return row

@@ -56,6 +56,8 @@ def test_a_sheet_behind_all_walls_works_and_its_walls_are_told(walled: Marianne)
     [record] = walled("history", job, "--json").json["records"]
     assert record["walls"] == WALLS
     assert ", ".join(WALLS) in walled("history", job).out
+    assert walled.sheet(job, 1)["walls"] == WALLS
+    assert ", ".join(WALLS) in walled("status", job).out
     assert len(record["left_running"]) == 1
     events = walled("events", job, "--json").out
     assert '"walls"' in events

@@ -72,8 +72,10 @@ def print_job(status: Status, waits: Mapping[int, str] | None = None) -> None:
 
 
 def print_sheets(sheets: list[Sheet], waits: Mapping[int, str] | None = None) -> None:
-    """A row a sheet, with its node where any has one."""
-    placed = any(row.get("node") for row in sheets)
+    """A row a sheet, with its node and its walls where any has some."""
+    more = {"NODE": [row.get("node") or "" for row in sheets]}
+    more["WALLS"] = [", ".join(row.get("walls") or ()) for row in sheets]
+    more = {name: told for name, told in more.items() if any(told)}
     rows = [
         (
             row["num"],
@@ -83,14 +85,13 @@ def print_sheets(sheets: list[Sheet], waits: Mapping[int, str] | None = None) ->
             _exit(row),
             duration(sheet_at_work(row)),
             _instrument(row),
-            *([row.get("node") or ""] if placed else []),
+            *(told[place] for told in more.values()),
             (waits or {}).get(row["num"]) or why(row),
         )
-        for row in sheets
+        for place, row in enumerate(sheets)
     ]
-    node = ["NODE"] if placed else []
     print_table(
-        ("#", "SHEET", "STATUS", "TRY", "EXIT", "TIME", "INSTRUMENT", *node, "NOTE"),
+        ("#", "SHEET", "STATUS", "TRY", "EXIT", "TIME", "INSTRUMENT", *more, "NOTE"),
         rows,
         right=(0, 3, 4, 5),
         names=(1, 6),

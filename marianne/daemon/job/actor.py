@@ -146,8 +146,8 @@ class Job(Actor):
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Attempts ended, and others (sheet, attempt, time, node) began. Idempotent: a result may
-        come any number of times."""
+        """Attempts ended, and others (sheet, attempt, time, walls, node) began. Idempotent: a
+        result may come any number of times."""
         self._execution.results(results)
         self._note_progress()
         self._execution.started(started)

@@ -185,9 +185,10 @@ class Execution:
             self.take(self._machine.result(AttemptResult.from_map(result), now))
 
     def started(self, sheets: Sequence[Sequence[Any]]) -> None:
-        """Attempts began in the worker: their true start times, shown until the result comes."""
-        for num, attempt, started_at, *where in sheets:
-            self.take(self._machine.began(num, attempt, started_at, *where))
+        """Attempts began in the worker: their true start times, their walls, and their nodes where
+        there are any; shown until the result comes."""
+        for num, attempt, started_at, walls, *node in sheets:
+            self.take(self._machine.began(num, attempt, started_at, walls, *node))
             self._sheets.began(num)
 
     def granted(self, nums: Sequence[int], ahead: Sequence[int] = ()) -> None:

@@ -187,7 +187,7 @@ def write_down(row: SheetRow, result: AttemptResult) -> None:
     row.started_at, row.finished_at = result.started_at, result.finished_at
     row.exit_code, row.signal = result.exit_code, result.signal
     row.category, row.code, row.message = result.category, result.code, result.message
-    row.node = result.node or row.node
+    row.node, row.walls = result.node or row.node, result.walls or row.walls
     row.left_running = list(result.left_running)
     row.validations = result.checks()
 

@@ -199,17 +199,22 @@ class Ledger:
         row.fallback = self.available(row, row.fallback)
         row.started_at, row.finished_at, row.due_at = now, None, None
         row.exit_code = row.signal = row.node = None
-        row.validations, row.left_running = [], []
+        row.validations, row.left_running, row.walls = [], [], ()
         self.save(step, row)
         data = {"attempt": row.attempt, "instrument": self.instrument(row).profile}
         self.event(step, "sheet.started", row.num, data, now=now)
 
     def show_start(
-        self, step: Step, row: SheetRow, started_at: float, node: str | None = None
+        self,
+        step: Step,
+        row: SheetRow,
+        started_at: float,
+        walls: Sequence[str] = (),
+        node: str | None = None,
     ) -> None:
-        """An attempt's true start: shown from now on, on disk with the attempt's end; the node of a
-        cluster that it runs on is told at once."""
-        row.started_at = started_at
+        """An attempt's true start and its walls: shown from now on, on disk with the attempt's end;
+        the node of a cluster that it runs on is told at once."""
+        row.started_at, row.walls = started_at, tuple(walls)
         if node is not None and row.node != node:
             row.node = node
             self.save(step, row)

@@ -165,17 +165,18 @@ class JobMachine:
         self._settle(step, now)
         return step
 
-    def began(self, num: int, attempt: int, started_at: float, node: str | None = None) -> Step:
-        """An attempt began: at its true time where it had a slot, on which node of a cluster."""
-        step = Step()
+    def began(
+        self, num: int, attempt: int, at: float, walls: Sequence[str] = (), node: str | None = None
+    ) -> Step:
+        """An attempt began: at its true time where it had a slot, behind which walls, where."""
         if num > len(self.ledger.plan.sheets):
-            return step  # of an earlier plan
-        row = self.ledger.row(num)  # what was lent before a restart has none yet
+            return Step()  # of an earlier plan
+        step, row = Step(), self.ledger.row(num)  # what was lent before a restart has none yet
         if row.status is SheetStatus.RUNNING and row.attempt == attempt:
-            self.ledger.show_start(step, row, started_at, node)
+            self.ledger.show_start(step, row, at, walls, node)
         elif row.status in _WAITS and row.attempt == attempt - 1:
-            self._start(step, row, started_at)
-            self.ledger.show_start(step, row, started_at, node)
+            self._start(step, row, at)
+            self.ledger.show_start(step, row, at, walls, node)
             if self.job.status is JobStatus.CANCELLING and not self._aftermath.starts(num):
                 step.now.append(EndSheets((num,), "cancelled"))
         return step
@@ -358,8 +359,7 @@ class JobMachine:
 
     def _end_running(self, step: Step, category: str) -> None:
         self._deregister(step)
-        running = self._to_end()
-        if running:
+        if running := self._to_end():
             step.now.append(EndSheets(running, category))
 
     def _to_end(self) -> tuple[int, ...]:

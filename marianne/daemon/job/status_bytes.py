@@ -105,10 +105,11 @@ class Sheets:
             self._packed.pop(num, None)
 
     def _date(self, row: SheetRow) -> None:
-        """An attempt's true start is shown as soon as it is known; it is written with its end."""
+        """An attempt's true start and walls are shown as soon as they are known; they are written
+        with its end."""
         now = self._ledger.peek(row.num)
         if row.status is SheetStatus.RUNNING and now.attempt == row.attempt:
-            row.started_at, row.node = now.started_at, now.node
+            row.started_at, row.node, row.walls = now.started_at, now.node, now.walls
 
 
 def at_rest(reader: Reader, job_id: str, first: int, last: int) -> Packed:

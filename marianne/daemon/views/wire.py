@@ -149,6 +149,7 @@ def _sheet_map(sheet: SheetPlan, rows: Mapping[int, SheetRow]) -> told.Sheet:
         "error": error,
         "left_running": row.left_running,
         "node": row.node,
+        "walls": list(row.walls),
     }
 
 

@@ -22,6 +22,7 @@ from marianne.state.migrations import (
     m0006_job_names,
     m0007_node,
     m0008_work_time,
+    m0009_walls,
 )
 
 Migration = Sequence[str]
@@ -35,6 +36,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0006_job_names.STATEMENTS,
     m0007_node.STATEMENTS,
     m0008_work_time.STATEMENTS,
+    m0009_walls.STATEMENTS,
 )
 
 

@@ -140,7 +140,7 @@ class Stage:
 
     def began(self, node: str, *keys: tuple[int, int]) -> None:
         """These attempts began there."""
-        started = [[num, attempt, 5.0] for num, attempt in keys]
+        started = [[num, attempt, 5.0, []] for num, attempt in keys]
         self.runner.heard(node, {"kind": "results", "results": [], "started": started})
 
     def ended(self, node: str, *results: dict[str, Any]) -> None:

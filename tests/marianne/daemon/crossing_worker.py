@@ -284,7 +284,7 @@ class Process(Resident):
             if not attempt.over:
                 attempt.begun = True
                 self._running += 1
-                started = [*attempt.names, self._mail.clock.now]
+                started = [*attempt.names, self._mail.clock.now, []]
                 self._say("results", results=[], started=[started])
 
     # -- what it says ---------------------------------------------------------------------------

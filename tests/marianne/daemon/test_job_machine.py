@@ -72,12 +72,26 @@ def test_a_result_is_acknowledged_behind_its_commit_however_often_it_comes() -> 
 def test_where_an_attempt_runs_is_told_once_and_with_its_end() -> None:
     play = Play(plan_of({1: ()}))
     play.grant(1)
-    play.take(play.machine.began(1, 1, 5.0, "n1"))
-    play.take(play.machine.began(1, 1, 5.0, "n1"))
+    play.take(play.machine.began(1, 1, 5.0, (), "n1"))
+    play.take(play.machine.began(1, 1, 5.0, (), "n1"))
     assert [event for event in play.events if event[0] == "sheet.placed"] == [("sheet.placed", 1)]
     assert play.disk[1].node == "n1"
     play.end(1)
     assert play.disk[1].node == "n1"
+
+
+def test_the_walls_that_stood_around_the_last_attempt_are_on_disk_with_its_end() -> None:
+    play = Play(plan_of({1: ()}))
+    play.grant(1)
+    play.take(play.machine.began(1, 1, 5.0, ["write"]))
+    play.end(1, "interrupted")
+    assert play.disk[1].walls == ("write",), "who takes over from a lost worker cannot say"
+    play.grant(1)
+    assert play.disk[1].walls == ()
+    result = AttemptResult(1, 2, "completed", 1.0, 2.0, exit_code=0, walls=("network",))
+    del play.running[1]
+    play.take(play.machine.result(result, play.now))
+    assert play.disk[1].walls == ("network",)
 
 
 def test_on_the_conductors_machine_there_is_no_node() -> None:

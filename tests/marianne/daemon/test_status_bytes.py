@@ -59,17 +59,20 @@ def test_a_letter_is_kept_of_each_sheet_and_of_each_that_a_list_adds() -> None:
 
 
 @pytest.mark.parametrize("first", ["the commit", "the news"])
-def test_an_attempts_true_start_is_shown_whichever_is_known_first(first: str) -> None:
+def test_an_attempts_true_start_and_its_walls_are_shown_whichever_is_known_first(
+    first: str,
+) -> None:
     ledger, step = ledger_of(CHAIN), Step()
     sheets = status_bytes.Sheets(ledger)
     ledger.start(step, ledger.row(1), NOW)
     if first == "the commit":
         sheets.committed(step.changes)
         sheets.of(CHAIN)
-    ledger.show_start(Step(), ledger.row(1), NOW + 5)
+    ledger.show_start(Step(), ledger.row(1), NOW + 5, ["write"])
     sheets.began(1)
     sheets.committed(step.changes)
-    assert codec.unpack(sheets.of(CHAIN)[0])["started_at"] == wire.timestamp(NOW + 5)
+    shown = codec.unpack(sheets.of(CHAIN)[0])
+    assert (shown["started_at"], shown["walls"]) == (wire.timestamp(NOW + 5), ["write"])
 
 
 def test_the_sheets_of_a_list_are_counted_when_they_are_on_disk() -> None:

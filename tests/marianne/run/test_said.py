@@ -28,7 +28,9 @@ HELLO: dict[str, Any] = {
 def test_what_workers_say_is_understood_and_what_else_they_add_is_left_out() -> None:
     assert said(HELLO | {"pid": 1, "new": "x"}) == HELLO
     results = {"kind": "results", "results": [RESULT], "started": [[1, 1, 4711, 12.5]]}
-    assert said(results) == {**results, "started": [[1, 1, 12.5]]}, "no process is known above"
+    assert said(results) == {**results, "started": [[1, 1, 12.5, []]]}, "no process is known above"
+    results["started"] = [[1, 1, 4711, 12.5, ["write", "network"]]]
+    assert said(results)["started"] == [[1, 1, 12.5, ["write", "network"]]]
     assert said({"kind": "withdrawn", "sheets": [[1, 2]]})["sheets"] == [[1, 2]]
     assert said({"kind": "bye"}) == {"kind": "bye"}
 
@@ -53,6 +55,8 @@ WRONG: list[Any] = [
     {"kind": "results", "results": []},
     {"kind": "results", "results": [], "started": [[1, 1, 4711, float("nan")]]},
     {"kind": "results", "results": [], "started": [[1, 1, 4711, 1e300]]},
+    {"kind": "results", "results": [], "started": [[1, 1, 4711, 12.5, "write"]]},
+    {"kind": "results", "results": [], "started": [[1, 1, 4711, 12.5, [], []]]},
     {"kind": "withdrawn", "sheets": [1]},
 ]
 
