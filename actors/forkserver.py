@@ -22,9 +22,9 @@ _tracker: Any = mp_tracker._resource_tracker
 
 def prepare(context: ForkServerContext, preload: Sequence[str], check: bool) -> None:
     """Starts the forkserver with the modules loaded; RuntimeError if `check` finds one missing."""
-    # The first is what each child imports by itself, to read what it is to run.
-    first = ["multiprocessing.popen_forkserver", "actors.process_child", "actors.process"]
-    modules = [*first, *preload]
+    # The second is what each child imports by itself, to read what it is to run.
+    ours = ["multiprocessing.popen_forkserver", "actors.process_child", "actors.process"]
+    modules = ["actors.unmask", *ours, *preload]
     context.set_forkserver_preload(modules)
     mp_forkserver.ensure_running()
     if check:

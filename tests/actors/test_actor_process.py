@@ -107,6 +107,26 @@ def test_death_of_the_forkserver_is_no_death_of_its_children(processes: Processe
     assert process.wait(5) == ProcessExit()  # nobody was left who could know how it ended
 
 
+def _exit_with_blocked_signals() -> None:
+    os._exit(3 + len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+
+
+def test_a_forkserver_that_is_replaced_hears_of_its_children(
+    processes: Processes, eventually: Eventually
+) -> None:
+    """Whoever starts the next one may block signals, which are inherited."""
+    processes.prepare()
+    processes.start(os.getpid).wait(5)
+    os.kill(server := processes.forkserver_pids()[0], signal.SIGKILL)
+    eventually(lambda: ended(server))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD, signal.SIGTERM))
+    try:
+        process = processes.start(_exit_with_blocked_signals)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert process.wait(10) == ProcessExit(exit_code=3)
+
+
 def test_a_forkserver_that_stalls_is_replaced(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
