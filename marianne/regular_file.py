@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 
 
 class NotRegularError(OSError):
@@ -20,16 +21,22 @@ def check_regular(path: str) -> None:
         raise _refusal(path)
 
 
+def open_regular(path: str) -> BufferedReader:
+    """A regular file, opened for reading. Raises as ``check_regular``."""
+    # Without O_NONBLOCK the open of a pipe would wait; on a regular file it means nothing.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    raise _refusal(path)
+
+
 def read_regular(path: str, limit: int) -> bytes:
     """At most ``limit`` bytes from the beginning of a regular file. Raises as ``check_regular``.
 
     Whoever has to know that there is more asks for one byte more than he takes.
     """
-    # Without O_NONBLOCK the open of a pipe would wait; on a regular file it means nothing.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with open(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _refusal(path)
+    with open_regular(path) as stream:
         return stream.read(limit)
 
 

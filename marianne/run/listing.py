@@ -9,9 +9,11 @@ import json
 import math
 from typing import Any
 
+from marianne.regular_file import read_regular
 from marianne.run.attempt import LOOK_AGAIN_SECONDS, Attempt
 from marianne.run.attempt_state import State
 from marianne.run.complain import complain
+from marianne.run.spawn import PASSING
 from marianne.run.tools import Reading
 
 MAX_CHARS = 1_000
@@ -31,9 +33,12 @@ class ListAttempt(Attempt):
             return
         source = self._shop.plan.lists[self.num]
         try:
-            with open(self._files.out, "rb") as file:
-                raw = file.read(2 * MAX_BYTES + 1)
+            raw = read_regular(self._files.out, 2 * MAX_BYTES + 1)
         except OSError as error:
+            if error.errno not in PASSING:
+                why = f"What the list printed cannot be read: {error.strerror}"
+                self._give("failed", reading.failed(CATEGORY, why))
+                return
             complain(f"sheet {self._label}: {error}; looked at again")
             self._shop.loop.call_later(LOOK_AGAIN_SECONDS, lambda: self._succeeded(reading))
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from marianne.regular_file import open_regular
 from marianne.run.spawn import PASSING
 
 
@@ -30,12 +31,13 @@ def work_dir(job_dir: str, num: int, attempt: int) -> str:
 
 
 def tail(path: str, chars: int) -> str:
-    """The last ``chars`` characters of a file; empty if there is none. Never reads all of it.
+    """The last ``chars`` characters of a file; empty if there is none, or something else in its
+    place: a sheet can put it there. Never reads all of it.
 
     Raises OSError when it cannot be read just now.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 4 * chars))
             data = file.read(4 * chars)

@@ -79,7 +79,8 @@ def blueprint(asked: Sandbox, stands: Standing, places: Places) -> Blueprint:
     if asked.write is not None:
         named = tuple(_expanded(one, places) for one in asked.write)
         for path in named:
-            os.makedirs(path, exist_ok=True)
+            if not os.path.exists(path):  # a file may be named as well
+                os.makedirs(path, exist_ok=True)
         write = _real(named)
         kept += write
         write = _outermost((*write, *temporary))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from marianne.executors.staging.stream import PIECE, WINDOW, Message
+from marianne.regular_file import open_regular
 from marianne.run.outputs import Files
 
 STREAMS = ("out", "err")
@@ -77,7 +78,7 @@ class Followed:
 
 def _read(path: str, at: int) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_regular(path) as file:
             file.seek(at)
             return file.read(PIECE) or b""
     except OSError:

@@ -40,6 +40,13 @@ def test_exit_0_with_a_failing_check_is_a_failure(conductor: Conductor) -> None:
     assert "missing" in result["message"]
 
 
+def test_a_pipe_in_the_place_of_its_output_holds_nobody_up(conductor: Conductor) -> None:
+    """A worker that waited for the pipe's writer was taken for dead, with all that it ran."""
+    put = 'for n in 1 2; do f=$(readlink /proc/$$/fd/$n); rm "$f"; mkfifo "$f"; done; exit 3'
+    result = outcome(conductor, put)
+    assert (result["category"], result["exit_code"]) == ("exit", 3)
+
+
 def test_all_checks_passing_completes(conductor: Conductor) -> None:
     checks = (
         rule("file_exists", path="{workspace}/a"),

@@ -30,6 +30,13 @@ def start(conductor: Conductor, kind: str, text: str, *, script: bool = False) -
     conductor.hello()
 
 
+def test_a_list_whose_output_is_gone_fails_and_does_not_wait_for_it(conductor: Conductor) -> None:
+    start(conductor, "command", 'rm "$(readlink /proc/$$/fd/1)"', script=True)
+    conductor.run(1)
+    result = conductor.result()
+    assert (result["outcome"], result["category"]) == ("failed", "list")
+
+
 def test_a_list_goes_with_the_result_and_is_in_the_spool(conductor: Conductor) -> None:
     conductor.acking = False
     start(conductor, "command", "echo a; echo 'b c'", script=True)

@@ -119,7 +119,7 @@ def test_what_a_program_needs_can_still_be_written(
 ) -> None:
     told = behind(
         user=user,
-        sandbox={"write": ["workspace", "~/cache"]},
+        sandbox={"write": ["workspace", "~/cache", "../outside/file"]},
         places=ground.places,
         env={"USER_HOME": f"{ground.top}/user"},
         scripts={
@@ -128,6 +128,7 @@ def test_what_a_program_needs_can_still_be_written(
             "temporary": "f=$(mktemp) && echo x > $f && rm $f",
             "shared memory": "f=/dev/shm/walls.$$ && echo x > $f && rm $f",
             "another place": "echo x > $USER_HOME/cache/x",
+            "a file, and nothing beside it": "echo x > ../outside/file; ! touch ../outside/new",
             "a terminal": "command -v script >/dev/null || exit 0; script -qec true /dev/null",
         },
     )
