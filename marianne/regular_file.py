@@ -6,6 +6,7 @@ therefore not even waited for.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from io import BufferedReader
@@ -22,12 +23,16 @@ def check_regular(path: str) -> None:
 
 
 def open_regular(path: str) -> BufferedReader:
-    """A regular file, opened for reading. Raises as ``check_regular``."""
+    """A regular file, opened for reading. Raises as ``check_regular``, of a directory
+    IsADirectoryError."""
     # Without O_NONBLOCK the open of a pipe would wait; on a regular file it means nothing.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
         return open(descriptor, "rb")
     os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     raise _refusal(path)
 
 
