@@ -20,7 +20,7 @@ from actors import ActorDied, ActorError, Backoff, ChildError, StartError
 from ipc.errors import RETRYABLE
 from marianne.daemon.shared.refusal import Refused
 from marianne.records import dataclass
-from marianne.state.errors import StoreError
+from marianne.state.errors import DatabaseCorrupt, StoreError
 
 if TYPE_CHECKING:
     from actors import ExitReason
@@ -52,6 +52,7 @@ PASSING = frozenset(
 ALWAYS_PASSING = (
     ActorError,
     ConnectionError,
+    DatabaseCorrupt,  # a read error may look so; whoever writes ends the conductor if it is true
     EOFError,
     MemoryError,
     StoreError,

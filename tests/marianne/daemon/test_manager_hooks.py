@@ -15,7 +15,7 @@ from actors.reasons import KILLED, crash
 from marianne.daemon.jobs.hooks import PAGE
 from marianne.score.models import Hook
 from marianne.state.changes import AddEvent, UpdateJob
-from marianne.state.errors import StoreFull
+from marianne.state.errors import DatabaseCorrupt, StoreFull
 from marianne.state.models import JobStatus
 
 
@@ -160,7 +160,12 @@ def test_a_failing_hook_ends_the_others_and_fails_the_job_where_its_author_says_
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(errno.EMFILE, "too many open files"), EOFError(), ActorDied("beside", KILLED)],
+    [
+        OSError(errno.EMFILE, "too many open files"),
+        EOFError(),
+        ActorDied("beside", KILLED),
+        DatabaseCorrupt("a read error"),
+    ],
     ids=repr,
 )
 def test_a_hook_that_the_machine_cannot_begin_just_now_is_begun_later(

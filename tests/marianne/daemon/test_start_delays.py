@@ -18,7 +18,7 @@ from marianne.daemon.shared.start_delays import (
     passing,
     passing_reason,
 )
-from marianne.state.errors import StoreFull
+from marianne.state.errors import DatabaseCorrupt, StoreFull
 
 
 def nested(error: BaseException) -> StartError:
@@ -38,6 +38,7 @@ def nested(error: BaseException) -> StartError:
         MemoryError(),
         RuntimeError("can't start new thread"),
         StoreFull("full"),
+        DatabaseCorrupt("a read error"),
         AskTimeout("no answer"),
         NoSuchActor("jobs"),
         ActorDied("jobs", SHUTDOWN),
