@@ -22,6 +22,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.door import JobDoor
+from marianne.daemon.job.endings import MODIFY
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.ports import Ticket
@@ -243,7 +244,7 @@ class Job(Actor):
             raise Refused("unavailable", f"job {self._job_id} is just being put away")
         if status is not JobStatus.PAUSING:
             raise Refused("conflict", f"job {self._job_id} is {status}: nothing to resume")
-        if self._machine.job.reason == "modify":
+        if self._machine.job.reason == MODIFY:
             raise Refused("conflict", GOES_ON.format(self._job_id))
         self._hear(request_id)
         self._execution.take(self._machine.resume(self._execution.now()))
@@ -264,7 +265,7 @@ class Job(Actor):
             raise Refused("conflict", f"job {self._job_id} is {status}")
         self._hear(request_id)
         self._execution.add(plan)
-        self._execution.take(self._machine.pause("modify", self._execution.now()))
+        self._execution.take(self._machine.pause(MODIFY, self._execution.now()))
         return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[Changed]:
@@ -352,7 +353,6 @@ class Job(Actor):
         job = self._machine.job
         held = job.status is JobStatus.PAUSING and job.reason == NOW
         if self._up and held is not self._held:
-            # Whether this conductor could have it stand still is no matter: an earlier one had.
             self._held = held
             self._hands.hold(held)
         step = self._execution.decided()

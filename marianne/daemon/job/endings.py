@@ -21,6 +21,9 @@ _EVENT = {
     JobStatus.FAILED: "job.failed",
     JobStatus.CANCELLED: "job.cancelled",
 }
+MODIFY = "modify"
+"""Why a job pauses that goes on by itself with another plan, which waits for that on disk."""
+
 _NAMED = 5
 """So many sheets an error names; of the others it says how many they are."""
 
@@ -99,6 +102,13 @@ def end_job(
     ledger.event(step, _EVENT[status], data=data, now=now)
     step.now.append(Deregister())
     step.after.append(Finish(status))
+
+
+def is_at_an_end(ledger: Ledger) -> bool:
+    """Whether all sheets are over, and no other plan is to take their place."""
+    job = ledger.job
+    replanned = job.status is JobStatus.PAUSING and job.reason == MODIFY
+    return ledger.all_over() and not replanned
 
 
 def end_by_sheets(ledger: Ledger, step: Step, now: float) -> None:

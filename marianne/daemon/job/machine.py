@@ -375,7 +375,7 @@ class JobMachine:
             self._settle_cancelled(step, now)
         elif busy or status.terminal or status is JobStatus.PAUSED:
             return
-        elif ledger.all_over():
+        elif endings.is_at_an_end(ledger):
             endings.end_by_sheets(ledger, step, now)
         elif status is JobStatus.PAUSING and self.knows_what_runs:
             self._clock.count(step, now)

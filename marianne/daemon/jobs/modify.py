@@ -19,6 +19,7 @@ from ipc import codec
 from marianne.daemon.job.actor import Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.job.asked_for import leaving_out
+from marianne.daemon.job.endings import MODIFY
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW, anew_after_success
@@ -61,9 +62,6 @@ log = get_logger(__name__)
 
 PENDING = "modify/"
 """Before the job's id: the name of the plan that waits."""
-
-REASON = "modify"
-"""Why a job pauses that goes on by itself with its new plan."""
 
 MAX_SCORE_BYTES = 8 << 20
 
@@ -290,7 +288,7 @@ class Modify:
     def _put_in_force(self, job_id: str, pending: bytes) -> None:
         """The job has stopped: give it the plan that waits."""
         row = self._live[job_id].row
-        goes_on = row.status is not JobStatus.PAUSED or row.reason == REASON
+        goes_on = row.status is not JobStatus.PAUSED or row.reason == MODIFY
         try:
             changes = self._in_force(
                 row, pending, JobStatus.QUEUED if goes_on else JobStatus.PAUSED

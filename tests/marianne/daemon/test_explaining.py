@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from marianne.daemon.boot import crash_loop
-from marianne.daemon.jobs import admission, hooks, modify
+from marianne.daemon.job import endings
+from marianne.daemon.jobs import admission, hooks
 from marianne.daemon.jobs.explain import job_reason, sheet_reason
 from marianne.daemon.views.diagnosis import PAUSES
 from marianne.state.models import JobRow, JobStatus
@@ -56,7 +57,7 @@ def test_a_job_whose_new_score_could_not_be_put_in_force_says_so() -> None:
 
 
 def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
-    reasons = {hooks.REASON, crash_loop.REASON, modify.REASON, admission.PRESSURE}
+    reasons = {hooks.REASON, crash_loop.REASON, endings.MODIFY, admission.PRESSURE}
     assert reasons <= PAUSES.keys()
 
 

@@ -27,6 +27,20 @@ def test_a_chain_runs_in_order_and_completes() -> None:
     assert [n for e, n in play.events if e == "sheet.started"] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("outcome", ["completed", "failed"])
+def test_a_job_that_goes_on_by_another_plan_is_not_over(outcome: str, restarted: bool) -> None:
+    """It was told so: nobody hears meanwhile that it has failed, by the plan that it had."""
+    play = Play(plan_of({1: ()}))
+    play.grant()
+    play.take(play.machine.pause("modify", play.now))
+    if restarted:
+        play.restart(worker=True)
+    play.end(1, outcome)
+    assert (play.disk_job.status, play.disk_job.reason) == (JobStatus.PAUSED, "modify")
+    assert play.finished is JobStatus.PAUSED
+
+
 @pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.PENDING, JobStatus.PAUSED])
 def test_a_job_that_has_no_actors_is_cancelled_at_once(status: JobStatus) -> None:
     play = Play(plan_of(CHAIN), status)

@@ -11,8 +11,9 @@ from modified import NEW, OLD, Modified, parsed, pending
 
 from actors import Future, Outcome
 from ipc import codec
+from marianne.daemon.job.endings import MODIFY
 from marianne.daemon.jobs.following import next_hook
-from marianne.daemon.jobs.modify import PENDING, REASON, Modify
+from marianne.daemon.jobs.modify import PENDING, Modify
 from marianne.daemon.shared.parsed import Parsed
 from marianne.daemon.shared.refusal import Refused
 from marianne.schedule.waits import AFTER, Waits
@@ -251,7 +252,7 @@ def test_a_job_that_runs_pauses_first_and_its_new_plan_is_kept_with_the_pause(
 def test_when_it_has_paused_the_plan_is_put_in_force_and_it_goes_on(
     stage: Stage, parts: Modify
 ) -> None:
-    live = stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=REASON)
+    live = stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=MODIFY)
     waits(stage)
     assert parts.takes(live)
     assert live.unsure  # nobody comes between
@@ -303,7 +304,7 @@ def test_a_job_that_came_to_its_end_and_has_nothing_new_to_do_is_over(
 def test_a_plan_that_does_not_fit_any_more_is_dropped_and_the_job_says_so(
     stage: Stage, parts: Modify
 ) -> None:
-    live = stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=REASON)
+    live = stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=MODIFY)
     stage.sheet("a", 1, SheetStatus.COMPLETED)
     waits(stage, OTHER)
     assert parts.takes(live)
@@ -334,7 +335,7 @@ def test_what_the_store_refuses_ends_the_manager_which_begins_by_what_is_on_disk
 
 
 def test_a_restart_puts_a_plan_in_force_that_waits(stage: Stage, parts: Modified) -> None:
-    stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=REASON)
+    stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=MODIFY)
     waits(stage)
     parts.take_up()
     stage.turns.run()
@@ -360,7 +361,7 @@ def test_a_restart_brings_no_cancelled_job_back(stage: Stage, parts: Modified) -
 def test_a_plan_that_this_program_cannot_read_keeps_no_conductor_from_starting(
     stage: Stage, parts: Modify
 ) -> None:
-    stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=REASON)
+    stage.lives("a", JobStatus.PAUSED, plan=OLD, reason=MODIFY)
     stage.write(SetMeta(PENDING + "a", pending(packed=b"of another version")))
     parts.take_up()
     stage.turns.run()
