@@ -48,6 +48,19 @@ def look(token: str) -> dict[int, Process]:
     return found
 
 
+def uncollected(token: str) -> dict[int, str]:
+    """The zombies whose parents carry the token, each with who should have collected it."""
+    parents, found = look(token), {}
+    for name in os.listdir("/proc"):
+        try:
+            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] == "Z" and int(fields[1]) in parents:
+            found[int(name)] = parents[int(fields[1])].role
+    return found
+
+
 def role_of(comm: str, line: str, has_sheet: bool) -> str:
     """What a process of a home is, by its name and its command line."""
     if has_sheet:

@@ -26,7 +26,7 @@ from soak_customers import Customer
 from soak_ledger import Ledger, Violation
 from soak_operator import Operator
 from soak_orders import NO, OVER, YES, Order, judge, unfollowed
-from soak_places import CLIENT, look, refine, still_there
+from soak_places import CLIENT, look, refine, still_there, uncollected
 from soak_plan import Fault
 from soak_scores import COMPLETED, HOOKS, Place, agents
 from soak_side import FirstStart
@@ -136,6 +136,7 @@ class Soak:
             self._pass_time(striker, begun)
             self._end_faults(striker, customers)
             self._settle(customers)
+            self._collected()
             self._judge_all()
         finally:
             self._close(striker, customers)
@@ -228,6 +229,18 @@ class Soak:
             self._book.wrong(
                 Violation("everything settles", said, job["job_id"], evidence=(str(why),))
             )
+
+    def _collected(self) -> None:
+        """Who had children has collected them: a process id that nobody gives back is a leak."""
+        left = uncollected(self._token)
+        for _ in range(20):
+            if not left:
+                return
+            time.sleep(0.5)
+            now = uncollected(self._token)
+            left = {pid: role for pid, role in left.items() if pid in now}
+        said = f"{len(left)} ended processes were not collected"
+        self._book.wrong(Violation("no process left", said, evidence=(str(left)[:300],)))
 
     def _hooks_are_over(self) -> bool:
         """Whether nothing follows any more: who waits for a job waits for its hooks."""
