@@ -35,21 +35,29 @@ GONE = frozenset({errno.ENOENT, errno.ENODEV})
 
 
 class Group:
-    """One group that we made; nothing of it is kept open. Where it is gone, it is empty."""
+    """One group that we made. Where it is gone, it is empty. What is asked of each attempt in it
+    stays open where ``kept`` says so, until ``shut``; else nothing of it does."""
 
-    __slots__ = ("_bounds", "_cpu", "_events", "path")
+    __slots__ = ("_bounds", "_cpu", "_events", "_open", "path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, kept: bool = False) -> None:
         self.path = path
+        self._open: dict[str, int] | None = {} if kept else None
         self._bounds: dict[str, str] = {}
         self._cpu = 0
         self._events: dict[str, int] = {}
 
     @classmethod
-    def make(cls, path: str) -> Group:
+    def make(cls, path: str, *, kept: bool = False) -> Group:
         """A new one below one that is there. Raises OSError."""
         os.mkdir(path, 0o755)
-        return cls(path)
+        return cls(path, kept=kept)
+
+    def shut(self) -> None:
+        """Keeps nothing open any more."""
+        opened, self._open = self._open or {}, None
+        for fd in opened.values():
+            os.close(fd)
 
     def open(self) -> int:
         """A descriptor of it, to start a process in it. Raises OSError."""
@@ -58,6 +66,18 @@ class Group:
     def read(self, name: str) -> str:
         """What one of its files says; "" where there is none."""
         return _read(os.path.join(self.path, name))
+
+    def _now(self, name: str) -> str:
+        """The same of a file of less than a page."""
+        if self._open is None:
+            return self.read(name)
+        try:
+            if (fd := self._open.get(name)) is None:
+                fd = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_CLOEXEC)
+                self._open[name] = fd
+            return os.pread(fd, 1 << 12, 0).decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     def write(self, name: str, text: str) -> None:
         """Raises OSError."""
@@ -92,7 +112,7 @@ class Group:
     @property
     def populated(self) -> bool:
         """Whether a process lives in it or below it."""
-        return "populated 1" in self.read("cgroup.events")
+        return "populated 1" in self._now("cgroup.events")
 
     def kill(self) -> bool:
         """Ends all that is in it and below it; returns whether the kernel was told."""
@@ -121,7 +141,7 @@ class Group:
 
     def cpu_seconds(self) -> float | None:
         """Of all that ran in it since it was asked last; None where nobody counts."""
-        for line in self.read("cpu.stat").splitlines():
+        for line in self._now("cpu.stat").splitlines():
             if line.startswith("usage_usec "):
                 before, self._cpu = self._cpu, int(line[11:])
                 return (self._cpu - before) / 1e6

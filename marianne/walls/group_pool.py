@@ -11,6 +11,10 @@ from collections.abc import Mapping
 
 from marianne.walls.cgroups import Group, end_abandoned, hold
 
+KEPT_OPEN = 16
+"""Groups of a job of which files stay open: to open them costs five times what reading does, and a
+job that has more sheets at once may have no descriptors to spare."""
+
 
 class Groups:
     """Below BASE, for one worker process, which it belongs to until it is closed or dies."""
@@ -39,7 +43,9 @@ class Groups:
 
     def give_back(self, group: Group) -> None:
         """Whoever was in it is gone, or could not be ended."""
-        if not (group.populated or group.divided):
+        if group.populated or group.divided:
+            group.shut()
+        else:
             self._idle.append(group)
 
     def forget(self) -> None:
@@ -47,6 +53,8 @@ class Groups:
         for fd in self._locks:
             os.close(fd)
         self._locks = ()
+        for group in self._idle:
+            group.shut()
         self._idle.clear()
 
     def close(self) -> bool:
@@ -77,4 +85,5 @@ class Groups:
         # Named by us too: what an earlier worker of the job left may not be gone yet.
         self._made += 1
         name = f"{os.getpid()}-{self._made}"
-        return Group.make(os.path.join(self._base, self._job_id, name))
+        path = os.path.join(self._base, self._job_id, name)
+        return Group.make(path, kept=self._made <= KEPT_OPEN)

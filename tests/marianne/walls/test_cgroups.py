@@ -92,6 +92,21 @@ def test_a_started_program_has_clean_signals_and_a_process_group(
     assert not group.populated
 
 
+def test_what_stays_open_of_a_group_tells_what_is_now(yard: Path) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    group = Group.make(f"{yard}/a", kept=True)
+    assert (group.populated, group.cpu_seconds()) == (False, 0.0)
+    pid = start(group, "while :; do :; done")
+    assert group.populated
+    wait_for(lambda: (group.cpu_seconds() or 0.0) > 0.0)
+    assert group.empty(patience=60.0)
+    assert ended(pid) == -signal.SIGKILL
+    assert group.remove()
+    assert (group.populated, group.cpu_seconds()) == (False, None)
+    group.shut()
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
 SHED = {
     "a session and an empty environment": "env -i setsid -f sleep 600; sleep 600",
     "deaf to TERM": "trap '' TERM HUP INT; while :; do sleep 1; done",
