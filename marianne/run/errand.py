@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     loop, signals = Loop(), Signals()
     nursery = Nursery(loop, owner, Watermark(owner, job_id, claim=True))
     output, given = f"{answer}.out", _given(answer, settings["stdin"])
+    made = not os.path.lexists(settings["cwd"])  # the worktree of a job that is over is gone
     over: list[str] = []
     told_to_stop: list[bool] = []
     found: dict[str, Any] = {"exit_code": None, "signal": None, "why": None}
@@ -76,6 +78,8 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
         loop.run()
         watch.stop()
     confine.sweep(confine.all_below)
+    if made:
+        _remove_if_empty(settings["cwd"])
     if told_to_stop:
         sys.exit(EXIT_LEFT)  # what the command came to is ours, not its own: there is no answer
     found["why"] = over[0] if over else found["why"]
@@ -87,6 +91,11 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     part = Path(answer + ".part")
     part.write_bytes(msgpack.packb(found))
     part.rename(answer)
+
+
+def _remove_if_empty(folder: str) -> None:
+    with suppress(OSError):  # it holds something, or is gone
+        os.rmdir(folder)
 
 
 def _given(answer: str, text: bytes | None) -> str | None:

@@ -129,6 +129,10 @@ land() { # TIP BRANCH: the branch has it from now on; fails where it cannot
 end() { # BRANCH: the work goes there, or nowhere; then the worktree goes
     local tip=discarded
     if [ ! -e "$job/ready" ]; then
+        if [ -e "$place" ] && ! rmdir -- "$place" 2> /dev/null; then
+            say "$place is no worktree of this job any more, and holds files: they are left there"
+            return 1
+        fi
         echo "it was done before"
         rm -rf -- "$job"
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -60,10 +60,14 @@ def in_worktrees(score: Common, report: Report, base_dir: str) -> Common:
     return score.model_copy(update={"sheets": sheets})
 
 
-def opened(sheets: Iterable[SheetPlan]) -> list[SheetPlan]:
-    """The sheets, of which our steps may write what the score keeps others from: the repository."""
+def opened(sheets: Sequence[SheetPlan]) -> list[SheetPlan]:
+    """The sheets, of which our steps may write what the score keeps others from: the repository.
+    The last one takes away what the first has made."""
+    ours = {sheet.name: sheet.num for sheet in sheets}
+    gone = {BEGIN: None, END: ours.get(BEGIN)}
     return [
-        replace(sheet, sandbox=None) if sheet.name in (BEGIN, END) else sheet for sheet in sheets
+        replace(sheet, sandbox=None, takes_away=gone[sheet.name]) if sheet.name in gone else sheet
+        for sheet in sheets
     ]
 
 

@@ -71,6 +71,30 @@ def test_two_jobs_of_one_score_work_side_by_side_and_both_are_merged(
     assert list(repo.with_name("repo.worktrees").iterdir()) == []
 
 
+def test_a_sheet_that_runs_again_has_a_worktree_again_and_is_merged(
+    marianne: Marianne, repo: Path
+) -> None:
+    """It ran in a plain directory, the job completed, and its work was merged nowhere."""
+    submit(marianne, "one", "one", "first")
+    let_go(marianne, "one")
+    marianne.wait("one")
+    git(repo, "update-ref", "refs/heads/work", "main")
+    said = marianne("retry", "one", "write").out
+    assert "2 (worktree)" in said
+    assert marianne.wait("one")["status"] == "completed"
+    assert git(repo, "show", "work:one") == "first"
+
+
+def test_a_hook_leaves_no_directory_where_the_worktree_was(marianne: Marianne, repo: Path) -> None:
+    score = marianne.place / "hooked.yaml"
+    score.write_text(
+        "name: hooked\nworkspace: {worktree: repo, ref: work, after: discard}\n"
+        "sheets: [{name: a, run: 'true'}]\non_exit: [{type: run_command, command: pwd}]\n"
+    )
+    marianne("run", str(score), "--wait")
+    assert list(repo.with_name("repo.worktrees").iterdir()) == []
+
+
 def test_a_conflict_fails_the_last_sheet_and_a_retry_goes_on(
     marianne: Marianne, repo: Path
 ) -> None:

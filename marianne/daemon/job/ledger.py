@@ -100,9 +100,10 @@ class Ledger:
         return row is not None and row.satisfied
 
     def unmet(self, nums: Iterable[int]) -> set[int]:
-        """What these sheets need, directly or not, and nobody can count on; not they themselves."""
+        """What these sheets need, directly or not, and nobody can count on; not they themselves.
+        So is what has been taken away since, where one of them works with it."""
         named = set(nums)
-        found: set[int] = set()
+        found = self._taken_away(named) - named
         todo = list(named)
         while todo:
             sheet = self.plan.sheets[todo.pop() - 1]
@@ -113,6 +114,18 @@ class Ledger:
                     found.add(need)
                     todo.append(need)
         return found
+
+    def _taken_away(self, nums: set[int]) -> set[int]:
+        """The sheets of which nothing is there any more and that one of these depends on; not for
+        what runs whatever comes of its needs."""
+        nums = {num for num in nums if self.plan.sheets[num - 1].when == "succeeded"}
+        return {
+            sheet.takes_away
+            for sheet in self.plan.sheets
+            if sheet.takes_away is not None
+            and self.peek(sheet.num).status is SheetStatus.COMPLETED
+            and not self.below(sheet.takes_away).isdisjoint(nums - {sheet.num})
+        }
 
     def dependents(self, num: int) -> Sequence[int]:
         """The sheets that need this one directly."""
