@@ -1,4 +1,4 @@
-"""Options of ``run`` that say which sheets run, and how many at once."""
+"""Options of ``run`` that say which sheets run, how many at once, and where."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _COMMA = re.compile(r",(?![^\[]*\])")
 
 
 def sheet_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--only``, ``--from``, ``--until`` and ``--jobs``; the verb gets the parameters of
-    ``job.submit`` that they are as ``sheets``."""
+    """Adds ``--only``, ``--from``, ``--until``, ``--jobs`` and ``--executor``; the verb gets the
+    parameters of ``job.submit`` that they are as ``sheets``."""
 
     @wraps(function)
     def with_sheets(
@@ -24,12 +24,24 @@ def sheet_options(function: Callable[..., Any]) -> Callable[..., Any]:
         start: str | None,
         until: str | None,
         at_once: int | None,
+        executor: str | None,
         **kwargs: Any,
     ) -> Any:
-        sheets = {**_first(start), "only": _words(only), "until_sheet": until}
-        return function(*args, sheets={**sheets, "max_concurrent": at_once}, **kwargs)
+        sheets = {
+            **_first(start),
+            "only": _words(only),
+            "until_sheet": until,
+            "max_concurrent": at_once,
+            "executor": executor,
+        }
+        return function(*args, sheets=sheets, **kwargs)
 
     for add in (
+        click.option(
+            "--executor",
+            metavar="NAME",
+            help="Run them there, where the score's sheets and instruments say nothing else.",
+        ),
         click.option(
             "--jobs",
             "-J",

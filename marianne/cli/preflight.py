@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from marianne.daemon.config import DaemonConfig
     from marianne.home import Home
     from marianne.walls.group_offer import GroupOffer
 
@@ -16,25 +15,27 @@ Map = dict[str, Any]
 
 def score_limits(home: Home) -> Map:
     """From how many tokens on is warned, and refused (``limits``), what there is for sheets
-    (``supply``), on which executor their files are ``staged``, if they are, which limits are kept
-    (``keepers``), what all are kept from (``sandbox``), whether they run here (``walled``). The
+    (``supply``), on which executors their files are ``staged``, which limits are kept
+    (``keepers``), what all are kept from (``sandbox``), where they may run (``executors``). The
     defaults where the configuration does not fit: that is no fault of a score, and ``config check``
-    says it."""
+    says it; where sheets may run is not known then, and the last is empty."""
     from marianne.daemon.config import ConfigError, DaemonConfig, load_config
-    from marianne.daemon.config.machine import LOCAL
+    from marianne.daemon.processes.control_groups import ON_A_CLUSTER
 
     try:
         config = load_config(home).config
+        executors = config.executor_names
     except ConfigError:
-        config = DaemonConfig.model_construct()
+        config, executors = DaemonConfig.model_construct(), ()
     return {
         "limits": config.preflight.tokens,
         "supply": config.supply,
         "staged": config.staged,
-        "keepers": (_Missing(home, config), config.limits.given),
+        "keepers": (_Missing(home), config.limits.given, ON_A_CLUSTER),
         "sandbox": config.kept_from,
-        "walled": config.executor == LOCAL,
+        "walled": True,
         "batch": config.batch,
+        "executors": executors,
     }
 
 
@@ -42,16 +43,12 @@ class _Missing(Mapping[str, str]):
     """Why controllers of limits cannot be had: by this home's conductor, or by one that is started
     here. Found out when it is asked, which few scores need."""
 
-    def __init__(self, home: Home, config: DaemonConfig) -> None:
-        self._home, self._config = home, config
+    def __init__(self, home: Home) -> None:
+        self._home = home
 
     @cached_property
     def _found(self) -> Mapping[str, str]:
-        from marianne.daemon.config.machine import LOCAL
-        from marianne.daemon.processes.control_groups import ON_A_CLUSTER
-
-        local = self._config.executor == LOCAL
-        return groups_of(self._home).missing if local else ON_A_CLUSTER
+        return groups_of(self._home).missing
 
     def __getitem__(self, name: str) -> str:
         return self._found[name]
@@ -76,15 +73,16 @@ def groups_of(home: Home) -> GroupOffer:
 
 
 def missing_library(home: Home) -> str | None:
-    """Why this home's sheets could not run anywhere: the library of its cluster is not installed.
-    None where it is, or where something else of the configuration does not fit."""
+    """Why this home's sheets could not run anywhere: the library, or the commands, of one of its
+    clusters are not installed. None where they are, or where something else of the configuration
+    does not fit."""
     from marianne.daemon.config import ConfigError, load_config
 
     try:
         load_config(home)
     except ConfigError as error:
-        from marianne.daemon.config.executors import NEEDS_LIBRARY
+        from marianne.daemon.config.executors import NEEDS
 
         found = (problem.render() for problem in error.problems)
-        return next((text for text in found if NEEDS_LIBRARY in text), None)
+        return next((text for text in found if any(words in text for words in NEEDS)), None)
     return None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from actors import Handle, System
 from marianne.daemon import ports
 from marianne.daemon.backpressure import BackpressureController
-from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.event_bus import EventBus
 from marianne.daemon.job_service import JobService
 from marianne.daemon.manager import JobManager
@@ -180,6 +179,8 @@ class Context:
             self.config.supply,
             tuple(self.config.limits.given.items()),
             self.config.staged,
+            self.config.batch,
+            self.config.executor_names,
             self.config.default_thinking_method,
             repr(self.config.kept_from),
         )
@@ -198,12 +199,10 @@ class Context:
         return seed_of(self.owner)
 
     @property
-    def keepers(self) -> tuple[Mapping[str, str], Mapping[str, float]]:
+    def keepers(self) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
         """Why each controller of limits that cannot be had is missing; the limits of every sheet
-        that says nothing else."""
-        away = self.config.executor != LOCAL
-        missing = ON_A_CLUSTER if away else self.groups.lacking
-        return missing, dict(self.config.limits.given)
+        that says nothing else; what is missing on a cluster."""
+        return self.groups.lacking, dict(self.config.limits.given), ON_A_CLUSTER
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ of a Protocol only if the actor's class has that method, with those arguments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from marianne.executors.protocol import Hearer
 
@@ -41,6 +41,9 @@ class Job(Hearer, Protocol):
     ) -> None:
         """These sheets have a slot each; those ahead may begin as others end. ``ticket`` is that of
         the registration that they were queued by: a later one makes it void."""
+
+    def of_part(self, executor: str, said: str, args: Sequence[Any]) -> None:
+        """What one of the job's several runners tells, a method of Hearer by its name."""
 
     def limit_ended(self, nums: Sequence[int]) -> None:
         """What these sheets wait for was lifted."""

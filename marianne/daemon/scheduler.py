@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["GlobalSheetScheduler", "SchedulerStats", "SheetEntry", "SheetInfo"]
 
 
-UNLIMITED = (math.inf, math.inf)
-"""Graphics processors and memory, where the machines are not known."""
-
-
 class BackpressureChecker(Protocol):
     """Says whether a sheet may start now, and after how many seconds the next one may."""
 
@@ -75,7 +71,7 @@ class GlobalSheetScheduler:
         self._tree = tree
         self._terms: dict[str, Terms] = {}
         self.queue = SheetQueue(config.max_concurrent_sheets, config.max_concurrent_agents)
-        self.queue.limit_stocks(*(config.supply or UNLIMITED)[:2])
+        self.queue.limit_stocks(*config.supply[:2])
         self.queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._backpressure: BackpressureChecker = Unhindered()
         self._last_grant = -math.inf  # monotonic

@@ -21,6 +21,7 @@ class JobRequest(edge.Params):
     ``dry_run`` plans and keeps nothing. The job begins when those of ``after`` are completed, those
     of ``after_any`` are over, and it is the time ``at`` (seconds since the epoch). ``shared`` says
     that its directory is meant to be shared with other jobs; ``group`` is one that there is.
+    ``executor`` is where its sheets run that say nothing else, over what the score says.
     ``environment`` is what the sheets get; it holds secrets and is in no repr. What is not UTF-8
     in it comes as bytes. Without ``hooks`` what the score wants done afterwards is left out.
     """
@@ -40,6 +41,7 @@ class JobRequest(edge.Params):
     at: edge.Seconds | None = None
     shared: bool = False
     group: edge.Name | None = None
+    executor: edge.Name | None = None
     dry_run: bool = False
     chain_depth: int | None = Field(None, ge=0, le=edge.INT32)
     client_cwd: edge.ClientPath | None = None

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypedDict
 
+from marianne.model.placement import LOCAL
 from marianne.records import dataclass
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Needs(NamedTuple):
 
 USUAL: Final = Needs()
 
-BATCH: Final = "batch"
+BATCH: Final = " batch"
 """Whose slots sheets take that have batch jobs of their own."""
 
 
@@ -48,7 +49,8 @@ class Run:
     instrument played (its index), ``skipped`` skipped ones. ``failed`` are the checks that the
     attempt before did not pass, ``states`` earlier sheets as ``skip_when`` sees them (status,
     attempt, exit code); both only where the worker may not know them. ``ahead``: not at once, but
-    when another sheet of the job ends. ``needs`` are for who chooses where it runs.
+    when another sheet of the job ends. ``needs`` are for who chooses where it runs, ``executor``
+    is for who has several.
     """
 
     num: int
@@ -62,6 +64,7 @@ class Run:
     states: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
     ahead: bool = False
     needs: Needs = USUAL
+    executor: str = LOCAL
 
     def to_map(self) -> dict[str, Any]:
         """As the worker takes it."""
@@ -181,23 +184,24 @@ class Executor(Protocol):
     def troubles(self) -> RunnerTroubles:
         """What is ok, or in words what is not. Asks nobody. Any thread."""
 
-    def capacity(self) -> int | None:
-        """How many sheets there is room for now; None: as many as the configuration allows. Any
-        thread."""
+    def rooms(self) -> Mapping[str, int]:
+        """For how many sheets there is room now, by executor; of the conductor's own machine the
+        configuration says it. Any thread."""
 
-    def batch_jobs(self) -> int:
-        """How many sheets that want it have a batch job of their own, at one time, beside
-        ``capacity``; 0: none ever has. Any thread."""
+    def batch_jobs(self) -> Mapping[str, int]:
+        """By executor that makes such: how many sheets that want it have a batch job of their own,
+        at one time, beside its ``rooms``. Any thread."""
 
-    def shortage(self) -> str:
-        """Why there is no more room, in words. Any thread."""
+    def shortage(self, executor: str) -> str:
+        """Why there is no more room on this one, in words. Any thread."""
 
     def describe(self, *, check: bool) -> Future[list[told.Executor]]:
         """Where sheets run, for people; ``check`` has each node that is reached run a program that
         does nothing. Any thread."""
 
-    def cannot_hold(self) -> str | None:
-        """Why what runs cannot be made to stand still; None: it can. Any thread."""
+    def cannot_hold(self, executors: Sequence[str]) -> str | None:
+        """Why what runs of a job on these cannot be made to stand still; None: it can. Any
+        thread."""
 
     def waits(self, job_id: str) -> Mapping[int, str]:
         """The sheets of a job that were granted and wait for a place, each with the reason. Any
@@ -222,8 +226,9 @@ class Executor(Protocol):
 
     # -- a job's sheets -------------------------------------------------------------------------
 
-    def child(self, job_id: str) -> ChildSpec:
-        """The runner of an admitted job, as the child ``job:<id>/worker`` of its supervisor."""
+    def runners(self, job_id: str, executors: Sequence[str]) -> Sequence[ChildSpec]:
+        """The runners of an admitted job, one for each of these executors, as children of its
+        supervisor. The first one's is ``job:<id>/worker``, another's has its name behind that."""
 
     def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
         """A new job is about to be let in: what its actors need is left in ``context.entries``, and
@@ -235,8 +240,9 @@ class Executor(Protocol):
     def end(self, row: JobRow) -> Future[None]:
         """Ends what runs of a job without actors; done when nothing of it runs any more."""
 
-    def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
-        """Results of the job that may not be committed yet, as AttemptResult.to_map. In any thread.
+    def finished(self, job_id: str, executor: str | None = None) -> Iterable[dict[str, Any]]:
+        """Results of the job that may not be committed yet, as AttemptResult.to_map; those of this
+        executor, or of all. In any thread.
 
         Raises OSError when that cannot be read just now.
         """

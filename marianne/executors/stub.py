@@ -66,15 +66,15 @@ class StubExecutor:
         """None."""
         return {"workers": "ok", "refused_worker_messages": 0}
 
-    def capacity(self) -> int | None:
-        """There is always room."""
-        return None
+    def rooms(self) -> Mapping[str, int]:
+        """There is no other executor."""
+        return {}
 
-    def batch_jobs(self) -> int:
+    def batch_jobs(self) -> Mapping[str, int]:
         """It makes none."""
-        return 0
+        return {}
 
-    def shortage(self) -> str:
+    def shortage(self, executor: str) -> str:
         """There is none."""
         return ""
 
@@ -82,7 +82,7 @@ class StubExecutor:
         """It has no nodes."""
         return self._done([])
 
-    def cannot_hold(self) -> str | None:
+    def cannot_hold(self, executors: Sequence[str]) -> str | None:
         """It can."""
         return None
 
@@ -108,11 +108,11 @@ class StubExecutor:
     def cut_short(self) -> None:
         """Nothing has a grace."""
 
-    def child(self, job_id: str) -> ChildSpec:
+    def runners(self, job_id: str, executors: Sequence[str]) -> Sequence[ChildSpec]:
         """A runner on what the job's sheets have come to."""
         work = self.work.setdefault(job_id, Work())
         args = (Handle[Any](self._system, f"job:{job_id}/job"), job_id, work, self._play)
-        return ChildSpec(id=f"job:{job_id}/worker", cls=StubRunner, args=args)
+        return [ChildSpec(id=f"job:{job_id}/worker", cls=StubRunner, args=args)]
 
     def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
         """Nothing: the job's actors read what they need."""
@@ -127,7 +127,7 @@ class StubExecutor:
             self.work[row.job_id].ahead.clear()
         return self._done(None)
 
-    def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
+    def finished(self, job_id: str, executor: str | None = None) -> Iterable[dict[str, Any]]:
         """What was not acknowledged."""
         work = self.work.get(job_id)
         return list(work.unacked.values()) if work is not None else []

@@ -37,4 +37,5 @@ def from_profile(
         limits=profile.limits.given if profile.limits else {},
         sandbox=profile.sandbox.as_map() if profile.sandbox else None,
         slurm=profile.slurm.given() if profile.slurm is not None else {},
+        executor=profile.executor,
     )

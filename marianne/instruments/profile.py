@@ -141,6 +141,9 @@ class Profile(Section):
     models: list[ModelSection] = []
     max_concurrent: int | None = Field(default=4, ge=1, le=1000)
     limits: SheetLimits | None = None
+    executor: str | None = Field(
+        default=None, min_length=1, description="where its sheets run; null is the job's"
+    )
     cli: CliSection | None = None
     http: HttpSection | None = None
     sandbox: Sandbox | None = None

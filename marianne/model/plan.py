@@ -72,8 +72,9 @@ class Instrument:
     ``config`` is the score's merged instrument_config. ``unavailable`` says why no attempt can
     be made with it (no such program, or one that is known but has none). ``costs`` are the
     model's prices per 1,000 ``input`` and ``output`` tokens. ``limits`` are those of its sheets
-    that say nothing else (marianne.model.limits). ``sandbox`` is what its profile keeps it from,
-    ``slurm`` the profile's section.
+    that say nothing else (marianne.model.limits), ``sandbox`` is what its profile keeps it from,
+    ``slurm`` the profile's section. ``executor`` is where its sheets run, None: as everything of
+    the job (marianne.model.placement).
     """
 
     profile: str
@@ -89,6 +90,7 @@ class Instrument:
     limits: dict[str, float] = field(default_factory=dict)
     sandbox: dict[str, Any] | None = None
     slurm: dict[str, Any] = field(default_factory=dict)
+    executor: str | None = None
 
     @property
     def limit_key(self) -> str:
@@ -149,8 +151,9 @@ class SheetPlan:
     ``fan_count``) its place in the fan-out and ``item`` its value of ``each``. ``after_cancel``
     says that one of another ``when`` than succeeded also runs when the job is cancelled. ``env``,
     ``cwd``, ``inputs`` and ``outputs`` are templates (marianne.score.surroundings). ``cpus``,
-    ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are.
-    ``limits`` are those of the score and the sheet (marianne.model.limits), without the memory.
+    ``memory_mb`` and ``gpus`` are what it takes while it runs; it runs where all ``labels`` are, on
+    its ``executor`` if it has one of its own (marianne.model.placement). ``limits`` are those of
+    the score and the sheet (marianne.model.limits), without the memory.
     ``sandbox`` is what it is kept from (marianne.walls.asked).
     ``makes_nothing``: the score says so, ``outputs: []``. ``slurm`` is its section of that name,
     None where it and its score have none. Once it has completed, nothing is there of what the sheet
@@ -200,6 +203,8 @@ class SheetPlan:
         if self.slurm is None and not instrument.slurm:
             return None  # nearly always
         return batch_options(instrument.slurm, self.slurm or {})
+
+    executor: str | None = None
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""
@@ -251,7 +256,8 @@ class Plan:
     ``template_files`` counts the files beside the score that became part of it. ``params`` are for
     people: of each the type, the value, whether it was given, default, required, description.
     ``lists`` are the sheets that make lists, by number; ``grown`` is what lists have added so far,
-    in the order of the numbers: it is part of ``sheets``.
+    in the order of the numbers: it is part of ``sheets``. ``executor`` is where sheets run that say
+    nothing else; None only in plans of a version that knew no other than its conductor's.
     """
 
     name: str
@@ -273,6 +279,7 @@ class Plan:
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
     lists: dict[int, ListSource] = field(default_factory=dict)
     grown: tuple[Growth, ...] = ()
+    executor: str | None = None
 
     @property
     def total_sheets(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from marianne.model.document import PathPart
 from marianne.model.errors import did_you_mean
+from marianne.model.placement import LOCAL, executor_of
 from marianne.model.plan import Plan, Prompt, SheetPlan
 from marianne.score.check_shell import ShellCheck
 from marianne.score.expand import Expansion
@@ -41,11 +42,13 @@ def check_plan(
         if sheet.skip_when is not None:
             _check_skip(plan, sheet, expansion, report)
         text = _check_texts(plan, sheet, expansion, report)
-        if supply is not None:
+        here = executor_of(plan, sheet) == LOCAL
+        if supply is not None and here:
             _check_lack(sheet, "resources", supply.lack(sheet), expansion, report)
         if keepers is not None:
-            _check_lack(sheet, "limits", keepers.lack(sheet), expansion, report)
-            if remark := keepers.remark(sheet):
+            those = keepers if here else keepers.on_a_cluster()
+            _check_lack(sheet, "limits", those.lack(sheet), expansion, report)
+            if remark := those.remark(sheet):
                 remarks.add(remark)
         if sheet.slurm is not None:
             check_slurm(sheet, _place(sheet, expansion), report)

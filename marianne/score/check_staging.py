@@ -3,18 +3,27 @@ with the conductor."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from marianne.model.document import PathPart
+from marianne.model.placement import executor_of
 from marianne.model.plan import Plan, SheetPlan
 from marianne.score.expand import Expansion
 from marianne.score.report import Report
 from marianne.score.staging import leads_out
 
 
-def check_staging(plan: Plan, expansion: Expansion, report: Report, executor: str) -> None:
-    """Reports what cannot be brought to a node of this executor, or back."""
+def check_staging(
+    plan: Plan, expansion: Expansion, report: Report, staged: Collection[str]
+) -> None:
+    """Reports what cannot be brought to a node of these executors, or back."""
+    any_staged = False
     for sheet in plan.written:
-        _check(plan, sheet, executor, _entry(sheet, expansion), report)
-    if (plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh"):
+        executor = executor_of(plan, sheet)
+        if executor in staged:
+            any_staged = True
+            _check(plan, sheet, executor, _entry(sheet, expansion), report)
+    if any_staged and (plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh"):
         report.error(
             ["workspace_lifecycle", "archive_on_fresh"],
             "is not possible where sheets run without a shared directory",

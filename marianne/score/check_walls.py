@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from marianne.model.document import PathPart
+from marianne.model.placement import LOCAL, executor_of
 from marianne.model.plan import Plan, SheetPlan
 from marianne.score.expand import Expansion
 from marianne.score.report import Report
@@ -36,6 +37,8 @@ def check_walls(plan: Plan, report: Report, walls: Callable[[], Offers]) -> None
     seen: set[Sandbox] = set()
     for sheet in plan.written:
         for fallback in range(len(sheet.fallbacks) + 1):
+            if executor_of(plan, sheet, fallback) != LOCAL:
+                continue  # the node says what it has
             instrument = sheet.instrument_at(fallback)
             asked = asked_for(sheet.sandbox, instrument.sandbox if instrument else None)
             if asked is None or asked in seen:

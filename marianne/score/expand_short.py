@@ -239,6 +239,7 @@ class ShortExpander:
                 parts.sandbox(self._score.sandbox, own.sandbox) if own.sandbox else self._sandbox
             ),
             "slurm": parts.slurm(self._score.slurm, own.slurm) if own.slurm else self._slurm,
+            "executor": own.executor,
             "cross_sheet": parts.cross_sheet(own.cross_sheet) if own.cross_sheet else self._cross,
             "injections": (
                 self._prelude + parts.injections(own.inject) if own.inject else self._prelude

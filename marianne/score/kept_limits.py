@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from marianne.model.plan import SheetPlan
@@ -13,11 +14,17 @@ from marianne.walls.bounds import CONTROLLER, unkept
 
 @dataclass(frozen=True, slots=True)
 class Keepers:
-    """``missing`` says why each controller that cannot be had is missing; ``limits`` are the
-    conductor's own, for every sheet that says nothing else."""
+    """``missing`` says why each controller that cannot be had on the conductor's machine is not,
+    ``away`` the same of a cluster; ``limits`` are the conductor's own, for every sheet that says
+    nothing else."""
 
     missing: Mapping[str, str]
     limits: Mapping[str, Any]
+    away: Mapping[str, str] = field(default_factory=dict)
+
+    def on_a_cluster(self) -> Keepers:
+        """Those of sheets that run there."""
+        return Keepers(self.away, self.limits)
 
     def lack(self, sheet: SheetPlan) -> Lack | None:
         """The first limit of the sheet that nobody would keep, unless it is none that must be."""

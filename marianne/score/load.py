@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from marianne.model.mending import read
 from marianne.model.plan import Plan
 from marianne.regular_file import read_regular
 from marianne.score.check import check_plan
+from marianne.score.check_executors import Known, check_executors
 from marianne.score.check_shell import ShellCheck
 from marianne.score.check_staging import check_staging
 from marianne.score.check_walls import check_walls, keep_all_from
@@ -56,9 +57,10 @@ def load_plan(
     prompts: PromptLimits = UNBOUNDED,
     supply: Supply | None = None,
     keepers: Keepers | None = None,
-    staged: str | None = None,
+    staged: Collection[str] = (),
     batch: bool | None = None,
     thinking_method: str | None = None,
+    executors: Known | None = None,
     shell: bool = False,
     sandbox: Mapping[str, Any] | None = None,
     walls: Callable[[], Offers] | None = None,
@@ -70,13 +72,12 @@ def load_plan(
     ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
     ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
-    are not known), ``keepers`` which limits are kept; ``staged`` is the executor that they run on
-    without a directory in common with the conductor, if they do, ``batch`` says whether one may
-    have a batch job of its own (None: nobody knows); ``thinking_method`` is for prompts that name
-    none.
+    are not known), ``keepers`` which limits are kept; ``staged`` are the executors whose nodes
+    share no directory with the conductor, ``batch`` says whether a sheet may have a batch job of
+    its own (None: nobody knows); ``thinking_method`` is for prompts that name none; ``executors``
+    are those that there are (None: they are not known).
     With ``shell`` bash reads every script, which takes a process and 30 µs each. ``sandbox`` is
-    what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it (None:
-    they run elsewhere).
+    what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
     """
     with _no_garbage_collection():
@@ -94,6 +95,7 @@ def load_plan(
             staged,
             batch,
             thinking_method,
+            executors,
             shell,
             sandbox,
             walls,
@@ -111,9 +113,10 @@ def _load(
     prompts: PromptLimits,
     supply: Supply | None,
     keepers: Keepers | None,
-    staged: str | None,
+    staged: Collection[str],
     batch: bool | None,
     thinking_method: str | None,
+    executors: Known | None,
     shell: bool,
     sandbox: Mapping[str, Any] | None,
     walls: Callable[[], Offers] | None,
@@ -156,13 +159,16 @@ def _load(
     plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
     if given.shown:
         plan = replace(plan, params=given.shown)
+    if executors is not None:
+        plan = replace(plan, executor=executors.asked or score.executor or executors.default)
+        check_executors(plan, expansion, report, executors)
     scripts = ShellCheck(search_path) if shell else None
     check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
     if batch is False:
         warn_of_slurm(report)
     if walls is not None:
         check_walls(plan, report, walls)
-    if staged is not None:
+    if staged:
         check_staging(plan, expansion, report, staged)
     report.raise_if_any()
     return plan.with_warnings(report.warnings)
@@ -375,4 +381,5 @@ def _plan(
         variables=variables,
         template_files=len(reader.texts),
         lists=expansion.lists,
+        executor=score.executor,
     )

@@ -73,6 +73,7 @@ class Common(Section):
     limits: SheetLimits | None = None
     sandbox: Sandbox | None = None
     slurm: SlurmSheet | None = None
+    executor: str | None = Field(default=None, min_length=1)
     parallel: Parallel | None = None
     cross_sheet: CrossSheet | None = None
     stale_detection: StaleDetection = Field(default_factory=StaleDetection)

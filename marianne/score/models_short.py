@@ -145,6 +145,7 @@ class ShortSheet(Section):
     limits: SheetLimits | None = None
     sandbox: Sandbox | None = None
     slurm: SlurmSheet | None = None
+    executor: str | None = Field(default=None, min_length=1)
     rules: list[Rule] = Field(default_factory=list, alias="validate")
     cross_sheet: CrossSheet | None = None
     inject: list[Injection] = Field(default_factory=list)

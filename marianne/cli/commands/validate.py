@@ -96,6 +96,7 @@ def _check(
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
     from marianne.model.errors import ScoreError
+    from marianne.score.check_executors import Known
     from marianne.score.kept_limits import Keepers
     from marianne.score.load import load_plan
     from marianne.score.preflight import PromptLimits
@@ -117,6 +118,7 @@ def _check(
             keepers=Keepers(*limits["keepers"]),
             staged=limits["staged"],
             batch=limits["batch"],
+            executors=Known(limits["executors"]) if limits["executors"] else None,
             shell=True,
             sandbox=limits["sandbox"],
             walls=looked_for if limits["walled"] else None,

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.context import Context
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.executors.protocol import Executor
 
 if TYPE_CHECKING:
+    from marianne.daemon.cluster.executor import ClusterExecutor
     from marianne.daemon.config.executors import ExecutorConfig
 
 
-def _dask(context: Context, config: ExecutorConfig) -> Executor:
+def _dask(context: Context, config: ExecutorConfig) -> ClusterExecutor:
     from marianne.daemon.cluster.executor import ClusterExecutor
 
-    bridge = "marianne.executors.dask.bridge:bridge_main"
-    return ClusterExecutor(context, config, bridge, LocalExecutor(context))
+    return ClusterExecutor(context, config, "marianne.executors.dask.bridge:bridge_main")
 
 
-def _slurm(context: Context, config: ExecutorConfig) -> Executor:
+def _slurm(context: Context, config: ExecutorConfig) -> ClusterExecutor:
     from marianne.daemon.cluster.executor import ClusterExecutor
 
-    bridge = "marianne.executors.slurm.bridge:bridge_main"
-    return ClusterExecutor(context, config, bridge, LocalExecutor(context))
+    return ClusterExecutor(context, config, "marianne.executors.slurm.bridge:bridge_main")
 
 
-KINDS: Final[Mapping[str, Callable[[Context, ExecutorConfig], Executor]]] = {
+KINDS: Final[Mapping[str, Callable[[Context, ExecutorConfig], ClusterExecutor]]] = {
     "dask": _dask,
     "slurm": _slurm,
 }
@@ -38,8 +36,10 @@ needs it, never by the conductor."""
 
 def executor_of(context: Context) -> Executor:
     """What runs the sheets of this conductor."""
-    name = context.config.executor
-    if name == LOCAL:
-        return LocalExecutor(context)
-    config = next(one for one in context.config.executors if one.name == name)
-    return KINDS[config.kind](context, config)
+    local = LocalExecutor(context)
+    if not context.config.executors:
+        return local
+    from marianne.daemon.cluster.executors import Executors
+
+    clusters = {one.name: KINDS[one.kind](context, one) for one in context.config.executors}
+    return Executors(context, local, clusters)

@@ -13,10 +13,10 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from actors import Actor, ExitReason, Outcome, Promise
+from actors import Actor, ExitReason, Handle, Outcome, Promise
 from actors.process import Process, ProcessExit
 from ipc import codec, curve
 from ipc.errors import CodecError
@@ -212,7 +212,7 @@ class Cluster(Actor):
 
     def _say_need(self) -> None:
         """What there is use for: an engine may have nodes made by it, or given back."""
-        asked = self._context.scheduler.within(None).call(SchedulerActor.wanting)
+        asked = self._context.scheduler.within(None).call(SchedulerActor.wanting, self._desk.name)
         self.pipe(asked, self.need_known)
 
     def need_known(self, outcome: Outcome[int]) -> None:
@@ -318,28 +318,34 @@ class Cluster(Actor):
             self._desk.cluster.tell(Cluster.checked, node, message["status"])
             return
         job_id = message["job_id"]
-        runner = self._context.worker(job_id)
         if kind == "job":
             try:
-                runner.tell(ClusterRunner.heard, node, said(message["message"]))
+                self._tell(job_id, ClusterRunner.heard, node, said(message["message"]))
             except UnacceptableError as error:
                 log.warning("node_message_refused", node=node, job_id=job_id, why=str(error))
         elif kind == "refused":
-            runner.tell(ClusterRunner.refused, node, message["attempts"])
+            self._tell(job_id, ClusterRunner.refused, node, message["attempts"])
         elif kind == "trouble":
-            runner.tell(ClusterRunner.troubled, node, message["why"])
+            self._tell(job_id, ClusterRunner.troubled, node, message["why"])
         elif kind == "closed":
-            runner.tell(ClusterRunner.closed, node)
+            self._tell(job_id, ClusterRunner.closed, node)
             self._desk.cluster.tell(Cluster.closed, job_id, node)
 
     def _tell_all(self, method: str, node: str, detail: Any) -> None:
         from marianne.daemon.cluster.runner import ClusterRunner
 
         for job_id in list(self._desk.jobs):
-            self._context.worker(job_id).tell(getattr(ClusterRunner, method), node, detail)
+            self._tell(job_id, getattr(ClusterRunner, method), node, detail)
+
+    def _tell(self, job_id: str, method: Callable[..., Any], *args: Any) -> None:
+        """The job's runner here, if it has one: it may be over, or be on other executors alone."""
+        actor = self._desk.jobs.get(job_id)
+        if actor is not None:
+            runner: Handle[Any] = Handle(self._context.system, actor)
+            runner.tell(method, *args)
 
     def _room(self) -> None:
         from marianne.daemon.cluster.runner import ClusterRunner
 
         for job_id in self._desk.nodes.waiting():
-            self._context.worker(job_id).tell(ClusterRunner.room)
+            self._tell(job_id, ClusterRunner.room)

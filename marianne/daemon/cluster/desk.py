@@ -25,10 +25,10 @@ Post = Callable[[str, Sequence[dict[str, Any]]], None]
 
 @dataclass(slots=True)
 class Desk:
-    """``name`` is the executor's. ``jobs`` are those with a runner, which hear of nodes; ``waits``
-    says of each which sheets of it wait for a node, and why, ``held`` what these take, ``batch``
-    which attempts of it want a batch job of their own. ``wake`` tells those that wait that there
-    may be room.
+    """``name`` is the executor's. ``jobs`` are those with a runner, which hear of nodes, each with
+    its actor's name; ``waits`` says of each which sheets of it wait for a node, and why, ``held``
+    what these take, ``batch`` which attempts of it want a batch job of their own. ``wake`` tells
+    those that wait that there may be room.
 
     ``limit`` is how much of the files of one sheet is staged, in bytes each way. ``heard`` are the
     jobs whose runner knows what each node runs of them.
@@ -45,7 +45,7 @@ class Desk:
     nodes: Nodes
     places: Places
     cluster: Handle[Cluster]
-    jobs: set[str] = field(default_factory=set)
+    jobs: dict[str, str] = field(default_factory=dict)
     waits: dict[str, Callable[[], Mapping[int, str]]] = field(default_factory=dict)
     held: dict[str, Callable[[], list[Needs]]] = field(default_factory=dict)
     limit: int = 0
@@ -61,13 +61,14 @@ class Desk:
     def join(
         self,
         job_id: str,
+        actor: str,
         why: Callable[[], Mapping[int, str]],
         held: Callable[[], list[Needs]],
         batch: Callable[[], list[dict[str, Any]]],
     ) -> None:
-        """The job has a runner."""
+        """The job has a runner, an actor of this name."""
         self.waits[job_id], self.held[job_id], self.batch[job_id] = why, held, batch
-        self.jobs.add(job_id)
+        self.jobs[job_id] = actor
 
     def may_be_busy(self, node: Node) -> bool:
         """Whether it runs sheets, or may, for all that is known: it has work of a job whose runner
@@ -79,7 +80,7 @@ class Desk:
 
     def forget(self, job_id: str) -> None:
         """The job has no runner any more, and no slots."""
-        self.jobs.discard(job_id)
+        self.jobs.pop(job_id, None)
         self.waits.pop(job_id, None)
         self.held.pop(job_id, None)
         self.batch.pop(job_id, None)

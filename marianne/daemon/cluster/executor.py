@@ -1,13 +1,12 @@
-"""An executor whose sheets run on the nodes of a cluster.
+"""An executor whose sheets run on the nodes of a cluster: what it does of what an Executor does.
 
 What is done beside the sheets (hooks, notices, checks that are made again) is done on the
-conductor's machine, by the local executor.
+conductor's machine: see :mod:`marianne.daemon.cluster.executors`, which holds this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from actors import ChildSpec, Future, Handle
@@ -19,11 +18,8 @@ from marianne.daemon.cluster.runner import END_MARGIN, ClusterRunner
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services.scheduler import SchedulerActor
-from marianne.daemon.shared.handoff import Entry
 from marianne.daemon.shared.log import get_logger
-from marianne.daemon.worker.executor import LocalExecutor
-from marianne.executors.beside import Again, CommandEnd, SideCommand
-from marianne.executors.protocol import RunnerTroubles
+from marianne.daemon.shared.part import Part
 from marianne.run.removal import REMOVE
 from marianne.state.models import JobRow
 
@@ -34,14 +30,11 @@ log = get_logger(__name__)
 
 
 class ClusterExecutor:
-    """As :class:`marianne.executors.protocol.Executor` says. ``target`` is the bridge's function,
-    by name; ``local`` does what is done on this machine."""
+    """``target`` is the bridge's function, by name. A method is what its namesake of
+    :class:`marianne.executors.protocol.Executor` is, of this cluster."""
 
-    def __init__(
-        self, context: Context, config: ExecutorConfig, target: str, local: LocalExecutor
-    ) -> None:
+    def __init__(self, context: Context, config: ExecutorConfig, target: str) -> None:
         self._context, self._config, self._target = context, config, target
-        self._local = local
         self._name = f"executor:{config.name}"
         nodes = Nodes(
             config.lease_seconds,
@@ -56,8 +49,8 @@ class ClusterExecutor:
 
     # -- the conductor's life -------------------------------------------------------------------
 
-    def services(self) -> Sequence[ChildSpec]:
-        """Who owns the bridge, and what the local executor has."""
+    def service(self) -> ChildSpec:
+        """Who owns the bridge."""
         settings = {
             "name": self._config.name,
             "owner": self._context.owner,
@@ -66,26 +59,16 @@ class ClusterExecutor:
             "jobs": str(self._context.home.jobs),
             **self._config.connection(),
         }
-        cluster = ChildSpec(
-            id=self._name, cls=Cluster, args=(self._context, self.desk, self._target, settings)
-        )
-        return (*self._local.services(), cluster)
+        args = (self._context, self.desk, self._target, settings)
+        return ChildSpec(id=self._name, cls=Cluster, args=args)
 
-    def look(self) -> None:
-        """At the local executor's socket."""
-        self._local.look()
-
-    def troubles(self) -> RunnerTroubles:
+    def troubles(self) -> list[str]:
         """Why the cluster is not reached, or which of its nodes can be given nothing."""
-        troubles = self._local.troubles()
         nodes = self.desk.nodes
         unfit = [node.why for node in nodes.all() if node.why is not None]
-        words = [nodes.engine] if nodes.engine is not None else unfit[:3]
-        if words:
-            troubles["workers"] = "; ".join(words)
-        return troubles
+        return [nodes.engine] if nodes.engine is not None else unfit[:3]
 
-    def capacity(self) -> int | None:
+    def capacity(self) -> int:
         """The slots of the nodes that can be given sheets now."""
         return self.desk.nodes.capacity()
 
@@ -104,16 +87,12 @@ class ClusterExecutor:
         )
         return found
 
-    def cannot_hold(self) -> str | None:
-        """On nodes there are no control groups of ours."""
-        return "its sheets run on a cluster"
-
     def waits(self, job_id: str) -> Mapping[int, str]:
         """By its runner."""
         why = self.desk.waits.get(job_id)
         return why() if why is not None else {}
 
-    def summary(self) -> str | None:
+    def summary(self) -> str:
         """How many are reached, and how full they are."""
         return self.desk.nodes.summary()
 
@@ -124,17 +103,8 @@ class ClusterExecutor:
         self.desk.wake()
         return done
 
-    def job_of(self, pid: int) -> str | None:
-        """What the local executor says: the nodes' processes are not this machine's."""
-        return self._local.job_of(pid)
-
-    def close(self) -> None:
-        """The local executor's spare process ends."""
-        self._local.close()
-
     def cut_short(self) -> None:
         """Every job's workers are told to end at once."""
-        self._local.cut_short()
         for job_id in list(self.desk.jobs):
             close = {"kind": "close", "job_id": job_id, "grace": 0.0}
             for node in self.desk.nodes.all():
@@ -143,22 +113,14 @@ class ClusterExecutor:
 
     # -- a job's sheets -------------------------------------------------------------------------
 
-    def child(self, job_id: str) -> ChildSpec:
+    def child(self, job_id: str, part: Part) -> ChildSpec:
         """Who gives the job's sheets to nodes."""
         return ChildSpec(
-            id=f"job:{job_id}/worker",
+            id=part.actor,
             cls=ClusterRunner,
-            args=(self._context, self.desk, job_id),
+            args=(self._context, self.desk, job_id, part),
             shutdown=self._context.config.sheet_grace_seconds + 2 * END_MARGIN,
         )
-
-    def prepare(self, row: JobRow, plan: bytes, environment: bytes) -> None:
-        """Nothing runs for it yet: a node is chosen with the first sheet."""
-        self._context.entries[row.job_id] = Entry(copy(row), plan, environment)
-
-    def unprepare(self, job_id: str) -> None:
-        """What was left for its actors is taken back."""
-        self._context.entries.pop(job_id, None)
 
     def end(self, row: JobRow) -> Future[None]:
         """On each node that it was given to."""
@@ -174,14 +136,13 @@ class ClusterExecutor:
         return self.desk.places.finished(job_id)
 
     def remove(self, job_ids: Iterable[str]) -> None:
-        """Here and in the shared directory."""
+        """In the shared directory."""
         gone = []
         for job_id in job_ids:
             try:
                 gone.append(self.desk.places.put_aside(job_id))
             except OSError as error:
                 log.warning("files_not_removed", paths=[job_id], error=repr(error))
-            self._local.remove([job_id])
         paths = [str(path) for path in gone if path is not None]
         if not paths:
             return
@@ -189,13 +150,3 @@ class ClusterExecutor:
             self._context.system.processes.start(REMOVE, (paths,), name="marianne-clear")
         except (OSError, EOFError) as error:
             log.warning("files_not_removed", paths=paths, error=repr(error))
-
-    # -- beside them ----------------------------------------------------------------------------
-
-    def command(self, command: SideCommand) -> Future[CommandEnd]:
-        """On the conductor's machine."""
-        return self._local.command(command)
-
-    def recheck(self, job_id: str, sheets: Sequence[Again]) -> Future[list[dict[str, Any]]]:
-        """On the conductor's machine, which has the workspace too."""
-        return self._local.recheck(job_id, sheets)

@@ -13,6 +13,7 @@ by it a restart knows who has to be heard before it is known what runs.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,18 @@ class Places:
 
     def make(self, job_id: str, plan: bytes, environment: bytes) -> None:
         """Makes the directory of a job, with what its workers read. Raises OSError."""
+        lay_out(self.job_dir(job_id), plan, environment)
+        self.link(job_id)
+
+    def link(self, job_id: str) -> None:
+        """What the conductor's machine writes of the job is found by all from now on, too; what it
+        has written before is taken along. Not while it writes. Raises OSError."""
         directory, own = self.job_dir(job_id), self._home.job_dir(job_id)
-        lay_out(directory, plan, environment)
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in LINKED:
-            (directory / name).mkdir(mode=0o700, exist_ok=True)
+            (directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.staged and not (own / name).is_symlink():
+                _take_along(own / name, directory / name)
                 (own / name).symlink_to(directory / name)
 
     def cleared(self, job_id: str) -> bool:
@@ -100,3 +107,12 @@ class Places:
         except FileNotFoundError:
             return None
         return gone
+
+
+def _take_along(place: Path, to: Path) -> None:
+    """Moves what is in a directory, if there is one; what was cut off goes on where it was."""
+    if not place.is_dir():
+        return
+    for one in place.iterdir():
+        shutil.move(one, to / one.name)
+    place.rmdir()

@@ -25,6 +25,7 @@ from marianne.daemon.cluster.station import Message, Station, interrupted, refus
 from marianne.daemon.cluster.withdrawal import Withdrawal
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.part import Part
 from marianne.executors.lease import clock
 from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
@@ -44,10 +45,10 @@ TRY_NODE_AGAIN = 5.0
 class ClusterRunner(Actor):
     """One per admitted job; ``job:<id>/worker``."""
 
-    def __init__(self, context: Context, desk: Desk, job_id: str) -> None:
+    def __init__(self, context: Context, desk: Desk, job_id: str, part: Part) -> None:
         super().__init__()
         self._context, self._desk, self._job_id = context, desk, job_id
-        self._job = context.job(job_id)
+        self._job, self._actor = part.heard_by(context.job(job_id)), part.actor
         self._delivery = Delivery(context, desk, job_id)
         self._notes = BatchNotes(context.home.job_dir(job_id) / "batch", job_id)
         self._placing = Placing(desk, self._delivery, job_id, self._notes)
@@ -58,8 +59,8 @@ class ClusterRunner(Actor):
     def on_start(self) -> None:
         """Of a new job there is nothing to be heard."""
         self._notes.read()
-        placing = self._placing
-        self._desk.join(self._job_id, placing.why, placing.held, self._notes.wanted)
+        why, held = self._placing.why, self._placing.held
+        self._desk.join(self._job_id, self._actor, why, held, self._notes.wanted)
         entry = self._context.entries.get(self._job_id)
         if entry and not (self._delivery.stations or self._notes.runs):
             entry.blank = True
@@ -159,9 +160,6 @@ class ClusterRunner(Actor):
             if station.said is None:
                 self._ask(station, question)
 
-    def hold(self, on: bool) -> None:
-        """Never on a node: the executor's ``cannot_hold`` has said so before."""
-
     def grow(self, growths: Sequence[Growth]) -> None:
         """Lists have added these sheets to the job's plan."""
         self._delivery.grow(growths)
@@ -188,19 +186,21 @@ class ClusterRunner(Actor):
             if mine:
                 self._delivery.cancel(station, {**cancel, "sheets": mine})
 
+    def hold(self, on: bool) -> None:
+        """It cannot, and Executor.cannot_hold says so."""
+
     def acknowledge(self, serials: Sequence[int]) -> None:
         """Those results are committed."""
         self._delivery.acknowledge(serials)
 
     def finish(self) -> Promise[None]:
         """Ends what is left of the job on the nodes; what may still run there is waited for."""
-        promise: Promise[None] = self.promise()
-        self._over = True
+        promise, self._over = self.promise(), True
         self._context.start_delays.over(self._job_id)
         self._desk.forget(self._job_id)
         stations = self._delivery.stations.values()
         wanted = [one.node for one in stations if not one.lapsed and self._may_run(one)]
-        given = self._job_id, [one.node for one in stations], wanted, self._grace, True
+        given = (self._job_id, [one.node for one in stations], wanted, self._grace, True)
         closed = self._desk.cluster.within(None).call(Cluster.close_job, *given)
         self.pipe(closed, self.finished, promise)
         return promise

@@ -14,7 +14,7 @@ from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.config.sections import Number, Place, Seconds, Section
 from marianne.model.slurm import TimeLimit, Word
 
-NEEDS_LIBRARY = "needs its library"
+NEEDS_LIBRARY, NEEDS_COMMANDS = NEEDS = ("needs its library", "needs Slurm's commands")
 """By these words who reads no more of a configuration than that knows why it does not fit."""
 
 SLURM = ("sbatch", "squeue", "scancel", "srun")
@@ -135,7 +135,7 @@ class ExecutorConfig(Section):
             self._check_address()
         elif missing := [name for name in SLURM if shutil.which(name) is None]:
             raise ValueError(
-                f"kind: slurm needs Slurm's commands, and {', '.join(missing)} is not in PATH:"
+                f"kind: slurm {NEEDS_COMMANDS}, and {', '.join(missing)} is not in PATH:"
                 " apt-get install slurm-client, with the cluster's slurm.conf"
             )
         return self

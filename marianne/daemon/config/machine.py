@@ -13,8 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-LOCAL = "local"
+from marianne.model import placement
+
+LOCAL: Final = placement.LOCAL
 """The executor that is always there: processes of the conductor's machine."""
 
 GROUPS = Path("/sys/fs/cgroup")

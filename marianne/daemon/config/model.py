@@ -118,11 +118,9 @@ class DaemonConfig(Section):
     retention: RetentionConfig = Field(default_factory=RetentionConfig.model_construct)
 
     @property
-    def supply(self) -> tuple[int, int, tuple[str, ...]] | None:
-        """What there is for sheets beside processors: graphics processors, MB of memory, labels.
-        None where they run on a cluster: nobody knows what nodes it will have."""
-        if self.executor != machine.LOCAL:
-            return None
+    def supply(self) -> tuple[int, int, tuple[str, ...]]:
+        """What the conductor's machine has for sheets beside processors: graphics processors, MB of
+        memory, labels. What nodes a cluster will have nobody knows."""
         return machine.supply(self.gpus, self.resource_limits.max_memory_mb, self.labels)
 
     @property
@@ -131,10 +129,15 @@ class DaemonConfig(Section):
         return self.sandbox.as_map()
 
     @property
-    def staged(self) -> str | None:
-        """The executor of all sheets, if its nodes share no directory with the conductor."""
-        chosen = next((one for one in self.executors if one.name == self.executor), None)
-        return None if chosen is None or chosen.shared_directory is not None else chosen.name
+    def staged(self) -> tuple[str, ...]:
+        """The executors whose nodes share no directory with the conductor."""
+        return tuple(one.name for one in self.executors if one.shared_directory is None)
+
+    @property
+    def executor_names(self) -> tuple[str, ...]:
+        """All that sheets may run on, first the one of those that say nothing else."""
+        names = [self.executor, machine.LOCAL, *(one.name for one in self.executors)]
+        return tuple(dict.fromkeys(names))
 
     @property
     def batch(self) -> bool:

@@ -61,6 +61,7 @@ class Untouched(_Known):
                 "max_concurrent_agents": 25,
                 "listen": None,
                 "executor": machine.LOCAL,
+                "executors": [],
                 "log_level": "info",
                 "monitor_interval_seconds": 15.0,
                 "config_file": None,
@@ -76,9 +77,14 @@ class Untouched(_Known):
         return machine.supply(None, self.resource_limits.max_memory_mb, ())
 
     @property
-    def staged(self) -> None:
+    def staged(self) -> tuple[str, ...]:
         """As :attr:`DaemonConfig.staged`."""
-        return None
+        return ()
+
+    @property
+    def executor_names(self) -> tuple[str, ...]:
+        """As :attr:`DaemonConfig.executor_names`."""
+        return (machine.LOCAL,)
 
     @property
     def batch(self) -> bool:

@@ -4,9 +4,8 @@ The rules are :class:`~marianne.daemon.job.execution.Execution`'s; here are its 
 scheduler, the job's worker, the store, timers. Steps that come together are committed together.
 
 What a restart finds: every committed step. Results that were not committed are still in the
-worker's spool and are said again; grants that were not committed are asked from the scheduler
-anew, and a sheet that was started without its start being committed is found in the worker's
-hello.
+worker's spool and are said again; grants that were not are asked from the scheduler anew; a sheet
+that was started without its start being committed is found in the worker's hello.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors import Actor, ExitReason, Future, Handle, Outcome, Promise, Timer
+from actors import Actor, ExitReason, Outcome, Promise, Timer
 from ipc import codec
 from marianne.daemon.context import Context
 from marianne.daemon.job.catch_up import catch_up
@@ -25,18 +24,20 @@ from marianne.daemon.job.door import JobDoor
 from marianne.daemon.job.endings import MODIFY
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.job.runners import Runners
 from marianne.daemon.ports import Ticket
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.shared.effects import Step
 from marianne.daemon.shared.exceptions import JobSubmissionError
 from marianne.daemon.shared.idempotency import reply_row
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.part import used_by
 from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.views import wire
 from marianne.environment import search_path
-from marianne.executors.protocol import Runner
 from marianne.instruments.present import look_again
+from marianne.model.placement import bound
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import SetMeta
 from marianne.state.models import JobRow, JobStatus, SheetRow
@@ -52,7 +53,6 @@ R = TypeVar("R")
 
 log = get_logger(__name__)
 
-
 NOW = "now"
 """The reason of a pause that has what runs stand still where it stands."""
 
@@ -61,19 +61,17 @@ GOES_ON = "job {} goes on by itself, with its new score, in a moment"
 
 
 class Job(Actor):
-    """One per admitted job; ``job:<id>/job``. A significant child: its normal end ends the job's
-    supervisor."""
+    """One per admitted job; ``job:<id>/job``. Its normal end ends the job's supervisor."""
 
     def __init__(self, context: Context, job_id: str) -> None:
         super().__init__()
         self._context = context
         self._job_id = job_id
-        self._worker: Handle[Runner] = context.worker(job_id)
         self._answers: list[tuple[Promise[Any], Any]] = []
         self._heard: set[str] = set()
         self._writing = 0
         self._ended: JobStatus | None = None
-        self._over = self._up = self._held = False
+        self._over = self._up = False
         self._clock: Timer | None = None
 
     def on_start(self) -> None:
@@ -84,19 +82,21 @@ class Job(Actor):
             job, plan, environment = entry.row, entry.plan, entry.environment
         else:
             job, rows, plan, environment = self._from_disk()
-        path = search_path(codec.unpack(environment))
-        self._machine = JobMachine(look_again(unpack_plan(plan), path), job, rows, random.random)
-        self._hands = Dispatch(self, self._context, self._job_id)
+        path, here = search_path(codec.unpack(environment)), self._context.config.executor
+        known = bound(look_again(unpack_plan(plan), path), here)
+        self._machine = JobMachine(known, job, rows, random.random)
+        self._runners = Runners(self._context, self._job_id, used_by(job, here))
+        self._hands = Dispatch(self, self._context, self._job_id, self._runners)
         service, shelf = self._context.service, self._context.status_cache
         self._execution = Execution(self._machine, self._hands, service, shelf)
         service.open(self._job_id, JobDoor(self._context, self._job_id, self._execution.workspace))
         if job.status.terminal or job.status is JobStatus.PAUSED:
             self.finish(job.status)
-        elif entry is not None and entry.blank:
+        elif entry is not None and entry.blank and self._runners.alone:
             self._go_on_from({"unacked": ()})
         else:
             self._machine.knows_what_runs = False
-            self._worker.tell(Runner.report, self.incarnation)
+            self._runners.report(self.incarnation)
             if job.status is JobStatus.CANCELLING:
                 self._cancel_anew()
 
@@ -129,7 +129,7 @@ class Job(Actor):
             self.results(hello["unacked"])
 
     def _go_on_from(self, hello: dict[str, Any]) -> None:
-        self._up, self._held = True, bool(hello.get("held"))
+        self._up, self._hands.held = True, bool(hello.get("held"))
         lost = self._execution.worker_up(hello)
         self._note_progress()
         why = self._context.losses.lost(self._job_id) if lost else None
@@ -147,11 +147,16 @@ class Job(Actor):
     def results(
         self, results: Sequence[dict[str, Any]], started: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Attempts ended, and others (sheet, attempt, time, walls, node) began. Idempotent: a
-        result may come any number of times."""
+        """Attempts ended, others (sheet, attempt, time, walls, node) began; any number of times."""
         self._execution.results(results)
         self._note_progress()
         self._execution.started(started)
+
+    def of_part(self, executor: str, said: str, args: Sequence[Any]) -> None:
+        """What one of several runners tells. It becomes what one would tell, when all have."""
+        told = self._runners.several.heard(executor, said, args, self.incarnation)
+        if told is not None:
+            getattr(self, told[0])(*told[1])
 
     # -- from the scheduler and timers ----------------------------------------------------------
 
@@ -160,8 +165,7 @@ class Job(Actor):
     ) -> None:
         """The scheduler gives ``nums`` a slot each, so that the job holds ``slots``; those
         ``ahead`` may begin as others of the job end. What an earlier registration was granted is
-        void: the scheduler was told since what runs, or is about to be (when the worker is up), and
-        grants it anew."""
+        void: the scheduler is told what runs, and grants the rest anew."""
         if not self._up or ticket != self._hands.ticket:
             return
         self._hands.granted(slots)
@@ -203,7 +207,7 @@ class Job(Actor):
 
     def end_for_resources(self, num: int) -> None:
         """This sheet alone uses far more than there may be: end it; that counts as an attempt."""
-        self._worker.tell(Runner.end_sheets, [num], "resource_limit")
+        self._runners.end_sheets([num], "resource_limit")
 
     def limit_ended(self, nums: Sequence[int]) -> None:
         """A rate limit was lifted: what waits for it need not wait for its time."""
@@ -227,7 +231,7 @@ class Job(Actor):
             raise Refused("unavailable", f"job {self._job_id} is just being put away")
         self._hear(request_id)
         try:
-            self._execution.pause(NOW if self._held and reason == "person" else reason)
+            self._execution.pause(NOW if self._hands.held and reason == "person" else reason)
         except JobSubmissionError as error:
             self._heard.discard(request_id or "")
             raise Refused("conflict", str(error)) from None
@@ -297,7 +301,7 @@ class Job(Actor):
     def _take_what_is_finished(self) -> None:
         """Finished work outlives every decision: the worker, once heard, would tell the same."""
         try:
-            finished = self._context.executor.finished(self._job_id)
+            finished = self._runners.finished()
         except OSError as error:
             text = f"what job {self._job_id} has finished cannot be read: {error.strerror}"
             raise Refused("unavailable", text) from None
@@ -351,10 +355,9 @@ class Job(Actor):
         # First the hands: what is to run need not wait until the store has taken its turn.
         self._hands.flush(self._machine.lends())
         job = self._machine.job
-        held = job.status is JobStatus.PAUSING and job.reason == NOW
-        if self._up and held is not self._held:
-            self._held = held
-            self._hands.hold(held)
+        if self._up:
+            # Whether this conductor could have it stand still is no matter: an earlier one had.
+            self._hands.hold(job.status is JobStatus.PAUSING and job.reason == NOW)
         step = self._execution.decided()
         if step or self._answers:
             answers, self._answers = self._answers, []
@@ -364,10 +367,7 @@ class Job(Actor):
             self.pipe(written, self.committed, step, answers)
 
     def committed(
-        self,
-        outcome: Outcome[Any],
-        step: Step,
-        answers: Sequence[tuple[Promise[Any], Any]],
+        self, outcome: Outcome[Any], step: Step, answers: Sequence[tuple[Promise[Any], Any]]
     ) -> None:
         """A transaction is on disk: now its consequences. If it failed, start over from disk."""
         if outcome.error is not None:
@@ -382,8 +382,7 @@ class Job(Actor):
         if self._ended is None:
             self._ended = status
             self._context.losses.progress(self._job_id)
-            ended: Future[Any] = self._worker.within(None).call(Runner.finish)
-            self.pipe(ended, self.worker_finished)
+            self.pipe(self._runners.finish(), self.worker_finished)
 
     def worker_finished(self, outcome: Outcome[Any]) -> None:
         """No process of the job is left: end normally, which ends the job's supervisor."""

@@ -54,8 +54,11 @@ def of_result(
     began = result.started_at
     if row.attempt == result.attempt - 1 and _may_begin(ledger, judgement, step, row, began):
         start(step, row, began)
-    running = row.status is SheetStatus.RUNNING and row.attempt == result.attempt
-    return row if running else None
+    if row.status is not SheetStatus.RUNNING or row.attempt != result.attempt:
+        return None
+    if result.node is not None and result.category != "lost":  # its start may not have been heard
+        ledger.show_start(step, row, began, result.walls, result.node)
+    return row
 
 
 def _may_begin(ledger: Ledger, judgement: Judgement, step: Step, row: SheetRow, now: float) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.executors.protocol import USUAL, Needs
+from marianne.model.placement import LOCAL, executor_of, executors_of
 from marianne.state.models import SheetRow, SheetStatus
 
 
@@ -19,10 +20,13 @@ class AttemptContext:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._reported: set[int] = set()
+        self._one_worker = executors_of(ledger.plan) == (LOCAL,)
 
     def reported(self, num: int) -> None:
-        """The worker said how an attempt of the sheet ended: it need not be told."""
-        self._reported.add(num)
+        """The worker said how an attempt of the sheet ended: it need not be told. Of several none
+        knows what the others have said."""
+        if self._one_worker:
+            self._reported.add(num)
 
     def of(self, row: SheetRow) -> dict[str, Any]:
         """The fields of :class:`~marianne.daemon.shared.effects.Run` that the sheet's next attempt
@@ -30,6 +34,9 @@ class AttemptContext:
         ledger = self._ledger
         sheet = ledger.plan.sheets[row.num - 1]
         told: dict[str, Any] = {}
+        executor = executor_of(ledger.plan, sheet, ledger.available(row, row.fallback))
+        if executor != LOCAL:
+            told["executor"] = executor
         options = sheet.batch_options(ledger.instrument(row))
         takes = Needs(sheet.cpus, sheet.memory_mb, sheet.gpus, sheet.labels, options)
         if takes != USUAL:

@@ -15,24 +15,26 @@ from marianne.daemon.context import Context
 from marianne.daemon.ports import Ticket
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.effects import Register
-from marianne.executors.protocol import Run, Runner
+from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
 from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
 
 if TYPE_CHECKING:
-    from actors import Handle, Timer
+    from actors import Timer
     from marianne.daemon.job.actor import Job
+    from marianne.daemon.job.runners import Runners
 
 
 class Dispatch:
     """See the head of this file. ``flush`` sends what was collected, when the actor is idle."""
 
-    def __init__(self, job: Job, context: Context, job_id: str) -> None:
+    def __init__(self, job: Job, context: Context, job_id: str, runners: Runners) -> None:
         self._job = job
         self._job_id = job_id
         self._scheduler = context.scheduler
-        self._worker: Handle[Runner] = context.worker(job_id)
+        self._runners = runners
+        self.held = False  # as far as is known
         self._runs: list[Run] = []
         self._serials: list[int] = []
         self._released: list[int] = []
@@ -45,13 +47,13 @@ class Dispatch:
         """Sends it. ``lends`` is how many sheets a slot of the job may be lent."""
         self._send_runs()
         if self._serials:
-            self._worker.tell(Runner.acknowledge, self._serials)
+            self._runners.acknowledge(self._serials)
             self._serials = []
         self._settle(lends)
 
     def _send_runs(self) -> None:
         if self._runs:
-            self._worker.tell(Runner.run, self._runs, self._slots)
+            self._runners.run(self._runs, self._slots)
             self._runs = []
 
     def _settle(self, lends: int = 0) -> None:
@@ -77,18 +79,21 @@ class Dispatch:
     def withdraw(self) -> None:
         """Also what it was about to be sent: who has not heard of a sheet cannot give it back."""
         self._send_runs()
-        self._worker.tell(Runner.withdraw)
+        self._runners.withdraw()
 
     def end_sheets(self, nums: Sequence[int], category: str) -> None:
         """Through the worker's kill ladder, also what it was about to be sent."""
         self._send_runs()
-        self._worker.tell(Runner.end_sheets, nums, category)
+        self._runners.end_sheets(nums, category)
 
     def hold(self, on: bool) -> None:
         """Through the worker: all that runs stands still, also what it is about to be sent, or
-        goes on."""
+        goes on; where it does not already."""
+        if on is self.held:
+            return
+        self.held = on
         self._send_runs()
-        self._worker.tell(Runner.hold, on)
+        self._runners.hold(on)
 
     def acknowledge(self, serial: int) -> None:
         """With all others that are on disk now."""
@@ -121,7 +126,7 @@ class Dispatch:
     ) -> None:
         """The worker first: it has to know a sheet before it is told to run it."""
         self._settle()
-        self._worker.tell(Runner.grow, growths)
+        self._runners.grow(growths)
         if sheets:
             self._scheduler.tell(SchedulerActor.extend, self._job_id, sheets, needs)
 

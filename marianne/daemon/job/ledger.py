@@ -12,8 +12,9 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from marianne.daemon.shared.effects import Step
+from marianne.model.placement import LOCAL, executor_of
 from marianne.model.plan import Growth, Instrument, Plan
-from marianne.schedule.entries import SheetInfo
+from marianne.schedule.entries import HERE, SheetInfo
 from marianne.schedule.graph import depths
 from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
 from marianne.state.models import (
@@ -158,9 +159,14 @@ class Ledger:
         sheet = self.plan.sheets[row.num - 1]
         return sheet.instrument_at(self.available(row, row.fallback)) or sheet.instrument
 
+    def _executor(self, row: SheetRow) -> str:
+        sheet = self.plan.sheets[row.num - 1]
+        return executor_of(self.plan, sheet, self.available(row, row.fallback))
+
     def info(self, row: SheetRow) -> SheetInfo:
         """The sheet as the scheduler queues it."""
         instrument, sheet = self.instrument(row), self.plan.sheets[row.num - 1]
+        executor = self._executor(row)
         return SheetInfo(
             self.job.job_id,
             row.num,
@@ -173,6 +179,7 @@ class Ledger:
             memory_mb=sheet.memory_mb,
             gpus=sheet.gpus,
             batch=sheet.batch_options(instrument) is not None,
+            where=HERE if executor == LOCAL else executor,
         )
 
     def attempt(self, row: SheetRow, result: AttemptResult) -> AddAttempt:
@@ -214,8 +221,8 @@ class Ledger:
         row.exit_code = row.signal = row.node = None
         row.validations, row.left_running, row.walls = [], [], ()
         self.save(step, row)
-        data = {"attempt": row.attempt, "instrument": self.instrument(row).profile}
-        self.event(step, "sheet.started", row.num, data, now=now)
+        if self._executor(row) == LOCAL:
+            self._tell_start(step, row, now)
 
     def show_start(
         self,
@@ -225,14 +232,18 @@ class Ledger:
         walls: Sequence[str] = (),
         node: str | None = None,
     ) -> None:
-        """An attempt's true start and its walls: shown from now on, on disk with the attempt's end;
-        the node of a cluster that it runs on is told at once."""
+        """An attempt's true start and its walls: shown from now on, on disk with the attempt's end.
+        Of one on a cluster it is the start, which is told now, with its node: a grant may wait
+        there for one."""
         row.started_at, row.walls = started_at, tuple(walls)
         if node is not None and row.node != node:
             row.node = node
             self.save(step, row)
-            data = {"attempt": row.attempt, "node": node}
-            self.event(step, "sheet.placed", row.num, data, now=started_at)
+            self._tell_start(step, row, started_at, node=node)
+
+    def _tell_start(self, step: Step, row: SheetRow, now: float, **more: str) -> None:
+        data = {"attempt": row.attempt, "instrument": self.instrument(row).profile, **more}
+        self.event(step, "sheet.started", row.num, data, now=now)
 
     def set_job(self, step: Step, status: JobStatus, **fields: object) -> None:
         """Moves the job and sets these fields of it. Raises IllegalTransition."""

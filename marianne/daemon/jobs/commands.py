@@ -21,6 +21,7 @@ from marianne.daemon.jobs.job_life import Life
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared import next_steps
 from marianne.daemon.shared.idempotency import Answer
+from marianne.daemon.shared.part import used_by
 from marianne.daemon.shared.refusal import Refused
 from marianne.schedule.waits import Waits
 from marianne.state.changes import AddEvent, Change, UpdateJob
@@ -47,7 +48,9 @@ class Commands:
     def pause(self, answer: Answer[Changed], job_id: str, now: bool = False) -> None:
         live = self._desk.live_job(job_id)
         reason = NOW if now else "person"
-        if now and (why := self._desk.context.executor.cannot_hold()):
+        context = self._desk.context
+        used = used_by(live.row, context.config.executor)
+        if now and (why := context.executor.cannot_hold(used)):
             raise Refused(
                 "conflict",
                 f"what runs of job {job_id} cannot be made to stand still: {why}",

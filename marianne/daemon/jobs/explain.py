@@ -271,11 +271,12 @@ def sheet_reason(
 def _of_sheet(row: Sheet, job_status: str, job: Reason, scheduled: Reason | None) -> Reason:
     error = row["error"]
     if row["status"] in ENDED:
-        told = f"it is over: {row['status']}"
+        told = f"it is over: {row['status']}" + (f" on node {row['node']}" if row["node"] else "")
         text = f"{told} ({error['message']})" if error and error["message"] else told
         return _reason("ended", text)
     if row["status"] == "running" and (scheduled is None or scheduled["code"] != "node"):
-        return _reason("running", "it runs")
+        node = row["node"]
+        return _reason("running", f"it runs on node {node}", node=node) if node else _RUNS
     if row["status"] == "running" and scheduled is not None:
         return scheduled
     if row["status"] == "waiting" and error and error["category"] in CANNOT_BEGIN:
@@ -298,3 +299,6 @@ def _of_sheet(row: Sheet, job_status: str, job: Reason, scheduled: Reason | None
 
 def _reason(code: str, text: str, **data: Any) -> Reason:
     return {"code": code, "text": text, "data": data}
+
+
+_RUNS = _reason("running", "it runs")

@@ -92,6 +92,7 @@ class Intake:
         if self._context.stop.mode is not None:
             raise Refused("shutting_down", "the conductor is shutting down")
         submission.check_sheets(request, parsed)
+        submission.check_executors(request, parsed)
         self._check_group(request.group)
         waits, unneeded = self._followers.wanted(request, time.time())
         if request.dry_run:

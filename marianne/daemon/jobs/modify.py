@@ -25,6 +25,7 @@ from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW, anew_after_success
 from marianne.daemon.jobs.plan_diff import (
     changes_of,
+    check_cluster,
     check_kept,
     replan,
     still_left_out,
@@ -40,6 +41,7 @@ from marianne.daemon.shared.turns import raise_error
 from marianne.daemon.shared.unforeseen import refusal_of
 from marianne.daemon.views import queries
 from marianne.environment import search_path
+from marianne.model.placement import executors_of
 from marianne.schedule.waits import Waits
 from marianne.score.growth import as_before
 from marianne.score.pack import PlanFormatError, pack_plan, unpack_plan
@@ -198,6 +200,7 @@ class Modify:
             variables=dict(row.options.get("variables") or {}),
             instruments=str(context.home.instruments),
             search_path=search_path(environment),
+            executor=row.options.get("executor"),
         )
         parsed: Future[Any] = context.parser.within(90.0).call(Parser.load, wanted)
         path = str(config_path) if config_path else known.config_path
@@ -246,6 +249,7 @@ class Modify:
         new = as_before(old, unpack_plan(parsed.plan))
         rows = {sheet.num: sheet for sheet in self._desk.reader.sheets(job_id)}
         check_kept(old, new, rows, job_id)
+        check_cluster(row.options, new, job_id)
         live = self._live.get(job_id)
         if live is not None:
             check_sure(live)
@@ -344,6 +348,7 @@ class Modify:
             **row.options,
             **ANEW,
             **leaving_out(out),
+            "executors": list(executors_of(new)),
             "after": more["after"] if row.options.get("hooks", True) else {},
             **anew_after_success(row),
             "chain_agreed": None,

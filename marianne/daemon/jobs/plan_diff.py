@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from marianne.daemon.job.asked_for import CATEGORY, NOT_ASKED_FOR, left_out
 from marianne.daemon.shared.refusal import Refused
+from marianne.model.placement import LOCAL, executors_of
 from marianne.model.plan import Plan, SheetPlan
 from marianne.records import dataclass
 from marianne.schedule.graph import depths
@@ -54,6 +55,18 @@ def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) 
                 f"sheet {num} ({was}) of {job_id} is {row.status}; the new score has {now} there",
                 hint=hint,
             )
+
+
+def check_cluster(options: Mapping[str, Any], new: Plan, job_id: str) -> None:
+    """Refuses a plan for another cluster than the job has been on: its files lie there."""
+    before = {name for name in options.get("executors") or () if name != LOCAL}
+    after = {name for name in executors_of(new) if name != LOCAL}
+    if before and after - before:
+        raise Refused(
+            "conflict",
+            f"{job_id} has sheets on {min(before)}, by the new score on {min(after - before)}",
+            hint="a job is on one cluster beside the conductor's machine: run it as a new job",
+        )
 
 
 def _what_it_is(plan: Plan, num: int) -> str:

@@ -49,6 +49,7 @@ def parse_request(request: JobRequest, home: Home) -> ParseRequest:
         only=tuple(request.only),
         start=request.from_sheet,
         until=request.until_sheet,
+        executor=request.executor,
     )
 
 
@@ -173,6 +174,18 @@ def check_sheets(request: JobRequest, parsed: Parsed) -> None:
         )
 
 
+def check_executors(request: JobRequest, parsed: Parsed) -> None:
+    """Refuses a fresh run that moves what is in its workspace away, of a job on two executors: the
+    first sheet of each would, and the second one what the first has made."""
+    if request.fresh and parsed.archives and len(parsed.executors) > 1:
+        raise Refused(
+            "invalid_params",
+            "a fresh run moves away what is in the workspace, and the score has sheets on"
+            f" {' and on '.join(parsed.executors)}",
+            hint="have all its sheets on one executor, or run it without --fresh",
+        )
+
+
 def check_workspace(
     request: JobRequest, parsed: Parsed, live: Roster, after: Collection[str] = ()
 ) -> list[str]:
@@ -224,6 +237,8 @@ def new_row(
             "fresh": request.fresh,
             "archives": request.fresh and parsed.archives,
             "after": parsed.after,
+            "executors": parsed.executors,
+            **({"executor": request.executor} if request.executor is not None else {}),
             "chain_depth": request.chain_depth,
             **({} if request.hooks else {"hooks": False}),
             **({"left_out": parsed.left_out} if parsed.left_out else {}),

@@ -67,7 +67,7 @@ class Supervision:
     def start(self, job_id: str) -> None:
         """Has the supervisor started."""
         started: Future[Any] = self._context.jobs.within(60.0).call(
-            DynamicSupervisor.start_child, job_spec(self._context, job_id)
+            DynamicSupervisor.start_child, job_spec(self._context, self._live[job_id].row)
         )
         self._desk.turns.pipe(started, self.started, job_id)
 

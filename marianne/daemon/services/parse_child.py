@@ -16,8 +16,10 @@ import msgpack
 from marianne.daemon.shared.parsed import EXIT_NO_SPACE, ParseRequest
 from marianne.instruments.registry import Registry, builtins
 from marianne.model.errors import ScoreError
+from marianne.model.placement import executors_of
 from marianne.model.plan import Plan
 from marianne.score import limits
+from marianne.score.check_executors import Known
 from marianne.score.choice import Range, left_out
 from marianne.score.kept_limits import Keepers
 from marianne.score.load import load_plan, read_score
@@ -59,6 +61,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             staged=request.staged,
             thinking_method=request.thinking_method,
             batch=request.batch,
+            executors=Known(tuple(request.executors), request.executor),
             shell=request.preview,
             sandbox=request.sandbox,
             walls=_walls if request.walled else None,
@@ -79,6 +82,7 @@ def parse(request: ParseRequest) -> dict[str, Any]:
         "after": {key: plan.extras[key] for key in AFTER if plan.extras.get(key)},
         "repeatable": plan.template_files == 0,
         "programs": _programs(plan),
+        "executors": list(executors_of(plan)),
         "named": "{job_id}" in os.path.basename(plan.workspace),
         "single": bool(plan.extras.get("single")),
         "archives": bool((plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh")),

@@ -23,7 +23,6 @@ import msgpack
 
 from actors import Actor, Backoff, ExitReason, Promise
 from actors.process import Process, ProcessExit
-from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.parsed import EXIT_NO_SPACE, Parsed, ParseRequest
@@ -131,9 +130,10 @@ class Parser(Actor):
             keepers=self._context.keepers,
             staged=config.staged,
             batch=config.batch,
+            executors=config.executor_names,
             thinking_method=config.default_thinking_method,
             sandbox=config.kept_from,
-            walled=config.executor == LOCAL,
+            walled=True,
         )
         until = self.system.runtime.monotonic() + PATIENCE_SECONDS
         self._line.append(_Reading(promise, request, key, until))

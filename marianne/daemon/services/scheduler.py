@@ -19,7 +19,6 @@ from marianne.daemon.at_once import at_once
 from marianne.daemon.context import Context
 from marianne.daemon.ports import Ticket
 from marianne.daemon.scheduler import (
-    UNLIMITED,
     BackpressureChecker,
     GlobalSheetScheduler,
     RateLimitChecker,
@@ -112,8 +111,8 @@ class SchedulerActor(Actor):
 
     def _placed(self, sheet: SheetInfo) -> SheetInfo:
         """One with a batch job of its own takes a place among those, whatever it takes else."""
-        if sheet.batch and self._context.executor.batch_jobs():
-            return replace(sheet, where=BATCH, cpus=1.0)
+        if sheet.batch and self._context.executor.batch_jobs().get(sheet.where):
+            return replace(sheet, where=sheet.where + BATCH, cpus=1.0)
         return sheet
 
     def deregister_job(self, job_id: str) -> None:
@@ -207,34 +206,36 @@ class SchedulerActor(Actor):
 
     def set_limits(self, config: DaemonConfig) -> None:
         """Changes the total limits at once; running sheets over them finish."""
-        scripts, agents = config.max_concurrent_sheets, config.max_concurrent_agents
-        room = self._context.executor.capacity()
-        if room is not None:
-            scripts, agents = room, min(room, agents)
-        self._queue.limit_slots(scripts, agents)
-        most = self._context.executor.batch_jobs()
-        self._queue.limit_elsewhere(BATCH, most, most)
-        self._queue.limit_stocks(*(config.supply or UNLIMITED)[:2])
+        agents = config.max_concurrent_agents
+        self._queue.limit_slots(config.max_concurrent_sheets, agents)
+        executor = self._context.executor
+        for name, room in executor.rooms().items():
+            self._queue.limit_elsewhere(name, room, min(room, agents))
+        for name, most in executor.batch_jobs().items():
+            self._queue.limit_elsewhere(name + BATCH, most, most)
+        self._queue.limit_stocks(*config.supply[:2])
         self._queue.limit_calls(config.resource_limits.max_api_calls_per_minute)
         self._dirty = True
 
-    def wanting(self) -> int:
-        """Ready sheets that wait for nothing but a slot."""
-        return 0 if self._stands_still else self._queue.wanting()
+    def wanting(self, executor: str) -> int:
+        """Ready sheets that wait for nothing but a slot on this one, which is a cluster."""
+        return 0 if self._stands_still else self._queue.wanting(executor)
 
     def room_changed(self) -> None:
-        """The executor has room for more sheets, or for fewer."""
+        """An executor has room for more sheets, or for fewer."""
         self.set_limits(self._context.config)
 
     def explain(self, job_id: str, sheet_num: int) -> Explanation:
         """Why a sheet does not run now, as data and in words."""
         found = self._queue.explain(job_id, sheet_num, now=clock.steady())
-        executor = self._context.executor
-        if found.data.get("executor") == BATCH:
-            text = f"{executor.batch_jobs()} sheets have batch jobs of their own, as many as may"
-            return replace(found, text=text)
-        if found.code == "total_limit" and executor.capacity() is not None:
-            return replace(found, text=f"it waits for a node: {executor.shortage()}")
+        name, executor = str(found.data.get("executor", "")), self._context.executor
+        if name.endswith(BATCH):
+            most = executor.batch_jobs().get(name.removesuffix(BATCH), 0)
+            return replace(
+                found, text=f"{most} sheets have batch jobs of their own, as many as may"
+            )
+        if found.code == "total_limit" and name:
+            return replace(found, text=f"it waits for a node: {executor.shortage(name)}")
         if "until" in found.data:
             return replace(found, data={**found.data, "until": clock.to_wall(found.data["until"])})
         if found.code != "next":

@@ -25,10 +25,11 @@ class ParseRequest:
     executed, and has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
     of, and refused; ``supply`` is what there is for sheets (graphics processors, MB of memory,
     labels), None where nobody can say; ``keepers`` are the controllers of limits that are missing,
-    with the reasons, and the conductor's own limits; ``staged`` is the executor that sheets run on
-    without a directory in common with the conductor, if they do; ``thinking_method`` is for prompts
-    that name none; ``sandbox`` is what all sheets are kept from, ``walled`` says that they run on
-    this machine, ``batch`` that one may have a batch job of its own.
+    with the reasons, the conductor's own limits, and what is missing on a cluster; ``staged`` are
+    the executors whose nodes share no directory with the conductor; ``thinking_method`` is for
+    prompts that name none; ``sandbox`` is what all sheets are kept from, ``walled`` says that walls
+    are looked for, ``batch`` that one may have a batch job of its own. ``executor`` was asked for,
+    over the score's; ``executors`` are those that there are, the first for what says nothing else.
     """
 
     path: str | None
@@ -45,12 +46,14 @@ class ParseRequest:
     until: str | None = None
     limits: tuple[int, int] = (0, 0)
     supply: tuple[int, int, tuple[str, ...]] | None = None
-    keepers: tuple[Mapping[str, str], Mapping[str, float]] | None = None
-    staged: str | None = None
+    keepers: tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]] | None = None
+    staged: tuple[str, ...] = ()
     thinking_method: str | None = None
     sandbox: dict[str, Any] | None = None
     walled: bool = False
     batch: bool = False
+    executor: str | None = None
+    executors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Parsed:
     ``named`` that the workspace is called after the job (marianne.score.worktree).
     ``after`` are its on_success, on_failure, on_exit, concert and notifications sections, if it has
     them. ``repeatable`` says that nothing but the score itself was read, and the instrument files;
-    ``programs`` are those that it calls, and whether each was there.
+    ``programs`` are those that it calls, and whether each was there; ``executors`` those that its
+    sheets run on.
     """
 
     name: str
@@ -80,3 +84,4 @@ class Parsed:
     after: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False
     programs: list[tuple[str, bool]] = field(default_factory=list)
+    executors: list[str] = field(default_factory=list)

@@ -53,6 +53,7 @@ class ScoreCache:
             tuple(sorted(request.variables.items())),
             request.search_path,
             (request.first, tuple(request.only), request.start, request.until),
+            request.executor,
             _listing(request.instruments),
             _listing(os.path.join(request.base_dir, OWN_INSTRUMENTS)),
             project_root(request.base_dir),

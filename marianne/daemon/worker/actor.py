@@ -28,9 +28,11 @@ from actors import Actor, ExitReason, Outcome, Promise, Timer
 from actors.process import Process, ProcessExit
 from marianne.crashpoints import crash_point
 from marianne.daemon import ports
+from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.context import Context
 from marianne.daemon.services.store import FORGET_DEADLINE, WRITE_DEADLINE, Store
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.part import Part
 from marianne.daemon.shared.start_delays import passing
 from marianne.daemon.worker.announcing import Announcement, Hello
 from marianne.daemon.worker.employment import Employed, Employment
@@ -54,13 +56,11 @@ END_MARGIN = 2.0
 class Worker(Actor):
     """One per admitted job; ``job:<id>/worker``."""
 
-    def __init__(self, context: Context, fleet: Fleet, job_id: str) -> None:
+    def __init__(self, context: Context, fleet: Fleet, job_id: str, part: Part) -> None:
         super().__init__()
-        self._context = context
-        self._fleet = fleet
-        self._job_id = job_id
-        self._job = context.job(job_id)
-        self._employment = Employment(context, fleet, job_id)
+        self._context, self._fleet, self._job_id = context, fleet, job_id
+        self._job = part.heard_by(context.job(job_id))
+        self._employment = Employment(context, fleet, job_id, part.ready)
         self._process: Process | None = None
         self._proof = b""
         self._nobody = False  # no process lives, whatever the record says
@@ -389,7 +389,7 @@ class Worker(Actor):
         """Tells the job that nothing of it runs, and what stands in the spool: another process,
         which would say the same, may not be had for hours, and something is to end now."""
         try:
-            finished = self._context.executor.finished(self._job_id)
+            finished = self._context.executor.finished(self._job_id, LOCAL)
         except OSError as error:  # the process will say it
             log.warning("spool_not_read", job_id=self._job_id, error=repr(error))
         else:

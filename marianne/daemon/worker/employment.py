@@ -7,6 +7,7 @@ or an earlier conductor recorded, if it lives; the spare; a new one.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors import Future
@@ -51,9 +52,13 @@ class Employed(NamedTuple):
 
 
 class Employment:
-    """For one job. What fails for want of files, descriptors or processes is an OSError."""
+    """For one job. What fails for want of files, descriptors or processes is an OSError, and so is
+    what ``ready`` raises, which is called before a process is told of the job."""
 
-    def __init__(self, context: Context, fleet: Fleet, job_id: str) -> None:
+    def __init__(
+        self, context: Context, fleet: Fleet, job_id: str, ready: Callable[[], None] = lambda: None
+    ) -> None:
+        self._ready = ready
         self._context = context
         self._fleet = fleet
         self._job_id = job_id
@@ -68,6 +73,7 @@ class Employment:
             return None
         if self._job_id not in chosen:
             return None
+        self._ready()
         # Whoever worked for the job before has left its directory, and perhaps results in there.
         new = not self._directory.exists()
         settings = self._settings(entry.row)
@@ -113,6 +119,7 @@ class Employment:
 
     def employ(self, spare: SpareWorker) -> Employed | None:
         """Tells it about its job; None if it is no more."""
+        self._ready()
         with Reader(self._context.home.db) as reader:
             lay_out(self._directory, reader.plan(self._job_id), reader.environment(self._job_id))
             job = self._row(reader)

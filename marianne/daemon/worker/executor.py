@@ -12,6 +12,8 @@ from marianne.daemon import ports
 from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.context import Context
 from marianne.daemon.shared.handoff import Entry
+from marianne.daemon.shared.part import Part, parts_of
+from marianne.daemon.worker.absent import absent, absent_runner
 from marianne.daemon.worker.actor import END_MARGIN, Worker
 from marianne.daemon.worker.beside import Beside
 from marianne.daemon.worker.fleet import Fleet
@@ -63,17 +65,17 @@ class LocalExecutor:
         """Who does not answer, and how many strangers were refused."""
         return self.fleet.troubles()
 
-    def capacity(self) -> int | None:
-        """The machine is the conductor's own, and its slots are configured."""
-        return None
+    def rooms(self) -> Mapping[str, int]:
+        """None: the machine is the conductor's own."""
+        return {}
 
-    def batch_jobs(self) -> int:
+    def batch_jobs(self) -> Mapping[str, int]:
         """It makes none."""
-        return 0
+        return {}
 
-    def shortage(self) -> str:
-        """Never asked: see ``capacity``."""
-        return ""
+    def shortage(self, executor: str) -> str:
+        """There is no other."""
+        return absent(executor)
 
     def describe(self, *, check: bool) -> Future[list[told.Executor]]:
         """This machine, which has no nodes."""
@@ -92,7 +94,7 @@ class LocalExecutor:
         future.answer([here])
         return future
 
-    def cannot_hold(self) -> str | None:
+    def cannot_hold(self, executors: Sequence[str]) -> str | None:
         """Only control groups can."""
         return self._context.groups.why
 
@@ -122,13 +124,22 @@ class LocalExecutor:
 
     # -- a job's sheets -------------------------------------------------------------------------
 
-    def child(self, job_id: str) -> ChildSpec:
+    def runners(self, job_id: str, executors: Sequence[str]) -> Sequence[ChildSpec]:
+        """The owner of the job's worker process. Sheets that are for another executor wait."""
+        return [
+            self.child(job_id, part)
+            if name == LOCAL
+            else absent_runner(self._context, job_id, part)
+            for name, part in parts_of(job_id, executors).items()
+        ]
+
+    def child(self, job_id: str, part: Part) -> ChildSpec:
         """The owner of the job's worker process. It has the time that its sheets have to end."""
         grace = self._context.config.sheet_grace_seconds + 2 * END_MARGIN
         return ChildSpec(
-            id=f"job:{job_id}/worker",
+            id=part.actor,
             cls=Worker,
-            args=(self._context, self.fleet, job_id),
+            args=(self._context, self.fleet, job_id, part),
             shutdown=grace + END_MARGIN,
         )
 
@@ -154,9 +165,10 @@ class LocalExecutor:
         ended: Future[Any] = self._beside.within(None).call(Beside.end_worker, row)
         return ended
 
-    def finished(self, job_id: str) -> Iterable[dict[str, Any]]:
-        """What its worker had spooled."""
-        return spooled(self._context.home.job_dir(job_id))
+    def finished(self, job_id: str, executor: str | None = None) -> Iterable[dict[str, Any]]:
+        """What its worker had spooled; without a name also nodes that it ran on earlier."""
+        directory = self._context.home.job_dir(job_id)
+        return spooled(directory) if executor is None else read_spool(str(directory / "spool"))
 
     def remove(self, job_ids: Iterable[str]) -> None:
         """In a process of its own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -84,6 +85,8 @@ class DaskEngine:
             answer = await asyncio.wait_for(comm.read(), START_SECONDS + CONNECT_SECONDS)
         except Exception as error:
             text = str(error) or type(error).__name__
+            if _of_tls(text):
+                text += "; has its Dask worker a certificate of the authority in tls_ca_file?"
             raise EngineError(
                 f"node {node.name} ({node.address}) is not reached: {text}"
             ) from error
@@ -114,12 +117,22 @@ class DaskEngine:
     def _in_words(self, error: Exception) -> str:
         text = str(error.__cause__ or error) or type(error).__name__
         hint = "is the scheduler up, and does its address stand in conductor.yaml as it is?"
-        if "certificate" in text.lower() or "ssl" in text.lower() or "tls" in text.lower():
+        if (lacking := self._lacking()) is not None:
+            text, hint = lacking, "name a file that the conductor may read, in conductor.yaml"
+        elif _of_tls(text):
             hint = "do tls_ca_file, tls_cert and tls_key belong to that cluster?"
         name = self._settings["name"]
         return (
             f"executor {name}: the Dask scheduler at {self._address} is not reached: {text}; {hint}"
         )
+
+    def _lacking(self) -> str | None:
+        """Which of the files for TLS cannot be read; None: all can, as far as they are named."""
+        for field in ("tls_ca_file", "tls_cert", "tls_key"):
+            path = self._settings[field]
+            if path is not None and not os.access(path, os.R_OK):
+                return f"{field}: {path} cannot be read"
+        return None
 
 
 class DaskChannel:
@@ -140,6 +153,10 @@ class DaskChannel:
     async def close(self) -> None:
         """Without waiting for the other end, which may be gone."""
         self._comm.abort()
+
+
+def _of_tls(text: str) -> bool:
+    return any(word in text.lower() for word in ("certificate", "ssl", "tls"))
 
 
 def _security(settings: dict[str, Any]) -> Security | None:

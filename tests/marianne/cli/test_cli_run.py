@@ -60,6 +60,7 @@ def test_run_submits_the_file_and_what_the_options_say(
         "until_sheet": None,
         "only": [],
         "max_concurrent": None,
+        "executor": None,
         "after": [],
         "after_any": [],
         "at": None,

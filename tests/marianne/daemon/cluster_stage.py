@@ -13,6 +13,7 @@ from marianne.daemon.cluster.places import Places
 from marianne.daemon.cluster.runner import ClusterRunner
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.shared.handoff import Entry
+from marianne.daemon.shared.part import Part
 from marianne.daemon.shared.start_delays import StartDelays
 from marianne.executors.protocol import Run
 from marianne.home import Home
@@ -95,7 +96,7 @@ class Stage:
 
     def begin(self) -> Runner:
         """The runner's first, or next, incarnation."""
-        self.runner = Runner(self.context, self.desk, "a")
+        self.runner = Runner(self.context, self.desk, "a", Part("job:a/worker"))
         self.runner.on_start()
         return self.runner
 

@@ -22,6 +22,7 @@ from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
+from marianne.daemon.job.runners import Runners
 from marianne.daemon.job_service import JobService
 from marianne.daemon.ports import Ticket
 from marianne.daemon.shared.effects import Step
@@ -41,7 +42,8 @@ class Job(Resident):
         self.machine = JobMachine(
             admitted.plan, deepcopy(admitted.row), deepcopy(admitted.rows), mail.random.random
         )
-        self._hands = Dispatch(cast(JobActor, self), context, self._id)
+        runners = Runners(context, self._id, ["local"])
+        self._hands = Dispatch(cast(JobActor, self), context, self._id, runners)
         service = JobService()
         service.on_limit(lambda key, seconds, *_: mail.tell("rates", "report", key, seconds))
         self._execution = Execution(self.machine, self._hands, service)

@@ -276,7 +276,7 @@ class Walk:
         mail = self._mail
         made = SimpleNamespace(
             config=DaemonConfig.model_validate({"max_concurrent_sheets": slots}),
-            executor=SimpleNamespace(capacity=lambda: None, batch_jobs=lambda: 0),
+            executor=SimpleNamespace(rooms=dict, batch_jobs=dict),
             stop=SimpleNamespace(mode=None),
             storage=SimpleNamespace(problem=None),
             resources=SimpleNamespace(active_sheets=0),

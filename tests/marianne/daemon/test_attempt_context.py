@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from job_play import plan_of
@@ -63,6 +64,16 @@ def test_a_further_attempt_is_told_which_checks_failed() -> None:
     assert told(1, [row]) == {"failed": ("file_exists: no out",)}
     row.completions = 1
     assert told(1, [row])["completion"] is True
+
+
+def test_what_one_node_said_the_others_are_told() -> None:
+    """Each node has a worker of its own, which knows its own sheets alone."""
+    plan = replace(with_sheet(plan_of(LONG), 2, skip_when="true"), executor="cluster")
+    ledger = ledger_of(plan, [SheetRow(1, DONE, 1, exit_code=3)])
+    context = AttemptContext(ledger)
+    context.reported(1)
+    found = context.of(ledger.row(2))
+    assert found == {"executor": "cluster", "states": {1: ("completed", 1, 3)}}
 
 
 def test_what_the_worker_said_itself_it_is_not_told() -> None:

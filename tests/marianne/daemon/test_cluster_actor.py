@@ -39,7 +39,7 @@ class Told(Actor):
     def node(self, name: str, why: str | None) -> None:
         self._told.append((name, why))
 
-    def wanting(self) -> int:
+    def wanting(self, executor: str) -> int:
         return 0
 
     def up(self, node: str, jobs: list[str]) -> None:
@@ -91,7 +91,7 @@ class House:
         nodes = Nodes(0.2, lambda: 0.0, 2, {})
         places = Places(self.context.home, "0" * 32, place)
         self.desk = Desk("cl", nodes, places, self.context._named("executor:cl"))
-        self.desk.jobs.add("a")
+        self.desk.jobs["a"] = "job:a/worker"
         self.system.spawn(Told, self.told, name="job:a/worker")
         self.system.spawn(Told, [], name="scheduler")
         self.lost: list[tuple[Any, ...]] = []

@@ -24,7 +24,7 @@ from marianne.daemon.config import DaemonConfig
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.daemon.worker.executor import spooled
-from marianne.executors.protocol import Executor, Runner
+from marianne.executors.protocol import Runner
 from marianne.home import Home
 from marianne.run.spool import Spool
 
@@ -37,12 +37,9 @@ def asked(kind: type) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize(
-    ("protocol", "kind"), [(Executor, ClusterExecutor), (Runner, ClusterRunner)]
-)
-def test_it_answers_what_the_seam_asks(protocol: type, kind: type) -> None:
-    found = asked(kind)
-    assert {name: found.get(name) for name in asked(protocol)} == asked(protocol)
+def test_it_answers_what_the_seam_asks() -> None:
+    found = asked(ClusterRunner)
+    assert {name: found.get(name) for name in asked(Runner)} == asked(Runner)
 
 
 def test_a_serial_number_keeps_its_node_through_the_seam() -> None:
@@ -123,13 +120,38 @@ def test_the_configured_executor_is_made_and_the_local_one_is_beside_it(tmp_path
     chosen = DaemonConfig(executor="cl", executors=[config(tmp_path)])
     context = context_in(tmp_path, system, chosen, kind=Context)
     made = executors.executor_of(context)
-    assert isinstance(made, ClusterExecutor)
     names = [spec.id for spec in made.services()]
     assert names[-1] == "executor:cl"
     assert "link" in names
-    assert made.capacity() == 0
-    assert "reached" in made.shortage()
+    assert made.rooms() == {"cl": 0}
+    assert "reached" in made.shortage("cl")
+    assert "no executor 'gone' any more" in made.shortage("gone")
     system.shutdown(timeout=5.0)
+
+
+def test_a_cluster_that_was_not_reached_yet_has_no_room_and_says_why(tmp_path: Path) -> None:
+    system = System("one")
+    context = context_in(tmp_path, system, kind=Context)
+    one = ClusterExecutor(context, config(tmp_path), "no bridge")
+    assert one.capacity() == 0
+    assert one.troubles() == ["it has not been reached yet"]
+    assert one.summary() == "0 up, 0 of 0 slots taken; it has not been reached yet"
+    assert one.waits("a") == {}
+    assert list(one.finished("a")) == []
+    system.shutdown(timeout=5.0)
+
+
+def test_what_this_machine_wrote_of_a_job_is_taken_along_to_where_nodes_find_it(
+    tmp_path: Path,
+) -> None:
+    places = Places(Home(tmp_path / "home"), "0" * 32, tmp_path)
+    own = tmp_path / "home" / "jobs" / "a" / "sheets"
+    own.mkdir(parents=True)
+    (own / "1.1.out").write_text("here")
+    places.link("a")
+    places.link("a")
+    assert (places.job_dir("a") / "sheets" / "1.1.out").read_text() == "here"
+    assert (own / "1.1.out").read_text() == "here"
 
 
 @pytest.mark.parametrize(

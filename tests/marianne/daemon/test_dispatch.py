@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from marianne.daemon.job.dispatch import Dispatch
+from marianne.daemon.job.runners import Runners
 from marianne.model.plan import Growth
 from marianne.schedule.entries import SheetInfo
 from marianne.state.models import JobStatus
@@ -22,7 +23,8 @@ class Post:
         self.timers: list[tuple[float, int]] = []
         self.cancelled: list[int] = []
         self.ends: list[JobStatus] = []
-        self.dispatch = Dispatch(self, self, "a")  # type: ignore[arg-type]
+        runners = Runners(self, "a", ["local"])  # type: ignore[arg-type]
+        self.dispatch = Dispatch(self, self, "a", runners)  # type: ignore[arg-type]
         self.due = self.finish = None
         self.incarnation = 5
 

@@ -28,8 +28,9 @@ def job(status: str, reason: str | None = None) -> dict[str, Any]:
     }
 
 
-def sheet(status: str, **error: str) -> dict[str, Any]:
+def sheet(status: str, node: str | None = None, **error: str) -> dict[str, Any]:
     top = {"num": 1, "name": "a", "status": status, "instrument": "busy", "due_at": "soon"}
+    top |= {"node": node}
     keys = ("category", "code", "message")
     return {**top, "error": {key: error.get(key) for key in keys} if error else None}
 
@@ -59,6 +60,14 @@ def test_a_job_whose_new_score_could_not_be_put_in_force_says_so() -> None:
 def test_every_reason_that_the_conductor_pauses_a_job_for_has_words() -> None:
     reasons = {hooks.REASON, crash_loop.REASON, endings.MODIFY, admission.PRESSURE}
     assert reasons <= PAUSES.keys()
+
+
+def test_a_sheet_on_a_cluster_says_on_which_node() -> None:
+    whole = {"code": "running", "text": "", "data": {}}
+    told = sheet_reason(sheet("running", "n1"), "running", whole, None)
+    assert (told["text"], told["data"]) == ("it runs on node n1", {"node": "n1"})
+    told = sheet_reason(sheet("failed", "n1", message="exit code 1"), "running", whole, None)
+    assert told["text"] == "it is over: failed on node n1 (exit code 1)"
 
 
 def test_a_sheet_of_a_job_that_cannot_be_started_says_so() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,12 +85,17 @@ def test_a_result_is_acknowledged_behind_its_commit_however_often_it_comes() -> 
         assert Acknowledge(result.serial) not in step.now
 
 
+def starts(play: Play) -> list[tuple[str, int | None]]:
+    return [event for event in play.events if event[0] == "sheet.started"]
+
+
 def test_where_an_attempt_runs_is_told_once_and_with_its_end() -> None:
-    play = Play(plan_of({1: ()}))
+    play = Play(replace(plan_of({1: ()}), executor="cluster"))
     play.grant(1)
+    assert "sheet.started" not in dict(play.events), "it may wait for a node"
     play.take(play.machine.began(1, 1, 5.0, (), "n1"))
     play.take(play.machine.began(1, 1, 5.0, (), "n1"))
-    assert [event for event in play.events if event[0] == "sheet.placed"] == [("sheet.placed", 1)]
+    assert starts(play) == [("sheet.started", 1)]
     assert play.disk[1].node == "n1"
     play.end(1)
     assert play.disk[1].node == "n1"
@@ -108,11 +115,25 @@ def test_the_walls_that_stood_around_the_last_attempt_are_on_disk_with_its_end()
     assert play.disk[1].walls == ("network",)
 
 
+def test_an_attempt_on_a_node_whose_start_was_not_heard_is_told_to_have_begun_by_its_end() -> None:
+    play = Play(replace(plan_of({1: (), 2: ()}), executor="cluster"))
+    for num, category in ((1, None), (2, "lost")):
+        play.grant(num)
+        outcome = "interrupted" if category else "completed"
+        ended = AttemptResult(num, 1, outcome, 5.0, 6.0, category=category, node="n1")
+        del play.running[num]
+        play.take(play.machine.result(ended, play.now))
+    assert starts(play) == [("sheet.started", 1)], "of one that was lost nobody knows"
+    assert (play.disk[1].node, play.disk[1].walls) == ("n1", ())
+    names = [name for name, num in play.events if num == 1]
+    assert names.index("sheet.started") < names.index("sheet.completed")
+
+
 def test_on_the_conductors_machine_there_is_no_node() -> None:
     play = Play(plan_of({1: ()}))
     play.run_out()
     assert play.disk[1].node is None
-    assert "sheet.placed" not in dict(play.events)
+    assert starts(play) == [("sheet.started", 1)]
 
 
 def test_a_failed_sheet_skips_what_needs_it_and_nothing_else() -> None:

@@ -28,7 +28,7 @@ from marianne.daemon.services.events import Events
 from marianne.daemon.services.rates import RatesActor
 from marianne.daemon.worker.executor import LocalExecutor
 from marianne.daemon.worker.socket import Link
-from marianne.state.models import JobStatus
+from marianne.state.models import JobRow, JobStatus
 
 
 @pytest.fixture
@@ -61,7 +61,8 @@ def test_a_jobs_end_ends_its_worker_and_its_give_up_nobody_else(desk: Desk) -> N
     desk.context.config = DaemonConfig(sheet_grace_seconds=20.0)
     desk.context.group, desk.context.groups = ProcessGroupManager(), NONE
     desk.context.executor = LocalExecutor(desk.context)
-    spec = job_spec(desk.context, "a")
+    desk.context.executors_of = lambda row: ["local"]
+    spec = job_spec(desk.context, JobRow("a", "a", JobStatus.RUNNING, "/w", 1.0, 1))
     assert (spec.id, spec.restart) == ("job:a", "temporary")
     assert spec.kwargs["auto_shutdown"] == "any_significant"
     worker, machine = spec.kwargs["children"]

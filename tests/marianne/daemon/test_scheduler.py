@@ -235,15 +235,15 @@ def test_a_limit_that_ends_between_two_looks_at_the_clock_is_not_missed(
 def test_a_sheet_with_a_batch_job_of_its_own_takes_a_place_among_those_and_no_slot(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage.context.executor, "capacity", lambda: 1)
-    monkeypatch.setattr(stage.context.executor, "batch_jobs", lambda: 2)
+    monkeypatch.setattr(stage.context.executor, "rooms", lambda: {"hpc": 1})
+    monkeypatch.setattr(stage.context.executor, "batch_jobs", lambda: {"hpc": 2})
     stage.scheduler.ask(SchedulerActor.room_changed)
-    own = [SheetInfo("j", n, "shell", batch=True, cpus=64.0) for n in (1, 2, 3)]
-    usual = [SheetInfo("j", n, "shell") for n in (4, 5)]
+    own = [SheetInfo("j", n, "shell", batch=True, cpus=64.0, where="hpc") for n in (1, 2, 3)]
+    usual = [SheetInfo("j", n, "shell", where="hpc") for n in (4, 5)]
     stage.scheduler.ask(SchedulerActor.register_job, "j", [*own, *usual])
     stage.settled()
     assert stage.next_told()[:2] == ("granted", [1, 2, 4])
-    assert stage.scheduler.ask(SchedulerActor.wanting) == 1
+    assert stage.scheduler.ask(SchedulerActor.wanting, "hpc") == 1
     found = stage.scheduler.ask(SchedulerActor.explain, "j", 3)
     assert found.text == "2 sheets have batch jobs of their own, as many as may"
 

@@ -80,6 +80,7 @@ OTHER = {
     "only": ("a",),
     "start": "a",
     "until": "b",
+    "executor": "gpu",
 }
 
 
@@ -88,16 +89,8 @@ def test_whatever_a_reading_was_asked_is_part_of_what_it_is_known_by(
 ) -> None:
     """Else a job has the sheets that another one was to leave out."""
     # The conductor's own: `settings`.
-    ours = {
-        "limits",
-        "thinking_method",
-        "supply",
-        "staged",
-        "keepers",
-        "sandbox",
-        "walled",
-        "batch",
-    }
+    ours = {"limits", "thinking_method", "supply", "staged", "keepers", "executors"}
+    ours |= {"sandbox", "walled", "batch"}
     assert set(OTHER) | ours == {field.name for field in fields(ParseRequest)}
     for name, value in OTHER.items():
         asked = replace(request_, **{name: value})  # type: ignore[arg-type]

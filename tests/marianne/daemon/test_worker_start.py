@@ -14,6 +14,7 @@ from admission_stage import Stage, until
 
 from actors import Actor
 from marianne.daemon.services.store import Store
+from marianne.daemon.shared.part import Part
 from marianne.daemon.worker import listening
 from marianne.daemon.worker.actor import Worker
 from marianne.daemon.worker.identity import proof_of
@@ -64,7 +65,7 @@ class House:
         return SpareWorker(known, ours, peers, proof_of(peers.new()))
 
     def begin(self) -> None:
-        given = self.stage.context, self.stage.executor.fleet, "a"
+        given = self.stage.context, self.stage.executor.fleet, "a", Part("job:a/worker")
         self.worker = self.stage.system.spawn(Worker, *given, name="job:a/worker")
 
     def recorded(self) -> int | None:

@@ -12,6 +12,7 @@ from admission_stage import Stage, until
 
 from actors import Actor
 from marianne.daemon.services.store import Store
+from marianne.daemon.shared.part import Part
 from marianne.daemon.worker.actor import Worker
 from marianne.run.procfs import boot_id, start_time
 from marianne.run.setup import incarnation_of
@@ -47,7 +48,7 @@ class House:
         fleet.peers.job_of(self.identity)  # it has connected
         stage.system.spawn(Store, stage.context, name="store")
         stage.system.spawn(Listener, self.up, name="job:a/job")
-        self.given = stage.context, fleet, "a"
+        self.given = stage.context, fleet, "a", Part("job:a/worker")
         self.worker = stage.system.spawn(Worker, *self.given, name="job:a/worker")
 
     def says(self, answers: int, *running: list[int]) -> None:

@@ -73,6 +73,9 @@ def test_a_wrong_certificate_is_said_with_the_fields_that_name_it(
         look(settings(cluster.address, authority(tmp_path / "others")))
     assert "executor cl" in str(error.value)
     assert "tls_ca_file, tls_cert and tls_key" in str(error.value)
+    lost = tmp_path / "lost.pem"
+    with pytest.raises(EngineError, match=f"tls_cert: {lost} cannot be read; name a file"):
+        look(settings(cluster.address, {**dict(cluster.tls or {}), "cert": lost}))
 
 
 def test_where_nobody_listens_the_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from marianne.daemon.cluster.executors import Executors
 from marianne.daemon.job.actor import Job
 from marianne.daemon.worker.actor import Worker
 from marianne.daemon.worker.executor import LocalExecutor
@@ -27,6 +28,7 @@ def asked(kind: type) -> dict[str, list[str]]:
     [
         (Executor, LocalExecutor),
         (Executor, StubExecutor),
+        (Executor, Executors),
         (Runner, Worker),
         (Runner, StubRunner),
         (Hearer, Job),

@@ -70,6 +70,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
         for word in ("partition", "account", "qos", "gres", "constraint", "reservation")
     },
     "slurm.time": ("2h", {}),
+    "executor": ("cluster", {}),
     "slurm.batch": (False, {"slurm": {"qos": "low"}}),
     "models.name": ("other", PRICED),
     "models.cost_per_1k_input": (7.0, PRICED),
@@ -198,6 +199,7 @@ def seen(registry: Registry) -> list[Any]:
         player.sandbox,
         sheet.timeout_seconds,
         sheet.batch_options(player),
+        player.executor,
     ]
     found += [
         render_prompt(plan, sheet),

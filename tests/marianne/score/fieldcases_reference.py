@@ -93,6 +93,7 @@ for key, value, kept in (
     ("batch", False, False),
 ):
     case(f"slurm.{key}", {"slurm": {key: value}}, sheet(1, "slurm"), {key: kept})
+case("executor", {"executor": "local"}, lambda p: p.executor, "local")
 stale: dict[str, Any] = {"stale_detection": {"enabled": True}}
 case("stale_detection.enabled", stale, sheet(1, "idle_timeout_seconds"), 300)
 idle = {"stale_detection": {"idle_timeout_seconds": 9}}

@@ -75,6 +75,7 @@ case("sheets.limits", mixed, lambda p: (p.sheet(1).limits, p.sheet(1).max_memory
 mine = {"slurm": {"partition": "long", "qos": "low"}, **first(slurm={"partition": "short"})}
 case("sheets.slurm", mine, sheet(1, "slurm"), {"partition": "short", "qos": "low"})
 case("sheets.resources", own, lambda p: (p.sheet(1).gpus, p.sheet(1).memory_mb), (3, 5))
+case("sheets.executor", first(executor="local"), sheet(1, "executor"), "local")
 case("sheets.validate", first(validate=[{"file_exists": "f"}]), rule(1), ["the file f exists"])
 crossed = second(cross_sheet={"auto_capture_stdout": True})
 case("sheets.cross_sheet", crossed, sheet(2, "cross_sheet", "auto_capture_stdout"), True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from scorekit import load, problems, reference
 
 from marianne.model.errors import ScoreError
+from marianne.score.check_executors import Known
 from marianne.score.staging import brought, brought_back, lists_names
 
 HEAD = "name: x\nsheets:\n"
@@ -17,7 +18,7 @@ def refused(sheet: str, top: str = "") -> list[str]:
     text = f"{HEAD}  - name: one\n    {sheet}\n{top}"
     load(text)
     try:
-        load(text, staged="far")
+        load(text, staged=("far",), executors=Known(("far",)))
     except ScoreError as error:
         return [line.removeprefix("<stdin>:") for line in error.render().splitlines()]
     return []
@@ -64,7 +65,8 @@ def test_an_archived_workspace_is_refused() -> None:
 
 
 def test_the_references_form_cannot_say_it() -> None:
-    found = problems(reference("{size: 1, total_items: 2}"), staged="far")
+    far = {"staged": ("far",), "executors": Known(("far",))}
+    found = problems(reference("{size: 1, total_items: 2}"), **far)
     assert found
     assert all("does not say which files" in said for said in found)
 
