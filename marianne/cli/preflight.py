@@ -34,7 +34,7 @@ def score_limits(home: Home) -> Map:
         "keepers": (_Missing(home), config.limits.given, ON_A_CLUSTER),
         "sandbox": config.kept_from,
         "walled": True,
-        "batch": config.batch,
+        "batch": config.batch if executors else None,
         "executors": executors,
     }
 

@@ -22,14 +22,15 @@ def executor_of(plan: Plan, sheet: SheetPlan, fallback: int = 0) -> str:
     return sheet.executor or player.executor or plan.executor or LOCAL
 
 
+def executors_for(plan: Plan, sheet: SheetPlan) -> tuple[str, ...]:
+    """Where it may run: of its instrument first, then of each fallback."""
+    return tuple(executor_of(plan, sheet, number) for number in range(len(sheet.fallbacks) + 1))
+
+
 def executors_of(plan: Plan) -> tuple[str, ...]:
     """All that sheets of the plan may run on, also those that lists add: the conductor's machine
     first, the others by name."""
-    found = {
-        executor_of(plan, sheet, fallback)
-        for sheet in plan.written
-        for fallback in range(len(sheet.fallbacks) + 1)
-    }
+    found = {name for sheet in plan.written for name in executors_for(plan, sheet)}
     return tuple(sorted(found, key=lambda name: (name != LOCAL, name)))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from marianne.model.document import PathPart
-from marianne.model.placement import executor_of
+from marianne.model.placement import executors_for
 from marianne.model.plan import Plan, SheetPlan
 from marianne.score.expand import Expansion
 from marianne.score.report import Report
@@ -19,8 +19,8 @@ def check_staging(
     """Reports what cannot be brought to a node of these executors, or back."""
     any_staged = False
     for sheet in plan.written:
-        executor = executor_of(plan, sheet)
-        if executor in staged:
+        executor = next((name for name in executors_for(plan, sheet) if name in staged), None)
+        if executor is not None:
             any_staged = True
             _check(plan, sheet, executor, _entry(sheet, expansion), report)
     if any_staged and (plan.extras.get("workspace_lifecycle") or {}).get("archive_on_fresh"):

@@ -58,7 +58,7 @@ def load_plan(
     supply: Supply | None = None,
     keepers: Keepers | None = None,
     staged: Collection[str] = (),
-    batch: bool | None = None,
+    batch: Collection[str] | None = None,
     thinking_method: str | None = None,
     executors: Known | None = None,
     shell: bool = False,
@@ -73,9 +73,9 @@ def load_plan(
     ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
     ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
     are not known), ``keepers`` which limits are kept; ``staged`` are the executors whose nodes
-    share no directory with the conductor, ``batch`` says whether a sheet may have a batch job of
-    its own (None: nobody knows); ``thinking_method`` is for prompts that name none; ``executors``
-    are those that there are (None: they are not known).
+    share no directory with the conductor, ``batch`` those where a sheet may have a batch job of its
+    own (None: nobody knows); ``thinking_method`` is for prompts that name none; ``executors`` are
+    those that there are (None: they are not known).
     With ``shell`` bash reads every script, which takes a process and 30 µs each. ``sandbox`` is
     what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it.
     Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
@@ -114,7 +114,7 @@ def _load(
     supply: Supply | None,
     keepers: Keepers | None,
     staged: Collection[str],
-    batch: bool | None,
+    batch: Collection[str] | None,
     thinking_method: str | None,
     executors: Known | None,
     shell: bool,
@@ -164,8 +164,8 @@ def _load(
         check_executors(plan, expansion, report, executors)
     scripts = ShellCheck(search_path) if shell else None
     check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
-    if batch is False:
-        warn_of_slurm(report)
+    if batch is not None:
+        warn_of_slurm(plan, expansion, report, batch)
     if walls is not None:
         check_walls(plan, report, walls)
     if staged:

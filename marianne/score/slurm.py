@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from marianne.model.document import PathPart, render_path
-from marianne.model.plan import SheetPlan
+from marianne.model.placement import executors_for
+from marianne.model.plan import Plan, SheetPlan
+from marianne.score.expand import Expansion
 from marianne.score.report import Report
 
 KEY = "slurm"
@@ -26,11 +28,18 @@ def check_slurm(sheet: SheetPlan, place: Sequence[PathPart], report: Report) -> 
     )
 
 
-def warn_of_slurm(report: Report) -> None:
-    """Warns of each section, for none has an effect: no batch jobs are made where sheets run."""
+def warn_of_slurm(plan: Plan, expansion: Expansion, report: Report, batch: Collection[str]) -> None:
+    """Warns of each section that has no effect, for no sheet that it is for may run on one of these
+    executors, which make batch jobs."""
+    able: set[tuple[PathPart, ...]] = set()
+    for sheet in plan.written:
+        if any(name in batch for name in executors_for(plan, sheet)):
+            paths = expansion.template_paths
+            able |= {(), tuple(paths.get(sheet.stage) or paths.get(sheet.num, ()))[:2]}
     for path in _sections(report):
-        reason = "the conductor's executor is not of kind slurm"
-        report.warn_at(path, f"{render_path(path)}: accepted, no effect ({reason})", key=True)
+        if path[:-1] not in able:
+            reason = "it runs on no executor of kind slurm"
+            report.warn_at(path, f"{render_path(path)}: accepted, no effect ({reason})", key=True)
 
 
 def _sections(report: Report) -> Iterator[tuple[PathPart, ...]]:

@@ -140,10 +140,9 @@ class DaemonConfig(Section):
         return tuple(dict.fromkeys(names))
 
     @property
-    def batch(self) -> bool:
-        """Whether a sheet may have a batch job of its own."""
-        chosen = next((one for one in self.executors if one.name == self.executor), None)
-        return chosen is not None and chosen.kind == "slurm"
+    def batch(self) -> tuple[str, ...]:
+        """The executors on which a sheet may have a batch job of its own."""
+        return tuple(one.name for one in self.executors if one.kind == "slurm")
 
     @model_validator(mode="after")
     def _executors(self) -> DaemonConfig:

@@ -87,9 +87,9 @@ class Untouched(_Known):
         return (machine.LOCAL,)
 
     @property
-    def batch(self) -> bool:
+    def batch(self) -> tuple[str, ...]:
         """As :attr:`DaemonConfig.batch`."""
-        return False
+        return ()
 
     def at(self, home: Home) -> Home:
         """The home as it is: no file of it is set elsewhere."""

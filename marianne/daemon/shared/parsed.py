@@ -28,8 +28,9 @@ class ParseRequest:
     with the reasons, the conductor's own limits, and what is missing on a cluster; ``staged`` are
     the executors whose nodes share no directory with the conductor; ``thinking_method`` is for
     prompts that name none; ``sandbox`` is what all sheets are kept from, ``walled`` says that walls
-    are looked for, ``batch`` that one may have a batch job of its own. ``executor`` was asked for,
-    over the score's; ``executors`` are those that there are, the first for what says nothing else.
+    are looked for, ``batch`` are the executors where one may have a batch job of its own.
+    ``executor`` was asked for, over the score's; ``executors`` are those that there are, the first
+    for what says nothing else.
     """
 
     path: str | None
@@ -51,7 +52,7 @@ class ParseRequest:
     thinking_method: str | None = None
     sandbox: dict[str, Any] | None = None
     walled: bool = False
-    batch: bool = False
+    batch: tuple[str, ...] = ()
     executor: str | None = None
     executors: tuple[str, ...] = ()
 

@@ -66,6 +66,11 @@ def test_an_instrument_says_where_its_sheets_run_each_fallback_for_itself(tmp_pa
     first, second = plan.sheets
     assert [executor_of(plan, first, index) for index in (0, 1)] == ["hpc", "local"]
     assert executor_of(plan, second) == "local"
+    other = text.replace("far, fallbacks: [near]", "near, fallbacks: [far]")
+    known = Known(("local", "hpc"))
+    staged = {"executors": known, "instruments": Registry.load(tmp_path), "staged": ("hpc",)}
+    (refused,) = problems(other, **staged)
+    assert "sheet 'a' runs on executor hpc, which shares no directory" in refused
 
 
 def test_a_plan_of_a_version_that_knew_one_executor_is_bound_to_the_conductors() -> None:

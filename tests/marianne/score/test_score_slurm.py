@@ -8,6 +8,7 @@ import pytest
 from scorekit import load, problems
 
 from marianne.model.batch import batch_options
+from marianne.score.check_executors import Known
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,18 @@ def test_where_it_has_no_effect_it_is_said() -> None:
       - {name: a, run: "true"}
       - {name: b, run: "true", slurm: {partition: gpu}}
     """
-    reason = "accepted, no effect (the conductor's executor is not of kind slurm)"
-    told = load(text, batch=False).warnings
-    assert told == (f"<stdin>:3: slurm: {reason}", f"<stdin>:6: sheets[1].slurm: {reason}")
-    assert load(text, batch=True).warnings == ()
+    reason = "accepted, no effect (it runs on no executor of kind slurm)"
+    own = f"<stdin>:6: sheets[1].slurm: {reason}"
+    assert load(text, batch=()).warnings == (f"<stdin>:3: slurm: {reason}", own)
     assert load(text).warnings == ()
+    there = Known(("hpc", "local"))
+    assert load(text, batch=("hpc",), executors=there).warnings == ()
+    mixed = text.replace("name: b,", "name: b, executor: local,")
+    assert load(mixed, batch=("hpc",), executors=there).warnings == (own,)
+    here = Known(("local", "hpc"))
+    assert load(text, batch=("hpc",), executors=here).warnings == (
+        f"<stdin>:3: slurm: {reason}",
+        own,
+    )
+    asked = Known(("local", "hpc"), "hpc")
+    assert load(text, batch=("hpc",), executors=asked).warnings == ()
