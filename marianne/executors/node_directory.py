@@ -1,11 +1,25 @@
-"""Where a warden keeps its files on its node, as all who come to it know it."""
+"""Where a warden keeps its files on its node, as all who come to it know it, and what is said where
+that cannot be."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from pathlib import Path
+
+ELSEWHERE = "set node_directory of the executor in conductor.yaml"
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def in_words(error: OSError, place: Path | str) -> str:
+    """What is wrong with a file of a node, and what to do; ``place`` where the error names none."""
+    where, why = error.filename or place, error.strerror
+    if error.errno in FULL:
+        return f"{where}: its disk is full ({why}): free some of it"
+    return f"{where}: {why}: user {os.getuid()} must be able to write there" if why else str(error)
 
 
 def directory_of(parent: str | None, name: str) -> Path:
@@ -16,9 +30,7 @@ def directory_of(parent: str | None, name: str) -> Path:
         one.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = one.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise PermissionError(
-                f"{one} is no directory of ours: remove it, or set node_directory"
-            )
+            raise PermissionError(f"{one} is no directory of ours: remove it, or {ELSEWHERE}")
         if found.st_mode & 0o077:
             one.chmod(0o700)
     return home / name

@@ -7,9 +7,12 @@ of the node finds it again by its socket.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,17 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.worker import Worker
 
 from ipc import codec
-from marianne.executors.node_directory import directory_of
+from marianne.executors.node_directory import ELSEWHERE, directory_of, in_words
 
 CHUNK = 256 * 1024
 START_SECONDS = 45.0
 TRY_AGAIN, SPAWN_AGAIN = 0.02, 2.0
 """Seconds between two tries to connect, and until a warden that does not listen is started anew:
 one that finds another still at its end gives way to it."""
+
+
+MOST_SAID = 1 << 20
+"""Bytes of what a node's wardens have said that the next one leaves there."""
 
 
 class WardenPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask has no type hints
@@ -49,11 +56,16 @@ async def tunnel(comm: Comm, place: str, directory: str | None, settings: dict[s
 
     ``place`` names the warden's directory, below ``directory`` (None: the machine's temporary one).
     """
+    home = Path(directory or tempfile.gettempdir())
     try:
         home = directory_of(directory, place)
         reader, writer = await _connect(home, settings)
-    except (OSError, TimeoutError) as error:
-        await comm.write({"error": str(error) or type(error).__name__})
+    except TimeoutError as error:
+        await comm.write({"error": str(error)})
+        return Status.dont_reply
+    except OSError as error:
+        hint = f", or {ELSEWHERE}" if error.errno else ""
+        await comm.write({"error": in_words(error, home) + hint})
         return Status.dont_reply
     try:
         await comm.write({})
@@ -118,6 +130,8 @@ def _spawn(home: Path, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
     fresh.write_bytes(codec.pack(settings))
     fresh.replace(home / "settings")
     with open(home / "err", "ab") as err:
+        if err.tell() > MOST_SAID:
+            err.truncate(0)
         return subprocess.Popen(
             [sys.executable, "-m", "marianne.executors.warden", str(home)],
             stdin=subprocess.DEVNULL,
@@ -128,6 +142,8 @@ def _spawn(home: Path, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def _why_not(home: Path) -> str:
+    if not shutil.disk_usage(home).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(home))
     said = (home / "err").read_text(errors="replace").strip().splitlines()
     last = said[-1] if said else "it said nothing"
     return f"its warden does not listen within {START_SECONDS:.0f} s: {last} ({home / 'err'})"

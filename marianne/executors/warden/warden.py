@@ -17,6 +17,7 @@ from ipc.errors import CodecError
 from marianne.executors.claim import claim, prepare, release
 from marianne.executors.frames import Message
 from marianne.executors.lease import Lease, clock
+from marianne.executors.node_directory import in_words
 from marianne.executors.stream_line import StreamLine
 from marianne.executors.warden.callers import is_sheet
 from marianne.executors.warden.carriage import Carriage
@@ -32,7 +33,8 @@ from marianne.version import VERSION
 PROTOCOL = 1
 
 ALONE_SECONDS = 60.0
-"""A warden without a connection, a lease and a job ends itself after this."""
+"""A warden without a lease and a job ends itself after this, also where somebody comes to it again
+and again to whom it does not fit: the next one may, for it has the version that is there now."""
 
 
 class Warden:
@@ -61,7 +63,7 @@ class Warden:
         self._done_with: set[str] = set()  # nothing of these jobs is wanted any more
         self._lapsed = self._stopping = self._leaving = False
         self._stopped_at = 0.0
-        self._alone_since = clock()
+        self._useless_since = clock()
         self._checks: set[int] = set()
         self._estate = Estate()
         self._carriage = Carriage(self._loop, self._tell, self._estate)
@@ -121,7 +123,6 @@ class Warden:
             self._loop.remove_reader(line.fileno())
             line.close()
             self._carriage.hang_up()
-            self._alone_since = clock()
 
     def _tell(self, message: Message) -> None:
         if self._line is not None:
@@ -183,12 +184,12 @@ class Warden:
         """Asks for the lease, ends all when it is over, and itself when it is wanted no more."""
         now = clock()
         if self._lease.over(now) and not self._lapsed:
-            self._lapsed = True
+            self._lapsed, self._useless_since = True, now
             if self._posts:
                 complain(f"the lease of node {self._node} is over: all that runs is ended")
             self._end_all(self._grace, "lost")
-        useless = self._line is None and self._lapsed and not self._posts
-        if useless and now - self._alone_since > ALONE_SECONDS:
+        useless = self._lapsed and not self._posts
+        if useless and now - self._useless_since > ALONE_SECONDS:
             self._estate.remove_all()  # nothing of it counts any more
             self._loop.stop()
         self._beat()
@@ -234,7 +235,7 @@ class Warden:
             prepare(settings["job_dir"])
         except OSError as error:
             del self._posts[job_id]
-            self._trouble(job_id, f"{error.filename}: {error.strerror}")
+            self._trouble(job_id, in_words(error, settings["job_dir"]))
             return
         post.start()
 
@@ -268,7 +269,7 @@ class Warden:
             try:
                 owner = claim(post.job_dir, *key, self._node)
             except OSError as error:
-                self._trouble(post.job_id, f"{error.filename}: {error.strerror}")
+                self._trouble(post.job_id, in_words(error, post.job_dir))
                 continue  # it is said again with the next hello
             if owner == self._node:
                 mine.append(grant)
@@ -301,6 +302,7 @@ class Warden:
 
     def _over(self, job_id: str) -> None:
         del self._posts[job_id]
+        self._useless_since = clock()
         self._tell_closed(job_id)
         if job_id in self._again:
             self._open(self._again.pop(job_id))

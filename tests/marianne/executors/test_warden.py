@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +285,33 @@ def test_what_runs_at_the_end_of_its_own_batch_job_has_failed_by_its_limit(
     process.terminate()
     (result,) = node.results(1)
     assert result["category"] == category
+
+
+HASTY = """
+import sys, pathlib
+import marianne.executors.warden.warden as module
+from marianne.executors.warden.__main__ import main
+module.ALONE_SECONDS = 0.5
+main(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_a_warden_to_whom_only_somebody_comes_that_it_does_not_fit_ends(
+    nodes: Callable[..., Node],
+) -> None:
+    """An upgrade: the old one stood in the new one's way for ever."""
+    node = nodes(lease=1.0)
+    node.program = ("-c", HASTY)
+    node.renews = False
+    process = node.start()
+    deadline = time.monotonic() + 60.0
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "it goes on"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as comes:
+            with suppress(OSError):
+                comes.connect(str(node.folder / "warden.sock"))
+            select.select([], [], [], 0.1)
+    assert process.wait() == 0
 
 
 def test_who_is_about_to_end_says_so_before_what_has_ended(nodes: Callable[..., Node]) -> None:

@@ -70,6 +70,8 @@ def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
 class Node:
     """One warden; ``renews`` says whether its lease is renewed while its messages are read."""
 
+    program: tuple[str, ...] = ("-m", "marianne.executors.warden")
+
     def __init__(
         self, folder: Path, name: str = "node-1", lease: float = 60.0, **more: Any
     ) -> None:
@@ -99,7 +101,7 @@ class Node:
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Starts the warden, for somebody else to connect: it hears the newest alone."""
-        argv = [sys.executable, "-m", "marianne.executors.warden", str(self.folder)]
+        argv = [sys.executable, *self.program, str(self.folder)]
         with open(self.folder / "err", "ab") as err:
             process = subprocess.Popen(argv, stderr=err)
         self.processes.append(process)
