@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 # Whoever started us (nohup, a shell's &) may ignore these, and all that we start would too.
 for number in (signal.SIGHUP, signal.SIGQUIT):
@@ -12,3 +15,12 @@ for number in (signal.SIGHUP, signal.SIGQUIT):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# What is collected stays to the end: to look through it for garbage takes as long as to collect it.
+gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.unfreeze()  # all of it is of the oldest generation now
+    gc.enable()
