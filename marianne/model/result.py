@@ -34,9 +34,10 @@ class AttemptResult:
     that fails) of one that could not begin, or whose output could not be kept. ``serial`` numbers
     the results of one worker, for acknowledgement. ``listed`` is the list of a sheet that makes
     one: ``items``, and the ``prefix`` that their names leave out. ``node`` is where it ran, None on
-    the conductor's machine; ``walls`` are those of its sandbox that stood. Times are seconds
-    since the epoch; memory is in MB (2**20 bytes), 0.0 where it is not known: of a program that had
-    less than its worker and ended within 0.25 s.
+    the conductor's machine; ``walls`` are those of its sandbox that stood. For so many seconds it
+    stood ``still``, held by a pause. Times are seconds since the epoch; memory is in MB (2**20
+    bytes), 0.0 where it is not known: of a program that had less than its worker and ended within
+    0.25 s.
     """
 
     num: int
@@ -60,6 +61,12 @@ class AttemptResult:
     listed: dict[str, Any] | None = None
     node: str | None = None
     walls: tuple[str, ...] = ()
+    still: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it was at work."""
+        return max(0.0, self.finished_at - self.started_at - self.still)
 
     @property
     def pass_percent(self) -> float:

@@ -53,7 +53,9 @@ class JobHead(TypedDict):
     worked_seconds: float
     """for so long at least one of its sheets ran, up to `at_work_since`"""
     at_work_since: Time | None
-    """since then one runs; nil: none does"""
+    """since then one runs; nil: none does, or what runs stands still"""
+    still_since: Time | None
+    """since then what runs stands still, by a pause that said so; nil: it does not"""
     progress: Progress
     usage: Usage
     group: NotRequired[str]
@@ -108,9 +110,10 @@ class Sheet(TypedDict):
     due_at: Time | None
     """of a waiting one: when it is tried again"""
     duration_seconds: float | None
-    """of the last attempt"""
+    """of the last attempt, from its start to its end"""
     worked_seconds: float
-    """of all attempts that have ended, together"""
+    """of all attempts that have ended, together, less what the present one has stood still: with
+    the time since `started_at` it is what a running one was at work for"""
     validations: list[Check]
     error: SheetError | None
     left_running: list[int]

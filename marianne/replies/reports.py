@@ -19,6 +19,7 @@ class Attempt(TypedDict):
     started_at: Time
     finished_at: Time
     duration_seconds: float
+    """at work: without what it stood still"""
     exit_code: int | None
     signal: int | None
     category: str | None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from marianne.model.plan import Instrument, SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.archive import ArchiveError
-from marianne.run.attempt_state import State
+from marianne.run.attempt_state import State, Stillness
 from marianne.run.beside import start_beside
 from marianne.run.child import Child, Ended
 from marianne.run.complain import complain, complain_of_error
@@ -90,6 +90,7 @@ class Attempt:
         self._instrument: Instrument | None = None
         self._listed: dict[str, object] | None = None
         self._fresh: Freshness | None = None
+        self._stillness = Stillness()
 
     # -- begin and end, from the worker
 
@@ -129,7 +130,9 @@ class Attempt:
             return
         if not self._shop.nursery.hold(self._child, on):
             complain(f"sheet {self._label} does not stand still: it has no control group")
-        elif self._watch is not None:
+            return
+        self._stillness.hold(on)
+        if self._watch is not None:
             self._watch.hold(on)
 
     def _first(self, sheet: SheetPlan) -> None:
@@ -391,4 +394,4 @@ class Attempt:
         now = self._started_at + time.monotonic() - self._began if self.begun else time.time()
         times, reading = (self._started_at or now, now), reading or Reading(True, message=message)
         told = reading, validations, self._ended, self._files, self._listed, self.walls
-        self._on_result(self, result_of(self.grant, outcome, times, *told))
+        self._on_result(self, result_of(self.grant, outcome, times, *told, self._stillness))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.run.acceptable import tidy
+from marianne.run.attempt_state import Stillness
 from marianne.run.child import Ended
 from marianne.run.grant import Grant
 from marianne.run.limits import output_size
@@ -21,6 +22,7 @@ def result_of(
     files: Files,
     listed: dict[str, object] | None,
     walls: tuple[str, ...],
+    stillness: Stillness,
 ) -> AttemptResult:
     """The result of an attempt that began and ended at ``times``; ``ended`` is its program's end,
     None where there was none."""
@@ -47,4 +49,5 @@ def result_of(
         usage=reading.usage,
         listed=listed,
         walls=walls,
+        still=round(stillness.seconds(), 6),
     )

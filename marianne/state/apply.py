@@ -181,6 +181,10 @@ class Batch:
             job.worked |= job.work.saved(old, row)
         self._execute(_SAVE_SHEET, (job.key, *sheet_values(row)))
 
+    def _hold_work(self, change: c.HoldWork) -> None:
+        job = self._job(change.job_id)
+        job.worked |= job.work.hold(change.on, change.ts)
+
     def _drop_sheets(self, change: c.DropSheets) -> None:
         job = self._job(change.job_id)
         where = (job.key, change.first)
@@ -273,6 +277,7 @@ _HANDLERS: dict[type, Callable[[Batch, Any], None]] = {
     c.ReplacePlan: Batch._replace_plan,
     c.GrowPlan: Batch._grow_plan,
     c.SaveSheet: Batch._save_sheet,
+    c.HoldWork: Batch._hold_work,
     c.DropSheets: Batch._drop_sheets,
     c.AddAttempt: Batch._add_attempt,
     c.AddEvent: Batch._add_event,

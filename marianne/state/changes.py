@@ -74,6 +74,15 @@ class SaveSheet:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldWork:
+    """What runs of a job stands still from ``ts`` on, or goes on: in between it is not at work."""
+
+    job_id: str
+    on: bool
+    ts: float
+
+
+@dataclass(frozen=True, slots=True)
 class DropSheets:
     """Removes the rows of sheets from ``first`` on, which a new plan does not have."""
 
@@ -206,6 +215,7 @@ Change = (
     | ReplacePlan
     | GrowPlan
     | SaveSheet
+    | HoldWork
     | DropSheets
     | AddAttempt
     | AddEvent

@@ -31,6 +31,10 @@ class JobStatus(StrEnum):
         return self in TERMINAL_JOB
 
 
+NOW = "now"
+"""The reason of a pause that has what runs stand still where it stands."""
+
+
 class SheetStatus(StrEnum):
     """Where a sheet stands. waiting is a retry delay or a rate limit; the last four are final."""
 
@@ -103,8 +107,9 @@ class SheetRow:
     ``attempt`` numbers the current or last attempt (0: never started); ``failures`` counts the
     attempts that used up a retry, ``completions`` those that answered a partial pass. ``node`` is
     where that attempt ran; None: on the conductor's machine, or it is not known yet. ``worked``:
-    for so many seconds all attempts that have ended ran together. ``walls`` are those of its
-    sandbox that stand, or stood, around that attempt, as far as it is known.
+    for so many seconds all attempts that have ended ran together, less those in which the present
+    one stood still. ``walls`` are those of its sandbox that stand, or stood, around that attempt,
+    as far as it is known.
     """
 
     num: int

@@ -8,8 +8,9 @@ from marianne.state.models import SheetRow, SheetStatus
 
 @dataclass(slots=True)
 class WorkTime:
-    """``seconds`` of what is over; ``since`` when what runs now began (None: nothing runs), after
-    ``until``, the last end that is known. Times are seconds since the epoch."""
+    """``seconds`` of what is over; ``since`` when what runs now began (None: nothing runs, or what
+    runs stands still), after ``until``, the last end that is known, or since when it stands still.
+    Times are seconds since the epoch."""
 
     running: int = 0
     seconds: float = 0.0
@@ -23,7 +24,7 @@ class WorkTime:
             return False
         if runs:
             self.running += 1
-            if self.since is None:
+            if self.running == 1:
                 # Of one that is known late, what others ran meanwhile is counted already.
                 self.since = max(self.until, row.started_at or 0.0)
             return True
@@ -34,3 +35,24 @@ class WorkTime:
             self.seconds += max(0.0, self.until - self.since)
             self.since = None
         return True
+
+    def hold(self, on: bool, now: float) -> bool:
+        """What runs stands still from now on, or goes on; whether that changes anything."""
+        if self.running <= 0 or on is self.is_held:
+            return False
+        if self.since is None:
+            self.since = max(self.until, now)
+        else:
+            self.until = max(self.until, now)
+            self.seconds += max(0.0, self.until - self.since)
+            self.since = None
+        return True
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what runs stands still."""
+        return self.running > 0 and self.since is None
+
+    def up_to(self, now: float) -> float:
+        """The seconds until now."""
+        return self.seconds + (0.0 if self.since is None else max(0.0, now - self.since))

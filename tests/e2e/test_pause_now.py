@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,16 +70,31 @@ def ticking(tmp_path: Path) -> Ticking:
 
 def test_it_stands_still_and_a_resume_has_it_go_on(ticking: Ticking) -> None:
     ticking.pause()
+    held = time.monotonic()
     status = ticking.home.status()
     assert (status["status"], status["reason"]) == ("pausing", "now")
+    assert status["still_since"] is not None
+    assert status["at_work_since"] is None
     said = ticking.home.must("explain", "nasty")
     assert "what runs stands still" in said
     ticking.home.must("pause", "nasty")  # without --now: it stands still all the same
     assert ticking.is_held()
+    assert ticking.home.status()["worked_seconds"] == status["worked_seconds"]
+    held = time.monotonic() - held
     ticking.home.must("resume", "nasty")
     wait_for(lambda: not ticking.is_held())
     ticking.goes_on()
+    assert ticking.home.status()["still_since"] is None
     ticking.completes()
+    ended = ticking.home.status()
+    sheet = ended["sheets"][0]
+    assert sheet["duration_seconds"] - sheet["worked_seconds"] >= held, "that was no work"
+    history = json.loads(ticking.home.must("history", "nasty", "--json"))["records"]
+    assert sheet["duration_seconds"] - history[-1]["duration_seconds"] >= held
+    events = ticking.home.must("events", "nasty", "--json").splitlines()
+    [told] = [e["data"] for e in map(json.loads, events) if e["event"] == "job.completed"]
+    assert told["elapsed"] - told["seconds"] >= held
+    assert told["seconds"] == round(ended["worked_seconds"], 3)
 
 
 def test_a_cancel_ends_what_stands_still(ticking: Ticking) -> None:

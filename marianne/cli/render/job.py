@@ -12,6 +12,7 @@ from marianne.cli.render.values import (
     at_work,
     clock,
     duration,
+    parse_time,
     sheet_at_work,
 )
 
@@ -68,11 +69,14 @@ def print_job(status: Status, waits: Mapping[int, str] | None = None) -> None:
     sheets = status.get("sheets") or []
     if sheets:
         say()
-        print_sheets(sheets, waits)
+        print_sheets(sheets, waits, parse_time(status.get("still_since")))
 
 
-def print_sheets(sheets: list[Sheet], waits: Mapping[int, str] | None = None) -> None:
-    """A row a sheet, with its node and its walls where any has some."""
+def print_sheets(
+    sheets: list[Sheet], waits: Mapping[int, str] | None = None, now: float | None = None
+) -> None:
+    """A row a sheet, with its node and its walls where any has some; ``now`` as seconds since the
+    epoch."""
     more = {"NODE": [row.get("node") or "" for row in sheets]}
     more["WALLS"] = [", ".join(row.get("walls") or ()) for row in sheets]
     more = {name: told for name, told in more.items() if any(told)}
@@ -83,7 +87,7 @@ def print_sheets(sheets: list[Sheet], waits: Mapping[int, str] | None = None) ->
             status_cell(row["status"]),
             row["attempt"] or "",
             _exit(row),
-            duration(sheet_at_work(row)),
+            duration(sheet_at_work(row, now)),
             _instrument(row),
             *(told[place] for told in more.values()),
             (waits or {}).get(row["num"]) or why(row),

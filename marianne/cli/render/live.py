@@ -69,6 +69,10 @@ class Work:
             self.seconds += max(0.0, (when or self.since) - self.since)
             self.since = None
 
+    def hold(self, on: bool, when: float) -> None:
+        """What runs stands still from then on, or goes on."""
+        self.seconds, self.since = self.until(when), when if self.running and not on else None
+
     def until(self, now: float) -> float:
         """In all."""
         return self.seconds + (max(0.0, now - self.since) if self.since is not None else 0.0)
@@ -83,6 +87,8 @@ class Picture:
     started: float | None = None
     state: str = "queued"
     work: Work = field(default_factory=Work)
+    held: float | None = None
+    """since when what runs stands still"""
 
     @classmethod
     def of(cls, status: Status) -> Picture:
@@ -117,6 +123,11 @@ class Picture:
         line.note = "" if what == "sheet.completed" else _without_attempt(event)
 
     def _apply_job(self, word: str, when: float | None) -> None:
+        if word == "held":
+            self.state, self.held = "pausing", when
+            self.work.hold(True, when or 0.0)
+        if word == "resumed" and self.held is not None:
+            self._go_on(self.held, when or self.held)
         if word in ("started", "resumed"):
             self.started, self.state = self.started or when, "running"
         elif word in ("paused", "completed", "failed", "cancelled"):
@@ -126,6 +137,14 @@ class Picture:
                 if line.status not in _OVER:
                     line.status = "cancelled"
                     self.work.stands(line.num, False, when)
+
+    def _go_on(self, since: float, when: float) -> None:
+        """What runs stood still until then, which was no work."""
+        self.held = None
+        self.work.hold(False, when)
+        for line in self.lines.values():
+            if line.status == "running" and line.started is not None:
+                line.started += when - since
 
     def draw(self, height: int, now: float) -> RenderableType:
         """The picture in at most ``height`` lines."""
@@ -147,7 +166,7 @@ class Picture:
             sign, _, colour = STATUS_STYLE.get(line.status, ("?", "?", ""))
             took = line.took
             if line.status == "running" and line.started:
-                took = (took or 0.0) + max(0.0, now - line.started)
+                took = (took or 0.0) + max(0.0, (self.held or now) - line.started)
             table.add_row(
                 Text(sign, style=colour),
                 Text(f"{line.num}", style="dim", justify="right"),

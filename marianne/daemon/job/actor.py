@@ -40,7 +40,7 @@ from marianne.instruments.present import look_again
 from marianne.model.placement import bound
 from marianne.score.pack import unpack_plan
 from marianne.state.changes import SetMeta
-from marianne.state.models import JobRow, JobStatus, SheetRow
+from marianne.state.models import NOW, JobRow, JobStatus, SheetRow
 from marianne.state.reader import Reader
 
 if TYPE_CHECKING:
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 log = get_logger(__name__)
-
-NOW = "now"
-"""The reason of a pause that has what runs stand still where it stands."""
 
 GOES_ON = "job {} goes on by itself, with its new score, in a moment"
 """Why a pause for the sake of a modify is not taken back."""
@@ -357,7 +354,7 @@ class Job(Actor):
         job = self._machine.job
         if self._up:
             # Whether this conductor could have it stand still is no matter: an earlier one had.
-            self._hands.hold(job.status is JobStatus.PAUSING and job.reason == NOW)
+            self._execution.hold(job.status is JobStatus.PAUSING and job.reason == NOW)
         step = self._execution.decided()
         if step or self._answers:
             answers, self._answers = self._answers, []

@@ -97,8 +97,10 @@ def end_job(
 ) -> None:
     """The job is over with this final status: nothing of it is queued, it needs no actors."""
     ledger.set_job(step, status, finished_at=now, error=error)
-    took = round(max(0.0, now - (ledger.job.started_at or now)), 3)
-    data = {"error": error, "seconds": took, **ledger.progress()}
+    begun = ledger.job.started_at or now
+    times = {"seconds": ledger.work.up_to(now), "elapsed": max(0.0, now - begun)}
+    rounded = {name: round(value, 3) for name, value in times.items()}
+    data = {"error": error, **rounded, **ledger.progress()}
     ledger.event(step, _EVENT[status], data=data, now=now)
     step.now.append(Deregister())
     step.after.append(Finish(status))

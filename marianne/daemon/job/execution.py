@@ -58,6 +58,9 @@ class Hands(Protocol):
     def run(self, run: Run) -> None:
         """Start an attempt in the worker."""
 
+    def hold(self, on: bool) -> None:
+        """Have all that runs stand still, or go on."""
+
     def withdraw(self) -> None:
         """Takes back what was granted ahead and has not begun."""
 
@@ -160,7 +163,7 @@ class Execution:
         may act upon it at once, and no death takes back what somebody has seen.
         """
         job, work = self._on_disk, self._sheets.work
-        job.worked, job.work_since = work.seconds, work.since
+        job.worked, job.work_since, job.work_until = work.seconds, work.since, work.until
         return wire.job_map(job, self._sheets.progress())
 
     # -- what happens ---------------------------------------------------------------------------
@@ -233,6 +236,15 @@ class Execution:
             self._do(effect)
         step.now.clear()
         self._step.extend(step)
+
+    def hold(self, on: bool) -> None:
+        """All that runs stands still from now on, or goes on."""
+        ledger = self._machine.ledger
+        if ledger.work.is_held is not on:
+            step = Step()
+            ledger.hold(step, on, self.now())
+            self.take(step)
+        self._hands.hold(on)
 
     def add(self, change: Change) -> None:
         """A change of the carrier's own, for the transaction of what is decided now."""

@@ -183,6 +183,7 @@ class Judgement:
 def write_down(row: SheetRow, result: AttemptResult) -> None:
     """Writes into a sheet's row how its attempt ended; its status is yet to be judged."""
     if row.finished_at is None:  # else it is written already, and a list has changed the result
+        # Of what it stood still in between the ledger knows, and has taken that off.
         row.worked += max(0.0, result.finished_at - result.started_at)
     row.started_at, row.finished_at = result.started_at, result.finished_at
     row.exit_code, row.signal = result.exit_code, result.signal
@@ -197,7 +198,7 @@ def told(row: SheetRow, result: AttemptResult) -> dict[str, object]:
     data: dict[str, object] = {
         "attempt": row.attempt,
         "exit_code": result.exit_code,
-        "duration": round(result.finished_at - result.started_at, 6),
+        "duration": round(result.seconds, 6),
     }
     for name in ("signal", "category", "message", "node"):
         value = getattr(result, name)

@@ -16,7 +16,7 @@ from marianne.model.placement import LOCAL, executor_of
 from marianne.model.plan import Growth, Instrument, Plan
 from marianne.schedule.entries import HERE, SheetInfo
 from marianne.schedule.graph import depths
-from marianne.state.changes import AddAttempt, AddEvent, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, AddEvent, HoldWork, SaveSheet, UpdateJob
 from marianne.state.models import (
     TERMINAL_SHEET,
     JobRow,
@@ -25,6 +25,7 @@ from marianne.state.models import (
     SheetStatus,
 )
 from marianne.state.transitions import move
+from marianne.state.work_time import WorkTime
 
 if TYPE_CHECKING:
     from marianne.model.result import AttemptResult
@@ -44,6 +45,10 @@ class Ledger:
         self.rows: dict[int, SheetRow] = dict(rows)
         self.counts: Counter[SheetStatus] = Counter(row.status for row in self.rows.values())
         self.counts[SheetStatus.PENDING] += len(plan.sheets) - len(self.rows)
+        running = self.counts[SheetStatus.RUNNING]
+        self.work = WorkTime(running, job.worked, job.work_since, job.work_until)
+        """Of all that is saved, committed or not."""
+        self._at_work = set(self.running())
         self.ended: list[int] | None = None
         """The sheets that came to their end since somebody looked, who makes this a list."""
         self._read_graph()
@@ -202,6 +207,10 @@ class Ledger:
 
     def save(self, step: Step, row: SheetRow, *, asked: bool = False) -> None:
         """Notes the row as it is now."""
+        if (row.num in self._at_work) is not (row.status is SheetStatus.RUNNING):
+            before = SheetStatus.RUNNING if row.num in self._at_work else SheetStatus.PENDING
+            self.work.saved(before, row)
+            self._at_work ^= {row.num}
         # A copy: the store reads it later, in its own thread, while this row goes on changing.
         step.changes.append(SaveSheet(self.job.job_id, copy(row), asked))
 
@@ -244,6 +253,19 @@ class Ledger:
     def _tell_start(self, step: Step, row: SheetRow, now: float, **more: str) -> None:
         data = {"attempt": row.attempt, "instrument": self.instrument(row).profile, **more}
         self.event(step, "sheet.started", row.num, data, now=now)
+
+    def hold(self, step: Step, on: bool, now: float) -> None:
+        """What runs stands still from now on, or goes on: the time between is none of its work."""
+        since = self.work.until
+        if not self.work.hold(on, now):
+            return
+        step.changes.append(HoldWork(self.job.job_id, on, now))
+        if on:
+            self.event(step, "job.held", now=now)
+            return
+        for row in map(self.row, self.running()):
+            row.worked -= max(0.0, now - max(since, row.started_at or now))
+            self.save(step, row)
 
     def set_job(self, step: Step, status: JobStatus, **fields: object) -> None:
         """Moves the job and sets these fields of it. Raises IllegalTransition."""

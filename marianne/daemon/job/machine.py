@@ -199,7 +199,7 @@ class JobMachine:
         self._context.reported(row.num)
         if result.outcome != "skipped":
             self._gate.sheet_ended(result.finished_at)
-            self._prefetch.took(result.finished_at - result.started_at)
+            self._prefetch.took(result.seconds)
         if self._budget.is_spent() and self.job.status is JobStatus.RUNNING:
             step.extend(self.pause("cost", now))
         self._settle(step, now)

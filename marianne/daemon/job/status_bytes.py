@@ -18,7 +18,7 @@ from ipc import codec
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.status_cache import Packed
 from marianne.daemon.views import queries, wire
-from marianne.state.changes import Change, GrowPlan, SaveSheet
+from marianne.state.changes import Change, GrowPlan, HoldWork, SaveSheet
 from marianne.state.models import SheetRow, SheetStatus
 from marianne.state.reader import Reader
 from marianne.state.rows import COUNTED, read_counts
@@ -64,6 +64,8 @@ class Sheets:
             elif type(change) is GrowPlan:
                 self._states += wire.states(change.sheet_count - self.total, ())
                 self.total = change.sheet_count
+            elif type(change) is HoldWork:
+                self.work.hold(change.on, change.ts)
 
     def began(self, num: int) -> None:
         """The ledger knows better when the sheet's attempt began."""

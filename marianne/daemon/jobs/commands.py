@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import Future, Outcome
-from marianne.daemon.job.actor import GOES_ON, NOW, Job
+from marianne.daemon.job.actor import GOES_ON, Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.jobs.admission import PRESSURE
 from marianne.daemon.jobs.desk import Desk, check_sure
@@ -25,7 +25,7 @@ from marianne.daemon.shared.part import used_by
 from marianne.daemon.shared.refusal import Refused
 from marianne.schedule.waits import Waits
 from marianne.state.changes import AddEvent, Change, UpdateJob
-from marianne.state.models import JobStatus
+from marianne.state.models import NOW, JobStatus
 from marianne.state.transitions import move
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ class Figures:
             if len(self.runs) >= MOST_INSTRUMENTS:
                 instrument = OTHER
             ran = self.runs.setdefault(instrument, Histogram(RUN_BOUNDS))
-        ran.observe(result.finished_at - result.started_at)
+        ran.observe(result.seconds)
         self.attempts[instrument, result.outcome] += 1
 
     def restarted(self, name: str) -> None:

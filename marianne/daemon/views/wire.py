@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 from marianne.model.plan import Plan, SheetPlan
 from marianne.schedule.account import Account
 from marianne.schedule.waits import OPTION, Waits
-from marianne.state.models import Event, JobRow, SheetRow, SheetStatus
+from marianne.state.models import NOW, Event, JobRow, JobStatus, SheetRow, SheetStatus
 
 if TYPE_CHECKING:
     from marianne.replies import conductor, reports
@@ -84,6 +84,7 @@ def job_map(job: JobRow, progress: told.Progress) -> told.Job:
         "finished_at": timestamp(job.finished_at),
         "worked_seconds": round(job.worked, 6),
         "at_work_since": timestamp(job.work_since),
+        "still_since": timestamp(job.work_until) if is_held(job) else None,
         "error": job.error,
         "progress": progress,
         "usage": Account.read(job.options.get("account")).usage(),
@@ -95,6 +96,11 @@ def job_map(job: JobRow, progress: told.Progress) -> told.Job:
     if "group" in job.options:
         found["group"] = job.options["group"]
     return found
+
+
+def is_held(job: JobRow) -> bool:
+    """Whether all that runs of the job is to stand still."""
+    return job.status is JobStatus.PAUSING and job.reason == NOW and job.work_since is None
 
 
 def states(total: int, known: Iterable[tuple[int, SheetStatus]]) -> bytearray:

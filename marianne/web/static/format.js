@@ -56,9 +56,10 @@ export function atWork(job) {
   return job.worked_seconds || running !== null ? job.worked_seconds + running : null;
 }
 
-// Of a sheet: all its attempts together, so far.
-export function sheetAtWork(sheet) {
-  const running = sheet.status === "running" && sheet.started_at ? Math.max(0, since(sheet.started_at)) : null;
+// Of a sheet: all its attempts together, so far, or until what runs was made to stand still.
+export function sheetAtWork(sheet, still) {
+  const until = still ? Date.parse(still) : Date.now();
+  const running = sheet.status === "running" && sheet.started_at ? Math.max(0, (until - Date.parse(sheet.started_at)) / 1000) : null;
   return sheet.worked_seconds || running !== null ? sheet.worked_seconds + running : null;
 }
 

@@ -47,6 +47,7 @@ export function jobPage(page, session, id) {
     job: (told) => {
       const changed = !job || job.status !== told.status || job.reason !== told.reason;
       job = told;
+      sheets.stands(told.still_since);
       fill(head, summary(job));
       actions.take(job);
       if (changed && begun) reasons();

@@ -29,14 +29,14 @@ export function sheetPage(page, session, id, num) {
     fill(tries, attempts(told.attempts, (attempt) => output.show(output.stream, attempt)));
   });
   new Live({ view: "sheet", job: id, sheet: String(num) }, {
-    job: (told) => { job = told; if (sheet) actions.take(job, can(sheet)); },
+    job: (told) => { job = told; if (sheet) fill(head, summary(sheet, job.still_since)); if (sheet) actions.take(job, can(sheet)); },
     sheet: (told) => {
       const first = sheet === null, newer = !first && told.attempt !== sheet.attempt;
       const changed = first || told.status !== sheet.status;
       sheet = told;
       document.title = `${sheet.name} · ${id}`;
       title.textContent = `${num} ${sheet.name}`;
-      fill(head, summary(sheet));
+      fill(head, summary(sheet, job?.still_since));
       fill(checks, validations(sheet.validations));
       if (job) actions.take(job, can(sheet));
       if (first) output.show(location.hash === "#err" ? "err" : "out", null);
@@ -47,7 +47,7 @@ export function sheetPage(page, session, id, num) {
     log: (event) => { if (event.sheet_num === num) events.take(event); },
   }, problem);
   setInterval(() => {
-    if (sheet?.status === "running") fill(head, summary(sheet));
+    if (sheet?.status === "running") fill(head, summary(sheet, job?.still_since));
     if (sheet && !document.hidden && (sheet.status === "waiting" || sheet.status === "pending" || sheet.status === "ready")) reasons();
   }, WHY_SECONDS * 1000);
 }
@@ -56,11 +56,11 @@ function can(sheet) {
   return sheet.status === "failed" || sheet.status === "cancelled" || sheet.status === "skipped";
 }
 
-function summary(sheet) {
+function summary(sheet, still) {
   const running = sheet.status === "running" && sheet.started_at;
   const facts = [
     ["attempt", sheet.attempt ? String(sheet.attempt) : ""], ["by", sheet.model ? `${sheet.instrument} ${sheet.model}` : sheet.instrument],
-    ["began", clock(sheet.started_at)], ["took", seconds(sheetAtWork(sheet)) + (running ? " so far" : "")],
+    ["began", clock(sheet.started_at)], ["took", seconds(sheetAtWork(sheet, still)) + (running ? " so far" : "")],
     ["exit code", sheet.exit_code === null ? "" : String(sheet.exit_code)], ["signal", sheet.signal === null ? "" : String(sheet.signal)],
     ["is tried again at", clock(sheet.due_at)],
   ].filter(([, value]) => value);

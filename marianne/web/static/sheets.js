@@ -98,6 +98,14 @@ export class Sheets {
     this.details();
   }
 
+  // Since when what runs stands still: its times do, too, and go on from there.
+  stands(still) {
+    if (still === this.still) return;
+    this.still = still;
+    this.rows.clear();
+    this.draw();
+  }
+
   row(num) {
     const letter = this.map.letter(num), status = LETTERS[letter] || "";
     const known = this.rows.get(num);
@@ -107,7 +115,7 @@ export class Sheets {
       h("td", { class: "wide" }, h("a", { href: sheetLink(this.job, num) }, this.name(num) || row?.name || String(num))),
       h("td", {}, h("span", { class: `state ${status}` }, status)),
       h("td", { class: "narrow" }, row ? String(row.attempt || "") : ""),
-      h("td", { class: "short", title: clock(row?.started_at) }, seconds(row ? sheetAtWork(row) : null)),
+      h("td", { class: "short", title: clock(row?.started_at) }, seconds(row ? sheetAtWork(row, this.still) : null)),
       h("td", { class: "wide dim" }, row?.error?.message || ""));
   }
 

@@ -103,3 +103,19 @@ def test_the_hours_between_an_end_and_the_next_attempt_are_no_work() -> None:
     head, line, *_ = drawn(shown)
     assert "20.0s" in head
     assert "20.0s" in line
+
+
+def test_what_is_held_stands_still_in_the_picture_too() -> None:
+    shown = picture(1)
+    for second, name, sheet in (
+        (0, "job.started", None),
+        (0, "sheet.started", 1),
+        (10, "job.held", None),
+    ):
+        shown.apply({**event(name, sheet), "ts": f"2026-11-24T08:45:{second:02}.000000Z"})
+    later = 1_795_509_960.0
+    assert (shown.state, shown.work.until(later)) == ("pausing", 10.0)
+    assert "10.0s" in drawn(shown)[1]
+    shown.apply({**event("job.resumed"), "ts": "2026-11-24T08:45:58.000000Z"})
+    assert (shown.state, shown.work.until(later)) == ("running", 12.0)
+    assert "12.0s" in drawn(shown)[1]

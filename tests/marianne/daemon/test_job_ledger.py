@@ -188,3 +188,16 @@ def test_a_death_before_an_attempt_ended_is_forgotten_on_disk_too() -> None:
 def test_a_job_goes_on_while_it_runs_or_lets_its_sheets_finish(status: JobStatus) -> None:
     goes_on = status in (JobStatus.RUNNING, JobStatus.PAUSING)
     assert ledger_of(CHAIN, status=status).goes_on() is goes_on
+
+
+def test_what_stood_still_is_taken_off_its_time_when_it_goes_on() -> None:
+    ledger, step = ledger_of(CHAIN), Step()
+    ledger.start(step, ledger.row(1), NOW)
+    ledger.hold(step, True, NOW + 10)
+    ledger.hold(step, True, NOW + 20)
+    assert events(step) == [("sheet.started", 1), ("job.held", None)]
+    assert ledger.work.up_to(NOW + 3600) == 10
+    ledger.hold(step, False, NOW + 3600)
+    assert ledger.rows[1].worked == -3590, "with the time since its start, 10 seconds"
+    assert saved(step) == [(1, "running"), (1, "running")]
+    assert ledger.work.up_to(NOW + 3605) == 15

@@ -73,6 +73,21 @@ def test_a_row_that_goes_on_running_or_waiting_changes_nothing() -> None:
     assert (work.running, work.since) == (1, 3.0)
 
 
+def test_what_stands_still_is_not_at_work_until_it_goes_on_or_has_ended() -> None:
+    work = WorkTime()
+    assert not work.hold(True, 1.0), "nothing runs"
+    work.saved(SheetStatus.PENDING, SheetRow(1, RUNNING, 1, started_at=0.0))
+    work.saved(SheetStatus.PENDING, SheetRow(2, RUNNING, 1, started_at=5.0))
+    assert [work.hold(True, 10.0), work.hold(True, 11.0)] == [True, False]
+    assert (work.up_to(99.0), work.since) == (10.0, None)
+    assert [work.hold(False, 100.0), work.hold(False, 101.0)] == [True, False]
+    assert work.up_to(103.0) == 13.0
+    work.saved(RUNNING, SheetRow(1, COMPLETED, 1, started_at=0.0, finished_at=104.0))
+    work.hold(True, 110.0)
+    work.saved(RUNNING, SheetRow(2, COMPLETED, 1, started_at=5.0, finished_at=200.0))
+    assert (work.seconds, work.since, work.running) == (20.0, None, 0)
+
+
 def test_it_is_kept_with_the_rows_that_it_follows_from(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with Database(path) as database, Reader(path) as reader:
