@@ -49,13 +49,16 @@ def job_status(session: Session, job: str, *, newest: bool = False) -> Status:
 
 
 def waiting_for_place(session: Session, status: Status) -> dict[int, str]:
-    """Why sheets of the job that were granted wait for a node, in words; empty where sheets run on
-    the conductor's machine, which the first one tells."""
+    """Why sheets of the job wait for a node, in words; empty where sheets run on the conductor's
+    machine, which the first one tells."""
     found: dict[int, str] = {}
     if status["status"] in TERMINAL:
         return found
     placeless = [
-        s["num"] for s in status["sheets"] if s["status"] == "running" and not s.get("node")
+        s["num"]
+        for of in ("running", "ready")
+        for s in status["sheets"]
+        if s["status"] == of and not s.get("node")
     ]
     for num in placeless[:MOST_EXPLAINED]:
         try:
@@ -63,10 +66,10 @@ def waiting_for_place(session: Session, status: Status) -> dict[int, str]:
         except CliError:
             break  # it is told without the reasons
         (sheet,) = told["sheets"]
-        if sheet["code"] == "running" and not found:
-            break
         if sheet["code"] == "node":
             found[num] = sheet["text"]
+        elif not found:
+            break
     return found
 
 

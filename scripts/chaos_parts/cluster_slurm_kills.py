@@ -58,7 +58,10 @@ class SlurmKills(Kills):
             # One that Slurm believes to run, and where nobody is, is given up after three minutes.
             until(lambda: not ours(), "all batch jobs are gone", 300.0)
         except AssertionError:
-            return [f"left in Slurm: {line}" for line in ours()]
+            lines = ours()
+            for line in lines:
+                print(self.box.story(line.split()[0]))
+            return [f"left in Slurm: {line}" for line in lines]
         return []
 
     def settle(self) -> None:

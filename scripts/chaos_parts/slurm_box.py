@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -174,6 +175,15 @@ class SlurmBox:
         """The state of each job that Slurm has, by number."""
         lines = self.run("squeue", "-h", "-o", "%i %T").splitlines()
         return {line.split()[0]: line.split()[1] for line in lines}
+
+    def story(self, job: str) -> str:
+        """What Slurm knows of a job, what its daemons have noted of it, and who runs of it."""
+        told = [self.run("scontrol", "show", "job", job, check=False)]
+        for log in sorted(self.folder.glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            told += [f"{log.stem}: {line}" for line in lines if re.search(rf"\b{job}\b", line)]
+        told += [f"process {pid} is a step of it" for pid in self.steps(job)]
+        return "\n".join(told)
 
     def steps(self, job: str = "") -> list[int]:
         """The pids of the slurmstepd of a job, or of all."""

@@ -78,6 +78,10 @@ class Desk:
             return True
         return bool(unheard) and clock() - node.up_at < COME_SECONDS
 
+    def end_of(self, node: str) -> tuple[str | None, bool]:
+        """With which word the engine has ended it, and whether one job alone was there then."""
+        return self.fates.get(node), self.nodes.known(node).alone
+
     def forget(self, job_id: str) -> None:
         """The job has no runner any more, and no slots."""
         self.jobs.pop(job_id, None)

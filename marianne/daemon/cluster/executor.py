@@ -42,6 +42,9 @@ class ClusterExecutor:
             config.slots,
             config.node_slots,
         )
+        nodes.engine = f"executor {config.name} has not been reached yet"
+        if config.kind == "slurm":
+            nodes.none = "there is no pilot, and one is about to be submitted"
         places = Places(context.home, context.owner, config.shared_directory)
         self.desk = Desk(config.name, nodes, places, Handle(context.system, self._name))
         self.desk.limit = config.staging_limit_mb * 2**20

@@ -25,13 +25,14 @@ NEARLY = 1e-6
 class Node:
     """One node. ``why`` it can be given nothing; ``hello`` is its warden's, of the time ``up_at``,
     ``facts`` the engine's; ``taken`` counts slots by job, ``scarce`` graphics processors and MB of
-    memory."""
+    memory. ``alone``: one job alone was there when it was lost."""
 
     name: str
     slots: int
     tenure: Tenure
     connected: bool = False
     draining: bool = False
+    alone: bool = False
     why: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class Nodes:
         self._lock = threading.RLock()
         self.engine: str | None = "it has not been reached yet"
         """Why the engine is not reached; None: it is."""
+        self.none = "the cluster has no nodes: start workers"
 
     def slots_of(self, name: str, cpus: int) -> int:
         """How many sheets run on this node at one time."""
@@ -118,6 +120,7 @@ class Nodes:
         with self._lock:
             node = self.known(name)
             node.connected = False
+            node.alone = len(node.taken) == 1
             node.tenure.lost(clock())
 
     def all_down(self) -> list[str]:
@@ -266,7 +269,7 @@ class Nodes:
         if self.engine is not None:
             return self.engine
         if not nodes:
-            return "the cluster has no nodes: start workers"
+            return self.none
         unfit = [f"{node.name}: {node.why}" for node in nodes if node.why is not None]
         usable = [node for node in nodes if node.connected and node.why is None]
         if usable and all(node.draining for node in usable):

@@ -18,7 +18,7 @@ from marianne.daemon.cluster.batch_notes import BatchNotes
 from marianne.daemon.cluster.cluster import Cluster
 from marianne.daemon.cluster.delivery import Delivery
 from marianne.daemon.cluster.desk import Desk
-from marianne.daemon.cluster.fate import fate
+from marianne.daemon.cluster.fate import lost_with
 from marianne.daemon.cluster.placing import Placing
 from marianne.daemon.cluster.question import Question
 from marianne.daemon.cluster.station import Message, Station, interrupted, refused
@@ -363,8 +363,8 @@ class ClusterRunner(Actor):
             station.said = {"running": [], "unacked": [], "told": finished, "round": 0}
             self._answer()
         else:
-            why = fate(self._desk.fates.get(station.node), station.node)
-            self._job.tell(ports.Job.results, [*finished, *station.lapse(finished, *why)], ())
+            lost = lost_with(station, finished, *self._desk.end_of(station.node))
+            self._job.tell(ports.Job.results, [*finished, *lost], ())
             self._withdrawn_by(station.node)
             self._settle(station)
         self._desk.nodes.over(station.node)

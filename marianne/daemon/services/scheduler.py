@@ -235,7 +235,8 @@ class SchedulerActor(Actor):
                 found, text=f"{most} sheets have batch jobs of their own, as many as may"
             )
         if found.code == "total_limit" and name:
-            return replace(found, text=f"it waits for a node: {executor.shortage(name)}")
+            text = f"it waits for a node: {executor.shortage(name)}"
+            return replace(found, code="node", text=text)
         if "until" in found.data:
             return replace(found, data={**found.data, "until": clock.to_wall(found.data["until"])})
         if found.code != "next":

@@ -28,7 +28,7 @@ from marianne.executors.slurm.pilots import (
     Pilot,
     in_minutes,
 )
-from marianne.executors.slurm.refusals import field_of
+from marianne.executors.slurm.refusals import field_of, in_queue, of_section, of_sheet
 from marianne.executors.slurm.submission import Submission
 from marianne.records import dataclass
 
@@ -76,6 +76,7 @@ class BatchJobs:
     ) -> None:
         self._slurm, self._submission, self._prefix = slurm, submission, prefix
         self._usual, self._more = usual, more
+        self._settings = of_section("batch_jobs", usual)
         self._wanted: dict[str, Wanted] = {}
         self._over: set[str] = set()
         self._tries: dict[str, _Try] = {}
@@ -127,7 +128,7 @@ class BatchJobs:
         closed = {job.number for _, job in named if job.node in decision.closed}
         self._ending = {number: self._ending.get(number, now) for number in closed}
         fates = {
-            job.node: f"{job.state} {job.number}"
+            job.node: f"{self._submission.end_of(job.number, job.state)} {job.number}"
             for name, job in named
             if job.state not in LIVES and name in self._wanted and self._wanted[name].placed
         }
@@ -167,10 +168,13 @@ class BatchJobs:
             )
         except CommandError as error:
             refused = field_of(error.said, _given(wanted))
-            if refused is None:
-                self._pause(one, now, str(error))
-            else:
+            ours = field_of(error.said, self._settings)
+            if refused is not None:
                 self.news.refused[wanted.name] = f"Slurm refuses {refused}: {error.said}"
+            elif ours is not None:
+                self._pause(one, now, f"Slurm refuses {ours}: {error.said}")
+            else:
+                self._pause(one, now, str(error))
         except EngineError as error:
             self._pause(one, now, str(error))
 
@@ -183,7 +187,7 @@ class BatchJobs:
             if job is not None and job.state == RUNNING:
                 queued[name] = f"its batch job {job.number} has begun on {job.host}"
             elif job is not None:
-                queued[name] = _waits(job)
+                queued[name] = _waits(job, {**self._settings, **_given(wanted)})
             elif one is not None and one.number is not None:
                 queued[name] = f"its batch job {one.number} is submitted"
             elif one is not None and one.trouble is not None:
@@ -191,24 +195,26 @@ class BatchJobs:
         self.news.queued = queued
 
 
-def _given(wanted: Wanted) -> dict[str, object]:
-    """What the sheet says itself, by field, as people write it."""
+def _given(wanted: Wanted) -> dict[str, str]:
+    """What the sheet says itself, by field."""
     options: dict[str, object] = dict(wanted.options)
-    if "time" in wanted.options:
+    if wanted.options.get("time"):
         options["time"] = f"{in_minutes(float(wanted.options['time']))} minutes"
-    return {
-        **options,
-        "cpus": wanted.cpus if wanted.cpus != 1.0 else None,
-        "memory_mb": wanted.memory_mb,
-        "gpus": wanted.gpus,
-        "labels": ", ".join(wanted.labels),
-    }
+    return of_sheet(
+        {
+            **options,
+            "cpus": f"{wanted.cpus:g}" if wanted.cpus != 1.0 else None,
+            "memory_mb": wanted.memory_mb,
+            "gpus": wanted.gpus,
+            "labels": ", ".join(wanted.labels),
+        }
+    )
 
 
-def _waits(job: Pilot) -> str:
+def _waits(job: Pilot, given: Mapping[str, str]) -> str:
     if job.state not in WAITING:
         return f"its batch job {job.number} is {job.state.lower()}"
-    text = f"its batch job {job.number} waits in Slurm's queue ({job.reason})"
+    text = f"its batch job {job.number} {in_queue(job.reason, given)}"
     if job.begins and job.begins != "N/A":
         text += f", and may begin at {job.begins}"
     return text

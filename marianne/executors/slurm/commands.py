@@ -12,6 +12,8 @@ PATIENCE = 20.0
 """Seconds until a command that says nothing is given up: Slurm's own ten, and its second try."""
 
 FORMAT = "%i|%T|%N|%L|%S|%r|%j"
+UNREACHED = "unable to contact slurm controller"
+
 COLUMNS = FORMAT.count("|")
 """The last one, a name, may have such a line in it: others' do."""
 
@@ -22,6 +24,13 @@ class CommandError(EngineError):
     def __init__(self, text: str, said: str) -> None:
         super().__init__(text)
         self.said = said
+
+
+def last_word(program: str, err: bytes) -> str:
+    """The last line of what it has said of an error, without what names the program alone."""
+    said = err.decode(errors="replace").strip().splitlines()
+    last = said[-1].removeprefix(f"{program}: error: ") if said else ""
+    return f"{last}: is slurmctld up?" if UNREACHED in last.lower() else last
 
 
 class Slurm:
@@ -76,7 +85,6 @@ class Slurm:
                 " slurmctld up?"
             ) from None
         if process.returncode:
-            said = err.decode(errors="replace").strip().splitlines()
-            last = said[-1] if said else f"exit code {process.returncode}"
+            last = last_word(argv[0], err) or f"exit code {process.returncode}"
             raise CommandError(f"executor {self._executor}: {argv[0]} failed: {last}", last)
         return out.decode(errors="replace")

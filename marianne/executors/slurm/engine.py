@@ -14,7 +14,7 @@ from typing import Any
 from marianne.executors.bridge import Channel, EngineError, Found
 from marianne.executors.slurm.batch_jobs import BatchJobs
 from marianne.executors.slurm.channel import StepChannel
-from marianne.executors.slurm.commands import Slurm
+from marianne.executors.slurm.commands import CommandError, Slurm
 from marianne.executors.slurm.pilots import (
     LIVES,
     RUNNING,
@@ -26,7 +26,8 @@ from marianne.executors.slurm.pilots import (
     in_minutes,
     note_idle,
 )
-from marianne.executors.slurm.submission import EXPORT, Submission
+from marianne.executors.slurm.refusals import field_of, in_queue, of_section
+from marianne.executors.slurm.submission import EXPORT, OUT_OF_MEMORY, Submission
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds until another pilot is submitted after one that came to nothing; longer each time."""
@@ -77,6 +78,8 @@ class SlurmEngine:
         self._heard_at: dict[str, tuple[float, float | None]] = {}
         self._wardenless: set[str] = set()  # Slurm has them running, and nobody is there
         self._closed: dict[str, str] = {}
+        self._ends: dict[str, str] = {}  # how pilots ended, by number
+        self._fates: dict[str, str] = {}
         self._next_look = -math.inf
         self._answer: tuple[list[Found] | None, str | None] = [], None
 
@@ -117,7 +120,21 @@ class SlurmEngine:
 
     def news(self) -> dict[str, Any]:
         """Of batch jobs of single attempts."""
-        return asdict(self._batch.news)
+        told = asdict(self._batch.news)
+        return {**told, "fates": {**told["fates"], **self._fates}}
+
+    def _note_ends(self, jobs: Sequence[Pilot]) -> None:
+        """Of pilots it matters whether they ended for their memory: the next one would, too."""
+        ended = [job for job in jobs if job.state not in LIVES]
+        self._ends = {
+            job.number: self._ends.get(job.number) or self._submission.end_of(job.number, job.state)
+            for job in ended
+        }
+        self._fates = {
+            job.node: f"{OUT_OF_MEMORY} {job.number} pilot"
+            for job in ended
+            if self._ends[job.number] == OUT_OF_MEMORY
+        }
 
     async def _ask_or_why(self) -> tuple[list[Found] | None, str | None]:
         """The nodes, as far as they are known, and what is wrong."""
@@ -129,6 +146,7 @@ class SlurmEngine:
         living = [job for job in jobs if job.state in LIVES]
         silent = self._silent([job.node for job in living if job.state == RUNNING], now)
         pilots = [job for job in living if job.name == self._name]
+        self._note_ends([job for job in jobs if job.name == self._name])
         try:
             await self._settle_pilots(pilots, silent, now)
         except EngineError as error:
@@ -205,8 +223,8 @@ class SlurmEngine:
         waiting = next((pilot for pilot in pilots if pilot.state in WAITING), None)
         if waiting is not None:
             raise EngineError(
-                f"executor {self._settings['name']}: the pilot {waiting.number} waits in Slurm's"
-                f" queue ({waiting.reason})"
+                f"executor {self._settings['name']}: the pilot {waiting.number}"
+                f" {in_queue(waiting.reason, of_section('pilots', self._pilots))}"
             )
         if self._trouble is not None:
             raise EngineError(self._trouble)
@@ -235,7 +253,14 @@ class SlurmEngine:
             "gres": pilots["gres"],
         }
         warden = {"lifetime_seconds": self._size.seconds}
-        number = await self._submission.submit(self._name, options, pilots["options"], warden)
+        try:
+            number = await self._submission.submit(self._name, options, pilots["options"], warden)
+        except CommandError as error:
+            refused = field_of(error.said, of_section("pilots", pilots))
+            if refused is None:
+                raise
+            name = self._settings["name"]
+            raise EngineError(f"executor {name}: Slurm refuses {refused}: {error.said}") from error
         self._unmet.add(number)
 
     async def connect(self, node: Found) -> Channel:

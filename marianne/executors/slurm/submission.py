@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shlex
 import sys
 import time
@@ -16,6 +17,14 @@ from marianne.executors.slurm.commands import Slurm
 
 END_SECONDS = 30.0
 """How long before its time limit such a job ends what runs, beyond the grace of the sheets."""
+
+OUT_OF_MEMORY = "OUT_OF_MEMORY"
+
+KILLED_FOR_MEMORY = b"error: Exceeded job memory limit"
+"""What slurmstepd writes into the log of a job that it kills for that."""
+
+LOG_END = 4096
+"""Bytes of a log that are looked at."""
 
 EXPORT = "PATH,HOME,LANG,LD_LIBRARY_PATH,SLURM_CONF"
 """What it has of the conductor's environment: that may hold keys. Sheets have their job's."""
@@ -85,6 +94,19 @@ class Submission:
             f"exec {shlex.quote(self.python)} -m marianne.executors.slurm.pilot"
             f" <<'SETTINGS'\n{text}\nSETTINGS\n"
         )
+
+    def end_of(self, number: str, state: str) -> str:
+        """Why a job ended, in Slurm's word; ``state`` is what squeue says. Where Slurm measures
+        what jobs use and kills those that use too much (OverMemoryKill), it has such a job as
+        FAILED, and says why in its log alone, in which nobody else writes but its pilot."""
+        if state == "COMPLETED":
+            return state
+        try:
+            with open(self.logs / f"{number}.log", "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_END))
+                return OUT_OF_MEMORY if KILLED_FOR_MEMORY in file.read() else state
+        except OSError:
+            return state
 
     def last_words(self, number: str) -> str:
         """The end of what a job has printed."""

@@ -205,3 +205,20 @@ def test_what_slurm_ends_for_a_limit_has_failed_by_it(
     why, found = fate(word, "n3-7")
     assert found == category
     assert part in why
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_of_a_pilot_that_slurm_ended_for_its_memory_what_was_alone_in_it_has_failed(
+    stage: Stage, jobs: int
+) -> None:
+    stage.up("n3-7")
+    stage.runner.run([run(1), run(2)], 1)
+    stage.began("n3-7", (1, 1))
+    if jobs == 2:
+        stage.nodes.hold("other", "n3-7", 1)
+    stage.down("n3-7")
+    stage.desk.fates = {"n3-7": "OUT_OF_MEMORY 7 pilot"}
+    stage.clock.now += 20.0
+    stage.runner.lapse("n3-7")
+    begun = "resource_limit" if jobs == 1 else "lost"
+    assert stage.told() == [(1, 1, begun), (2, 1, "lost")]

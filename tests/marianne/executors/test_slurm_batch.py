@@ -15,7 +15,7 @@ from marianne.executors.slurm.batch import (
     sbatch_options,
 )
 from marianne.executors.slurm.pilots import RUNNING, Pilot
-from marianne.executors.slurm.refusals import field_of
+from marianne.executors.slurm.refusals import field_of, in_queue, of_section, of_sheet
 
 NAME = "train-3.1"
 
@@ -106,5 +106,15 @@ def test_what_nobody_says_is_left_to_slurm() -> None:
 def test_a_refusal_names_the_field_of_the_sheet_or_is_none_of_its_own(
     said: str, given: dict[str, object], field: str | None
 ) -> None:
-    named = field_of(f"sbatch: error: {said}", given)
+    named = field_of(said, of_sheet(given))
     assert named is None if field is None else named is not None and named.startswith(field)
+
+
+def test_of_what_waits_for_another_setting_the_setting_is_named() -> None:
+    assert in_queue("Priority", {}) == "waits in Slurm's queue (Priority)"
+    pilots = of_section("pilots", {"seconds": 7200.0, "partition": "short", "account": None})
+    assert in_queue("PartitionTimeLimit", pilots) == (
+        "waits in Slurm's queue (PartitionTimeLimit): its time limit is over its partition's:"
+        " pilots.seconds (7200) in conductor.yaml and pilots.partition (short) in conductor.yaml"
+    )
+    assert in_queue("JobHeldUser", {}).endswith("it was held: scontrol release lets it go on")

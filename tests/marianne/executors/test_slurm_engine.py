@@ -154,9 +154,9 @@ def test_while_none_runs_it_is_said_what_the_first_waits_for(stage: Stage) -> No
 
 @pytest.mark.parametrize("name", ["squeue", "sbatch"])
 def test_what_slurm_says_of_an_error_is_told(stage: Stage, name: str) -> None:
-    stage.say(name, f"{name}: error: Invalid account\n", code=1)
+    stage.say(name, f"{name}: error: Out of patience\n", code=1)
     stage.engine.need(1, (), (), (), (), ())
-    assert stage.why() == f"executor hpc: {name} failed: {name}: error: Invalid account"
+    assert stage.why() == f"executor hpc: {name} failed: Out of patience"
 
 
 def test_a_pilot_that_came_to_nothing_is_told_with_its_last_words_and_the_next_waits(
@@ -271,8 +271,9 @@ def test_one_that_runs_is_a_node_for_its_attempt_alone(stage: Stage) -> None:
 
 
 def test_a_field_that_slurm_refuses_is_named_and_not_tried_again(stage: Stage) -> None:
-    said = "sbatch: error: Batch job submission failed: Invalid partition name specified"
-    stage.say("sbatch", f"sbatch: error: invalid partition specified: nope\n{said}\n", code=1)
+    said = "Batch job submission failed: Invalid partition name specified"
+    text = f"sbatch: error: invalid partition specified: nope\nsbatch: error: {said}\n"
+    stage.say("sbatch", text, code=1)
     stage.want(batch(partition="nope"), batch("other-1.1"))
     stage.look()
     stage.look()
@@ -297,6 +298,35 @@ def test_one_that_came_to_nothing_is_submitted_again_after_a_while(stage: Stage)
     stage.engine._batch._tries["train-3.1"].again_at = 0.0
     stage.look()
     assert len(stage.asked("sbatch")) == 2
+
+
+def test_a_setting_of_the_configuration_that_slurm_refuses_is_named_and_tried_again(
+    stage: Stage,
+) -> None:
+    stage.say("sbatch", "sbatch: error: Invalid partition name specified\n", code=1)
+    stage.engine.need(1, (), (), (), (), ())
+    assert "Slurm refuses pilots.partition (short) in conductor.yaml: Invalid" in stage.why()
+    stage.say("sbatch", "sbatch: error: Invalid account\n", code=1)
+    stage.want(batch())
+    stage.look()
+    words = stage.engine.news()["queued"]["train-3.1"]
+    assert words.startswith("Slurm refuses batch_jobs.account (physics) in conductor.yaml: Invalid")
+
+
+def test_of_what_slurm_killed_for_its_memory_that_is_told_whatever_squeue_says(
+    stage: Stage,
+) -> None:
+    for number, kind in (("17", "batch"), ("18", "pilots")):
+        logs = stage.place / "shared" / f"{kind}-{stage.engine._mark}"
+        logs.mkdir(parents=True)
+        (logs / f"{number}.log").write_text("slurmstepd: error: Exceeded job memory limit\n")
+    stage.lists("17 FAILED n3 0:00 None train-3.1", "18 FAILED n3 0:00 None", "19 FAILED n3 0:00 x")
+    stage.want(batch(placed=True))
+    stage.look()
+    assert stage.engine.news()["fates"] == {
+        "n3-17": "OUT_OF_MEMORY 17",
+        "n3-18": "OUT_OF_MEMORY 18 pilot",
+    }
 
 
 def test_with_which_word_slurm_has_ended_the_node_of_an_attempt_is_told(stage: Stage) -> None:
