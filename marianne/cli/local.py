@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 GRACE = 10.0
 
 INTERRUPTED = "interrupted; the job ends with this run"
+
+TRACES_SECONDS = 10.0
+"""For a collector that is away; one that is there takes about one."""
 
 START_SECONDS = 120.0
 """A person waits for nothing else meanwhile, and may end it: a crowded machine is no failure."""
@@ -100,8 +104,22 @@ def _run(own: Session, params: Map, follow_it: bool, output: bool, as_json: bool
 
         print_summary(own, status, kept=False)
         sys.stdout.flush()
+    _send_traces(own)
     # A job that is paused stays so: nobody lets it go on.
     return BY_JOB_STATUS.get(status["status"], FAILED)
+
+
+def _send_traces(own: Session) -> None:
+    """Lets the collector that is configured be told of the job: nobody is left to do so later. One
+    that does not take it in time is noted; a Ctrl-C ends the waiting, not what the job came to."""
+    until = time.monotonic() + TRACES_SECONDS
+    with suppress(KeyboardInterrupt):
+        while (traces := own.request("daemon.status")["traces"]) and traces["waiting"]:
+            if time.monotonic() > until:
+                why = traces["trouble"] or "it takes too long"
+                note(f"the collector of traces was not told of all: {why}")
+                return
+            time.sleep(0.05)
 
 
 def _watch(

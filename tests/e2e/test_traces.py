@@ -222,3 +222,15 @@ def test_it_is_turned_on_and_off_while_the_conductor_runs(
     own.play("again", "sheets: [{name: a, run: 'true'}]\n")
     until(lambda: collector.named("again"))
     assert not collector.named("after")
+
+
+def test_a_local_run_tells_of_its_job_before_it_ends(own: Marianne, collector: Collector) -> None:
+    _configure(own, collector.address)
+    own("run", own.score("alone", "sheets: [{name: a, run: 'true'}]\n"), "--local")
+    assert {span["name"] for span in collector.spans} == {"alone", "a", "attempt 1"}
+
+
+def test_a_local_run_notes_a_collector_that_is_away(own: Marianne) -> None:
+    _configure(own, "http://127.0.0.1:9")
+    done = own("run", own.score("alone", "sheets: [{name: a, run: 'true'}]\n"), "--local")
+    assert "the collector of traces was not told of all: " in done.err

@@ -11,6 +11,7 @@ class Metrics:
 
     what = "metrics"
     done = "served"
+    for_one_job = False
     target = "marianne.metrics.server:serve_main"
 
     def __init__(self, context: Context) -> None:

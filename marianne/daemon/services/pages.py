@@ -12,6 +12,7 @@ class Pages:
 
     what = "web"
     done = "served"
+    for_one_job = False
     target = "marianne.web.child:serve_main"
 
     def __init__(self, context: Context) -> None:

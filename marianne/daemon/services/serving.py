@@ -43,6 +43,8 @@ class Served(Protocol):
     what: str
     done: str
     target: str
+    for_one_job: bool
+    """Whether a private conductor does it too, which has one job and at which nobody looks."""
 
     def wanted(self) -> Wanted | None:
         """What the configuration says; None: nothing is to be served."""
@@ -66,8 +68,8 @@ class Serving(Actor):
         self._began = 0.0
 
     def on_start(self) -> None:
-        """Does what is configured. A private conductor has one job, and nobody looks."""
-        if self._context.client is None:
+        """Does what is configured."""
+        if self._context.client is None or self._served.for_one_job:
             self.apply()
 
     def on_stop(self, reason: ExitReason) -> None:

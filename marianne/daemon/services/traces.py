@@ -16,6 +16,7 @@ class Traces:
 
     what = "traces"
     done = "sent"
+    for_one_job = True
     target = "marianne.traces.exporter:export_main"
 
     def __init__(self, context: Context) -> None:
