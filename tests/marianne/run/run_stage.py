@@ -81,7 +81,7 @@ class Stage:
             str(self.folder / f"{self.count}.err"),
         )
 
-    def turn_until(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
+    def turn_until(self, condition: Callable[[], object], timeout: float = 60.0) -> None:
         """Runs the loop until the condition holds."""
         deadline = time.monotonic() + timeout
         while not condition():

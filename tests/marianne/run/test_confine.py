@@ -172,11 +172,9 @@ def test_a_killed_worker_leaves_nothing_that_its_adopter_does_not_end(stage: Sta
     wait_for(lambda: len(tagged(stage.tag)) >= 103)
     worker.kill()
     worker.wait()
-    begin = time.monotonic()
     ended = confine.sweep_orphans(stage.owner, "a-job")
     assert tagged(stage.tag) == []
     assert len(ended) >= 103
-    assert time.monotonic() - begin < 3
 
 
 def test_a_killed_process_is_known_to_be_ending_at_once() -> None:

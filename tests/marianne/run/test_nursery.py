@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -78,23 +77,24 @@ def test_what_a_finished_child_leaves_running_is_ended_and_named(stage: Stage, k
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", NASTY)
 def test_ending_a_child_ends_its_whole_tree_within_the_grace(stage: Stage, kind: str) -> None:
-    child, done = start(stage, NASTY[kind] + "\ntrap '' TERM; while :; do sleep 0.05; done")
+    """The grace that is given with the end, not the ten minutes of its own that it began with."""
+    script = NASTY[kind] + "\ntrap '' TERM; while :; do sleep 0.05; done"
+    child, done = start(stage, script, grace=600.0)
     wait_for(lambda: len(stage.alive()) >= 2)
-    begin = time.monotonic()
     stage.nursery.end(child, 0.3)
     stage.turn_until(lambda: done.ended)
     assert stage.alive() == []
-    assert time.monotonic() - begin < 2.3
+    assert done.ended[0].signal == signal.SIGKILL
 
 
 def test_a_grace_of_zero_kills_at_once(stage: Stage) -> None:
-    child, done = start(stage, "trap '' TERM; while :; do sleep 0.05; done")
-    wait_for(stage.alive)
-    begin = time.monotonic()
+    script = "trap 'echo > asked' TERM; echo > up; while :; do sleep 0.05; done"
+    child, done = start(stage, script, grace=600.0)
+    wait_for((stage.folder / "up").exists)
     stage.nursery.end(child, 0)
     stage.turn_until(lambda: done.ended)
-    assert time.monotonic() - begin < 0.5
     assert done.ended[0].signal == signal.SIGKILL
+    assert not (stage.folder / "asked").exists(), "it was asked first"
 
 
 def test_a_child_may_clean_up_during_the_grace(stage: Stage) -> None:
@@ -109,9 +109,9 @@ def test_a_child_may_clean_up_during_the_grace(stage: Stage) -> None:
 def test_ending_again_with_less_grace_hurries(stage: Stage) -> None:
     child, done = start(stage, "trap '' TERM; while :; do sleep 0.05; done")
     wait_for(stage.alive)
-    stage.nursery.end(child, 60)
+    stage.nursery.end(child, 600)
     stage.nursery.end(child, 0)
-    stage.turn_until(lambda: done.ended, 2)
+    stage.turn_until(lambda: done.ended)
 
 
 def test_what_is_just_ending_may_finish_in_peace(stage: Stage) -> None:
@@ -143,14 +143,14 @@ def test_a_fork_bomb_of_sessions_is_outrun(stage: Stage) -> None:
     hop = Path(stage.folder / "hop.py")
     hop.write_text(
         # Bounded: where this test is killed, nobody else would ever end it.
-        "import os, time\nopen('up', 'w')\nend = time.monotonic() + 60\n"
+        "import os, time\nopen('up', 'w')\nend = time.monotonic() + 120\n"
         "while time.monotonic() < end:\n    if os.fork():\n        os._exit(0)\n    os.setsid()\n"
     )
     child, done = start(stage, f"python3 -I -S hop.py {stage.tag} & sleep 60")
     # It hops faster than a look through /proc: whether it is seen now is luck.
     wait_for((stage.folder / "up").exists)
     stage.nursery.end(child, 0.1)
-    stage.turn_until(lambda: done.ended, 15)
+    stage.turn_until(lambda: done.ended)
     assert stage.alive() == []
     assert done.ended[0].survivors == ()
 

