@@ -1,7 +1,8 @@
 """Runs scripts behind walls, in a process that no test shares: from walls there is no way back.
 
 Reads a map from its standard input, writes a map to its standard output. ``user``: run as this one
-(None: as we are); ``without``: means that are treated as missing; ``chroot``: look there.
+(None: as we are); ``without``: means that are treated as missing; ``chroot``: look there;
+``copied``: where a process goes behind the walls, it is a fork.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from marianne.walls import asked, blueprint, entering, kernel, offers, probe, room, standing
+from marianne.walls import aside, asked, blueprint, entering, kernel, offers, probe, room, standing
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
@@ -48,7 +49,9 @@ def run(
 
         def spawn() -> int:
             argv = ["bash", "-c", script]
-            return os.posix_spawn("/bin/bash", argv, env, file_actions=actions, setpgroup=0)
+            return os.posix_spawn(
+                *("/bin/bash", argv, env), file_actions=actions, setpgroup=0, setsigmask=()
+            )
 
         os.chdir(cwd)
         pid = entering.start_behind(plan, behind, spawn, cwd, (path,), "/bin/bash")
@@ -64,6 +67,7 @@ def main() -> None:
         os.chroot(task["chroot"])
         os.chdir("/")
     become(task.get("user"))
+    aside.AVAILABLE = aside.AVAILABLE and not task.get("copied")
     found = offered(task.get("without", []))
     wanted = task.get("sandbox", {})
     lists = {name: tuple(wanted[name]) for name in ("write", "read") if name in wanted}

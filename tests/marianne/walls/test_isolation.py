@@ -13,12 +13,15 @@ import pytest
 from walls_ground import USERS, Behind, Ground, wait_for
 
 
-@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize(
+    ("user", "copied"), [*((user, False) for user in USERS), (USERS[-1], True)]
+)
 def test_nobody_outside_is_seen_or_signalled(
-    behind: Behind, ground: Ground, user: int | None
+    behind: Behind, ground: Ground, user: int | None, copied: bool
 ) -> None:
     told = behind(
         user=user,
+        copied=copied,
         sandbox={"isolate": True},
         places=ground.places,
         env={"OUTER": str(os.getpid())},
