@@ -156,8 +156,8 @@ class SheetPlan:
     the score and the sheet (marianne.model.limits), without the memory.
     ``sandbox`` is what it is kept from (marianne.walls.asked).
     ``makes_nothing``: the score says so, ``outputs: []``. ``slurm`` is its section of that name,
-    None where it and its score have none. Once it has completed, nothing is there of what the sheet
-    ``takes_away`` made.
+    None where it and its score have none. A ``workspace_step`` makes what the other sheets work in,
+    or takes it away when they are done: it runs with whichever of them is asked for.
     """
 
     num: int
@@ -196,7 +196,7 @@ class SheetPlan:
     limits: dict[str, float] | None = None
     sandbox: dict[str, Any] | None = None
     slurm: dict[str, Any] | None = None
-    takes_away: int | None = None
+    workspace_step: Literal["", "begin", "end"] = ""
 
     def batch_options(self, instrument: Instrument) -> Options | None:
         """What a batch job of its own is given when this instrument plays it; None: it has none."""

@@ -163,9 +163,18 @@ def record(spec: Mapping[str, Any]) -> list[str]:
     missing = [pattern for pattern, found in outputs.items() if not found]
     if not missing:
         files = {**spec.get("files", {}), **reader.seen}
-        os.makedirs(os.path.dirname(spec["record"]), exist_ok=True)
+        _make_place(os.path.dirname(spec["record"]))
         _keep(spec["record"], {"made_of": spec["made_of"], "outputs": outputs, "files": files})
     return missing
+
+
+def _make_place(folder: str) -> None:
+    """Of the records: no part of anybody's work, so that no version control takes it."""
+    os.makedirs(folder, exist_ok=True)
+    ignored = os.path.join(folder, ".gitignore")
+    if not os.path.lexists(ignored):
+        with open(ignored, "w", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 def _why(record: Mapping[str, Any], made_of: Mapping[str, Any], outputs: Seen) -> str | None:

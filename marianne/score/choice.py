@@ -28,7 +28,7 @@ def left_out(
 
     A word is the name of a sheet, else that of an entry, which means all its instances, else a
     number or a range of numbers. Raises ScoreError for one that is none of these, and where nothing
-    is left to run.
+    is left to run. The steps of a workspace are asked for with any other.
     """
     names = _names(sheets)
     first = _numbers(start, names, len(sheets), "--from")[0] if start is not None else 1
@@ -39,7 +39,7 @@ def left_out(
     if not wanted:
         file = "--only" if only else "--until"
         raise ScoreError([Problem("no sheet is left to run", hint="ask for others", file=file)])
-    return ranges(num for num in range(1, len(sheets) + 1) if num not in wanted)
+    return ranges(s.num for s in sheets if s.num not in wanted and not s.workspace_step)
 
 
 def _names(sheets: Sequence[SheetPlan]) -> dict[str, list[int]]:

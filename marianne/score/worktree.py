@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from marianne.model.plan import SheetPlan
 from marianne.score.models_reference import Common, Worktree
@@ -55,20 +56,38 @@ def in_worktrees(score: Common, report: Report, base_dir: str) -> Common:
     ]
     sheets.append(_step(asked, repo, BEGIN, "begin", []))
     if asked.after != "keep":
-        every = [sheet.name for sheet in score.sheets]
-        sheets.append(_step(asked, repo, END, f"end {shlex.quote(asked.target)}", every))
+        end = f"end {shlex.quote(asked.target)}"
+        sheets.append(_step(asked, repo, END, end, _waited_for(score.sheets)))
     return score.model_copy(update={"sheets": sheets})
 
 
 def opened(sheets: Sequence[SheetPlan]) -> list[SheetPlan]:
-    """The sheets, of which our steps may write what the score keeps others from: the repository.
-    The last one takes away what the first has made."""
-    ours = {sheet.name: sheet.num for sheet in sheets}
-    gone = {BEGIN: None, END: ours.get(BEGIN)}
+    """The sheets, of which our steps are called so, and may write what the score keeps others from:
+    the repository."""
+    step: dict[str, Literal["begin", "end"]] = {BEGIN: "begin", END: "end"}
     return [
-        replace(sheet, sandbox=None, takes_away=gone[sheet.name]) if sheet.name in gone else sheet
+        replace(sheet, sandbox=None, workspace_step=step[sheet.name])
+        if sheet.name in step
+        else sheet
         for sheet in sheets
     ]
+
+
+def _waited_for(sheets: Sequence[ShortSheet]) -> list[str]:
+    """The sheets whose work is taken: not those that run only where one has failed, nor what runs
+    with them alone. Where these run nothing is taken; where they do not, nothing is missing."""
+    for_failures: set[str] = set()
+    while found := {
+        sheet.name
+        for sheet in sheets
+        if sheet.name not in for_failures
+        and (
+            sheet.when == "failed"
+            or (sheet.when == "succeeded" and not for_failures.isdisjoint(sheet.needs))
+        )
+    }:
+        for_failures |= found
+    return [sheet.name for sheet in sheets if sheet.name not in for_failures]
 
 
 def _step(asked: Worktree, repo: str, name: str, call: str, needs: list[str]) -> ShortSheet:

@@ -85,6 +85,27 @@ def test_a_sheet_that_runs_again_has_a_worktree_again_and_is_merged(
     assert git(repo, "show", "work:one") == "first"
 
 
+@pytest.mark.parametrize("words", [[], ["--only", "a"], ["--until", "a"]], ids=str)
+def test_what_is_not_needed_or_not_asked_for_keeps_nothing_from_being_merged(
+    marianne: Marianne, repo: Path, words: list[str]
+) -> None:
+    """An alarm that was not needed had the last step skipped, and a part of the sheets ran in no
+    worktree; records of what is up to date were merged with the work."""
+    score = marianne.place / "part.yaml"
+    score.write_text(
+        "name: part\nworkspace: {worktree: repo, ref: work, after: merge}\nsheets:\n"
+        "- {name: a, outputs: [made], run: git status --short > made; git add -A}\n"
+        "- {name: b, needs: [a], run: 'true'}\n"
+        "- {name: alarm, when: failed, run: 'true'}\n"
+        "- {name: after-alarm, needs: [alarm], run: 'true'}\n"
+        "- {name: tidy, when: always, run: 'true'}\n"
+    )
+    marianne("run", str(score), "--wait", *words)
+    files = git(repo, "ls-tree", "-r", "--name-only", "work").split()
+    assert files == ["base", "made"]
+    assert list(repo.with_name("repo.worktrees").iterdir()) == []
+
+
 def test_a_hook_leaves_no_directory_where_the_worktree_was(marianne: Marianne, repo: Path) -> None:
     score = marianne.place / "hooked.yaml"
     score.write_text(

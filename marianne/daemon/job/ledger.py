@@ -124,14 +124,12 @@ class Ledger:
     def _taken_away(self, nums: set[int]) -> set[int]:
         """The sheets of which nothing is there any more and that one of these depends on; not for
         what runs whatever comes of its needs."""
-        nums = {num for num in nums if self.plan.sheets[num - 1].when == "succeeded"}
-        return {
-            sheet.takes_away
-            for sheet in self.plan.sheets
-            if sheet.takes_away is not None
-            and self.peek(sheet.num).status is SheetStatus.COMPLETED
-            and not self.below(sheet.takes_away).isdisjoint(nums - {sheet.num})
-        }
+        steps = {sheet.workspace_step: sheet.num for sheet in self.plan.sheets}
+        begin, end = steps.get("begin"), steps.get("end")
+        if begin is None or end is None or self.peek(end).status is not SheetStatus.COMPLETED:
+            return set()
+        nums = {num for num in nums if self.plan.sheets[num - 1].when == "succeeded"} - {end}
+        return set() if self.below(begin).isdisjoint(nums) else {begin}
 
     def dependents(self, num: int) -> Sequence[int]:
         """The sheets that need this one directly."""
