@@ -62,6 +62,8 @@ class Ending(Protocol):
     @property
     def code(self) -> str | None: ...
     @property
+    def node(self) -> str | None: ...
+    @property
     def pass_percent(self) -> float: ...
     @property
     def retry_after(self) -> float | None: ...
@@ -135,7 +137,8 @@ def judge(
         return Verdict("rate_limited", wait, category)
     if category in _UNMENDABLE:
         return Verdict("failed", reason=category)
-    if category in _UNMENDABLE_HERE:
+    elsewhere = category == "not_found" and result.node and failures < policy.max_retries
+    if category in _UNMENDABLE_HERE and not elsewhere:
         return _elsewhere(fallbacks_left, _UNMENDABLE_HERE[category])
     partial = category == "validation" and 0 < result.pass_percent < 100
     if (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from actors import ChildSpec, Future, Handle
 from marianne.daemon.cluster.cluster import Cluster
 from marianne.daemon.cluster.desk import Desk
-from marianne.daemon.cluster.nodes import Nodes
+from marianne.daemon.cluster.nodes import Nodes, named
 from marianne.daemon.cluster.places import Places
 from marianne.daemon.cluster.runner import END_MARGIN, ClusterRunner
 from marianne.daemon.config.executors import ExecutorConfig
@@ -68,7 +68,7 @@ class ClusterExecutor:
     def troubles(self) -> list[str]:
         """Why the cluster is not reached, or which of its nodes can be given nothing."""
         nodes = self.desk.nodes
-        unfit = [node.why for node in nodes.all() if node.why is not None]
+        unfit = [named(node.name, node.why) for node in nodes.all() if node.why is not None]
         return [nodes.engine] if nodes.engine is not None else unfit[:3]
 
     def capacity(self) -> int:

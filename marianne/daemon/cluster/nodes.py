@@ -21,6 +21,11 @@ NEARLY = 1e-6
 """Sums of fractions are compared with."""
 
 
+def named(node: str, why: str) -> str:
+    """The reason with the node's name, which most name themselves."""
+    return why if node in why else f"node {node}: {why}"
+
+
 @dataclass(slots=True)
 class Node:
     """One node. ``why`` it can be given nothing; ``hello`` is its warden's, of the time ``up_at``,
@@ -270,7 +275,7 @@ class Nodes:
             return self.engine
         if not nodes:
             return self.none
-        unfit = [f"{node.name}: {node.why}" for node in nodes if node.why is not None]
+        unfit = [named(node.name, node.why) for node in nodes if node.why is not None]
         usable = [node for node in nodes if node.connected and node.why is None]
         if usable and all(node.draining for node in usable):
             return "all nodes are drained (marianne executors --resume NODE)"

@@ -167,6 +167,17 @@ class Placing:
         self._sweep()
         return waiting
 
+    def lacks(self, node: str, told: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether a sheet's program is not on this node, by these results: the next sheets are for
+        others then, as long as there are any. It has failed at once, and the node has room again:
+        it would be given all there is."""
+        why = [one["message"] for one in told if one.get("category") == "not_found"]
+        others = (one for one in self._desk.nodes.all() if one.usable and not one.batch)
+        if not why or all(one.name in {node, *self.avoid} for one in others):
+            return False
+        self.avoid[node] = why[0]
+        return True
+
     def why(self) -> dict[int, str]:
         """The sheets that wait for a node, and why. Any thread."""
         avoided = list(self.avoid.values())

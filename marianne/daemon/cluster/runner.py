@@ -35,11 +35,9 @@ log = get_logger(__name__)
 END_MARGIN = 5.0
 """Seconds beyond the grace that the nodes have to end a job when the conductor stops."""
 
-LOOK_AGAIN_AT_GIVEN = 30.0
-"""Seconds until a node is asked for what it was given and has not begun."""
-
-TRY_NODE_AGAIN = 5.0
-"""Seconds until a node that could not work for the job, or an unread spool, is tried again."""
+LOOK_AGAIN_AT_GIVEN, TRY_NODE_AGAIN, LACKING = 30.0, 5.0, 60.0
+"""Seconds until a node is asked for what it was given and has not begun; until one that could not
+work for the job, or an unread spool, is tried again; until one that lacked a sheet's program is."""
 
 
 class ClusterRunner(Actor):
@@ -75,10 +73,9 @@ class ClusterRunner(Actor):
         stations = self._delivery.stations.values()
         busy = [one.node for one in stations if one.placed and self._delivery.reached(one)]
         cluster = self._desk.cluster.within(grace + END_MARGIN)
+        given = self._job_id, [one.node for one in stations], busy, grace
         try:
-            cluster.ask(
-                Cluster.close_job, self._job_id, [one.node for one in stations], busy, grace
-            )
+            cluster.ask(Cluster.close_job, *given)
         except (ActorDied, AskTimeout, NoSuchActor) as error:
             log.warning("nodes_not_heard", job_id=self._job_id, error=repr(error))
 
@@ -200,7 +197,7 @@ class ClusterRunner(Actor):
         self._desk.forget(self._job_id)
         stations = self._delivery.stations.values()
         wanted = [one.node for one in stations if not one.lapsed and self._may_run(one)]
-        given = (self._job_id, [one.node for one in stations], wanted, self._grace, True)
+        given = self._job_id, [one.node for one in stations], wanted, self._grace, True
         closed = self._desk.cluster.within(None).call(Cluster.close_job, *given)
         self.pipe(closed, self.finished, promise)
         return promise
@@ -252,6 +249,8 @@ class ClusterRunner(Actor):
         station.started(started)
         late.keep(self._context, self._job_id, station, results)
         told = station.ended(results)
+        if self._placing.lacks(station.node, told):
+            self.send_after(LACKING, self.try_again, station.node)
         self._job.tell(ports.Job.results, told, [[*one, station.node] for one in started])
         self._settle(station)
         self.room()  # what had to wait for the first sheet of a job

@@ -100,6 +100,10 @@ class Station:
     def _above(self, result: Message) -> Message:
         category = result.get("category")
         note = f" (on node {self.node})"
+        if category == "not_found":
+            note = (
+                f" (on node {self.node}: install it there, or name a label of nodes that have it)"
+            )
         if category in NAMES_NODE and not str(result.get("message") or "").endswith(note):
             result = {**result, "message": f"{result.get('message') or category}{note}"}
         return {**result, "serial": serial_of(result["serial"], self.index), "node": self.node}

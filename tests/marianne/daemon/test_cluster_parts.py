@@ -51,7 +51,8 @@ def test_a_failure_that_may_be_the_nodes_names_it_once() -> None:
     station = Station("n1", 1)
     failed = done(1, outcome="failed", category="not_found", message="no program x")
     (told,) = station.ended([failed])
-    assert told["message"] == "no program x (on node n1)"
+    hint = "install it there, or name a label of nodes that have it"
+    assert told["message"] == f"no program x (on node n1: {hint})"
     (again,) = station.ended([{**failed, "message": told["message"]}])
     assert again["message"] == told["message"]
     (own,) = station.ended([done(1, outcome="failed", category="exit", message="exit code 1")])

@@ -44,6 +44,22 @@ def test_attempts_go_where_most_room_is_and_wait_where_there_is_none(stage: Stag
     assert stage.desk.waits["a"]() == {}
 
 
+def test_a_node_that_lacks_a_program_is_given_no_more_of_the_job_while_another_has_room(
+    stage: Stage,
+) -> None:
+    """It fails each at once, has room again, and was given all that there was."""
+    lacks = {"outcome": "failed", "category": "not_found", "message": "no program x"}
+    stage.up("n1", "n2")
+    stage.runner.run([run(num) for num in range(1, 6)], 5)
+    ((first, *_), other) = stage.given("n1"), stage.given("n2")
+    stage.ended("n1", done(*first, **lacks))
+    stage.runner.room()
+    assert stage.given("n1") == []
+    assert "no program x (on node n1" in stage.desk.waits["a"]()[5]
+    stage.ended("n2", done(*other[0], **lacks))
+    assert stage.given("n2") == [(5, 1)], "nobody else is left"
+
+
 def test_that_a_node_is_used_is_on_disk_before_it_is_told_anything(stage: Stage) -> None:
     stage.desk.post = lambda node, messages: seen.append(stage.desk.places.used("a"))
     seen: list[list[str]] = []

@@ -1,6 +1,7 @@
 """What becomes of a sheet after an attempt."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -22,11 +23,13 @@ def verdict(
     fallbacks_left: int = 0,
     passed: tuple[bool | None, ...] = (),
     retry_after: float | None = None,
+    node: str | None = None,
 ) -> Verdict:
     checks = tuple(ValidationOutcome("file_exists", p) for p in passed)
     result = AttemptResult(
         1, 1, outcome, 0, 1, category=category, validations=checks, retry_after=retry_after
     )
+    result = replace(result, node=node)
     return judge(
         result,
         policy,
@@ -94,6 +97,12 @@ def test_what_a_retry_cannot_mend_goes_to_the_next_instrument_at_once(
 ) -> None:
     assert verdict(category=category, fallbacks_left=1) == Verdict("fallback", 0, reason)
     assert verdict(category=category) == Verdict("failed", 0, reason)
+
+
+def test_what_one_node_has_not_another_may_have_as_long_as_retries_are_left() -> None:
+    assert verdict(category="not_found", node="n1").kind == "retry"
+    assert verdict(category="not_found", node="n1", failures=2).kind == "failed"
+    assert verdict(category="auth", node="n1").kind == "failed"
 
 
 def test_a_template_that_fails_is_not_tried_again() -> None:
