@@ -8,7 +8,7 @@ from marianne.daemon.job import endings, growing
 from marianne.daemon.job.aftermath import Aftermath
 from marianne.daemon.job.budget import Budget
 from marianne.daemon.job.gate import Gate
-from marianne.daemon.job.ledger import Ledger
+from marianne.daemon.job.ledger import Ledger, forget_crashes
 from marianne.daemon.shared.effects import Complete, RateLimited, Requeue, Step, WakeAt
 from marianne.model.result import AttemptResult
 from marianne.schedule.outcome import RateLimits, Verdict, is_quota, judge
@@ -64,7 +64,7 @@ class Judgement:
         verdict = self._verdict(step, row, result, now)
         step.changes.append(ledger.attempt(row, result))
         if ledger.job.crashes:
-            ledger.forget_crashes(step)
+            forget_crashes(ledger.job, step)
         if result.validations:
             self._tell_validations(step, row, result, now)
         data = told(row, result)

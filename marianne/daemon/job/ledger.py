@@ -281,11 +281,6 @@ class Ledger:
         self.job.options = {**self.job.options, name: value}
         step.changes.append(UpdateJob(self.job.job_id, {"options": self.job.options}))
 
-    def forget_crashes(self, step: Step) -> None:
-        """An attempt came to its end: the deaths before it were not this job's doing."""
-        self.job.crashes = 0
-        step.changes.append(UpdateJob(self.job.job_id, {"crashes": 0}))
-
     def grow(self, plan: Plan, growth: Growth) -> None:
         """The plan is this one, which has the sheets of the growth more."""
         self.plan = plan
@@ -304,3 +299,9 @@ class Ledger:
     ) -> None:
         """Notes an event of the job, or of its sheet ``num``."""
         step.changes.append(AddEvent(self.job.job_id, num, event, dict(data or {}), now))
+
+
+def forget_crashes(job: JobRow, step: Step) -> None:
+    """An attempt came to its end: the deaths before it were not this job's doing."""
+    job.crashes = 0
+    step.changes.append(UpdateJob(job.job_id, {"crashes": 0}))

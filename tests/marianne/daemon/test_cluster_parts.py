@@ -135,8 +135,8 @@ def test_a_cluster_that_was_not_reached_yet_has_no_room_and_says_why(tmp_path: P
     context = context_in(tmp_path, system, kind=Context)
     one = ClusterExecutor(context, config(tmp_path), "no bridge")
     assert one.capacity() == 0
-    assert one.troubles() == ["it has not been reached yet"]
-    assert one.summary() == "0 up, 0 of 0 slots taken; it has not been reached yet"
+    assert one.troubles() == ["executor cl has not been reached yet"]
+    assert one.summary() == "0 up, 0 of 0 slots taken; executor cl has not been reached yet"
     assert one.waits("a") == {}
     assert list(one.finished("a")) == []
     system.shutdown(timeout=5.0)

@@ -16,6 +16,7 @@ from ledger_stage import (
     with_sheet,
 )
 
+from marianne.daemon.job.ledger import forget_crashes
 from marianne.daemon.shared.effects import Step
 from marianne.model.plan import Instrument
 from marianne.state.changes import SaveSheet
@@ -180,7 +181,7 @@ def test_the_scheduler_is_told_depth_retries_and_who_plays() -> None:
 def test_a_death_before_an_attempt_ended_is_forgotten_on_disk_too() -> None:
     ledger, step = ledger_of(CHAIN), Step()
     ledger.job.crashes = 3
-    ledger.forget_crashes(step)
+    forget_crashes(ledger.job, step)
     assert (ledger.job.crashes, job_fields(step)) == (0, {"crashes": 0})
 
 
