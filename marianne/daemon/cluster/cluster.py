@@ -163,17 +163,18 @@ class Cluster(Actor):
 
     def closed(self, job_id: str, node: str) -> None:
         """Nothing of the job is left on this node."""
+        self._desk.nodes.closed(node, job_id)
         if job_id in self._closing:
             self._closing[job_id][0].discard(node)
             self._settle()
 
-    def node_up(self, node: str, kept: Sequence[str] = ()) -> None:
-        """It may not have heard what is to end, and has files of jobs that are ``kept`` there."""
+    def node_up(self, node: str, has: Sequence[str] = ()) -> None:
+        """It may not have heard what is to end: it ``has`` workers or files of these jobs."""
         self._failures = 0
-        for left, message, _ in self._closing.values():
-            if node in left:
-                self._post(node, [message])
-        for job_id in unwanted(self._context.home, kept, self._desk.jobs):
+        closing = {job_id for job_id, (left, *_) in self._closing.items() if node in left}
+        for job_id in closing:
+            self._post(node, [self._closing[job_id][1]])
+        for job_id in unwanted(self._context.home, has, {*self._desk.jobs, *closing}):
             self._post(node, [{"kind": "close", "job_id": job_id, "grace": 0.0, "over": True}])
 
     def describe(self, config: ExecutorConfig, check: bool) -> Promise[list[told.Executor]]:
@@ -267,8 +268,8 @@ class Cluster(Actor):
             nodes.up(node, message["facts"], message["hello"])
             self._capacity()
             self._tell_all("up", node, list(message["hello"]["jobs"]))
-            kept = [str(one) for one in message["hello"].get("kept") or ()]
-            self._desk.cluster.tell(Cluster.node_up, node, kept)
+            has = [str(one) for of in ("jobs", "kept") for one in message["hello"].get(of) or ()]
+            self._desk.cluster.tell(Cluster.node_up, node, has)
             self._room()
         elif kind == "down":
             log.warning("node_down", executor=self._desk.name, node=node, why=message["why"])

@@ -1,4 +1,4 @@
-"""Which of the files that a node has kept of jobs nobody wants any more."""
+"""Of which jobs nobody wants what a node has of them: a worker, or files that it kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from marianne.state.reader import Reader
 log = get_logger(__name__)
 
 
-def unwanted(home: Home, kept: Sequence[str], living: Collection[str]) -> list[str]:
+def unwanted(home: Home, has: Sequence[str], living: Collection[str]) -> list[str]:
     """Those of jobs that are over, are paused, or were forgotten: all that counts of them is at the
     conductor. One that cannot be looked up now is named again by the next hello."""
-    names = [name for name in kept if name not in living]
+    names = [name for name in has if name not in living]
     if not names:
         return []
     try:

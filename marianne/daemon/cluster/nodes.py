@@ -71,6 +71,12 @@ class Node:
         memory = sum(taken for _, taken in self.scarce.values())
         return room and not self.lacks(needs, gpus, memory)
 
+    def closed(self, job_id: str) -> None:
+        """Its warden has this job no more, or will not have it for long."""
+        jobs = self.hello.get("jobs", ())
+        if job_id in jobs:
+            self.hello = {**self.hello, "jobs": [one for one in jobs if one != job_id]}
+
     def lacks(self, needs: Needs, gpus: int = 0, memory_mb: int = 0) -> str | None:
         """What it has not of what such a sheet takes, when so much is taken."""
         missing = [label for label in needs.labels if label not in self.facts.get("labels", ())]
@@ -241,6 +247,13 @@ class Nodes:
             for node in self._nodes.values():
                 node.taken.pop(job_id, None)
                 node.scarce.pop(job_id, None)
+                node.closed(job_id)
+
+    def closed(self, name: str, job_id: str) -> None:
+        """Nothing of the job is left on this node."""
+        with self._lock:
+            if (node := self._nodes.get(name)) is not None:
+                node.closed(job_id)
 
     def capacity(self) -> int:
         """Slots of all nodes that may be given any sheets, taken or free."""

@@ -23,6 +23,7 @@ from marianne.daemon.cluster.places import Places
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
 from marianne.executors.protocol import Needs
+from marianne.state.database import Database
 
 HELLO = {"jobs": ["a"]}
 
@@ -184,6 +185,27 @@ def test_a_job_that_nobody_comes_for_keeps_no_node_busy_for_ever(
     assert house.desk.may_be_busy(node)
     node.up_at -= 1000.0
     assert not house.desk.may_be_busy(node)
+
+
+def test_a_job_that_is_over_keeps_no_node_busy_whose_hello_named_it(house: House) -> None:
+    house.up()
+    house.desk.heard.add("a")
+    house.desk.forget("a")
+    (node,) = house.desk.nodes.all()
+    assert not house.desk.may_be_busy(node)
+
+
+def test_a_worker_of_a_job_that_ended_meanwhile_is_closed_when_its_node_comes(
+    house: House,
+) -> None:
+    Database(house.context.home.db).close()  # which knows no such job
+    house.desk.forget("a")
+    house.say("up", node="n1", facts={"cpus": 2}, hello=HELLO)
+    assert house.hears("close")["job_id"] == "a"
+    (node,) = house.desk.nodes.all()
+    assert house.desk.may_be_busy(node)
+    house.says(kind="closed", job_id="a")
+    until(lambda: house.pump() or not house.desk.may_be_busy(node))
 
 
 def test_what_wardens_say_reaches_the_runner_of_their_job(house: House) -> None:
