@@ -233,7 +233,7 @@ class StubRunner(Actor):
         if result is not None:
             self._end(run, result)
         else:
-            self._job.tell(Hearer.results, (), [[run.num, run.attempt, time.time()]])
+            self._job.tell(Hearer.results, (), [[run.num, run.attempt, time.time(), []]])
 
     def _end(self, run: Run, result: AttemptResult) -> None:
         work = self._work

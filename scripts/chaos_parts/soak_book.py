@@ -102,7 +102,8 @@ class Book:
     def before(self, at: int, most: int = 8) -> list[str]:
         """The last strikes before a moment, as lines of evidence; of all at once only one."""
         with self.lock:
-            known = [strike for strike in self.strikes if strike.kind != "cancel"]
+            wishes = ("cancel", "hold")
+            known = [strike for strike in self.strikes if strike.kind not in wishes]
         some = [
             strike
             for strike in known
@@ -118,7 +119,8 @@ class Book:
     def quiet(self, begin: int, end: int) -> bool:
         """Whether nothing was at work between the two, nor shortly before."""
         with self.lock:
-            return not any(strike.touches(begin - SLACK, end) for strike in self.strikes)
+            others = (strike for strike in self.strikes if strike.kind != "hold")
+            return not any(strike.touches(begin - SLACK, end) for strike in others)
 
     def unreadable(self) -> bool:
         """Whether the disk gave read errors just now: SQLite takes these for damage."""
@@ -174,7 +176,7 @@ class Book:
         if strike.pid == attempt.start.worker:
             # A process that was killed runs on until it has its turn, and so does what it began.
             return strike.touches(attempt.start.at - SLACK, end)
-        if strike.kind == "cancel":
+        if strike.kind in ("cancel", "hold"):
             return strike.text == attempt.start.job and strike.touches(begin, end)
         stop = strike.kind == "command" and strike.text.startswith("stop")
         others = ("disk", "limit", "spool")

@@ -119,8 +119,10 @@ class Customer(threading.Thread):
                 self._modify(client, order)
             else:
                 self._wish(client, "resume", order)
+                if order.held is not None:
+                    order.held.end = time.monotonic_ns()
         elif roll < 0.5:
-            self._wish(client, "pause", order, now=self._random.random() < 0.5)
+            self._pause(client, order)
         elif roll < 0.56:
             self._cancel(client, order)
         elif roll < 0.62 and order.score.breakable and not order.score.repaired:
@@ -128,6 +130,13 @@ class Customer(threading.Thread):
         elif roll < 0.75:
             method = self._random.choice(("explain", "history", "errors", "diagnose", "output"))
             self._ask(client, method, {"job_id": order.job}, order)
+
+    def _pause(self, client: Client, order: Order) -> None:
+        """Lets what runs finish, or has it stand still: between its last line and its exit, too."""
+        now = self._random.random() < 0.5
+        if now:
+            order.held = self._book.struck("hold", order.job, seconds=PATIENCE)
+        self._wish(client, "pause", order, now=now)
 
     def _after(self, client: Client, order: Order, status: str, roll: float) -> None:
         """A job that is over: repaired and tried again, cleared, or left alone."""

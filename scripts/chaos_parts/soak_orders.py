@@ -27,6 +27,7 @@ class Order:
     cleared: bool = False
     parent: str | None = None
     acts: int = 0
+    held: Any = None  # the strike of a wish that it stands still, until it is resumed
     said: list[str] = field(default_factory=list)
 
     def ends(self) -> frozenset[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,24 @@ def look(token: str) -> dict[int, Process]:
         role = role_of(head.partition("(")[2], words, b"MARIANNE_SHEET=" in environ)
         pid = int(name)
         found[pid] = Process(pid, int(fields[1]), int(fields[19]), fields[0], role, words)
+    return found
+
+
+MISTAKES = tuple(f"error: {kind}" for kind in (
+    "AssertionError", "AttributeError", "IndexError", "KeyError", "NameError", "TypeError",
+    "UnboundLocalError", "ValueError",
+))  # fmt: skip
+
+
+def mistakes(home: Path) -> Counter[str]:
+    """Of the conductor's log: how often actors failed by what no fault of ours explains."""
+    found: Counter[str] = Counter()
+    for file in (home / "logs").glob("conductor.log*"):
+        for line in file.read_text(errors="replace").splitlines():
+            if '"actor_crashed"' in line and line.endswith("}"):
+                told = json.loads(line[line.index("{") :])
+                if told["error"].startswith(MISTAKES):
+                    found[f"{told['error']}; {told['traceback'][-300:]}"] += 1
     return found
 
 

@@ -26,7 +26,7 @@ from soak_customers import Customer
 from soak_ledger import Ledger, Violation
 from soak_operator import Operator
 from soak_orders import NO, OVER, YES, Order, judge, unfollowed
-from soak_places import CLIENT, look, refine, still_there, uncollected
+from soak_places import CLIENT, look, mistakes, refine, still_there, uncollected
 from soak_plan import Fault
 from soak_scores import COMPLETED, HOOKS, Place, agents
 from soak_side import FirstStart
@@ -138,6 +138,9 @@ class Soak:
             self._settle(customers)
             self._collected()
             self._judge_all()
+            for text, count in mistakes(self._home).items():
+                said = f"an actor failed {count} times by a mistake"
+                self._book.wrong(Violation("no actor fails by a mistake", said, evidence=(text,)))
         finally:
             self._close(striker, customers)
         ledger, excused = self._check_ledger()

@@ -77,3 +77,4 @@ def own(tmp_path: Path) -> Iterator[Marianne]:
     yield program
     program("stop", "--force", code=None)
     until(lambda: not program.processes())
+    assert program.mistakes() == []

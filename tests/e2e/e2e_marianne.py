@@ -52,6 +52,16 @@ def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
 SLOTS = "MARIANNE_MAX_CONCURRENT_SHEETS"
 
 
+MISTAKES = tuple(
+    f"error: {kind.__name__}"
+    for kind in (
+        ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, NameError,
+        TypeError, UnboundLocalError, UnicodeError, ValueError, ZeroDivisionError,
+    )
+)  # fmt: skip
+"""How the log begins to tell of a crash that no fault of the machine explains."""
+
+
 @contextmanager
 def conductor(
     place: Path, config: str = "", env: Mapping[str, str] | None = None
@@ -68,6 +78,7 @@ def conductor(
     finally:
         program("stop", "--force", code=None)
     until(lambda: not program.processes())
+    assert program.mistakes() == []
 
 
 class Marianne:
@@ -145,6 +156,17 @@ class Marianne:
             return bool(self.request("hello"))
         except (RemoteError, TimeoutError):
             return False
+
+    def mistakes(self) -> list[str]:
+        """Of its log: actors that failed by a mistake of ours. Supervision goes on over them, and
+        nobody would see it."""
+        found = []
+        for file in (self.home / "logs").glob("conductor.log*"):
+            for line in file.read_text(errors="replace").splitlines():
+                if '"actor_crashed"' in line and line.startswith("{") and line.endswith("}"):
+                    error = json.loads(line)["error"]
+                    found += [error] if error.startswith(MISTAKES) else []
+        return found
 
     def processes(self) -> dict[int, str]:
         """Living processes of this home, by the home in their environment: our own look."""

@@ -24,7 +24,7 @@ from marianne.daemon.job.judgement import CANNOT_BEGIN, Judgement, write_down
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.job.opening import open_job
 from marianne.daemon.job.prefetch import Prefetch
-from marianne.daemon.job.registration import register
+from marianne.daemon.job.registration import keep_slots, register
 from marianne.daemon.job.reset import reset
 from marianne.daemon.shared.effects import (
     Acknowledge,
@@ -108,10 +108,9 @@ class JobMachine:
     ) -> Step:
         """Brings the job to where it goes on, after a start or a restart of its actor.
 
-        ``running`` names the (sheet, attempt) pairs that the worker says are alive, ``ended``
-        those whose results are still on their way, ``queued`` those that were granted ahead and
-        have not begun. An attempt that we believed to run and that is among neither was
-        interrupted: it uses up no retry.
+        ``running`` names the (sheet, attempt) pairs that the worker says are alive, ``ended`` those
+        whose results are on their way, ``queued`` those granted ahead that have not begun. One that
+        we believed to run and that is among neither was interrupted: it uses up no retry.
         """
         step, ledger, job = Step(), self.ledger, self.job
         self.knows_what_runs = True
@@ -126,8 +125,10 @@ class JobMachine:
             endings.skip_hopeless(ledger, step, now)
             self._aftermath.decide(step, now)
             self._register(step, now)
-        elif job.status is JobStatus.CANCELLING:
-            step.now.append(EndSheets(tuple(self._to_end()), "cancelled"))
+        elif not job.status.terminal:
+            keep_slots(ledger, step)
+        if job.status is JobStatus.CANCELLING:
+            step.now.append(EndSheets(self._to_end(), "cancelled"))
         self._settle(step, now)
         return step
 
@@ -160,8 +161,7 @@ class JobMachine:
 
     def withdrawn(self, nums: Iterable[int], now: float) -> Step:
         """The worker gave back sheets that it had not begun."""
-        step = Step()
-        step.now += (Release(num) for num in self._prefetch.returned(nums))
+        step = Step(now=[Release(num) for num in self._prefetch.returned(nums)])
         self._settle(step, now)
         return step
 

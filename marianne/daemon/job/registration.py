@@ -37,6 +37,16 @@ def register(
     step.now[:] = [work, *(one for one in step.now if not _queued(one, waiting))]
 
 
+def keep_slots(ledger: Ledger, step: Step) -> None:
+    """What runs of a job of which nothing more begins keeps its slots, also with a scheduler that
+    has not heard of it; what else is not finished is not handed over."""
+    running = frozenset(ledger.running())
+    if running:
+        sheets = tuple(ledger.info(ledger.peek(num)) for num in sorted(running))
+        work = Register(sheets, {}, running, frozenset(), _agents(ledger.plan))
+        step.now.insert(0, work)
+
+
 def _queued(effect: Effect, waiting: Container[int]) -> bool:
     return isinstance(effect, Requeue) and effect.info.sheet_num not in waiting
 

@@ -138,7 +138,8 @@ def test_a_pause_for_a_pressure_that_ended_meanwhile_is_taken_back(
         job = sim.system.spawn(Job, stage.context, "job", name="job:job/job")
         job.tell(Job.worker_up, {"unacked": [], "running": [[1, 1]]}, job.incarnation)
         sim.quiet()
-        assert bool(stage.heard("scheduler", "register_job")) is not pressed
+        *_, (_, sheets, _) = stage.heard("scheduler", "register_job")
+        assert [sheet.sheet_num for sheet in sheets] == ([1] if pressed else [1, 2])
 
 
 def test_who_pauses_a_job_that_has_just_paused_for_pressure_asks_again(tmp_path: Path) -> None:

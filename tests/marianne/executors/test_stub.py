@@ -98,9 +98,15 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
+    """At its end no actor has failed by a mistake: supervision would go on over it in silence."""
     house = House(tmp_path)
+    crashes: list[str] = []
+    house.system.on_event(
+        lambda event: crashes.append(event.traceback) if event.kind == "crashed" else None
+    )
     yield house
     house.system.shutdown(timeout=5.0)
+    assert crashes == []
 
 
 def until(condition: Callable[[], Any]) -> None:

@@ -201,6 +201,11 @@ sys.stdin.read()
 """
 
 
+def programs(path: str) -> list[str]:
+    """What runs in a group; a shell has not come to its last program yet."""
+    return [Path(f"/proc/{pid}/comm").read_text().strip() for pid in Group(path).pids()]
+
+
 def test_only_what_no_living_process_holds_is_ended(yard: Path) -> None:
     holders = [
         subprocess.Popen(
@@ -214,7 +219,7 @@ def test_only_what_no_living_process_holds_is_ended(yard: Path) -> None:
     try:
         paths = [holder.stdout.readline().strip() for holder in holders if holder.stdout]
         pids = [start(Group(path), "setsid -f sleep 600; exec sleep 600") for path in paths]
-        wait_for(lambda: all(len(Group(path).pids()) == 2 for path in paths))
+        wait_for(lambda: all(programs(path) == ["sleep", "sleep"] for path in paths))
         assert cgroups.end_abandoned(str(yard)) == []
         left = Group(paths[1]).pids()
         holders[1].kill()
