@@ -6,18 +6,23 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 import venv
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from e2e_marianne import Marianne, until
 from test_metrics import free_port, value
 from test_package import SITE, build, wheel_of
+from test_upgrade import content, old_home
 from test_webhooks import Hook, hook
+
+from marianne.daemon.shared.log_file import LIMIT
 
 __all__ = ["hook"]
 
@@ -65,9 +70,9 @@ class Installed(Marianne):
         return done.stdout + done.stderr
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Iterator[Installed]:
-    program = Installed(tmp_path)
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    program = Installed(tmp_path_factory.mktemp("hour"))
     program.home.mkdir(mode=0o700)
     yield program
     program.typed("stop", "--force")
@@ -88,6 +93,13 @@ def test_an_hour_goes_by(installed: Installed, hook: Hook) -> None:
         checked = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert (checked.returncode, checked.stderr) == (0, "")
 
+    # What earlier weeks have logged is too much by now: it is put away by itself.
+    log = installed.home / "logs" / "conductor.log"
+    log.parent.mkdir(mode=0o700)
+    head = '{"ts": "2026-11-01T00:00:00.000000Z", "level": "info", "event": "of_old", "why": "'
+    line = f'{head}{"x" * 60_000}"}}\n'
+    log.write_text(line * (LIMIT // len(line) + 1))
+
     # Start and run: where the program lies is where it was installed.
     installed.typed("start")
     conductor = installed.pids()["conductor"]
@@ -95,9 +107,12 @@ def test_an_hour_goes_by(installed: Installed, hook: Hook) -> None:
     installed.typed("run", installed.score("first", "sheets: [{name: a, run: 'true'}]\n"), "--wait")
     until(lambda: len(hook.told) == 2)
 
+    until(lambda: "conductor_started" in log.read_text())
+    assert "of_old" not in log.read_text()
+    assert log.with_name("conductor.log.1").stat().st_size > LIMIT
+    assert "of_old" in installed.typed("logs", "-n", "50")
+
     # The log is put away by hand.
-    log = installed.home / "logs" / "conductor.log"
-    until(log.exists)
     log.rename(log.with_name("away"))
     os.kill(conductor, signal.SIGHUP)
     until(lambda: log.exists() and "reloaded" in log.read_text())
@@ -142,3 +157,23 @@ def test_an_hour_goes_by(installed: Installed, hook: Hook) -> None:
     assert sorted(facts) == [("job_complete", 0), *(("sheet_complete", n) for n in range(1, 5))]
     words = installed.typed("logs", "-n", "1000")
     assert words.count("the conductor died (killed by signal 9)") == 3
+
+
+def test_a_home_of_an_older_version_goes_on_and_one_of_a_newer_is_refused(
+    installed: Installed,
+) -> None:
+    with old_home() as old:
+        home = ("--home", str(old.home))
+        installed.typed(*home, "start")
+        listed = json.loads(installed.typed(*home, "list", "--all", "--json"))
+        assert {(job["job_id"], job["status"]) for job in listed} == {
+            *(("done", "completed"), ("night", "failed"), ("held", "paused"))
+        }
+        installed.typed(*home, "resume", "held")
+        installed.typed(*home, "wait", "held")
+        installed.typed(*home, "stop")
+        with closing(sqlite3.connect(old.home / "state.db")) as database:
+            database.execute("PRAGMA user_version = 1000")
+        before = content(old.home)
+        assert "use the newer Marianne that wrote it" in installed.typed(*home, "start", code=3)
+        assert content(old.home) == before

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,9 @@ FIXTURE = Path(__file__).with_name("data") / "home_0_1_0.tar.gz"
 PLACE = Path("/tmp/marianne-fixture")
 
 
-@pytest.fixture
-def old() -> Iterator[Marianne]:
+@contextmanager
+def old_home() -> Iterator[Marianne]:
+    """The home, for one test at a time, and its place."""
     with PLACE.with_name("marianne-fixture.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout's tests may be at it
         shutil.rmtree(PLACE, ignore_errors=True)
@@ -34,6 +35,12 @@ def old() -> Iterator[Marianne]:
             one("stop", "--force", code=None)
             until(lambda: not one.processes())
             shutil.rmtree(PLACE)
+
+
+@pytest.fixture
+def old() -> Iterator[Marianne]:
+    with old_home() as one:
+        yield one
 
 
 def test_jobs_of_an_older_version_are_there_and_go_on(old: Marianne) -> None:
