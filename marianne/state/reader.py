@@ -148,8 +148,8 @@ class Reader:
         return int(found[0]) if found else 0
 
     def resolve(self, prefix: str) -> str:
-        """The id that is ``prefix`` or, if none is, the only one that begins with it; else the one
-        that was made of this name.
+        """The id that is ``prefix`` or, if none is, the only one that begins with it; else of the
+        jobs whose score has this name the one whose id was made of it, or the only one.
 
         Raises NoSuchJob, or AmbiguousJob with some of the ids that fit.
         """
@@ -161,10 +161,12 @@ class Reader:
             prefix + "\U0010ffff",
             _CANDIDATES,
         )
-        if not found and prefix:
+        if not found:
             made = self.job(ids.from_name(prefix))
             if made is not None and made.name == prefix:
                 return made.job_id
+            named = f"SELECT job_id FROM {_JOBS} WHERE name = ? ORDER BY jobs.key LIMIT ?"
+            found = self._rows.all(named, prefix, _CANDIDATES)
         if not found or not prefix:
             raise NoSuchJob(f"no job {prefix!r}")
         if len(found) > 1:

@@ -170,3 +170,14 @@ def test_the_size_is_told(database: Database, reader: Reader) -> None:
     size = reader.size()
     assert size["bytes"] > 4096
     assert (size["jobs"], size["events"], size["attempts"], size["replies"]) == (1, 1, 0, 0)
+
+
+def test_a_name_means_the_only_job_of_its_score_where_none_has_the_id_made_of_it(
+    database: Database, reader: Reader
+) -> None:
+    database.write([job("n-code-2", name="ünïcode"), job("mine", name="énöcode")])
+    assert reader.resolve("ünïcode") == "n-code-2"
+    assert reader.resolve("énöcode") == "mine"
+    database.write([job("n-code-3", name="ünïcode")])
+    with pytest.raises(AmbiguousJob, match="n-code-2"):
+        reader.resolve("ünïcode")
