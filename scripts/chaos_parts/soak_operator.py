@@ -161,7 +161,8 @@ class Operator(threading.Thread):
             others = [
                 strike
                 for strike in self._book.strikes
-                if strike.kind != "command" and strike.touches(begun - 20_000_000_000, end)
+                if strike.kind not in ("command", "hold")
+                and strike.touches(begun - 20_000_000_000, end)
             ]
         if not others:
             self._book.wrong(Violation("commands work", f"{command} exits {code}: {said[-600:]}"))

@@ -29,18 +29,6 @@ def test_a_chain_runs_in_order_and_completes() -> None:
     assert [n for e, n in play.events if e == "sheet.started"] == [1, 2, 3]
 
 
-def test_what_runs_of_a_job_that_pauses_keeps_its_slot_over_a_restart() -> None:
-    """The next conductor's scheduler has not heard of it, and would let others run in its place."""
-    play = Play(plan_of({1: (), 2: (), 3: (1,)}))
-    play.grant(1)
-    play.take(play.machine.pause("now", play.now))
-    play.slots.clear()
-    play.restart(worker=True)
-    assert (play.slots, play.queue) == ({1}, set())
-    play.end(1)
-    assert play.slots == set()
-
-
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
 def test_a_job_that_goes_on_by_another_plan_is_not_over(outcome: str, restarted: bool) -> None:
