@@ -47,8 +47,27 @@ unlock() { # REF COMMIT: removes a lock that one of ours left who was killed whi
     if ! find /proc/[0-9]*/fd -lname "$lock" 2> /dev/null | grep -q .; then rm -f -- "$lock"; fi
 }
 
+ours() { # whether what is there is of this job, not of one of another home that is called so too
+    local mine theirs
+    mine=$(printf %s "$MARIANNE_OWNER" | cksum)
+    theirs=$(cat "$job/owner" 2> /dev/null || true)
+    if [ -n "$theirs" ] && [ "$theirs" != "$mine" ]; then
+        if [ -e "$place" ] && ! rmdir -- "$place" 2> /dev/null; then
+            say "to throw away what is there: git -C ${repo@Q} worktree remove --force ${place@Q}"
+            say "$place is the worktree of another job that is called so (of another home, or of" \
+                "an earlier run --local): choose another name for this one, --id NEW"
+            return 1
+        fi
+        forget
+        rm -rf -- "$job"
+        mkdir -p -- "$job"
+    fi
+    put owner "$mine"
+}
+
 begin() {
     local base branch=refs/heads/marianne/$MARIANNE_JOB_ID
+    ours
     if [ -e "$job/ready" ]; then
         if [ -e "$place/.git" ]; then echo "it is there: $place" && return; fi
         say "$place was made and is gone, with what was not committed there"
@@ -66,6 +85,13 @@ begin() {
     put begun "$place"
     mkdir -p -- "$(dirname "$place")"
     if [ "$after" = keep ]; then
+        if git rev-parse --verify --quiet "$branch" > /dev/null &&
+            ! git merge-base --is-ancestor "$branch" "$base"; then
+            say "to throw away what is there: git branch -D ${branch#refs/heads/}"
+            say "the branch ${branch#refs/heads/} is there already, with work of another job:" \
+                "choose another name for this one, --id NEW"
+            return 1
+        fi
         unlock "$branch" "$base"
         git worktree add --quiet -B "${branch#refs/heads/}" -- "$place" "$base"
     else

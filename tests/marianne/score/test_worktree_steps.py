@@ -69,12 +69,16 @@ class Repo:
         self.git("add", "-A", where=where)
         self.git("commit", "--quiet", "-m", name, where=where)
 
-    def step(self, script: str, kill: str = "") -> tuple[int, str]:
+    def step(self, script: str, kill: str = "", owner: str = "home") -> tuple[int, str]:
         """One run of a step: how it ended, and what it said."""
         (self.place / "count").write_text("0\n")
         env = {**os.environ, "PATH": f"{self.place}/bin:{os.environ['PATH']}", "KILL": kill}
         env |= {"COUNT": str(self.place / "count"), "MARIANNE_JOB_ID": "job"}
-        env |= {"MARIANNE_SHEET": "3", "MARIANNE_WORKSPACE": str(self.tree)}
+        env |= {
+            "MARIANNE_OWNER": owner,
+            "MARIANNE_SHEET": "3",
+            "MARIANNE_WORKSPACE": str(self.tree),
+        }
         done = subprocess.run(
             ["bash", "-eu", "-o", "pipefail", "-c", script],
             cwd="/",
@@ -206,6 +210,26 @@ def test_what_lies_in_the_place_already_is_never_removed(merging: Repo) -> None:
     code, said = merging.step(merging.begin)
     assert (code, "left as it is" in said) == (1, True)
     assert (merging.tree / "mine").read_text() == "precious"
+
+
+def test_a_job_that_is_called_like_one_of_another_home_has_a_worktree_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """A second `run --local` worked in what the first one had left, from its commit."""
+    repo = Repo(tmp_path, "keep")
+    repo.step(repo.begin)
+    repo.commit("kept", "x", where=repo.tree)
+    code, said = repo.step(repo.begin, owner="another")
+    assert (code, "--id NEW" in said) == (1, True)
+    repo.git("worktree", "remove", str(repo.tree))
+    repo.git("checkout", "--quiet", "work")
+    repo.commit("later", "y")
+    code, said = repo.step(repo.begin, owner="another")
+    assert (code, "branch -D marianne/job" in said) == (1, True)
+    assert repo.git("show", "marianne/job:kept") == "x"
+    repo.git("branch", "-D", "marianne/job")
+    assert repo.step(repo.begin, owner="another")[0] == 0
+    assert (repo.tree / "later").read_text() == "y"
 
 
 def test_lock_of_ours_is_removed_and_one_of_somebody_else_is_not(merging: Repo) -> None:
