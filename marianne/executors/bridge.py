@@ -120,11 +120,12 @@ class Engine(Protocol):
 
 @dataclass
 class _Link:
-    """One node that is reached, or is being reached."""
+    """One node that is reached, or is being reached. ``off`` is what is wrong with its clock."""
 
     found: Found
     queue: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     up: bool = False
+    off: str | None = None
     carrier: Carrier | None = None
     task: asyncio.Task[None] | None = None
 
@@ -237,7 +238,7 @@ class Bridge:
         for message in messages:
             if message["kind"] == "hello":
                 _fits(link.found.name, message)
-                link.up = True
+                link.up, link.off = True, None
                 self._carry(link, message)
                 self._tell(
                     "up", node=link.found.name, facts=_facts(link.found, message), hello=message
@@ -248,6 +249,7 @@ class Bridge:
                 self._tell("unfit", node=link.found.name, why="it is about to end")
             elif message["kind"] == "beat":
                 link.queue.put_nowait(framed({"kind": "renew", "at": message["at"]}))
+                self._look_at_clock(link, message)
             else:
                 carrier = link.carrier
                 inward = carrier.inward(message) if carrier is not None else message
@@ -270,9 +272,16 @@ class Bridge:
                 hello["jobs"],
             )
 
+    def _look_at_clock(self, link: _Link, beat: Message) -> None:
+        """One that goes wrong later: what runs on the node goes on, it is given nothing more."""
+        off = _off(f"node {link.found.name}", beat.get("wall", time.time()))
+        if link.up and (off is None) is not (link.off is None):
+            link.off = off
+            self._tell("unfit", node=link.found.name, why=link.found.why or off)
+
     def _say_why(self, link: _Link) -> None:
         """To the conductor; a node that is for one attempt alone ends itself."""
-        self._tell("unfit", node=link.found.name, why=link.found.why)
+        self._tell("unfit", node=link.found.name, why=link.found.why or link.off)
         if link.found.batch and link.found.why is not None:
             link.queue.put_nowait(framed({"kind": "leave"}))
 
@@ -333,10 +342,17 @@ def _fits(name: str, hello: Message) -> None:
             f"{here} has Marianne {theirs}, the conductor {VERSION}: install the same version there"
             f" (pip install 'marianne-conductor=={VERSION}') and start the node again"
         )
-    skew = hello["wall"] - time.time()
-    if abs(skew) > MOST_SKEW:
-        way = "ahead of" if skew > 0 else "behind"
-        raise EngineError(
-            f"{here}: its clock is {abs(skew):,.0f} s {way} the conductor's; set it (timedatectl"
-            " set-ntp true, or chronyc makestep there): it is given nothing before"
-        )
+    if (off := _off(here, hello["wall"])) is not None:
+        raise EngineError(off)
+
+
+def _off(here: str, wall: float) -> str | None:
+    """What is wrong with a node's clock that shows this time now; None: nothing."""
+    skew = wall - time.time()
+    if abs(skew) <= MOST_SKEW:
+        return None
+    way = "ahead of" if skew > 0 else "behind"
+    return (
+        f"{here}: its clock is {abs(skew):,.0f} s {way} the conductor's; set it (timedatectl"
+        " set-ntp true, or chronyc makestep there): it is given nothing before"
+    )

@@ -134,6 +134,17 @@ def test_a_node_is_up_with_what_is_known_of_it() -> None:
     assert abs(up["facts"]["skew"]) < 60
 
 
+def test_a_clock_that_goes_wrong_later_is_noticed_and_that_it_goes_right_again() -> None:
+    node = Node()
+    for at, off in enumerate((0.0, 3600.0, 3601.0, 0.0)):
+        node.say(kind="beat", at=float(at), wall=time.time() - off)
+    line = play(Engine(node), lambda line: len(line.of("unfit")) == 2)
+    wrong, right = (one["why"] for one in line.of("unfit"))
+    assert wrong.startswith("node n1: its clock is 3,600 s behind")
+    assert right is None
+    assert not line.of("down"), "what runs there goes on"
+
+
 def test_messages_are_carried_both_ways_and_a_beat_is_answered_with_its_own_time() -> None:
     node = Node()
     node.say(kind="beat", at=17.5)
