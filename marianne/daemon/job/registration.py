@@ -34,7 +34,7 @@ def register(
             step.now.append(WakeAt(sheet.num, _due(ledger, step, row, now)))
     running = frozenset(ledger.running())
     work = Register(tuple(sheets), needs, running, frozenset(waiting), _agents(ledger.plan))
-    step.now[:] = [work, *(one for one in step.now if not _queued(one, waiting))]
+    step.now[:] = [work, *(one for one in step.now if not _is_in(one, waiting))]
 
 
 def keep_slots(ledger: Ledger, step: Step) -> None:
@@ -47,8 +47,10 @@ def keep_slots(ledger: Ledger, step: Step) -> None:
         step.now.insert(0, work)
 
 
-def _queued(effect: Effect, waiting: Container[int]) -> bool:
-    return isinstance(effect, Requeue) and effect.info.sheet_num not in waiting
+def _is_in(effect: Effect, waiting: Container[int]) -> bool:
+    """Whether the handing over of all says this too."""
+    queued = isinstance(effect, Requeue) and effect.info.sheet_num not in waiting
+    return queued or isinstance(effect, Register)
 
 
 def _due(ledger: Ledger, step: Step, row: SheetRow, now: float) -> float:

@@ -40,6 +40,21 @@ def test_after_a_cancel_it_runs_when_nothing_else_does(when: When, worker: bool 
     assert (play.finished, play.disk_job.error) == (JobStatus.CANCELLED, None)
 
 
+def test_one_that_runs_and_one_that_waits_go_on_over_a_restart() -> None:
+    """The next scheduler is told of both: of the one for its slot, of the other for its turn."""
+    plan = closing("always", {1: (), 2: (1,), 3: (1,)}, after_cancel=True)
+    play = Play(with_sheet(plan, 2, when="always", after_cancel=True))
+    play.grant(1)
+    play.take(play.machine.cancel(play.now))
+    play.grant(2)
+    play.slots.clear()
+    play.queue.clear()
+    play.restart(worker=True)
+    assert (play.slots, play.queue) == ({2}, {3})
+    play.run_out()
+    assert statuses(play) == ["cancelled", "completed", "completed"]
+
+
 def test_a_cleanup_that_fails_after_a_cancel_is_the_jobs_error() -> None:
     play = Play(closing("always", after_cancel=True))
     play.grant(1)
