@@ -16,7 +16,9 @@ from marianne.run.nursery import Nursery
 # do, and theirs is one timer instead of one for each bound.
 UNWATCHED = 0.25
 OUTPUT_INTERVAL = 0.5
-MEMORY_INTERVAL = 2.0
+# From one look at the memory to the next: what grows is looked at again when half of the time is
+# over that it takes to its limit.
+SHORTEST_LOOK, LONGEST_LOOK = 0.1, 2.0
 
 # (category of the result, message for people)
 Exceeded = Callable[[str, str], None]
@@ -53,6 +55,14 @@ def output_size(paths: tuple[str, ...]) -> tuple[int, float]:
     return size, last
 
 
+def next_look(limit: float, used: float, growth: float) -> float:
+    """Seconds until the memory is looked at again, of which ``used`` MB are used and ``growth`` MB
+    more in each second."""
+    if growth <= 0:
+        return LONGEST_LOOK
+    return min(max(0.5 * (limit - used) / growth, SHORTEST_LOOK), LONGEST_LOOK)
+
+
 class Watch:
     """Looks after one running child. Costs one timer for each bound that is set, else nothing, and
     a single one while the child is younger than ``UNWATCHED``."""
@@ -77,6 +87,7 @@ class Watch:
         self._rest: dict[str, float] | None = None  # seconds left to each, while it is held
         self._held_at = self._still = 0.0
         self._size = 0
+        self._used, self._looked = 0.0, time.monotonic()
         self._clock = clock.Watch()
         bounds = (limits.timeout, limits.idle, limits.output, limits.memory_mb)
         if bounds != (None, None, None, None):
@@ -93,7 +104,7 @@ class Watch:
         if limits.output is not None:
             self._later("output", OUTPUT_INTERVAL - passed, self._output)
         if limits.memory_mb is not None:
-            self._later("memory", MEMORY_INTERVAL - passed, self._memory)
+            self._memory()
 
     def stop(self) -> None:
         """Looks no more."""
@@ -156,4 +167,7 @@ class Watch:
                 "resource_limit", f"Its processes used {used:.0f} MB of memory; limit {limit} MB"
             )
             return
-        self._later("memory", MEMORY_INTERVAL, self._memory)
+        now = time.monotonic()
+        growth = (used - self._used) / max(now - self._looked, 0.001)
+        self._used, self._looked = used, now
+        self._later("memory", next_look(limit, used, growth), self._memory)
