@@ -68,6 +68,9 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
         )
     except CliError as error:
         return _fail(error, session.as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # who typed no verb wants to see them
+        return exit_codes.USAGE
     except click.UsageError as error:
         as_json = session.as_json or _wants_json(argv)
         where = error.ctx.command_path if error.ctx else "marianne"

@@ -42,6 +42,7 @@ def command(session: Session, as_json: bool) -> int:
         print_table(
             ("WHAT", "", "FOUND"),
             [(finding.what, words[finding.well], clean(finding.words)) for finding in found],
+            wrap=True,
         )
     return FAILED if any(finding.well is False for finding in found) else OK
 

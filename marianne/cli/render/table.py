@@ -70,12 +70,14 @@ def print_table(
     names: Sequence[int] = (),
     spare: Sequence[int] = (),
     indent: str = "",
+    wrap: bool = False,
 ) -> None:
     """Prints headings and rows. Columns named in ``right`` are set to the right.
 
     Columns that are empty in every row are left out. On a terminal each row is one line: the last
     column is cut, ``names`` in their middle, and what is to ``spare`` is left out where it does not
-    fit (marianne.cli.render.fit). Into a pipe everything is printed whole, without colour.
+    fit (marianne.cli.render.fit); with ``wrap`` the last column goes on below itself instead, for
+    its sentences are what is read. Into a pipe everything is printed whole, without colour.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     used = [i for i in range(len(headings)) if not cells or any(row[i].text for row in cells)]
@@ -86,6 +88,8 @@ def print_table(
     if on_terminal:
         widths = fitted(widths, columns() - len(indent), names, spare)
     head = [Cell(heading, ("bold",)) for heading in headings]
+    if wrap and on_terminal:
+        cells = [one for row in cells for one in _wrapped(row, used[-1], widths[used[-1]])]
     for row in [head, *cells]:
         parts = []
         for i, width in widths.items():
@@ -96,6 +100,16 @@ def print_table(
             painted = paint(text, *row[i].styles)
             parts.append(gap + painted if i in right else painted + gap)
         say((indent + "  ".join(parts)).rstrip())
+
+
+def _wrapped(row: list[Cell], last: int, width: int) -> list[list[Cell]]:
+    """The row, and rows below it that are empty but for what has no room in its ``last`` cell."""
+    from textwrap import wrap  # late: nearly no verb asks
+
+    first, *more = wrap(row[last].text, max(width, 10)) or [""]
+    styles, blank = row[last].styles, [Cell("")] * len(row)
+    below = [[*blank[:last], Cell(text, styles), *blank[last + 1 :]] for text in more]
+    return [[*row[:last], Cell(first, styles), *row[last + 1 :]], *below]
 
 
 def _cell(value: Cell | str | int | None) -> Cell:

@@ -138,3 +138,11 @@ def test_main_module_flushes_before_it_leaves(monkeypatch, capfd) -> None:
     main.leave(4)
     assert left == [4]
     assert capfd.readouterr().out == "kept"
+
+
+def test_who_names_no_verb_is_shown_them_and_no_error(marianne) -> None:
+    told = marianne()
+    assert (told.code, told.out) == (exit_codes.USAGE, "")
+    assert told.err.startswith("Usage: marianne ")
+    assert "marianne init" in told.err
+    assert marianne("schedule").err.startswith("Usage: marianne schedule ")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marianne.cli.render import values
@@ -126,6 +126,7 @@ def test_a_name_is_cut_in_its_middle() -> None:
     assert width_of(cut_middle("日本語日本語日本語", 9)) <= 9
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(1, 200), min_size=2, max_size=9),
     st.integers(60, 200),
@@ -163,3 +164,18 @@ def test_a_skipped_sheet_is_not_one_that_is_yet_to_come() -> None:
 def test_processes_that_a_sheet_left_are_gone(capsys: pytest.CaptureFixture[str]) -> None:
     print_sheets([SHEET])  # type: ignore[list-item]
     assert "left running, and ended: 12, 13" in capsys.readouterr().out
+
+
+def test_what_is_to_be_read_whole_goes_on_below_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    words = "no limits by memory: the controller is bound to version 1; boot with another line"
+    print_table(("WHAT", "", "FOUND"), [("groups", "-", words), ("home", "well", "/x")], wrap=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[2].startswith(" " * len("groups  well  "))
+    assert " ".join(line[14:] for line in lines[1:3]) == words
+    assert lines[3] == "home    well  /x"
