@@ -10,6 +10,7 @@ who start the program by its path.
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -27,9 +28,24 @@ from pathlib import Path
 
 WARMED = ("marianne.cli", "marianne.score", "marianne.instruments", "ipc")
 ALSO = (
+    "ctypes",
+    "encodings.ascii",
+    "encodings.utf_8_sig",
     "marianne.daemon.boot.launch",
-    "marianne.daemon.config",
+    "marianne.daemon.config.model",
+    "marianne.daemon.processes.control_groups",
+    "marianne.daemon.shared.log",
+    "marianne.keys.address",
+    "marianne.metrics.address",
+    "marianne.run.heart_options",
+    "marianne.run.keeper",
+    "marianne.run.last_watch",
+    "marianne.run.marked",
+    "marianne.run.own_limits",
+    "marianne.run.passed_key",
     "marianne.serving",
+    "marianne.walls.cgroup_place",
+    "marianne.walls.group_spawn",
     "multiprocessing",
 )
 
@@ -180,6 +196,7 @@ def _import() -> None:
                 importlib.import_module(module.name)
     for name in ALSO:
         importlib.import_module(name)
+    gc.freeze()  # a call that looked through all this for garbage would copy it first
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
 from stage import Stage
+from worlds import World, wait_for
 
 from actors import System
 from actors.testing import Simulation, plugin
@@ -34,27 +33,10 @@ def system() -> Iterator[System]:
     system.shutdown(timeout=5.0)
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30.0
-    pause = 0.0005
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in 30 s"
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.02)
-
-
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
     """Waits until a condition holds; fails after 30 seconds."""
     return wait_for
-
-
-@dataclass
-class World:
-    """A system and how to wait in it."""
-
-    system: System
-    until: Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(params=["threads", "simulated"])

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import pytest
-from conftest import World
+from worlds import World
 
 from actors import (
     Actor,

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
-from conftest import World
+from worlds import World
 
 from actors import Actor, ChildSpec, Partitions, SpecError, Supervisor
 

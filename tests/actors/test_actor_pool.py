@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from conftest import World
+from worlds import World
 
 from actors import (
     Actor,

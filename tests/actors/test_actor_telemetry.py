@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from conftest import World
+from worlds import World
 
 from actors import Actor, ActorDied, ChildSpec, Refusal, Supervisor, SystemEvent
 from actors.testing import Simulation, explore

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 import pytest
-from conftest import World
+from worlds import World
 
 from actors import Actor, ActorRef, ChildSpec, Supervisor, System
 from actors.testing import Simulation, explore

@@ -17,6 +17,7 @@ from e2e_marianne import Marianne, until
 from ipc.client import Client
 from ipc.errors import DeadlineExceeded
 
+LARGE = bool(os.environ.get("MARIANNE_LARGE"))
 ONE = "sheets: [{name: a, run: 'true'}]"
 WAITS = "sheets: [{name: a, run: 'touch up; until test -e go; do sleep 0.02; done'}]"
 FAILS = "sheets: [{name: a, run: 'echo x >> tries; exit 1'}]"
@@ -45,16 +46,20 @@ def _rows(marianne: Marianne, sql: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.timeout(150)
-def test_120_sheets_and_8_kills_complete_each_sheet_once(marianne: Marianne) -> None:
+def test_60_sheets_and_4_kills_complete_each_sheet_once(marianne: Marianne) -> None:
+    """120 and 8 with MARIANNE_LARGE=1."""
+    many, kills = (120, 8) if LARGE else (60, 4)
     choice = random.Random(8)
-    needs = {n: choice.sample(range(1, n), min(n - 1, choice.randint(0, 3))) for n in range(1, 121)}
+    needs = {
+        n: choice.sample(range(1, n), min(n - 1, choice.randint(0, 3))) for n in range(1, many + 1)
+    }
     text = "parallel: {max_concurrent: 6}\nsheets:\n"
     for num, before in needs.items():
         names = ", ".join(f"s{n}" for n in before)
         run = f"echo start {num} >> log; sleep 0.{choice.randint(1, 9)}; echo end {num} >> log"
         text += f"  - {{name: s{num}, needs: [{names}], run: '{run}'}}\n"
     marianne.submit("large", text)
-    for kill in range(1, 9):
+    for kill in range(1, kills + 1):
         progress = until(
             lambda kill=kill: (
                 (p := marianne.request("job.status", {"job_id": "large"})["progress"])["running"]
@@ -63,10 +68,10 @@ def test_120_sheets_and_8_kills_complete_each_sheet_once(marianne: Marianne) -> 
             ),
             60.0,
         )
-        assert progress["completed"] < 120
+        assert progress["completed"] < many
         _kill(marianne)
     status = marianne.wait("large")
-    assert [s["status"] for s in status["sheets"]] == ["completed"] * 120
+    assert [s["status"] for s in status["sheets"]] == ["completed"] * many
     log = [line.split() for line in (marianne.place / "large" / "log").read_text().splitlines()]
     assert Counter(num for word, num in log if word == "end") == {str(n): 1 for n in needs}
     place = {(word, int(num)): at for at, (word, num) in enumerate(log)}
@@ -79,8 +84,8 @@ def test_120_sheets_and_8_kills_complete_each_sheet_once(marianne: Marianne) -> 
 
 @pytest.mark.timeout(240)
 def test_submits_from_4_clients_and_kills_are_answered_once_each(marianne: Marianne) -> None:
-    """100 submits and 3 kills; 500 and 5 with MARIANNE_LARGE=1."""
-    each, kills = (125, 5) if os.environ.get("MARIANNE_LARGE") else (25, 3)
+    """40 submits and 2 kills; 500 and 5 with MARIANNE_LARGE=1."""
+    each, kills = (125, 5) if LARGE else (10, 2)
     marianne("start")
     answers: dict[str, list[str]] = {}
     lock = threading.Lock()

@@ -144,7 +144,7 @@ def test_an_hour_goes_by(installed: Installed, hook: Hook) -> None:
         until((installed.place / "work").is_dir)
         (installed.place / "work" / f"go{n}").touch()
         until(lambda n=n: sum(b["job_id"] == job for b in list(hook.told)) > n)
-        until(lambda: value(installed.typed("metrics"), "marianne_notices_waiting") == 0)
+        until(lambda: value(installed("metrics").out, "marianne_notices_waiting") == 0)
         if n < 3:
             killed = installed.pids()["conductor"]
             os.kill(killed, signal.SIGKILL)
@@ -152,7 +152,7 @@ def test_an_hour_goes_by(installed: Installed, hook: Hook) -> None:
             until(installed.serves)
     installed.typed("wait", job)
     until(lambda: sum(b["job_id"] == job for b in list(hook.told)) == 5)
-    until(lambda: value(installed.typed("metrics"), "marianne_notices_waiting") == 0)
+    until(lambda: value(installed("metrics").out, "marianne_notices_waiting") == 0)
     facts = [(b["event"], b["sheet_num"] or 0) for b in hook.told if b["job_id"] == job]
     assert sorted(facts) == [("job_complete", 0), *(("sheet_complete", n) for n in range(1, 5))]
     words = installed.typed("logs", "-n", "1000")

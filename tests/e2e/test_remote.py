@@ -65,6 +65,17 @@ def served(tmp_path: Path) -> Iterator[Served]:
     until(lambda: not one.processes())
 
 
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One that runs and knows the key ``first``, for several tests."""
+    one = Served(tmp_path_factory.mktemp("there"))
+    one.key("first")
+    one("start")
+    yield one
+    one("stop", "--force", code=None)
+    until(lambda: not one.processes())
+
+
 def test_without_keys_no_conductor_starts_and_says_what_to_do(served: Served) -> None:
     done = served("start", code=2)
     assert f"listen: {served.address}" in done.err
@@ -91,48 +102,47 @@ def test_a_client_by_its_key_runs_follows_and_sees_a_job(served: Served) -> None
     assert not away.home.exists(), "nothing was started, or made, at the client's"
 
 
-def test_what_needs_the_conductors_files_is_refused_with_its_reason(served: Served) -> None:
-    away = served.client(served.key("laptop"))
-    served("start")
+def test_what_needs_the_conductors_files_is_refused_with_its_reason(there: Served) -> None:
+    away = there.client(there.place / "first.key")
     for verb in ("stop", "logs", "keys list"):
         done = away(*verb.split(), code=2)
         assert "on the machine of the conductor" in done.err
 
 
-def test_a_wrong_key_is_told_so_and_never_hangs(served: Served) -> None:
-    good = served.key("laptop")
-    served("start")
+def test_a_wrong_key_is_told_so_and_never_hangs(there: Served) -> None:
+    good = there.place / "first.key"
     told = json.loads(good.read_text())
     for change, why in (
         ({"secret": curve.new_secret().hex()}, "does not know this key"),
         ({"server": curve.public_of(curve.new_secret()).hex()}, "another than this key was made"),
         ({"address": f"tcp://127.0.0.1:{free_ports()}"}, "nobody answers there"),
     ):
-        bad = served.place / "bad.key"
+        bad = there.place / "bad.key"
         bad.write_text(json.dumps({**told, **change}))
         bad.chmod(0o600)
-        done = served.client(bad)("list", code=3)
+        done = there.client(bad)("list", code=3)
         assert why in done.err
     bad.chmod(0o644)
-    assert "chmod 600" in served.client(bad)("list", code=2).err
+    assert "chmod 600" in there.client(bad)("list", code=2).err
     bad.write_text("not a key")
     bad.chmod(0o600)
-    assert "is no key of a client" in served.client(bad)("list", code=2).err
-    assert "No such file" in served.client(served.place / "none.key")("list", code=2).err
+    assert "is no key of a client" in there.client(bad)("list", code=2).err
+    assert "No such file" in there.client(there.place / "none.key")("list", code=2).err
 
 
-def test_a_revoked_key_loses_its_connection_and_the_others_go_on(served: Served) -> None:
-    lost, kept = served.key("lost"), served.key("kept")
-    served("start")
-    assert served("keys", "list").out.split() == ["kept", "lost"]
+def test_a_revoked_key_loses_its_connection_and_the_others_go_on(there: Served) -> None:
+    lost, kept = there.key("lost"), there.key("kept")
+    for key in (lost, kept):
+        until(lambda key=key: there.client(key)("list", code=None).code == 0)
+    assert {"kept", "lost"} <= set(there("keys", "list").out.split())
     with Client(remotes(str(lost))[0]) as one, Client(remotes(str(kept))[0]) as other:
         assert one.request("hello")
         assert other.request("hello")
-        served("keys", "revoke", "lost")
+        there("keys", "revoke", "lost")
         until(lambda: _refused(one))
         assert other.request("hello", deadline=30.0)
-    assert "does not know this key" in served.client(lost)("list", code=3).err
-    assert "no key 'lost'" in served("keys", "revoke", "lost", code=4).err
+    assert "does not know this key" in there.client(lost)("list", code=3).err
+    assert "no key 'lost'" in there("keys", "revoke", "lost", code=4).err
 
 
 def _refused(client: Client) -> bool:
@@ -143,41 +153,37 @@ def _refused(client: Client) -> bool:
     return False
 
 
-def test_a_new_key_is_good_without_a_restart(served: Served) -> None:
-    served.key("first")
-    served("start")
-    key = served.key("second")
-    until(lambda: served.client(key)("list", code=None).code == 0)
+def test_a_new_key_is_good_without_a_restart(there: Served) -> None:
+    key = there.key("second")
+    until(lambda: there.client(key)("list", code=None).code == 0)
 
 
-def test_scanners_and_garbage_do_no_harm(served: Served) -> None:
-    key = served.key("laptop")
-    served("start")
+def test_scanners_and_garbage_do_no_harm(there: Served) -> None:
+    key = there.place / "first.key"
     plain, lines = zmq.Context(), []
     for kind in (zmq.DEALER, zmq.SUB, zmq.REQ):
-        for port in (served.port, served.port + 1):
+        for port in (there.port, there.port + 1):
             lines.append(plain.socket(kind))
             lines[-1].connect(f"tcp://127.0.0.1:{port}")
     for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" + b"\0" * 63, os.urandom(4096)):
-        for port in (served.port, served.port + 1):
+        for port in (there.port, there.port + 1):
             with socket.create_connection(("127.0.0.1", port)) as scan:
                 scan.sendall(data)
                 scan.shutdown(socket.SHUT_WR)
-    many = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(200)]
-    away = served.client(key)
+    many = [socket.create_connection(("127.0.0.1", there.port)) for _ in range(200)]
+    away = there.client(key)
     assert away("list", "--json").json == []
     for one in many:
         one.close()
     for line in lines:
         line.close(0)
     plain.term()
-    assert served("ready", "--json").json["status"] == "ready"
-    assert not [node for node in served.tree().values() if node["last_crash"]]
+    assert there("ready", "--json").json["status"] == "ready"
+    assert not [node for node in there.tree().values() if node["last_crash"]]
 
 
-def test_a_client_goes_on_when_the_conductor_is_replaced(served: Served) -> None:
-    key = served.key("laptop")
-    served("start")
+def test_a_client_goes_on_when_the_conductor_is_replaced(there: Served) -> None:
+    key = there.place / "first.key"
     with Client(remotes(str(key))[0]) as client:
         first = client.request("hello")["pid"]
         os.kill(first, signal.SIGKILL)
@@ -197,9 +203,8 @@ def test_a_port_that_is_taken_is_said_and_tried_again(served: Served) -> None:
     assert served.client(key)("list", "--all", "--json").json[0]["job_id"] == "here"
 
 
-def test_who_has_no_key_gets_not_one_reply(served: Served) -> None:
-    key = served.key("laptop")
-    served("start")
+def test_who_has_no_key_gets_not_one_reply(there: Served) -> None:
+    key = there.place / "first.key"
     told = remotes(str(key))[0]
     stranger = Remote(told.address, told.server, curve.new_secret())
     with Client(stranger) as client, pytest.raises(DeadlineExceeded):
