@@ -106,7 +106,7 @@ class Campaign:
             self._settle()
         finally:
             self._marianne("stop", "--force", check=False)
-        self._until(lambda: not of_home(self._home, self.place), 15.0, "leftover processes", True)
+        self._until(lambda: not of_home(self._home, self.place), 60.0, "leftover processes", True)
         self._look("after the stop")
         report, ledger = self.report, self._ledger
         report.wrong += self._witness.untold()
@@ -133,7 +133,7 @@ class Campaign:
         ]
         for customer in customers:
             customer.start()
-        self._until(lambda: self._running() > 0, 20.0, "a first running sheet")
+        self._until(lambda: self._running() > 0, 60.0, "a first running sheet")
         for number in range(1, plan.kills + 1):
             self._wait_a_little()
             if plan.outage and number % plan.outage == 0:
