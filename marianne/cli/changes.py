@@ -50,12 +50,16 @@ class Watched:
 
         ``ours`` are directories that we write ourselves (the job's workspace, the conductor's
         home): what happens in them counts only below a path that was named and lies in them.
+        Nor does a directory that comes or goes because they lie in it.
         """
         path = os.path.join(_real(os.path.dirname(path)), os.path.basename(path))
         if path in self.files:
             return True
         above = [one for one in self.directories if within(path, one)]
-        own = [one for one in map(_real, ours) if within(path, one)]
+        places = [_real(one) for one in ours]
+        if path not in self.directories and any(within(one, path) for one in places):
+            return False
+        own = [one for one in places if within(path, one)]
         return any(all(within(named, one) for one in own) for named in above)
 
     def sees(self, ours: Sequence[str]) -> bool:

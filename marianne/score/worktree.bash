@@ -3,7 +3,7 @@
 export LC_ALL=C GIT_TERMINAL_PROMPT=0
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR
 git() { command git -c gc.auto=0 -c maintenance.auto=false -c advice.detachedHead=false "$@"; }
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$*" >&2; } # the last line is what people are told of a failure: why it is
 
 place=$MARIANNE_WORKSPACE
 cd "$repo"
@@ -70,8 +70,8 @@ begin() {
     ours
     if [ -e "$job/ready" ]; then
         if [ -e "$place/.git" ]; then echo "it is there: $place" && return; fi
-        say "$place was made and is gone, with what was not committed there"
         say "to begin anew: rm -r $job, then: marianne retry $MARIANNE_JOB_ID $MARIANNE_SHEET"
+        say "$place was made and is gone, with what was not committed there"
         return 1
     fi
     if [ -e "$job/begun" ]; then
@@ -129,18 +129,20 @@ land() { # TIP BRANCH: the branch has it from now on; fails where it cannot
         old=$(git rev-parse --verify --quiet "refs/heads/$2^{commit}") ||
             { say "there is no branch $2 any more; all work is in $place" && return 1; }
         if ! new=$(joined "$old" "$1"); then
-            say "nothing was merged: $2 has other changes than the job in:"
             sed 's/^/  /' "$job/conflict" >&2
             say "all work is in $place. There: git merge $2, put it right, git commit;"
             say "$again"
+            say "nothing was merged: $2 has other changes than the job in" \
+                "$(head -n 3 "$job/conflict" | paste -sd ' ')"
             return 1
         fi
         if [ "$new" = "$old" ]; then return 0; fi
         where=$(git for-each-ref --format='%(worktreepath)' "refs/heads/$2")
         if [ -n "$where" ]; then
-            say "nothing was merged: $2 is checked out in $where, and files are not changed under"
-            say "anybody's hands. All work is in $place. In $where: git merge $1"
+            say "All work is in $place. In $where: git merge $1"
             say "$again"
+            say "nothing was merged: $2 is checked out in $where, and files are not changed under" \
+                "anybody's hands"
             return 1
         fi
         unlock "refs/heads/$2" "$new"
@@ -148,7 +150,8 @@ land() { # TIP BRANCH: the branch has it from now on; fails where it cannot
             return 0
         fi
     done
-    say "$2 could not be changed: git says why above. All work is in $place; $again"
+    say "All work is in $place; $again"
+    say "$2 could not be changed: git says why above"
     return 1
 }
 

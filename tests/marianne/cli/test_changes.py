@@ -48,6 +48,14 @@ def test_what_we_write_ourselves_counts_only_where_it_was_named(place: Path) -> 
     assert in_the_workspace.counts(str(place / "s.yaml"), [str(place)])
 
 
+def test_a_directory_that_is_made_for_what_we_write_is_no_change(place: Path) -> None:
+    """The first job in a worktree beside the score was followed by a second one."""
+    watched = Watched.of(str(place / "s.yaml"), [])
+    assert not watched.counts(str(place / "trees"), [str(place / "trees/job")])
+    assert watched.counts(str(place / "trees/other"), [str(place / "trees/job")])
+    assert watched.counts(str(place), [str(place / "trees/job")]), "made anew itself"
+
+
 def test_that_nothing_can_be_seen_is_known(place: Path) -> None:
     everything = Watched.of(str(place / "s.yaml"), [])
     assert everything.sees([str(place / "out")])

@@ -179,7 +179,8 @@ def test_a_conflict_changes_nothing_and_says_what_to_do(merging: Repo) -> None:
     before = merging.git("rev-parse", "work")
     code, said = merging.step(merging.end)
     assert code == 1
-    assert "work has other changes than the job in:\n  base" in said
+    last = said.splitlines()[-1]
+    assert last == "nothing was merged: work has other changes than the job in base"
     assert f"all work is in {merging.tree}. There: git merge work" in said
     assert "marianne retry job 3" in said
     assert merging.git("rev-parse", "work") == before
@@ -196,7 +197,7 @@ def test_a_branch_that_is_checked_out_is_left_to_its_user(merging: Repo) -> None
     (merging.tree / "loose").write_text("x")
     code, said = merging.step(merging.end)
     assert code == 1
-    assert f"work is checked out in {merging.path}" in said
+    assert f"work is checked out in {merging.path}" in said.splitlines()[-1]
     tip = said.rpartition("git merge ")[2].split()[0]
     assert merging.git("status", "--porcelain") == ""
     merging.git("merge", "--quiet", tip)
