@@ -1,16 +1,18 @@
-"""scripts/chaos cluster [--engine E] [--kills N] [--seed N]: jobs on a cluster, whose parts die.
+"""scripts/chaos cluster [--engine E] [--staged] [--kills N] [--seed N]: jobs whose cluster dies.
 
 dask (the default): a scheduler and three nodes with three slots each, as separate processes. Killed
 are its workers, nannies, the scheduler, the bridge, wardens, jobs' workers, the conductor; nodes
-are frozen and cut off for longer than their lease. slurm: a slurmctld, two slurmd, and up to three
-pilots with three slots; every fourth sheet has a batch job of its own. Killed are all of these,
-slurmstepds, wardens, jobs' workers, the bridge, the conductor; allocations are cancelled, and
-frozen for longer than their lease.
+are frozen and cut off for longer than their lease. With --staged conductor and nodes share no
+directory: each sheet makes a file of 500 kB, which is brought back. slurm: a slurmctld, two slurmd,
+and up to three pilots with three slots; every fourth sheet has a batch job of its own. Killed are
+all of these, slurmstepds, wardens, jobs' workers, the bridge, the conductor; allocations are
+cancelled, and frozen for longer than their lease.
 
 Jobs are of sheets of 0.1 to 3 seconds, some of which leave processes that heed no TERM. Each
 attempt notes its start and end in a file, and that decides: every sheet completes, no attempt
 starts twice, none that completed runs again, no two attempts of a sheet live at once (but for a
-frozen node's), no process is left, nor a batch job, events have no gap. Exit code 1 otherwise.
+frozen node's), no process is left, nor a batch job, what was brought back is whole and of the
+attempt that completed, events have no gap. Exit code 1 otherwise.
 """
 
 from __future__ import annotations
@@ -62,12 +64,18 @@ executors:
 """
 OVER = ("completed", "failed", "cancelled")
 
+MADE = """
+{ head -c 500000 /dev/zero; echo "$MARIANNE_SHEET $MARIANNE_ATTEMPT"; } > made-$MARIANNE_SHEET
+"""
+
 
 class Campaign:
     """Jobs, kills, and what the witness says at the end."""
 
-    def __init__(self, place: Path, seed: int, marianne: Marianne, kills: Kills) -> None:
-        self.place, self.marianne, self.kills = place, marianne, kills
+    def __init__(
+        self, place: Path, seed: int, marianne: Marianne, kills: Kills, *, staged: bool = False
+    ) -> None:
+        self.place, self.marianne, self.kills, self.staged = place, marianne, kills, staged
         self.rng = random.Random(seed)
         self.witness = Witness(place)
         self.witness.excused = lambda: time.monotonic() < kills.frozen_until
@@ -103,7 +111,10 @@ class Campaign:
         for num in range(1, SHEETS + 1):
             seconds = self.rng.choice((0.1, 0.1, 0.5, 1.0, 3.0))
             script = self.witness.script(seconds, nasty=self.rng.random() < 0.2)
-            lines += [f"  - name: s{num}", *self.kills.more_of(num), "    run: |"]
+            if self.staged:
+                script = MADE + script
+            made = [f"    outputs: [made-{num}]"] * self.staged
+            lines += [f"  - name: s{num}", *self.kills.more_of(num), *made, "    run: |"]
             lines += [f"      {line}" for line in script.splitlines()]
         return "\n".join(lines) + "\n"
 
@@ -150,6 +161,7 @@ class Campaign:
                 attempts["sheets"] += 1
                 if not ends[(*key, sheet["attempt"])]:
                     wrong.append(f"{key}: attempt {sheet['attempt']} completed without an end")
+                wrong += self._made(*key, sheet["attempt"]) if self.staged else []
                 later = [a for a in starts if a[:2] == key and a[2] > sheet["attempt"]]
                 wrong += [f"{key}: ran again after it was completed: {a}" for a in later]
         wrong += [
@@ -166,6 +178,16 @@ class Campaign:
             f" {self.resumed} jobs resumed that three deaths of the conductor had paused"
         )
         return wrong
+
+    def _made(self, job: str, num: int, attempt: int) -> list[str]:
+        """What is wrong with the file that a sheet has made on its node."""
+        try:
+            found = (self.place / "ws" / job / f"made-{num}").read_bytes()
+        except OSError as error:
+            return [f"{job} {num}: what it made was not brought back: {error}"]
+        if found == bytes(500_000) + f"{num} {attempt}\n".encode():
+            return []
+        return [f"{job} {num}: of attempt {attempt} is brought back {found[-20:]!r}, {len(found)}"]
 
     def _gaps(self) -> list[str]:
         wrong, seq, last = [], 0, {}
@@ -185,7 +207,7 @@ class Campaign:
                     last[job] = seq
 
 
-def on_dask(place: Path, seed: int, count: int) -> tuple[Kills, list[str]]:
+def on_dask(place: Path, seed: int, count: int, *, staged: bool = False) -> tuple[Kills, list[str]]:
     """So many kills; returns what was done, and what is wrong."""
     ports = {"node-a": free_port()}
     proxies = {node: Proxy(port) for node, port in ports.items()}
@@ -199,9 +221,11 @@ def on_dask(place: Path, seed: int, count: int) -> tuple[Kills, list[str]]:
             shared=place / "shared",
             nodes=cluster.directory,
         )
+        if staged:
+            config = "".join(line for line in config.splitlines(True) if "shared_d" not in line)
         with conductor(place, config) as marianne:
             kills = Kills(cluster, marianne, proxies, random.Random(seed))
-            wrong = campaign(place, seed, count, marianne, kills)
+            wrong = campaign(place, seed, count, marianne, kills, staged=staged)
     for proxy in proxies.values():
         proxy.close()
     return kills, wrong
@@ -222,9 +246,11 @@ def on_slurm(place: Path, seed: int, count: int) -> tuple[Kills, list[str]]:
             return kills, campaign(place, seed, count, marianne, kills)
 
 
-def campaign(place: Path, seed: int, count: int, marianne: Marianne, kills: Kills) -> list[str]:
+def campaign(
+    place: Path, seed: int, count: int, marianne: Marianne, kills: Kills, *, staged: bool = False
+) -> list[str]:
     """What is wrong after so many kills."""
-    made = Campaign(place, seed, marianne, kills)
+    made = Campaign(place, seed, marianne, kills, staged=staged)
     kills.settle()
     made.run(count)
     return made.verdict()
@@ -237,6 +263,7 @@ def main(words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--engine", choices=("dask", "slurm"), default="dask")
+    parser.add_argument("--staged", action="store_true", help="dask alone")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(words)
@@ -244,8 +271,10 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-cluster-", ignore_cleanup_errors=True) as name:
         place = Path(name)
         (place / "shared").mkdir(mode=0o700)
-        run = on_dask if given.engine == "dask" else on_slurm
-        kills, wrong = run(place, given.seed, given.kills)
+        if given.engine == "dask":
+            kills, wrong = on_dask(place, given.seed, given.kills, staged=given.staged)
+        else:
+            kills, wrong = on_slurm(place, given.seed, given.kills)
     print(", ".join(f"{count} {kind}" for kind, count in sorted(kills.done.items())))
     print(
         f"{sum(kills.done.values())} kills in {time.monotonic() - begin:.0f} s; lease {LEASE:g} s,"
