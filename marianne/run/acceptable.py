@@ -134,6 +134,7 @@ CHECKS: dict[str, tuple[Check, bool]] = {
     "retry_after": (amount, True),
     "peak_memory_mb": (amount, False),
     "cpu_seconds": (amount, False),
+    "still": (amount, False),
     "output_bytes": (count, False),
     "usage": (_usage, False),
     "listed": (_listed, True),

@@ -147,7 +147,8 @@ def test_a_warden_that_is_stopped_keeps_nothing_running_beyond_its_lease(
     process.send_signal(signal.SIGSTOP)
     until(lambda: not alive(node.tag))
     process.send_signal(signal.SIGCONT)
-    spool = read_spool(str(node.job_dir / "nodes" / "node-1" / "spool"))
+    # What has ended is gone before its worker has written down how.
+    spool = until(lambda: read_spool(str(node.job_dir / "nodes" / "node-1" / "spool")))
     assert [(one["num"], one["category"]) for one in spool] == [(1, "lost")]
 
 
