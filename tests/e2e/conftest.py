@@ -18,7 +18,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     # A worker keeps the head of its share, and what is at a tail is taken by whoever is idle: then
     # each of these made a Slurm of its own and waited for the others', as there is one at a time.
-    items.sort(key=lambda item: item.path.name != "test_slurm.py")
+    # Within them what has to wait for long has begun with the module, and is looked at last.
+    items.sort(
+        key=lambda item: (
+            item.path.name != "test_slurm.py",
+            item.path.name == "test_slurm.py" and item.get_closest_marker("late") is not None,
+        )
+    )
 
 
 @pytest.fixture(scope="session")

@@ -73,12 +73,30 @@ NASTY = """
 
 class Stage:
     """One Slurm and one conductor for the tests of this module, each with a job of its own.
-    ``limited`` is a job that comes to its time limit meanwhile."""
+    ``limited`` is a job that comes to its time limit meanwhile, ``lost`` one whose allocations are
+    lost at the start."""
 
     def __init__(self, box: slurm_box.SlurmBox, marianne: Marianne) -> None:
         self.box, self.marianne = box, marianne
         self.limited = marianne.submit("limited", LIMITED)
+        self.lost = marianne.submit("lost", LOST)
         self._steady: str | None = None
+
+    def lose(self) -> None:
+        """The allocations of the first attempts of ``lost``, two by the death of their slurmstepd,
+        one by scancel."""
+        self.begun("lost", 3)
+        for num in (1, 3):
+            number = self.number_of(self.lost, num)
+            for pid in set(self.box.steps(number)) - set(tunnels_of(self, number)):
+                os.kill(pid, signal.SIGKILL)
+        self.box.run("scancel", self.number_of(self.lost, 2))
+
+    def held(self) -> set[str]:
+        """The numbers of the batch jobs that these have begun in."""
+        shared, jobs = self.marianne.place / "shared", filter(None, (self._steady, self.lost))
+        claims = [claim for job in jobs for claim in shared.glob(f"*/{job}/claims/*.*")]
+        return {claim.read_text().rpartition("-")[2] for claim in claims}
 
     def ledger(self, name: str) -> list[str]:
         """What the sheets themselves have written: starts and ends."""
@@ -158,6 +176,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         env = {name: box.env[name] for name in ("SLURM_CONF", "PATH")}
         with conductor(place, CONFIG.format(place=place), env) as marianne:
             stage = Stage(box, marianne)
+            stage.lose()
             yield stage
             stage.end_steady()
 
@@ -172,10 +191,9 @@ def test_pilots_come_with_sheets_run_them_and_go_when_there_are_none(stage: Stag
     claims = list((stage.marianne.place / "shared").glob(f"*/{job}/claims/*"))
     assert len(claims) == 40
     numbers = {claim.read_text().rpartition("-")[2] for claim in claims}
-    busy = {stage.node_of("steady").rpartition("-")[2]} if stage.ledger("steady") else set()
-    until(lambda: not (numbers - busy) & stage.box.jobs().keys())
+    until(lambda: not (numbers - stage.held()) & stage.box.jobs().keys())
     left = (stage.marianne.place / "nodes").glob("*/*")
-    assert not (numbers - busy) & {place.name.rpartition("-")[2] for place in left}
+    assert not (numbers - stage.held()) & {place.name.rpartition("-")[2] for place in left}
 
 
 def test_a_sheet_with_a_batch_job_has_one_of_its_size_that_slurm_has_as_completed(
@@ -219,7 +237,9 @@ def named(mark: str) -> list[int]:
     return found
 
 
+@pytest.mark.late
 def test_the_controller_dies_and_comes_back_while_sheets_run(stage: Stage) -> None:
+    stage.begun("lost", 6)  # what begins just now it may forget
     with stage.running():
         stage.box.save()
         stage.box.kill_daemon("slurmctld")
@@ -262,19 +282,13 @@ def title(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
+@pytest.mark.late
 def test_an_allocation_that_is_lost_is_no_failure_and_its_sheet_runs_in_another(
     stage: Stage,
 ) -> None:
-    job = stage.marianne.submit("lost", LOST)
-    stage.begun("lost", 3)
-    for num in (1, 3):
-        number = stage.number_of(job, num)
-        for pid in set(stage.box.steps(number)) - set(tunnels_of(stage, number)):
-            os.kill(pid, signal.SIGKILL)
-    stage.box.run("scancel", stage.number_of(job, 2))
     stage.begun("lost", 6)
     (stage.marianne.place / "lost" / "go").touch()
-    done = stage.marianne.wait(job)
+    done = stage.marianne.wait(stage.lost)
     assert done["status"] == "completed"
     assert [sheet["attempt"] for sheet in done["sheets"]] == [2, 2, 2]
     told = sorted(stage.ledger("lost"))
@@ -322,6 +336,7 @@ sheets:
     assert "slurm.partition (nope)" in stage.marianne("diagnose", job).out
 
 
+@pytest.mark.late
 def test_a_time_limit_of_slurms_is_a_timeout_that_names_it(stage: Stage) -> None:
     done = stage.marianne.wait(stage.limited, code=None)
     (sheet,) = done["sheets"]

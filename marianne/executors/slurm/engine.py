@@ -167,7 +167,8 @@ class SlurmEngine:
         self._judge({pilot.number for pilot in pilots})
         running = [pilot for pilot in pilots if pilot.state == RUNNING]
         note_idle(self._idle_since, [one.node for one in running], self._need.busy, now)
-        decision = decide(pilots, self._need, self._size, self._idle_since, now, silent)
+        coming = [node for node, (_, last) in self._heard_at.items() if last is None]
+        decision = decide(pilots, self._need, self._size, self._idle_since, now, silent, coming)
         self._closed = decision.closed
         await self._slurm.cancel(decision.cancel)
         self._unmet.difference_update(set(decision.cancel) - {p.number for p in running})

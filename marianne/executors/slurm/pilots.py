@@ -79,9 +79,11 @@ def decide(
     idle_since: Mapping[str, float],
     now: float,
     silent: Collection[str] = (),
+    coming: Collection[str] = (),
 ) -> Decision:
     """What is to be done now. ``idle_since`` says since when nodes have had nothing to do,
-    ``silent`` are those that are not reached and have ended all by now."""
+    ``silent`` are those that are not reached and have ended all by now, ``coming`` those that were
+    never reached yet."""
     found = Decision()
     running = [pilot for pilot in pilots if pilot.state == RUNNING]
     waiting = [pilot for pilot in pilots if pilot.state in WAITING]
@@ -98,8 +100,9 @@ def decide(
         if pilot.node in found.closed and pilot.node in need.resting:
             found.cancel.append(pilot.number)
     wanted = math.ceil(need.waiting / size.slots)
-    open_ = sum(pilot.node not in found.closed for pilot in running)
-    found.submit = max(0, min(wanted - len(waiting), size.most - open_ - len(waiting)))
+    open_ = [pilot.node for pilot in running if pilot.node not in found.closed]
+    room = len(waiting) + sum(node in coming for node in open_)
+    found.submit = max(0, min(wanted - room, size.most - len(open_) - len(waiting)))
     # The latest wait longest.
     surplus = len(waiting) - min(wanted, size.most)
     if surplus > 0:

@@ -52,6 +52,14 @@ def test_as_many_are_submitted_as_sheets_have_use_for(
     assert (found.submit, found.cancel) == (submit, [])
 
 
+def test_one_that_has_just_begun_and_is_not_reached_yet_is_one_that_will_have_room() -> None:
+    there = [running("1"), waiting("2")]
+    assert decide(there, Need(waiting=8), SIZE, {}, 0.0, coming=["n1-1"]).submit == 0
+    assert decide(there, Need(waiting=9), SIZE, {}, 0.0, coming=["n1-1"]).submit == 1
+    gone = decide(there, Need(waiting=8), SIZE, {}, 0.0, silent=["n1-1"], coming=["n1-1"])
+    assert gone.submit == 1
+
+
 def test_of_those_that_wait_the_last_go_when_nobody_has_use_for_them() -> None:
     there = [waiting("1"), waiting("2"), waiting("3")]
     assert decide(there, Need(waiting=4), SIZE, {}, 0.0).cancel == ["2", "3"]
