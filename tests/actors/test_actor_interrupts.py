@@ -61,6 +61,7 @@ def run(program: str, timeout: float = 60.0, begin: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_tell_that_a_signal_interrupts_with_an_exception_leaves_no_lock_taken() -> None:
     printed = run(
         """

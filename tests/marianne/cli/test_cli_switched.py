@@ -177,6 +177,7 @@ def test_an_error_names_no_value_that_may_be_a_secret(marianne, home, wrong) -> 
     assert "must be a" in told.err
 
 
+@pytest.mark.slow
 def test_of_settings_that_are_written_at_once_none_is_lost(home) -> None:
     names = ("max_job_history", "monitor_interval_seconds", "output_limit_mb", "gpus")
     argv = [sys.executable, "-m", "marianne.cli", "--home", str(home.path), "config", "set"]

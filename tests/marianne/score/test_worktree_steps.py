@@ -147,6 +147,7 @@ def test_a_begin_that_is_killed_at_any_call_of_git_is_done_again(merging: Repo) 
     assert seen >= 8
 
 
+@pytest.mark.slow
 def test_an_end_that_is_killed_at_any_call_of_git_loses_nothing(merging: Repo) -> None:
     start = merging.git("rev-parse", "work")
     seen = 0
