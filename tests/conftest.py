@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example may take as long as a loaded machine makes it take.
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")
 
 # Whoever started us (nohup, a shell's &) may ignore these, and all that we start would too.
 for number in (signal.SIGHUP, signal.SIGQUIT):
