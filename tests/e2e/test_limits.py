@@ -19,7 +19,7 @@ LIMITS = {
         f"{HOLD} for i in 1 2 3; do python3 -c 'b = b\"x\" * 60_000_000; input()' < "
         "<(sleep 600) & done; wait",
         "resource_limit",
-        "limit 100 MB",
+        "100 MB",  # the kernel says it in other words than we
     ),
     "output": (
         "",
