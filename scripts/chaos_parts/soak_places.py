@@ -104,13 +104,16 @@ def role_of(comm: str, line: str, has_sheet: bool) -> str:
 
 def refine(found: dict[int, Process]) -> dict[int, Process]:
     """Tells children from their parents, whose name they have until their exec: the forkserver's is
-    a parser, or not yet a worker; a worker's is a sheet."""
+    a parser, or not yet a worker; a worker's is a sheet, and so is a hook, the child of a child of
+    the forkserver."""
     out = {}
     for pid, process in found.items():
         parent = found.get(process.parent)
         role = process.role
         if parent is not None and parent.role == role:
-            role = {FORKSERVER: PARSER, WORKER: SHEET}.get(role, role)
+            above = found.get(parent.parent)
+            hook = above is not None and above.role == role == FORKSERVER
+            role = SHEET if hook else {FORKSERVER: PARSER, WORKER: SHEET}.get(role, role)
         out[pid] = Process(pid, process.parent, process.start, process.state, role, process.line)
     return out
 
