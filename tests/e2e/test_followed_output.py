@@ -31,7 +31,10 @@ COUNT = """sheets:
       for i in $(seq 200); do echo "{{ instance }} says $i"; sleep 0.02; done
 """
 MUCH = """sheets:
-  - {name: much, run: 'seq 20000; printf "\\033[31mred\\033]0;title\\007\\n"; echo over'}
+  - name: much
+    run: |
+      until [ -e go ]; do sleep 0.02; done
+      seq 20000; printf "\\033[31mred\\033]0;title\\007\\n"; echo over
 """
 
 
@@ -110,21 +113,22 @@ def test_a_terminal_that_nobody_reads_holds_nothing_up_and_gets_all_in_the_end(
             told = shared("status", "much", "--json", code=None)
             return told.code == 0 and told.json["status"] == "completed"
 
+        found = bytearray()
+        while b"much running  0/1 sheets, 1 running" not in found:
+            found += os.read(screen, 1 << 16)
+        (shared.place / "much" / "go").touch()  # from now on nobody reads
         until(ended)
         assert process.poll() is None, "it has not got rid of it yet"
-        found = bytearray()
         reading = threading.Thread(target=_read_all, args=(screen, found))
         reading.start()
         assert process.wait(60) == 0
         reading.join(60)
     os.close(screen)
     text = found.decode()
-    heads = re.findall(r"([^\n\r]*)\r\x1b\[K", text)
     plain = re.sub(r"[^\n\r]*\r\x1b\[K|\x1b\[[0-9;]*m|\r", "", text)
     said = [line.partition(" | ")[2] for line in plain.split("\n") if line.startswith("much | ")]
     assert said == [*map(str, range(1, 20_001)), "red\ufffd]0;title\ufffd", "over"]
     assert "\x1b[31mred" in text
-    assert any(head.startswith("much running  0/1 sheets, 1 running") for head in heads)
 
 
 def _read_all(fd: int, found: bytearray) -> None:
