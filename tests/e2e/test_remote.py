@@ -167,10 +167,10 @@ def test_scanners_and_garbage_do_no_harm(there: Served) -> None:
             lines[-1].connect(f"tcp://127.0.0.1:{port}")
     for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" + b"\0" * 63, os.urandom(4096)):
         for port in (there.port, there.port + 1):
-            with socket.create_connection(("127.0.0.1", port)) as scan:
-                with suppress(OSError):  # it may have hung up on that already
-                    scan.sendall(data)
-                    scan.shutdown(socket.SHUT_WR)
+            # It may have hung up before all is said.
+            with socket.create_connection(("127.0.0.1", port)) as scan, suppress(OSError):
+                scan.sendall(data)
+                scan.shutdown(socket.SHUT_WR)
     many = [socket.create_connection(("127.0.0.1", there.port)) for _ in range(200)]
     away = there.client(key)
     assert away("list", "--json").json == []
