@@ -131,7 +131,7 @@ def _check_surroundings(plan: Plan, sheet: SheetPlan, expansion: Expansion, repo
         except TemplateError as error:
             if error.undefined and not report.knows_variables(_place(sheet, expansion)):
                 continue
-            path = (*own, *key) if _says(report.document.data, (*own, *key)) else key
+            path = (*own, *key) if report.says((*own, *key)) else key
             hint = did_you_mean(error.undefined, names) if error.undefined else None
             report.error(path, error.message, hint)
 
@@ -143,16 +143,7 @@ def _check_lack(
         return
     key = (section, lack.field)
     own = (*_place(sheet, expansion)[:2], *key)
-    report.error(own if _says(report.document.data, own) else key, lack.message, lack.hint)
-
-
-def _says(data: Any, path: Sequence[PathPart]) -> bool:
-    for part in path:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
+    report.error(own if report.says(own) else key, lack.message, lack.hint)
 
 
 def _report(

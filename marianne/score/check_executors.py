@@ -62,7 +62,7 @@ def _named(
     plan: Plan, expansion: Expansion, report: Report
 ) -> Iterator[tuple[str, list[PathPart], str]]:
     """Each name that the score and its instruments say, where, and whose it is."""
-    if says(report, ["executor"]):
+    if report.says(["executor"]):
         yield str(report.document.data["executor"]), ["executor"], ""
     for sheet in plan.written:
         if sheet.executor is not None:
@@ -84,15 +84,4 @@ def _at(
 def _path(sheet: SheetPlan, expansion: Expansion, report: Report, field: str) -> list[PathPart]:
     """Where the sheet, or else the score, says it."""
     own = [*expansion.template_paths.get(sheet.stage, ())[:2], field]
-    return own if says(report, own) else [field]
-
-
-def says(report: Report, path: list[PathPart]) -> bool:
-    """Whether the score has anything there."""
-    data = report.document.data
-    for part in path:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
+    return own if report.says(own) else [field]

@@ -65,6 +65,16 @@ class Report:
         else:
             self.more += 1
 
+    def says(self, path: Sequence[PathPart]) -> bool:
+        """Whether the score has anything there."""
+        data = self.document.data
+        for part in path:
+            try:
+                data = data[part]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return True
+
     def knows_names(self) -> bool:
         """Whether the names of all sheets are those that their author meant."""
         return not any(place[:1] == ("sheets",) and place[2:] == ("name",) for place in self.unsure)

@@ -18,8 +18,6 @@ from pathlib import Path
 import click
 import pytest
 
-from marianne.cli.program import cli
-
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts" / "docs_parts"), str(ROOT / "tests" / "e2e")]
 
@@ -27,6 +25,7 @@ from docs_pages import Type, environment, same, steps  # noqa: E402
 from docs_pages import do as type_it  # noqa: E402
 from docs_pages import pages as typed_pages  # noqa: E402
 from e2e_marianne import conductor  # noqa: E402
+from parsed_verbs import parse  # noqa: E402
 from test_metrics import free_port  # noqa: E402
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -83,24 +82,6 @@ def named(page: Path) -> Iterator[tuple[str, str]]:
                 yield language, re.split(r" {2,}", shown[1])[0]
     for span in SPAN.findall(BLOCK.sub("", text)):
         yield "span", span.replace("\n", " ")
-
-
-def parse(words: list[str]) -> None:
-    """Parses a command down to its last verb, and runs nothing. Raises UsageError."""
-    command: click.Command = cli
-    context = None
-    while True:
-        try:
-            context = command.make_context(command.name or "marianne", words, parent=context)
-        except click.exceptions.Exit:  # of --version
-            return
-        if not isinstance(command, click.Group):
-            return
-        name, below, words = command.resolve_command(
-            context, [*context._protected_args, *context.args]
-        )
-        assert below is not None, name
-        command = below
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

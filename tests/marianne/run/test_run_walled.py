@@ -81,28 +81,16 @@ def test_a_machine_that_has_no_more_just_now_puts_a_sheet_off(
         assert caught.value.errno == errno.EAGAIN
 
 
-def test_a_room_is_used_again_unless_somebody_had_to_be_ended_in_it(
-    walls: Walled, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_room_is_used_again_unless_it_was_left_unclean_or_its_first_process_died(
+    walls: Walled, monkeypatch: pytest.MonkeyPatch, *, clean: bool, gone: bool
 ) -> None:
     offered(monkeypatch, ALL)
     monkeypatch.setattr(walled, "build", lambda _plan: Room(None, []))
     one = walls.of(Sandbox(isolate=True), ENV)
     first = one.take()
     assert first is not None
-    one.give_back(first, clean=True)
-    assert one.take() is first
-    one.give_back(first, clean=False)
-    assert one.take() is not first
-
-
-def test_a_room_whose_first_process_has_died_is_not_used_again(
-    walls: Walled, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offered(monkeypatch, ALL)
-    monkeypatch.setattr(walled, "build", lambda _plan: Room(None, []))
-    one = walls.of(Sandbox(isolate=True), ENV)
-    first = one.take()
-    assert first is not None
-    one.give_back(first, clean=True)
-    first.gone = True
-    assert one.take() is not first
+    one.give_back(first, clean=clean)
+    first.gone = gone
+    assert (one.take() is first) is (clean and not gone)
