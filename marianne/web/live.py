@@ -185,11 +185,12 @@ class Live:
     async def _listen(self) -> None:
         """Hears all events from now on; anew where the conductor has fewer than it had."""
         self._asks_last = True
+        had = self._hub.last  # more may be heard before the answer is
         try:
             last = await self._last()
         finally:
             self._asks_last = False
-        if self._over or (self._tail is not None and last >= self._hub.last):
+        if self._over or (self._tail is not None and last >= had):
             return
         if self._tail is not None:
             await asyncio.to_thread(self._tail.stop)

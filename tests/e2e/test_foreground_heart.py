@@ -51,7 +51,8 @@ def test_the_service_manager_keeps_the_heart_and_the_heart_the_conductor(
             assert heart.wait(60) == 0
     said = err.read_text()
     assert "died (killed by signal 9)" in said
-    assert said.rstrip().splitlines()[-1].split()[2] == "conductor_stopped"
+    # Who was just looking at the forkserver may say after it that the stop came before.
+    assert "conductor_stopped" in {line.split()[2] for line in said.splitlines()[-2:]}
     assert "died (killed by signal 9)" in marianne("logs").out
 
 
