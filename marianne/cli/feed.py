@@ -3,12 +3,16 @@
 A request or a subscription blocks its thread, so it runs in a thread of its own; the main thread
 waits on descriptors: the thread's eventfd and the pidfd of whoever holds the conductor's lock.
 Nothing here polls.
+
+A signal wakes the wait by a descriptor too: one that comes right before the system call does not
+end it, and Python runs the handler only after it, hours later maybe (signal.set_wakeup_fd).
 """
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import threading
 import time
 from collections import deque
@@ -27,6 +31,9 @@ one that is dying, or not begun."""
 
 _MOST = 10_000
 """Items that are kept for whoever takes them slowly; the source waits meanwhile."""
+
+_ENDS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What ends a wait, where it has a handler; whatever has become of what that raised."""
 
 _LAST_WORDS = 0.5
 """Seconds that the source may still deliver after the conductor has ended."""
@@ -50,17 +57,19 @@ class Feed(Generic[T]):
         """Held to look at these two and to use the eventfd, which may be closed already."""
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._holder = _Holder(session)
+        self._signals = _Signals()
         threading.Thread(target=self._pump, name="feed", daemon=True).start()
 
     def items(self, until: float | None = None, tick: float | None = None) -> Iterator[T | None]:
         """Yields what comes, and None after each ``tick`` seconds without anything.
 
         Raises the source's error; CliError ``timeout`` at ``until`` (monotonic), ``no_conductor``
-        when the conductor has ended and nothing more came.
+        when the conductor has ended and nothing more came; KeyboardInterrupt for a signal.
         """
         try:
             yield from self._come(until, tick)
         finally:
+            self._signals.drop()
             self._holder.drop()
             with self._lock:
                 self._left = True
@@ -103,10 +112,14 @@ class Feed(Generic[T]):
         """Waits; whether the thread has something. Drops the holder's pidfd when it has ended."""
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
+        if self._signals.fd is not None:
+            poller.register(self._signals.fd, select.POLLIN)
         if not ended and self._holder.fd is not None:
             poller.register(self._holder.fd, select.POLLIN)
         ready = poller.poll(None if seconds is None else max(0.0, seconds) * 1000)
         fds = [fd for fd, _ in ready]
+        if self._signals.fd in fds and self._signals.came():
+            raise KeyboardInterrupt
         if self._wake in fds:
             os.eventfd_read(self._wake)
         if self._holder.fd in fds:
@@ -130,6 +143,38 @@ class Feed(Generic[T]):
                 os.close(self._wake)
             else:
                 os.eventfd_write(self._wake, 1)
+
+
+class _Signals:
+    """The numbers of the signals that came, to be read from a pipe; none outside the main thread,
+    or where another has asked for them (asyncio)."""
+
+    def __init__(self) -> None:
+        self.fd: int | None = None
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self.fd, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        if before != -1:
+            signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+            self._close()
+
+    def came(self) -> bool:
+        """Whether one of them ends a wait; they are taken."""
+        assert self.fd is not None
+        return not _ENDS.isdisjoint(os.read(self.fd, select.PIPE_BUF))
+
+    def drop(self) -> None:
+        """No more of them are wanted."""
+        if self.fd is not None:
+            signal.set_wakeup_fd(-1)
+            self._close()
+
+    def _close(self) -> None:
+        assert self.fd is not None
+        os.close(self._write)
+        os.close(self.fd)
+        self.fd = None
 
 
 class _Holder:

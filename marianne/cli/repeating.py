@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -36,6 +37,9 @@ WAITED_OUT = ("no_conductor", "timeout", "deadline", "unavailable", "shutting_do
 
 PATIENCE = 1.0
 """Seconds until it is asked for again."""
+
+LOOK_SECONDS = 1.0
+"""How long a Ctrl-C may wait that came in an unlucky moment."""
 
 
 def next_step(overlap: Overlap, *, runs: bool, cancelling: bool) -> Step:
@@ -79,10 +83,16 @@ class Repeating:
             if at_once:
                 self._run(watched)
             while True:
-                self.news.get()()
+                self._heard()()
         except KeyboardInterrupt:
             goes_on = f"; {self.job_id} goes on" if self.job_id else ""
             raise CliError("interrupted", f"watched no longer{goes_on}", self._way()) from None
+
+    def _heard(self) -> Callable[[], None]:
+        """The next news. A Ctrl-C right before the wait would not end it (see cli/feed.py)."""
+        while True:
+            with suppress(queue.Empty):
+                return self.news.get(timeout=LOOK_SECONDS)
 
     def _way(self) -> str | None:
         return f"end it: marianne cancel {self.job_id}" if self.job_id else None

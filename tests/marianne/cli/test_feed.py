@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import select
+import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -85,3 +89,48 @@ def test_a_source_waits_for_whoever_takes_slowly(
         assert given[0] <= taken + 11
     assert full.wait(5), "and does not wait before"
     items.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_right_before_the_wait_ends_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    # Two calls from C, as it is in an unlucky moment: no handler of Python's runs in between. (What
+    # os.kill sends to itself is handled before it returns.)
+    class Raced:
+        def __init__(self) -> None:
+            self._real = poll()
+            self.register = self._real.register
+
+        def poll(self, ms: float | None) -> list[tuple[int, int]]:
+            steps = [
+                partial(signal.pidfd_send_signal, myself, number),
+                partial(self._real.poll, ms),
+            ]
+            called: Iterator[list[tuple[int, int]]] = map(operator.call, steps)  # type: ignore[arg-type]
+            return list(called)[1]
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    poll, over, myself = select.poll, threading.Event(), os.pidfd_open(os.getpid())
+
+    spoken: list[bool] = []
+
+    def source() -> Iterator[str]:
+        over.wait(5)
+        spoken.append(True)
+        yield "only now, long after the signal"
+
+    monkeypatch.setattr(select, "poll", Raced)
+    before = signal.signal(number, interrupt)
+    items = Feed(Held.at(home), source).items()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(items)
+        assert not spoken
+    finally:
+        over.set()
+        os.close(myself)
+        signal.signal(number, before)
+    assert signal.set_wakeup_fd(-1) == -1, "nobody has left where signals are written"

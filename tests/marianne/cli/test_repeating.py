@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import operator
+import os
+import queue
+import signal
 import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -84,3 +90,35 @@ def test_an_end_that_could_not_be_waited_for_is_heard_of_whatever_kept_it(
     watch_of_it._run(watched)
     watch_of_it.news.get(timeout=5)()
     assert watch_of_it.job_id is None
+
+
+def test_a_ctrl_c_that_comes_right_before_the_wait_ends_the_watch(
+    tmp_path: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Raced:
+        """No handler of Python's runs between the two: both are calls from C."""
+
+        def __init__(self) -> None:
+            self.put = (real := queue.SimpleQueue[Any]()).put
+            self.real = real
+
+        def get(self, *params: Any, **named: Any) -> Any:
+            interrupt = partial(signal.pidfd_send_signal, myself, signal.SIGINT)
+            steps = [interrupt, partial(self.real.get, *params, **named)]
+            called: Iterator[Any] = map(operator.call, steps)  # type: ignore[arg-type]
+            return list(called)[1]
+
+    myself = os.pidfd_open(os.getpid())
+    monkeypatch.setattr(module, "look", lambda *_: None)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    watch_of_it = watch(Asked(tmp_path))
+    watch_of_it.news = cast("Any", Raced())
+    late = threading.Timer(5, watch_of_it.news.put, [lambda: pytest.fail("only now")])
+    late.start()
+    try:
+        with pytest.raises(CliError, match="watched no longer"):
+            watch_of_it.play(watched, 0.1, at_once=False)
+        assert late.is_alive()
+    finally:
+        late.cancel()
+        os.close(myself)
