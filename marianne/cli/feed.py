@@ -75,7 +75,6 @@ class Feed(Generic[T]):
                 self._left = True
                 if self._over:
                     os.close(self._wake)
-            self._room.release()
 
     def _come(self, until: float | None, tick: float | None) -> Iterator[T | None]:
         ended_at: float | None = None
@@ -129,7 +128,10 @@ class Feed(Generic[T]):
     def _pump(self) -> None:
         try:
             for item in self._source():
-                self._room.acquire()
+                # In short waits: an interrupt of the main thread within a release leaves the
+                # semaphore's lock taken, and who leaves must not meet it.
+                while not self._room.acquire(timeout=_LOOK_AGAIN) and not self._left:
+                    pass
                 with self._lock:
                     if self._left:
                         break

@@ -91,6 +91,20 @@ def test_a_source_waits_for_whoever_takes_slowly(
     items.close()
 
 
+def test_who_was_interrupted_as_it_made_room_can_leave(home: Home) -> None:
+    def play() -> None:
+        waiting = Feed(Held.at(home), lambda: [1, 2])
+        items = waiting.items()
+        assert next(items) == 1
+        waiting._room._cond.acquire()  # type: ignore[attr-defined]  # as it is left then
+        items.close()  # type: ignore[attr-defined]
+
+    playing = threading.Thread(target=play, daemon=True)
+    playing.start()
+    playing.join(5)
+    assert not playing.is_alive()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_comes_right_before_the_wait_ends_it(
     home: Home, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
