@@ -1,7 +1,8 @@
 """Who ends a home's sheets when all of ours are killed at once: heart, conductor, workers, helpers.
 
 Each of ours holds the lock of the home's control group, which the kernel takes back at its death. A
-shell of two words waits for that lock, which it gets when nobody is left, and then kills the group.
+shell waits for that lock, which it gets when nobody is left, kills the group, and takes
+it away, still under the lock: a start that comes meanwhile waits, and makes the group anew.
 It stands apart (a session, an environment and a name of its own), so that whoever ends ours by
 name, by group or by session does not meet it. Whoever ends it, too, leaves sheets that shed all
 marks to the next start of the home, or to systemd, where that keeps the conductor.
@@ -18,7 +19,10 @@ import signal
 from marianne.walls import cgroups
 
 SHELL, FLOCK = "/bin/sh", ("/usr/bin/flock", "/bin/flock")
-_WORDS = "flock -x 3 && echo 1 >&4"
+# By the descriptor, wherever the shell stands; for five seconds: no start waits for a hung disk.
+_WORDS = """flock -x 3 || exit; echo 1 >&4 || exit 0; n=50
+while find /proc/self/fd/3/ -mindepth 1 -depth -type d -exec rmdir {} +
+! rmdir "$(readlink /proc/self/fd/3)" && [ $((n-=1)) -gt 0 ]; do sleep .1; done"""
 _ALL = tuple(s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP))
 
 

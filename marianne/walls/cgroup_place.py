@@ -84,8 +84,10 @@ def try_out(place: Place, *, start: bool = False) -> None:
         raise MissingError(
             "this C library cannot start a process in a control group (glibc 2.39 can)"
         )
+    # Named and held as a home's: what is left of a look that was killed goes the same way.
+    group = Group(os.path.join(place.path, cgroups.base_name(os.urandom(8).hex())))
     try:
-        group = Group.make(os.path.join(place.path, f"marianne-probe-{os.getpid()}"))
+        lock = cgroups.hold(group.path)
     except OSError as error:
         raise MissingError(_why_not_made(place, error)) from error
     try:
@@ -95,6 +97,7 @@ def try_out(place: Place, *, start: bool = False) -> None:
             _start_one(group)
     finally:
         group.remove()
+        os.close(lock)
 
 
 def _start_one(group: Group) -> None:
@@ -112,13 +115,16 @@ def _start_one(group: Group) -> None:
         os.close(null)
 
 
-def prepare(place: Place, owner: str, ours: Collection[int] = ()) -> tuple[str, dict[str, str]]:
-    """Makes BASE of this owner; returns where it is, and why each missing controller is missing.
+def prepare(
+    place: Place, owner: str, ours: Collection[int] = ()
+) -> tuple[str, dict[str, str], int]:
+    """Makes BASE of this owner; returns where it is, why each missing controller is missing, and
+    the descriptor that holds it: while nobody did, who ends the last owner's could take it away.
 
     ``ours`` are processes that may be moved. Raises OSError where it cannot be made.
     """
     base = os.path.join(place.path, cgroups.base_name(owner))
-    os.close(cgroups.hold(base))
+    lock = cgroups.hold(base)
     missing = {}
     for name in CONTROLLERS:
         if why := _pass_on(place, name, ours):
@@ -128,7 +134,7 @@ def prepare(place: Place, owner: str, ours: Collection[int] = ()) -> tuple[str, 
                 Group(base).write("cgroup.subtree_control", f"+{name}")
             except OSError as error:
                 missing[name] = f"{base}: {error.strerror}"
-    return base, missing
+    return base, missing, lock
 
 
 def offered_controllers(place: Place) -> dict[str, str]:

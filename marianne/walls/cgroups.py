@@ -31,6 +31,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02
 PATIENCE = 5.0
 """Seconds that killed processes have to be gone: one that hangs in its disk may need longer."""
 
+_PREFIX = "marianne-"
+
 GONE = frozenset({errno.ENOENT, errno.ENODEV})
 
 
@@ -241,16 +243,10 @@ def end_abandoned(base: str, job_id: str | None = None) -> list[int]:
     Returns the pids that were found. Blocks for at most PATIENCE seconds a group.
     """
     found: list[int] = []
-    for path in _jobs(base) if job_id is None else [os.path.join(base, job_id)]:
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    for path in _folders(base) if job_id is None else [os.path.join(base, job_id)]:
+        if (fd := _alone(path)) < 0:
             continue  # a worker lives
-        else:
+        try:
             group = Group(path)
             found += group.pids()
             group.empty()
@@ -258,6 +254,18 @@ def end_abandoned(base: str, job_id: str | None = None) -> list[int]:
         finally:
             os.close(fd)
     return found
+
+
+def remove_left(folder: str) -> None:
+    """Takes away each BASE of this user's in ``folder`` that nobody holds and nobody lives in: all
+    of ours were killed, with who waits for that, and the home may never be started again."""
+    for path in _folders(folder):
+        if not _is_base(os.path.basename(path)) or (fd := _alone(path)) < 0:
+            continue
+        group = Group(path)
+        if os.fstat(fd).st_uid == os.geteuid() and not group.populated:
+            group.remove()
+        os.close(fd)
 
 
 def end_all(home: str | os.PathLike[str], owner: str) -> list[int]:
@@ -270,9 +278,23 @@ def end_all(home: str | os.PathLike[str], owner: str) -> list[int]:
     return found
 
 
-def _jobs(base: str) -> list[str]:
+def _alone(path: str) -> int:
+    """A descriptor that holds the group's lock alone; -1 where it is gone, or somebody holds it."""
     try:
-        with os.scandir(base) as entries:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return -1
+    return fd
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
             return [one.path for one in entries if one.is_dir(follow_symlinks=False)]
     except OSError:
         return []
@@ -292,7 +314,12 @@ def base_name(owner: str) -> str:
     value = 0xCBF29CE484222325
     for byte in f"cgroup/{owner}".encode():
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
-    return f"marianne-{value:016x}"
+    return f"{_PREFIX}{value:016x}"
+
+
+def _is_base(name: str) -> bool:
+    number = name.removeprefix(_PREFIX)
+    return number != name and len(number) == 16 and set(number) <= set("0123456789abcdef")
 
 
 def _read(path: str) -> str:

@@ -67,6 +67,8 @@ def measure(way: str, kind: str, isolated: bool) -> Cell:
             cell.trouble = "!"
         finally:
             home.marianne("stop", "--force")
+            if home.groups():
+                cell.trouble = "!"
             home.close()
     return cell
 

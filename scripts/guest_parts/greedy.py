@@ -23,7 +23,7 @@ LIMITS = {"max_memory_mb": 500.0}
 def main() -> int:
     """The exit code."""
     place = cgroup_place.find()
-    base, missing = cgroup_place.prepare(place, "greedy", [os.getpid()])
+    base, missing, _ = cgroup_place.prepare(place, "greedy", [os.getpid()])
     if "memory" in missing:
         print(missing["memory"])
         return 2

@@ -231,6 +231,13 @@ class Home:
         """Whether its sheets stand in control groups."""
         return (self.path / "cgroup").exists()
 
+    def groups(self) -> list[Path]:
+        """The control groups of this home that are there, the inner ones first."""
+        if not self.walled:
+            return []
+        base = Path((self.path / "cgroup").read_text().strip())
+        return [one for one in (*base.glob("*/*/"), *base.glob("*/"), base) if one.exists()]
+
     def status(self) -> dict[str, Any]:
         """The job's status as JSON; empty while nobody answers."""
         done = self.marianne("status", "nasty", "--json")
@@ -256,11 +263,9 @@ class Home:
             for pid in {*self.ours(), *self.alive()}:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        if self.walled:
-            base = Path((self.path / "cgroup").read_text().strip())
-            for group in (*base.glob("*/*/"), *base.glob("*/"), base):
-                with contextlib.suppress(OSError):
-                    group.rmdir()
+        for group in self.groups():
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def kill(*victims: int) -> None:

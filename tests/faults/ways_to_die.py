@@ -220,7 +220,12 @@ def kill_all_five(home: Home) -> float:
     return time.monotonic()
 
 
-WALLED_WAYS: dict[str, Way] = {"KILL all five": Way(kill_all_five, nothing_of_ours_soon)}
+def nothing_of_ours_and_no_group(home: Home) -> None:
+    nothing_of_ours_soon(home)
+    wait_for(lambda: not home.groups())
+
+
+WALLED_WAYS: dict[str, Way] = {"KILL all five": Way(kill_all_five, nothing_of_ours_and_no_group)}
 """Where a wall stands: a control group, a PID namespace."""
 
 WAYS: dict[str, Way] = {

@@ -60,16 +60,20 @@ def set_up(home: Home, ours: Collection[int] = ()) -> ControlGroups:
     """For the lock's holder, before its first job; ``ours`` are the processes that may be moved.
 
     What an earlier conductor of this home has elsewhere is ended; none of it goes on, for its
-    workers would hold it.
+    workers would hold it. Empty groups of other homes, of which nobody lives, are taken away.
     """
     owner = home.owner()
     before = cgroups.base_of(home.path, owner)
     try:
         place = cgroup_place.find()
         cgroup_place.try_out(place)
-        base, missing = cgroup_place.prepare(place, owner, ours)
-        _note(home, base)
-        lock = cgroups.hold(base)
+        cgroups.remove_left(place.path)
+        base, missing, lock = cgroup_place.prepare(place, owner, ours)
+        try:
+            _note(home, base)
+        except OSError:
+            os.close(lock)
+            raise
     except (cgroup_place.MissingError, OSError) as error:
         log.info("no_control_groups", why=str(error))
         return ControlGroups(None, str(error), {})

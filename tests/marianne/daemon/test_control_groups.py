@@ -63,6 +63,29 @@ def test_what_an_earlier_conductor_left_elsewhere_is_ended(
     now.leave(all_over=True)
 
 
+def test_of_other_homes_only_what_is_empty_and_held_by_nobody_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, home: Home, yard: Path
+) -> None:
+    stands_in(monkeypatch, yard)
+    empty, held, lived_in = (f"{yard}/{cgroups.base_name(name)}" for name in ("a", "b", "c"))
+    locks = [cgroups.hold(path) for path in (empty, held, lived_in)]
+    Group.make(f"{empty}/job")
+    inside = Group.make(f"{lived_in}/job")
+    another = Group.make(f"{yard}/marianne-of-somebody")
+    sleeper = subprocess.Popen(["sleep", "600"])
+    inside.write("cgroup.procs", str(sleeper.pid))
+    for dead in (locks[0], locks[2]):
+        os.close(dead)
+    groups = set_up(home)
+    assert [os.path.isdir(path) for path in (empty, held, lived_in)] == [False, True, True]
+    assert os.path.isdir(another.path)
+    assert sleeper.poll() is None
+    os.close(locks[1])
+    sleeper.kill()
+    sleeper.wait()
+    groups.leave(all_over=True)
+
+
 def test_what_nobody_holds_is_found_by_its_job(
     monkeypatch: pytest.MonkeyPatch, home: Home, yard: Path
 ) -> None:

@@ -19,7 +19,7 @@ def wait_for(condition: Callable[[], object], timeout: float = 60.0) -> None:
         time.sleep(0.005)
 
 
-def test_it_ends_the_group_once_nobody_holds_its_lock_and_not_before(
+def test_it_ends_the_group_and_takes_it_away_once_nobody_holds_its_lock_and_not_before(
     yard: Path, tmp_path: Path
 ) -> None:
     lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
@@ -37,7 +37,8 @@ def test_it_ends_the_group_once_nobody_holds_its_lock_and_not_before(
         os.close(watch._lock)
         wait_for(lambda: not job.populated)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-        assert os.waitpid(watch.pid, 0)[1] == 0
+        os.waitpid(watch.pid, 0)
+        assert not yard.exists()
     finally:
         os.close(high)
         os.close(lock)

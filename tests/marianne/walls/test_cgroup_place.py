@@ -19,7 +19,7 @@ from marianne.walls.group_pool import Groups
 try:
     found = place.find()
     place.try_out(found, start=True)
-    base, missing = place.prepare(found, "owner")
+    base, missing, lock = place.prepare(found, "owner")
     groups = Groups(base, "job")
     groups.take()
     print("offered", found.path, groups.close())
@@ -101,7 +101,8 @@ def test_an_old_c_library_is_said(monkeypatch: pytest.MonkeyPatch, yard: Path) -
 
 def test_a_controller_that_is_not_there_is_named_with_its_reason(yard: Path) -> None:
     place = Place(str(yard), topmost=False, visible_top=False)
-    base, missing = cgroup_place.prepare(place, "owner")
+    base, missing, lock = cgroup_place.prepare(place, "owner")
+    os.close(lock)
     assert base == f"{yard}/{cgroups.base_name('owner')}"
     for name in cgroup_place.CONTROLLERS:
         there = name in (yard / "cgroup.controllers").read_text().split()
