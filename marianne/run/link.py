@@ -90,6 +90,7 @@ class Link:
             "sid": os.getsid(0),
         }
         self._started: dict[int, list[Any]] = {}  # by sheet
+        self._walled: dict[int, list[Any]] = {}  # of what runs, the starts that told walls
         self._results: list[Message] = []
         self._flush_timer: Timer | None = None
         self._orphan_timer: Timer | None = None
@@ -113,7 +114,8 @@ class Link:
 
         What does not fit is sent after it, and named in it as ``ended``: it runs no more, and
         nobody may take it for lost meanwhile. What waits goes first: only a hello that was asked
-        for is read as a report.
+        for is read as a report. Walls stand on no disk while what they surround runs: they are told
+        again.
         """
         self.flush()
         running, queued, held = self._state()
@@ -124,16 +126,20 @@ class Link:
         says = {"running": running, "queued": queued, "unacked": first, "ended": ended}
         says |= {"round": answers, "held": held}
         self._line.send(self._head | says)
-        self._send_results(rest)
+        self._send_results(rest, list(self._walled.values()))
 
     def started(self, attempt: Attempt, pid: int, at: float, *, more: bool) -> None:
         """Reports a started program; with ``more`` it may wait for company."""
-        walls = [list(attempt.walls)] if attempt.walls else []
-        self._started[attempt.num] = [attempt.num, attempt.attempt, pid, at, *walls]
+        told: list[Any] = [attempt.num, attempt.attempt, pid, at]
+        if attempt.walls:
+            told.append(list(attempt.walls))
+            self._walled[attempt.num] = told
+        self._started[attempt.num] = told
         self._due(more)
 
     def result(self, result: Message, *, more: bool) -> None:
         """Spools a result and reports it; with ``more`` it may wait for company."""
+        self._walled.pop(result["num"], None)
         try:
             self._spool.append(result)
         except OSError as error:

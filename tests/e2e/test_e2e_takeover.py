@@ -42,8 +42,8 @@ def _check(marianne: Marianne, job: str) -> None:
     assert last == f"end {len(numbers)}"
 
 
-def _started(marianne: Marianne) -> str:
-    job = marianne.submit("count", COUNTER)
+def _started(marianne: Marianne, more: str = "") -> str:
+    job = marianne.submit("count", more + COUNTER)
     pids = marianne.place / "count" / "pids"
     until(lambda: pids.exists() and pids.read_text())  # the shell makes it, then echo writes
     return job
@@ -87,11 +87,12 @@ def test_a_start_right_after_the_death_of_all_starts_another(marianne: Marianne)
         assert marianne.serves()
 
 
-def test_a_restart_does_not_touch_running_sheets(marianne: Marianne) -> None:
-    job = _started(marianne)
+def test_a_restart_does_not_touch_running_sheets_and_knows_their_walls(marianne: Marianne) -> None:
+    job = _started(marianne, "sandbox: {network: false}")
     old = marianne.pids()["conductor"]
     marianne("restart")
     assert marianne.pids()["conductor"] != old
+    until(lambda: marianne.sheet(job, 1)["walls"] == ["network"])
     _check(marianne, job)
 
 
