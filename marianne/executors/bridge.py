@@ -227,7 +227,9 @@ class Bridge:
         frames = Frames()
         while not writer.done():
             patience = self._silence if link.up else HELLO_SECONDS
-            data = await asyncio.wait_for(channel.read(), patience)
+            # Not `wait_for`: that of Python 3.11 goes on when it is cancelled as the data come.
+            async with asyncio.timeout(patience):
+                data = await channel.read()
             if not data:
                 return
             if messages := frames.feed(data):

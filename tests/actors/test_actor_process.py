@@ -22,6 +22,7 @@ Eventually = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def processes(system: System) -> Iterator[Processes]:
+    system.processes.end_helpers()  # a forkserver that an earlier test left has other modules
     yield system.processes
     system.processes.end_helpers()
 

@@ -44,7 +44,8 @@ class DaskEngine:
     async def look(self) -> list[Found]:
         """The scheduler's workers."""
         try:
-            found = await asyncio.wait_for(self._look(), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = await self._look()
         except Exception as error:
             self._known = ""
             raise EngineError(self._in_words(error)) from error
@@ -82,7 +83,8 @@ class DaskEngine:
                     },
                 }
             )
-            answer = await asyncio.wait_for(comm.read(), START_SECONDS + CONNECT_SECONDS)
+            async with asyncio.timeout(START_SECONDS + CONNECT_SECONDS):
+                answer = await comm.read()
         except Exception as error:
             text = str(error) or type(error).__name__
             if _of_tls(text):

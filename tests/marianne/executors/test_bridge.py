@@ -245,3 +245,21 @@ def test_a_node_that_is_about_to_end_is_given_nothing_before_it_is_told_what_has
     line = play(Engine(node), lambda line: line.of("from"))
     kinds = [one["kind"] for one in line.told if one["kind"] in ("up", "unfit", "from")]
     assert kinds == ["up", "unfit", "from"]
+
+
+def test_a_node_that_is_gone_in_the_instant_of_its_hello_never_comes_up() -> None:
+    """A wait that ends and is cancelled at once must not go on: on Python 3.11 `wait_for` does."""
+    node = Node()
+    hello = node.sent.get_nowait()
+
+    class Leaves(Engine):
+        async def look(self) -> list[Found]:
+            if self.there and node.sent._getters:  # type: ignore[attr-defined] # it is waited for
+                node.sent.put_nowait(hello)
+                self.there = False
+            return await super().look()
+
+    def over(line: Line) -> bool:
+        return bool(line.of("gone")) and [one["kind"] for one in line.told[-3:]] == ["engine"] * 3
+
+    assert not play(Leaves(node), over).of("up")
