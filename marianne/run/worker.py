@@ -34,6 +34,7 @@ from marianne.run.lease_watch import LeaseWatch
 from marianne.run.link import Line, Link, Message
 from marianne.run.loop import Loop
 from marianne.run.nursery import Nursery
+from marianne.run.outlived import by_limit
 from marianne.run.rehearsal import rehearse
 from marianne.run.setup import EXIT_CLEAN, EXIT_LEFT, Signals, become_worker, incarnation_of
 from marianne.run.spool import Spool
@@ -119,6 +120,7 @@ class JobWorker:
         self._slots: int | None = None
         self._pumping = False
         self._stopping = self._held = False
+        self._limit: dict[str, Any] = {}
         self._lease = LeaseWatch(self._loop, self._lost)
         # An earlier worker of this job is dead, or there would be no other: so are its attempts.
         for num, attempt, began_at in spool.unfinished:
@@ -202,7 +204,7 @@ class JobWorker:
         elif kind == "report":
             self._link.hello(message.get("round", 0))
         elif kind == "stop":
-            grace = message.get("grace")
+            grace, self._limit = message.get("grace"), message.get("limit") or {}
             self._stop(
                 self._sheet_grace if grace is None else grace, message.get("category", "stopped")
             )
@@ -285,7 +287,8 @@ class JobWorker:
             self._running -= 1
         self._tools.note(result)
         # On disk first. One of the queued starts now; the others make waiting worth it.
-        self._link.result(acceptable(result.to_map()), more=len(self._queue) > 1)
+        told = by_limit(acceptable(result.to_map()), self._limit)
+        self._link.result(told, more=len(self._queue) > 1)
         self._pump()
         self._stop_if_done()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from marianne.executors.frames import Message
@@ -89,15 +90,18 @@ class Post:
             if message["kind"] in ("cancel", "stop"):
                 self._wake()  # one that is stopped could not hear
 
-    def end(self, grace: float, category: str) -> None:
-        """Ends all that runs, then the worker; a second call may hurry it."""
+    def end(
+        self, grace: float, category: str, limit: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Ends all that runs, then the worker; a second call may hurry it. ``limit`` is that of its
+        node's time which it comes to (see :mod:`marianne.run.outlived`)."""
         self.ending = True
         if self._timer is not None:
             self._timer.cancel()
         if not self.pid:
             self._over(self.job_id)
             return
-        self.send({"kind": "stop", "grace": grace, "category": category})
+        self.send({"kind": "stop", "grace": grace, "category": category, "limit": dict(limit)})
         self._timer = self._loop.call_later(grace + END_MARGIN, self.kill)
 
     def kill(self) -> None:

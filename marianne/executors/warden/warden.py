@@ -22,11 +22,11 @@ from marianne.executors.stream_line import StreamLine
 from marianne.executors.warden.callers import is_sheet
 from marianne.executors.warden.carriage import Carriage
 from marianne.executors.warden.estate import Estate
-from marianne.executors.warden.outlived import at_limit, judged, near_end
 from marianne.executors.warden.post import Post
 from marianne.run import procfs
 from marianne.run.complain import complain
 from marianne.run.loop import Loop
+from marianne.run.outlived import limit_of
 from marianne.run.setup import Signals
 from marianne.version import VERSION
 
@@ -202,8 +202,12 @@ class Warden:
 
     def _end_all(self, grace: float, category: str) -> None:
         self._again.clear()
+        limit = {}
+        if self._stopping:
+            lives = self._lifetime, self._ends_at
+            limit = limit_of(self._node, *lives, self._stopped_at, self._grace)
         for post in list(self._posts.values()):
-            post.end(grace, category)
+            post.end(grace, category, limit)
 
     # -- jobs
 
@@ -290,11 +294,6 @@ class Warden:
             post.end(grace, "cancelled")
 
     def _said(self, job_id: str, message: Message) -> None:
-        if self._stopping and message["kind"] == "results":
-            results = [judged(one, self._lifetime) for one in message["results"]]
-            if near_end(self._ends_at, self._stopped_at, self._grace):
-                results = [at_limit(one, self._node) for one in results]
-            message = {**message, "results": results}
         self._tell({"kind": "job", "job_id": job_id, "message": message})
 
     def _trouble(self, job_id: str, why: str) -> None:

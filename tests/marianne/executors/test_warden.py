@@ -16,8 +16,6 @@ from typing import Any
 import pytest
 from warden_stage import Node, alive, until
 
-from marianne.run.spool import read_spool
-
 pytestmark = pytest.mark.slow
 
 DAEMON = "setsid bash -c 'trap \"\" TERM; exec -a $TAG sleep 600' & sleep 600"
@@ -72,6 +70,7 @@ def test_what_runs_for_as_long_as_its_node_lives_has_failed(nodes: Callable[...,
     for result in node.results(2):
         assert (result["outcome"], result["category"]) == ("failed", "timeout")
         assert "as long as its node lives (1 s)" in result["message"]
+    assert node.spooled() == ["timeout", "timeout"]
 
 
 FORGER = """
@@ -132,8 +131,7 @@ def test_when_the_lease_is_over_all_is_ended_and_told_as_lost(nodes: Callable[..
     until(lambda: node.pump() or alive(node.tag))
     node.renews = False
     until(lambda: not alive(node.tag) and not node.workers())
-    spool = read_spool(str(node.job_dir / "nodes" / "node-1" / "spool"))
-    assert [(one["num"], one["category"]) for one in spool] == [(1, "lost")]
+    assert node.spooled() == ["lost"]
 
 
 def test_a_warden_that_is_stopped_keeps_nothing_running_beyond_its_lease(
@@ -148,8 +146,7 @@ def test_a_warden_that_is_stopped_keeps_nothing_running_beyond_its_lease(
     until(lambda: not alive(node.tag))
     process.send_signal(signal.SIGCONT)
     # What has ended is gone before its worker has written down how.
-    spool = until(lambda: read_spool(str(node.job_dir / "nodes" / "node-1" / "spool")))
-    assert [(one["num"], one["category"]) for one in spool] == [(1, "lost")]
+    assert until(node.spooled) == ["lost"]
 
 
 def test_without_a_lease_nothing_begins(nodes: Callable[..., Node]) -> None:
@@ -269,8 +266,7 @@ def test_who_is_told_to_leave_ends_what_is_there_and_itself(nodes: Callable[...,
     node.send("leave")
     assert process.wait(60.0) == 0
     assert not alive(node.tag)
-    spool = read_spool(str(node.job_dir / "nodes" / "node-1" / "spool"))
-    assert [(one["num"], one["category"]) for one in spool] == [(1, "stopped")]
+    assert node.spooled() == ["stopped"]
 
 
 @pytest.mark.parametrize(("left", "category"), [(60.0, "timeout"), (3600.0, "stopped")])
@@ -286,6 +282,7 @@ def test_what_runs_at_the_end_of_its_own_batch_job_has_failed_by_its_limit(
     process.terminate()
     (result,) = node.results(1)
     assert result["category"] == category
+    assert node.spooled() == [category]  # where it is looked for once nobody is connected
 
 
 HASTY = """

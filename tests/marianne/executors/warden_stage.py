@@ -18,6 +18,7 @@ from ipc import codec
 from marianne.environment import packable
 from marianne.executors.stream_line import StreamLine
 from marianne.model.plan import Instrument, Plan, Prompt, SheetPlan
+from marianne.run.spool import read_spool
 from marianne.score.pack import pack_plan
 
 SHELL = Instrument(
@@ -191,6 +192,11 @@ class Node:
             message = self.wait("job", job="results")
             found += message["results"]
         return found
+
+    def spooled(self) -> list[str]:
+        """The categories of the results that its spool has of the job, the oldest first."""
+        results = read_spool(str(self.job_dir / "nodes" / self.name / "spool"))
+        return [result["category"] for result in results]
 
     def workers(self) -> list[int]:
         """The worker processes below the last warden."""

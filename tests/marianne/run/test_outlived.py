@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from marianne.executors.warden.outlived import at_limit, judged, near_end
 from marianne.model.result import AttemptResult
+from marianne.run.outlived import by_limit, limit_of
 
 
 def ended(ran: float, category: str = "stopped") -> dict[str, Any]:
@@ -15,20 +15,21 @@ def ended(ran: float, category: str = "stopped") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("result", "lifetime"),
+    ("result", "limit"),
     [
-        (ended(79.0), 100.0),
-        (ended(1000.0), None),
-        (ended(99.0, "cancelled"), 100.0),
-        (ended(99.0, "lost"), 100.0),
+        (ended(79.0), {"lifetime": 100.0}),
+        (ended(1000.0), {}),
+        (ended(99.0, "cancelled"), {"lifetime": 100.0}),
+        (ended(99.0, "lost"), {"lifetime": 100.0}),
+        (ended(3000.0, "cancelled"), {"node": "n3-17"}),
     ],
 )
-def test_any_other_stays_as_it_is(result: dict[str, Any], lifetime: float | None) -> None:
-    assert judged(result, lifetime) is result
+def test_any_other_stays_as_it_is(result: dict[str, Any], limit: dict[str, Any]) -> None:
+    assert by_limit(result, limit) is result
 
 
 def test_four_fifths_of_a_life_are_enough() -> None:
-    found = judged(ended(3000.0), 3600.0)
+    found = by_limit(ended(3000.0), {"lifetime": 3600.0})
     assert (found["outcome"], found["category"]) == ("failed", "timeout")
     assert found["message"] == (
         "it ran for 3,000 s, as long as its node lives (3,600 s): it needs one that lives longer"
@@ -49,14 +50,18 @@ def test_four_fifths_of_a_life_are_enough() -> None:
 def test_a_batch_job_that_is_told_to_end_near_its_limit_is_told_so_for_that(
     ends_at: float | None, stopped_at: float, near: bool
 ) -> None:
-    assert near_end(ends_at, stopped_at, 10.0) is near
+    told = limit_of("n3-17", None, ends_at, stopped_at, 10.0)
+    assert told == ({"node": "n3-17"} if near else {})
+
+
+def test_a_node_for_many_sheets_tells_how_long_it_lives() -> None:
+    assert limit_of("n3-17", 3600.0, None, 5000.0, 10.0) == {"lifetime": 3600.0}
 
 
 def test_what_ran_at_the_limit_of_its_own_batch_job_has_failed_by_it_by_name() -> None:
-    found = at_limit(ended(3000.0), "n3-17")
+    found = by_limit(ended(3000.0), {"node": "n3-17"})
     assert (found["outcome"], found["category"]) == ("failed", "timeout")
     assert found["message"] == (
         "Slurm's time limit of its batch job (n3-17) was near after 3,000 s: give it more"
         " (slurm.time)"
     )
-    assert at_limit(ended(3000.0, "cancelled"), "n3-17")["category"] == "cancelled"
