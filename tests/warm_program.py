@@ -58,9 +58,15 @@ _orders: socket.socket | None = None
 
 
 def call(
-    argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None, timeout: float
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    timeout: float,
+    joined: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """As ``subprocess.run`` of the program, its output captured and its input /dev/null.
+    """As ``subprocess.run`` of the program, its output captured and its input /dev/null; with
+    ``joined`` its errors come with its output, as on a terminal.
 
     Returns when it has ended and nobody holds its output open. Raises TimeoutExpired, and kills it,
     when that takes more than ``timeout`` seconds.
@@ -72,7 +78,8 @@ def call(
     (out, out_end), (err, err_end) = os.pipe(), os.pipe()
     with ours, open(out, "rb", 0) as out_file, open(err, "rb", 0) as err_file:
         with theirs, open(out_end, "wb", 0), open(err_end, "wb", 0), open(os.devnull, "rb") as none:
-            _send(order, [none.fileno(), out_end, err_end, theirs.fileno()])
+            errors = out_end if joined else err_end
+            _send(order, [none.fileno(), out_end, errors, theirs.fileno()])
         ends = [out_file.fileno(), err_file.fileno(), ours.fileno()]
         told = _read_all(ends, time.monotonic() + timeout)
     numbers = [number for (number,) in NUMBER.iter_unpack(told[2])]

@@ -1,6 +1,6 @@
 """Scores in the reference's style, in every shape: each loads, expands and packs.
 
-The comments at the head of each file say what is expected of it; test_conductor.py runs them.
+The comments at the head of each file say what is expected of it; test_walled.py runs them.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ def test_a_score_runs_to_completion_behind_walls(walled: Run, path: Path, tmp_pa
     assert len(found["sheets"]) == expected["sheets"]
     if "statuses" in expected:
         assert [sheet["status"] for sheet in found["sheets"]] == expected["statuses"]
+    if "attempts" in expected:
+        assert [sheet["attempt"] for sheet in found["sheets"]] == expected["attempts"]
 
 
 @pytest.mark.parametrize("name", EXPECTED)

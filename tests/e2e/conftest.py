@@ -12,8 +12,9 @@ from marianne.crashpoints import VARIABLE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = f"{Path(__file__).parent}/"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(here):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.slow)
     # A worker keeps the head of its share, and what is at a tail is taken by whoever is idle: then

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm_program
 
 TEXT = (Path(__file__).parents[3] / "docs" / "scores.md").read_text()
 SCORES = dict(re.findall(r"^```yaml (\S+\.yaml)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
 BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 SHOWN = [shown for block in BLOCKS for shown in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-MARIANNE = [sys.executable, "-c", "from marianne.cli.main import main; main()"]
 
 
 @pytest.mark.parametrize("shown", SHOWN, ids=[shown.splitlines()[0] for shown in SHOWN])
@@ -27,17 +25,8 @@ def test_a_command_prints_what_the_page_says(tmp_path: Path, shown: str) -> None
     place.mkdir()
     for name, text in SCORES.items():
         (place / name).write_text(text)
-    done = subprocess.run(
-        [*MARIANNE, *words],
-        cwd=place,
-        env={**os.environ, "MARIANNE_HOME": str(tmp_path / "home")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    env = {**os.environ, "MARIANNE_HOME": str(tmp_path / "home")}
+    done = warm_program.call(words, env=env, cwd=place, timeout=120, joined=True)
     said = done.stdout.replace(str(place), "/home/you/reports")
     assert _lines(said) == _lines(expected)
 
