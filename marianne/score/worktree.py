@@ -47,7 +47,7 @@ def in_worktrees(score: Common, report: Report, base_dir: str) -> Common:
         report.error(["workspace"], "a worktree is for scores with 'sheets'", "write that form")
         return score
     repo = _repo(asked, base_dir)
-    if not _checked(asked, repo, report):
+    if not _names_free(score, report) or not _checked(asked, repo, report):
         return score
     first = {"needs": [BEGIN]}
     sheets = [
@@ -88,6 +88,19 @@ def _waited_for(sheets: Sequence[ShortSheet]) -> list[str]:
     }:
         for_failures |= found
     return [sheet.name for sheet in sheets if sheet.name not in for_failures]
+
+
+def _names_free(score: ShortScore, report: Report) -> bool:
+    """Whether no sheet of the score is called like a step; reports those that are."""
+    step = {BEGIN: "makes the worktree", END: "merges or removes the worktree"}
+    taken = [(index, sheet.name) for index, sheet in enumerate(score.sheets) if sheet.name in step]
+    for index, name in taken:
+        report.error(
+            ["sheets", index, "name"],
+            f"{name!r} is what the sheet is called that {step[name]} of this score's workspace",
+            "give yours another name",
+        )
+    return not taken
 
 
 def _step(asked: Worktree, repo: str, name: str, call: str, needs: list[str]) -> ShortSheet:

@@ -85,6 +85,23 @@ def test_a_sheet_that_runs_again_has_a_worktree_again_and_is_merged(
     assert git(repo, "show", "work:one") == "first"
 
 
+def test_a_job_that_failed_goes_on_in_its_worktree_with_a_mended_score_of_more_sheets(
+    marianne: Marianne, repo: Path
+) -> None:
+    """It was refused: the number of the step that makes the worktree had become another sheet's."""
+    score = marianne.place / "more.yaml"
+    head = "name: more\nworkspace: {worktree: repo, ref: work, after: merge}\nsheets:\n"
+    head += "- {name: a, run: echo once >> a}\n"
+    score.write_text(head + "- {name: b, needs: [a], run: 'false'}\n")
+    marianne("run", str(score), "--wait", code=1)
+    mended = "- {name: b, needs: [a], run: 'cp a b'}\n- {name: c, needs: [b], run: 'cp b c'}\n"
+    score.write_text(head + mended)
+    marianne("resume", "more")
+    assert marianne.wait("more")["status"] == "completed"
+    assert [git(repo, "show", f"work:{file}") for file in "abc"] == ["once"] * 3
+    assert list(repo.with_name("repo.worktrees").iterdir()) == []
+
+
 @pytest.mark.parametrize("words", [[], ["--only", "a"], ["--until", "a"]], ids=str)
 def test_what_is_not_needed_or_not_asked_for_keeps_nothing_from_being_merged(
     marianne: Marianne, repo: Path, words: list[str]

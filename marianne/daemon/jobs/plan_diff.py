@@ -3,6 +3,9 @@
 A sheet is the same sheet when it has the same number. What is completed stays completed, so the
 new plan must have it under the same name; every other sheet begins anew, with all its retries. What
 was not asked for stays left out under its name, wherever the new plan has it.
+
+The steps of a job's worktree stand behind the score's own sheets, so their numbers move with it.
+They find what they have done, and are done again under whichever number they have.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 DIFF_LINES = 400
 """Lines of a difference at most; what is cut off is said."""
 
+_MOVES = ("num", "stage", "needs")
+"""What is another of a worktree's step wherever the score has another sheet."""
+
 _KEEPS = (SheetStatus.COMPLETED, SheetStatus.RUNNING)
 
 
@@ -44,6 +50,8 @@ def check_kept(old: Plan, new: Plan, rows: Mapping[int, SheetRow], job_id: str) 
     """Refuses a plan that has another sheet in the place of one that is completed or runs."""
     for num, row in sorted(rows.items()):
         if row.status not in _KEEPS or num > min(len(old.sheets), len(new.sheets)):
+            continue
+        if old.sheets[num - 1].workspace_step or _gone(old, new, num):
             continue
         was, now = _what_it_is(old, num), _what_it_is(new, num)
         if was != now:
@@ -67,6 +75,12 @@ def check_cluster(options: Mapping[str, Any], new: Plan, job_id: str) -> None:
             f"{job_id} has sheets on {min(before)}, by the new score on {min(after - before)}",
             hint="a job is on one cluster beside the conductor's machine: run it as a new job",
         )
+
+
+def _gone(old: Plan, new: Plan, num: int) -> bool:
+    """Whether a step of the worktree stands where a sheet was that the new plan has no more."""
+    name = old.sheets[num - 1].name
+    return bool(new.sheets[num - 1].workspace_step) and all(s.name != name for s in new.sheets)
 
 
 def _what_it_is(plan: Plan, num: int) -> str:
@@ -101,7 +115,8 @@ def replan(
     one has again: numbers are never used twice.
     """
     count = len(new.sheets)
-    again = _for_their_ends(old, new, rows, out)
+    again = _steps_again(old, new, rows, out)
+    again |= _for_their_ends(old, new, rows, out, again)
     saves = []
     done = 0
     for num, row in sorted(rows.items()):
@@ -133,18 +148,30 @@ def _left_out(num: int, rows: Mapping[int, SheetRow], attempts: Mapping[int, int
     )
 
 
+def _steps_again(old: Plan, new: Plan, rows: Mapping[int, SheetRow], out: Set[int]) -> set[int]:
+    """The rows of the steps of a worktree, before and now, if any of the score's sheets is still to
+    run or another sheet has their number: what works there needs the one, what is made there the
+    other."""
+    was, now = ({s.num: s.workspace_step for s in p.sheets if s.workspace_step} for p in (old, new))
+    own = {sheet.num for sheet in new.sheets} - now.keys() - out
+    left = any(n in was or n not in rows or not _stays(old, new, rows[n]) for n in own)
+    return {num for num in was.keys() | now.keys() if left or was.get(num) != now.get(num)}
+
+
 def _stays(old: Plan, new: Plan, row: SheetRow) -> bool:
     return row.status is SheetStatus.COMPLETED or _still_skipped(old, new, row)
 
 
-def _for_their_ends(old: Plan, new: Plan, rows: Mapping[int, SheetRow], out: Set[int]) -> set[int]:
+def _for_their_ends(
+    old: Plan, new: Plan, rows: Mapping[int, SheetRow], out: Set[int], steps: Set[int]
+) -> set[int]:
     """Sheets that run again though they completed: they ran for the end of others, of which some
-    run again, or depend on such a sheet."""
+    run again (``steps`` do), or depend on such a sheet."""
     if all(sheet.when == "succeeded" for sheet in new.sheets):
         return set()
     again: set[int] = set()
     runs = {s.num for s in new.sheets if s.num not in rows or not _stays(old, new, rows[s.num])}
-    runs -= out
+    runs = (runs | steps) - out
     needs = {sheet.num: sheet.needs for sheet in new.sheets if sheet.num not in out}
     for num in sorted(needs, key=depths(needs).__getitem__):
         ends = new.sheets[num - 1].when != "succeeded"
@@ -173,18 +200,23 @@ def changes_of(old: Plan, new: Plan, rows: Mapping[int, SheetRow]) -> list[Score
     top = [n for n in _TOP if getattr(old, n) != getattr(new, n)]
     if top:
         found.append(_entry(None, None, "changed", top, False))
-    for num in range(1, max(len(old.sheets), len(new.sheets)) + 1):
-        row = rows.get(num)
-        kept = row is not None and row.status is SheetStatus.COMPLETED
-        if num > len(new.sheets):
-            found.append(_entry(num, old.sheets[num - 1].name, "removed", [], False))
-        elif num > len(old.sheets):
-            found.append(_entry(num, new.sheets[num - 1].name, "added", [], kept))
-        else:
-            names = _differing(old.sheets[num - 1], new.sheets[num - 1])
-            names += ["each"] if old.lists.get(num) != new.lists.get(num) else []
-            if names:
-                found.append(_entry(num, new.sheets[num - 1].name, "changed", names, kept))
+    before, after = ({s.workspace_step or s.num: s for s in p.sheets} for p in (old, new))
+    steps = {sheet.num for sheet in old.sheets if sheet.workspace_step}
+    for key, now in after.items():
+        row, was = rows.get(now.num), before.get(key)
+        done = row is not None and row.status is SheetStatus.COMPLETED
+        kept = done and not now.workspace_step and now.num not in steps
+        if was is None:
+            found.append(_entry(now.num, now.name, "added", [], kept))
+            continue
+        names = _differing(was, now)
+        if "needs" in names and _named_needs(old, was) == _named_needs(new, now):
+            names.remove("needs")
+        names += ["each"] if old.lists.get(was.num) != new.lists.get(now.num) else []
+        if names:
+            found.append(_entry(now.num, now.name, "changed", names, kept))
+    gone = (sheet for key, sheet in before.items() if key not in after)
+    found += [_entry(sheet.num, sheet.name, "removed", [], False) for sheet in gone]
     return found
 
 
@@ -211,7 +243,14 @@ _TOP = (
 def _differing(old: SheetPlan, new: SheetPlan) -> list[str]:
     if old == new:
         return []
-    return [f.name for f in fields(SheetPlan) if getattr(old, f.name) != getattr(new, f.name)]
+    moved = _MOVES if new.workspace_step else ()
+    names = (field.name for field in fields(SheetPlan) if field.name not in moved)
+    return [name for name in names if getattr(old, name) != getattr(new, name)]
+
+
+def _named_needs(plan: Plan, sheet: SheetPlan) -> list[str | int]:
+    """What the sheet needs, the steps of its worktree not by their numbers, which move."""
+    return [plan.sheets[num - 1].workspace_step or num for num in sheet.needs]
 
 
 def _entry(

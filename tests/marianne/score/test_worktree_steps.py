@@ -282,6 +282,17 @@ def test_what_cannot_be_is_said_by_validate(merging: Repo, written: str, said: s
     assert "line 2" in refused.value.render() or ":2:" in refused.value.render()
 
 
+@pytest.mark.parametrize("name", ["worktree", "worktree-end"])
+def test_a_sheet_called_like_a_step_is_told_so_where_it_stands(merging: Repo, name: str) -> None:
+    merging.text = merging.text.partition("sheets")[0] + (
+        f"sheets:\n- {{name: a, run: 'true'}}\n- {{name: {name}, run: 'true', needs: [a]}}\n"
+    )
+    with pytest.raises(ScoreError) as refused:
+        merging.plan()
+    (problem,) = refused.value.problems
+    assert (problem.line, "give yours another name" in problem.render()) == (5, True)
+
+
 def test_sheets_wait_for_the_worktree_and_its_end_for_all_sheets(merging: Repo) -> None:
     merging.text = merging.text.partition("sheets")[0] + (
         "sheets: [{name: a, run: 'true', fan_out: 2}, {name: b, needs: [a], run: 'true'},"
