@@ -70,7 +70,7 @@ def _read(session: Session, refusal: CliError) -> Iterator[Reader]:
         session.said_left = True
         note("note: no conductor is running: this is how the last one left it")
     try:
-        with Reader(place) as reader:
+        with Reader(place, left=True) as reader:
             yield reader
     except Refused as refused:
         raise CliError(refused.code, refused.message, refused.hint) from None

@@ -52,6 +52,21 @@ def connect_reader(path: Path, *, any_thread: bool = False) -> sqlite3.Connectio
     return connection
 
 
+def connect_left(path: Path) -> sqlite3.Connection:
+    """Opens for reading what nobody has open for writing, also where SQLite can make no file beside
+    it (a read-only file system, a full disk)."""
+    connection = connect_reader(path)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        return connection
+    except sqlite3.Error:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise  # what it holds would not be seen
+    return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
+
+
 class NamedErrors:
     """With it, SQLite's errors become ours, by what the person can do about them.
 
@@ -74,14 +89,18 @@ class NamedErrors:
 
 
 class Rows:
-    """What a connection for reading finds at ``path``; SQLite's errors are ours."""
+    """What a connection for reading finds at ``path``; SQLite's errors are ours. ``left``: nobody
+    writes there."""
 
     __slots__ = ("_connection", "_errors")
 
-    def __init__(self, path: Path, *, any_thread: bool = False) -> None:
+    def __init__(self, path: Path, *, any_thread: bool = False, left: bool = False) -> None:
         self._errors = NamedErrors(path)
         with self._errors:
-            self._connection = connect_reader(path, any_thread=any_thread)
+            if left:
+                self._connection = connect_left(path)
+            else:
+                self._connection = connect_reader(path, any_thread=any_thread)
 
     def all(self, sql: str, *values: object) -> list[Sequence[Any]]:
         """All rows at once: an open cursor would hold the write-ahead log."""

@@ -61,12 +61,14 @@ class Reader:
 
     For one thread; with ``any_thread`` for any, but never for two at once. ``events`` reads what
     happened, ``learned`` what jobs had used, ``scheduled`` the schedules, ``spans`` when attempts
-    ran.
+    ran. With ``left`` nobody else has it open, and it is read also where nothing can be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, any_thread: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, any_thread: bool = False, left: bool = False
+    ) -> None:
         self.path = Path(path)
-        self._rows = Rows(self.path, any_thread=any_thread)
+        self._rows = Rows(self.path, any_thread=any_thread, left=left)
         self.events = EventLog(self._rows)
         self.learned = Learned(self._rows)
         self.scheduled = Scheduled(self._rows)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from marianne.state.connection import connect_reader
+from marianne.state.connection import connect_left
 from marianne.state.errors import DatabaseTooNew
 from marianne.state.migrations import (
     m0001_first,
@@ -68,7 +68,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATI
 def is_older(path: Path) -> bool:
     """Whether the database there has not the newest shape; a newer or damaged one says no."""
     try:
-        with closing(connect_reader(path)) as connection:
+        with closing(connect_left(path)) as connection:
             found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error:
         return False

@@ -1,5 +1,6 @@
 """What can be asked of the state, and that asking never waits for the writer."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from marianne.model.result import AttemptResult
 from marianne.state.changes import AddAttempt, DeleteJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
 from marianne.state.errors import AmbiguousJob, NoSuchJob, StateError
+from marianne.state.migrations import is_older
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
 from marianne.state.reader import JobFilter, Reader
 
@@ -181,3 +183,25 @@ def test_a_name_means_the_only_job_of_its_score_where_none_has_the_id_made_of_it
     database.write([job("n-code-3", name="ünïcode")])
     with pytest.raises(AmbiguousJob, match="n-code-2"):
         reader.resolve("ünïcode")
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_was_left_is_read_where_no_file_can_be_made_beside_it(
+    path: Path, tmp_path: Path, ended: bool
+) -> None:
+    """As on a read-only file system or a full disk; also what stands in the log alone."""
+    left = tmp_path / "left" / path.name
+    left.parent.mkdir()
+    database = Database(path)
+    database.write([job("a")])
+    if ended:
+        database.close()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy(file, left.parent)
+    database.close()
+    shm = left.with_name(f"{path.name}-shm")
+    shm.unlink(missing_ok=True)
+    shm.mkdir()
+    with Reader(left, left=True) as reader:
+        assert ids(reader) == ["a"]
+    assert is_older(left) is False
