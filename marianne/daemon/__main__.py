@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from marianne.daemon.processes.hashes import leave_openssl_out
 from marianne.run import own_limits, passed_key
 from marianne.streams import open_standard_streams
 
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--foreground", action="store_true", help="log to standard error, too")
     arguments = parser.parse_args()
     key = passed_key.take(arguments.key_fd)
+    leave_openssl_out()
 
     from marianne.daemon.at_once import at_once
     from marianne.daemon.boot.conductor import Given
