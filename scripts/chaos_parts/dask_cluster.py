@@ -51,6 +51,8 @@ class DaskCluster:
         place.mkdir(exist_ok=True)
         self.directory = place / "wardens"
         """Where the nodes' wardens live: ``node_directory`` of the conductor's configuration."""
+        self.beside = place / "beside"
+        """The same of another executor's, which are no business of whoever looks at ``wardens``."""
         self.port = free_port()
         self.address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{self.port}"
         self.scheduler: subprocess.Popen[bytes] | None = None
@@ -131,10 +133,10 @@ class DaskCluster:
                 return int(entry)
         return None
 
-    def wardens(self, node: str = "") -> list[int]:
+    def wardens(self, node: str = "", directory: Path | None = None) -> list[int]:
         """Wardens and their jobs' workers, of one node or of all: what names their directory."""
         found = []
-        mark = f"{self.directory}/".encode()
+        mark = f"{directory or self.directory}/".encode()
         for entry in filter(str.isdigit, os.listdir("/proc")):
             try:
                 words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
@@ -199,10 +201,11 @@ class DaskCluster:
                 self.kill_nanny(name)
         if self.scheduler is not None and self.scheduler.poll() is None:
             self.kill_scheduler()
-        for pid in self.wardens():
-            for number in (signal.SIGCONT, signal.SIGTERM):
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
-        until(lambda: not self.wardens(), "the wardens' ends")
+        for directory in (self.directory, self.beside):
+            for pid in self.wardens("", directory):
+                for number in (signal.SIGCONT, signal.SIGTERM):
+                    try:
+                        os.kill(pid, number)
+                    except ProcessLookupError:
+                        pass
+            until(lambda at=directory: not self.wardens("", at), "the wardens' ends")

@@ -20,7 +20,9 @@ from dask_cluster import DaskCluster
 
 pytestmark = pytest.mark.timeout(900)
 
-LEASE = 5.0
+LEASE = 40.0
+"""Longer than what dies takes to come back on a crowded machine: what runs is not to notice."""
+
 SLOTS = {"node-a": 3, "node-b": 3}
 CONFIG = """
 executor: cluster
@@ -32,6 +34,12 @@ executors:
     lease_seconds: {lease}
     shared_directory: {shared}
     node_directory: {nodes}
+  - name: brief
+    kind: dask
+    address: {address}
+    lease_seconds: 4
+    shared_directory: {shared}
+    node_directory: {beside}
 """
 WITNESS = 'echo "{what} $MARIANNE_SHEET $MARIANNE_ATTEMPT" >> ledger'
 WAITS = f"""
@@ -55,14 +63,14 @@ class Stage:
     def __init__(self, cluster: DaskCluster, marianne: Marianne) -> None:
         self.cluster, self.marianne = cluster, marianne
 
-    def nodes(self) -> dict[str, str]:
-        """The nodes by name, with their state."""
-        (executor,) = self.marianne.request("daemon.executors")
-        return {node["name"]: node["state"] for node in executor["nodes"]}
+    def nodes(self, executor: str = "cluster") -> list[dict[str, Any]]:
+        """The nodes as they are told."""
+        told = self.marianne.request("daemon.executors")
+        return next(list(one["nodes"]) for one in told if one["name"] == executor)
 
-    def ready(self) -> None:
+    def ready(self, executor: str = "cluster") -> None:
         """Every node is reached."""
-        until(lambda: list(self.nodes().values()).count("up") == len(SLOTS))
+        until(lambda: [one["state"] for one in self.nodes(executor)].count("up") == len(SLOTS))
 
     def ledger(self, name: str) -> list[str]:
         """What the sheets themselves have written: starts and ends."""
@@ -110,6 +118,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             lease=LEASE,
             shared=place / "shared",
             nodes=cluster.directory,
+            beside=cluster.beside,
         )
         with conductor(place, config) as marianne:
             made = Stage(cluster, marianne)
@@ -150,8 +159,8 @@ def test_people_see_where_sheets_run(stage: Stage) -> None:
     stage.begun("seen")
     node = stage.node_of(job)
     until(lambda: stage.marianne.sheet(job, 1)["node"] == node)
-    (executor,) = stage.marianne("executors", "--json").json
-    (there,) = [one for one in executor["nodes"] if one["jobs"]]
+    (told, _) = stage.marianne("executors", "--json").json
+    (there,) = [one for one in told["nodes"] if one["jobs"]]
     assert (there["name"], there["jobs"], there["taken"]) == (node, [job], 1)
     assert "2 up, 1 of 6 slots taken" in stage.marianne("conductor-status").out
     assert node in stage.marianne("status", job).out
@@ -162,7 +171,8 @@ def test_people_see_where_sheets_run(stage: Stage) -> None:
 
 def test_nodes_are_checked_and_drained(stage: Stage) -> None:
     stage.ready()
-    assert stage.marianne("executors", "--check").out.count("ok, ") == 2
+    stage.ready("brief")
+    assert stage.marianne("executors", "--check").out.count("ok, ") == 4
     for node in SLOTS:
         stage.marianne("executors", "--drain", node)
     job = stage.marianne.submit("drained", WAITS)
@@ -307,15 +317,18 @@ def test_what_a_killed_warden_ran_is_gone_and_runs_again(stage: Stage) -> None:
 
 
 def test_a_node_that_is_lost_ends_all_with_its_lease_and_another_goes_on(stage: Stage) -> None:
-    job = stage.marianne.submit("node", WAITS)
+    stage.ready("brief")
+    job = stage.marianne.submit("node", f"executor: brief{WAITS}")
     stage.begun("node")
     node = stage.node_of(job)
     stage.cluster.kill_nanny(node)
-    assert stage.begun("node", 2) == ["start 1 1", "start 1 2"]
+    until(lambda: stage.marianne.sheet(job, 1)["node"] not in (None, node))
     stage.go("node")
-    done: dict[str, Any] = stage.marianne.wait(job)
-    assert done["status"] == "completed"
-    assert stage.ledger("node") == ["start 1 1", "start 1 2", "end 1 2"]
+    assert stage.marianne.wait(job)["status"] == "completed"
+    *starts, end = stage.ledger("node")
+    # On a crowded machine so short a lease may be over at any time.
+    assert starts == [f"start 1 {number}" for number in range(1, len(starts) + 1)]
+    assert end == f"end 1 {len(starts)}"
     stage.cluster.start_nanny(node)
 
 

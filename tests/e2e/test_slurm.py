@@ -28,7 +28,7 @@ sheet_grace_seconds: 0.5
 executors:
   - name: hpc
     kind: slurm
-    lease_seconds: 14
+    lease_seconds: 24
     shared_directory: {place}/shared
     node_directory: {place}/nodes
     pilots: {{count: 3, cpus: 3, seconds: 600, idle_seconds: 2, look_seconds: 0.3}}

@@ -284,6 +284,7 @@ class Cluster(Actor):
             nodes.unfit(node, message["why"])
             self._capacity()
         elif kind == "gone":
+            self._tell_all("gone", node, None)
             nodes.gone(node)
             self._context.machine.tell(Machine.node, self._named(node), None)
         elif kind == "batch":

@@ -96,6 +96,17 @@ class Delivery:
         """Whether messages get there."""
         return self._desk.nodes.connected(station.node)
 
+    def finished(self, station: Station) -> list[Message] | None:
+        """The results that stand in its spool, as they are told above: it has these attempts no
+        more. None: it cannot be read."""
+        try:
+            found = self._desk.places.finished(self._job_id, [station.node])
+        except OSError as error:
+            log.warning("spool_not_read", job_id=self._job_id, node=station.node, error=repr(error))
+            return None
+        station.found(found)
+        return found
+
     def claimed(self, num: int, attempt: int) -> bool:
         """Whether a node may have begun this attempt."""
         return claimed(str(self._desk.places.job_dir(self._job_id)), num, attempt)

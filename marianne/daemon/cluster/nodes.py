@@ -30,7 +30,8 @@ def named(node: str, why: str) -> str:
 class Node:
     """One node. ``why`` it can be given nothing; ``hello`` is its warden's, of the time ``up_at``,
     ``facts`` the engine's; ``taken`` counts slots by job, ``scarce`` graphics processors and MB of
-    memory. ``alone``: one job alone was there when it was lost."""
+    memory. ``alone``: one job alone was there when it was lost; ``ended``: the engine has it no
+    more."""
 
     name: str
     slots: int
@@ -38,6 +39,7 @@ class Node:
     connected: bool = False
     draining: bool = False
     alone: bool = False
+    ended: bool = False
     why: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
@@ -123,7 +125,7 @@ class Nodes:
             node.facts, node.hello, node.why = facts, hello, None
             node.up_at = clock()
             node.slots = 1 if node.batch else self.slots_of(name, int(facts.get("cpus") or 1))
-            node.connected = True
+            node.connected, node.ended = True, False
             node.tenure.found()
 
     def down(self, name: str) -> None:
@@ -150,9 +152,13 @@ class Nodes:
     def gone(self, name: str) -> None:
         """The engine has it no more; it is forgotten when nothing of it can run."""
         with self._lock:
-            node = self._nodes.get(name)
-            if node is not None and not node.taken and not node.connected:
-                del self._nodes[name]
+            if (node := self._nodes.get(name)) is not None:
+                node.ended = True
+                self._drop_ended(node)
+
+    def _drop_ended(self, node: Node) -> None:
+        if node.ended and not node.taken and not node.connected:
+            del self._nodes[node.name]
 
     def over(self, name: str) -> None:
         """It has surely ended all. One that this conductor has never reached was an earlier one's,
@@ -231,6 +237,7 @@ class Nodes:
                 node.taken[job_id] = slots
             if gpus or memory_mb:
                 node.scarce[job_id] = gpus, memory_mb
+            self._drop_ended(node)
 
     def waiting(self) -> list[str]:
         """The jobs that wait for a slot, if there is one now; they wait no more."""
@@ -244,10 +251,11 @@ class Nodes:
         """The job is over."""
         with self._lock:
             self._waiting.pop(job_id, None)
-            for node in self._nodes.values():
+            for node in list(self._nodes.values()):
                 node.taken.pop(job_id, None)
                 node.scarce.pop(job_id, None)
                 node.closed(job_id)
+                self._drop_ended(node)
 
     def closed(self, name: str, job_id: str) -> None:
         """Nothing of the job is left on this node."""

@@ -27,6 +27,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.part import Part
 from marianne.executors.lease import clock
+from marianne.executors.node_directory import in_words
 from marianne.executors.protocol import Run
 from marianne.model.plan import Growth
 
@@ -59,8 +60,8 @@ class ClusterRunner(Actor):
         self._notes.read()
         why, held = self._placing.why, self._placing.held
         self._desk.join(self._job_id, self._actor, why, held, self._notes.wanted)
-        entry = self._context.entries.get(self._job_id)
-        if entry and not (self._delivery.stations or self._notes.runs):
+        known = self._delivery.stations or self._notes.runs
+        if (entry := self._context.entries.get(self._job_id)) and not known:
             entry.blank = True
             self._desk.heard.add(self._job_id)
 
@@ -141,16 +142,15 @@ class ClusterRunner(Actor):
         return True
 
     def _wait(self, error: OSError) -> None:
-        where = error.filename or self._desk.places.job_dir(self._job_id)
-        why = f"the shared directory of executor {self._desk.name}: {where}: {error.strerror}"
+        where = in_words(error, self._desk.places.job_dir(self._job_id))
+        why = f"the shared directory of executor {self._desk.name}: {where}"
         seconds = self._context.start_delays.note(self._job_id, why)
         log.warning("job_files_wait", job_id=self._job_id, why=why, seconds=seconds)
         self.send_after(seconds, self.again)
 
     def again(self) -> None:
         """The files of the job may be made now."""
-        question = self._question
-        if question is None:
+        if (question := self._question) is None:
             self.room()
             return
         for station in self._delivery.stations.values():
@@ -303,10 +303,9 @@ class ClusterRunner(Actor):
 
     def try_again(self, node: str) -> None:
         """The job may have a worker on this node by now."""
-        station = self._delivery.stations.get(node)
         if self._over or self._placing.avoid.pop(node, None) is None:
             return
-        if station is not None:
+        if (station := self._delivery.stations.get(node)) is not None:
             self._ask_again(station)
         self.room()
 
@@ -347,13 +346,17 @@ class ClusterRunner(Actor):
         if not known.tenure.over(clock()):
             self._await(node)
             return
-        try:
-            finished = self._desk.places.finished(self._job_id, [node])
-        except OSError as error:
-            log.warning("spool_not_read", job_id=self._job_id, node=node, error=repr(error))
+        if (finished := self._delivery.finished(station)) is not None:
+            self._lapsed(station, finished)
+        else:
             self.send_after(TRY_NODE_AGAIN, self.lapse, node)
-            return
-        self._lapsed(station, finished)
+
+    def gone(self, node: str, _: None) -> None:
+        """Its engine has ended it: what it finished counts now, all else once its lease is over."""
+        station = self._delivery.stations.get(node)
+        if station and station.placed and self._question is None and not self._over:
+            self._job.tell(ports.Job.results, self._delivery.finished(station) or (), ())
+            self._settle(station)
 
     def _lapsed(self, station: Station, finished: list[Message]) -> None:
         log.warning("node_lapsed", job_id=self._job_id, node=station.node)
@@ -367,8 +370,6 @@ class ClusterRunner(Actor):
             self._withdrawn_by(station.node)
             self._settle(station)
         self._desk.nodes.over(station.node)
-
-    # -- small parts ----------------------------------------------------------------------------
 
     def _answer(self) -> None:
         """Every node has said what it runs: so the job's actor hears it."""

@@ -147,11 +147,15 @@ class Station:
         known |= {(result["num"], result["attempt"]) for result in hello["unacked"]}
         return self.begun - known
 
+    def found(self, finished: Iterable[Message]) -> None:
+        """These stand in its spool: it has those attempts no more."""
+        for result in finished:
+            self.drop((result["num"], result["attempt"]))
+
     def lapse(self, finished: Iterable[Message], why: str, category: str) -> list[Message]:
         """Its lease is over, and this stands in its spool: results for the rest."""
         self.lapsed = True
-        for result in finished:
-            self.drop((result["num"], result["attempt"]))
+        self.found(finished)
         lost = self.lose(self.placed, why, category)
         self.outbox.clear()
         return lost

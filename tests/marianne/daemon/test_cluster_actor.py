@@ -49,6 +49,9 @@ class Told(Actor):
     def down(self, node: str, why: str) -> None:
         self._told.append(("down", node))
 
+    def gone(self, node: str, _: None) -> None:
+        self._told.append(("gone", node))
+
     def heard(self, node: str, message: dict[str, Any]) -> None:
         self._told.append(("heard", node, message["kind"]))
 
@@ -297,6 +300,7 @@ def test_of_a_node_that_is_lost_people_hear_if_it_had_something_to_do(house: Hou
     house.say("gone", node="n1")
     until(lambda: house.pump() or len(house.lost) == 4)
     assert house.lost == [("cl: n1", why) for why in (None, None, "cut", None)]
+    until(lambda: ("gone", "n1") in house.told)
 
 
 def test_a_node_that_does_not_come_back_is_waited_for_until_its_lease_is_over(

@@ -77,7 +77,6 @@ def test_a_node_that_the_engine_has_no_more_is_forgotten_once_it_holds_nothing(
     nodes.gone("small")
     assert [node.name for node in nodes.all()] == ["small"]
     nodes.forget("a")
-    nodes.gone("small")
     assert nodes.all() == []
     assert "no nodes" in nodes.why_none()
 
