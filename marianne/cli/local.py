@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from marianne.cli import jobs
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import BY_JOB_STATUS, FAILED
-from marianne.cli.preflight import score_limits
+from marianne.cli.preflight import score_settings
 from marianne.cli.render.out import note, print_json
 from marianne.cli.session import Session
 
@@ -53,7 +53,7 @@ def plan_local(params: Map, home: Home) -> Submitted:
     from marianne.daemon.types import JobRequest
 
     request = parse_request(JobRequest.model_validate(params), home)
-    found = parse(replace(request, **score_limits(home)))
+    found = parse(replace(request, settings=score_settings(home)))
     if "problems" in found:
         raise CliError("invalid_score", found["message"], data={"problems": found["problems"]})
     return dry_run_response(Parsed(**found))

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from marianne.home import Home
+    from marianne.score.settings import ScoreSettings
     from marianne.walls.group_offer import GroupOffer
 
-Map = dict[str, Any]
 
-
-def score_limits(home: Home) -> Map:
-    """From how many tokens on is warned, and refused (``limits``), what there is for sheets
-    (``supply``), on which executors their files are ``staged``, which limits are kept
-    (``keepers``), what all are kept from (``sandbox``), where they may run (``executors``). The
-    defaults where the configuration does not fit: that is no fault of a score, and ``config check``
-    says it; where sheets may run is not known then, and the last is empty."""
+def score_settings(home: Home) -> ScoreSettings:
+    """What this home's conductor would say of a score. The defaults where the configuration does
+    not fit: that is no fault of a score, and ``config check`` says it; where sheets may run is not
+    known then."""
     from marianne.daemon.config import ConfigError, DaemonConfig, load_config
-    from marianne.daemon.processes.control_groups import ON_A_CLUSTER
+    from marianne.daemon.processes.score_settings import score_settings
 
     try:
-        config = load_config(home).config
-        executors = config.executor_names
+        return score_settings(load_config(home).config, _Missing(home))
     except ConfigError:
-        config, executors = DaemonConfig.model_construct(), ()
-    return {
-        "limits": config.preflight.tokens,
-        "supply": config.supply,
-        "staged": config.staged,
-        "keepers": (_Missing(home), config.limits.given, ON_A_CLUSTER),
-        "sandbox": config.kept_from,
-        "walled": True,
-        "batch": config.batch if executors else None,
-        "executors": executors,
-    }
+        unset = score_settings(DaemonConfig.model_construct(), _Missing(home))
+        return replace(unset, executors=(), batch=None)
 
 
 class _Missing(Mapping[str, str]):

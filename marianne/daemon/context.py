@@ -15,7 +15,7 @@ from marianne.daemon.manager import JobManager
 from marianne.daemon.monitor import ResourceMonitor
 from marianne.daemon.output import StructuredOutput
 from marianne.daemon.pgroup import ProcessGroupManager
-from marianne.daemon.processes.control_groups import NONE, ON_A_CLUSTER, ControlGroups
+from marianne.daemon.processes.control_groups import NONE, ControlGroups
 from marianne.daemon.processes.host import Guest, Host
 from marianne.daemon.shared.deaths import Deaths
 from marianne.daemon.shared.failures import Delivery, FailureRate
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from marianne.executors.protocol import Executor
     from marianne.home import Home
     from marianne.replies.conductor import Hindrances, Troubles
+    from marianne.score.settings import ScoreSettings
 
 
 @dataclass(slots=True)
@@ -174,16 +175,7 @@ class Context:
         self.service.tell_too(StructuredOutput(event_bus=self.bus))
         self.service.on_limit(self._report_limit)
         self.delivery = self.service.delivery
-        self.scores.settings = lambda: (
-            self.config.preflight.tokens,
-            self.config.supply,
-            tuple(self.config.limits.given.items()),
-            self.config.staged,
-            self.config.batch,
-            self.config.executor_names,
-            self.config.default_thinking_method,
-            repr(self.config.kept_from),
-        )
+        self.scores.settings = lambda: repr(self.score_settings)
         self.backpressure = BackpressureController(self.resources, self.rate_limits, self.learned)
 
     def _report_limit(self, key: str, seconds: float, job_id: str, num: int) -> None:
@@ -199,10 +191,13 @@ class Context:
         return seed_of(self.owner)
 
     @property
-    def keepers(self) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
-        """Why each controller of limits that cannot be had is missing; the limits of every sheet
-        that says nothing else; what is missing on a cluster."""
-        return self.groups.lacking, dict(self.config.limits.given), ON_A_CLUSTER
+    def score_settings(self) -> ScoreSettings:
+        """What is said to whoever reads a score."""
+        from marianne.daemon.processes.score_settings import (
+            score_settings,  # late: nobody serves before
+        )
+
+        return score_settings(self.config, self.groups.lacking)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from marianne.model.placement import LOCAL, executor_of
 from marianne.model.plan import Plan, Prompt, SheetPlan
 from marianne.score.check_shell import ShellCheck
 from marianne.score.expand import Expansion
-from marianne.score.kept_limits import Keepers
-from marianne.score.preflight import PromptLimits, is_prompt
+from marianne.score.preflight import is_prompt
 from marianne.score.prompt import skip_names, template_variables
 from marianne.score.quoting import EARLIER, warnings_of
 from marianne.score.report import Report
+from marianne.score.settings import ScoreSettings
 from marianne.score.slurm import check_slurm
-from marianne.score.supply import Lack, Supply
+from marianne.score.supply import Lack
 from marianne.score.template import TemplateError, evaluate, render
 from marianne.score.variables import sheet_variables
 
@@ -27,15 +27,13 @@ def check_plan(
     plan: Plan,
     expansion: Expansion,
     report: Report,
-    limits: PromptLimits,
+    settings: ScoreSettings,
     shell: ShellCheck | None = None,
-    supply: Supply | None = None,
-    keepers: Keepers | None = None,
 ) -> None:
     """Reports templates that cannot be rendered, skip expressions that cannot be read, and prompts
-    that are too long even without what earlier sheets put into them; with ``shell`` also scripts
-    that bash cannot read, with ``supply`` sheets that take more than there is, with ``keepers``
-    limits that cannot be kept."""
+    that are too long even without what earlier sheets put into them; sheets that take more than
+    there is, limits that cannot be kept; with ``shell`` also scripts that bash cannot read."""
+    supply, keepers = settings.supply, settings.keepers
     longest: dict[tuple[PathPart, ...], int] = {}
     remarks: set[str] = set()
     for sheet in plan.written:
@@ -60,9 +58,9 @@ def check_plan(
             place = _place(sheet, expansion)
             longest[place] = max(longest.get(place, 0), len(text))
     for place, characters in longest.items():
-        if refusal := limits.refusal(characters):
+        if refusal := settings.prompts.refusal(characters):
             report.error(place, refusal, "shorten it, or set another limit in conductor.yaml")
-        elif remark := limits.remark(characters):
+        elif remark := settings.prompts.remark(characters):
             report.warn_at(place, remark)
     for remark in sorted(remarks):
         report.warn(remark)

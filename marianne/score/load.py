@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,151 +27,20 @@ from marianne.score.expand import Expansion, think
 from marianne.score.expand_reference import ReferenceExpander
 from marianne.score.expand_short import ShortExpander
 from marianne.score.inert import warn_of_inert
-from marianne.score.kept_limits import Keepers
 from marianne.score.models_reference import Common, ReferenceScore
 from marianne.score.models_short import ShortScore
-from marianne.score.params import resolve
+from marianne.score.params import Given, resolve
 from marianne.score.places import OWN_INSTRUMENTS, project_root
-from marianne.score.preflight import UNBOUNDED, PromptLimits
 from marianne.score.report import Report
 from marianne.score.resolve import Resolver
+from marianne.score.settings import UNSET, ScoreSettings
 from marianne.score.shadow import warn_of_shadows
 from marianne.score.slurm import warn_of_slurm
-from marianne.score.supply import Supply
 
 if TYPE_CHECKING:
     from marianne.walls.offers import Offers
 
 MAX_TEMPLATE_BYTES = 2**20
-
-
-def load_plan(
-    path: str | None,
-    text: str | None,
-    *,
-    base_dir: str,
-    workspace: str | None,
-    variables: Mapping[str, str],
-    instruments: Registry,
-    search_path: str | None = None,
-    prompts: PromptLimits = UNBOUNDED,
-    supply: Supply | None = None,
-    keepers: Keepers | None = None,
-    staged: Collection[str] = (),
-    batch: Collection[str] | None = None,
-    thinking_method: str | None = None,
-    executors: Known | None = None,
-    shell: bool = False,
-    sandbox: Mapping[str, Any] | None = None,
-    walls: Callable[[], Offers] | None = None,
-) -> Plan:
-    """Reads, checks and expands a score.
-
-    ``text`` is the score, or None to read ``path``. Relative paths in it are taken from
-    ``base_dir``, the directory of the score file; ``workspace`` replaces the score's own.
-    ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
-    ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
-    ``prompts`` bounds the length of prompts, ``supply`` what a sheet may take (None: the machines
-    are not known), ``keepers`` which limits are kept; ``staged`` are the executors whose nodes
-    share no directory with the conductor, ``batch`` those where a sheet may have a batch job of its
-    own (None: nobody knows); ``thinking_method`` is for prompts that name none; ``executors`` are
-    those that there are (None: they are not known).
-    With ``shell`` bash reads every script, which takes a process and 30 µs each. ``sandbox`` is
-    what the conductor keeps all sheets from, ``walls`` finds what this machine offers for it.
-    Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
-    """
-    with _no_garbage_collection():
-        return _load(
-            path,
-            text,
-            base_dir,
-            workspace,
-            variables,
-            instruments,
-            search_path,
-            prompts,
-            supply,
-            keepers,
-            staged,
-            batch,
-            thinking_method,
-            executors,
-            shell,
-            sandbox,
-            walls,
-        )
-
-
-def _load(
-    path: str | None,
-    text: str | None,
-    base_dir: str,
-    workspace: str | None,
-    variables: Mapping[str, str],
-    instruments: Registry,
-    search_path: str | None,
-    prompts: PromptLimits,
-    supply: Supply | None,
-    keepers: Keepers | None,
-    staged: Collection[str],
-    batch: Collection[str] | None,
-    thinking_method: str | None,
-    executors: Known | None,
-    shell: bool,
-    sandbox: Mapping[str, Any] | None,
-    walls: Callable[[], Offers] | None,
-) -> Plan:
-    file = path or "<stdin>"
-    content = read_score(path) if text is None else text
-    document = Document(content, file, lenient=True)
-    score, report = _model(document)
-    if not isinstance(score.workspace, str):
-        from marianne.score.worktree import in_worktrees  # few scores have one
-
-        score = in_worktrees(score, report, base_dir)
-    registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
-    for problem in registry.problems:
-        report.warn(f"an instrument file was left out: {problem.render()}")
-    _check_variables(variables)
-    resolver = Resolver(registry, score.instruments, report, search_path)
-    reader = _TemplateReader(base_dir, report)
-    expansion: Expansion
-    if isinstance(score, ShortScore):
-        given = resolve(score, score.variables, variables, base_dir, report)
-        expansion = ShortExpander(score, report, resolver, given, reader.read).expand()
-        own_variables = given.over(score.variables)
-    else:
-        assert isinstance(score, ReferenceScore)
-        given = resolve(score, score.prompt.variables, variables, base_dir, report)
-        expansion = ReferenceExpander(score, report, resolver, given, reader.read).expand()
-        own_variables = given.over(score.prompt.variables)
-    if not isinstance(score.workspace, str):
-        from marianne.score.worktree import opened
-
-        expansion.sheets[:] = opened(expansion.sheets)
-    if thinking_method:
-        think(expansion, thinking_method)
-    if sandbox:
-        keep_all_from(expansion, sandbox)
-    _warn_of_unused(variables, [content, *reader.texts], report)
-    warn_of_inert(score, report)
-    warn_of_shadows(score, variables, report)
-    plan = _plan(score, expansion, document, path, base_dir, workspace, own_variables, reader)
-    if given.shown:
-        plan = replace(plan, params=given.shown)
-    if executors is not None:
-        plan = replace(plan, executor=executors.asked or score.executor or executors.default)
-        check_executors(plan, expansion, report, executors)
-    scripts = ShellCheck(search_path) if shell else None
-    check_plan(plan, expansion, report, prompts, scripts, supply, keepers)
-    if batch is not None:
-        warn_of_slurm(plan, expansion, report, batch)
-    if walls is not None:
-        check_walls(plan, report, walls)
-    if staged:
-        check_staging(plan, expansion, report, staged)
-    report.raise_if_any()
-    return plan.with_warnings(report.warnings)
 
 
 @contextmanager
@@ -185,6 +54,96 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@_no_garbage_collection()
+def load_plan(
+    path: str | None,
+    text: str | None,
+    *,
+    base_dir: str,
+    workspace: str | None,
+    variables: Mapping[str, str],
+    instruments: Registry,
+    search_path: str | None = None,
+    settings: ScoreSettings = UNSET,
+    executor: str | None = None,
+    shell: bool = False,
+    walls: Callable[[], Offers] | None = None,
+) -> Plan:
+    """Reads, checks and expands a score.
+
+    ``text`` is the score, or None to read ``path``. Relative paths in it are taken from
+    ``base_dir``, the directory of the score file; ``workspace`` replaces the score's own.
+    ``variables`` win over the score's. Profiles in ``base_dir``/.marianne/instruments are added to
+    ``instruments``. ``search_path`` is the PATH that the sheets will have (default: ours).
+    ``settings`` are those of the conductor that is to run it, ``executor`` is where its job was
+    asked to run. With ``shell`` bash reads every script, which takes a process and 30 µs each.
+    ``walls`` finds what this machine offers to keep sheets from the rest of it.
+    Raises ScoreError with everything that is wrong; the plan's ``warnings`` hold what is odd.
+    """
+    content = read_score(path) if text is None else text
+    document = Document(content, path or "<stdin>", lenient=True)
+    score, report = _model(document)
+    templates = _TemplateReader(base_dir, report)
+    registry = instruments.extended(os.path.join(base_dir, OWN_INSTRUMENTS))
+    for problem in registry.problems:
+        report.warn(f"an instrument file was left out: {problem.render()}")
+    _check_variables(variables)
+    resolver = Resolver(registry, score.instruments, report, search_path)
+    expansion, given, own = _expand(score, report, resolver, variables, templates)
+    if settings.thinking_method:
+        think(expansion, settings.thinking_method)
+    if settings.sandbox:
+        keep_all_from(expansion, settings.sandbox)
+    _warn_of_unused(variables, [content, *templates.texts], report)
+    warn_of_inert(score, report)
+    warn_of_shadows(score, variables, report)
+    plan = _plan(score, expansion, document, path, workspace, own, templates)
+    if given.shown:
+        plan = replace(plan, params=given.shown)
+    if settings.executors or executor is not None:
+        known = Known(settings.executors, executor)
+        plan = replace(plan, executor=executor or score.executor or known.default)
+        check_executors(plan, expansion, report, known)
+    check_plan(plan, expansion, report, settings, ShellCheck(search_path) if shell else None)
+    if settings.batch is not None:
+        warn_of_slurm(plan, expansion, report, settings.batch)
+    if walls is not None:
+        check_walls(plan, report, walls)
+    if settings.staged:
+        check_staging(plan, expansion, report, settings.staged)
+    report.raise_if_any()
+    return plan.with_warnings(report.warnings)
+
+
+def _expand(
+    score: Common,
+    report: Report,
+    resolver: Resolver,
+    variables: Mapping[str, str],
+    templates: _TemplateReader,
+) -> tuple[Expansion, Given, dict[str, Any]]:
+    """Its sheets, what it was given, and the variables that all of them have."""
+    in_worktree = not isinstance(score.workspace, str)
+    if in_worktree:
+        from marianne.score.worktree import in_worktrees  # few scores have one
+
+        score = in_worktrees(score, report, templates.base)
+    if isinstance(score, ShortScore):
+        given = resolve(score, score.variables, variables, templates.base, report)
+        own = given.over(score.variables)
+        expansion = ShortExpander(score, report, resolver, given, templates.read).expand()
+    else:
+        assert isinstance(score, ReferenceScore)
+        given = resolve(score, score.prompt.variables, variables, templates.base, report)
+        own = given.over(score.prompt.variables)
+        expansion = ReferenceExpander(score, report, resolver, given, templates.read).expand()
+    if in_worktree:
+        from marianne.score.worktree import opened
+
+        expansion.sheets[:] = opened(expansion.sheets)
+    return expansion, given, own
 
 
 def config_hash(data: Any, *more: str) -> str:
@@ -298,12 +257,12 @@ class _TemplateReader:
     """Reads template files, which become part of the plan; relative to the score file."""
 
     def __init__(self, base_dir: str, report: Report) -> None:
-        self._base = base_dir
+        self.base = base_dir
         self._report = report
         self.texts: list[str] = []
 
     def read(self, name: str, path: list[PathPart]) -> str:
-        full = os.path.join(self._base, os.path.expanduser(name))
+        full = os.path.join(self.base, os.path.expanduser(name))
         try:
             raw = read_regular(full, MAX_TEMPLATE_BYTES + 1)
             if len(raw) > MAX_TEMPLATE_BYTES:
@@ -336,11 +295,11 @@ def _plan(
     expansion: Expansion,
     document: Document,
     path: str | None,
-    base_dir: str,
     workspace: str | None,
     variables: dict[str, Any],
-    reader: _TemplateReader,
+    templates: _TemplateReader,
 ) -> Plan:
+    base_dir = templates.base
     parallel = score.parallel
     limit = None
     if parallel is not None:
@@ -377,9 +336,9 @@ def _plan(
         project_root=project_root(base_dir),
         description=score.description,
         extras=extras,
-        config_hash=config_hash(document.data, *reader.texts),
+        config_hash=config_hash(document.data, *templates.texts),
         variables=variables,
-        template_files=len(reader.texts),
+        template_files=len(templates.texts),
         lists=expansion.lists,
         executor=score.executor,
     )

@@ -13,7 +13,7 @@ from marianne.cli.completing import complete_file
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
-from marianne.cli.preflight import missing_library, score_limits
+from marianne.cli.preflight import missing_library, score_settings
 from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion, print_params, print_plan
 from marianne.cli.render.problems import print_warnings, problem_line
@@ -23,6 +23,8 @@ from marianne.cli.variables import param_file_option, parse_variables, var_optio
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from marianne.score.settings import ScoreSettings
 
 
 @click.command("validate", cls=Verb)
@@ -51,13 +53,13 @@ def command(
     instruments = session.home.instruments
     if (missing := missing_library(session.home)) is not None:
         raise CliError("invalid_config", missing, "no sheet could run before")
-    limits = score_limits(session.home)
+    settings = score_settings(session.home)
     given = parse_variables(variables, param_files)
     shown = "render" if render else "expand" if expand else ""
     # Imported once, here: each score has a child of its own, which would do it anew.
     import_module("marianne.score.load")
     import_module("marianne.instruments.registry")
-    reports = [_report(score, instruments, given, shown, limits) for score in scores]
+    reports = [_report(score, instruments, given, shown, settings) for score in scores]
     if as_json:
         print_json(reports)
     else:
@@ -71,14 +73,14 @@ def _report(
     instruments: Path,
     variables: dict[str, str],
     shown: str,
-    limits: dict[str, Any],
+    settings: ScoreSettings,
 ) -> dict[str, Any]:
     """What is found in one score, by a process with the limits of the conductor's readers."""
     stdin = score == "-"
     file = "<stdin>" if stdin else score
     try:
         text = standard_input() if stdin else piped(score)
-        return bounded(lambda: _check(file, text, instruments, variables, shown, limits))
+        return bounded(lambda: _check(file, text, instruments, variables, shown, settings))
     except CliError as error:
         if error.code != "invalid_score":
             raise
@@ -92,15 +94,11 @@ def _check(
     instruments: Path,
     variables: dict[str, str],
     shown: str,
-    limits: dict[str, Any],
+    settings: ScoreSettings,
 ) -> dict[str, Any]:
     from marianne.instruments.registry import Registry
     from marianne.model.errors import ScoreError
-    from marianne.score.check_executors import Known
-    from marianne.score.kept_limits import Keepers
     from marianne.score.load import load_plan
-    from marianne.score.preflight import PromptLimits
-    from marianne.score.supply import Supply
     from marianne.walls.offers import looked_for
 
     stdin = file == "<stdin>"
@@ -113,15 +111,9 @@ def _check(
             workspace=None,
             variables=variables,
             instruments=Registry.load(instruments),
-            prompts=PromptLimits(*limits["limits"]),
-            supply=Supply(*limits["supply"]) if limits["supply"] else None,
-            keepers=Keepers(*limits["keepers"]),
-            staged=limits["staged"],
-            batch=limits["batch"],
-            executors=Known(limits["executors"]) if limits["executors"] else None,
+            settings=settings,
             shell=True,
-            sandbox=limits["sandbox"],
-            walls=looked_for if limits["walled"] else None,
+            walls=looked_for,
         )
     except ScoreError as error:
         problems = [problem.to_map() for problem in error.problems]

@@ -51,10 +51,6 @@ class ControlGroups:
 
 NONE = ControlGroups(None, "nobody has looked", {})
 
-ON_A_CLUSTER = dict.fromkeys(
-    cgroup_place.CONTROLLERS, "sheets run on a cluster, whose nodes have no control groups of ours"
-)
-
 
 def set_up(home: Home, ours: Collection[int] = ()) -> ControlGroups:
     """For the lock's holder, before its first job; ``ours`` are the processes that may be moved.

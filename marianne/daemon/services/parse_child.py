@@ -19,14 +19,11 @@ from marianne.model.errors import ScoreError
 from marianne.model.placement import executors_of
 from marianne.model.plan import Plan
 from marianne.score import limits
-from marianne.score.check_executors import Known
 from marianne.score.choice import Range, left_out
-from marianne.score.kept_limits import Keepers
 from marianne.score.load import load_plan, read_score
 from marianne.score.pack import pack_plan
-from marianne.score.preflight import PromptLimits
 from marianne.score.preview import preview_plan
-from marianne.score.supply import Supply
+from marianne.score.settings import UNSET
 
 if TYPE_CHECKING:
     from marianne.replies.changes import DryPlan
@@ -55,16 +52,10 @@ def parse(request: ParseRequest) -> dict[str, Any]:
             variables=request.variables,
             instruments=Registry.load(request.instruments),
             search_path=request.search_path,
-            prompts=PromptLimits(*request.limits),
-            supply=_supply(request),
-            keepers=Keepers(*request.keepers) if request.keepers else None,
-            staged=request.staged,
-            thinking_method=request.thinking_method,
-            batch=request.batch,
-            executors=Known(tuple(request.executors), request.executor),
+            settings=request.settings or UNSET,
+            executor=request.executor,
             shell=request.preview,
-            sandbox=request.sandbox,
-            walls=_walls if request.walled else None,
+            walls=_walls,
         )
         out = _left_out(plan, request)
     except ScoreError as error:
@@ -95,13 +86,6 @@ def _walls() -> Offers:
     return looked_for()
 
 
-def _supply(request: ParseRequest) -> Supply | None:
-    if request.supply is None:
-        return None
-    gpus, memory_mb, labels = request.supply
-    return Supply(gpus, memory_mb, tuple(labels))
-
-
 def _left_out(plan: Plan, request: ParseRequest) -> list[Range]:
     if not (request.only or request.start or request.until):
         return []
@@ -129,12 +113,12 @@ def _programs(plan: Plan) -> list[tuple[str, bool]]:
     return sorted(found.items())
 
 
-def parse_main(request: dict[str, Any], answer: str) -> None:
+def parse_main(request: ParseRequest, answer: str) -> None:
     """The child: reads the score, writes the plan or the problems to ``answer`` atomically."""
     limits.confine()
     gc.disable()  # it ends in a moment, and its memory is bounded
     try:
-        found = msgpack.packb(parse(ParseRequest(**request)))
+        found = msgpack.packb(parse(request))
     except limits.NO_MEMORY:
         limits.out_of_memory()
     except Exception:  # noqa: BLE001 - a fault of ours, told by the parser

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,19 +122,7 @@ class Parser(Actor):
         if len(self._line) >= WAITING:
             raise Refused("unavailable", f"{WAITING:,} scores wait to be read already")
         key = self._context.scores.key(request)
-        config = self._context.config
-        request = replace(
-            request,
-            limits=config.preflight.tokens,
-            supply=config.supply,
-            keepers=self._context.keepers,
-            staged=config.staged,
-            batch=config.batch,
-            executors=config.executor_names,
-            thinking_method=config.default_thinking_method,
-            sandbox=config.kept_from,
-            walled=True,
-        )
+        request = replace(request, settings=self._context.score_settings)
         until = self.system.runtime.monotonic() + PATIENCE_SECONDS
         self._line.append(_Reading(promise, request, key, until))
         self._begin_next()
@@ -216,7 +204,7 @@ class Parser(Actor):
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             process = self._context.system.processes.start(
-                PARSE, (asdict(reading.request), str(answer)), name="marianne-parse"
+                PARSE, (reading.request, str(answer)), name="marianne-parse"
             )
         except (OSError, EOFError) as error:  # no room for a process, or the forkserver is ending
             self._try_again(reading, f"it could not start: {error!r}")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from marianne.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from marianne.replies.changes import DryPlan
+    from marianne.score.settings import ScoreSettings
 
 EXIT_NO_SPACE = 74
 """The reader could not write what it found (EX_IOERR)."""
@@ -22,15 +21,8 @@ class ParseRequest:
 
     Sheets before ``first`` and those that ``only``, ``start`` and ``until`` do not ask for
     (:mod:`marianne.score.choice`) are left out. ``preview`` asks for the sheets as they will be
-    executed, and has bash read the scripts; ``limits`` are tokens from which on a prompt is warned
-    of, and refused; ``supply`` is what there is for sheets (graphics processors, MB of memory,
-    labels), None where nobody can say; ``keepers`` are the controllers of limits that are missing,
-    with the reasons, the conductor's own limits, and what is missing on a cluster; ``staged`` are
-    the executors whose nodes share no directory with the conductor; ``thinking_method`` is for
-    prompts that name none; ``sandbox`` is what all sheets are kept from, ``walled`` says that walls
-    are looked for, ``batch`` are the executors where one may have a batch job of its own.
-    ``executor`` was asked for, over the score's; ``executors`` are those that there are, the first
-    for what says nothing else.
+    executed, and has bash read the scripts; ``settings`` are the conductor's (None: there is
+    none). ``executor`` was asked for, over the score's.
     """
 
     path: str | None
@@ -45,16 +37,8 @@ class ParseRequest:
     only: tuple[str, ...] = ()
     start: str | None = None
     until: str | None = None
-    limits: tuple[int, int] = (0, 0)
-    supply: tuple[int, int, tuple[str, ...]] | None = None
-    keepers: tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]] | None = None
-    staged: tuple[str, ...] = ()
-    thinking_method: str | None = None
-    sandbox: dict[str, Any] | None = None
-    walled: bool = False
-    batch: tuple[str, ...] = ()
     executor: str | None = None
-    executors: tuple[str, ...] = ()
+    settings: ScoreSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

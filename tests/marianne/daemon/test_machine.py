@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from marianne.daemon.config import DaemonConfig, machine
+from marianne.daemon.processes.score_settings import score_settings
+from marianne.score.supply import Supply
 
 
 @pytest.fixture
@@ -74,3 +76,16 @@ def test_the_supply_is_what_is_set_as_far_as_the_machine_has_it() -> None:
     assert DaemonConfig().supply[0] == machine.gpus()
     huge = DaemonConfig(resource_limits={"max_memory_mb": 2**40})
     assert huge.supply[1] == machine.memory_mb()
+
+
+def test_what_a_configuration_says_is_what_a_score_is_read_by() -> None:
+    given = {"gpus": 3, "labels": ["ssd"], "default_thinking_method": "twice"}
+    config = DaemonConfig.model_validate(
+        {**given, "preflight": {"token_warning_threshold": 8, "token_error_threshold": 9}}
+    )
+    said = score_settings(config, {"memory": "it has none"})
+    assert said.supply == Supply(*config.supply)
+    assert (said.prompts.error, said.thinking_method) == (9, "twice")
+    assert (said.executors, said.staged, said.batch) == (("local",), (), ())
+    assert said.keepers is not None
+    assert said.keepers.missing == {"memory": "it has none"}

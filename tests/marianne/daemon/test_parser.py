@@ -17,7 +17,6 @@ import pytest
 from stopped_child import stopped
 
 from actors import Future, Handle, System, forkserver
-from marianne.daemon.config import DaemonConfig
 from marianne.daemon.context import Context
 from marianne.daemon.services import parser as parser_module
 from marianne.daemon.services.parser import CHILDREN, PARSE, Parser
@@ -59,8 +58,7 @@ class Stage:
             home=SimpleNamespace(path=place, instruments=place / "instruments"),
             system=SimpleNamespace(processes=self),
             scores=ScoreCache(),
-            config=DaemonConfig.model_construct(),
-            keepers=None,
+            score_settings=None,
             unreadable=None,
         )
         self.processes = system.processes

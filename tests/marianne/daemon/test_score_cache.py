@@ -88,10 +88,7 @@ def test_whatever_a_reading_was_asked_is_part_of_what_it_is_known_by(
     cache: ScoreCache, request_: ParseRequest
 ) -> None:
     """Else a job has the sheets that another one was to leave out."""
-    # The conductor's own: `settings`.
-    ours = {"limits", "thinking_method", "supply", "staged", "keepers", "executors"}
-    ours |= {"sandbox", "walled", "batch"}
-    assert set(OTHER) | ours == {field.name for field in fields(ParseRequest)}
+    assert set(OTHER) | {"settings"} == {field.name for field in fields(ParseRequest)}
     for name, value in OTHER.items():
         asked = replace(request_, **{name: value})  # type: ignore[arg-type]
         assert cache.find(cache.key(asked), "/bin") is None, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from marianne.instruments.registry import Registry
 from marianne.model.plan import Plan
 from marianne.score import ScoreError, load_plan
+from marianne.score.check_executors import Known
+from marianne.score.settings import ScoreSettings
 
 
 @cache
@@ -19,14 +22,14 @@ def builtins() -> Registry:
 
 
 def load(text: str, base_dir: str = "/nowhere", **options: Any) -> Plan:
-    """The plan of a score given as text; ``options`` as for load_plan."""
-    settings: dict[str, Any] = {
-        "workspace": None,
-        "variables": {},
-        "instruments": builtins(),
-        **options,
-    }
-    return load_plan(None, textwrap.dedent(text), base_dir=base_dir, **settings)
+    """The plan of a score given as text; ``options`` as for load_plan, or of ScoreSettings; of
+    ``executors`` one may be asked for."""
+    said = {one.name: options.pop(one.name) for one in fields(ScoreSettings) if one.name in options}
+    known = said.get("executors", Known(()))
+    settings = ScoreSettings(**{**said, "executors": known.names})
+    given = {"workspace": None, "variables": {}, "instruments": builtins(), **options}
+    given |= {"settings": settings, "executor": known.asked}
+    return load_plan(None, textwrap.dedent(text), base_dir=base_dir, **given)
 
 
 def problems(text: str, **options: Any) -> list[str]:
