@@ -29,6 +29,8 @@ class WorkTime:
                 self.since = max(self.until, row.started_at or 0.0)
             return True
         self.running -= 1
+        if self.running > 0 and self.since is None:
+            return True  # since when the others stand still is told by ``until``
         # Of an attempt that was lost nobody knows when it ended.
         self.until = max(self.until, row.finished_at or row.started_at or 0.0)
         if self.running <= 0 and self.since is not None:
@@ -47,6 +49,11 @@ class WorkTime:
             self.seconds += max(0.0, self.until - self.since)
             self.since = None
         return True
+
+    def still(self, began: float, ended: float) -> float:
+        """For how many seconds a sheet stood still that ran from ``began`` on and ends before all
+        goes on; those of an earlier standing still are not among them."""
+        return max(0.0, ended - max(self.until, began)) if self.is_held else 0.0
 
     @property
     def is_held(self) -> bool:

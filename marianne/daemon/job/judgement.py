@@ -13,6 +13,7 @@ from marianne.daemon.shared.effects import Complete, RateLimited, Requeue, Step,
 from marianne.model.result import AttemptResult
 from marianne.schedule.outcome import RateLimits, Verdict, is_quota, judge
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
+from marianne.state.work_time import WorkTime
 
 CANNOT_BEGIN = frozenset({"disk_full", "machine"})
 """Why an attempt did not begin: the machine could not do it just then."""
@@ -59,7 +60,7 @@ class Judgement:
         self._ended = True
         if result.listed is not None:
             result = growing.take(ledger, step, row, result, self._aftermath.grown)
-            write_down(row, result)
+            write_down(row, result, ledger.work)
         self._gate.note(step, row, result, now)
         verdict = self._verdict(step, row, result, now)
         step.changes.append(ledger.attempt(row, result))
@@ -180,11 +181,12 @@ class Judgement:
         step.now.append(WakeAt(row.num, due_at))
 
 
-def write_down(row: SheetRow, result: AttemptResult) -> None:
+def write_down(row: SheetRow, result: AttemptResult, work: WorkTime) -> None:
     """Writes into a sheet's row how its attempt ended; its status is yet to be judged."""
     if row.finished_at is None:  # else it is written already, and a list has changed the result
-        # Of what it stood still in between the ledger knows, and has taken that off.
+        # What it stood still in between the ledger has taken off when it went on.
         row.worked += max(0.0, result.finished_at - result.started_at)
+        row.worked -= work.still(result.started_at, result.finished_at)
     row.started_at, row.finished_at = result.started_at, result.finished_at
     row.exit_code, row.signal = result.exit_code, result.signal
     row.category, row.code, row.message = result.category, result.code, result.message

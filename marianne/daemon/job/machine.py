@@ -191,7 +191,7 @@ class JobMachine:
             return step
         step.now.append(Release(row.num))
         step.after.append(Acknowledge(result.serial))
-        write_down(row, result)
+        write_down(row, result, self.ledger.work)
         if result.outcome == "interrupted":
             self._judgement.interrupt(step, row, result, now)
         else:

@@ -16,9 +16,11 @@ from ledger_stage import (
     with_sheet,
 )
 
+from marianne.daemon.job.judgement import write_down
 from marianne.daemon.job.ledger import forget_crashes
 from marianne.daemon.shared.effects import Step
 from marianne.model.plan import Instrument
+from marianne.model.result import AttemptResult
 from marianne.state.changes import SaveSheet
 from marianne.state.errors import IllegalTransition
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
@@ -202,3 +204,17 @@ def test_what_stood_still_is_taken_off_its_time_when_it_goes_on() -> None:
     assert ledger.rows[1].worked == -3590, "with the time since its start, 10 seconds"
     assert saved(step) == [(1, "running"), (1, "running")]
     assert ledger.work.up_to(NOW + 3605) == 15
+
+
+def test_what_still_stands_still_as_it_ends_has_not_worked_since() -> None:
+    """A stop ends it where it stands; what ends one after the other began to stand at once."""
+    ledger, step = ledger_of(CHAIN), Step()
+    for num in (1, 2):
+        ledger.start(step, ledger.row(num), NOW)
+    ledger.hold(step, True, NOW + 10)
+    for num, ended in ((1, NOW + 3600), (2, NOW + 3601)):
+        row = ledger.row(num)
+        write_down(row, AttemptResult(num, 1, "interrupted", NOW, ended), ledger.work)
+        ledger.set_row(step, row, SheetStatus.PENDING)
+    assert [ledger.rows[num].worked for num in (1, 2)] == [10, 10]
+    assert ledger.work.up_to(NOW + 9999) == 10
