@@ -171,7 +171,8 @@ class JobManager:
     async def modify_job(
         self, job_id: str, config_path: Path, workspace: Path | None = None
     ) -> JobResponse:
-        """Lets a job go on by another score; completed sheets stay. A running job pauses first."""
+        """Lets a job go on by another score; completed sheets stay. A running job pauses first; one
+        that a person has paused stays so."""
         places = asking.place(config_path), asking.place(workspace)
         return await self._responds(job_id, "modify_job", job_id, *places, None, False)
 

@@ -31,6 +31,9 @@ class JobStatus(StrEnum):
         return self in TERMINAL_JOB
 
 
+HELD = ("person", "now")
+"""Why a job is paused that goes on when a person says so, and not before."""
+
 NOW = "now"
 """The reason of a pause that has what runs stand still where it stands."""
 

@@ -83,6 +83,40 @@ def test_who_pauses_a_job_that_is_being_modified_finds_it_paused(marianne: Maria
     assert _ran(marianne, "gated") == ["1", "2", "new"]
 
 
+def test_a_held_job_stays_held_with_a_new_score_over_a_death_of_the_conductor(
+    own: Marianne,
+) -> None:
+    job, newer = _running_second_sheet(own)
+    own("pause", job)
+    assert "stays paused until" in own("modify", job, "--config", newer).out
+    _kill(own)
+    (own.place / "gated" / "go").touch()
+    until(lambda: len(own.status(job)["sheets"]) == 4)
+    assert own.status(job)["status"] == "paused"
+    assert "stays paused:" in own("modify", job, "--config", newer).out
+    own("resume", job)
+    assert own.wait(job)["status"] == "completed"
+    assert _ran(own, "gated") == ["1", "2", "new"]
+
+
+def test_what_stands_still_does_so_with_a_new_score_until_a_resume_which_brings_it_in_force(
+    own: Marianne,
+) -> None:
+    """It went on with the modify; who took such a pause back went on by the old score."""
+    job, newer = _running_second_sheet(own)
+    if own("pause", job, "--now", code=None).code:
+        pytest.skip("this machine lets nobody make control groups here")
+    assert "stands still" in own("modify", job, "--config", newer).out
+    _kill(own)
+    told = own.status(job)
+    assert (told["status"], told["reason"]) == ("pausing", "now")
+    own("resume", job)
+    assert own.status(job)["reason"] == "modify"
+    (own.place / "gated" / "go").touch()
+    assert own.wait(job)["status"] == "completed"
+    assert _ran(own, "gated") == ["1", "2", "new"]
+
+
 def test_a_failed_job_goes_on_by_its_repaired_file(marianne: Marianne) -> None:
     job = marianne.play("broken", FAILING, code=1)
     marianne.score("broken", FAILING.replace("run: 'false'", "run: 'true'"))

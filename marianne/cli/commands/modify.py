@@ -29,7 +29,7 @@ from marianne.cli.source import source
     help="Where the sheets work from now on.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
-@click.option("--resume", "-r", is_flag=True, expose_value=False, help="What is done anyway.")
+@click.option("--resume", "-r", is_flag=True, help="Also one that a person has paused goes on.")
 @json_option
 @click.pass_obj
 def command(
@@ -39,16 +39,18 @@ def command(
     priority: int | None,
     workspace: str | None,
     dry_run: bool,
+    resume: bool,
     as_json: bool,
 ) -> None:
     """Let a job go on by another score; completed sheets stay.
 
-    A running job pauses first, so that its running sheets finish. Prints what changes. With
+    A running job pauses first, so that its running sheets finish; one that a person has paused
+    stays paused, but for --resume. Prints what changes. With
     --priority a job that was not let in yet gets another place in the queue, and nothing else.
     """
     if (file is None) is (priority is None):
         raise click.UsageError("give --config FILE, or --priority N alone")
-    if file is None and (workspace is not None or dry_run):
+    if file is None and (workspace is not None or dry_run or resume):
         raise click.UsageError("--priority is changed alone")
     params: dict[str, Any] = {"job_id": job, "priority": priority}
     if file is not None:
@@ -59,6 +61,8 @@ def command(
             "client_cwd": os.getcwd(),
             "dry_run": dry_run,
         }
+        if resume:
+            params["resume"] = True
     answer = session.request("job.modify", params, deadline=60.0)
     if as_json:
         print_json(answer)

@@ -21,7 +21,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.job.catch_up import catch_up
 from marianne.daemon.job.dispatch import Dispatch
 from marianne.daemon.job.door import JobDoor
-from marianne.daemon.job.endings import MODIFY
+from marianne.daemon.job.endings import MODIFY, PENDING
 from marianne.daemon.job.execution import Execution
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.job.runners import Runners
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from marianne.replies.reports import Reason
 
 R = TypeVar("R")
+Words = tuple[str, str | None]
 
 log = get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Job(Actor):
         self._heard: set[str] = set()
         self._writing = 0
         self._ended: JobStatus | None = None
-        self._over = self._up = False
+        self._over = self._up = self._replanned = False
         self._clock: Timer | None = None
 
     def on_start(self) -> None:
@@ -82,6 +83,7 @@ class Job(Actor):
         path, here = search_path(codec.unpack(environment)), self._context.config.executor
         known = bound(look_again(unpack_plan(plan), path), here)
         self._machine = JobMachine(known, job, rows, random.random)
+        self._machine.ledger.replanned = self._replanned
         self._runners = Runners(self._context, self._job_id, used_by(job, here))
         self._hands = Dispatch(self, self._context, self._job_id, self._runners)
         service, shelf = self._context.service, self._context.status_cache
@@ -105,6 +107,7 @@ class Job(Actor):
             if job is None:
                 raise LookupError(f"no job {self._job_id} in the database")
             rows = {row.num: row for row in reader.sheets(self._job_id)}
+            self._replanned = reader.meta(PENDING + self._job_id) is not None
             return job, rows, reader.plan(self._job_id), reader.environment(self._job_id)
 
     def on_stop(self, reason: ExitReason) -> None:
@@ -248,16 +251,17 @@ class Job(Actor):
         if self._machine.job.reason == MODIFY:
             raise Refused("conflict", GOES_ON.format(self._job_id))
         self._hear(request_id)
-        self._execution.take(self._machine.resume(self._execution.now()))
+        self._execution.resume()
         return self._wish(request_id, self._changed())
 
     def modify(
-        self, plan: SetMeta, reply: Modified, request_id: str | None = None
+        self, plan: SetMeta, reply: Modified, words: Words, request_id: str | None = None
     ) -> Promise[Modified]:
         """Pauses, to go on with another plan, which is kept in the same transaction.
 
-        Returns ``reply``. Refuses with ``conflict`` when the job is being cancelled,
-        ``unavailable`` when it has just paused or come to its end.
+        Returns ``reply`` with the first of the ``words``; with the second where a person holds it,
+        which stays so (None: it goes on). Refuses with ``conflict`` when the job is being
+        cancelled, ``unavailable`` when it has just paused or come to its end.
         """
         status = self._machine.job.status
         if status is JobStatus.PAUSED or status.terminal:
@@ -265,8 +269,8 @@ class Job(Actor):
         if status is JobStatus.CANCELLING:
             raise Refused("conflict", f"job {self._job_id} is {status}")
         self._hear(request_id)
-        self._execution.add(plan)
-        self._execution.take(self._machine.pause(MODIFY, self._execution.now()))
+        goes_on = self._execution.replan(plan, stays=words[1] is not None)
+        reply["message"] = words[0] if goes_on else words[1] or words[0]
         return self._wish(request_id, reply)
 
     def cancel(self, request_id: str | None = None) -> Promise[Changed]:

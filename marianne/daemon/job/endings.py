@@ -24,6 +24,9 @@ _EVENT = {
 MODIFY = "modify"
 """Why a job pauses that goes on by itself with another plan, which waits for that on disk."""
 
+PENDING = "modify/"
+"""Before the job's id: the name of the plan that waits."""
+
 _NAMED = 5
 """So many sheets an error names; of the others it says how many they are."""
 
@@ -109,8 +112,8 @@ def end_job(
 def is_at_an_end(ledger: Ledger) -> bool:
     """Whether all sheets are over, and no other plan is to take their place."""
     job = ledger.job
-    replanned = job.status is JobStatus.PAUSING and job.reason == MODIFY
-    return ledger.all_over() and not replanned
+    replanned = ledger.replanned or job.reason == MODIFY
+    return ledger.all_over() and not (replanned and job.status is JobStatus.PAUSING)
 
 
 def end_by_sheets(ledger: Ledger, step: Step, now: float) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from marianne.clock import Watch
 from marianne.daemon.job import status_bytes
+from marianne.daemon.job.endings import MODIFY
 from marianne.daemon.job.machine import JobMachine
 from marianne.daemon.shared.effects import (
     Acknowledge,
@@ -42,7 +43,7 @@ from marianne.model.plan import Growth
 from marianne.model.result import AttemptResult
 from marianne.schedule.entries import SheetInfo
 from marianne.state.changes import AddEvent, Change, UpdateJob
-from marianne.state.models import JobStatus
+from marianne.state.models import HELD, JobStatus
 
 if TYPE_CHECKING:
     from marianne.daemon.job_service import JobService
@@ -141,6 +142,25 @@ class Execution:
         if status is JobStatus.PAUSED or status.terminal:
             raise JobSubmissionError(f"job {job_id} is {status} already")
         self.take(self._machine.pause(reason, self.now()))
+
+    def resume(self) -> None:
+        """Takes back a pause that is not in force yet; where another plan waits what runs goes on
+        to its end, and the job with that plan."""
+        if self._machine.ledger.replanned:
+            self.take(self._machine.pause(MODIFY, self.now()))
+        else:
+            self.take(self._machine.resume(self.now()))
+
+    def replan(self, plan: Change, *, stays: bool) -> bool:
+        """Pauses, to go on with another plan. Returns False where a person has it pause already,
+        and that is to stay so: then the plan waits for that pause, and the job for a resume."""
+        job = self._machine.job
+        self.add(plan)
+        self._machine.ledger.replanned = True
+        if stays and job.status is JobStatus.PAUSING and job.reason in HELD:
+            return False
+        self.take(self._machine.pause(MODIFY, self.now()))
+        return True
 
     def status(self, first: int = 1, last: int = LAST_SHEET) -> Packed:
         """The job with its sheets ``first`` to ``last``, as ``job.status`` answers it, packed; of

@@ -51,6 +51,8 @@ class Ledger:
         self._at_work = set(self.running())
         self.ended: list[int] | None = None
         """The sheets that came to their end since somebody looked, who makes this a list."""
+        self.replanned = False
+        """Whether another plan waits until nothing of this one runs."""
         self._read_graph()
 
     def _read_graph(self) -> None:

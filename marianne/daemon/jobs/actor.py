@@ -224,11 +224,13 @@ class ManagerActor(Actor):
         dry_run: bool = False,
         request_id: str | None = None,
         priority: int | None = None,
+        resume: bool = False,
     ) -> Promise[Modified]:
         """Lets a job go on by another score; completed sheets stay. Paths are absolute. With a
         ``priority`` it has another place in the queue, and nothing else is changed.
 
-        A running job pauses first: its running sheets finish. Returns, when that is on disk,
+        A running job pauses first: its running sheets finish. One that a person has paused stays
+        paused, unless it is to ``resume``. Returns, when that is on disk,
         ``job_id``, ``status``, ``message``, ``changes`` (docs/protocol.md) and ``diff``; a
         ``dry_run`` returns the same and changes nothing. Refuses with ``conflict`` for a job that
         is completed or ends just now, and for a score that has another sheet in the place of a
@@ -239,7 +241,8 @@ class ManagerActor(Actor):
         return self._desk.once(
             request_id,
             self._modify.modify,
-            *(job_id, config_path, workspace, score, dry_run, "job.modified"),
+            *(job_id, config_path, workspace, score, dry_run),
+            "job.resumed" if resume else "job.modified",
         )
 
     def change_group(

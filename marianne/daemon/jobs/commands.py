@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from actors import Future, Outcome
 from marianne.daemon.job.actor import GOES_ON, Job
 from marianne.daemon.job.aftermath import CUT_SHORT
+from marianne.daemon.job.endings import MODIFY, PENDING
 from marianne.daemon.jobs.admission import PRESSURE
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW
@@ -135,6 +136,8 @@ class Commands:
             raise Refused("conflict", f"job {job_id} is {row.status} already")
         if status is JobStatus.RUNNING and row.reason == "modify":
             raise Refused("conflict", GOES_ON.format(job_id))
+        if status is JobStatus.RUNNING and self._desk.reader.meta(PENDING + job_id) is not None:
+            status, reason = JobStatus.PAUSING, MODIFY
         self._desk.context.executor.unprepare(job_id)  # it holds the row as it was
         fields = {"status": status, "reason": reason, "crashes": 0}
         reply: Changed = {"job_id": job_id, "status": str(status)}

@@ -19,10 +19,11 @@ from ipc import codec
 from marianne.daemon.job.actor import Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.job.asked_for import leaving_out
-from marianne.daemon.job.endings import MODIFY
+from marianne.daemon.job.endings import MODIFY, PENDING
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW, anew_after_success
+from marianne.daemon.jobs.pending_plan import goes_on, message, pack, stays
 from marianne.daemon.jobs.plan_diff import (
     changes_of,
     check_cluster,
@@ -54,16 +55,15 @@ from marianne.state.changes import (
     SetMeta,
     UpdateJob,
 )
-from marianne.state.models import JobRow, JobStatus
+from marianne.state.models import HELD, JobRow, JobStatus
 from marianne.state.transitions import move
 
 if TYPE_CHECKING:
-    from marianne.replies.changes import Changed, Modified, ScoreChange
+    from marianne.replies.changes import Changed, Modified
 
 log = get_logger(__name__)
 
-PENDING = "modify/"
-"""Before the job's id: the name of the plan that waits."""
+_PAUSES = (JobStatus.PAUSED, JobStatus.PAUSING)
 
 MAX_SCORE_BYTES = 8 << 20
 
@@ -254,12 +254,16 @@ class Modify:
         if live is not None:
             check_sure(live)
         runs = live is not None and live.admitted
-        status = JobStatus.PAUSING if runs else JobStatus.QUEUED
+        asked_to = event == "job.resumed"  # by a person, who may have had it pause
+        held = not asked_to and row.status in _PAUSES and row.reason in HELD
+        status = JobStatus.PAUSED if held else JobStatus.QUEUED
         changed = changes_of(old, new, rows)
+        going = message(changed, goes_on(runs), dry_run)
+        staying = message(changed, stays(row, runs), dry_run)
         reply: Modified = {
             "job_id": job_id,
-            "status": str(row.status if dry_run else status),
-            "message": _message(changed, runs, dry_run),
+            "status": str(row.status if dry_run else JobStatus.PAUSING if runs else status),
+            "message": staying if held else going,
             "changes": changed,
             "diff": text_diff(self._desk.reader.score(job_id), parsed.score),
             "warnings": parsed.warnings,
@@ -267,18 +271,19 @@ class Modify:
         if dry_run:
             answer.set(reply)
             return
-        pending = _pack(parsed, config_path, event)
+        pending = pack(parsed, config_path, event)
         if runs:
             job = self._desk.context.job(job_id).within(None)
             meta = SetMeta(PENDING + job_id, pending)
-            asked = job.call(Job.modify, meta, reply, answer.request_id)
+            words = (going, None if asked_to else staying)
+            asked = job.call(Job.modify, meta, reply, words, answer.request_id)
             self._desk.turns.pipe(asked, self._commands.answered, answer)
             return
         if live is None:
             live = self._live[job_id] = Live(row)
         live.row = row
         try:
-            changes = [*self._in_force(row, pending, JobStatus.QUEUED), *answer.remember(reply)]
+            changes = [*self._in_force(row, pending, status), *answer.remember(reply)]
         except Exception:
             self._desk.back_to_disk(job_id)  # nothing was changed
             raise
@@ -292,11 +297,9 @@ class Modify:
     def _put_in_force(self, job_id: str, pending: bytes) -> None:
         """The job has stopped: give it the plan that waits."""
         row = self._live[job_id].row
-        goes_on = row.status is not JobStatus.PAUSED or row.reason == MODIFY
+        held = row.status is JobStatus.PAUSED and row.reason != MODIFY
         try:
-            changes = self._in_force(
-                row, pending, JobStatus.QUEUED if goes_on else JobStatus.PAUSED
-            )
+            changes = self._in_force(row, pending, JobStatus.PAUSED if held else JobStatus.QUEUED)
         except (Refused, PlanFormatError) as error:
             log.warning("plan_not_replaced", job_id=job_id, error=str(error))
             changes = [SetMeta(PENDING + job_id, None)]
@@ -365,30 +368,3 @@ class Modify:
         if more["event"] == "job.resumed" and status is JobStatus.QUEUED:
             changes.append(AddEvent(job_id, None, "job.resumed", {"reason": None}, time.time()))
         return changes + forget
-
-
-def _pack(parsed: Parsed, config_path: str | None, event: str) -> bytes:
-    packed: bytes = codec.pack(
-        {
-            "plan": parsed.plan,
-            "score": parsed.score,
-            "config_hash": parsed.config_hash,
-            "config_path": config_path,
-            "event": event,
-            "after": parsed.after,
-        }
-    )
-    return packed
-
-
-def _message(changed: list[ScoreChange], runs: bool, dry_run: bool) -> str:
-    counted = {
-        word: sum(c["change"] == word for c in changed if c["sheet"] is not None)
-        for word in ("changed", "added", "removed")
-    }
-    what = ", ".join(f"{number} {word}" for word, number in counted.items() if number)
-    what = f"sheets: {what}" if what else "the same sheets"
-    if dry_run:
-        return f"{what}; nothing was changed"
-    when = "goes on when the running sheets have ended" if runs else "goes on"
-    return f"{what}; {when}"

@@ -88,12 +88,12 @@ MESSAGES: list[tuple[Any, dict[str, Any], tuple[Any, ...]]] = [
     (
         job_modify,
         {**JOB, "config_path": "a.yaml", "client_cwd": "/c"},
-        ("modify_job", "first", "/c/a.yaml", None, None, False, "id", None),
+        ("modify_job", "first", "/c/a.yaml", None, None, False, "id", None, False),
     ),
     (
         job_modify,
         {**JOB, "score": "x: 1", "workspace": "/w", "dry_run": True},
-        ("modify_job", "first", None, "/w", "x: 1", True, "id", None),
+        ("modify_job", "first", None, "/w", "x: 1", True, "id", None, False),
     ),
     (job_recover, JOB, ("recover_job", "first", None, False, "id")),
     (job_recover, {**JOB, "sheet": 1, "dry_run": True}, ("recover_job", "first", 1, True, "id")),

@@ -60,7 +60,7 @@ def test_pages_follow_each_other_newest_first_and_count_all(desk: Desk) -> None:
         (
             job_modify,
             {"job_id": "a", "priority": 1},
-            ("modify_job", "a", *(None,) * 3, False, "id", 1),
+            ("modify_job", "a", *(None,) * 3, False, "id", 1, False),
         ),
     ],
 )

@@ -48,7 +48,7 @@ def sheets(stage: Stage) -> list[tuple[int, SheetStatus]]:
 def test_a_job_at_rest_goes_on_by_the_new_plan_and_what_is_completed_stays(
     stage: Stage, parts: Modified, status: JobStatus
 ) -> None:
-    stage.insert("a", status, OLD, reason="person", error="x", crashes=2)
+    stage.insert("a", status, OLD, reason="cost", error="x", crashes=2)
     if not status.terminal:
         stage.found("a")
     stage.sheet("a", 1, SheetStatus.COMPLETED)
@@ -240,7 +240,7 @@ def test_a_job_that_runs_pauses_first_and_its_new_plan_is_kept_with_the_pause(
     stage.lives("a", JobStatus.RUNNING, *WAY_IN, plan=OLD)
     asked = modify(stage, parts, request_id="r")
     stage.answer("load", parsed())
-    (name, method, meta, reply, request_id) = stage.others.asked[-1]
+    (name, method, meta, reply, _words, request_id) = stage.others.asked[-1]
     assert (name, method, request_id) == ("job:a/job", "modify", "r")
     assert (meta.name, codec.unpack(meta.value)["score"]) == (PENDING + "a", "new")
     assert (reply["status"], code(asked)) == ("pausing", "open")

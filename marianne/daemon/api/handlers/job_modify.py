@@ -21,7 +21,8 @@ MUTATING = True
 class Params(edge.Params):
     """``config_path`` is the file, relative to ``client_cwd``; ``score`` its text if it was read.
 
-    ``workspace`` None keeps the job's. ``dry_run`` tells what would change. Or, without a score,
+    ``workspace`` None keeps the job's. ``dry_run`` tells what would change. A job that a person has
+    paused stays so, but for ``resume``. Or, without a score,
     ``priority``, of a job that waits to be let in.
     """
 
@@ -31,6 +32,7 @@ class Params(edge.Params):
     workspace: edge.ClientPath | None = None
     client_cwd: edge.ClientPath | None = None
     dry_run: bool = False
+    resume: bool = False
     priority: int | None = Field(None, ge=1, le=10)
 
     @model_validator(mode="after")
@@ -38,7 +40,7 @@ class Params(edge.Params):
         score = self.config_path is not None or self.score is not None
         if not score and self.priority is None:
             raise ValueError("config_path required, or priority")
-        if self.priority is not None and (score or self.workspace or self.dry_run):
+        if self.priority is not None and (score or self.workspace or self.dry_run or self.resume):
             raise ValueError("a priority is changed alone")
         return self
 
@@ -59,4 +61,5 @@ def handle(call: Call, params: Params) -> Future[Modified]:
         params.dry_run,
         call.request_id,
         params.priority,
+        params.resume,
     )
