@@ -163,6 +163,7 @@ account.ask(Account.deposit, "5")  # wrong
 """
 
 
+@pytest.mark.slow
 def test_a_type_checker_catches_wrong_arguments(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     root = Path(__file__).parents[2]

@@ -60,6 +60,7 @@ def own_threads() -> Callable[[], int]:
     return lambda: len(set(threading.enumerate()) - before)
 
 
+@pytest.mark.slow
 def test_what_comes_and_goes_leaves_nothing_behind(
     system: System, eventually: Eventually, own_threads: Callable[[], int]
 ) -> None:

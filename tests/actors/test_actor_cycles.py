@@ -67,6 +67,7 @@ def test_who_has_answered_may_ask_its_asker(seeds: Sequence[int]) -> None:
     explore(scenario, seeds, lines=True)
 
 
+@pytest.mark.slow
 def test_a_child_may_ask_its_supervisor_as_soon_as_it_runs(seeds: Sequence[int]) -> None:
     def scenario(sim: Simulation) -> None:
         sim.system.spawn(Supervisor, "one_for_one", [ChildSpec("a", Curious)], name="sup")

@@ -131,6 +131,7 @@ def test_what_interrupts_a_wait_for_a_mailbox_is_what_its_sender_sees() -> None:
     assert len(mailbox) == 1
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_tell_and_stop_whatever_it_interrupts() -> None:
     printed = run(
         """
@@ -241,6 +242,7 @@ def test_a_system_that_nobody_shut_down_is_shut_down_at_exit() -> None:
     assert printed == "stopped: shutdown\n"
 
 
+@pytest.mark.slow
 def test_a_stuck_actor_does_not_keep_the_interpreter_for_long() -> None:
     printed = run(
         """

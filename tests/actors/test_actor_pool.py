@@ -94,6 +94,7 @@ def test_a_pool_without_a_queue_takes_what_it_can_begin() -> None:
     system.shutdown()
 
 
+@pytest.mark.slow
 def test_no_more_than_its_size_run_at_once_and_all_end(seeds: Sequence[int]) -> None:
     def scenario(sim: Simulation) -> None:
         inside, most, begun = set[int](), 0, list[int]()
@@ -142,6 +143,7 @@ def test_those_who_have_given_up_take_no_place_in_a_full_queue() -> None:
             last[2].get()
 
 
+@pytest.mark.slow
 def test_whatever_is_killed_each_job_runs_once_at_most_and_gets_its_answer(
     seeds: Sequence[int],
 ) -> None:

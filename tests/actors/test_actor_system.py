@@ -98,6 +98,7 @@ def test_shutdown_is_bounded_in_time_and_names_who_is_stuck() -> None:
         assert sim.now <= 0.1
 
 
+@pytest.mark.slow
 def test_one_stuck_root_leaves_the_others_the_time_to_stop(eventually: Eventually) -> None:
     gate = threading.Event()
     stopped: list[str] = []

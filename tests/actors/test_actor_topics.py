@@ -92,6 +92,7 @@ def test_a_topic_is_any_hashable_value_and_another_is_a_crash_of_who_joins(world
     assert isinstance(reader.reason.error, TypeError)
 
 
+@pytest.mark.slow
 def test_whoever_has_ended_is_in_no_topic(seeds: Sequence[int]) -> None:
     """Ends, kills, joins and tells at the same time, in any order."""
 

@@ -166,6 +166,7 @@ print(*counts, len(compiled))
     assert said.stdout.split() == ["0", "1", "3", "3"]
 
 
+@pytest.mark.slow
 def test_the_forkserver_compiles_for_all_its_children_once_it_has_everything() -> None:
     assert PRELOAD[-1] == "marianne.run.zygote"
     code = f"""

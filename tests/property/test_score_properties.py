@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jinja2
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -111,6 +112,7 @@ def test_a_cycle_is_found_exactly_when_there_is_one(needs: dict[int, list[int]])
             assert target in needs[node]
 
 
+@pytest.mark.slow
 def test_a_very_long_chain_has_no_cycle_and_no_recursion() -> None:
     needs = {n: [n - 1] for n in range(2, 100_000)}
     assert find_cycle(needs) is None

@@ -92,6 +92,7 @@ def test_a_file_that_is_replaced_again_and_again_is_heard_of_each_time(
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beside", ["another", "alone"])
 def test_a_directory_that_is_made_anew_is_looked_into(place: Path, beside: str) -> None:
     heard: queue.SimpleQueue[list[str]] = queue.SimpleQueue()

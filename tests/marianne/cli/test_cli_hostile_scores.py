@@ -34,6 +34,7 @@ sheets:
 SMALL = "name: small\nworkspace: ./w\nsheets:\n  - {name: a, run: 'true'}\n"
 
 
+@pytest.mark.slow
 def test_a_score_that_never_ends_is_invalid_by_the_readers_limit(
     marianne, tmp_path, monkeypatch
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_score_that_never_ends_is_invalid_by_the_readers_limit(
     assert "too much memory or time" in told.err
 
 
+@pytest.mark.slow
 def test_a_score_that_fills_the_memory_is_invalid_by_the_readers_limit(marianne, tmp_path) -> None:
     (tmp_path / "huge.yaml").write_text(HUGE)
     told = marianne("validate", "huge.yaml", "--json")

@@ -149,6 +149,7 @@ def test_a_node_that_is_reached_has_room_and_every_job_hears_of_it(house: House)
     until(lambda: house.desk.nodes.engine is None)
 
 
+@pytest.mark.slow
 def test_the_bridge_is_told_what_there_is_use_for(house: House) -> None:
     house.desk.held["a"] = lambda: [Needs(), Needs(gpus=1, labels=("ssd",)), Needs()]
     house.up()
@@ -164,6 +165,7 @@ def test_the_bridge_is_told_what_there_is_use_for(house: House) -> None:
     until(lambda: house.pump() or found in house.heard)
 
 
+@pytest.mark.slow
 def test_a_node_is_busy_until_a_runner_has_heard_what_it_runs(house: House) -> None:
     """An engine gives back what nobody has use for: a conductor that has just begun knows least."""
     house.up()
@@ -303,6 +305,7 @@ def test_of_a_node_that_is_lost_people_hear_if_it_had_something_to_do(house: Hou
     until(lambda: ("gone", "n1") in house.told)
 
 
+@pytest.mark.slow
 def test_a_node_that_does_not_come_back_is_waited_for_until_its_lease_is_over(
     house: House,
 ) -> None:

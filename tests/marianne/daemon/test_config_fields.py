@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 import marianne
 from marianne.daemon import config
 from marianne.daemon.config import DaemonConfig
@@ -99,6 +101,7 @@ def test_each_setting_is_read_or_named_as_one_without_effect() -> None:
     assert [name for name in unread if reason(name) is None] == []
 
 
+@pytest.mark.slow
 def test_what_is_named_without_effect_is_a_setting_and_is_read_nowhere() -> None:
     known = set(DaemonConfig.names()) | set(DaemonConfig.model_fields)
     assert set(WITHOUT_EFFECT) <= known

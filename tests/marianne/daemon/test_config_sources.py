@@ -353,16 +353,22 @@ def test_a_start_on_the_defaults_pays_for_no_file_and_no_validator(home: Home) -
     assert told.stdout == "[] False\n"
 
 
+NO_NUMBERS = ["1.0e+308", ".inf", ".nan", "-1.0e+308", "9223372036854775807"]
+
+
 @pytest.mark.parametrize("name", [name for name in DaemonConfig.names() if name != "config_file"])
-@pytest.mark.parametrize("value", ["1.0e+308", ".inf", ".nan", "-1.0e+308", "9223372036854775807"])
-def test_no_number_that_a_timer_or_a_date_cannot_take_is_accepted(
-    home: Home, name: str, value: str
-) -> None:
+def test_no_number_that_a_timer_or_a_date_cannot_take_is_accepted(home: Home, name: str) -> None:
     *sections, field = name.split(".")
     text = "".join(f"{'  ' * n}{part}:\n" for n, part in enumerate(sections))
-    (home.path / "conductor.yaml").write_text(f"{text}{'  ' * len(sections)}{field}: {value}\n")
-    with pytest.raises(ConfigError):
-        load_config(home)
+    accepted = []
+    for value in NO_NUMBERS:
+        (home.path / "conductor.yaml").write_text(f"{text}{'  ' * len(sections)}{field}: {value}\n")
+        try:
+            load_config(home)
+            accepted.append(value)
+        except ConfigError:
+            pass
+    assert accepted == []
 
 
 def test_a_configuration_that_is_no_regular_file_is_said_and_not_waited_for(home: Home) -> None:

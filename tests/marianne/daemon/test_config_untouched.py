@@ -91,6 +91,7 @@ def test_one_variable_of_a_setting_is_enough_for_the_model(
     assert config.max_concurrent_jobs == (3 if variable.endswith("JOBS") else 2)
 
 
+@pytest.mark.slow
 def test_a_conductor_is_ready_without_pydantic(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STARTS, str(tmp_path / "home")],

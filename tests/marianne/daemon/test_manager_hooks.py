@@ -102,6 +102,7 @@ def test_a_restart_runs_the_hook_that_had_not_ended_and_those_after_it(
     assert stage.over == ["a"]
 
 
+@pytest.mark.slow
 def test_a_restart_takes_up_a_hook_however_many_jobs_have_ended_since(
     stage: Stage, parts: Followed
 ) -> None:

@@ -86,6 +86,7 @@ def test_nothing_is_served_unless_it_is_said_where(tmp_path: Path) -> None:
     stage.system.shutdown(timeout=10)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_replaced_and_who_waits_is_answered(tmp_path: Path) -> None:
     port = _free_port()
     stage = Stage(tmp_path, f"127.0.0.1:{port}")

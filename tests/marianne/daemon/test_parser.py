@@ -125,6 +125,7 @@ def test_a_child_that_somebody_kills_is_replaced(stage: Stage) -> None:
     assert len(stage.caught) == 2
 
 
+@pytest.mark.slow
 def test_a_child_that_gets_no_time_to_run_is_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

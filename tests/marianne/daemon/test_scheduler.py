@@ -99,6 +99,7 @@ def test_without_pressure_all_that_may_run_is_granted_in_one_message(stage: Stag
     assert stage.next_told()[:2] == ("granted", [1, 2, 3])
 
 
+@pytest.mark.slow
 def test_a_level_spaces_the_grants_and_the_first_waits_for_nothing(stage: Stage) -> None:
     stage.load(600.0)  # LOW: two seconds between two grants
     stage.register(2)

@@ -61,6 +61,7 @@ def scheduled(desk: Desk, cron: str, **fields: Any) -> None:
     desk.write(InsertSchedule(row, b"\x80"))
 
 
+@pytest.mark.slow
 def test_each_slot_fires_once_when_the_clock_says_so(desk: Desk) -> None:
     scheduled(desk, "* * * * * *", catch_up="all")
     before = time.time()

@@ -182,6 +182,7 @@ def test_a_process_that_dies_before_it_says_hello_is_replaced(house: House) -> N
     assert house.stage.system.whereis("job:a/worker") == house.worker
 
 
+@pytest.mark.slow
 def test_a_cancel_hurries_a_process_that_was_granted_a_sheet_and_has_not_said_hello(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_it_has_a_warden_until_slurm_wants_the_allocation_back(stage: Stage) -> 
     assert not stage.home.exists()
 
 
+@pytest.mark.slow
 def test_a_warden_that_dies_is_replaced(stage: Stage) -> None:
     stage.start()
     (first,) = until(stage.wardens)
@@ -78,6 +79,7 @@ def test_begun_a_second_time_it_leaves_the_first_alone(stage: Stage) -> None:
     assert "has begun before" in (stage.place / "err").read_text()
 
 
+@pytest.mark.slow
 def test_when_who_is_above_it_dies_it_ends_all(stage: Stage) -> None:
     shell = stage.start(["sh", "-c", '"$@"; true', "sh"])
     until(stage.wardens)

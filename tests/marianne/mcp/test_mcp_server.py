@@ -176,6 +176,7 @@ def test_an_id_that_is_still_under_way_is_not_used_again(onlooker, conductor) ->
     assert onlooker.hear()["error"]["code"] == -32600
 
 
+@pytest.mark.slow
 def test_a_wait_returns_the_job_as_it_stands_when_time_is_up(onlooker, conductor) -> None:
     conductor.silent.add("job.wait")
     conductor.answers["job.status"] = {**JOB, "sheets": [{"num": 1}]}
@@ -204,6 +205,7 @@ def test_no_more_calls_than_a_bounded_number_are_under_way(
     assert answer["result"]["isError"]
 
 
+@pytest.mark.slow
 def test_the_end_of_input_answers_what_is_under_way_and_ends_the_server(
     onlooker, conductor
 ) -> None:

@@ -33,6 +33,7 @@ def test_a_template_makes_the_input_of_a_command(tmp_path: Path) -> None:
     assert told.read_text() == "n 3 'it'\"'\"'s broken'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "why"),
     [
@@ -93,6 +94,7 @@ def test_apprise_is_given_title_and_text(
         assert told[1] == ("n: job failed", "n: it's broken")
 
 
+@pytest.mark.slow
 def test_the_real_apprise_tells_a_server_or_says_that_it_could_not() -> None:
     pytest.importorskip("apprise", reason="apprise is not installed: the extra notify")
     with receiver(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, told):

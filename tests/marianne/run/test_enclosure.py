@@ -113,6 +113,7 @@ def test_groups_that_were_taken_away_are_made_again(enclosed: Stage, yard: Path)
     enclosed.turn_until(lambda: done, timeout=60)
 
 
+@pytest.mark.slow
 def test_the_time_of_children_that_nobody_waits_for_counts(enclosed: Stage) -> None:
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     _, done = start(enclosed, f"trap '' CHLD; python3 -c '{burn}' & sleep 0.01; wait")

@@ -81,6 +81,7 @@ class Said:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [Limits(timeout=0.4), Limits(idle=0.4)], ids=["time", "silence"])
 def test_a_limit_stands_still_while_its_child_is_held(enclosed: Stage, limits: Limits) -> None:
     said = Said(enclosed, limits)

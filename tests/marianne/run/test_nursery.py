@@ -176,6 +176,7 @@ def test_the_memory_of_a_small_child_is_seen_while_it_lives(stage: Stage, progra
     stage.turn_until(lambda: done.ended)
 
 
+@pytest.mark.slow
 def test_cpu_and_memory_of_the_tree_are_counted(stage: Stage) -> None:
     # More than this process has, and had at most.
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + 50

@@ -82,6 +82,7 @@ ANYTHING = st.recursive(
 FIELDS = ("kind", "running", "queued", "ended", "unacked", "round", "results", "started", "sheets")
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING), st.sampled_from((HELLO, {}, RESULT)))
 def test_whatever_is_said_is_understood_or_refused(

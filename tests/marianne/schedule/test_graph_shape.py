@@ -43,6 +43,7 @@ def test_dependents_are_the_reverse() -> None:
     assert dependents({3: [1, 2], 2: [1]}) == {1: [3, 2], 2: [3]}
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_hundred_thousand_needs_no_recursion() -> None:
     chain: dict[int, set[int]] = {n: {n - 1} for n in range(2, 100_001)}
     assert find_cycle(chain) is None

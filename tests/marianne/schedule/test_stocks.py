@@ -210,6 +210,7 @@ class Rivals:
 limits = st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 5000))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(limits, st.integers(1, 6), st.integers(0, 2**32))
 def test_no_more_is_given_than_there_is_and_something_always_may_begin(

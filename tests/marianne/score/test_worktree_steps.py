@@ -129,6 +129,7 @@ def test_a_worktree_is_made_and_its_work_merged_and_nothing_else_is_left(merging
     assert merging.step(merging.end)[0] == 0, "again, it finds that it was done"
 
 
+@pytest.mark.slow
 def test_a_begin_that_is_killed_at_any_call_of_git_is_done_again(merging: Repo) -> None:
     seen = 0
     for moment in merging.moments(merging.begin):
@@ -234,6 +235,7 @@ def test_a_job_that_is_called_like_one_of_another_home_has_a_worktree_of_its_own
     assert (repo.tree / "later").read_text() == "y"
 
 
+@pytest.mark.slow
 def test_lock_of_ours_is_removed_and_one_of_somebody_else_is_not(merging: Repo) -> None:
     merging.step(merging.begin)
     (merging.tree / "loose").write_text("x")

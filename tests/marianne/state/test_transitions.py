@@ -137,6 +137,7 @@ def assigned(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
+@pytest.mark.slow
 def test_no_other_code_assigns_a_status() -> None:
     found = {
         f"{path.relative_to(PRODUCT)}:{line}"
