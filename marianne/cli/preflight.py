@@ -60,17 +60,16 @@ def groups_of(home: Home) -> GroupOffer:
     return control_groups(base_of(home.path, owner))
 
 
-def missing_library(home: Home) -> str | None:
-    """Why this home's sheets could not run anywhere: the library, or the commands, of one of its
-    clusters are not installed. None where they are, or where something else of the configuration
-    does not fit."""
+def unusable_executor(home: Home) -> str | None:
+    """Why this home's sheets could not run anywhere: one of its clusters cannot be used as it is
+    described (its library is not installed, its address is another machine's without TLS), and so
+    no conductor starts. None where all can, or where something else of the configuration does not
+    fit."""
     from marianne.daemon.config import ConfigError, load_config
 
     try:
         load_config(home)
     except ConfigError as error:
-        from marianne.daemon.config.executors import NEEDS
-
-        found = (problem.render() for problem in error.problems)
-        return next((text for text in found if any(words in text for words in NEEDS)), None)
+        found = (one for one in error.problems if (one.field or "").startswith("executor"))
+        return next((problem.render() for problem in found), None)
     return None

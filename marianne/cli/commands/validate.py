@@ -13,7 +13,7 @@ from marianne.cli.completing import complete_file
 from marianne.cli.errors import CliError
 from marianne.cli.exit_codes import OK, USAGE
 from marianne.cli.options import Verb, json_option
-from marianne.cli.preflight import missing_library, score_settings
+from marianne.cli.preflight import score_settings, unusable_executor
 from marianne.cli.render.out import clean, note, paint, print_json, say
 from marianne.cli.render.plan import print_expansion, print_params, print_plan
 from marianne.cli.render.problems import print_warnings, problem_line
@@ -51,8 +51,8 @@ def command(
     conductor is needed. Exit code 2 if one is invalid.
     """
     instruments = session.home.instruments
-    if (missing := missing_library(session.home)) is not None:
-        raise CliError("invalid_config", missing, "no sheet could run before")
+    if (why := unusable_executor(session.home)) is not None:
+        raise CliError("invalid_config", why, "no sheet could run before")
     settings = score_settings(session.home)
     given = parse_variables(variables, param_files)
     shown = "render" if render else "expand" if expand else ""

@@ -14,9 +14,6 @@ from marianne.daemon.config.machine import LOCAL
 from marianne.daemon.config.sections import Number, Place, Seconds, Section
 from marianne.model.slurm import TimeLimit, Word
 
-NEEDS_LIBRARY, NEEDS_COMMANDS = NEEDS = ("needs its library", "needs Slurm's commands")
-"""By these words who reads no more of a configuration than that knows why it does not fit."""
-
 SLURM = ("sbatch", "squeue", "scancel", "srun")
 """What an executor of that kind calls."""
 
@@ -135,7 +132,7 @@ class ExecutorConfig(Section):
             self._check_address()
         elif missing := [name for name in SLURM if shutil.which(name) is None]:
             raise ValueError(
-                f"kind: slurm {NEEDS_COMMANDS}, and {', '.join(missing)} is not in PATH:"
+                f"kind: slurm needs Slurm's commands, and {', '.join(missing)} is not in PATH:"
                 " apt-get install slurm-client, with the cluster's slurm.conf"
             )
         return self
@@ -143,7 +140,8 @@ class ExecutorConfig(Section):
     def _check_address(self) -> None:
         if find_spec(EXTRAS[self.kind]) is None:
             raise ValueError(
-                f"kind: {self.kind} {NEEDS_LIBRARY}: pip install 'marianne-conductor[{self.kind}]'"
+                f"kind: {self.kind} needs its library:"
+                f" pip install 'marianne-conductor[{self.kind}]'"
             )
         if self.address is None:
             raise ValueError("address: is needed; name the scheduler, tls://HOST:PORT")

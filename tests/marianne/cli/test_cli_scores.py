@@ -216,12 +216,18 @@ executors:
 """
 
 
-def test_validate_refuses_scores_for_a_cluster_whose_library_is_missing_with_the_install_line(
+def test_validate_refuses_scores_for_a_cluster_that_cannot_be_used_with_what_to_do(
     marianne, home, monkeypatch
 ) -> None:
     (home.path / "conductor.yaml").write_text(CLUSTER)
     assert marianne("init").code == 0
     assert marianne("validate", "hello.yaml").code == 0
+    (home.path / "conductor.yaml").write_text(CLUSTER.replace("127.0.0.1", "10.0.0.1"))
+    told = marianne("validate", "hello.yaml")
+    assert told.code == 2
+    assert "conductor.yaml:4:5: executors[0]: address: tcp://10.0.0.1:8786 is another" in told.err
+    assert "Start it with TLS and say tls://" in told.err
+    (home.path / "conductor.yaml").write_text(CLUSTER)
     monkeypatch.setattr("marianne.daemon.config.executors.find_spec", lambda name: None)
     told = marianne("validate", "hello.yaml")
     assert told.code == 2
