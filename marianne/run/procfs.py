@@ -220,6 +220,15 @@ def high_water_mb(pid: int) -> float:
     return peak / 1024
 
 
+def proportional_mb(pid: int) -> float | None:
+    """The memory of ``pid`` in MB, of pages that it shares its share alone (PSS); None when it is
+    gone, or not ours to read."""
+    for line in (_read(f"/proc/{pid}/smaps_rollup") or b"").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) / 1024
+    return None
+
+
 def children(pid: int) -> list[int]:
     """The children of a process with one thread; those that have ended may be among them."""
     data = _read(f"/proc/{pid}/task/{pid}/children")

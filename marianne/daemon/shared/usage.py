@@ -3,9 +3,7 @@
 Memory of our own processes is PSS (pages they share with the forkserver count once), memory of
 sheets' trees is RSS (cheap, and the pages that a sheet shares with others are hardly ours).
 
-The system is read by psutil, which is imported with the first look. Which sheet a process belongs
-to is proof, not a figure: that is read from /proc by our own code (:mod:`marianne.run.procfs`), as
-everything is by which a process may be ended.
+The first look is taken before a conductor serves, so it imports nothing for it.
 """
 
 from __future__ import annotations
@@ -14,15 +12,10 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING
 
 from marianne.records import dataclass
 from marianne.run import procfs
-
-if TYPE_CHECKING:
-    from psutil import Process
-
-MB = 2**20
+from marianne.run.procfs import Stat
 
 
 @dataclass(slots=True)
@@ -52,55 +45,45 @@ def look(roots: Iterable[int], workers: Collection[int]) -> TreeLook:
 
     Raises OSError when the system cannot be read.
     """
-    import psutil
-
     found = TreeLook(workers={pid: Usage() for pid in workers})
     commands = {pid: procfs.command_line(pid) for pid in workers}
     inside: dict[int, Usage | None] = {}  # whose the children of each process are
-    for process in _below(roots):
-        try:
-            with process.oneshot():
-                # What stands below a worker is its sheets; the worker itself is ours.
-                owner = inside.get(process.ppid())
-                inside[process.pid] = found.workers.get(process.pid, owner)
-                if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
-                    found.zombies.append(process.pid)
-                elif owner is None:
-                    found.total.add(own_mb(process))
-                elif _is_still(process, commands):
-                    owner.add(0.0)
-                    found.total.add(0.0)
-                else:
-                    memory_mb = process.memory_info().rss / MB
-                    owner.add(memory_mb)
-                    found.total.add(memory_mb)
-        except psutil.NoSuchProcess:
-            continue
+    for one in _below(roots):
+        # What stands below a worker is its sheets; the worker itself is ours.
+        owner = inside.get(one.ppid)
+        inside[one.pid] = found.workers.get(one.pid, owner)
+        if one.dead:
+            found.zombies.append(one.pid)
+        elif owner is None:
+            if (memory_mb := own_mb(one)) is not None:
+                found.total.add(memory_mb)
+        else:
+            memory_mb = 0.0 if _is_still(one, commands) else one.rss_mb
+            owner.add(memory_mb)
+            found.total.add(memory_mb)
     return found
 
 
-def _is_still(process: Process, commands: Mapping[int, list[bytes]]) -> bool:
+def _is_still(one: Stat, commands: Mapping[int, list[bytes]]) -> bool:
     """Whether a worker's child has not begun its program yet: until then it has, and is called by,
     its worker's own memory, which it does not use (vfork)."""
-    worker = process.ppid()
-    return worker in commands and procfs.command_line(process.pid) == commands[worker]
+    return one.ppid in commands and procfs.command_line(one.pid) == commands[one.ppid]
 
 
-def _below(roots: Iterable[int]) -> Iterable[Process]:
+def _below(roots: Iterable[int]) -> Iterable[Stat]:
     """The roots and what descends from them, each once, a parent before its children."""
-    import psutil
-
-    seen: dict[int, Process] = {}
-    for pid in sorted(roots):  # the heart, which is above all others, is the oldest as a rule
-        if pid in seen:
-            continue
-        try:
-            root = psutil.Process(pid)
-            seen.update((one.pid, one) for one in (root, *root.children(recursive=True)))
-        except psutil.NoSuchProcess:
-            pass
-        except psutil.Error as error:
-            raise OSError(f"the processes of this machine cannot be read: {error}") from error
+    looks = {pid: one for pid in procfs.pids() if (one := procfs.stat(pid)) is not None}
+    below: dict[int, list[int]] = {}
+    for one in looks.values():
+        below.setdefault(one.ppid, []).append(one.pid)
+    seen: dict[int, Stat] = {}
+    for root in sorted(roots):  # the heart, which is above all others, is the oldest as a rule
+        todo = [root]
+        while todo:
+            pid = todo.pop()
+            if pid in looks and pid not in seen:
+                seen[pid] = looks[pid]
+                todo.extend(below.get(pid, ()))
     if os.getpid() not in seen:
         raise OSError("/proc does not show this process: it cannot be relied upon")
     return seen.values()
@@ -132,11 +115,10 @@ def sheets_below(worker: int) -> dict[tuple[str, int], Usage]:
     return found
 
 
-def own_mb(process: Process) -> float:
-    """The proportional set size of one of our own processes; of one not ours to read, its RSS."""
-    import psutil
-
-    try:
-        return float(process.memory_full_info().pss) / MB
-    except psutil.AccessDenied:
-        return float(process.memory_info().rss) / MB
+def own_mb(one: Stat) -> float | None:
+    """The proportional set size of one of our own processes in MB; of one that is not ours to read
+    its RSS, of one that is gone None."""
+    pss_mb = procfs.proportional_mb(one.pid)
+    if pss_mb is None and procfs.lives(one.pid, one.start_time):
+        return one.rss_mb
+    return pss_mb

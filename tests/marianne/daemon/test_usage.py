@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 from marianne.daemon.shared.usage import Usage, look, own_mb, sheets_below
+from marianne.run import procfs
+from marianne.run.procfs import stat
 
 SHEET = {**os.environ, "MARIANNE_JOB_ID": "j", "MARIANNE_SHEET": "3"}
 
@@ -59,8 +61,23 @@ def test_whatever_a_sheet_calls_itself_ends_nobody_who_looks(
 
 
 def test_our_own_memory_counts_shared_pages_once() -> None:
-    myself = psutil.Process()
-    assert 1 < own_mb(myself) < myself.memory_info().rss / 2**20
+    myself = stat(os.getpid())
+    assert myself is not None
+    assert 1 < (own_mb(myself) or 0.0) < psutil.Process().memory_info().rss / 2**20
+
+
+def test_what_is_not_ours_to_read_counts_whole_and_what_is_gone_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    ended, myself = stat(process.pid), stat(os.getpid())
+    process.wait()
+    assert ended is not None
+    assert own_mb(ended) is None
+    monkeypatch.setattr(procfs, "proportional_mb", lambda pid: None)
+    assert myself is not None
+    assert own_mb(myself) == myself.rss_mb
 
 
 def test_a_root_that_is_gone_is_passed_over_and_we_ourselves_must_be_seen() -> None:
