@@ -1,7 +1,8 @@
-"""The conductor's log: one JSON object a line.
+"""The conductor's log: one JSON object a line, through structlog.
 
-Until the file is open (:func:`open_log`) what is said is kept, and written then. A line below the
-level costs one comparison.
+structlog costs as much to import as the rest of the conductor needs to start, so it is imported
+when the conductor is ready (:func:`open_log`); what is said before that is kept and written then.
+A line below the level costs one comparison.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import json
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Iterable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ TOGETHER_SECONDS, TOGETHER_LINES = 0.1, 500
 """How long, and how many, lines of sheets wait to be written together."""
 
 _level = 20
+_sink: Any = None
 _file: LogFile | None = None
 _echo: Echo | None = None
 # One for all lines: json.dumps would make one for each.
@@ -98,36 +100,18 @@ def tell_often(logger: str, event: str, fields: dict[str, Any], *, soon: bool = 
 def _write_together() -> None:
     if not _together:
         return
-    _put(
-        {"event": event, "logger": logger, **fields, "ts": _stamp(when), "level": "info"}
-        for when, logger, event, fields in _together
-    )
-    _together.clear()
-
-
-def _put(lines: Iterable[dict[str, Any]]) -> None:
-    encoded = []
-    for line in lines:
+    lines = []
+    for when, logger, event, fields in _together:
+        line = {"event": event, "logger": logger, **fields, "ts": _stamp(when), "level": "info"}
+        lines.append(_encode(line))
         if _echo is not None:
             _echo.say(line)
-        encoded.append(_encode(_explained(line) if "exc_info" in line else line))
-    encoded.append("")
+    _together.clear()
     if _file is not None:
         try:
-            _file.write("\n".join(encoded))
+            _file.write("\n".join(lines) + "\n")
         except OSError:
-            pass  # a full disk: nobody may fail because of what they say about it
-
-
-def _explained(line: dict[str, Any]) -> dict[str, Any]:
-    """With the traceback of ``exc_info`` (an error, or True for the present one) in its place."""
-    line = dict(line)
-    error = line.pop("exc_info")
-    if error is True:
-        error = sys.exception()
-    if isinstance(error, BaseException):
-        line["exception"] = "".join(traceback.format_exception(error)).rstrip("\n")
-    return line
+            pass  # as in _emit
 
 
 def _keep_writing(file: LogFile, some_wait: threading.Event) -> None:
@@ -153,11 +137,21 @@ def open_log(path: Path, echo: str | None = None) -> None:
     """
     from marianne.daemon.shared.log_file import LogFile
 
-    global _file, _some_wait
+    global _sink, _file, _some_wait
+    structlog = _structlog()
     _open_echo(echo)
     file = LogFile(path)
+    sink = structlog.wrap_logger(
+        structlog.WriteLogger(file),
+        processors=[
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=lambda line, **_: _encode(line)),
+        ],
+        wrapper_class=structlog.BoundLogger,
+        cache_logger_on_first_use=True,
+    ).bind()  # nothing of it is configured for the rest of the process
     with _lock:
-        _file, _some_wait = file, threading.Event()
+        _sink, _file, _some_wait = sink, file, threading.Event()
         args = (file, _some_wait)
         try:
             threading.Thread(target=_keep_writing, args=args, name="log", daemon=True).start()
@@ -166,6 +160,28 @@ def open_log(path: Path, echo: str | None = None) -> None:
         early, _early[:] = _early[:], []
         for when, level, event, fields in early:
             _emit(when, level, event, fields)
+
+
+def _structlog() -> Any:
+    """structlog without what it takes along for what we do not use: rich (a console that a
+    conductor has not) and asyncio, with OpenSSL (which is there for who asks it for that)."""
+    instead = {"rich": None, "asyncio": _late("asyncio")}
+    absent = [name for name in instead if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = instead[name]  # type: ignore[assignment]  # None: an ImportError
+    try:
+        import structlog
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return structlog
+
+
+def _late(name: str) -> ModuleType:
+    """Has what the module of this name has, which is imported when it is asked for any of it."""
+    late = ModuleType(name)
+    late.__getattr__ = lambda attribute: getattr(import_module(name), attribute)  # type: ignore[method-assign]
+    return late
 
 
 def _open_echo(form: str | None) -> None:
@@ -191,10 +207,10 @@ def reopen_log() -> None:
 
 def close_log() -> None:
     """Closes the log file; what is said from now on is kept for the next one."""
-    global _file
+    global _sink, _file
     with _lock:
         _write_together()
-        file, _file = _file, None
+        file, _sink, _file = _file, None, None
         if _some_wait is not None:
             _some_wait.set()  # its thread ends
     if file is not None:
@@ -215,7 +231,7 @@ def early_lines() -> list[str]:
 def _write(level: str, event: str, fields: dict[str, Any]) -> None:
     now = time.time()
     with _lock:
-        if _file is None:
+        if _sink is None:
             if len(_early) < EARLY_LINES:
                 _early.append((now, level, event, fields))
             return
@@ -224,7 +240,12 @@ def _write(level: str, event: str, fields: dict[str, Any]) -> None:
 
 def _emit(when: float, level: str, event: str, fields: dict[str, Any]) -> None:
     _write_together()
-    _put([{"event": event, **fields, "ts": _stamp(when), "level": level}])
+    if _echo is not None:
+        _echo.say({"event": event, **fields, "ts": _stamp(when), "level": level})
+    try:
+        _sink.msg(event, ts=_stamp(when), level=level, **fields)
+    except OSError:
+        pass  # a full disk: nobody may fail because of what they say about it
 
 
 @lru_cache(maxsize=8)

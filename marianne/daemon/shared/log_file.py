@@ -27,7 +27,7 @@ def older(path: Path, number: int) -> Path:
 
 
 class LogFile:
-    """Lines are appended (mode 0600). Not for several threads."""
+    """Lines are appended (mode 0600). Not for several threads: structlog's logger has a lock."""
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self._path = path
@@ -41,6 +41,9 @@ class LogFile:
         if self._size >= self._full:
             self._put_away()
         self._size += os.write(self._fd, data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
     def reopen(self) -> None:
         """Goes on in what has the name now. OSError where that cannot be opened."""

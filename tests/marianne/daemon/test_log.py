@@ -115,6 +115,26 @@ def test_sheets_and_progress_are_told_at_info_like_all_else(tmp_path: Path) -> N
     assert [len(line["ts"]) for line in lines] == [len("2026-11-24T08:45:58.000000Z")] * 6
 
 
+LIGHT = """
+import sys
+from pathlib import Path
+from marianne.daemon.shared import log
+log.open_log(Path(sys.argv[1]))
+log.get_logger("x").info("said")
+assert not [name for name in sys.modules if name.startswith(("rich", "pygments", "asyncio", "ssl"))]
+import rich.console
+import asyncio
+import structlog._native
+assert structlog._native.asyncio.get_running_loop is asyncio.get_running_loop
+"""
+
+
+def test_the_log_brings_no_console_along_and_keeps_nobody_from_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    subprocess.run([sys.executable, "-c", LIGHT, str(path)], check=True)
+    assert json.loads(path.read_text())["event"] == "said"
+
+
 WAITING = """
 import sys, time
 from pathlib import Path

@@ -30,7 +30,7 @@ def _tell(output: OutputProtocol) -> None:
 def test_each_output_tells_the_same_in_its_own_way(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("_file", None), ("_early", [])):
+    for name, value in (("_sink", None), ("_file", None), ("_early", [])):
         monkeypatch.setattr(log, name, value)
     bus = Bus()
     _tell(StructuredOutput(event_bus=bus))
