@@ -13,6 +13,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,14 @@ from marianne.daemon.jobmeta import JobMeta
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk
 from marianne.daemon.jobs.following import LOG_DUE, SUCCESS, Place, next_hook, options_after
+from marianne.daemon.jobs.next_job import next_job
 from marianne.daemon.jobs.roster import Live
 from marianne.daemon.shared.idempotency import Answer
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.refusal import Refused
 from marianne.daemon.shared.start_delays import passing
 from marianne.daemon.shared.turns import raise_error
+from marianne.daemon.views import queries
 from marianne.daemon.views.wire import timestamp
 from marianne.executors.beside import CommandEnd, SideCommand
 from marianne.score.placeholders import fill, fill_command
@@ -212,49 +216,25 @@ class Hooks:
         row = self._desk.reader.job(job_id)
         if row is None or job_id not in self._live:
             return
+        reader = self._desk.reader
+        environment = codec.unpack(reader.environment(job_id))
+        plan = partial(queries.plan_of, reader, job_id)
         try:
-            request = self._next_job(row, place.hook, names, depth)
-        except ValueError as error:
+            request, said = next_job(row, place.hook, names, depth, environment, plan)
+        except (ValueError, Refused) as error:
             self._not_begun(job_id, error)
             return
         submitted = self._submit(request, place.request_id(row))
-        self._desk.turns.pipe(submitted, self.chained, job_id)
+        self._desk.turns.pipe(submitted, self.chained, job_id, said)
 
-    def _next_job(
-        self, row: JobRow, hook: dict[str, Any], names: dict[str, Any], depth: int
-    ) -> JobRequest:
-        from pydantic import ValidationError
-
-        from marianne.daemon.types import JobRequest
-
-        base = Path(row.config_path).parent if row.config_path else Path(row.workspace)
-        workspace = hook["job_workspace"]
-        concert = JobMeta.of(row).concert_config
-        if workspace is not None:
-            workspace = base / fill(workspace, names)
-        elif concert is not None and concert["inherit_workspace"]:
-            workspace = Path(row.workspace)
-        wanted = {
-            "config_path": base / fill(hook["job_path"], names),
-            "workspace": workspace,
-            "client_cwd": base,
-            "fresh": hook["fresh"],
-            "chain_depth": depth,
-            "priority": row.priority,
-            "environment": codec.unpack(self._desk.reader.environment(row.job_id)),
-        }
-        try:
-            return JobRequest.model_validate(wanted)
-        except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False, include_input=False)
-            raise ValueError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in found)) from None
-
-    def chained(self, outcome: Outcome[Submitted], job_id: str) -> None:
-        """The job that follows was taken in, or refused."""
+    def chained(self, outcome: Outcome[Submitted], job_id: str, said: str = "") -> None:
+        """The job that follows was taken in, of which this is said besides, or refused."""
         error = outcome.error
         if error is None:
             started = outcome.value
-            self._hook_ended(job_id, True, f"started {started['job_id'] if started else None}")
+            self._hook_ended(
+                job_id, True, f"started {started['job_id'] if started else None}{said}"
+            )
         elif passing(error):
             self._hook_again(job_id, getattr(error, "message", None) or repr(error))
         else:

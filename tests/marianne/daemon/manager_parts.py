@@ -127,7 +127,8 @@ class Stage:
         """A job on disk that the roster does not know: one that is over, say."""
         plan = plan or plan_of("one")
         at = fields.pop("submitted_at", 1.0)
-        row = JobRow(job_id, job_id, status, f"/w/{job_id}", at, len(plan.sheets), **fields)
+        where = fields.pop("workspace", f"/w/{job_id}")
+        row = JobRow(job_id, job_id, status, where, at, len(plan.sheets), **fields)
         self.write(InsertJob(row, pack_plan(plan), score, b"\x80"))
         return row
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from followed import FIRST, NEXT, SECOND, Followed, completes, ends, hooks_told, is_lost, running
-from manager_parts import Stage, code
+from manager_parts import Stage, code, plan_of
 
 from actors import Future
 from marianne.daemon.jobs import hooks as following
 from marianne.daemon.jobs.cancel import Cancel
+from marianne.daemon.jobs.next_job import next_job
 from marianne.daemon.jobs.supervision import Supervision
 from marianne.daemon.shared.refusal import Refused
 from marianne.executors.beside import CommandEnd, SideCommand
+from marianne.score.models import Hook
 from marianne.state.errors import StoreFull
 from marianne.state.models import JobStatus
 
@@ -103,6 +107,31 @@ def test_the_next_job_works_where_the_score_says(
     stage.turns.ring()
     found = parts.submitted[0][0].workspace
     assert (found and str(found)) == workspace
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["gone", "kept"])
+def test_a_worktree_that_is_gone_is_left_to_no_next_job_and_that_is_said(
+    stage: Stage, parts: Followed, tmp_path: Path, left: bool
+) -> None:
+    """It worked in an empty directory in the place of the worktree."""
+    whole = plan_of("one", "worktree", "worktree-end")
+    steps = (*whole.sheets[:2], replace(whole.sheets[2], workspace_step="end"))
+    tree = tmp_path / "tree"
+    if left:
+        tree.mkdir()
+    plan = replace(whole, workspace=str(tree), sheets=steps)
+    concert = {"enabled": True, "inherit_workspace": True}
+    completes(stage, parts, NEXT, concert=concert, plan=plan, workspace=str(tree))
+    stage.turns.ring()
+    assert parts.submitted[0][0].workspace == (tree if left else None)
+    parts.taken("b")
+    said = "started b" if left else "started b, in its own workspace: the worktree of a is gone"
+    assert hooks_told(stage)[-1] == (1, True, said)
+    own = {**Hook(**NEXT).model_dump(), "job_workspace": "/w/own"}
+    for hook in (own, {**own, "job_workspace": None}):
+        request, words = next_job(stage.job("a"), hook, {}, 2, {}, lambda: plan)
+        assert bool(words) is (hook is not own and not left)
+        assert request.chain_depth == 2
 
 
 @pytest.mark.parametrize("error_code", ["unavailable", "pressure", "shutting_down"])
