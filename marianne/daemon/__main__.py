@@ -33,19 +33,7 @@ def main() -> None:
     open_standard_streams()
     gc.disable()  # until it serves: see Host.freeze
     gc.set_threshold(COLLECT_EVERY)
-    parser = argparse.ArgumentParser(
-        prog="python -m marianne.daemon", description="A conductor in the foreground."
-    )
-    parser.add_argument("--home", type=Path, help="its directory (default: MARIANNE_HOME)")
-    parser.add_argument("--config", type=Path, help="its configuration file")
-    parser.add_argument("--ready-fd", type=int, help="gets a byte when clients are served")
-    parser.add_argument("--lock-fd", type=int, help="holds the lock of the home already")
-    parser.add_argument("--guard-fd", type=int, default=-1, help="holds the home itself likewise")
-    parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
-    parser.add_argument("--key-fd", type=int, default=-1, help="has the key of the heart")
-    parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
-    parser.add_argument("--foreground", action="store_true", help="log to standard error, too")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     key = passed_key.take(arguments.key_fd)
     leave_openssl_out()
 
@@ -88,6 +76,22 @@ def main() -> None:
         # Nothing is flushed: what we say is written as it is said, and a reader of standard error
         # who has stopped reading would keep us.
         os._exit(process.exit_code)  # multiprocessing would wait for children of their own ways
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m marianne.daemon", description="A conductor in the foreground."
+    )
+    parser.add_argument("--home", type=Path, help="its directory (default: MARIANNE_HOME)")
+    parser.add_argument("--config", type=Path, help="its configuration file")
+    parser.add_argument("--ready-fd", type=int, help="gets a byte when clients are served")
+    parser.add_argument("--lock-fd", type=int, help="holds the lock of the home already")
+    parser.add_argument("--guard-fd", type=int, default=-1, help="holds the home itself likewise")
+    parser.add_argument("--heart-pid", type=int, help="the parent that replaces a dead conductor")
+    parser.add_argument("--key-fd", type=int, default=-1, help="has the key of the heart")
+    parser.add_argument("--client", type=_client, help="pid:start of the one it must not outlive")
+    parser.add_argument("--foreground", action="store_true", help="log to standard error, too")
+    return parser.parse_args()
 
 
 def _check_keys(home: Home, listen: str) -> None:

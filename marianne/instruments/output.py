@@ -103,12 +103,6 @@ def diagnose(
     return None
 
 
-def is_success(instrument: Instrument, exit_code: int | None, reading: Reading) -> bool:
-    """Whether the program did its work: a good exit code and no error of its own."""
-    codes = instrument.errors.get("success_exit_codes", [0])
-    return exit_code in codes and reading.error is None
-
-
 # A quota or an amount of use that is gone comes back later than a rate does.
 _QUOTA = re.compile(r"(?i)quota|usage.?limit|\bcredits?\b|\bbilling\b")
 _UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}

@@ -9,7 +9,6 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
-INTERNAL_ERROR: Final = -32603
 UNSUPPORTED_VERSION: Final = -32022
 """The protocol's own, since its revision 2026-07-28."""
 

@@ -197,14 +197,13 @@ class SheetPlan:
     sandbox: dict[str, Any] | None = None
     slurm: dict[str, Any] | None = None
     workspace_step: Literal["", "begin", "end"] = ""
+    executor: str | None = None
 
     def batch_options(self, instrument: Instrument) -> Options | None:
         """What a batch job of its own is given when this instrument plays it; None: it has none."""
         if self.slurm is None and not instrument.slurm:
             return None  # nearly always
         return batch_options(instrument.slurm, self.slurm or {})
-
-    executor: str | None = None
 
     def instrument_at(self, fallback: int) -> Instrument | None:
         """The instrument of that index: 0 is the sheet's own, then its fallbacks in order."""
@@ -280,11 +279,6 @@ class Plan:
     lists: dict[int, ListSource] = field(default_factory=dict)
     grown: tuple[Growth, ...] = ()
     executor: str | None = None
-
-    @property
-    def total_sheets(self) -> int:
-        """How many sheets there are."""
-        return len(self.sheets)
 
     @property
     def written(self) -> Iterator[SheetPlan]:

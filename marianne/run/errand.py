@@ -38,10 +38,7 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     none when the errand itself was told to stop.
     """
     become_worker()
-    job_dir, owner, job_id = settings["job_dir"], settings["owner"], settings["job_id"]
-    env = msgpack.unpackb(Path(job_dir, "env").read_bytes()) | settings["extra"]
-    env |= {"MARIANNE_JOB_ID": job_id, "MARIANNE_OWNER": owner}
-    env |= {"MARIANNE_SHEET": "0", "MARIANNE_ATTEMPT": "0"}
+    owner, job_id = settings["owner"], settings["job_id"]
     loop, signals = Loop(), Signals()
     nursery = Nursery(loop, owner, Watermark(owner, job_id, claim=True))
     output, given = f"{answer}.out", _given(answer, settings["stdin"])
@@ -67,7 +64,9 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
             nursery.end(child)
 
     loop.add_reader(signals.fileno(), signalled)
-    command = Command(settings["argv"], env, settings["cwd"], output, None, given)
+    command = Command(
+        settings["argv"], _environment(settings), settings["cwd"], output, None, given
+    )
     try:
         child = nursery.start(command, ended, "0.0", settings["grace"])
     except SpawnError as error:
@@ -85,12 +84,17 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     found["why"] = over[0] if over else found["why"]
     found["ok"] = found["exit_code"] == 0 and not over
     found["output"] = redact(tail(output, OUTPUT_CHARS))
-    for path in (output, given):
-        if path is not None and os.path.exists(path):
-            os.unlink(path)
+    for path in filter(None, (output, given)):
+        Path(path).unlink(missing_ok=True)
     part = Path(answer + ".part")
     part.write_bytes(msgpack.packb(found))
     part.rename(answer)
+
+
+def _environment(settings: dict[str, Any]) -> Any:
+    env = msgpack.unpackb(Path(settings["job_dir"], "env").read_bytes()) | settings["extra"]
+    env |= {"MARIANNE_JOB_ID": settings["job_id"], "MARIANNE_OWNER": settings["owner"]}
+    return env | {"MARIANNE_SHEET": "0", "MARIANNE_ATTEMPT": "0"}
 
 
 def _remove_if_empty(folder: str) -> None:

@@ -163,17 +163,7 @@ def _fitting(read: Callable[[], T]) -> T:
     try:
         return read()
     except ConfigError as error:
-        problems = [
-            {
-                "file": problem.source,
-                "line": problem.line or None,
-                "column": problem.column or None,
-                "path": problem.field,
-                "message": problem.message,
-                "hint": problem.hint,
-            }
-            for problem in error.problems
-        ]
+        problems = [problem.to_map() for problem in error.problems]
         message = "the configuration does not fit:"
         raise CliError("invalid_config", message, data={"problems": problems}) from None
 

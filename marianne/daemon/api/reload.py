@@ -89,20 +89,9 @@ def read(context: Context) -> Loaded:
 
 
 def _refused(error: ConfigError) -> Refused:
-    problems = [
-        {
-            "file": problem.source,
-            "line": problem.line or None,
-            "column": problem.column or None,
-            "path": problem.field,
-            "message": problem.message,
-            "hint": problem.hint,
-        }
-        for problem in error.problems
-    ]
     return Refused(
         "invalid_params",
         "the configuration does not fit; nothing was changed",
         hint="`marianne config check` shows the same",
-        data={"problems": problems},
+        data={"problems": [problem.to_map() for problem in error.problems]},
     )

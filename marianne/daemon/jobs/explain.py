@@ -239,22 +239,26 @@ def job_reason(
             text = f"{runs}, as many as may; {before} before it"
             return _reason("job_limit", text, running=len(running), before=before)
         case _:
-            counts = status["progress"]
-            text = f"it runs: {counts['running']} sheets now, {counts['pending']} to come"
-            if pressure is not None and counts["pending"]:
-                text += f"; none begins under this pressure: {pressure}"
-            if stats is None:
-                return _reason("running", text)
-            data = {
-                "active": stats.active,
-                "queued": stats.queued,
-                "max_concurrent": stats.max_concurrent,
-                "slots": stats.per_job_running.get(status["job_id"], 0),
-                "ready": stats.per_job_queued.get(status["job_id"], 0),
-            }
-            text += f"; of all jobs {stats.active} sheets run"
-            text += f", scripts on at most {stats.max_concurrent} cpus"
-            return _reason("running", text, **data)
+            return _of_running(status, pressure, stats)
+
+
+def _of_running(status: Status, pressure: str | None, stats: SchedulerStats | None) -> Reason:
+    counts = status["progress"]
+    text = f"it runs: {counts['running']} sheets now, {counts['pending']} to come"
+    if pressure is not None and counts["pending"]:
+        text += f"; none begins under this pressure: {pressure}"
+    if stats is None:
+        return _reason("running", text)
+    data = {
+        "active": stats.active,
+        "queued": stats.queued,
+        "max_concurrent": stats.max_concurrent,
+        "slots": stats.per_job_running.get(status["job_id"], 0),
+        "ready": stats.per_job_queued.get(status["job_id"], 0),
+    }
+    text += f"; of all jobs {stats.active} sheets run"
+    text += f", scripts on at most {stats.max_concurrent} cpus"
+    return _reason("running", text, **data)
 
 
 def sheet_reason(

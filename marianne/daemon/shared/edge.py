@@ -93,3 +93,9 @@ Variables = Annotated[dict[Name, Text], Field(max_length=10_000)]
 Environment = Annotated[
     dict[str | bytes, str | bytes], AfterValidator(_an_environment), Field(repr=False)
 ]
+
+
+class Named(Params):
+    """Which one, by its whole name."""
+
+    name: Name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from marianne.records import dataclass
 
@@ -37,6 +38,17 @@ class ConfigProblem:
         field = f"{self.field}: " if self.field else ""
         hint = f"; {self.hint}" if self.hint else ""
         return " ".join(f"{place}: {field}{self.message}{hint}".split())
+
+    def to_map(self) -> dict[str, Any]:
+        """As clients and ``--json`` see it; null where there is none."""
+        return {
+            "file": self.source,
+            "line": self.line or None,
+            "column": self.column or None,
+            "path": self.field,
+            "message": self.message,
+            "hint": self.hint,
+        }
 
 
 class ConfigError(DaemonError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marianne.instruments.command import build_command
-from marianne.instruments.output import diagnose, is_success, read_output
+from marianne.instruments.output import diagnose, read_output
 from marianne.instruments.planned import from_profile
 from marianne.instruments.probe import probe
 from marianne.instruments.registry import BUILTIN, NO_PROGRAM, Registry, why_unavailable
@@ -99,7 +99,7 @@ def test_an_agent_is_called_and_read_as_documented(name: str, tmp_path: Path) ->
     assert (str(prompt) in given) == (via == "file")
     reading = read_output(instrument, done.stdout)
     assert (reading.text.strip(), reading.usage) == ("done", usage)
-    assert is_success(instrument, 0, reading)
+    assert reading.error is None
 
 
 @pytest.mark.parametrize("name", sorted(set(SPEAKS)))
@@ -136,7 +136,7 @@ def test_an_error_that_the_program_reports_itself_is_a_failure() -> None:
     assert profile is not None
     instrument = from_profile(profile)
     reading = read_output(instrument, '{"is_error":true,"result":"usage limit reached"}')
-    assert not is_success(instrument, 0, reading)
+    assert reading.error is not None
     found = diagnose(instrument, "", reading)
     assert found is not None
     assert found.category == "rate_limit"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import pytest
 import yaml
@@ -20,11 +21,14 @@ from pydantic.fields import FieldInfo
 from marianne.cli.commands.instruments import _row
 from marianne.instruments.command import allowed_environment, build_command
 from marianne.instruments.inert import WITHOUT_EFFECT
-from marianne.instruments.output import diagnose, is_success, read_output
+from marianne.instruments.output import diagnose, read_output
 from marianne.instruments.probe import probe
 from marianne.instruments.profile import IDLE, Profile
 from marianne.instruments.registry import BUILTIN, Registry
 from marianne.model.plan import Plan
+from marianne.run.child import Ended
+from marianne.run.outputs import Files
+from marianne.run.tools import Tools
 from marianne.score import load_plan
 from marianne.score.prompt import render_prompt
 
@@ -40,6 +44,9 @@ PRICED: dict[str, Any] = {
     "models": [MODEL],
     "cli": {"output": {"format": "json", "input_tokens_path": "in", "output_tokens_path": "out"}},
 }
+
+FILES = Files("/nowhere", 1, 1)
+FILES.out = FILES.err = os.devnull
 
 # field: what is written, over what besides the base profile
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -210,8 +217,11 @@ def seen(registry: Registry) -> list[Any]:
         command = build_command(player, "p", "/p", 9.0, "/w", ELSEWHERE)
         found += [asdict(command), allowed_environment(command, ELSEWHERE)]
     for out in OUTPUTS:
-        reading = read_output(player, out)
-        found += [reading, *(is_success(player, code, reading) for code in (0, 7))]
+        found.append(read_output(player, out))
+    for code in (0, 7):
+        found.append(
+            Tools().read(player, cast("Ended", SimpleNamespace(exit_code=code, signal=None)), FILES)
+        )
     return [*found, *(diagnose(player, error) for error in ERRORS)]
 
 

@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING
 from actors import Future
 from marianne.daemon.api.request_context import Call
 from marianne.daemon.schedules.actor import SchedulesActor
-from marianne.daemon.shared import edge
+from marianne.daemon.shared.edge import Named
 
 if TYPE_CHECKING:
     from marianne.replies.schedules import ScheduleChanged
 
 MUTATING = True
+Params = Named
 
 
-class Params(edge.Params):
-    """Which one, by its whole name."""
-
-    name: edge.Name
-
-
-def handle(call: Call, params: Params) -> Future[ScheduleChanged]:
+def handle(call: Call, params: Named) -> Future[ScheduleChanged]:
     """Its name, once that is on disk."""
     schedules = call.context.schedules.within(call.deadline)
     return schedules.call(SchedulesActor.remove, params.name, call.request_id)
