@@ -16,12 +16,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ipc import codec
-from marianne.executors.node_directory import directory_of
+from marianne.executors.node_directory import ELSEWHERE, directory_of, in_words
 from marianne.run import procfs
 from marianne.run.complain import complain
 
@@ -103,6 +104,18 @@ def of_allocation(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def prepare(directory: Path, warden: Mapping[str, Any]) -> None:
+    """Takes this directory for as long as the process lives, and writes the warden's settings into
+    it. Raises BlockingIOError where another has it, OSError where nothing can be kept."""
+    lock = os.open(directory / "pilot.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        (directory / "settings").write_bytes(codec.pack(dict(warden)))
+    except OSError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
 def main() -> int:
     """Reads the settings, makes the place, serves, and leaves no file."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -115,15 +128,18 @@ def main() -> int:
     warden["environment"] = of_allocation(os.environ)
     if warden.get("batch"):
         warden["ends_at"] = float(os.environ.get("SLURM_JOB_END_TIME") or 0) or None
-    directory = directory_of(settings["parent"], f"{settings['mark']}-{number}")
-    lock = os.open(directory / "pilot.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    directory = Path(settings["parent"] or tempfile.gettempdir())
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        directory = directory_of(settings["parent"], f"{settings['mark']}-{number}")
+        prepare(directory, warden)
+    except BlockingIOError:
         # A slurmctld that was killed may not know that it had begun this job, and begins it again.
         complain("this job has begun before, and its pilot lives: nothing to do")
         return 0
-    (directory / "settings").write_bytes(codec.pack(warden))
+    except OSError as error:
+        # The last line of its log is why its node cannot be used.
+        complain(f"node {warden['node']}: {in_words(error, directory)}, or {ELSEWHERE}", "pilot")
+        return 1
     try:
         return Pilot(directory, float(warden["sheet_grace_seconds"])).run()
     finally:

@@ -6,12 +6,14 @@ import asyncio
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("distributed", reason="needs pip install 'marianne-conductor[dask]'")
 
 from marianne.executors.dask import plugin
+from marianne.executors.node_directory import directory_of
 
 
 def test_a_warden_is_reached_however_long_the_name_of_its_directory_is(tmp_path: Path) -> None:
@@ -40,3 +42,28 @@ def test_a_warden_is_reached_however_long_the_name_of_its_directory_is(tmp_path:
             return await reached
 
         assert asyncio.run(both()) == b"hello"
+
+
+class Ear:
+    """The other side of the connection; what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+
+    async def write(self, message: dict[str, Any]) -> None:
+        self.told.append(message)
+
+
+@pytest.mark.parametrize("why", ["its disk is full (No space left on device)", "No such file"])
+def test_where_a_warden_can_keep_nothing_the_answer_is_why_and_what_to_do(
+    tmp_path: Path, why: str
+) -> None:
+    home = directory_of(str(tmp_path), "a")
+    (home / f"settings.{os.getpid()}").symlink_to("/dev/full")
+    ear: Any = Ear()
+    place = str(tmp_path) if "full" in why else "/proc"
+    asyncio.run(plugin.tunnel(ear, "a", place, {}))
+    said = ear.told[0]["error"]
+    assert said.startswith(f"{place}/marianne-{os.getuid()}")
+    assert why in said
+    assert said.endswith(", or set node_directory of the executor in conductor.yaml")

@@ -14,6 +14,19 @@ import pytest
 from warden_stage import alive, until
 
 MARK = "a-mark"
+OWN = ["unshare", "--user", "--map-root-user", "--mount"]
+MOUNTED = """
+for disk in full read-only; do
+    mkdir -p "$1/$disk"
+    mount -t tmpfs -o size=64k none "$1/$disk"
+done
+cat /dev/zero > "$1/full/all" 2> /dev/null
+mount -o remount,ro "$1/read-only"
+shift
+exec "$@"
+"""
+BAD = {"full": "its disk is full (No space left on device)", "read-only": "Read-only file system"}
+"""By what is wrong with a disk: how that is said."""
 
 
 class Stage:
@@ -77,6 +90,30 @@ def test_begun_a_second_time_it_leaves_the_first_alone(stage: Stage) -> None:
     assert again.wait(60.0) == 0
     assert stage.wardens() == [warden]
     assert "has begun before" in (stage.place / "err").read_text()
+
+
+def above(place: Path) -> list[str]:
+    """What is put before a command for which each of them is at its name in this place; skips the
+    test where nobody may mount."""
+    try:
+        subprocess.run([*OWN, "mount", "-t", "tmpfs", "none", "/mnt"], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no mount namespaces here")
+    return [*OWN, "bash", "-c", MOUNTED, "bash", str(place)]
+
+
+@pytest.mark.parametrize("disk", BAD)
+def test_where_it_can_keep_nothing_its_last_word_is_why_and_what_to_do(
+    stage: Stage, tmp_path: Path, disk: str
+) -> None:
+    stage.place = tmp_path / disk
+    stage.place.mkdir()
+    pilot = stage.start(above(tmp_path))
+    assert pilot.wait(60.0) == 1
+    last = (stage.place / "err").read_text().splitlines()[-1]
+    assert f": node n1-7: {stage.place}" in last
+    assert BAD[disk] in last
+    assert "set node_directory of the executor" in last
 
 
 @pytest.mark.slow
