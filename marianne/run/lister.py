@@ -28,6 +28,7 @@ def main(kind: str, path: str, most: int) -> int:
         text = file.read().strip()
     try:
         items, prefix = matches(text, most) if kind == "glob" else (listed(text), "")
+        _check_text(items)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 1
@@ -51,6 +52,23 @@ def matches(pattern: str, most: int) -> tuple[list[str], str]:
     while any(char in fixed for char in _MAGIC):
         fixed = os.path.dirname(fixed)
     return sorted(found), fixed if fixed in ("", "/") else fixed + "/"
+
+
+def _check_text(items: list[Any]) -> None:
+    """ValueError for an item that is no UTF-8: the bytes of a file's name, half a pair in JSON."""
+    for place, item in enumerate(items, 1):
+        if isinstance(item, str) and not item.isascii():
+            try:
+                item.encode("utf-8")
+            except UnicodeEncodeError:
+                raise ValueError(f"item {place} of the list is not UTF-8: {_shown(item)}") from None
+
+
+def _shown(item: str) -> str:
+    try:
+        return item.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return ascii(item)
 
 
 def listed(path: str) -> list[Any]:

@@ -58,8 +58,9 @@ def read_list(kind: str, raw: bytes, most: int) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8", "replace")[-40:]
-        raise ValueError(f"the list is not UTF-8, after {before!r}") from None
+        place = raw.count(b"\n", 0, error.start)
+        line = raw.split(b"\n")[place].decode("utf-8", "backslashreplace")
+        raise ValueError(f"line {place + 1} of the list is not UTF-8: {line[:100]}") from None
     prefix = ""
     if kind == "command":
         items: list[Any] = [line for line in text.split("\n") if line.strip()]

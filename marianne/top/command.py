@@ -25,11 +25,11 @@ def command(session: Session, job: str | None) -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CliError("usage", "top needs a terminal", "marianne status, or marianne events -f")
-    session.need_conductor(here=True)
-    try:
+    try:  # first: a conductor that is started for it does not help where it is missing
         from marianne.top.app import Top
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "textual":
             raise
         raise CliError("usage", "the screen needs textual, which is not here", EXTRA) from None
+    session.need_conductor(here=True)
     Top(session, job).run()

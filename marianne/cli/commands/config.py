@@ -54,7 +54,7 @@ def show(session: Session, origin: bool, reveal: bool, as_json: bool) -> None:
         (name, text_of(value), _origin(origins.get(name, "default")) if origin else Cell(""))
         for name, value in _flat(answer["config"])
     ]
-    print_table(("NAME", "VALUE", "FROM"), rows)
+    print_table(("NAME", "VALUE", "FROM"), rows, names=(0, 1))
     if not running:
         note("(no conductor runs: this is what one would start with)")
 

@@ -103,9 +103,15 @@ def test_a_line_is_an_item_and_an_empty_line_none() -> None:
 
 
 def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
-    files(tmp_path, os.fsdecode(b"in/\xff.csv"))
-    with pytest.raises(ValueError, match="the list is not UTF-8, after"):
-        lister(tmp_path, "glob", "in/*")
+    """It was told after which characters of our own JSON."""
+    files(tmp_path, "in/ä.csv", os.fsdecode(b"in/b\xe4r.csv"))
+    code, told = lister(tmp_path, "glob", "in/*")
+    assert (code, told.strip()) == (1, r"item 1 of the list is not UTF-8: in/b\xe4r.csv")
+    (tmp_path / "work" / "list.json").write_text(r'["a", "\ud800"]')
+    code, told = lister(tmp_path, "json", "list.json")
+    assert (code, told.strip()) == (1, r"item 2 of the list is not UTF-8: '\ud800'")
+    with pytest.raises(ValueError, match=r"^line 2 of the list is not UTF-8: b\\xe4r$"):
+        read_list("command", b"ok\nb\xe4r\nlast", 9)
 
 
 @pytest.mark.parametrize(
