@@ -19,13 +19,14 @@ class Ending:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._winding_down = self._drained = False
+        self._winding_down = self._drain = self._drained = False
         self._when_wound_down: list[Promise[None]] = []
 
     def away(self, job_id: str) -> None:
         """The job is over, on disk, and nothing follows it any more."""
         context = self._desk.context
         live = self._desk.live.pop(job_id)
+        self._desk.hooks_run.discard(job_id)
         context.start_delays.over(job_id)
         self._look()
         context.retention.tell(Retention.job_ended)
@@ -38,8 +39,8 @@ class Ending:
 
     def wind_down(self, *, drain: bool) -> None:
         """From now on :meth:`wound_down` is answered when every job is over, or, with ``drain``, no
-        sheet runs any more."""
-        self._winding_down = True
+        sheet and no command of a hook runs any more."""
+        self._winding_down, self._drain = True, drain
         if drain:
             scheduler = self._desk.context.scheduler.within(None)
             drained: Future[Any] = scheduler.call(SchedulerActor.drain)
@@ -60,10 +61,14 @@ class Ending:
         return promise
 
     def _look(self) -> None:
-        if self._winding_down and (self._drained or self._only_hooks()):
+        if self._winding_down and (self._is_drained() if self._drain else self._only_hooks()):
             for promise in self._when_wound_down:
                 promise.set(None)
             self._when_wound_down.clear()
+
+    def _is_drained(self) -> bool:
+        """Whether nothing runs that is to come to its own end."""
+        return self._drained and not self._desk.hooks_run
 
     def _only_hooks(self) -> bool:
         """Whether every job is over: the hooks that are left are the next conductor's."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from followed import FIRST, SECOND, Followed, completes, ends, running
 from manager_parts import WAY_IN, Stage, code, told
 
-from actors import NoSuchActor, Promise
+from actors import NoSuchActor, Outcome, Promise
 from marianne.daemon.jobs.ending import Ending
 from marianne.daemon.jobs.questions import Questions
 from marianne.daemon.shared.idempotency import Answer, Requests
@@ -105,3 +106,20 @@ def test_who_asks_to_cancel_after_a_drain_need_not_drain(stage: Stage, parts: En
     parts.wind_down(drain=False)
     parts.away("a")
     assert state(promise) == "ok"
+
+
+def test_a_drain_waits_for_the_command_of_a_hook_and_begins_none(stage: Stage) -> None:
+    """Killed half way it ran again at the next start, with what it had done already."""
+    parts = Followed(stage)
+    ending = Ending(stage.desk)
+    completes(stage, parts, FIRST, SECOND)
+    stage.lives("b", JobStatus.COMPLETED)
+    stage.context.stop.mode = "drain"
+    ending.wind_down(drain=True)
+    ending.drained(Outcome(None))
+    done = ending.wound_down()
+    assert (running(stage), state(done)) == (["echo one"], "open")
+    ends(stage)
+    assert (running(stage), stage.over) == ([], ["a"])
+    ending.away("b")  # as the manager does with the one whose hook has ended
+    assert state(done) == "ok"
