@@ -65,11 +65,26 @@ ours() { # whether what is there is of this job, not of one of another home that
     put owner "$mine"
 }
 
+on_branch() { # REF: what was made to be merged and is kept after all is on a branch from now on
+    local head
+    if git -C "$place" symbolic-ref --quiet HEAD > /dev/null; then return 0; fi
+    head=$(git -C "$place" rev-parse HEAD)
+    if [ "$(git rev-parse --verify --quiet "$1" || echo "$head")" != "$head" ]; then return 0; fi
+    unlock "$1" "$head"
+    rm -f -- "$(git -C "$place" rev-parse --path-format=absolute --git-dir)/HEAD.lock" # no sheet runs
+    git update-ref "$1" "$head"
+    git -C "$place" symbolic-ref HEAD "$1"
+}
+
 begin() {
     local base branch=refs/heads/marianne/$MARIANNE_JOB_ID
     ours
     if [ -e "$job/ready" ]; then
-        if [ -e "$place/.git" ]; then echo "it is there: $place" && return; fi
+        if [ -e "$place/.git" ]; then
+            if [ "$after" = keep ]; then on_branch "$branch"; fi
+            echo "it is there: $place"
+            return
+        fi
         say "to begin anew: rm -r $job, then: marianne retry $MARIANNE_JOB_ID $MARIANNE_SHEET"
         say "$place was made and is gone, with what was not committed there"
         return 1

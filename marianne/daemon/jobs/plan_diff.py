@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DIFF_LINES = 400
 """Lines of a difference at most; what is cut off is said."""
 
-_MOVES = ("num", "stage", "needs")
+_MOVES = ("num", "stage", "start_item", "end_item", "needs")
 """What is another of a worktree's step wherever the score has another sheet."""
 
 _KEEPS = (SheetStatus.COMPLETED, SheetStatus.RUNNING)

@@ -22,7 +22,7 @@ def in_a_worktree(*names: str) -> Plan:
     *own, begin, end = whole.sheets
     needs = tuple(range(1, begin.num))
     own = [replace(sheet, needs=(begin.num,)) for sheet in own]
-    begin = replace(begin, workspace_step="begin")
+    begin = replace(begin, workspace_step="begin", stage=begin.num, start_item=begin.num)
     return replace(whole, sheets=(*own, begin, replace(end, workspace_step="end", needs=needs)))
 
 

@@ -172,6 +172,28 @@ def test_an_end_that_is_killed_at_any_call_of_git_loses_nothing(merging: Repo) -
     assert seen >= 20
 
 
+def test_a_worktree_that_is_kept_after_all_gets_its_branch_whenever_that_is_killed(
+    merging: Repo,
+) -> None:
+    """What was done there was on no branch, and gone with `git worktree remove`."""
+    merging.step(merging.begin)
+    merging.commit("new", "x", where=merging.tree)
+    keep = merging.begin.replace("after=merge", "after=keep")
+    seen = 0
+    for moment in merging.moments(keep):
+        assert merging.step(keep)[0] == 0, moment
+        assert merging.git("symbolic-ref", "HEAD", where=merging.tree) == "refs/heads/marianne/job"
+        assert merging.git("show", "marianne/job:new") == "x"
+        assert (merging.git("status", "--porcelain", where=merging.tree), merging.locks()) == (
+            "",
+            [],
+        )
+        merging.git("checkout", "--quiet", "--detach", where=merging.tree)
+        merging.git("branch", "--quiet", "-D", "marianne/job")
+        seen += 1
+    assert seen >= 8
+
+
 def test_a_conflict_changes_nothing_and_says_what_to_do(merging: Repo) -> None:
     merging.step(merging.begin)
     merging.commit("base", "theirs", where=merging.tree)
