@@ -31,6 +31,7 @@ from marianne.model.plan import Instrument, Plan, RetryPolicy
 from marianne.model.result import AttemptResult, ValidationOutcome
 from marianne.score.models import CostLimits
 from marianne.state.models import JobStatus, SheetRow, SheetStatus
+from marianne.state.work_time import WorkTime
 
 OTHER, GHOST = Instrument("other"), Instrument("ghost", unavailable="it is not installed")
 PASSED, NOT_PASSED = (ValidationOutcome("x", passed) for passed in (True, False))
@@ -48,7 +49,7 @@ def case(
 def judged(case: tuple[Ledger, Judgement], outcome: str, **fields: Any) -> tuple[SheetRow, Step]:
     ledger, judgement = case
     step, row, result = Step(), ledger.rows[1], ended(1, outcome, **fields)
-    write_down(row, result)
+    write_down(row, result, ledger.work)
     judgement.judge(step, row, result, NOW)
     return row, step
 
@@ -215,7 +216,7 @@ def test_an_end_says_what_is_known_of_it_and_nothing_that_is_not() -> None:
 def test_a_row_takes_over_all_that_the_result_says() -> None:
     row = SheetRow(1, SheetStatus.RUNNING, 1, message="of an earlier attempt")
     result = ended(1, "failed", exit_code=2, validations=(NOT_PASSED,), left_running=(5,))
-    write_down(row, result)
+    write_down(row, result, WorkTime())
     assert (row.started_at, row.finished_at, row.exit_code) == (NOW - 0.5, NOW, 2)
     assert (row.message, row.left_running) == (None, [5])
     assert row.validations == [{"type": "x", "passed": False, "detail": ""}]
