@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from e2e_marianne import Marianne, conductor, until
+from e2e_marianne import USUAL, Marianne, conductor, until
 
 from marianne.crashpoints import VARIABLE
 
@@ -49,8 +50,8 @@ def shared(running: Marianne, tmp_path: Path) -> Iterator[Marianne]:
 
 @pytest.fixture(scope="session")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
-    """The home of tests that kill, stop and restart its conductor."""
-    with conductor(tmp_path_factory.mktemp("killed")) as program:
+    """The home of tests that kill, stop and restart its conductor, or change its settings."""
+    with conductor(tmp_path_factory.mktemp("killed"), json.dumps(USUAL)) as program:
         yield program
 
 
@@ -67,8 +68,23 @@ def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
 def mortal(killed: Marianne, tmp_path: Path) -> Iterator[Marianne]:
     """As ``shared``, with a conductor that may be killed: the next test starts another."""
     killed("start")
-    yield Marianne(tmp_path, killed.home)
+    program = Marianne(tmp_path, killed.home)
+    program.env = dict(killed.env)
+    yield program
     killed("cancel", "--all", "--yes", code=None)
+
+
+@pytest.fixture
+def configured(mortal: Marianne) -> Iterator[Callable[[str], Marianne]]:
+    """``mortal`` with these settings, all of them such as a reload can change."""
+
+    def configure(text: str) -> Marianne:
+        mortal.configure(text)
+        return mortal
+
+    yield configure
+    mortal("start")
+    mortal.configure()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import warm_program
+import yaml
 
 from ipc.client import Client
 from ipc.errors import RemoteError
@@ -43,13 +44,15 @@ def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     pause = 0.01
     while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
+        assert time.monotonic() < deadline, f"waited too long for {condition}"
         never.wait(pause)
         pause = min(pause * 1.3, 0.1)
     return value
 
 
 SLOTS = "MARIANNE_MAX_CONCURRENT_SHEETS"
+USUAL = {"max_concurrent_sheets": 25}
+"""In the file of a home whose settings tests change: a variable would go before it."""
 
 
 MISTAKES = tuple(
@@ -72,6 +75,8 @@ def conductor(
     program.home.mkdir(mode=0o700)
     if config:
         (program.home / "conductor.yaml").write_text(config)
+        if "max_concurrent_sheets" in config:
+            del program.env[SLOTS]
     program("start")
     try:
         yield program
@@ -131,6 +136,12 @@ class Marianne:
     def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
         with Client(self.home / "conductor.sock") as client:
             return client.request(method, params or {}, deadline=30.0)
+
+    def configure(self, text: str = "") -> None:
+        """Has its running conductor take these settings, and the usual ones for all others."""
+        settings = USUAL | (yaml.safe_load(text) or {})
+        (self.home / "conductor.yaml").write_text(json.dumps(settings))
+        assert self("reload", "--json").json["restart_needed"] == []
 
     def crash(self, actor: str) -> None:
         """Makes the named actor fail at its next message."""

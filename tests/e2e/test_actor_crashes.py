@@ -51,7 +51,7 @@ CRASHES = 8
 
 
 @pytest.fixture
-def crashing(mortal: Marianne) -> Marianne:
+def marianne(mortal: Marianne) -> Marianne:
     """A conductor that other tests have crashed, too, but not too often."""
     tree = mortal.tree()
     # Whatever crashes below the root, the server is restarted with it.
@@ -62,9 +62,8 @@ def crashing(mortal: Marianne) -> Marianne:
 
 @pytest.mark.parametrize("actor", RESTARTED)
 def test_a_crash_restarts_what_the_strategy_says_and_the_job_goes_on(
-    crashing: Marianne, actor: str
+    marianne: Marianne, actor: str
 ) -> None:
-    marianne = crashing
     job = marianne.submit("busy", SCORE)
     log = marianne.place / "busy" / "log"
     until(log.exists)
@@ -104,56 +103,56 @@ def test_a_crash_restarts_what_the_strategy_says_and_the_job_goes_on(
 def test_a_job_whose_actors_keep_crashing_fails_alone_and_leaves_nothing(
     marianne: Marianne,
 ) -> None:
-    marianne.submit("busy", SCORE.replace("echo start", "setsid sleep 7764 & echo start"))
-    marianne.submit("beside", SCORE)
+    busy = marianne.submit("busy", SCORE.replace("echo start", "setsid sleep 7764 & echo start"))
+    beside = marianne.submit("beside", SCORE)
     logs = [marianne.place / job / "log" for job in ("busy", "beside")]
     until(lambda: all(log.exists() for log in logs))
 
     def given_up() -> bool:
         try:
-            marianne.request("daemon.fault", {"name": "job:busy/job", "now": True})
+            marianne.request("daemon.fault", {"name": f"job:{busy}/job", "now": True})
         except RemoteError as error:
             if error.code != "not_found":  # between two of its incarnations
                 raise
-        return bool(marianne.request("job.status", {"job_id": "busy"})["status"] == "failed")
+        return bool(marianne.request("job.status", {"job_id": busy})["status"] == "failed")
 
     until(given_up)
-    status = marianne.wait("busy", code=1)
+    status = marianne.wait(busy, code=1)
     assert "supervisor gave up" in status["error"]
     assert {s["status"] for s in status["sheets"]} == {"cancelled"}
     until(lambda: not any("7764" in line for line in marianne.processes().values()))
     logs[1].with_name("go").touch()
-    assert [s["attempt"] for s in marianne.wait("beside")["sheets"]] == [1, 1]
+    assert [s["attempt"] for s in marianne.wait(beside)["sheets"]] == [1, 1]
 
 
 def test_a_crash_of_the_root_is_the_end_of_the_conductor_and_another_goes_on(
     marianne: Marianne,
 ) -> None:
-    marianne.submit("busy", SCORE)
+    job = marianne.submit("busy", SCORE)
     until((marianne.place / "busy" / "log").exists)
     before = marianne.pids()
     marianne.request("daemon.fault", {"name": "root", "now": True})
     until(lambda: marianne.pids()["conductor"] != before["conductor"] and marianne.serves())
     assert marianne.pids()["heart"] == before["heart"]
     (marianne.place / "busy" / "go").touch()
-    assert [s["attempt"] for s in marianne.wait("busy")["sheets"]] == [1, 1]
+    assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1, 1]
 
 
 def test_a_crash_of_a_jobs_own_supervisor_leaves_its_sheets_running(marianne: Marianne) -> None:
-    marianne.submit("busy", SCORE)
+    job = marianne.submit("busy", SCORE)
     until((marianne.place / "busy" / "log").exists)
-    marianne.request("daemon.fault", {"name": "job:busy", "now": True})
+    marianne.request("daemon.fault", {"name": f"job:{job}", "now": True})
     (marianne.place / "busy" / "go").touch()
-    assert [s["attempt"] for s in marianne.wait("busy")["sheets"]] == [1, 1]
+    assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1, 1]
 
 
 def test_a_grant_that_the_link_loses_is_told_again(marianne: Marianne) -> None:
     steps = [f"  - {{name: s{i}, run: 'true', needs: [s{i - 1}]}}" for i in range(1, 150)]
-    marianne.submit("chain", "\n".join(["sheets:", "  - {name: s0, run: 'true'}", *steps]))
+    job = marianne.submit("chain", "\n".join(["sheets:", "  - {name: s0, run: 'true'}", *steps]))
     for done in (3, 30, 60):
-        until(lambda done=done: marianne.status("chain")["progress"]["completed"] >= done)
+        until(lambda done=done: marianne.status(job)["progress"]["completed"] >= done)
         marianne.request("daemon.fault", {"name": "link", "now": True})
-    sheets = marianne.wait("chain")["sheets"]
+    sheets = marianne.wait(job)["sheets"]
     assert {sheet["attempt"] for sheet in sheets} == {1}
 
 
@@ -165,16 +164,23 @@ sheets:
 """
 
 
-def worker_of(marianne: Marianne) -> int:
-    """The pid of the only job's worker, by the record of it."""
+def worker_of(marianne: Marianne, job: str) -> int:
+    """The pid of the job's worker, by the record of it."""
+    sql = "SELECT worker_pid FROM jobs JOIN ids USING (key) WHERE job_id = ?"
     with contextlib.closing(sqlite3.connect(marianne.home / "state.db")) as db:
-        return int(until(lambda: db.execute("SELECT worker_pid FROM jobs").fetchone()[0]))
+        return int(until(lambda: db.execute(sql, (job,)).fetchone()[0]))
+
+
+def lose_the_link(marianne: Marianne) -> None:
+    before = marianne.tree()["link"]["restarts"]
+    marianne.request("daemon.fault", {"name": "link", "now": True})
+    until(lambda: marianne.tree()["link"]["restarts"] == before + 1)
 
 
 def test_a_grant_that_was_lost_with_the_link_is_given_again(marianne: Marianne) -> None:
     job = marianne.submit("lost", AGAIN)
     until(lambda: marianne.sheet(job, 1)["status"] == "waiting")
-    worker = worker_of(marianne)
+    worker = worker_of(marianne, job)
     os.kill(worker, signal.SIGSTOP)  # it cannot connect again before the grant
     marianne.request("daemon.fault", {"name": "link", "now": True})
     until(lambda: marianne.sheet(job, 1)["attempt"] == 2)
@@ -185,10 +191,9 @@ def test_a_grant_that_was_lost_with_the_link_is_given_again(marianne: Marianne) 
 def test_a_cancellation_that_was_lost_with_the_link_is_given_again(marianne: Marianne) -> None:
     job = marianne.submit("lost", "sheets:\n  - {name: long, run: sleep 60}\n")
     until(lambda: marianne.sheet(job, 1)["status"] == "running")
-    worker = worker_of(marianne)
+    worker = worker_of(marianne, job)
     os.kill(worker, signal.SIGSTOP)
-    marianne.request("daemon.fault", {"name": "link", "now": True})
-    until(lambda: marianne.tree()["link"]["restarts"] == 1)
+    lose_the_link(marianne)
     cancel = threading.Thread(target=marianne, args=("cancel", job, "--yes"))
     cancel.start()
     # A stopped worker is woken to be cancelled, so this may have come to its end by now.
@@ -203,10 +208,9 @@ def test_a_pause_that_was_lost_with_the_link_starts_nothing_more(marianne: Maria
     head = ["parallel: {max_concurrent: 1}", "sheets:"]
     job = marianne.submit("lent", "\n".join([*head, *short, *long, ""]))
     until(lambda: marianne.sheet(job, 81)["status"] == "running")
-    worker = worker_of(marianne)  # it has some of the long ones ahead
+    worker = worker_of(marianne, job)  # it has some of the long ones ahead
     os.kill(worker, signal.SIGSTOP)
-    marianne.request("daemon.fault", {"name": "link", "now": True})
-    until(lambda: marianne.tree()["link"]["restarts"] == 1)
+    lose_the_link(marianne)
     marianne("pause", job)
     os.kill(worker, signal.SIGCONT)
     until(lambda: marianne.status(job)["status"] == "paused")

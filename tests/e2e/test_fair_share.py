@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from e2e_marianne import SLOTS, Marianne, until
+import pytest
+from e2e_marianne import Marianne, until
 
 SMALL = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(3))
 LARGE = "sheets:\n" + "".join(f"  - {{name: s{n}, run: 'sleep 0.1'}}\n" for n in range(150))
@@ -24,12 +26,20 @@ MODELS = "instrument: agent\nsheets:\n" + "".join(
 )
 
 
+Configure = Callable[[str], Marianne]
+
+
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
 def agent(marianne: Marianne) -> None:
     program = marianne.place / "agent"
     program.write_text("#!/bin/bash\ncat > /dev/null\nsleep 0.1\n")
     program.chmod(0o755)
     folder = marianne.home / "instruments"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "agent.yaml").write_text(AGENT.format(program=program))
 
 
@@ -43,11 +53,8 @@ def go(marianne: Marianne, name: str) -> None:
     (marianne.place / name / "go").touch()
 
 
-def test_small_jobs_beside_a_large_one_do_not_wait_for_it(marianne: Marianne) -> None:
-    marianne.home.mkdir(mode=0o700)
-    del marianne.env[SLOTS]
-    limits = "max_concurrent_jobs: 21\nmax_concurrent_sheets: 4\n"
-    (marianne.home / "conductor.yaml").write_text(limits)
+def test_small_jobs_beside_a_large_one_do_not_wait_for_it(configured: Configure) -> None:
+    marianne = configured("{max_concurrent_jobs: 21, max_concurrent_sheets: 4}")
     # All are in line before the first of them may begin, the large one first.
     holder = marianne.submit("holder", WAIT_FOR_GO)
     until(lambda: marianne.status(holder)["progress"]["running"] == 4)
@@ -74,13 +81,8 @@ def test_a_model_never_runs_more_sheets_than_it_may_and_slows_no_other(marianne:
     assert 2 <= most_at_once(models["fast"]) <= 3
 
 
-def narrow(marianne: Marianne, slots: int) -> None:
-    marianne.home.mkdir(mode=0o700)
-    marianne.env[SLOTS] = str(slots)
-
-
-def test_explain_counts_slots_and_what_waits_for_them(marianne: Marianne) -> None:
-    narrow(marianne, 2)
+def test_explain_counts_slots_and_what_waits_for_them(configured: Configure) -> None:
+    marianne = configured("max_concurrent_sheets: 2")
     job = marianne.submit("many", WAIT_FOR_GO)
     until(lambda: marianne.status(job)["progress"]["running"] == 2)
     why = marianne("explain", job, "--json").json
@@ -96,8 +98,8 @@ def test_explain_counts_slots_and_what_waits_for_them(marianne: Marianne) -> Non
     marianne.wait(other)
 
 
-def test_of_two_jobs_that_wait_the_one_of_higher_priority_goes_first(marianne: Marianne) -> None:
-    narrow(marianne, 1)
+def test_of_two_jobs_that_wait_the_one_of_higher_priority_goes_first(configured: Configure) -> None:
+    marianne = configured("max_concurrent_sheets: 1")
     holder = marianne.submit("holder", WAIT_FOR_GO)
     until(lambda: marianne.status(holder)["progress"]["running"] == 1)
     jobs = {}
@@ -110,8 +112,8 @@ def test_of_two_jobs_that_wait_the_one_of_higher_priority_goes_first(marianne: M
     assert high["sheets"][-1]["finished_at"] <= low["sheets"][0]["started_at"]
 
 
-def test_a_sheet_that_takes_all_processors_runs_alone(marianne: Marianne) -> None:
-    narrow(marianne, 2)
+def test_a_sheet_that_takes_all_processors_runs_alone(configured: Configure) -> None:
+    marianne = configured("max_concurrent_sheets: 2")
     # Each sheet notes which others run; a sheet that takes half as much has one more beside it.
     mine = "on.$MARIANNE_SHEET"
     look = f"touch {mine}; sleep 0.2; set -- on.*; echo $# >> most.{{}}; rm {mine}"
@@ -131,8 +133,8 @@ def test_a_sheet_that_takes_all_processors_runs_alone(marianne: Marianne) -> Non
     assert most["small"] <= 4
 
 
-def test_agents_do_not_wait_for_scripts(marianne: Marianne) -> None:
-    narrow(marianne, 1)
+def test_agents_do_not_wait_for_scripts(configured: Configure) -> None:
+    marianne = configured("max_concurrent_sheets: 1")
     agent(marianne)
     busy = marianne.submit("busy", WAIT_FOR_GO)
     until(lambda: marianne.status(busy)["progress"]["running"] == 1)
@@ -162,9 +164,9 @@ def test_one_jobs_failing_sheets_hold_no_other_job_back(marianne: Marianne) -> N
     bad = marianne.submit("bad", f"sheets:\n{failing}")
     until(lambda: {s["status"] for s in marianne.status(bad)["sheets"]} == {"waiting"})
     # Eight failures of the same instrument in a row are this job's own business.
-    innocent = marianne.wait(marianne.submit("innocent", SMALL))
-    assert [s["attempt"] for s in innocent["sheets"]] == [1, 1, 1]
-    events = marianne.request("events.since", {"job_id": "innocent"})["events"]
+    innocent = marianne.submit("innocent", SMALL)
+    assert [s["attempt"] for s in marianne.wait(innocent)["sheets"]] == [1, 1, 1]
+    events = marianne.request("events.since", {"job_id": innocent})["events"]
     assert {e["event"] for e in events} == {
         *("job.submitted", "job.started", "job.completed", "sheet.started", "sheet.completed")
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from e2e_marianne import Marianne, until
@@ -13,8 +14,8 @@ SHEET = "sheets:\n  - {name: a, run: echo a >> ran}\n"
 
 
 @pytest.fixture
-def marianne(shared: Marianne) -> Marianne:
-    return shared
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
 
 
 def _events(marianne: Marianne, job: str) -> list[dict[str, object]]:
@@ -54,17 +55,30 @@ def test_a_failing_hook_is_told_and_fails_the_job_only_if_its_author_says_so(
     assert not (marianne.place / "hooked" / "never").exists()
 
 
-def test_a_chain_to_itself_ends_at_its_depth_and_keeps_its_pauses(own: Marianne) -> None:
+def _listed(marianne: Marianne) -> list[tuple[str, Path]]:
+    """The ids of this test's jobs and where they work, oldest first."""
+    jobs = marianne("list", "--all", "--json").json
+    jobs.sort(key=lambda job: str(job["submitted_at"]))
+    found = [(job["job_id"], Path(job["workspace"])) for job in jobs]
+    return [(job, place) for job, place in found if place.is_relative_to(marianne.place)]
+
+
+def _loops(marianne: Marianne) -> list[str]:
+    return [job for job, place in _listed(marianne) if place == marianne.place / "loop"]
+
+
+def test_a_chain_to_itself_ends_at_its_depth_and_keeps_its_pauses(marianne: Marianne) -> None:
     hooks = """concert: {enabled: true, max_chain_depth: 2, cooldown_between_jobs_seconds: 0.1}
 on_success: [{type: run_job, job_path: loop.yaml, detached: true}]
 """
-    own("run", own.score("loop", SHEET + hooks), "--wait")
-    until(lambda: len(own("list", "--all", "--json").json) == 3)
-    own("wait", "loop-2", "loop-3")
-    assert _events(own, "loop")[0]["detail"] == "started loop-2"
-    assert "max_chain_depth" in str(_events(own, "loop-3")[0]["detail"])
-    assert len(own("list", "--all", "--json").json) == 3
-    assert (own.place / "loop" / "ran").read_text() == "a\n" * 3
+    first = marianne.play("loop", SHEET + hooks)
+    until(lambda: len(_loops(marianne)) == 3)
+    second, third = (job for job in _loops(marianne) if job != first)
+    marianne("wait", second, third)
+    assert _events(marianne, first)[0]["detail"] == f"started {second}"
+    assert "max_chain_depth" in str(_events(marianne, third)[0]["detail"])
+    assert len(_loops(marianne)) == 3
+    assert (marianne.place / "loop" / "ran").read_text() == "a\n" * 3
 
 
 def _next_job(marianne: Marianne) -> None:
@@ -85,43 +99,45 @@ on_success:
 
 
 def test_a_chain_that_waits_for_a_person_waits_over_a_death_and_goes_on_once(
-    own: Marianne,
+    marianne: Marianne,
 ) -> None:
-    _next_job(own)
-    own.submit("chain", CHAIN)
-    until(lambda: own.status("chain")["status"] == "paused")
-    status = own.status("chain")
+    _next_job(marianne)
+    job = marianne.submit("chain", CHAIN)
+    until(lambda: marianne.status(job)["status"] == "paused")
+    status = marianne.status(job)
     assert (status["reason"], status["sheets"][0]["status"]) == ("chain", "completed")
-    held = own("diagnose", "chain", "--json").json["meta"]
+    held = marianne("diagnose", job, "--json").json["meta"]
     assert held["held_chain_hook"]["job_path"] == "next.yaml"
-    old = own.pids()["conductor"]
+    old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    until(lambda: own.pids()["conductor"] != old and own.serves())
-    assert own.status("chain")["reason"] == "chain"
-    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["chain"]
-    own("resume", "chain")
-    status = own.wait("chain")
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
+    assert marianne.status(job)["reason"] == "chain"
+    place = marianne.place / "chain"
+    assert _listed(marianne) == [(job, place)]
+    marianne("resume", job)
+    status = marianne.wait(job)
     assert (status["status"], status["reason"], status["sheets"][0]["attempt"]) == (
         "completed",
         None,
         1,
     )
-    assert own.wait("next")["status"] == "completed"
-    place = own.place / "chain"
+    _, (after, _) = _listed(marianne)
+    assert marianne.wait(after)["status"] == "completed"
     assert (place / "ran").read_text().split() == ["a", "hook", "last"]
     lines = [json.loads(line) for line in (place / "log" / "chain").read_text().splitlines()]
     assert [(line["hook"], line["ok"]) for line in lines] == [(1, True), (2, True), (3, True)]
-    assert lines[1]["detail"] == "started next"
+    assert lines[1]["detail"] == f"started {after}"
 
 
-def test_a_job_that_did_nothing_new_starts_no_other(own: Marianne) -> None:
+def test_a_job_that_did_nothing_new_starts_no_other(marianne: Marianne) -> None:
     text = """sheets:
   - {name: a, run: echo a >> ran, skip_when_command: {command: 'true'}}
 concert: {enabled: true, cooldown_between_jobs_seconds: 0}
 on_success: [{type: run_job, job_path: loop.yaml}]
 """
-    own("run", own.score("loop", text), "--wait")
-    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["loop"]
+    assert _loops(marianne) == []
+    job = marianne.play("loop", text)
+    assert _loops(marianne) == [job]
 
 
 def test_a_hook_leaves_no_process_and_ends_at_its_time(marianne: Marianne) -> None:
@@ -135,41 +151,44 @@ def test_a_hook_leaves_no_process_and_ends_at_its_time(marianne: Marianne) -> No
 
 @pytest.mark.parametrize("dies", ["beside", "manager"])
 def test_a_hook_runs_again_when_an_actor_dies_over_it_and_never_twice_at_once(
-    own: Marianne, dies: str
+    marianne: Marianne, dies: str
 ) -> None:
     wait = "echo $$ >> {workspace}/pids; until test -e {workspace}/go; do sleep 0.05; done"
     hook = f"on_success: [{{type: run_command, command: '{wait}'}}]\n"
-    own.submit("job", "sheets: [{name: a, run: 'true'}]\n" + hook)
-    pids = own.place / "job" / "pids"
+    job = marianne.submit("job", "sheets: [{name: a, run: 'true'}]\n" + hook)
+    pids = marianne.place / "job" / "pids"
     (first,) = until(lambda: pids.exists() and pids.read_text().split())
-    own.request("daemon.fault", {"name": dies, "now": True})
+    marianne.request("daemon.fault", {"name": dies, "now": True})
     until(lambda: len(pids.read_text().split()) == 2)
     until(lambda: not os.path.exists(f"/proc/{first}"))
-    (own.place / "job" / "go").touch()
-    assert own.wait("job")["status"] == "completed"
+    (marianne.place / "job" / "go").touch()
+    assert marianne.wait(job)["status"] == "completed"
     assert len(pids.read_text().split()) == 2
 
 
-def test_what_follows_a_failure_and_an_exit_goes_on_over_a_kill(own: Marianne) -> None:
+def test_what_follows_a_failure_and_an_exit_goes_on_over_a_kill(marianne: Marianne) -> None:
     hooks = """on_success: [{type: run_command, command: touch never}]
 on_failure:
   - {type: run_command, command: 'echo failed {status} >> ran; until [ -e go ]; do sleep 0.1; done'}
 on_exit: [{type: run_command, command: echo exit >> ran}]
 """
-    own("start")
-    job = own.submit("falls", "sheets: [{name: a, run: exit 3}]\n" + hooks)
-    until((own.place / "falls" / "ran").exists)
-    assert own("retry", job, code=None).code != 0, "what follows it is not over"
-    os.kill(own.pids()["conductor"], signal.SIGKILL)
-    until(own.serves)
-    (own.place / "falls" / "go").touch()
-    status = own.wait(job, code=1)
+    job = marianne.submit("falls", "sheets: [{name: a, run: exit 3}]\n" + hooks)
+    until((marianne.place / "falls" / "ran").exists)
+    assert marianne("retry", job, code=None).code != 0, "what follows it is not over"
+    old = marianne.pids()["conductor"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
+    (marianne.place / "falls" / "go").touch()
+    status = marianne.wait(job, code=1)
     assert status["error"] == "sheet 1 (a) failed"
-    ran = (own.place / "falls" / "ran").read_text().splitlines()
+    ran = (marianne.place / "falls" / "ran").read_text().splitlines()
     assert ran[-1] == "exit"
     assert ran[:-1] == ["failed failed"] * 2, "the one that ran at the kill ran again"
-    assert not (own.place / "falls" / "never").exists()
-    assert [h["on"] for h in _events(own, job)] == ["on_failure", "on_exit"]
-    own("resume", job)
-    own.wait(job, code=1)
-    assert (own.place / "falls" / "ran").read_text().splitlines()[-2:] == ["failed failed", "exit"]
+    assert not (marianne.place / "falls" / "never").exists()
+    assert [h["on"] for h in _events(marianne, job)] == ["on_failure", "on_exit"]
+    marianne("resume", job)
+    marianne.wait(job, code=1)
+    assert (marianne.place / "falls" / "ran").read_text().splitlines()[-2:] == [
+        "failed failed",
+        "exit",
+    ]

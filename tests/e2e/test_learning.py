@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from e2e_marianne import Marianne, until
+
+Configure = Callable[[str], Marianne]
 
 CONFIG = """monitor_interval_seconds: 5
 resource_limits: {{max_memory_mb: {memory}}}
@@ -24,11 +27,8 @@ USES = """sheets:
 """
 
 
-def conductor(marianne: Marianne, memory: int = 900, enabled: str = "true") -> None:
-    marianne.home.mkdir(mode=0o700)
-    text = CONFIG.format(memory=memory, enabled=enabled)
-    (marianne.home / "conductor.yaml").write_text(text)
-    marianne("start")
+def settings(memory: int = 900, enabled: str = "true") -> str:
+    return CONFIG.format(memory=memory, enabled=enabled)
 
 
 def let_go(marianne: Marianne, name: str) -> None:
@@ -57,8 +57,8 @@ def again(marianne: Marianne, name: str) -> dict[str, str]:
     return dict(marianne("run", str(marianne.place / f"{name}.yaml"), "--json").json)
 
 
-def test_the_second_run_waits_for_the_memory_that_the_first_one_used(marianne: Marianne) -> None:
-    conductor(marianne)
+def test_the_second_run_waits_for_the_memory_that_the_first_one_used(configured: Configure) -> None:
+    marianne = configured(settings())
     first = run_once(marianne, "big", 350)
     learned = marianne("diagnose", first, "--json").json["learned"]
     assert 350 <= learned["estimate"]["peak_memory_mb"] < 400
@@ -93,11 +93,11 @@ def test_the_second_run_waits_for_the_memory_that_the_first_one_used(marianne: M
     assert "jobs of the same score" in marianne("history", second).out
 
 
-def test_a_pending_job_outlives_a_restart_and_obeys(marianne: Marianne) -> None:
-    conductor(marianne)
-    run_once(marianne, "big", 350)
+def test_a_pending_job_outlives_a_restart_and_obeys(configured: Configure) -> None:
+    marianne = configured(settings())
+    run_once(marianne, "large", 350)
     hold(marianne, "ballast", 330)
-    second = again(marianne, "big")["job_id"]
+    second = again(marianne, "large")["job_id"]
     marianne("restart")
     assert marianne.status(second)["status"] == "pending"
     marianne("pause", second)
@@ -107,16 +107,14 @@ def test_a_pending_job_outlives_a_restart_and_obeys(marianne: Marianne) -> None:
     assert marianne.wait(second)["status"] == "completed"
 
 
-def test_a_job_that_never_fits_runs_when_no_other_does(marianne: Marianne) -> None:
-    conductor(marianne, memory=8192)
-    run_once(marianne, "big", 500)
-    text = CONFIG.format(memory=512, enabled="true")
-    (marianne.home / "conductor.yaml").write_text(text)
-    marianne("reload")
+def test_a_job_that_never_fits_runs_when_no_other_does(configured: Configure) -> None:
+    marianne = configured(settings(memory=8192))
+    run_once(marianne, "huge", 500)
+    marianne.configure(settings(memory=512))
     other = marianne.submit(
         "other", "sheets:\n  - {name: a, run: 'until test -e go; do sleep 0.05; done'}\n"
     )
-    response = again(marianne, "big")
+    response = again(marianne, "huge")
     assert response["status"] == "pending"
     let_go(marianne, "other")
     marianne.wait(other)
@@ -124,8 +122,8 @@ def test_a_job_that_never_fits_runs_when_no_other_does(marianne: Marianne) -> No
     marianne("cancel", response["job_id"], "--yes", code=None)
 
 
-def test_without_learning_nothing_is_known(marianne: Marianne) -> None:
-    conductor(marianne, enabled="false")
+def test_without_learning_nothing_is_known(configured: Configure) -> None:
+    marianne = configured(settings(enabled="false"))
     let_go(marianne, "big")
     job = marianne.submit("big", USES.format(mb=1))
     assert marianne.wait(job)["status"] == "completed"
@@ -134,24 +132,25 @@ def test_without_learning_nothing_is_known(marianne: Marianne) -> None:
 
 
 def test_after_each_ten_jobs_a_use_that_is_not_diverse_raises_exploration(
-    marianne: Marianne,
+    own: Marianne,
 ) -> None:
-    conductor(marianne)
-    first = run_once(marianne, "tiny", 1)
-    path = str(marianne.place / "tiny.yaml")
+    own.home.mkdir(mode=0o700)
+    (own.home / "conductor.yaml").write_text(settings())
+    first = run_once(own, "tiny", 1)
+    path = str(own.place / "tiny.yaml")
     for n in range(11):
-        marianne.request("job.submit", {"config_path": path, "id": f"tiny{n}"})
-        marianne.request("job.wait", {"job_id": f"tiny{n}"})
-    learned = marianne("diagnose", first, "--json").json["learned"]
+        own.request("job.submit", {"config_path": path, "id": f"{first}-{n}"})
+        own.request("job.wait", {"job_id": f"{first}-{n}"})
+    learned = own("diagnose", first, "--json").json["learned"]
     assert learned["exploration_budget"] == 0.15, "fewer than ten uses at the tenth job"
     for n in range(11, 19):
-        marianne.request("job.submit", {"config_path": path, "id": f"tiny{n}"})
-        marianne.request("job.wait", {"job_id": f"tiny{n}"})
-    until(lambda: report(marianne, first)["exploration_budget"] == 0.25)
-    assert 0.0 < report(marianne, first)["entropy"] < 1.0
-    assert sum(pattern["uses"] for pattern in report(marianne, first)["patterns"]) == 19
-    marianne("restart")
-    assert report(marianne, first)["exploration_budget"] == 0.25
+        own.request("job.submit", {"config_path": path, "id": f"{first}-{n}"})
+        own.request("job.wait", {"job_id": f"{first}-{n}"})
+    until(lambda: report(own, first)["exploration_budget"] == 0.25)
+    assert 0.0 < report(own, first)["entropy"] < 1.0
+    assert sum(pattern["uses"] for pattern in report(own, first)["patterns"]) == 19
+    own("restart")
+    assert report(own, first)["exploration_budget"] == 0.25
 
 
 def report(marianne: Marianne, job: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,59 +16,53 @@ HELD = "sheets:\n" + "".join(
 
 
 @pytest.fixture
-def marianne(shared: Marianne) -> Marianne:
-    return shared
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
 
 
-def test_the_conductor_counts_running_sheets_and_says_what_is_degraded(own: Marianne) -> None:
-    own.submit("held", HELD)
-    until(lambda: own.request("daemon.status")["active_sheets"] == 3)
-    told = own("conductor-status", "--json").json
+def _all_run(marianne: Marianne, sheets: int) -> None:
+    until(lambda: marianne.request("daemon.status")["active_sheets"] == sheets)
+
+
+def test_the_conductor_counts_running_sheets_and_says_what_is_degraded(
+    marianne: Marianne,
+) -> None:
+    job = marianne.submit("held", HELD)
+    _all_run(marianne, 3)
+    told = marianne("conductor-status", "--json").json
     assert told["running_jobs"] == 1
     assert told["failure_rate_elevated"] is False
     assert told["notifications_degraded"] is False
     assert told["uptime_seconds"] > 0
-    (own.place / "held" / "go").touch()
-    own.wait("held")
-    assert own("conductor-status", "--json").json["active_sheets"] == 0
+    (marianne.place / "held" / "go").touch()
+    marianne.wait(job)
+    assert marianne("conductor-status", "--json").json["active_sheets"] == 0
 
 
-def test_the_documented_metadata_of_a_job_is_kept_over_a_restart(own: Marianne) -> None:
-    path = own.score("one", "sheets:\n  - {name: a, run: 'false'}\n")
-    own("run", path, "--wait", code=1)
-    before = own("diagnose", "one", "--json").json["meta"]
-    assert before["config_path"] == path
-    assert before["status"] == "failed"
-    assert "a" in before["error_message"]
-    own("restart")
-    assert own("diagnose", "one", "--json").json["meta"] == before
-
-
-def test_a_drain_lets_running_sheets_finish_and_the_job_goes_on_later(own: Marianne) -> None:
+def test_a_drain_lets_running_sheets_finish_and_the_job_goes_on_later(marianne: Marianne) -> None:
     text = HELD + "  - {name: after, needs: [s0, s1, s2], run: touch after}\n"
-    own.submit("held", text)
-    until(lambda: own.request("daemon.status")["active_sheets"] == 3)
-    stop = subprocess.Popen([PROGRAM, "stop", "--drain"], env=own.env)
-    until(lambda: own.request("daemon.health")["shutting_down"])
-    until(lambda: "daemon.stopping" in own("events", "--json").out)
-    own("explain", "held")  # which asks the scheduler: by then it knows
-    (own.place / "held" / "go").touch()
+    job = marianne.submit("held", text)
+    _all_run(marianne, 3)
+    last = marianne.request("events.since", {"seq": 0, "limit": 1})["last"]
+    stop = subprocess.Popen([PROGRAM, "stop", "--drain"], env=marianne.env)
+    until(lambda: marianne.request("daemon.health")["shutting_down"])
+    until(lambda: "daemon.stopping" in str(marianne.request("events.since", {"seq": last})))
+    marianne("explain", job)  # which asks the scheduler: by then it knows
+    (marianne.place / "held" / "go").touch()
     assert stop.wait(20.0) == 0
-    assert not (own.place / "held" / "after").exists()
-    own("start")
-    assert [s["attempt"] for s in own.wait("held")["sheets"]] == [1, 1, 1, 1]
+    assert not (marianne.place / "held" / "after").exists()
+    marianne("start")
+    assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1, 1, 1, 1]
 
 
-def test_a_cancelling_stop_cancels_every_job(own: Marianne) -> None:
-    own.home.mkdir(mode=0o700)
-    (own.home / "conductor.yaml").write_text("max_concurrent_jobs: 1\n")
-    own.submit("held", HELD)
-    own.submit("queued", HELD)
-    until(lambda: own.request("daemon.status")["active_sheets"] == 3)
-    own("stop", "--cancel", "--yes")
-    assert not own.processes()
-    own("start")
-    assert [own.status(job)["status"] for job in ("held", "queued")] == ["cancelled"] * 2
+def test_a_cancelling_stop_cancels_every_job(configured: Callable[[str], Marianne]) -> None:
+    marianne = configured("max_concurrent_jobs: 1")
+    jobs = [marianne.submit(name, HELD) for name in ("held", "queued")]
+    _all_run(marianne, 3)
+    marianne("stop", "--cancel", "--yes")
+    assert not marianne.processes()
+    marianne("start")
+    assert [marianne.status(job)["status"] for job in jobs] == ["cancelled"] * 2
 
 
 def test_the_log_tells_the_life_of_a_job(marianne: Marianne) -> None:
@@ -84,38 +79,52 @@ def test_the_log_tells_the_life_of_a_job(marianne: Marianne) -> None:
     assert (progress["level"], progress["completed"], progress["total"]) == ("info", 1, 1)
 
 
-def test_finished_jobs_are_cleared_by_status_age_and_name(own: Marianne) -> None:
+def test_finished_jobs_are_cleared_by_status_age_and_name(marianne: Marianne) -> None:
+    marianne("clear", "--all", "--yes")
     good, bad = (f"sheets:\n  - {{name: a, run: '{run}'}}\n" for run in ("true", "false"))
-    for name, text, code in (("one", good, 0), ("two", good, 0), ("bad", bad, 1)):
-        own("run", own.score(name, text), "--wait", code=code)
-    assert own("clear", "--older-than", "1h", "--yes", "--json").json["deleted"] == 0
-    assert own("clear", "--status", "failed", "--yes", "--json").json["jobs"] == ["bad"]
-    assert own("clear", "two", "--yes", "--json").json["jobs"] == ["two"]
-    assert [j["job_id"] for j in own("list", "--all", "--json").json] == ["one"]
-    until(lambda: [path.name for path in (own.home / "jobs").iterdir()] == ["one"])
-    assert (own.place / "two").is_dir(), "workspaces are left alone"
-    own("status", "two", code=4)
+    one, two, failed = (
+        marianne.play(name, text, code=code)
+        for name, text, code in (("one", good, 0), ("two", good, 0), ("bad", bad, 1))
+    )
+    assert marianne("clear", "--older-than", "1h", "--yes", "--json").json["deleted"] == 0
+    assert marianne("clear", "--status", "failed", "--yes", "--json").json["jobs"] == [failed]
+    assert marianne("clear", two, "--yes", "--json").json["jobs"] == [two]
+    assert [j["job_id"] for j in marianne("list", "--all", "--json").json] == [one]
+    until(lambda: [path.name for path in (marianne.home / "jobs").iterdir()] == [one])
+    assert (marianne.place / "two").is_dir(), "workspaces are left alone"
+    marianne("status", two, code=4)
 
 
-@pytest.mark.parametrize("end", ["cancelled", "failed"])
-def test_a_job_that_is_over_has_no_open_sheet_and_everybody_says_the_same(
-    own: Marianne, end: str
+def test_a_job_that_is_over_has_no_open_sheet_and_everybody_says_the_same_over_a_restart(
+    marianne: Marianne,
 ) -> None:
     bad = "  - {name: bad, run: 'until test -e go; do sleep 0.02; done; exit 1'}\n"
-    own.submit("held", HELD + bad + "  - {name: below, needs: [bad], run: 'true'}\n")
-    until(lambda: own.request("daemon.status")["active_sheets"] == 4)
-    if end == "cancelled":
-        own("cancel", "held")
-    else:
-        (own.place / "held" / "go").touch()
-    status = own.wait("held", code=1)
     of_sheets = {
         "cancelled": ["cancelled"] * 5,
         "failed": ["completed"] * 3 + ["failed", "skipped"],
     }
-    assert status["status"] == end
-    assert [s["status"] for s in status["sheets"]] == of_sheets[end]
-    (listed,) = own("list", "--all", "--json").json
-    assert listed == {name: value for name, value in status.items() if name != "sheets"}
-    own("restart")
-    assert own.status("held") == status
+    told = {}
+    for end, sheets in of_sheets.items():
+        job = marianne.submit(end, HELD + bad + "  - {name: below, needs: [bad], run: 'true'}\n")
+        _all_run(marianne, 4)
+        if end == "cancelled":
+            marianne("cancel", job)
+        else:
+            (marianne.place / end / "go").touch()
+        status = told[job] = marianne.wait(job, code=1)
+        assert status["status"] == end
+        assert [s["status"] for s in status["sheets"]] == sheets
+        (listed,) = (j for j in marianne("list", "--all", "--json").json if j["job_id"] == job)
+        assert listed == {name: value for name, value in status.items() if name != "sheets"}
+        meta = _meta(marianne, job)
+        assert meta["config_path"] == str(marianne.place / f"{end}.yaml")
+        assert meta["status"] == end
+    assert "bad" in meta["error_message"]
+    marianne("restart")
+    assert {job: marianne.status(job) for job in told} == told
+    assert _meta(marianne, job) == meta
+
+
+def _meta(marianne: Marianne, job: str) -> dict[str, Any]:
+    """What is documented of a job's record."""
+    return dict(marianne("diagnose", job, "--json").json["meta"])

@@ -20,6 +20,11 @@ sheets:
 """
 
 
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
 def _begun(place: Path, times: int) -> bool:
     return all(
         (place / f"begun.{n}").exists() and len((place / f"begun.{n}").read_text()) == times
@@ -81,7 +86,6 @@ def _goes_on(marianne: Marianne, job: str) -> None:
 def test_a_stop_of_what_a_killed_conductor_left_fails_no_sheet(
     marianne: Marianne, how: list[str]
 ) -> None:
-    marianne("start")
     job = _running(marianne)
     _kill_both(marianne)
     marianne("stop", *how)
@@ -95,7 +99,6 @@ def test_the_end_of_all_processes_at_once_fails_no_sheet(
     marianne: Marianne, signum: signal.Signals
 ) -> None:
     """As of a machine that goes down, or a session; the sheets hear of it first."""
-    marianne("start")
     job = _running(marianne)
     _end_all(marianne, _sleeping(marianne, MANY), signum)
     marianne("start")
@@ -112,7 +115,6 @@ def test_the_end_of_all_processes_at_once_fails_no_sheet(
 def test_the_end_of_all_processes_at_once_fails_no_check(
     marianne: Marianne, command: str, ends: str
 ) -> None:
-    marianne("start")
     line = command.replace("C", "echo >> begun; [ -e end ] || exec sleep 600")
     job = marianne.submit("job", f"sheets: [{{name: a, run: 'true', {line}}}]")
     until((marianne.place / "job" / "begun").exists)
@@ -128,7 +130,6 @@ def test_the_end_of_all_processes_at_once_fails_no_check(
 def test_the_end_of_all_processes_at_once_fails_no_hook(
     marianne: Marianne, signum: signal.Signals
 ) -> None:
-    marianne("start")
     hook = "echo >> begun; [ -e end ] || exec sleep 600"
     hooks = f"on_success: [{{type: run_command, command: '{hook}', on_failure: abort}}]"
     job = marianne.submit("job", f"sheets: [{{name: a, run: 'true'}}]\n{hooks}")

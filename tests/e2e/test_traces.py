@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,34 @@ def collector() -> Iterator[Collector]:
         yield one
 
 
+Tell = Callable[..., Marianne]
+
+
+def _to(address: str, more: str = "") -> str:
+    return f"traces: {{endpoint: '{address}'{more}}}\n"
+
+
+@pytest.fixture
+def telling(
+    mortal: Marianne, configured: Callable[[str], Marianne], collector: Collector
+) -> Iterator[Tell]:
+    """Has a conductor that goes on afterwards tell the collector, until the end of the test."""
+    notes = mortal.home / "traces.json"
+
+    def tell(more: str = "") -> Marianne:
+        configured(_to(collector.address, more))
+        until(notes.exists)
+        return mortal
+
+    yield tell
+    mortal("start")
+    mortal.configure()
+    until(lambda: not notes.exists())
+
+
 def _configure(marianne: Marianne, address: str, more: str = "") -> None:
     marianne.home.mkdir(mode=0o700, exist_ok=True)
-    text = f"traces: {{endpoint: '{address}'{more}}}\n"
-    (marianne.home / "conductor.yaml").write_text(text)
+    (marianne.home / "conductor.yaml").write_text(_to(address, more))
 
 
 def _traces(marianne: Marianne) -> dict[str, Any]:
@@ -58,10 +82,10 @@ def _only(collector: Collector, name: str) -> dict[str, Any]:
 
 
 def test_a_job_its_sheets_and_their_attempts_are_one_trace(
-    own: Marianne, collector: Collector
+    telling: Tell, collector: Collector
 ) -> None:
-    _configure(own, collector.address, ", headers: {x-key: sesame}")
-    job = own.play("work", RETRIES, code=1)
+    marianne = telling(", headers: {x-key: sesame}")
+    job = marianne.play("work", RETRIES, code=1)
     until(lambda: collector.named("work"))
     whole, build, test = (_only(collector, name) for name in ("work", "build", "test"))
     assert "parentSpanId" not in whole
@@ -79,31 +103,30 @@ def test_a_job_its_sheets_and_their_attempts_are_one_trace(
     assert int(whole["startTimeUnixNano"]) <= int(build["startTimeUnixNano"])
     assert int(build["endTimeUnixNano"]) <= int(whole["endTimeUnixNano"])
     for attempt, span in ((1, first), (2, second)):
-        told = (own.place / "work" / f"traced.{attempt}").read_text().strip()
+        told = (marianne.place / "work" / f"traced.{attempt}").read_text().strip()
         assert told == f"00-{span['traceId']}-{span['spanId']}-01"
     assert collector.headers[0]["x-key"] == "sesame"
     assert collector.resources[0]["service.name"] == "marianne"
 
 
 def test_each_fact_is_told_over_kills_and_what_comes_twice_is_the_same(
-    own: Marianne, collector: Collector
+    telling: Tell, collector: Collector
 ) -> None:
-    _configure(own, collector.address)
-    own("start")
-    job = own.submit("work", WAITS)
-    (own.place / "work" / "go0").touch()
+    marianne = telling()
+    job = marianne.submit("work", WAITS)
+    (marianne.place / "work" / "go0").touch()
     until(lambda: collector.named("s0"))
-    until(lambda: _all_told(own))
-    _kill(own)
+    until(lambda: _all_told(marianne))
+    _kill(marianne)
     collector.held.clear()
-    (own.place / "work" / "go1").touch()
+    (marianne.place / "work" / "go1").touch()
     until(lambda: collector.named("s1"))  # taken, and that is not said
-    _kill(own)
+    _kill(marianne)
     collector.held.set()
-    (own.place / "work" / "go2").touch()
-    own.wait(job)
+    (marianne.place / "work" / "go2").touch()
+    marianne.wait(job)
     until(lambda: collector.named("work"))
-    until(lambda: _all_told(own))
+    until(lambda: _all_told(marianne))
     assert {span["name"] for span in collector.spans} == {"work", "s0", "s1", "s2", "attempt 1"}
     assert len({span["traceId"] for span in collector.spans}) == 1
     told = Counter(span["spanId"] for span in collector.spans)
@@ -152,37 +175,39 @@ def test_what_the_collector_will_never_take_is_counted(own: Marianne, collector:
 
 
 def test_a_job_goes_on_in_the_trace_of_whoever_submits_it(
-    own: Marianne, collector: Collector
+    telling: Tell, collector: Collector
 ) -> None:
-    _configure(own, collector.address)
-    own.env["TRACEPARENT"] = OURS
-    own.play("work", "sheets: [{name: a, run: 'echo $TRACEPARENT > told'}]\n")
+    marianne = telling()
+    marianne.env["TRACEPARENT"] = OURS
+    marianne.play("work", "sheets: [{name: a, run: 'echo $TRACEPARENT > told'}]\n")
     until(lambda: collector.named("work"))
     whole = _only(collector, "work")
     assert f"00-{whole['traceId']}-{whole['parentSpanId']}-01" == OURS
     attempt = _only(collector, "attempt 1")["spanId"]
-    told = (own.place / "work" / "told").read_text()
+    told = (marianne.place / "work" / "told").read_text()
     assert told == f"00-{whole['traceId']}-{attempt}-01\n"
-    own.env["TRACEPARENT"] = OURS[:-1] + "0"  # whoever began it decided that nobody wants to know
-    own.play("unheard", "sheets: [{name: b, run: 'echo $TRACEPARENT > told'}]\n")
-    assert (own.place / "unheard" / "told").read_text().startswith(OURS[:35])
-    del own.env["TRACEPARENT"]
-    own.play("last", "sheets: [{name: c, run: 'true'}]\n")
+    marianne.env["TRACEPARENT"] = (
+        OURS[:-1] + "0"
+    )  # whoever began it decided that nobody wants to know
+    marianne.play("unheard", "sheets: [{name: b, run: 'echo $TRACEPARENT > told'}]\n")
+    assert (marianne.place / "unheard" / "told").read_text().startswith(OURS[:35])
+    del marianne.env["TRACEPARENT"]
+    marianne.play("last", "sheets: [{name: c, run: 'true'}]\n")
     until(lambda: collector.named("last"))
     assert not collector.named("unheard")
 
 
 def test_a_job_that_is_retried_and_cancelled_has_a_span_for_each_of_its_lives(
-    own: Marianne, collector: Collector
+    telling: Tell, collector: Collector
 ) -> None:
-    _configure(own, collector.address)
+    marianne = telling()
     text = "sheets: [{name: a, run: 'test -e ok || exit 1; touch up; sleep 600'}]\n"
-    job = own.play("work", text, code=1)
+    job = marianne.play("work", text, code=1)
     until(lambda: len(collector.named("work")) == 1)
-    (own.place / "work" / "ok").touch()
-    own("retry", job)
-    until((own.place / "work" / "up").exists)
-    own("cancel", job, "--yes")
+    (marianne.place / "work" / "ok").touch()
+    marianne("retry", job)
+    until((marianne.place / "work" / "up").exists)
+    marianne("cancel", job, "--yes")
     until(lambda: len(collector.named("work")) == 2)
     first, second = collector.named("work")
     assert first["spanId"] != second["spanId"]

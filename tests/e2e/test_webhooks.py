@@ -57,6 +57,11 @@ class Taker(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
+@pytest.fixture
 def hook() -> Iterator[Hook]:
     server = Hook()
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -84,18 +89,17 @@ def _is_on_disk(marianne: Marianne) -> bool:
     return "marianne_notices_waiting 0\n" in marianne("metrics").out
 
 
-def test_each_fact_is_told_exactly_once_over_three_kills(own: Marianne, hook: Hook) -> None:
-    own("start")
-    job = own.submit("work", _notify(hook, "sheet_complete, job_complete") + SHEETS)
+def test_each_fact_is_told_exactly_once_over_three_kills(marianne: Marianne, hook: Hook) -> None:
+    job = marianne.submit("work", _notify(hook, "sheet_complete, job_complete") + SHEETS)
     for n in range(4):
-        (own.place / "work" / f"go{n}").touch()
+        (marianne.place / "work" / f"go{n}").touch()
         until(lambda n=n: len(hook.told) > n)
-        until(lambda: _is_on_disk(own))
+        until(lambda: _is_on_disk(marianne))
         if n < 3:
-            _kill(own)
-    own.wait(job)
+            _kill(marianne)
+    marianne.wait(job)
     until(lambda: len(hook.told) == 5)
-    until(lambda: _is_on_disk(own))
+    until(lambda: _is_on_disk(marianne))
     assert sorted((b["event"], b["sheet_num"] or 0) for b in hook.told) == [
         ("job_complete", 0),
         *(("sheet_complete", n) for n in range(1, 5)),
@@ -104,37 +108,42 @@ def test_each_fact_is_told_exactly_once_over_three_kills(own: Marianne, hook: Ho
 
 
 def test_what_was_taken_and_not_acknowledged_when_all_died_comes_again_under_its_id(
-    own: Marianne, hook: Hook
+    marianne: Marianne, hook: Hook
 ) -> None:
-    own("start")
-    job = own.submit("work", _notify(hook, "sheet_complete") + SHEETS)
+    job = marianne.submit("work", _notify(hook, "sheet_complete") + SHEETS)
     hook.held.clear()
     for n in range(4):
-        (own.place / "work" / f"go{n}").touch()
-    own.wait(job)
+        (marianne.place / "work" / f"go{n}").touch()
+    marianne.wait(job)
     until(lambda: len(hook.told) == 2)  # so many go one way at once
     for _ in range(3):
         before = len(hook.told)
-        _kill(own)
+        _kill(marianne)
         until(lambda before=before: len(hook.told) == before + 2)
     hook.held.set()
     until(lambda: len(hook.by_id()) == 4)
-    until(lambda: _is_on_disk(own))
+    until(lambda: _is_on_disk(marianne))
     assert len({body["sheet_num"] for body in hook.told}) == 4
     seen = len(hook.told)
-    _kill(own)
-    until(lambda: _is_on_disk(own))
+    _kill(marianne)
+    until(lambda: _is_on_disk(marianne))
     assert len(hook.told) == seen, "nothing is told that was taken"
 
 
-def test_a_server_that_is_down_is_told_once_it_is_back(own: Marianne, tmp_path: Path) -> None:
-    own("start")
+def test_a_server_that_is_down_is_told_once_it_is_back(marianne: Marianne, tmp_path: Path) -> None:
     away = Hook()
     away.server_close()
-    job = own.submit("work", _notify(away, "job_complete") + "sheets: [{name: a, run: 'true'}]\n")
-    own.wait(job)
-    log = own.home / "logs" / "conductor.log"
-    until(lambda: log.exists() and "notice_retried" in log.read_text())
+    job = marianne.submit(
+        "work", _notify(away, "job_complete") + "sheets: [{name: a, run: 'true'}]\n"
+    )
+    marianne.wait(job)
+    log = marianne.home / "logs" / "conductor.log"
+
+    def retried() -> bool:
+        lines = log.read_text().splitlines() if log.exists() else []
+        return any("notice_retried" in line and f'"{job}"' in line for line in lines)
+
+    until(retried)
     back = Hook.__new__(Hook)
     ThreadingHTTPServer.__init__(back, away.server_address, Taker)  # type: ignore[arg-type]
     back.told, back.held = [], threading.Event()
@@ -151,12 +160,11 @@ def test_a_server_that_is_down_is_told_once_it_is_back(own: Marianne, tmp_path: 
 
 
 def test_five_retries_are_one_notice_and_a_failure_is_told_at_once(
-    own: Marianne, hook: Hook
+    marianne: Marianne, hook: Hook
 ) -> None:
-    own("start")
     retry = "retry: {max_retries: 5, base_delay_seconds: 0.01}"
     sheet = f"sheets: [{{name: a, run: 'exit 3', {retry}}}]\n"
-    own.play("bad", _notify(hook, "sheet_retry, needs_me", digest="2s") + sheet, code=1)
+    marianne.play("bad", _notify(hook, "sheet_retry, needs_me", digest="2s") + sheet, code=1)
     until(lambda: len(hook.told) == 2)
     urgent, digest = hook.told
     assert (urgent["event"], urgent["status"]) == ("job_failed", "failed")

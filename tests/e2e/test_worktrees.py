@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,25 @@ sheets:
 def git(repo: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=repo, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    return mortal
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def one() -> str:
+    """An id for a job, which no other has."""
+    return f"one{next(_numbers)}"
+
+
+@pytest.fixture
+def two() -> str:
+    return f"two{next(_numbers)}"
 
 
 @pytest.fixture
@@ -57,14 +77,14 @@ def let_go(marianne: Marianne, *jobs: str) -> None:
 
 
 def test_two_jobs_of_one_score_work_side_by_side_and_both_are_merged(
-    marianne: Marianne, repo: Path
+    marianne: Marianne, repo: Path, one: str, two: str
 ) -> None:
-    for job in ("one", "two"):
+    for job in (one, two):
         submit(marianne, job, job, f"by {job}")
-    until(lambda: all(marianne.sheet(job, 1)["status"] == "running" for job in ("one", "two")))
-    assert marianne.status("one")["workspace"] == str(repo.with_name("repo.worktrees") / "one")
-    let_go(marianne, "one", "two")
-    for job in ("one", "two"):
+    until(lambda: all(marianne.sheet(job, 1)["status"] == "running" for job in (one, two)))
+    assert marianne.status(one)["workspace"] == str(repo.with_name("repo.worktrees") / one)
+    let_go(marianne, one, two)
+    for job in (one, two):
         assert marianne.wait(job)["status"] == "completed"
         assert git(repo, "show", f"work:{job}") == f"by {job}"
     assert len(git(repo, "worktree", "list").splitlines()) == 1
@@ -72,17 +92,17 @@ def test_two_jobs_of_one_score_work_side_by_side_and_both_are_merged(
 
 
 def test_a_sheet_that_runs_again_has_a_worktree_again_and_is_merged(
-    marianne: Marianne, repo: Path
+    marianne: Marianne, repo: Path, one: str
 ) -> None:
     """It ran in a plain directory, the job completed, and its work was merged nowhere."""
-    submit(marianne, "one", "one", "first")
-    let_go(marianne, "one")
-    marianne.wait("one")
+    submit(marianne, one, one, "first")
+    let_go(marianne, one)
+    marianne.wait(one)
     git(repo, "update-ref", "refs/heads/work", "main")
-    said = marianne("retry", "one", "write").out
+    said = marianne("retry", one, "write").out
     assert "2 (worktree)" in said
-    assert marianne.wait("one")["status"] == "completed"
-    assert git(repo, "show", "work:one") == "first"
+    assert marianne.wait(one)["status"] == "completed"
+    assert git(repo, "show", f"work:{one}") == "first"
 
 
 def test_a_job_that_failed_goes_on_in_its_worktree_with_a_mended_score_of_more_sheets(
@@ -134,40 +154,40 @@ def test_a_hook_leaves_no_directory_where_the_worktree_was(marianne: Marianne, r
 
 
 def test_a_conflict_fails_the_last_sheet_and_a_retry_goes_on(
-    marianne: Marianne, repo: Path
+    marianne: Marianne, repo: Path, one: str, two: str
 ) -> None:
-    for job in ("one", "two"):
+    for job in (one, two):
         submit(marianne, job, "base", f"by {job}")
-    until(lambda: all(marianne.sheet(job, 1)["status"] == "running" for job in ("one", "two")))
-    let_go(marianne, "one")
-    marianne.wait("one")
-    let_go(marianne, "two")
-    assert marianne.wait("two", code=1)["sheets"][-1]["status"] == "failed"
-    said = marianne("output", "two", "3", "--stderr", code=None)
+    until(lambda: all(marianne.sheet(job, 1)["status"] == "running" for job in (one, two)))
+    let_go(marianne, one)
+    marianne.wait(one)
+    let_go(marianne, two)
+    assert marianne.wait(two, code=1)["sheets"][-1]["status"] == "failed"
+    said = marianne("output", two, "3", "--stderr", code=None)
     assert "work has other changes than the job" in said.out + said.err
-    tree = repo.with_name("repo.worktrees") / "two"
+    tree = repo.with_name("repo.worktrees") / two
     subprocess.run(["git", "merge", "work"], cwd=tree, check=False, capture_output=True)
     (tree / "base").write_text("both\n")
     git(tree, "commit", "--quiet", "-am", "both")
-    marianne("retry", "two", "3")
-    assert marianne.wait("two")["status"] == "completed"
+    marianne("retry", two, "3")
+    assert marianne.wait(two)["status"] == "completed"
     assert git(repo, "show", "work:base") == "both"
     assert not tree.exists()
 
 
 def test_a_job_goes_on_in_its_worktree_after_all_of_ours_were_killed(
-    marianne: Marianne, repo: Path
+    marianne: Marianne, repo: Path, one: str
 ) -> None:
-    submit(marianne, "one", "made", "in the end")
-    until(lambda: marianne.sheet("one", 1)["status"] == "running")
-    tree = repo.with_name("repo.worktrees") / "one"
+    submit(marianne, one, "made", "in the end")
+    until(lambda: marianne.sheet(one, 1)["status"] == "running")
+    tree = repo.with_name("repo.worktrees") / one
     (tree / "before").write_text("the kill")
     pids = [*marianne.pids().values(), *named(marianne, "marianne-worker")]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    let_go(marianne, "one")
+    let_go(marianne, one)
     marianne("start")
-    assert marianne.wait("one")["status"] == "completed"
+    assert marianne.wait(one)["status"] == "completed"
     assert git(repo, "show", "work:made") == "in the end"
     assert git(repo, "show", "work:before") == "the kill"
     assert not list((repo / ".git").rglob("*.lock"))
@@ -188,11 +208,13 @@ def test_sheets_that_may_write_the_worktree_alone_have_their_work_merged(
     assert git(repo, "show", "work:made") == "made"
 
 
-def test_work_of_a_job_that_failed_stays_where_it_is(marianne: Marianne, repo: Path) -> None:
-    submit(marianne, "one", "no/such/directory", "x", after="discard")
-    let_go(marianne, "one")
-    marianne.wait("one", code=1)
-    assert (repo.with_name("repo.worktrees") / "one" / "base").exists()
+def test_work_of_a_job_that_failed_stays_where_it_is(
+    marianne: Marianne, repo: Path, one: str
+) -> None:
+    submit(marianne, one, "no/such/directory", "x", after="discard")
+    let_go(marianne, one)
+    marianne.wait(one, code=1)
+    assert (repo.with_name("repo.worktrees") / one / "base").exists()
     assert git(repo, "rev-parse", "work") == git(repo, "rev-parse", "main")
 
 
