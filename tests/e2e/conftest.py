@@ -67,7 +67,8 @@ def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marianne]:
 @pytest.fixture
 def mortal(killed: Marianne, tmp_path: Path) -> Iterator[Marianne]:
     """As ``shared``, with a conductor that may be killed: the next test starts another."""
-    killed("start")
+    if not killed("start", "--json").json["already_running"]:
+        killed("cancel", "--all", "--yes", code=None)  # what a stop had left for its next start
     program = Marianne(tmp_path, killed.home)
     program.env = dict(killed.env)
     yield program
@@ -83,7 +84,7 @@ def configured(mortal: Marianne) -> Iterator[Callable[[str], Marianne]]:
         return mortal
 
     yield configure
-    mortal("start")
+    mortal("cancel", "--all", "--yes", code=None)  # by the graces of the test
     mortal.configure()
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import threading
+from collections.abc import Iterator
 
 import pytest
 from e2e_marianne import Marianne, until
@@ -48,6 +49,13 @@ sheets:
 
 CRASHES = 8
 """Below one supervisor of one conductor: it has had enough of more than ten within 30 s."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counts_anew(killed: Marianne) -> Iterator[None]:
+    """What crashes in another module soon after this one is not one too many."""
+    yield
+    killed("stop", "--force", code=None)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,27 +114,27 @@ def test_twenty_running_sheets_are_taken_over(marianne: Marianne) -> None:
     assert len(list(place.glob("on.*"))) == 20
 
 
-def test_the_workers_of_twenty_jobs_are_taken_over(own: Marianne) -> None:
-    own.home.mkdir(mode=0o700)
-    (own.home / "conductor.yaml").write_text("max_concurrent_jobs: 20\n")
-    score = own.score("many", f"sheets:\n  - {{name: s, run: '{HOLD}'}}\n")
-    own("start")
+def test_the_workers_of_twenty_jobs_are_taken_over(
+    configured: Callable[[str], Marianne],
+) -> None:
+    marianne = configured("max_concurrent_jobs: 20")
+    score = marianne.score("many", f"sheets:\n  - {{name: s, run: '{HOLD}'}}\n")
     env = {"PATH": os.environ["PATH"]}
     jobs = [
-        own.request("job.submit", {"config_path": score, "id": f"job-{i}", "environment": env})[
-            "job_id"
-        ]
+        marianne.request(
+            "job.submit", {"config_path": score, "id": f"taken-over-{i}", "environment": env}
+        )["job_id"]
         for i in range(20)
     ]
-    place = own.place / "many"
+    place = marianne.place / "many"
     until(lambda: len(list(place.glob("on.*"))) == 20)
-    old = own.pids()["conductor"]
+    old = marianne.pids()["conductor"]
     os.kill(old, signal.SIGKILL)
-    _replaced(own, old)
+    _replaced(marianne, old)
     (place / "go").touch()
     for job in jobs:
-        own.request("job.wait", {"job_id": job})
-        (sheet,) = own.request("job.status", {"job_id": job})["sheets"]
+        marianne.request("job.wait", {"job_id": job})
+        (sheet,) = marianne.request("job.status", {"job_id": job})["sheets"]
         assert (sheet["status"], sheet["attempt"]) == ("completed", 1)
     assert len(list(place.glob("on.*"))) == 20
 

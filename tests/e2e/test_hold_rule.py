@@ -32,52 +32,54 @@ def _kill(marianne: Marianne) -> None:
     until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
 
 
-def test_the_third_death_without_progress_pauses_the_job(marianne: Marianne) -> None:
-    job = marianne.submit("stuck", STEPS)
-    until(lambda: _job(marianne, job)["sheets"][0]["status"] == "running")
-    for _ in range(2):
-        _kill(marianne)
-        assert _job(marianne, job)["status"] == "running"
-    _kill(marianne)
-    assert _job(marianne, job)["reason"] == "crashes"
-    (marianne.place / "stuck" / "go.1").touch()
-    until(lambda: _job(marianne, job)["status"] == "paused")
-    assert [s["status"] for s in _job(marianne, job)["sheets"]][:2] == ["completed", "ready"]
-    marianne("resume", job)
-    for n in range(2, 5):
-        (marianne.place / "stuck" / f"go.{n}").touch()
-    assert marianne.wait(job)["status"] == "completed"
-
-
-def test_kills_with_progress_never_hold_a_job(marianne: Marianne) -> None:
-    job = marianne.submit("slow", STEPS)
-    for n in range(1, 5):
+@pytest.mark.timeout(120)
+def test_the_third_death_without_progress_pauses_a_job_and_three_more_put_it_away(
+    marianne: Marianne,
+) -> None:
+    """All three run at the same deaths; the one that makes progress is never held."""
+    names = ("stuck", "stubborn", "slow")
+    stuck, stubborn, slow = (marianne.submit(name, STEPS) for name in names)
+    for name in names:
         # Not by its status: it is running on disk a moment before the worker hears of it, and a
         # kill in between would interrupt what has not begun.
-        until((marianne.place / "slow" / f"up.{n}").exists)
+        until((marianne.place / name / "up.1").exists)
+    for death in range(1, 4):
+        until((marianne.place / "slow" / f"up.{death}").exists)
         _kill(marianne)
-        assert _job(marianne, job)["status"] == "running"
-        (marianne.place / "slow" / f"go.{n}").touch()
-    assert [s["attempt"] for s in marianne.wait(job)["sheets"]] == [1] * 4
+        assert _job(marianne, slow)["status"] == "running"
+        for job in (stuck, stubborn):
+            found = _job(marianne, job)
+            assert (found["status"] == "running") == (death < 3), job
+            assert (found["reason"] == "crashes") == (death == 3), job
+        (marianne.place / "slow" / f"go.{death}").touch()
+    _go(marianne, "slow", 4)
+    assert [s["attempt"] for s in marianne.wait(slow)["sheets"]] == [1] * 4
 
+    _go(marianne, "stuck", 1)
+    until(lambda: _job(marianne, stuck)["status"] == "paused")
+    assert [s["status"] for s in _job(marianne, stuck)["sheets"]][:2] == ["completed", "ready"]
+    marianne("resume", stuck)
+    _go(marianne, "stuck", 2, 3, 4)
+    assert marianne.wait(stuck)["status"] == "completed"
 
-@pytest.mark.timeout(120)
-def test_a_job_that_kills_even_while_it_pauses_is_put_away(marianne: Marianne) -> None:
-    job = marianne.submit("stuck", STEPS)
-    until(lambda: _job(marianne, job)["sheets"][0]["status"] == "running")
+    assert _job(marianne, stubborn)["status"] == "pausing"
     errors = marianne.home / "logs" / "conductor.err"
     before = errors.read_text().count("did not get ready")
-    for _ in range(6):
+    for _ in range(3):
         _kill(marianne)
     # Each was killed at its first answer: none of them counts as one that never got ready.
     assert errors.read_text().count("did not get ready") == before
-    status = _job(marianne, job)
+    status = _job(marianne, stubborn)
     assert (status["status"], status["reason"]) == ("paused", "crashes")
     assert status["sheets"][0]["status"] == "ready"
-    for n in range(1, 5):
-        (marianne.place / "stuck" / f"go.{n}").touch()
-    marianne("resume", job)
-    assert marianne.wait(job)["status"] == "completed"
+    _go(marianne, "stubborn", 1, 2, 3, 4)
+    marianne("resume", stubborn)
+    assert marianne.wait(stubborn)["status"] == "completed"
+
+
+def _go(marianne: Marianne, name: str, *steps: int) -> None:
+    for step in steps:
+        (marianne.place / name / f"go.{step}").touch()
 
 
 def test_a_stop_is_no_death(marianne: Marianne) -> None:

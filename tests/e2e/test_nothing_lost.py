@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import sqlite3
+import subprocess
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_marianne import Marianne, until
+from e2e_marianne import PROGRAM, Marianne, until
 
 from ipc.client import Client
 from ipc.errors import DeadlineExceeded
@@ -31,8 +34,6 @@ def _kill(marianne: Marianne) -> None:
 
 def _events(marianne: Marianne, *words: str) -> list[dict[str, Any]]:
     """Pages of the durable log, as ``events --from 1 --json`` prints it."""
-    import json
-
     lines = marianne("events", *words, "--from", "1", "--json").out.splitlines()
     return [json.loads(line) for line in lines]
 
@@ -45,8 +46,36 @@ def _rows(marianne: Marianne, sql: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+@pytest.fixture
+def tail(marianne: Marianne) -> Iterator[list[dict[str, Any]]]:
+    """What `events --follow` has printed since the conductor began, as long as the test goes."""
+    marianne("start")
+    process = subprocess.Popen(
+        [PROGRAM, "events", "--follow", "--from", "1", "--json"],
+        env=marianne.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    seen: list[dict[str, Any]] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        seen.extend(json.loads(line) for line in process.stdout)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    yield seen
+    process.terminate()
+    reader.join()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
 @pytest.mark.timeout(150)
-def test_60_sheets_and_4_kills_complete_each_sheet_once(marianne: Marianne) -> None:
+def test_over_4_kills_60_sheets_complete_once_and_a_tail_sees_every_event_once_and_in_order(
+    marianne: Marianne, tail: list[dict[str, Any]]
+) -> None:
     """120 and 8 with MARIANNE_LARGE=1."""
     many, kills = (120, 8) if LARGE else (60, 4)
     choice = random.Random(8)
@@ -80,6 +109,9 @@ def test_60_sheets_and_4_kills_complete_each_sheet_once(marianne: Marianne) -> N
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     told = Counter(e["sheet_num"] for e in events if e["event"] == "sheet.completed")
     assert told == dict.fromkeys(needs, 1)
+    last = events[-1]["seq"]
+    until(lambda: any(e.get("seq") == last and e["event"] != "daemon.tick" for e in tail))
+    assert [e["seq"] for e in tail if e["event"] != "daemon.tick"][:last] == [*range(1, last + 1)]
 
 
 @pytest.mark.timeout(240)
@@ -215,47 +247,6 @@ def test_a_resent_selection_means_the_jobs_that_it_meant_at_first(
     for name in ("one", "two", "three"):
         (ordered.place / name / "go").touch()
         ordered.wait(name, code=None) if name == "three" else None
-
-
-def test_a_tail_over_kills_sees_every_event_once_and_in_order(marianne: Marianne) -> None:
-    import json
-    import subprocess
-
-    from e2e_marianne import PROGRAM
-
-    marianne("start")
-    tail = subprocess.Popen(
-        [PROGRAM, "events", "--follow", "--from", "1", "--json"],
-        env=marianne.env,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    seen: list[dict[str, Any]] = []
-
-    def read() -> None:
-        assert tail.stdout is not None
-        seen.extend(json.loads(line) for line in tail.stdout)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        for number in range(3):
-            text = "sheets:\n" + "".join(
-                f"  - {{name: s{n}, run: sleep 0.{n % 5}}}\n" for n in range(20)
-            )
-            marianne.submit(f"job-{number}", text)
-            _kill(marianne)
-            marianne.wait(f"job-{number}")
-        last = marianne.request("events.since", {"seq": 0, "limit": 1})["last"]
-        until(lambda: any(e.get("seq") == last and "tick" not in e["event"] for e in seen))
-    finally:
-        tail.terminate()
-        reader.join()
-        tail.wait()
-        assert tail.stdout is not None
-        tail.stdout.close()
-    numbers = [e["seq"] for e in seen if e["event"] != "daemon.tick"]
-    assert numbers == list(range(1, last + 1))
 
 
 def test_a_damaged_database_is_refused_with_what_to_do(marianne: Marianne) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,13 @@ sheets:
 
 
 @pytest.fixture
-def marianne(shared: Marianne) -> Marianne:
-    return shared
+def marianne(mortal: Marianne) -> Iterator[Marianne]:
+    """One that knows of no limit, before and after the test."""
+    assert mortal("rate-limits", "--json").json == {"limits": []}
+    yield mortal
+    mortal("start")
+    mortal("cancel", "--all", "--yes", code=None)
+    mortal("clear-rate-limits")
 
 
 def instrument(marianne: Marianne, name: str, seconds: float) -> None:
@@ -62,72 +68,79 @@ def runs(place: Path) -> int:
     return len((place / "runs").read_text().split())
 
 
-def test_sheets_wait_as_long_as_asked_and_use_up_no_retry(own: Marianne) -> None:
-    job = limited(own, 4)
-    sheets = own.wait(job)["sheets"]
+def test_sheets_wait_as_long_as_asked_and_use_up_no_retry(marianne: Marianne) -> None:
+    job = limited(marianne, 4)
+    sheets = marianne.wait(job)["sheets"]
     assert [sheet["status"] for sheet in sheets] == ["completed"] * 2
-    first, waited = own("events", job, "--json").out.splitlines(), []
+    first, waited = marianne("events", job, "--json").out.splitlines(), []
     for line in map(json.loads, first):
         if line["event"] == "sheet.rate_limited":
             waited.append(line["data"]["wait"])
     assert waited
     assert set(waited) == {4.0}
-    assert own("rate-limits", "--json").json == {"limits": []}
-    assert own("conductor-status", "--json").json["pressure"] == "none"
+    assert marianne("rate-limits", "--json").json == {"limits": []}
+    assert marianne("conductor-status", "--json").json["pressure"] == "none"
 
 
-def test_a_limit_slows_no_other_instrument(own: Marianne) -> None:
-    job = limited(own, 600)
-    limits = own("rate-limits", "--json").json["limits"]
+def test_a_limit_slows_no_other_instrument(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    limits = marianne("rate-limits", "--json").json["limits"]
     assert [row["key"] for row in limits] == ["busy"]
-    assert own("conductor-status", "--json").json["pressure"] == "high"
-    other = own.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
-    assert own.wait(other)["status"] == "completed"
-    assert own.sheet(job, 1)["status"] == "waiting"
+    assert marianne("conductor-status", "--json").json["pressure"] == "high"
+    other = marianne.submit("other", "sheets:\n  - {name: a, run: 'true'}\n")
+    assert marianne.wait(other)["status"] == "completed"
+    assert marianne.sheet(job, 1)["status"] == "waiting"
 
 
-def test_cleared_limits_release_at_once_and_nobody_elses_do(own: Marianne) -> None:
-    job = limited(own, 600)
-    assert own("clear-rate-limits", "shell", "--json").json["cleared"] == 0
-    refused = own("clear-rate-limits", "bus", "--json", code=4).json["error"]
+def test_cleared_limits_release_at_once_and_nobody_elses_do(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    assert marianne("clear-rate-limits", "shell", "--json").json["cleared"] == 0
+    refused = marianne("clear-rate-limits", "bus", "--json", code=4).json["error"]
     assert "there is no instrument 'bus'" in refused["message"]
-    assert own.sheet(job, 1)["status"] == "waiting"
-    answer = own("clear-rate-limits", "busy", "--json").json
+    assert marianne.sheet(job, 1)["status"] == "waiting"
+    answer = marianne("clear-rate-limits", "busy", "--json").json
     assert answer == {"cleared": 1, "instrument": "busy", "keys": ["busy"]}
-    assert own.wait(job)["status"] == "completed"
+    assert marianne.wait(job)["status"] == "completed"
 
 
-def test_explain_names_the_limit_and_its_end(own: Marianne) -> None:
-    job = limited(own, 600)
-    reason = own("explain", job, "one", "--json").json["sheets"][0]
+def test_explain_names_the_limit_and_its_end(marianne: Marianne) -> None:
+    job = limited(marianne, 600)
+    reason = marianne("explain", job, "one", "--json").json["sheets"][0]
     assert reason["code"] == "rate_limited"
-    assert reason["data"]["until"] == own.sheet(job, 1)["due_at"]
-    assert "busy is rate limited" in own("explain", job).out
-    later = own.submit("later", "instrument: busy\nsheets:\n  - {name: a, prompt: go}\n")
-    until(lambda: own("explain", later, "--json").json["sheets"][0]["code"] == "rate_limited")
-    assert not (own.place / "later" / "runs").exists()
+    assert reason["data"]["until"] == marianne.sheet(job, 1)["due_at"]
+    assert "busy is rate limited" in marianne("explain", job).out
+    later = marianne.submit("later", "instrument: busy\nsheets:\n  - {name: a, prompt: go}\n")
+    until(lambda: marianne("explain", later, "--json").json["sheets"][0]["code"] == "rate_limited")
+    assert not (marianne.place / "later" / "runs").exists()
 
 
 @pytest.mark.parametrize("way", ["kill", "scheduler"])
-def test_a_limit_outlives_every_restart(own: Marianne, way: str) -> None:
-    job = limited(own, 600)
+def test_a_limit_outlives_every_restart(marianne: Marianne, way: str) -> None:
+    job = limited(marianne, 600)
     if way == "kill":
-        old = own.pids()["conductor"]
+        old = marianne.pids()["conductor"]
         os.kill(old, signal.SIGKILL)
-        until(lambda: own.pids()["conductor"] != old and own.serves())
+        until(lambda: marianne.pids()["conductor"] != old and marianne.serves())
     else:
-        own.crash(way)
-        own.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
-        until(lambda: own.tree()[way]["restarts"] == 1)
-    until(own.serves)
+        before = marianne.tree()[way]["restarts"]
+        marianne.crash(way)
+        marianne.submit("nudge", "sheets:\n  - {name: a, run: 'true'}\n")
+        until(lambda: marianne.tree()[way]["restarts"] == before + 1)
+    until(marianne.serves)
     # At once if it was on disk, else when the worker has told the result again.
-    until(lambda: [row["key"] for row in own("rate-limits", "--json").json["limits"]] == ["busy"])
-    later = own.submit("later", SHEETS.format(name="busy"))
-    until(lambda: own("explain", later, "1", "--json").json["sheets"][0]["code"] == "rate_limited")
-    assert runs(own.place / "work") <= 2
-    own("clear-rate-limits")
-    assert own.wait(job)["status"] == "completed"
-    assert own.wait(later)["status"] == "completed"
+    until(
+        lambda: [row["key"] for row in marianne("rate-limits", "--json").json["limits"]] == ["busy"]
+    )
+    later = marianne.submit("later", SHEETS.format(name="busy"))
+    until(
+        lambda: (
+            marianne("explain", later, "1", "--json").json["sheets"][0]["code"] == "rate_limited"
+        )
+    )
+    assert runs(marianne.place / "work") <= 2
+    marianne("clear-rate-limits")
+    assert marianne.wait(job)["status"] == "completed"
+    assert marianne.wait(later)["status"] == "completed"
 
 
 SIX = "instrument: {name}\nparallel: {{enabled: true, max_concurrent: 1}}\nsheets:\n" + "".join(

@@ -6,9 +6,18 @@ import contextlib
 import os
 import signal
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
+import pytest
 from e2e_marianne import Marianne, until
+
+
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    """No job's worker of another test is left."""
+    until(lambda: not named(mortal, "marianne-worker"))
+    return mortal
 
 
 def named(marianne: Marianne, name: str) -> list[int]:
@@ -26,8 +35,17 @@ def named(marianne: Marianne, name: str) -> list[int]:
     return [pid for pid, parent in found.items() if parent not in found]
 
 
+def again(marianne: Marianne, name: str) -> str:
+    """Runs a score that was submitted before, beside what runs of it; the job's id."""
+    job = f"again-{next(_numbers)}"
+    marianne("run", str(marianne.place / f"{name}.yaml"), "--id", job)
+    return job
+
+
+_numbers = count()
+
+
 def test_the_spare_takes_the_next_job_and_another_takes_its_place(marianne: Marianne) -> None:
-    marianne("start")
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     marianne.submit("long", "sheets:\n  - {name: long, run: sleep 60}\n")
     until(lambda: named(marianne, "marianne-worker") == [spare])
@@ -35,7 +53,6 @@ def test_the_spare_takes_the_next_job_and_another_takes_its_place(marianne: Mari
 
 
 def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
-    marianne("start")
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     os.kill(marianne.pids()["conductor"], 9)
     until(lambda: spare not in marianne.processes())
@@ -44,7 +61,6 @@ def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
 def test_a_sheet_that_ends_before_its_worker_says_hello_ends_its_job_at_once(
     marianne: Marianne,
 ) -> None:
-    marianne("start")
     late = []
     for number in range(3):
         until(lambda: named(marianne, "marianne-spare"))
@@ -59,19 +75,20 @@ def test_a_sheet_that_ends_before_its_worker_says_hello_ends_its_job_at_once(
 
 
 def test_while_no_process_can_be_started_clients_are_answered(marianne: Marianne) -> None:
-    marianne("start")
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     forkserver = int(Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[1])
     text = "sheets:\n  - {name: short, run: echo done}\n"
     marianne.submit("warm", text)  # its score needs no process when it comes again
     until(lambda: named(marianne, "marianne-spare") not in ([], [spare]))
+    jobs: list[str] = []
     os.kill(forkserver, signal.SIGSTOP)
     try:
-        for job in ("one", "two", "three"):
-            marianne("run", str(marianne.place / "warm.yaml"), "--id", job)
+        for _ in range(3):
+            job = again(marianne, "warm")
+            jobs.append(job)
             until(lambda job=job: job in marianne("list", "--all").out)
-        until(lambda: marianne.status("one")["status"] == "completed")
+        until(lambda: marianne.status(jobs[0])["status"] == "completed")
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(forkserver, signal.SIGCONT)
-    assert [marianne.wait(job)["status"] for job in ("two", "three")] == ["completed"] * 2
+    assert [marianne.wait(job)["status"] for job in jobs[1:]] == ["completed"] * 2

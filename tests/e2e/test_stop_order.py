@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,12 +22,14 @@ sheets:
 SLOW = "sheets: [{name: slow, run: 'touch begun; while [ ! -e end ]; do sleep 0.05; done'}]"
 
 
+@pytest.fixture
+def marianne(configured: Callable[[str], Marianne]) -> Marianne:
+    return configured("")
+
+
 def _begun(marianne: Marianne, score: str, grace: float = 2.0, orphan: float = 60.0) -> str:
     """A job whose sheet runs, and a conductor with these graces."""
-    marianne.home.mkdir(mode=0o700)
-    settings = f"sheet_grace_seconds: {grace}\norphan_grace_seconds: {orphan}\n"
-    (marianne.home / "conductor.yaml").write_text(settings)
-    marianne("start")
+    marianne.configure(f"sheet_grace_seconds: {grace}\norphan_grace_seconds: {orphan}\n")
     job = marianne.submit("job", score)
     until((marianne.place / "job" / "begun").exists)
     return job

@@ -5,12 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from e2e_marianne import Marianne, until
-from test_spare_worker import named
+from test_spare_worker import again, named
 
 SHORT = "sheets:\n  - {name: short, run: echo done}\n"
+
+
+@pytest.fixture
+def marianne(mortal: Marianne) -> Marianne:
+    """No job's worker of another test is left."""
+    until(lambda: not named(mortal, "marianne-worker"))
+    return mortal
 
 
 def restarts(marianne: Marianne) -> dict[str, int]:
@@ -22,22 +31,20 @@ def parent(pid: int) -> int:
 
 
 def test_a_forkserver_that_dies_at_a_workers_start_delays_the_job(marianne: Marianne) -> None:
-    marianne("start")
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     marianne.submit("warm", SHORT)  # its score needs no process when it comes again
     (spare,) = until(lambda: [p for p in named(marianne, "marianne-spare") if p != spare])
     forkserver = parent(spare)
     os.kill(forkserver, signal.SIGSTOP)
     os.kill(spare, signal.SIGKILL)
-    for job in ("one", "two", "three"):
-        marianne("run", str(marianne.place / "warm.yaml"), "--id", job)
+    before = restarts(marianne)
+    jobs = [again(marianne, "warm") for _ in range(3)]
     os.kill(forkserver, signal.SIGKILL)
-    assert [marianne.wait(job)["status"] for job in ("one", "two", "three")] == ["completed"] * 3
-    assert restarts(marianne) == {}
+    assert [marianne.wait(job)["status"] for job in jobs] == ["completed"] * 3
+    assert restarts(marianne) == before
 
 
 def test_a_job_whose_worker_cannot_be_started_is_cancelled_at_once(marianne: Marianne) -> None:
-    marianne("start")
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     marianne.submit("warm", SHORT)
     (spare,) = until(lambda: [p for p in named(marianne, "marianne-spare") if p != spare])
@@ -45,9 +52,9 @@ def test_a_job_whose_worker_cannot_be_started_is_cancelled_at_once(marianne: Mar
     os.kill(forkserver, signal.SIGSTOP)
     try:
         _kill(spare)
-        marianne("run", str(marianne.place / "warm.yaml"), "--id", "one")
-        marianne("cancel", "one", "--yes", timeout=10)
-        assert marianne.status("one")["status"] == "cancelled"
+        job = again(marianne, "warm")
+        marianne("cancel", job, "--yes", timeout=10)
+        assert marianne.status(job)["status"] == "cancelled"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(forkserver, signal.SIGCONT)
@@ -55,7 +62,6 @@ def test_a_job_whose_worker_cannot_be_started_is_cancelled_at_once(marianne: Mar
 
 def test_a_job_whose_worker_died_and_gets_no_other_is_cancelled_at_once(marianne: Marianne) -> None:
     """What its sheets came to stands in the spool: no process is needed to say so."""
-    marianne("start")
     job = marianne.submit(
         "held", "sheets:\n  - {name: a, run: 'true'}\n  - {name: b, run: sleep 60}\n"
     )
@@ -103,9 +109,10 @@ sheets:
     assert "worker process" in marianne("diagnose", job).out
 
 
-def test_a_job_whose_worker_does_not_listen_can_be_cancelled(marianne: Marianne) -> None:
-    marianne.home.mkdir(mode=0o700)
-    (marianne.home / "conductor.yaml").write_text("sheet_grace_seconds: 1\n")
+def test_a_job_whose_worker_does_not_listen_can_be_cancelled(
+    configured: Callable[[str], Marianne],
+) -> None:
+    marianne = configured("sheet_grace_seconds: 1")
     # Woken, it is stopped again before it can hear anything.
     deaf = "touch begun; trap '' TERM; while :; do kill -STOP $PPID; done"
     job = marianne.submit(

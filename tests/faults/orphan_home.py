@@ -106,14 +106,20 @@ def pids() -> list[int]:
 
 
 class Home:
-    """One home, one score ``nasty`` with one sheet. ``close`` kills by pid whatever is left."""
+    """One home, one score ``nasty`` with one sheet. ``close`` kills by pid whatever is left.
 
-    def __init__(self, folder: Path, orphan_grace: float = 20.0) -> None:
-        self.folder, self.path, self.workspace = folder, folder / "home", folder / "ws"
+    With a ``house`` it is that home once more, for another job of another folder: the one before
+    it has ended, and its conductor may still run.
+    """
+
+    def __init__(self, folder: Path, orphan_grace: float = 20.0, house: Home | None = None) -> None:
+        self.folder, self.workspace, self.job = folder, folder / "ws", "nasty"
+        self.path = house.path if house else folder / "home"
         self.token = str(random.randrange(10**11, 10**12))
-        self.path.mkdir(mode=0o700)
-        config = f"sheet_grace_seconds: {GRACE}\norphan_grace_seconds: {orphan_grace}\n"
-        (self.path / "conductor.yaml").write_text(config)
+        if house is None:
+            self.path.mkdir(mode=0o700)
+            config = f"sheet_grace_seconds: {GRACE}\norphan_grace_seconds: {orphan_grace}\n"
+            (self.path / "conductor.yaml").write_text(config)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("MARIANNE_")}
         self.env |= {"MARIANNE_HOME": str(self.path)}
 
@@ -152,7 +158,7 @@ class Home:
         body = [f"      {line}" for line in lines]
         score = self.folder / "nasty.yaml"
         score.write_text("\n".join([*head, *more, "    run: |", *body]) + "\n")
-        self.must("run", str(score))
+        self.job = json.loads(self.must("run", str(score), "--json"))["job_id"]
         count = 1 + sum(EVERY_KIND[kind][1] for kind in kinds)
         wait_for(lambda: (self.workspace / "up").exists() and len(self.alive()) >= count)
 
@@ -240,7 +246,7 @@ class Home:
 
     def status(self) -> dict[str, Any]:
         """The job's status as JSON; empty while nobody answers."""
-        done = self.marianne("status", "nasty", "--json")
+        done = self.marianne("status", self.job, "--json")
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
 
     def sheet(self) -> dict[str, Any]:
@@ -248,7 +254,7 @@ class Home:
 
     def ends(self, status: str) -> dict[str, Any]:
         """Waits for the job's end, which must be this one; its sheet."""
-        done = self.marianne("wait", "nasty", "--timeout", "30")
+        done = self.marianne("wait", self.job, "--timeout", "30")
         found = self.status()
         assert found.get("status") == status, (found, done.stderr)
         return dict(found["sheets"][0])

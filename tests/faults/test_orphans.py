@@ -6,6 +6,7 @@ One sheet holds all kinds of children at once; `scripts/chaos orphans` takes the
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,39 +22,65 @@ SLACK = 30.0
 """Seconds that a busy machine may take beyond the grace; what survives lives ten minutes."""
 
 
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[float], Home]]:
+    """The home of this orphan grace: whose conductor a test leaves alive is the next one's."""
+    made: dict[float, Home] = {}
+
+    def house(orphan_grace: float) -> Home:
+        if orphan_grace not in made:
+            made[orphan_grace] = Home(tmp_path_factory.mktemp("house"), orphan_grace)
+        return made[orphan_grace]
+
+    yield house
+    for one in made.values():
+        one.marianne("stop", "--force")
+        one.close()
+
+
+@pytest.fixture
+def homed(houses: Callable[[float], Home], tmp_path: Path) -> Iterator[Callable[[Way], Home]]:
+    homes: list[Home] = []
+
+    def home(way: Way) -> Home:
+        homes.append(Home(tmp_path, house=houses(way.orphan_grace)))
+        return homes[-1]
+
+    yield home
+    for one in homes:
+        if one.alive():  # of a test that failed
+            one.close()
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_survives(way: str, tmp_path: Path) -> None:
-    home = Home(tmp_path, WAYS[way].orphan_grace)
-    try:
-        home.run(tuple(KINDS) if way in MANY else FEW, timeout=WAYS[way].timeout)
-        check(home, WAYS[way])
-    finally:
-        home.close()
+def test_nothing_survives(way: str, homed: Callable[[Way], Home]) -> None:
+    home = homed(WAYS[way])
+    home.run(tuple(KINDS) if way in MANY else FEW, timeout=WAYS[way].timeout)
+    check(home, WAYS[way])
 
 
 @pytest.mark.parametrize("way", {**WALLED_WAYS, "sheet ends": None, "KILL worker": None})
-def test_behind_a_wall_nothing_survives_that_shed_everything(way: str, tmp_path: Path) -> None:
+def test_behind_a_wall_nothing_survives_that_shed_everything(
+    way: str, homed: Callable[[Way], Home]
+) -> None:
     chosen = (WALLED_WAYS | WAYS)[way]
-    home = Home(tmp_path, chosen.orphan_grace)
-    try:
-        home.run((*FEW, *WALLED_KINDS))
-        if not home.walled:
-            pytest.skip("this machine lets nobody make control groups here")
-        check(home, chosen)
-    finally:
+    home = homed(chosen)
+    home.run((*FEW, *WALLED_KINDS))
+    if not home.walled:
         home.close()
+        pytest.skip("this machine lets nobody make control groups here")
+    check(home, chosen)
 
 
 @pytest.mark.parametrize("way", {**WALLED_WAYS, "sheet ends": None, "cancel": None})
-def test_of_an_isolated_sheet_nothing_survives_whatever_was_shed(way: str, tmp_path: Path) -> None:
+def test_of_an_isolated_sheet_nothing_survives_whatever_was_shed(
+    way: str, homed: Callable[[Way], Home]
+) -> None:
     """By the namespace: where no control group is, and without any start."""
     chosen = (WALLED_WAYS | WAYS)[way]
-    home = Home(tmp_path, chosen.orphan_grace)
-    try:
-        home.run((*FEW, *WALLED_KINDS), isolated=True)
-        check(home, chosen)
-    finally:
-        home.close()
+    home = homed(chosen)
+    home.run((*FEW, *WALLED_KINDS), isolated=True)
+    check(home, chosen)
 
 
 def check(home: Home, chosen: Way) -> None:

@@ -68,6 +68,10 @@ def command(*words: str) -> Callable[[Home], float]:
     return happen
 
 
+def cancelled(home: Home) -> float:
+    return command("cancel", home.job, "--yes")(home)
+
+
 def nothing_of_ours(home: Home) -> None:
     assert home.ours() == []
 
@@ -117,7 +121,7 @@ def kill_the_forkserver(home: Home) -> float:
         wait_for(lambda: field(worker, 4) == str(conductor))
 
     unhurt(home, happen)
-    return command("cancel", "nasty", "--yes")(home)
+    return cancelled(home)
 
 
 def kill_the_forkserver_and_the_worker(home: Home) -> float:
@@ -138,7 +142,7 @@ def kill_the_conductor(home: Home) -> float:
 
     unhurt(home, happen)
     assert home.sheet()["attempt"] == 1
-    return command("cancel", "nasty", "--yes")(home)
+    return cancelled(home)
 
 
 def kill_the_heart(home: Home) -> float:
@@ -165,7 +169,7 @@ def kill_forkserver_and_conductor(home: Home) -> float:
         replaced(home, old)
 
     unhurt(home, happen)
-    return command("cancel", "nasty", "--yes")(home)
+    return cancelled(home)
 
 
 def stop_the_worker_kill_the_conductor(home: Home) -> float:
@@ -180,7 +184,7 @@ def stop_the_worker_kill_the_conductor(home: Home) -> float:
 
     unhurt(home, happen)
     assert home.sheet()["attempt"] == 1
-    return command("cancel", "nasty", "--yes")(home)
+    return cancelled(home)
 
 
 def kill_heart_and_conductor(home: Home) -> float:
@@ -231,7 +235,7 @@ WALLED_WAYS: dict[str, Way] = {"KILL all five": Way(kill_all_five, nothing_of_ou
 WAYS: dict[str, Way] = {
     "sheet ends": Way(the_sheet_ends, reported_what_it_left),
     "timeout": Way(it_runs_out_of_time, failed_by("timeout"), timeout="4s"),
-    "cancel": Way(command("cancel", "nasty", "--yes")),
+    "cancel": Way(cancelled),
     "stop": Way(command("stop"), nothing_of_ours),
     "stop --force": Way(command("stop", "--force"), nothing_of_ours),
     "STOP conductor, stop --force": Way(a_hung_conductor_is_forced, nothing_of_ours),
