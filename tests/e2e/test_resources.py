@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from e2e_marianne import Marianne, until
 
 HAS = "gpus: 1\nlabels: [ssd]\nresource_limits: {max_memory_mb: 512}\n"
@@ -16,9 +19,9 @@ sheets:
 """
 
 
-def has(marianne: Marianne, config: str = HAS) -> None:
-    marianne.home.mkdir(mode=0o700, exist_ok=True)
-    (marianne.home / "conductor.yaml").write_text(config)
+@pytest.fixture
+def marianne(configured: Callable[[str], Marianne]) -> Marianne:
+    return configured(HAS)
 
 
 def why(marianne: Marianne, job: str) -> dict[str, str]:
@@ -27,7 +30,6 @@ def why(marianne: Marianne, job: str) -> dict[str, str]:
 
 
 def test_a_sheet_waits_for_what_it_takes_and_nobody_else_waits_for_it(marianne: Marianne) -> None:
-    has(marianne)
     job = marianne.submit("takes", TAKES)
     until(lambda: marianne.sheet(job, 5)["status"] == "completed")
     until(lambda: marianne.status(job)["progress"]["running"] == 2)
@@ -43,24 +45,20 @@ def test_a_sheet_waits_for_what_it_takes_and_nobody_else_waits_for_it(marianne: 
 
 
 def test_what_is_set_in_a_reload_holds_for_what_waits(marianne: Marianne) -> None:
-    has(marianne)
     job = marianne.submit("takes", TAKES)
     until(lambda: marianne.status(job)["progress"]["running"] == 2)
-    has(marianne, HAS.replace("gpus: 1", "gpus: 2"))
-    marianne("reload")
+    marianne.configure(HAS.replace("gpus: 1", "gpus: 2"))
     until(lambda: marianne.status(job)["progress"]["running"] == 3)
     (marianne.place / "takes" / "go").touch()
     assert marianne.wait(job)["status"] == "completed"
 
 
 def test_what_takes_more_than_there_is_is_refused_by_words(marianne: Marianne) -> None:
-    has(marianne)
     score = marianne.score("much", 'resources: {gpus: 2}\nsheets: [{name: a, run: "true"}]\n')
     words = "resources.gpus: takes 2 gpus, and the conductor has 1"
     for command in (("validate",), ("run", "--dry-run"), ("run",), ("run", "--local")):
         done = marianne(*command, score, code=2)
         assert words in done.err, command
-    assert marianne("list", "--all", "--json").json == []
-    has(marianne, HAS.replace("gpus: 1", "gpus: 2"))
-    marianne("reload")
+    assert str(marianne.place) not in marianne("list", "--all", "--json").out
+    marianne.configure(HAS.replace("gpus: 1", "gpus: 2"))
     assert marianne.wait(marianne("run", score, "--json").json["job_id"])["status"] == "completed"
