@@ -18,7 +18,6 @@ _ENDS_CONDITION = frozenset({"then", "do"})
 _ENDS_BRANCH = frozenset({";;", ";&", ";;&"})
 _ENDS_LIST = frozenset({";", "&", "&&", "||", "\n"}) | _ENDS_BRANCH
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^]]*\])?\+?=")
-_TAKES_VALUE = frozenset({"<", ">", ">>", ">|", "<>", "&>", "&>>", "<<", "<<-", "<<<", ">&", "<&"})
 
 
 @dataclass(slots=True)
@@ -66,7 +65,6 @@ class _Group:
     command: Command | None = None
     start: Token | None = None
     negated: bool = False
-    joined: bool = False
     wants_in: bool = False
     before: int = 0
     """How many pipelines were found before the one that is read."""

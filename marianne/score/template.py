@@ -24,7 +24,6 @@ MAX_RENDERED = 16 * 2**20
 MAX_SECONDS = 5
 _SIMPLE = re.compile(r"(?<!\{)\{\{ *([A-Za-z_][A-Za-z0-9_]*) *(\| *q *)?\}\}")
 _NEWLINES = re.compile(r"\r\n|\r")
-_FILENAME = "<sheet template>"
 # Not names to Jinja2, whatever the variables are called.
 _KEYWORDS = frozenset(
     {"true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if"}

@@ -13,7 +13,6 @@ from marianne.records import dataclass
 from marianne.state.models import JobRow, JobStatus
 
 SUCCESS, FAILURE, EXIT = "on_success", "on_failure", "on_exit"
-LISTS = (SUCCESS, FAILURE, EXIT)
 
 _DONE = "hooks_done"
 _FOLLOWED = "followed"
