@@ -248,14 +248,14 @@ class Home:
             guard = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise HomeError(f"cannot open {self.path}: {error.strerror}") from error
-        if _is_taken(self.pid_file) or not _take(guard):
+        if is_taken(self.pid_file) or not _take(guard):
             os.close(guard)
             return None
         return HomeLock(-1, guard)
 
     def running(self) -> bool:
         """Whether a conductor (or its heart) holds the lock, whatever its files look like."""
-        return _is_taken(self.pid_file) or _is_taken(self.path)
+        return is_taken(self.pid_file) or is_taken(self.path)
 
     def name_holders(self, conductor: int, heart: int | None) -> HomeLock | None:
         """Makes the lock's file again for those who hold the lock; it is locked too. None where it
@@ -361,7 +361,8 @@ def _take(fd: int) -> bool:
     return False
 
 
-def _is_taken(place: Path) -> bool:
+def is_taken(place: Path) -> bool:
+    """Whether somebody holds the lock on a file or directory."""
     try:
         fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

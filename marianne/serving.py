@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 import os
 
-from marianne.home import Home
+from marianne.home import Home, is_taken
 from marianne.private import PRIVATE_FILE
+from marianne.run.holders import identity
 
 _TOLD = ("conductor_sock", "db", "log", "pid_file")
 
@@ -29,7 +30,8 @@ def tell(home: Home) -> None:
 def serving(home: Home) -> Home:
     """The home with its files where the conductor that runs has them; without one, as it is.
 
-    What a copy of a home brought along says where the original serves, and is not believed.
+    What a copy of a home brought along says where the original serves, and is not believed. Nor is
+    what names the old place of a home that was moved, where another one runs by now.
     """
     try:
         lines = home.places_file.read_text(errors="surrogateescape").splitlines()
@@ -41,4 +43,7 @@ def serving(home: Home) -> Home:
         return home
     there = Home(home.path, **told)
     same = all(getattr(there, name) == getattr(home, name) for name in _TOLD)
-    return home if same or not there.running() else there
+    if same or not there.running():
+        return home
+    moved = identity(there.pid_file) != identity(home.pid_file) and is_taken(home.pid_file)
+    return home if moved else there
