@@ -103,6 +103,7 @@ class Nodes:
         self._grace = grace
         self._slots, self._by_name = slots, by_name
         self._nodes: dict[str, Node] = {}
+        self._left: dict[str, Tenure] = {}  # of those that are forgotten, and may be asked for yet
         self._waiting: dict[str, None] = {}
         self._lock = threading.RLock()
         self.engine: str | None = "it has not been reached yet"
@@ -158,6 +159,9 @@ class Nodes:
 
     def _drop_ended(self, node: Node) -> None:
         if node.ended and not node.taken and not node.connected:
+            now, left = clock(), self._left
+            self._left = {name: tenure for name, tenure in left.items() if not tenure.over(now)}
+            self._left[node.name] = node.tenure
             del self._nodes[node.name]
 
     def over(self, name: str) -> None:
@@ -183,9 +187,10 @@ class Nodes:
         with self._lock:
             node = self._nodes.get(name)
             if node is None:
-                tenure = Tenure(self.lease, self._grace())
-                tenure.lost(clock())
-                self._nodes[name] = node = Node(name, 0, tenure)
+                left = self._left.pop(name, None)
+                tenure = left or Tenure(self.lease, self._grace())
+                tenure.lost(clock())  # of one that was lost before it changes nothing
+                self._nodes[name] = node = Node(name, 0, tenure, ended=left is not None)
             return node
 
     def connected(self, name: str) -> bool:

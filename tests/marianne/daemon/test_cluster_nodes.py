@@ -150,6 +150,19 @@ def test_what_is_scarce_is_given_back_with_its_slot(nodes: Nodes) -> None:
     assert nodes.take("c", needs=Needs(gpus=1)) == "gpu"
 
 
+def test_a_node_that_its_engine_has_ended_is_waited_for_no_longer_than_before(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marianne.daemon.cluster.nodes.clock", lambda: 1000.0)
+    nodes.known("old")
+    monkeypatch.setattr("marianne.daemon.cluster.nodes.clock", lambda: 1008.0)
+    nodes.gone("old")
+    assert nodes.all() == []
+    assert nodes.known("old").tenure.left(1008.0) == pytest.approx(1.0)  # of its lease and 3 s
+    nodes.forget("a")
+    assert nodes.all() == []
+
+
 def test_a_node_of_an_earlier_conductor_is_told_of_until_it_has_surely_ended_all() -> None:
     nodes = Nodes(6.0, lambda: 1.0, 2, {})
     nodes.known("old")
