@@ -1,9 +1,9 @@
 """A configuration in which nothing is set, without the model of it.
 
 Importing pydantic and building the model is a fifth of what a conductor computes until it serves.
-Where nothing is set, all that boot reads is some defaults; the model comes when anything else is
-asked, which is after ready. A test compares what stands here with the model, and one sees that a
-start does without it.
+Where nothing is set, all that boot reads is some defaults, and so is what is looked at while nobody
+asks anything; the model comes when anything else is asked. A test compares what stands here with
+the model, and one sees that a start does without it.
 """
 
 from __future__ import annotations
@@ -46,16 +46,22 @@ class Untouched(_Known):
         )
         metrics = _Known(lambda: self._whole().metrics, {"listen": None, "address": None})
         traces = _Known(lambda: self._whole().traces, {"endpoint": None})
+        retention = _Known(
+            lambda: self._whole().retention,
+            {"event_days": 30.0, "event_mb": 256, "output_days": 30.0, "output_mb": 10240},
+        )
         web = _Known(lambda: self._whole().web, {"enabled": False})
         super().__init__(
             self._whole,
             {
                 "web": web,
                 "traces": traces,
+                "retention": retention,
                 "resource_limits": limits,
                 "learning": learning,
                 "metrics": metrics,
                 "notifications": [],
+                "max_job_history": 1000,
                 "max_concurrent_jobs": 15,
                 "max_concurrent_sheets": machine.SLOTS,
                 "max_concurrent_agents": 25,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from marianne.daemon.processes import scratch
 from marianne.daemon.processes.affinity import stay_on_one_core
+from marianne.daemon.processes.arena import share_one_heap
 from marianne.run import watermark
 from marianne.run.confine import become_subreaper
 
@@ -79,7 +80,8 @@ class OwnProcess:
         return {self._pid} if heart is None else {self._pid, heart}
 
     def settle(self, system: System) -> None:
-        """One core; signals for ``hear`` alone."""
+        """One core, one heap; signals for ``hear`` alone."""
+        share_one_heap()
         system.processes.cores = stay_on_one_core()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
