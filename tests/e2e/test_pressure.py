@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,15 +28,24 @@ STEPS = """sheets:
 """
 
 
+@pytest.fixture
+def marianne(configured: Callable[[str], Marianne]) -> Marianne:
+    return configured("")
+
+
 def conductor(marianne: Marianne, *, processes: int, memory: int = 8192, jobs: int = 15) -> None:
-    marianne.home.mkdir(mode=0o700)
-    text = CONFIG.format(processes=processes, memory=memory, jobs=jobs)
-    (marianne.home / "conductor.yaml").write_text(text)
-    marianne("start")
+    """Its limits are these, and nothing of another test is over them."""
+    marianne.configure(CONFIG.format(jobs=jobs, processes=processes, memory=memory))
+
+    def settled() -> bool:
+        ready = marianne("ready", "--json", code=None).json
+        return bool(ready["max_memory_mb"] == memory and ready["accepting_work"])
+
+    until(settled)
 
 
-def let_go(place: Path, job: str) -> None:
-    (place / job / "go").touch()
+def let_go(marianne: Marianne, job: str) -> None:
+    (Path(marianne.status(job)["workspace"]) / "go").touch()
 
 
 def test_forks_over_the_limit_stop_admission_and_all_goes_on_afterwards(marianne: Marianne) -> None:
@@ -49,21 +59,21 @@ def test_forks_over_the_limit_stop_admission_and_all_goes_on_afterwards(marianne
     assert marianne("ready", "--json", code=1).json["status"] == "not_ready"
     refused = marianne("run", marianne.score("late", STEPS), code=75)
     assert "pressure" in refused.err
-    let_go(marianne.place, innocent)
+    let_go(marianne, innocent)
     until(lambda: marianne.sheet(innocent, 1)["status"] == "completed")
     until(lambda: marianne.status(forks)["status"] == "pausing")
     assert marianne.status(forks)["reason"] == "pressure"
     assert marianne.status(innocent)["status"] == "running"
     waits = marianne("explain", innocent, "two", "--json").json["sheets"][0]
     assert (waits["code"], waits["data"]["level"]) == ("pressure", "critical")
-    let_go(marianne.place, forks)
+    let_go(marianne, forks)
     for job in (innocent, forks):
         assert marianne.wait(job)["status"] == "completed"
     assert [sheet["attempt"] for sheet in marianne.status(forks)["sheets"]] == [1, 1]
     marianne("ready")
     late = marianne.submit("late", STEPS)
     until(lambda: marianne.sheet(late, 1)["status"] == "running")
-    let_go(marianne.place, late)
+    let_go(marianne, late)
     assert marianne.wait(late)["status"] == "completed"
 
 
@@ -77,7 +87,7 @@ def test_a_sheet_that_alone_uses_twice_the_limit_is_ended_and_that_is_an_attempt
     status = marianne.wait(forks, code=1)
     assert status["sheets"][0]["error"]["category"] == "resource_limit"
     assert [sheet["attempt"] for sheet in status["sheets"]] == [1, 0]
-    let_go(marianne.place, innocent)
+    let_go(marianne, innocent)
     assert marianne.wait(innocent)["status"] == "completed"
 
 
@@ -90,7 +100,7 @@ def test_a_job_paused_for_pressure_goes_on_over_a_restart(marianne: Marianne, wa
         marianne("restart")
     else:
         marianne.crash("monitor")
-    let_go(marianne.place, forks)
+    let_go(marianne, forks)
     assert marianne.wait(forks)["status"] == "completed"
 
 
@@ -98,6 +108,7 @@ def test_a_job_whose_turn_comes_under_pressure_is_pending_until_it_ends(
     marianne: Marianne,
 ) -> None:
     conductor(marianne, processes=30, jobs=2)
+    last = marianne.request("events.since", {"seq": 0, "limit": 1})["last"]
     innocent = marianne.submit("innocent", STEPS)
     forks = marianne.submit("forks", FORKS.format(n=40))
     late = marianne.submit("late", STEPS)
@@ -110,15 +121,15 @@ def test_a_job_whose_turn_comes_under_pressure_is_pending_until_it_ends(
     why = marianne("explain", late, "--json").json
     assert why["code"] == "pressure"
     assert "of 30 processes" in why["text"]
-    let_go(marianne.place, forks)
+    let_go(marianne, forks)
     marianne.wait(forks)
     until(lambda: marianne.status(late)["status"] == "running")
     assert marianne.status(late)["reason"] is None
-    let_go(marianne.place, late)
+    let_go(marianne, late)
     assert marianne.wait(late)["status"] == "completed"
     pressure = [
         event["data"]
-        for event in marianne.request("events.since", {"seq": 0})["events"]
+        for event in marianne.request("events.since", {"seq": last})["events"]
         if event["event"] == "monitor.pressure"
     ]
     assert [data["level"] for data in pressure][:1] == ["critical"]
@@ -152,10 +163,8 @@ def test_ready_shows_what_the_monitor_reads(marianne: Marianne) -> None:
 
 def test_other_limits_are_in_force_at_once(marianne: Marianne) -> None:
     conductor(marianne, processes=200)
-    text = CONFIG.format(processes=5, memory=600, jobs=15)
-    (marianne.home / "conductor.yaml").write_text(text)
     marianne("ready")
-    marianne("reload")
+    marianne.configure(CONFIG.format(processes=5, memory=600, jobs=15))
     ready = until(
         lambda: (
             (found := marianne("ready", "--json", code=None).json)["max_memory_mb"] == 600 and found
