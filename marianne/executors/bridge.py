@@ -166,6 +166,11 @@ class Bridge:
     def _settle(self, found: dict[str, Found]) -> None:
         for name, node in found.items():
             link = self._links.get(name)
+            if link is not None and not link.up and link.found.address != node.address:
+                # Where it was before nobody may be: an engine tries for long to connect there.
+                if link.task is not None:
+                    link.task.cancel()
+                link = None
             if link is None or (link.task is not None and link.task.done()):
                 self._links[name] = link = _Link(node)
                 link.task = asyncio.create_task(self._keep(link))

@@ -66,6 +66,7 @@ class Engine:
 
     def __init__(self, *nodes: Node | str) -> None:
         self.nodes = list(nodes)
+        self.asked: list[str] = []
         self.there = True
         self.found = Found("n1", "tcp://n1:1", 4)
         self.trouble: str | None = None
@@ -81,6 +82,7 @@ class Engine:
         return self.says
 
     async def connect(self, node: Found) -> Any:
+        self.asked.append(node.address)
         if not self.nodes:
             await asyncio.Event().wait()
         found = self.nodes.pop(0)
@@ -185,6 +187,18 @@ def test_a_node_that_does_not_fit_is_named_with_what_to_do_and_gets_no_lease(
 def test_a_node_that_cannot_be_reached_is_tried_again() -> None:
     line = play(Engine("no route", Node()), lambda line: line.of("up"))
     assert line.of("unfit")[0]["why"] == "no route"
+
+
+def test_a_node_that_is_at_another_address_now_is_not_waited_for_at_the_old_one() -> None:
+    engine = Engine()  # nobody answers there, for as long as an engine has patience
+
+    def meanwhile(bridge: Silent, line: Line) -> None:
+        if engine.asked == ["tcp://n1:1"]:
+            engine.nodes, engine.found = [Node()], Found("n1", "tcp://n1:2", 4)
+
+    line = play(engine, lambda line: line.of("up"), meanwhile)
+    assert engine.asked == ["tcp://n1:1", "tcp://n1:2"]
+    assert [one["kind"] for one in line.told if one["kind"] != "engine"] == ["hello", "up"]
 
 
 def test_a_connection_that_ends_is_told_and_made_again() -> None:
