@@ -18,8 +18,15 @@ from marianne.cli.session import Session
 from marianne.home import Home
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def descriptors() -> set[tuple[str, str]]:
+    """Those that are open, with what they lead to. Earlier tests' may close at any moment."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+        except FileNotFoundError:  # that of this look itself
+            pass
+    return found
 
 
 class Held(Session):
@@ -42,8 +49,8 @@ def test_a_wait_that_has_heard_what_it_waited_for_keeps_nothing_open(home: Home)
         assert list(Feed(session, lambda: [1, 2]).items()) == [1, 2]
     for thread in threading.enumerate():
         if thread.name == "feed":
-            thread.join(5)
-    assert descriptors() == before
+            thread.join(60)
+    assert descriptors() <= before
 
 
 def test_who_is_left_before_its_source_spoke_closes_when_that_speaks(home: Home) -> None:
@@ -65,8 +72,8 @@ def test_who_is_left_before_its_source_spoke_closes_when_that_speaks(home: Home)
     assert closed.wait(5), "nobody takes its second item"
     for thread in threading.enumerate():
         if thread.name == "feed":
-            thread.join(5)
-    assert descriptors() == before
+            thread.join(60)
+    assert descriptors() <= before
 
 
 def test_a_source_waits_for_whoever_takes_slowly(
