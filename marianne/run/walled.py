@@ -49,7 +49,7 @@ class Walls:
 
     def give_back(self, room: Room, *, clean: bool) -> None:
         """It is empty; ``clean``: nobody had to be ended in it."""
-        if clean and not room.gone and not self._plan.private:
+        if clean and not room.gone and room.clear():
             self._idle.append(room)
         else:
             room.end()

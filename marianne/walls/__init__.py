@@ -8,6 +8,7 @@ A leaf: it knows nothing of jobs, workers or configuration, and needs only the s
     standing     what is asked + what is offered -> which means are used, or what is missing
     blueprint    the paths of one attempt, and the means, as plain data
     room         the namespaces of an attempt, held open by a process that dies with its maker
+    covers       its empty directories for temporary files, cleared for who comes next
     landlock     rules for the calling thread
     cgroups      what ends all of a sheet, and bounds what it uses: control groups (cgroup_place,
                  group_pool, group_spawn, group_offer, bounds)

@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from marianne.walls import kernel
 from marianne.walls.blueprint import Blueprint, Step, steps
+from marianne.walls.covers import Covers
 from marianne.walls.probe import enter_user_namespace, has_admin
 
 _MOST_DESCRIPTORS = 1 << 20
@@ -44,11 +45,14 @@ class Room:
     reaps that process says so by ``gone``: its number may be another's then. ``of_user``: it stands
     in a user namespace, which a thread cannot enter, only a process."""
 
-    __slots__ = ("_held", "first", "gone", "of_user")
+    __slots__ = ("_covers", "_held", "first", "gone", "of_user")
 
-    def __init__(self, first: int | None, held: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, first: int | None, held: list[tuple[int, int]], covers: Covers | None = None
+    ) -> None:
         self.first = first
         self.gone = False
+        self._covers = covers
         self.of_user = any(kind == kernel.CLONE_NEWUSER for kind, _ in held)
         self._held = held
 
@@ -58,12 +62,20 @@ class Room:
         for kind, descriptor in self._held:
             kernel.setns(descriptor, kind)
 
+    def clear(self) -> bool:
+        """Removes what was left in it; whether it is as it was when it was made. Nobody may live
+        in it."""
+        return self._covers is None or self._covers.clear()
+
     def end(self) -> None:
         """Kills all that is in its namespace of processes, and lets go of the others. Its maker
         reaps the first process when it hears of it."""
         for _, descriptor in self._held:
             os.close(descriptor)
         self._held = []
+        if self._covers is not None:
+            self._covers.close()
+            self._covers = None
         self.kill()
 
     def kill(self) -> None:
@@ -123,7 +135,7 @@ def _hear(plan: Blueprint, kinds: dict[str, int], builder: int, said: int) -> Ro
         for name, kind in kinds.items():
             where = f"/proc/{keeper}/ns/{name}"
             held.append((kind, os.open(where, os.O_RDONLY | os.O_CLOEXEC)))
-        return Room(first, held)
+        return Room(first, held, _covers(plan, f"/proc/{keeper}/root"))
     except BaseException:
         Room(first, held).end()
         raise
@@ -132,6 +144,12 @@ def _hear(plan: Blueprint, kinds: dict[str, int], builder: int, said: int) -> Ro
             with suppress(ProcessLookupError):
                 os.kill(builder, signal.SIGKILL)
         os.waitpid(builder, 0)
+
+
+def _covers(plan: Blueprint, root: str) -> Covers | None:
+    if not plan.private:
+        return None
+    return Covers(root, plan.private, [one.path for one in steps(plan)])
 
 
 def _kinds(plan: Blueprint) -> dict[str, int]:

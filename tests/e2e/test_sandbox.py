@@ -95,8 +95,9 @@ def test_cancel_ends_what_ignores_its_signals_within(walled: Marianne) -> None:
 def test_many_at_once_and_one_after_the_other_share_what_was_built(walled: Marianne) -> None:
     job = walled.play(
         "many",
-        f"{ALL}sheets:\n  - name: a\n    fan_out: 8\n    run: echo $$ > n{{{{ instance }}}}\n"
-        "  - name: b\n    needs: [a]\n    run: cat n?\n",
+        f"{ALL}sheets:\n  - name: a\n    fan_out: 8\n"
+        "    run: echo $$ > n{{ instance }}; touch /tmp/left\n"
+        "  - name: b\n    needs: [a]\n    run: test ! -e /tmp/left && cat n?\n",
     )
     numbers = walled("output", job, "b").out.split()
     assert len(numbers) == 8
