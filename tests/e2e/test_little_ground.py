@@ -41,7 +41,7 @@ def test_few_open_files_are_refused_and_nothing_is_begun(
 @pytest.mark.parametrize(
     ("which", "most", "words"),
     [
-        (resource.RLIMIT_AS, 600 << 20, "ulimit -v allows 614,400 kB of address space"),
+        (resource.RLIMIT_AS, 250 << 20, "ulimit -v allows 256,000 kB of address space"),
         (resource.RLIMIT_FSIZE, 4096, "ulimit -f allows 4 kB of a file"),
     ],
 )

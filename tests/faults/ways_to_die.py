@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from orphan_home import GRACE, Home, field, kill, wait_for
 
@@ -73,10 +74,12 @@ def cancelled(home: Home) -> float:
 
 
 def nothing_of_ours(home: Home) -> None:
-    assert home.ours() == []
+    left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in home.ours()}
+    assert not left, left
 
 
 def nothing_of_ours_soon(home: Home) -> None:
+    """What waits for the death of all of ours outlives it by as long as the group takes to go."""
     wait_for(lambda: not home.ours(), 5)
 
 
@@ -245,7 +248,7 @@ WAYS: dict[str, Way] = {
     "KILL worker": Way(kill_the_worker, second_attempt),
     "KILL forkserver": Way(kill_the_forkserver),
     "KILL conductor": Way(kill_the_conductor),
-    "KILL heart": Way(kill_the_heart, nothing_of_ours),
+    "KILL heart": Way(kill_the_heart, nothing_of_ours_soon),
     "KILL forkserver, worker": Way(kill_the_forkserver_and_the_worker, second_attempt),
     "KILL forkserver, conductor": Way(kill_forkserver_and_conductor),
     "KILL worker, conductor": Way(kill_worker_and_conductor, second_attempt),

@@ -156,7 +156,7 @@ def test_a_next_job_that_is_not_taken_in_a_stop_is_the_next_conductors(
     stage.turns.ring()
     stage.context.stop.mode = "stop"
     parts.refused(Refused("shutting_down", "the conductor is shutting down"))
-    assert (stage.turns.timers, hooks_told(stage), stage.over) == ([], [], [])
+    assert (stage.turns.timers, hooks_told(stage), stage.over) == ([], [], ["a"])
 
 
 def test_a_next_job_that_is_refused_fails_its_hook(stage: Stage, parts: Followed) -> None:
