@@ -62,7 +62,7 @@ class Connections:
         self._path = self._port = ""
 
     def watch(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes]) -> None:
-        """Begins; the thread ends when the context does."""
+        """Begins; the thread ends when the context does. Leaves nothing open where it fails."""
         place = f"inproc://connections-{next(_places)}"
         socket.setsockopt(zmq.HANDSHAKE_IVL, SHAKE_MS)
         socket.monitor(place, _EVENTS)
@@ -71,12 +71,16 @@ class Connections:
         # ZeroMQ's I/O thread tells of each connection before it accepts the next one, and waits
         # while AHEAD of them were not heard of: so a burst cannot outrun us. Half of what both
         # sides let wait is acknowledged at once, so it cannot be less: (1 + 1,000) / 2.
-        monitor.setsockopt(zmq.RCVHWM, AHEAD - 1)  # counts on the other side
-        monitor.connect(place)
-        monitor.setsockopt(zmq.RCVHWM, 1)  # makes it count now
-        threading.Thread(
-            target=self._run, args=(monitor,), name="ipc-connections", daemon=True
-        ).start()
+        try:
+            monitor.setsockopt(zmq.RCVHWM, AHEAD - 1)  # counts on the other side
+            monitor.connect(place)
+            monitor.setsockopt(zmq.RCVHWM, 1)  # makes it count now
+            threading.Thread(
+                target=self._run, args=(monitor,), name="ipc-connections", daemon=True
+            ).start()
+        except BaseException:
+            monitor.close(0)  # else the end of the context waits for it for ever
+            raise
 
     def bound(self, address: str) -> None:
         """Where the socket is bound: what is cut off has to be a connection of this place."""

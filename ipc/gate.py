@@ -32,11 +32,16 @@ class Gate:
         self._allowed = allowed
 
     def guard(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        """Begins; before any socket of the context is bound."""
+        """Begins; before any socket of the context is bound. Leaves nothing open where it fails."""
         socket = context.socket(zmq.REP)
         socket.setsockopt(zmq.LINGER, 0)
-        socket.bind(_PLACE)
-        threading.Thread(target=self._run, args=(socket,), name="ipc-gate", daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(socket,), name="ipc-gate", daemon=True)
+        try:
+            socket.bind(_PLACE)
+            thread.start()
+        except BaseException:
+            socket.close(0)  # else the end of the context waits for it for ever
+            raise
 
     def _run(self, socket: zmq.Socket[bytes]) -> None:
         try:

@@ -100,18 +100,20 @@ class Router:
                 curve.serve_by(socket, self._secret_key)
             self.endpoint.arm(context, socket)
             self.connections.watch(context, socket)
+            self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             self.endpoint.bind(socket.bind)
             self.connections.bound(self.endpoint.address)
+            thread = threading.Thread(
+                target=self._run, args=(context, socket), name=self.name, daemon=True
+            )
+            thread.start()
         except BaseException:
             socket.close(0)
             context.term()
-            self.endpoint.close()
+            self._close_wake()
+            self.endpoint.remove()
             raise
-        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._thread = threading.Thread(
-            target=self._run, args=(context, socket), name=self.name, daemon=True
-        )
-        self._thread.start()
+        self._thread = thread
 
     def stop(self, timeout: float = 5.0) -> bool:
         """Sends what is queued, closes the socket, removes the path. True once that has happened.
@@ -146,14 +148,18 @@ class Router:
             if self._wake_fd >= 0:
                 os.eventfd_write(self._wake_fd, 1)
 
+    def _close_wake(self) -> None:
+        with self._wake_lock:
+            if self._wake_fd >= 0:
+                os.close(self._wake_fd)
+            self._wake_fd = -1
+
     def _run(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes]) -> None:
         try:
             self._loop(socket)
             self._flush(socket)
         finally:
-            with self._wake_lock:
-                os.close(self._wake_fd)
-                self._wake_fd = -1
+            self._close_wake()
             socket.close(int(_LINGER_SECONDS * 1000))
             context.term()
             self.endpoint.remove()

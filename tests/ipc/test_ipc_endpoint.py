@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import pytest
 import zmq
 
 from ipc.client import Client
+from ipc.curve import new_secret
 from ipc.endpoint import Endpoint
 from ipc.envelope import Request
 from ipc.errors import EndpointError, EndpointInUse
+from ipc.network import NetworkEndpoint
+from ipc.router import Router
 from ipc.server import Responder, Server
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -190,3 +194,37 @@ def test_a_successors_socket_is_left_alone(place: Path) -> None:
     context.destroy(0)
     second.remove()
     assert not (place / "s.sock").exists()
+
+
+@pytest.mark.parametrize("name", ["ipc-connections", "ipc-gate", "ipc-router"])
+def test_where_no_thread_is_to_be_had_a_server_says_so_and_leaves_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It waited for ever for a socket of its own that nobody closed any more."""
+
+    class Crowded(threading.Thread):
+        def start(self) -> None:
+            if self.name == name:
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    path: Path | NetworkEndpoint = place / "s.sock"
+    if name == "ipc-gate":
+        path = NetworkEndpoint("tcp://127.0.0.1:*", new_secret(), lambda _key: True)
+    said: list[BaseException] = []
+
+    def start() -> None:
+        with pytest.raises(RuntimeError) as error:
+            Router(path, lambda *_: None).start()
+        said.append(error.value)
+
+    starting = threading.Thread(target=start, daemon=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Thread", Crowded)
+        starting.start()
+        starting.join(10)
+    assert str(said[0]) == "can't start new thread"
+    assert not list(place.glob("*.sock"))
+    again = Router(path, lambda *_: None)
+    again.start()
+    assert again.stop()
