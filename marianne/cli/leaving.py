@@ -44,7 +44,8 @@ def end_conductor(
     """Asks the conductor to stop in this way; returns when no process of this home is left.
 
     The lock is held until then, unless all of ours are killed: what they leave is ended here. A
-    conductor that takes another's place meanwhile is asked like the first. One that does not
+    conductor that takes another's place meanwhile is asked like the first; not one that somebody
+    starts once that one has ended. One that does not
     answer finds the wish on disk, as its heart does, and is told by SIGTERM, which means ``stop``:
     for a drain only when the time of that is up, until then it is asked again; for ``force`` a
     second one, which means just that, and after five seconds it is killed: one that hangs hears
@@ -53,10 +54,13 @@ def end_conductor(
     conductor.
     """
     asked: int | None = None
+    heart = session.home.heart()
     kept, begun = True, time.monotonic()
     kill_at = begun + FORCE_SECONDS if mode == "force" else None
     note_at = begun + NOTE_AFTER if mode in ("stop", "cancel") else None
     while (pid := session.holder()) is not None:
+        if asked is not None and _is_anothers(session, heart, pid, asked):
+            return stop_order.read(session.home.path)
         _wake(session)
         if pid != asked:
             answer = _ask(session, mode, drain_seconds)
@@ -85,6 +89,13 @@ def end_conductor(
         message = "the conductor has stopped, and the disk fails: not every job may be cancelled"
         raise CliError("not_kept", message, "start it once the disk works, then: marianne list")
     return stop_order.read(session.home.path)
+
+
+def _is_anothers(session: Session, heart: int | None, pid: int, asked: int) -> bool:
+    """Whether this conductor is of a later start: it has another heart, or none as none that was
+    there has."""
+    now = session.home.heart()
+    return pid != asked and now != heart and (now is not None or heart is None)
 
 
 def end_what_is_left(session: Session, mode: str) -> bool:

@@ -42,8 +42,9 @@ BATCH = 512
 GATHER = 1.0
 """Seconds between something that happened and the telling, for others to come along."""
 
-LOOK_AGAIN = 60.0
-"""Seconds after which it looks without having been woken."""
+FIRST_LOOKS, LOOK_AGAIN = 1.0, 60.0
+"""Seconds after which it looks without having been woken: at first soon, for what happens before
+the conductor knows that it listens wakes nobody."""
 
 BACKOFF = Backoff(min=1.0, max=60.0)
 
@@ -125,7 +126,7 @@ def export_main(given: Settings) -> None:
     """The process. One that cannot read the database ends, and is started again a little later."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    failures = 0
+    failures, patience = 0, FIRST_LOOKS
     with Subscriber(given.events_sock) as heard, Reader(given.db) as reader:
         exporter = Exporter(given, reader)
         while True:
@@ -139,12 +140,13 @@ def export_main(given: Settings) -> None:
                 failures += 1
             elif not more:
                 failures = 0
-                _wait(heard)
+                _wait(heard, patience)
+                patience = min(LOOK_AGAIN, 2 * patience)
 
 
-def _wait(heard: Subscriber) -> None:
-    """Until something has happened, and a little more."""
-    heard.get(LOOK_AGAIN)
+def _wait(heard: Subscriber, seconds: float) -> None:
+    """Until something has happened, and a little more; or so long."""
+    heard.get(seconds)
     time.sleep(GATHER)
     while heard.get(0.0) is not None:
         pass

@@ -97,7 +97,7 @@ def test_a_crash_restarts_what_the_strategy_says_and_the_job_goes_on(
             # Below another supervisor they are others.
             new = name in SERVICES and "services" in hit
             assert after[name]["restarts"] == (0 if new else before[name]["restarts"]), name
-    assert marianne.sheet(job, 1)["status"] == "running"
+    until(lambda: marianne.sheet(job, 1)["status"] == "running")
 
     (marianne.place / "busy" / "go").touch()
     status = marianne.wait(job)
