@@ -105,6 +105,7 @@ def test_who_was_interrupted_as_it_made_room_can_leave(home: Home) -> None:
         assert next(items) == 1
         waiting._room._cond.acquire()  # type: ignore[attr-defined]  # as it is left then
         items.close()  # type: ignore[attr-defined]
+        waiting._room._cond.release()  # type: ignore[attr-defined]  # or its thread never ends
 
     playing = threading.Thread(target=play, daemon=True)
     playing.start()
