@@ -29,6 +29,14 @@ def descriptors() -> set[tuple[str, str]]:
     return found
 
 
+def over(before: set[threading.Thread]) -> None:
+    """The feeds' threads since then have ended; other tests' may wait for what never comes."""
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "feed":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
 class Held(Session):
     """With a conductor that runs: this process."""
 
@@ -41,15 +49,13 @@ class Held(Session):
 
 def test_a_wait_that_has_heard_what_it_waited_for_keeps_nothing_open(home: Home) -> None:
     session = Held.at(home)
-    before = descriptors()
+    before, threads = descriptors(), set(threading.enumerate())
     for _ in range(20):
         for item in Feed(session, lambda: [1, 2]).items():
             assert item == 1
             break
         assert list(Feed(session, lambda: [1, 2]).items()) == [1, 2]
-    for thread in threading.enumerate():
-        if thread.name == "feed":
-            thread.join(60)
+    over(threads)
     assert descriptors() <= before
 
 
@@ -64,15 +70,13 @@ def test_who_is_left_before_its_source_spoke_closes_when_that_speaks(home: Home)
         finally:
             closed.set()
 
-    before = descriptors()
+    before, threads = descriptors(), set(threading.enumerate())
     items = Feed(Held.at(home), source).items(tick=0.001)
     assert next(items) is None
     items.close()
     speak.set()
     assert closed.wait(5), "nobody takes its second item"
-    for thread in threading.enumerate():
-        if thread.name == "feed":
-            thread.join(60)
+    over(threads)
     assert descriptors() <= before
 
 
