@@ -64,7 +64,7 @@ def test_a_used_id_with_another_question_is_refused_and_does_nothing(shared: Mar
     assert _ask(shared, "job.cancel", {"ids": [job]}, "id-1") == "bad_request"
     assert _ask(shared, "job.submit", {**params, "priority": 1}, "id-1") == "bad_request"
     assert _ask(shared, "job.submit", params, "id-1") == answer
-    until(lambda: shared.status(job)["status"] == "running")
+    until(lambda: shared.sheet(job, 1)["status"] == "running")  # else it would stand paused
     assert _ask(shared, "job.pause", {"ids": [job]}, "id-2")["jobs"][0]["ok"]
     assert _ask(shared, "job.resume", {"ids": [job]}, "id-2") == "bad_request"
     assert _ask(shared, "job.pause", {"ids": [job, "other"]}, "id-2") == "bad_request"
