@@ -75,3 +75,8 @@ def until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
+
+
+def nothing_is_left(place: Path) -> None:
+    """The forkserver ends with its program, which is a moment after it."""
+    until(lambda: not left_behind(place), "nothing is left")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedding_program import LIFE, ends, left_behind, run, until
+from embedding_program import LIFE, ends, left_behind, nothing_is_left, run, until
 
 from marianne.home import Home
 
@@ -21,7 +21,7 @@ def test_the_program_of_the_page_runs_its_job(tmp_path: Path) -> None:
     assert found is not None
     assert ends(tmp_path, found[1]) == "greeting completed\n"
     assert (tmp_path / "out" / "said.txt").read_text() == "hello\n"
-    assert left_behind(tmp_path) == []
+    nothing_is_left(tmp_path)
     assert not Home(tmp_path / "home").running()
 
 
@@ -139,7 +139,7 @@ def test_all_that_is_documented_of_the_manager_works_in_a_program_and_nothing_of
     tmp_path: Path,
 ) -> None:
     assert ends(tmp_path, WHOLE) == "all is well\n", "its main module ran once"
-    assert left_behind(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 KILLED = (
@@ -173,7 +173,7 @@ def test_a_program_that_is_killed_leaves_no_process_and_its_job_goes_on_with_the
     assert left_behind(place)
     program.send_signal(signal.SIGKILL)
     program.wait()
-    until(lambda: not left_behind(place), "nothing is left")
+    nothing_is_left(place)
     (place / "long.yaml").unlink()
     after = LIFE + (
         "async def main():\n    manager = JobManager(DaemonConfig())\n    await manager.start()\n"
@@ -183,4 +183,4 @@ def test_a_program_that_is_killed_leaves_no_process_and_its_job_goes_on_with_the
         "asyncio.run(main())\n"
     )
     ends(place, after)
-    assert left_behind(place) == []
+    nothing_is_left(place)

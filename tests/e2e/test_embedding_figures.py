@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embedding_program import LIFE, ends, left_behind
+from embedding_program import LIFE, ends, nothing_is_left
 
 PAUSED = (
     LIFE
@@ -39,7 +39,7 @@ asyncio.run(main())
 
 def test_of_a_job_that_pauses_no_further_sheet_runs(tmp_path: Path) -> None:
     assert ends(tmp_path, PAUSED) == "all is well\n"
-    assert left_behind(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 LOOKED = (
@@ -121,7 +121,7 @@ asyncio.run(main())
 def test_a_program_sees_load_blindness_and_jobs_that_fail_unexpectedly(tmp_path: Path) -> None:
     # Before it a worker may say that it knows of an attempt what a new actor does not.
     assert ends(tmp_path, LOOKED).endswith("all is well\n")
-    assert left_behind(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 ALONE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embedding_program import LIFE, ends, left_behind
+from embedding_program import LIFE, ends, nothing_is_left
 
 JOBS = (
     LIFE
@@ -99,7 +99,7 @@ asyncio.run(main())
 
 def test_what_is_given_to_the_managers_methods_is_heeded(tmp_path: Path) -> None:
     assert ends(tmp_path, JOBS) == "all is well\n"
-    assert left_behind(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 GIVEN = (
@@ -163,7 +163,7 @@ asyncio.run(main())
 
 def test_what_is_given_to_the_constructors_is_heeded(tmp_path: Path) -> None:
     assert ends(tmp_path, GIVEN) == "all is well\n"
-    assert left_behind(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 BOUNDED = (
