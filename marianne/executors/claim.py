@@ -10,6 +10,9 @@ import os
 
 DIRECTORY = "claims"
 
+AHEAD = 16
+"""Later attempts that are looked for: some between two that began may never have been claimed."""
+
 
 def claim(job_dir: str, num: int, attempt: int, node: str) -> str:
     """Claims the attempt for the node, unless another has; returns whose it is.
@@ -35,6 +38,12 @@ def claim(job_dir: str, num: int, attempt: int, node: str) -> str:
 def claimed(job_dir: str, num: int, attempt: int) -> bool:
     """Whether a node may have begun the attempt."""
     return os.path.exists(os.path.join(job_dir, DIRECTORY, f"{num}.{attempt}"))
+
+
+def overtaken(job_dir: str, num: int, attempt: int) -> bool:
+    """Whether a node may have begun a later attempt: this one was given up before that."""
+    later = range(attempt + 1, attempt + 1 + AHEAD)
+    return any(claimed(job_dir, num, one) for one in later)
 
 
 def release(job_dir: str, num: int, attempt: int) -> None:

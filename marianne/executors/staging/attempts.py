@@ -165,6 +165,8 @@ class Attempts:
             )
             if declared:
                 await in_thread(lambda: self._upkeep.made(facts, key))
+        except home.LateError:
+            return result  # evidence, which the conductor keeps as that
         except home.NotMadeError as error:
             return _failed(result, "validation", error)
         except StagingError as error:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
+from marianne.executors.claim import overtaken
 from marianne.executors.staging.commit import clear_left, clear_room, commit, make_room
 from marianne.executors.staging.names import StagingError, declared
 from marianne.executors.staging.node import OF_JOB, PRINTED
@@ -29,6 +30,9 @@ from marianne.score.template import TemplateError
 
 MOST_READ = 64 * 2**20
 """Bytes of an earlier sheet's output that are brought: the end of it."""
+
+TURNS = [threading.Lock() for _ in range(64)]
+"""Of two attempts of a sheet one puts its files after the other."""
 
 PLANS = 4
 """Plans that are kept: of the jobs that were last asked for."""
@@ -139,7 +143,8 @@ def take_back(
     channel: Channel, facts: Facts, num: int, attempt: int, patterns: Sequence[str]
 ) -> None:
     """Receives what an attempt has printed and made, and puts it where it belongs. Nothing of the
-    workspace is touched before all of it is here."""
+    workspace is touched before all of it is here. Raises LateError where it was given up before
+    that, and another attempt has begun: what that one makes stands, or is to stand, there."""
     files = Files(facts.home, num, attempt)
 
     def role(head: Message) -> int:
@@ -169,11 +174,18 @@ def take_back(
         if place is not None:
             # Raises where the node is not reached any more: it may be given up meanwhile.
             channel.send({"what": "took", "size": 0})
-            commit(place, facts.workspace)
+            with TURNS[hash((facts.job_id, num)) % len(TURNS)]:
+                if overtaken(facts.home, num, attempt):
+                    raise LateError("a later attempt has begun")
+                commit(place, facts.workspace)
         channel.send({"what": "stored"})
     finally:
         if place is not None:
             clear_room(place)
+
+
+class LateError(StagingError):
+    """The attempt does not count any more."""
 
 
 class NotMadeError(StagingError):

@@ -232,6 +232,24 @@ def test_a_warden_that_dies_leaves_what_was_finished_to_the_next(
     assert files(cluster.ws)["out"] == b"made\n"
 
 
+def test_what_an_attempt_made_that_was_given_up_takes_the_place_of_nothing(
+    cluster: Cluster,
+) -> None:
+    """Its node was away for longer than its lease, and is back when the next attempt is over."""
+    waits = "if test $MARIANNE_ATTEMPT = 1; then until test -e go; do sleep 0.05; done; fi"
+    cluster.plan({"run": f"{waits}; echo $MARIANNE_ATTEMPT > out", "outputs": ("out",)})
+    begin(cluster, "n1", "n2")
+    cluster.run("n1", 1)
+    work = cluster.nodes["n1"].folder / "jobs" / JOB / "work" / "1.1"
+    until(work.exists)
+    cluster.run("n2", 1, attempt=2)
+    assert cluster.result(1, 2)["outcome"] == "completed"
+    (work / "go").touch()
+    assert cluster.result(1, 1)["outcome"] == "completed", "which is evidence"
+    assert files(cluster.ws)["out"] == b"2\n"
+    until(lambda: not work.exists())
+
+
 def test_a_cancel_while_files_are_brought_ends_it(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
