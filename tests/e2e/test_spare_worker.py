@@ -52,6 +52,12 @@ def test_the_spare_takes_the_next_job_and_another_takes_its_place(marianne: Mari
     assert until(lambda: named(marianne, "marianne-spare")) != [spare]
 
 
+def test_a_spare_that_dies_before_a_job_wanted_it_is_replaced(marianne: Marianne) -> None:
+    (spare,) = until(lambda: named(marianne, "marianne-spare"))
+    os.kill(spare, signal.SIGKILL)
+    until(lambda: named(marianne, "marianne-spare") not in ([], [spare]))
+
+
 def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     os.kill(marianne.pids()["conductor"], 9)

@@ -89,6 +89,21 @@ class Spare:
             waiting = self._waiting is not None and self._waiting.process.alive()
             return not (self._closed or waiting)
 
+    @property
+    def waiting(self) -> Process | None:
+        """The process that waits, be it dead."""
+        with self._lock:
+            return None if self._waiting is None else self._waiting.process
+
+    def lost(self, process: Process) -> bool:
+        """Whether it is the one that waited: it is given up."""
+        with self._lock:
+            if self._waiting is None or self._waiting.process is not process:
+                return False
+            waiting, self._waiting = self._waiting, None
+        waiting.dismiss()
+        return True
+
     def put(self, worker: SpareWorker) -> None:
         """This one waits from now on; one too many ends."""
         unwanted: SpareWorker | None = worker

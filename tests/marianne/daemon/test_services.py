@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from admission_stage import until
 from handler_stage import Desk, services_desk, told
 
 from actors import Future
+from actors.process import start_time_of
 from ipc import codec
 from marianne.daemon.config import DaemonConfig
 from marianne.daemon.pgroup import ProcessGroupManager
@@ -168,6 +170,7 @@ class Kept:
 
     def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, client: Any = None) -> None:
         self.starts: list[Any] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.ended = threading.Event()
         context = desk.context
         context.client = client
@@ -175,6 +178,7 @@ class Kept:
         monkeypatch.setattr("marianne.daemon.worker.spare_keeper.start_one", self._start)
         monkeypatch.setattr("marianne.daemon.worker.spare_keeper.FIRST_FILL", 0.001)
         self._system = desk.system
+        self._context = context
         desk.system.spawn(SpareKeeper, context, self.fleet, name="spare")
         self.keeper = desk.system.handle(SpareKeeper, "spare")
 
@@ -184,14 +188,33 @@ class Kept:
         return future
 
     def worker(self) -> Any:
-        process = SimpleNamespace(alive=lambda: True)
-        return SimpleNamespace(process=process, dismiss=self.ended.set)
+        """One whose process is real; a test ends it."""
+        process = subprocess.Popen(["sleep", "600"])
+        self.processes.append(process)
+        start_time = start_time_of(process.pid)
+        assert start_time is not None
+        watched = self._system.processes.adopt(process.pid, start_time)
+        return SimpleNamespace(process=watched, dismiss=self.ended.set)
+
+    def restart(self) -> None:
+        assert self._system.stop(self.keeper)
+        self._system.spawn(SpareKeeper, self._context, self.fleet, name="spare")
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
 
-def test_one_is_started_at_a_time_and_none_while_one_waits(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def keeping(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     kept = Kept(desk, monkeypatch)
+    yield kept
+    kept.close()
+
+
+def test_one_is_started_at_a_time_and_none_while_one_waits(keeping: Kept) -> None:
+    kept = keeping
     until(lambda: kept.starts)
     kept.keeper.ask(SpareKeeper.fill)
     assert len(kept.starts) == 1
@@ -205,13 +228,40 @@ def test_one_is_started_at_a_time_and_none_while_one_waits(
     until(lambda: len(kept.starts) == 2)
 
 
-def test_a_spare_that_cannot_be_started_is_tried_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_a_spare_that_cannot_be_started_is_tried_again(keeping: Kept) -> None:
+    until(lambda: keeping.starts)
+    keeping.starts[0].refuse(OSError("no process"))
+    until(lambda: len(keeping.starts) == 2)
+
+
+def test_a_spare_that_dies_as_it_waits_is_replaced_also_after_a_crash_of_its_keeper(
+    keeping: Kept,
 ) -> None:
-    kept = Kept(desk, monkeypatch)
-    until(lambda: kept.starts)
-    kept.starts[0].refuse(OSError("no process"))
-    until(lambda: len(kept.starts) == 2)
+    until(lambda: keeping.starts)
+    for number in range(2):
+        keeping.starts[number].answer(keeping.worker())
+        until(lambda: not keeping.fleet.spare.wanted)
+        if number:
+            keeping.restart()
+        keeping.processes[number].kill()
+        until(lambda number=number: len(keeping.starts) == number + 2)
+        assert keeping.ended.is_set(), "what is kept of it is given back"
+        keeping.ended.clear()
+
+
+def test_the_end_of_a_process_that_has_a_job_is_none_of_the_keepers_business(
+    keeping: Kept,
+) -> None:
+    until(lambda: keeping.starts)
+    keeping.starts[0].answer(keeping.worker())
+    until(lambda: not keeping.fleet.spare.wanted)
+    taken = keeping.fleet.spare.take()
+    assert taken is not None
+    keeping.processes[0].kill()
+    taken.process.wait(60.0)
+    keeping.keeper.ask(SpareKeeper.fill)  # in its mailbox behind the word of that end
+    assert len(keeping.starts) == 2, "one is wanted as another was taken, not one more"
+    assert not keeping.ended.is_set()
 
 
 def test_a_private_conductor_keeps_no_spare(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
