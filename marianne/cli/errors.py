@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from typing import Any
 
 from marianne.cli import exit_codes
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write to a disk fails with when there is no room, or no disk."""
 
 
 class CliError(Exception):
@@ -65,10 +70,23 @@ def unexpected(error: Exception) -> CliError:
     if isinstance(error, FileNotFoundError) and _has_no_directory():
         return CliError("os_error", "the current directory is gone", "cd to one that exists")
     if isinstance(error, OSError):
+        if error.filename is None and error.errno in FULL and _output_is_full():
+            return CliError("os_error", f"the output could not be written: {error.strerror}")
         where = f": {error.filename}" if error.filename else ""
         return CliError("os_error", f"{error.strerror or error}{where}")
     hint = "this is a fault of marianne; MARIANNE_TRACEBACK=1 shows where"
     return CliError("internal", f"{type(error).__name__}: {error}", hint)
+
+
+def _output_is_full() -> bool:
+    """Whether standard output takes nothing: a line's end is tried, since what was written is cut
+    short anyway and may have left the buffer."""
+    try:
+        sys.stdout.flush()
+        os.write(1, b"\n")
+    except OSError:
+        return True
+    return False
 
 
 def _has_no_directory() -> bool:

@@ -189,17 +189,23 @@ def test_a_reader_that_leaves_ends_the_program_quietly(conductor) -> None:
     assert err == ""
 
 
-def test_output_that_cannot_be_written_is_no_success(conductor) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argv", [("events", "--json"), ("--help",), ("list", "--help")])
+def test_output_that_cannot_be_written_is_no_success_and_named(
+    conductor, argv: tuple[str, ...], unbuffered: str
+) -> None:
     conductor.happen("job.started")
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "marianne.cli", "events", "--json"],
+            [sys.executable, "-m", "marianne.cli", *argv],
             stdout=full,
             stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             text=True,
             timeout=20,
             check=False,
         )
     assert done.returncode == 1
+    assert done.stderr.startswith("error: the output could not be written: ")
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
