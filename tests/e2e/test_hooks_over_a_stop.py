@@ -43,6 +43,26 @@ def test_a_chain_that_comes_due_during_a_drain_goes_on_after_the_next_start(
     assert marianne.status(first)["error"] is None
 
 
+def test_a_drain_that_cuts_a_hook_short_says_so(marianne: Marianne) -> None:
+    ledger = marianne.place / "ledger"
+    command = f"echo begun >> {ledger}; sleep $(cat how-long); echo done >> {ledger}"
+    (marianne.place / "job").mkdir()
+    (marianne.place / "job" / "how-long").write_text("600")
+    hook = f"on_exit: [{{type: run_command, command: '{command}'}}]\n"
+    job = marianne.submit("job", DONE + hook)
+    until(ledger.exists)
+    done = marianne("stop", "--drain", "1s", code=1)
+    assert f"cut short: interrupted a hook of {job}; " in done.err
+    marianne("start")
+    until(lambda: ledger.read_text().split() == ["begun", "begun"])
+    done = marianne("stop", "--drain", "1s", "--json", code=1)
+    assert done.json["interrupted"] == [{"job_id": job, "sheet": None, "name": None}]
+    (marianne.place / "job" / "how-long").write_text("0")
+    marianne("start")
+    marianne.wait(job)
+    assert ledger.read_text().split() == ["begun"] * 3 + ["done"]
+
+
 def test_a_follower_waits_over_a_stop_for_the_hooks_of_what_it_follows(marianne: Marianne) -> None:
     work = "sheets: [{name: a, run: 'touch up; until test -e go; do sleep 0.02; done'}]\n"
     ledger = marianne.place / "ledger"

@@ -116,21 +116,27 @@ def _sentence(busy: list[dict[str, Any]]) -> list[str]:
 
 
 def _came_to(left: stop_order.StopOrder | None) -> tuple[bool, list[dict[str, Any]]]:
-    """Whether the drain was cut short, and the sheets that it interrupted, as far as known."""
+    """Whether the drain was cut short, and the sheets that it interrupted, as far as known; without
+    a sheet it was the command of a hook."""
     if left is None or left.mode != stop_order.DONE:
         return True, []
     found = []
     for line in left.lines:
         job_id, _, rest = line.partition(" ")
         num, _, name = rest.partition(" ")
-        found.append({"job_id": job_id, "sheet": int(num), "name": name})
+        found.append({"job_id": job_id, "sheet": int(num) or None, "name": name or None})
     return bool(found), found
 
 
 def _in_words(interrupted: list[dict[str, Any]]) -> str:
     if not interrupted:
         return "the drain was cut short: the conductor ended without saying that it was finished"
-    named = [f"{one['job_id']} sheet {one['sheet']} ({one['name']})" for one in interrupted[:NAMED]]
+    named = [
+        f"{one['job_id']} sheet {one['sheet']} ({one['name']})"
+        if one["sheet"]
+        else f"a hook of {one['job_id']}"
+        for one in interrupted[:NAMED]
+    ]
     more = f" and {len(interrupted) - NAMED} more" if len(interrupted) > NAMED else ""
     listed = clean(", ".join(named))
     return f"the drain was cut short: interrupted {listed}{more}; they run again at the next start"

@@ -286,7 +286,7 @@ class Conductor:
         self._tell(context, "daemon.stopping", SERVES if died else STOPS)
         finished = wind_down(context, self._group.cleanup_orphans)
         cancelled = finished and context.stop.mode == "cancel"
-        cut = running(self._home) if mode == "drain" and not finished else []
+        cut = running(context) if mode == "drain" and not finished else []
         self._end_work(context)
         announcing.stopped(context)
         self._log_opened.wait(STOP_MARGIN)  # a stop that came at once has said all before it

@@ -49,7 +49,7 @@ ASK_AGAIN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A sheet that ran when its drain was cut short."""
+    """A sheet that ran when its drain was cut short; number 0 is the command of a hook."""
 
     job_id: str
     num: int
@@ -148,7 +148,7 @@ def _pursue(
         if failing and now >= begun + patience:
             return False  # nothing can be committed; the order stays
         if asked.done and ask_at is None:
-            if asked.outcome().ok and (mode == "cancel" or not running(context.home)):
+            if asked.outcome().ok and (mode == "cancel" or not running_sheets(context.home)):
                 return True
             ask_at = now + ASK_AGAIN
         if ask_at is not None and now >= ask_at:
@@ -176,7 +176,14 @@ def _hear(context: Context, seconds: float, reap: Callable[[], object]) -> None:
 # -- what was interrupted --------------------------------------------------------------------------
 
 
-def running(home: Home) -> list[Interrupted]:
+def running(context: Context) -> list[Interrupted]:
+    """The sheets that run, by what is on disk, and the commands of hooks."""
+    roster = context.roster
+    hooks = sorted(roster.hooks_run) if roster is not None else []  # at once: others go on
+    return running_sheets(context.home) + [Interrupted(job_id, 0, "") for job_id in hooks]
+
+
+def running_sheets(home: Home) -> list[Interrupted]:
     """The sheets that run, by what is on disk."""
     found: list[Interrupted] = []
     try:

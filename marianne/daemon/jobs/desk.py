@@ -25,7 +25,6 @@ class Desk:
 
     ``deleting`` are jobs whose deletion is on its way to the disk.
     ``when_over`` are told of each job that is over, on disk, and is none of the live ones now.
-    ``hooks_run`` are jobs of which the command of a hook runs.
     ``hooks_left`` says whether hooks of a job that has ended are left.
     """
 
@@ -36,7 +35,6 @@ class Desk:
         self.reader = Reader(context.home.db)
         self.deleting: set[str] = set()
         self.when_over: list[Callable[[str], None]] = []
-        self.hooks_run: set[str] = set()
         self.hooks_left: Callable[[JobRow], bool] = lambda _row: False
         self.once = Once(self.reader, context.storage, turns.promise)
         self._writer = writer

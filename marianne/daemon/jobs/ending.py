@@ -26,7 +26,7 @@ class Ending:
         """The job is over, on disk, and nothing follows it any more."""
         context = self._desk.context
         live = self._desk.live.pop(job_id)
-        self._desk.hooks_run.discard(job_id)
+        self._desk.live.hooks_run.discard(job_id)
         context.start_delays.over(job_id)
         self._look()
         context.retention.tell(Retention.job_ended)
@@ -68,7 +68,7 @@ class Ending:
 
     def _is_drained(self) -> bool:
         """Whether nothing runs that is to come to its own end."""
-        return self._drained and not self._desk.hooks_run
+        return self._drained and not self._desk.live.hooks_run
 
     def _only_hooks(self) -> bool:
         """Whether every job is over: the hooks that are left are the next conductor's."""

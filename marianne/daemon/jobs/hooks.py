@@ -244,7 +244,7 @@ class Hooks:
         """It could not be begun just now, or was lost, which is no failure of it: a later try, in
         a stop the next conductor's."""
         seconds = self._context.start_delays.note(job_id, why)
-        self._desk.hooks_run.discard(job_id)
+        self._live.hooks_run.discard(job_id)
         if self._context.stop.mode is None:
             self._desk.turns.after(seconds, self.hook_again, job_id)
         elif job_id in self._live:
@@ -278,7 +278,7 @@ class Hooks:
             extra={"MARIANNE_WORKSPACE": row.workspace},
             alone=True,
         )
-        self._desk.hooks_run.add(row.job_id)
+        self._live.hooks_run.add(row.job_id)
         ended = self._context.executor.command(command)
         self._desk.turns.pipe(ended, self.command_ended, row.job_id)
 
@@ -339,7 +339,7 @@ class Hooks:
     def hook_noted(self, outcome: Outcome[Any], job_id: str) -> None:
         """It is on disk. What comes next, a line of the log or a hook, is in a stop left."""
         raise_error(outcome)
-        self._desk.hooks_run.discard(job_id)
+        self._live.hooks_run.discard(job_id)
         row = self._desk.reader.job(job_id)
         if row is not None and job_id in self._live:
             self._live[job_id].row = row

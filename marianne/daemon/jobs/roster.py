@@ -74,10 +74,11 @@ class Live:
 
 
 class Roster(dict[str, Live]):
-    """See the head of this file."""
+    """See the head of this file. ``hooks_run`` are jobs of which the command of a hook runs."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.hooks_run: set[str] = set()
         self._admitted: set[str] = set()
         self._unsure: set[str] = set()
         self._line: list[Place] = []
