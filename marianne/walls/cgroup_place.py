@@ -77,9 +77,9 @@ def at(path: str, top: str | None = None) -> Place:
     return Place(path, topmost=real, visible_top=path == top and not real)
 
 
-def try_out(place: Place, *, start: bool = False) -> None:
-    """Whether a group can be made here and be killed; with ``start`` also whether a process can
-    be started in it, which takes some milliseconds. Raises MissingError."""
+def try_out(place: Place) -> None:
+    """Whether a group can be made here and be killed, and a process be started in it that lives.
+    Raises MissingError."""
     if not group_spawn.available():
         raise MissingError(
             "this C library cannot start a process in a control group (glibc 2.39 can)"
@@ -93,26 +93,28 @@ def try_out(place: Place, *, start: bool = False) -> None:
     try:
         if not os.path.exists(os.path.join(group.path, "cgroup.kill")):
             raise MissingError("this kernel cannot kill a control group (Linux 5.14 can)")
-        if start:
-            _start_one(group)
+        _start_one(group)
     finally:
         group.remove()
         os.close(lock)
 
 
 def _start_one(group: Group) -> None:
-    fd, null = group.open(), os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    above = os.path.dirname(group.path)
+    fd = group.open()
     try:
-        pid = group_spawn.spawn_in(fd, "/bin/sh", ["sh", "-c", ":"], {}, (null, null, null), ())
-        os.waitpid(pid, 0)
+        lives = group_spawn.survives(fd)
     except OSError as error:
         raise MissingError(
-            f"no process can be started in a control group below {os.path.dirname(group.path)}:"
-            f" {error.strerror}; {HOW}"
+            f"no process can be started in a control group below {above}: {error.strerror}; {HOW}"
         ) from error
     finally:
         os.close(fd)
-        os.close(null)
+    if not lives:
+        raise MissingError(
+            f"whatever is started in a control group below {above} is ended by the kernel, for the"
+            f" group of this process was killed before (cgroup.kill); {HOW}"
+        )
 
 
 def prepare(

@@ -40,10 +40,13 @@ class Group:
     """One group that we made. Where it is gone, it is empty. What is asked of each attempt in it
     stays open where ``kept`` says so, until ``shut``; else nothing of it does."""
 
-    __slots__ = ("_bounds", "_cpu", "_events", "_open", "path")
+    __slots__ = ("_bounds", "_cpu", "_events", "_open", "killed", "path")
 
     def __init__(self, path: str, *, kept: bool = False) -> None:
         self.path = path
+        self.killed = False
+        """Whether it was killed. Since Linux 6.14 whoever is started in such a group ends at once,
+        unless the starter's own was killed as often (cgroup_post_fork compares the two counts)."""
         self._open: dict[str, int] | None = {} if kept else None
         self._bounds: dict[str, str] = {}
         self._cpu = 0
@@ -122,6 +125,7 @@ class Group:
             self.write("cgroup.kill", "1")
         except OSError:
             return False
+        self.killed = True
         return True
 
     def freeze(self, on: bool) -> None:

@@ -31,7 +31,7 @@ def control_groups(base: str | None = None) -> GroupOffer:
             passed = Group(place.path).read("cgroup.subtree_control").split()
         else:
             place = cgroup_place.find()
-            cgroup_place.try_out(place, start=True)
+            cgroup_place.try_out(place)
             passed = []
     except cgroup_place.MissingError as why:
         return GroupOffer(NAME, False, str(why), dict.fromkeys(cgroup_place.CONTROLLERS, str(why)))

@@ -1,7 +1,8 @@
 """The groups of one job's attempts: made when they are wanted, and used again.
 
-Making one costs half a millisecond, which a short sheet does not have. One that is given back while
-somebody lives in it, or that was divided by who was in it, is left for the end of the job.
+Making one costs half a millisecond, which a short sheet does not have. One that was killed, or that
+was divided by who was in it, is taken away; while somebody lives in it, it is left for the end of
+the job.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ class Groups:
 
     def give_back(self, group: Group) -> None:
         """Whoever was in it is gone, or could not be ended."""
-        if group.populated or group.divided:
+        if group.killed or group.populated or group.divided:
             group.shut()
+            group.remove()
         else:
             self._idle.append(group)
 

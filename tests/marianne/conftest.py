@@ -18,7 +18,7 @@ def yard() -> Iterator[Path]:
     """A new group below the one that the tests run in; what is left in it is killed."""
     try:
         place = cgroup_place.find()
-        cgroup_place.try_out(place, start=True)
+        cgroup_place.try_out(place)
     except cgroup_place.MissingError as why:
         pytest.skip(str(why))
     group = Group.make(os.path.join(place.path, f"marianne-test-{uuid4().hex}"))

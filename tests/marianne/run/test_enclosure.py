@@ -63,6 +63,15 @@ def test_a_fork_storm_is_gone_with_its_first_kill(enclosed: Stage) -> None:
     assert done[0].signal == signal.SIGKILL
 
 
+def test_what_runs_after_one_that_had_to_be_killed_runs(enclosed: Stage) -> None:
+    left = "setsid -f bash -c 'trap \"\" TERM; while :; do sleep 0.1; done'"
+    for _ in range(3):
+        child, done = start(enclosed, left, grace=0.0)
+        enclosed.turn_until(lambda done=done: done, timeout=60)
+        assert (done[0].exit_code, done[0].signal) == (0, None)
+    assert child.group is not None
+
+
 def test_where_no_group_can_be_made_it_runs_as_without(
     stage: Stage, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

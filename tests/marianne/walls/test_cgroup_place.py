@@ -11,6 +11,7 @@ import pytest
 
 from marianne.walls import cgroup_place, cgroups
 from marianne.walls.cgroup_place import MissingError, Place
+from marianne.walls.group_spawn import spawn_in
 
 LOOK = """
 import sys
@@ -18,7 +19,7 @@ from marianne.walls import cgroup_place as place
 from marianne.walls.group_pool import Groups
 try:
     found = place.find()
-    place.try_out(found, start=True)
+    place.try_out(found)
     base, missing, lock = place.prepare(found, "owner")
     groups = Groups(base, "job")
     groups.take()
@@ -47,6 +48,26 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 def test_here_it_is_offered(yard: Path) -> None:
     (inside := yard / "inside").mkdir()
     assert look(group=inside) == f"offered {inside} True\n"
+
+
+def test_a_kernel_that_ends_what_is_started_in_a_group_offers_none(yard: Path) -> None:
+    """So it is where the group of the conductor itself was killed before (Linux 6.14 and later)."""
+    cgroups.Group.make(f"{yard}/killed").kill()
+    found = look(group=yard / "killed")
+    if _ends_what_is_started(yard):
+        assert found.startswith("missing: whatever is started in a control group below ")
+    else:
+        assert found == f"offered {yard}/killed True\n"
+
+
+def _ends_what_is_started(yard: Path) -> bool:
+    fd = os.open(group := cgroups.Group.make(f"{yard}/probe").path, os.O_RDONLY)
+    cgroups.Group(group).kill()
+    try:
+        pid = spawn_in(fd, "/bin/sh", ["sh", "-c", ":"], {}, (0, 1, 2), ())
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+    finally:
+        os.close(fd)
 
 
 @root_only

@@ -180,6 +180,23 @@ def test_a_group_is_used_again_once_it_is_empty(yard: Path) -> None:
     assert not (yard / "job").exists()
 
 
+def test_a_group_that_was_killed_is_taken_by_nobody_again(yard: Path) -> None:
+    """Linux 6.14 and later ends whoever is started in it."""
+    groups = Groups(str(yard), "job")
+    killed = groups.take()
+    pid = start(killed, "sleep 600")
+    killed.kill()
+    assert ended(pid) == -signal.SIGKILL
+    wait_for(lambda: not killed.populated)
+    groups.give_back(killed)
+    another = groups.take()
+    assert another.path != killed.path
+    assert ended(start(another, "exit 0")) == 0
+    assert not os.path.exists(killed.path), "a job may have a hundred thousand such attempts"
+    groups.give_back(another)
+    assert groups.close()
+
+
 def test_groups_that_somebody_took_away_are_made_anew(yard: Path) -> None:
     groups = Groups(str(yard), "job")
     taken = groups.take()
