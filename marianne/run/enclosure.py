@@ -40,22 +40,25 @@ class Enclosure:
         machine has no more of, or for limits that cannot be set now."""
         # Before anything else: a program that is not there is no reason to make a group.
         program = find_program(command.argv[0], command.env, command.cwd)
-        taken = self._take(limits)
-        if taken is None:
-            return spawn(command, program), None
-        group, fd = taken
-        try:
-            return spawn(command, program, fd), group
-        except SpawnError as error:
-            self.over(group)
-            if _usable(fd):
+        made_anew = False
+        while (taken := self._take(limits)) is not None:
+            group, fd = taken
+            try:
+                return spawn(command, program, fd), group
+            except SpawnError as error:
+                self.over(group)
+                if _usable(fd):
+                    raise
+                if made_anew or os.path.exists(group.path):
+                    self._do_without(limits, error)
+                else:
+                    made_anew = True
+                    self._forget()
+            except OSError:
+                self.over(group)
                 raise
-            self._do_without(limits, error)
-        except OSError:
-            self.over(group)
-            raise
-        finally:
-            os.close(fd)
+            finally:
+                os.close(fd)
         return spawn(command, program), None
 
     def over(self, group: Group) -> str:
@@ -88,9 +91,14 @@ class Enclosure:
         except OSError as error:
             if error.errno not in _TAKEN_AWAY:
                 raise
-        self._groups.forget()  # somebody took them away under us: made anew, once
+        self._forget()
         group = self._groups.take(bounds)
         return group, group.open()
+
+    def _forget(self) -> None:
+        """Somebody took the groups away under us: made anew, once."""
+        if self._groups is not None:
+            self._groups.forget()
 
     def _do_without(self, limits: Mapping[str, float], why: Exception) -> None:
         """Raises OSError for limits that nobody would keep then."""

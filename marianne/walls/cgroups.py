@@ -32,6 +32,8 @@ PATIENCE = 5.0
 """Seconds that killed processes have to be gone: one that hangs in its disk may need longer."""
 
 _PREFIX = "marianne-"
+_FOLDER = ""
+"""The group's directory among what stays open."""
 
 GONE = frozenset({errno.ENOENT, errno.ENODEV})
 
@@ -65,8 +67,11 @@ class Group:
             os.close(fd)
 
     def open(self) -> int:
-        """A descriptor of it, to start a process in it. Raises OSError."""
-        return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """A descriptor of it, to start a process in it: ENODEV then, if it was taken away
+        meanwhile. Raises OSError."""
+        if self._open is None:
+            return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return os.dup(self._kept(_FOLDER))
 
     def read(self, name: str) -> str:
         """What one of its files says; "" where there is none."""
@@ -77,12 +82,17 @@ class Group:
         if self._open is None:
             return self.read(name)
         try:
-            if (fd := self._open.get(name)) is None:
-                fd = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_CLOEXEC)
-                self._open[name] = fd
-            return os.pread(fd, 1 << 12, 0).decode("utf-8", "replace")
+            return os.pread(self._kept(name), 1 << 12, 0).decode("utf-8", "replace")
         except OSError:
             return ""
+
+    def _kept(self, name: str) -> int:
+        """Its descriptor that stays open. Raises OSError."""
+        assert self._open is not None
+        if (fd := self._open.get(name)) is None:
+            fd = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_CLOEXEC)
+            self._open[name] = fd
+        return fd
 
     def write(self, name: str, text: str) -> None:
         """Raises OSError."""
@@ -167,7 +177,8 @@ class Group:
     def divided(self) -> bool:
         """Whether who was in it has made groups of its own in it."""
         try:
-            return os.stat(self.path).st_nlink > 2
+            where = self.path if self._open is None else self._kept(_FOLDER)
+            return os.stat(where).st_nlink > 2
         except OSError:
             return False
 

@@ -68,6 +68,36 @@ def test_a_program_that_cannot_be_started_says_why_and_leaves_nobody(yard: Path)
     assert not group.populated
 
 
+def test_each_program_finds_its_own_environment(yard: Path, tmp_path: Path) -> None:
+    given: list[dict[str, str]] = [
+        {"A": "1", "B": "2"},
+        {"B": "3", "A": "1"},  # a value is another
+        {"A": "1", "B": "3", "C": "ü\udcff"},  # one more
+        {"C": "4", "D": "1"},
+        {},
+        {"A": "", "B": "3"},
+    ]
+    group = Group.make(str(yard / "one"), kept=True)
+    out = tmp_path / "out"
+    for env in given:
+        for wanted in (env, env):  # the same again
+            with pytest.raises(ValueError, match="null byte"):
+                environment_of(group, env | dict.fromkeys(env, "a\0b") | {"E": "\0"}, out)
+            assert environment_of(group, wanted, out) == wanted
+
+
+def environment_of(group: Group, env: dict[str, str], out: Path) -> dict[str, str]:
+    """What a program that is given it in the group finds."""
+    fd, into = group.open(), os.open(out, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        assert ended(spawn_in(fd, "/usr/bin/env", ["env", "-0"], env, (0, into, into), ())) == 0
+    finally:
+        os.close(fd)
+        os.close(into)
+    lines = os.fsdecode(out.read_bytes()).split("\0")[:-1]
+    return dict(line.split("=", 1) for line in lines)
+
+
 def test_a_started_program_has_clean_signals_and_a_process_group(
     yard: Path, tmp_path: Path
 ) -> None:
@@ -202,8 +232,8 @@ def test_groups_that_somebody_took_away_are_made_anew(yard: Path) -> None:
     taken = groups.take()
     groups.give_back(taken)
     Group(str(yard / "job")).remove()
-    with pytest.raises(OSError, match="job"):
-        groups.take().open()
+    with pytest.raises(OSError):
+        start(groups.take(), "exit 0")
     groups.forget()
     os.close(groups.take().open())
     assert groups.close()
