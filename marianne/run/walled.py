@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from marianne.run.complain import complain
 from marianne.run.spawn import SpawnError
 from marianne.walls.asked import Sandbox
-from marianne.walls.blueprint import Blueprint, Places, blueprint, temporary_places
+from marianne.walls.blueprint import QUEUES, Blueprint, Places, blueprint, temporary_places
 from marianne.walls.entering import passes, start_behind
 from marianne.walls.offers import Offers, offers_of, read_switches
 from marianne.walls.probe import look
@@ -107,6 +107,7 @@ class Walled:
             temporary=temporary_places(env),
             user=env.get("HOME") or "/",
             root=root,
+            queues=QUEUES,
         )
         return Walls(blueprint(asked, stands, places), stands.walls)
 

@@ -19,6 +19,9 @@ SYSTEM = (
 )
 """What may be read whatever ``read`` says: programs, libraries, and how the machine is set up."""
 
+QUEUES = ("/dev/mqueue",)
+"""Where message queues of outside are seen as files; who has a namespace of his own needs none."""
+
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 _CARDS = ("nvidia*", "dri", "kfd", "fuse")
 
@@ -26,7 +29,7 @@ _CARDS = ("nvidia*", "dri", "kfd", "fuse")
 class Places(NamedTuple):
     """Where a job has its things. ``home`` is Marianne's, ``sheets`` the directory of the job's
     prompts and outputs, ``temporary`` the directories for temporary files, ``user`` what ``~``
-    means. ``root``: whether the sheet runs as root."""
+    means. ``root``: whether the sheet runs as root. ``queues``: where message queues are files."""
 
     workspace: str
     home: str
@@ -34,6 +37,7 @@ class Places(NamedTuple):
     temporary: tuple[str, ...]
     user: str
     root: bool
+    queues: tuple[str, ...] = ()
 
 
 class Blueprint(NamedTuple):
@@ -99,7 +103,7 @@ def blueprint(asked: Sandbox, stands: Standing, places: Places) -> Blueprint:
         root=places.root,
         writable=write,
         readable=read,
-        hidden=_real((places.home,)) if asked.isolate and stands.mounts else (),
+        hidden=_real((places.home, *places.queues)) if asked.isolate and stands.mounts else (),
         private=places.temporary if private else (),
         shown=_real((places.sheets,)),
         kept=tuple(dict.fromkeys(kept)),

@@ -29,8 +29,9 @@ class Probe(NamedTuple):
     """What was found: an errno each, 0 where it works, NOT_TRIED after what it stands on failed.
 
     ``landlock`` is its version, or minus an errno. ``user`` is the namespace that lets one who is
-    not root make the others, ``needs_user`` whether we need it. ``mounts`` is a mount namespace
-    in which all is made read-only, ``proc`` a /proc of its own in a namespace of processes.
+    not root make the others, ``needs_user`` whether we need it. ``pids`` is a namespace of
+    processes and one of what they share (IPC), ``mounts`` a mount namespace in which all is made
+    read-only, ``proc`` a /proc of its own in a namespace of processes.
     """
 
     landlock: int
@@ -116,7 +117,7 @@ def _attempt(write: int, needs_user: bool) -> None:
         os.write(write, json.dumps([user, *[NOT_TRIED] * 4]).encode())
         return
     network = _tried(lambda: kernel.unshare(kernel.CLONE_NEWNET))
-    pids = _tried(lambda: kernel.unshare(kernel.CLONE_NEWPID))
+    pids = _tried(lambda: kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC))
     if pids:
         mounts, proc = _mounts(own_pids=False)
         os.write(write, json.dumps([user, pids, mounts, proc, network]).encode())

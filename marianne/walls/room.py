@@ -57,10 +57,15 @@ class Room:
         self._held = held
 
     def enter(self) -> None:
-        """Puts the calling thread in it; of processes, what it will start."""
+        """Puts the calling thread in it; of processes, what it will start.
+
+        Shared memory, semaphores and message queues outlive who made them, until their namespace
+        is gone: whoever enters a room of processes has one of his own."""
         kernel.unshare(kernel.CLONE_FS)
         for kind, descriptor in self._held:
             kernel.setns(descriptor, kind)
+        if self.first is not None:
+            kernel.unshare(kernel.CLONE_NEWIPC)
 
     def clear(self) -> bool:
         """Removes what was left in it; whether it is as it was when it was made. Nobody may live

@@ -50,6 +50,20 @@ def test_a_home_is_hidden_but_for_what_the_job_was_given(places: Places) -> None
     ]
 
 
+def test_the_message_queues_of_outside_are_hidden_where_there_are_any(
+    places: Places, tmp_path: Path
+) -> None:
+    (tmp_path / "queues").mkdir()
+    with_queues = places._replace(queues=(f"{tmp_path}/queues", f"{tmp_path}/none"))
+    hidden = {
+        one.path for one in steps(plan_of(Sandbox(isolate=True), with_queues)) if one.what == "hide"
+    }
+    assert hidden == {places.home, f"{tmp_path}/queues"}
+    assert steps(plan_of(Sandbox(tmp="private"), with_queues)) == steps(
+        plan_of(Sandbox(tmp="private"), places)
+    )
+
+
 def test_a_workspace_within_the_home_stays(places: Places) -> None:
     inner = f"{places.home}/inner"
     plan = plan_of(Sandbox(isolate=True), places._replace(workspace=inner))

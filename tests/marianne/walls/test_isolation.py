@@ -77,6 +77,31 @@ def test_of_the_home_there_is_only_what_the_job_was_given(
     assert not (ground.home / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("user", "copied"), [*((user, False) for user in USERS), (USERS[-1], True)]
+)
+def test_shared_memory_semaphores_and_queues_are_gone_with_the_sheet(
+    behind: Behind, ground: Ground, user: int | None, copied: bool
+) -> None:
+    """They belong to nobody's process: outside they stay until the machine is started again."""
+    look = "readlink /proc/self/ns/ipc; cat /proc/sysvipc/{shm,sem,msg} | grep -v key"
+    told = behind(
+        user=user,
+        copied=copied,
+        sandbox={"isolate": True},
+        places=ground.places,
+        scripts={
+            "leaves some": f"ipcmk -M 4096 && ipcmk -S 1 && ipcmk -Q && {look} | wc -l",
+            "comes after it": look,
+        },
+    )
+    code, said = told["ended"]["leaves some"]
+    assert (code, said.split()[-1]) == (0, "3")
+    within = told["ended"]["comes after it"][1].split()
+    assert len(within) == 1
+    assert within[0] != os.readlink("/proc/self/ns/ipc")
+
+
 MAKER = """
 import os, sys, ctypes, json
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
