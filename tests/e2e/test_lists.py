@@ -110,6 +110,30 @@ def test_a_new_score_keeps_what_a_list_has_done(marianne: Marianne) -> None:
     assert refused.code == 5
 
 
+SHRUNK = """sheets:
+  - name: one
+    run: "true"
+  - name: list
+    needs: [one]
+    each: {command: seq 3}
+    run: echo {{ item }} >> done
+"""
+
+
+def test_a_list_of_a_new_score_uses_no_number_of_an_attempt_again(marianne: Marianne) -> None:
+    """What it makes may have numbers that the first score's sheets had, and those attempts."""
+    before = "sheets:\n  - name: one\n    run: 'true'\n" + "".join(
+        f"  - {{name: {name}, run: 'exit 7'}}\n" for name in ("two", "three", "four")
+    )
+    job = marianne.play("shrunk", before, code=1)
+    newer = marianne.score("newer-shrunk", SHRUNK)
+    marianne("modify", job, "--config", newer, "--workspace", str(marianne.place / "shrunk"))
+    assert marianne.wait(job)["status"] == "completed"
+    assert sorted(done(marianne, "shrunk")) == ["1", "2", "3"]
+    tries = {sheet["num"]: sheet["attempt"] for sheet in marianne.status(job)["sheets"]}
+    assert tries == {1: 1, 2: 2, 3: 2, 4: 2, 5: 1}
+
+
 # -- deaths -------------------------------------------------------------------------------------
 
 # Each making of the list gives another one, and is written down.

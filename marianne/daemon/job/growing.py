@@ -7,8 +7,9 @@ this one. Nothing of the new sheets begins before that is on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from marianne.daemon.job.ledger import Ledger
 from marianne.daemon.shared.effects import Complete, Grow, Step
@@ -22,6 +23,17 @@ from marianne.state.models import SheetRow, SheetStatus
 CATEGORY = "list"
 GONE = "not in the list any more"
 NONE = "no items"
+
+_USED = "numbers_used"
+"""The option of a job that goes on by a shorter score: pairs of a number above those of its sheets,
+and of the last attempt that a sheet with this number had. A list may make sheets that get it."""
+
+
+def used(count: int, rows: Iterable[SheetRow], attempts: Mapping[int, int]) -> dict[str, Any]:
+    """The options of a job that has ``count`` sheets now, and these rows before; ``attempts`` as in
+    :func:`marianne.daemon.jobs.plan_diff.replan`."""
+    last = {**attempts, **{row.num: row.attempt for row in rows}}
+    return {_USED: [[num, last[num]] for num in sorted(last) if num > count and last[num]]}
 
 
 def take(
@@ -59,6 +71,11 @@ def _grow(ledger: Ledger, step: Step, growth: Growth) -> None:
     plan = grow(ledger.plan, growth)
     ledger.grow(plan, growth)
     step.changes.append(GrowPlan(ledger.job.job_id, pack_plan(plan), len(plan.sheets)))
+    for num, attempt in ledger.job.options.get(_USED) or ():
+        if growth.first <= num <= len(plan.sheets):  # numbers of attempts are never used twice
+            row = ledger.row(num)
+            row.attempt = attempt
+            ledger.save(step, row)
     step.after.append(Grow(growth))
 
 

@@ -20,6 +20,7 @@ from marianne.daemon.job.actor import Job
 from marianne.daemon.job.aftermath import CUT_SHORT
 from marianne.daemon.job.asked_for import leaving_out
 from marianne.daemon.job.endings import MODIFY, PENDING
+from marianne.daemon.job.growing import used
 from marianne.daemon.jobs.commands import Commands
 from marianne.daemon.jobs.desk import Desk, check_sure
 from marianne.daemon.jobs.following import ANEW, anew_after_success
@@ -356,6 +357,7 @@ class Modify:
             **anew_after_success(row),
             "chain_agreed": None,
             "ran_seconds": ran,
+            **used(len(new.sheets), rows.values(), before),
             CUT_SHORT: False,
         }
         names = (
