@@ -121,6 +121,7 @@ def replace_conductor(session: Session, old: int | None, until: float) -> int:
         if time.monotonic() >= until:
             raise CliError("timeout", "the new conductor does not answer yet", "marianne logs")
         if not told and session.holder() == old:
+            _check_database(session)
             _wake(session)
             if _ask(session, "restart", None) is None:
                 _check_config(session)
@@ -187,6 +188,21 @@ def _check_config(session: Session) -> None:
         load_config(session.home)
     except ConfigError as error:
         raise CliError("invalid_config", str(error), "the conductor that runs goes on") from None
+
+
+def _check_database(session: Session) -> None:
+    """Refuses where the next conductor, which is of this program, could not read it."""
+    import sqlite3
+
+    from marianne.state.errors import DatabaseTooNew
+    from marianne.state.migrations import refuse_newer
+
+    try:
+        refuse_newer(session.home.db)
+    except DatabaseTooNew as error:
+        raise CliError("too_new", str(error), "the conductor that runs goes on") from None
+    except sqlite3.Error:
+        pass  # whether it can be used is the next conductor's to say
 
 
 # -- signals, each with a proof --------------------------------------------------------------------

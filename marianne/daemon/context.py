@@ -109,6 +109,7 @@ class Context:
     at the start, None if it is looked for. ``delivery`` counts notices that reach nobody.
     ``serving`` is set when the heart knows that we are ready: nobody is answered before.
     ``unreadable`` is why scores cannot be read at the moment, by the parser; None: they can.
+    ``renews`` says whether a program that was replaced replaces this conductor, too.
     ``client`` is the process, by pid and start time, that a private conductor must not outlive.
 
     What is read without asking (``resources``, ``storage``, ``rate_limits``, ``learned``,
@@ -152,6 +153,7 @@ class Context:
     places: Places | None = None
     heart_pid: int | None = None
     heart_lost: bool = False
+    renews: bool = True
     client: tuple[int, int] | None = None
     proof: Proof = field(default_factory=Proof)
     serving: bool = False

@@ -125,7 +125,7 @@ def test_a_forkserver_that_is_replaced_hears_of_its_children(
         process = processes.start(_exit_with_blocked_signals)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    assert process.wait(10) == ProcessExit(exit_code=3)
+    assert process.wait(60) == ProcessExit(exit_code=3)
 
 
 def test_a_forkserver_that_stalls_is_replaced(

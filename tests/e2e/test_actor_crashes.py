@@ -17,7 +17,7 @@ from ipc.errors import RemoteError
 
 STATIC = ["store", "services", "scheduler", "jobs", "manager", "server"]
 SERVICES = ["events", "link", "monitor", "rates", "learning", "parser", "health", "notifications"]
-SERVICES += ["retention", "beside", "spare"]
+SERVICES += ["retention", "renewal", "beside", "spare"]
 JOB = ["job:busy/worker", "job:busy/job"]
 
 # Who has another incarnation afterwards. Jobs' supervisors are new ones when `jobs` is: their

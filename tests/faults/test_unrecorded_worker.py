@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,10 +21,19 @@ def workers(home: Home) -> list[int]:
     return [p for p in leaders if name_of(p) != "marianne-spare"]
 
 
-def kill_spare(home: Home) -> None:
-    """A job that finds one has it recorded with its admission."""
+@contextmanager
+def without_spare(home: Home) -> Iterator[None]:
+    """A job that finds one has it recorded with its admission; none is started meanwhile."""
     (spare,) = wait_for(lambda: [p for p in home.ours() if name_of(p) == "marianne-spare"])
-    os.kill(spare, 9)
+    forkserver = int(field(spare, 4))
+    os.kill(forkserver, signal.SIGSTOP)
+    try:
+        os.kill(spare, signal.SIGKILL)
+        wait_for(lambda: not field(spare, 3))
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(forkserver, signal.SIGCONT)
 
 
 def name_of(pid: int) -> str:
@@ -35,12 +48,19 @@ def test_a_worker_that_nobody_recorded_is_ended_at_the_next_start(tmp_path: Path
     home = Home(tmp_path)  # alone it would go on for 20 s
     orders = tmp_path / "orders"
     orders.mkdir()
-    (orders / "worker.before-record").touch()
     home.env["MARIANNE_CRASH_POINTS"] = str(orders)
     try:
         home.must("start")
-        kill_spare(home)
-        home.run(["plain child"])
+        home.run(["plain child"])  # its score needs no process when it comes again
+        (home.workspace / "go").touch()
+        home.ends("completed")
+        for name in ("go", "up"):
+            (home.workspace / name).unlink()
+        (orders / "worker.before-record").touch()
+        with without_spare(home):
+            score = str(home.folder / "nasty.yaml")
+            home.job = json.loads(home.must("run", score, "--id", "again", "--json"))["job_id"]
+        wait_for((home.workspace / "up").exists)
         assert (orders / "worker.before-record.hit").exists()
         assert home.sheet()["attempt"] == 1
         wait_for(lambda: workers(home) == [home.worker], 10)

@@ -34,6 +34,7 @@ from marianne.daemon.boot.shutdown import (
 from marianne.daemon.context import Context, StopRequest
 from marianne.daemon.job.on_disk import OnDisk
 from marianne.daemon.processes.control_groups import NONE, set_up
+from marianne.daemon.services.renewal import told_of
 from marianne.daemon.services.stopping import keep_order
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger, open_log, set_level
@@ -62,8 +63,14 @@ PRELOAD = [
     "marianne.run.worker",
     "marianne.run.errand",
     "marianne.run.recheck",
+    "marianne.run.anew",
     "marianne.daemon.services.parse_child",
     "marianne.score.sandbox",
+    # What a worker imports once a job wants it: walls, the freshness of what a sheet makes.
+    "marianne.run.walled",
+    "marianne.run.freshness",
+    "marianne.score.shell_commands",
+    "ipc.curve",
     "encodings.ascii",
     "marianne.run.zygote",
 ]
@@ -87,9 +94,13 @@ EXIT_UNUSABLE = 8
 LATER = (
     "marianne.daemon.types",
     "marianne.daemon.api.handlers.job_submit",
-    # Whoever replaces our files asks for one of these next, and must not meet half of the new ones.
+    # Whoever replaces our files asks for one of these next, whether or not the new ones are of use.
     "marianne.daemon.api.handlers.daemon_shutdown",
     "marianne.daemon.api.handlers.daemon_reload",
+    "marianne.daemon.api.handlers.job_cancel",
+    "marianne.daemon.api.handlers.job_list",
+    "marianne.daemon.api.handlers.job_status",
+    "marianne.daemon.api.handlers.job_wait",
 )
 """Imported when somebody is served already."""
 
@@ -143,7 +154,7 @@ class Conductor:
         ready(context)
         context.serving = True
         context.server.tell(Server.open)
-        settling = threading.Thread(target=self._settle_in, args=(context.system,), daemon=True)
+        settling = threading.Thread(target=self._settle_in, args=(context,), daemon=True)
         settling.start()
         self._wait(context)
         stopping()
@@ -194,7 +205,7 @@ class Conductor:
         announcing.started(context)
         return context
 
-    def _settle_in(self, system: System) -> None:
+    def _settle_in(self, context: Context) -> None:
         """What nobody has to wait for at the start: the log file, orphans, heavy imports."""
         self._host.freeze()
         try:
@@ -210,10 +221,12 @@ class Conductor:
         if swept:
             log.warning("swept_at_start", pids=swept)
         remove_stray_files(self._home)
+        self._host.hold(told_of(context))
         for module in LATER:
             importlib.import_module(module)
+        log.debug("settled")
         try:
-            probe = system.processes.start(PROBE, (PRELOAD,), "marianne-probe").wait(60.0)
+            probe = context.system.processes.start(PROBE, (PRELOAD,), "marianne-probe").wait(60.0)
         except (EOFError, OSError) as error:
             # A stop that comes this early ends the forkserver under us.
             log.info("preload_not_checked", error=repr(error))
@@ -337,7 +350,7 @@ def _reload(context: Context) -> None:
         reload(context)
     except Refused:
         pass  # logged with its problems
-    except (ActorDied, AskTimeout, NoSuchActor) as error:
+    except (ActorDied, AskTimeout, NoSuchActor, ImportError) as error:
         log.error("not_reloaded", error=repr(error))
 
 

@@ -22,6 +22,7 @@ from marianne.daemon.services.notifications import Notifications
 from marianne.daemon.services.pages import Pages
 from marianne.daemon.services.parser import Parser
 from marianne.daemon.services.rates import RatesActor
+from marianne.daemon.services.renewal import Renewal
 from marianne.daemon.services.retention import Retention
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.services.serving import Serving
@@ -47,6 +48,7 @@ def services(context: Context) -> list[ChildSpec]:
         ChildSpec(id="metrics", cls=Serving, args=(context, Metrics)),
         ChildSpec(id="traces", cls=Serving, args=(context, Traces)),
         ChildSpec(id="web", cls=Serving, args=(context, Pages)),
+        ChildSpec(id="renewal", cls=Renewal, args=given),
         ChildSpec(id="retention", cls=Retention, args=given),
         ChildSpec(id="schedules", cls=SchedulesActor, args=given),
         *context.executor.services(),

@@ -12,8 +12,10 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from marianne import as_started
 from marianne.daemon.processes import scratch
 from marianne.daemon.processes.affinity import stay_on_one_core
 from marianne.daemon.processes.arena import share_one_heap
@@ -45,6 +47,9 @@ class Host(Protocol):
 
     def freeze(self) -> None:
         """What is loaded now stays; from now on garbage is collected."""
+
+    def hold(self, told: Callable[[str], bool]) -> None:
+        """What is replaced of the program from now on is not imported (marianne.as_started)."""
 
     def wake(self) -> None:
         """Has whoever waits in ``hear`` look again. From any thread."""
@@ -89,6 +94,10 @@ class OwnProcess:
         """No collection looks at modules and the tree again; until now there was none."""
         gc.freeze()
         gc.enable()
+
+    def hold(self, told: Callable[[str], bool]) -> None:
+        """From now on, and for as long as this process lives."""
+        as_started.hold(told)
 
     def wake(self) -> None:
         """By a signal, which is what the main thread waits for."""
@@ -138,6 +147,9 @@ class Guest:
 
     def freeze(self) -> None:
         """Nothing."""
+
+    def hold(self, told: Callable[[str], bool]) -> None:
+        """Nothing: what is imported here, and when, is the program's."""
 
     def wake(self) -> None:
         """Rings."""

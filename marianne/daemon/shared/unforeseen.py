@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from actors import Refusal
+from marianne.as_started import ReplacedError
 from marianne.daemon.shared import storage
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.refusal import Refused
@@ -35,7 +36,10 @@ def refused(error: BaseException) -> Refused:
     if isinstance(error, (OSError, MemoryError)) and passing(error):
         log.warning("request_put_off", error=repr(error))
         return Refused("unavailable", f"this machine does not allow it just now: {error!r}")
-    log.error("handler_failed", error=repr(error), exc_info=error)
+    if isinstance(error, ReplacedError) and error.soon:
+        return Refused("unavailable", f"{error}: another one takes its place", hint=GONE)
+    if not isinstance(error, ReplacedError):  # that one is told of where it is found
+        log.error("handler_failed", error=repr(error), exc_info=error)
     if isinstance(error, ImportError):
         return Refused("internal", f"a part of the conductor cannot be loaded: {error}", hint=GONE)
     return Refused(

@@ -45,12 +45,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATI
 
     Each step is one transaction: a crash leaves the old version or the new one.
     """
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > len(steps):
-        raise DatabaseTooNew(
-            f"the database has version {found}, this Marianne knows {len(steps)}: "
-            "use the newer Marianne that wrote it"
-        )
+    found = _known_version(connection, len(steps))
     for version in range(found + 1, len(steps) + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -63,6 +58,22 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATI
                 connection.execute("ROLLBACK")
             raise
     return found
+
+
+def _known_version(connection: sqlite3.Connection, newest: int) -> int:
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > newest:
+        raise DatabaseTooNew(
+            f"the database has version {found}, this Marianne knows {newest}: "
+            "use the newer Marianne that wrote it"
+        )
+    return found
+
+
+def refuse_newer(path: Path) -> None:
+    """Raises DatabaseTooNew where a conductor of this program could not begin."""
+    with closing(connect_left(path)) as connection:
+        _known_version(connection, len(MIGRATIONS))
 
 
 def is_older(path: Path) -> bool:
