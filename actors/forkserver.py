@@ -7,6 +7,7 @@ import multiprocessing.process as mp_process
 import multiprocessing.resource_tracker as mp_tracker
 import os
 import signal
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from actors import process_child
@@ -43,6 +44,35 @@ def disown(child: BaseProcess) -> None:
 def pids() -> list[int]:
     """Of the forkserver and the resource tracker, as far as they run."""
     return [pid for pid in (_server._forkserver_pid, _tracker._pid) if pid is not None]
+
+
+def ensure() -> int:
+    """Its pid. One that has died is replaced, and one that nobody can reach any more.
+
+    OSError when the machine cannot have one now.
+    """
+    end_unreachable()
+    mp_forkserver.ensure_running()
+    pid: int = _server._forkserver_pid
+    return pid
+
+
+def end_unreachable() -> None:
+    """Ends one whose socket's file was removed, and forgets a directory for it that is gone.
+
+    The next start makes both anew; without it every start fails from then on. Its living children
+    go on.
+    """
+    config: dict[str, Any] = mp_process.current_process()._config  # type: ignore[attr-defined]
+    with _server._lock:
+        address, directory = _server._forkserver_address, config.get("tempdir")
+        if directory is not None and not os.path.isdir(directory):
+            os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
+            # Not made again under its old name, which others know: somebody may have been quicker.
+            config["tempdir"] = None
+        if address and not address.startswith("\0") and not os.path.lexists(address):
+            os.kill(_server._forkserver_pid, signal.SIGKILL)
+            os.waitid(os.P_PID, _server._forkserver_pid, os.WEXITED | os.WNOWAIT)
 
 
 def renew() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import forkserver, leash, process_child
 from actors.current import current
-from actors.process import Process, ProcessExit, has_ended, open_pidfd
+from actors.process import Process, ProcessExit, has_ended, open_pidfd, start_time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,8 +77,9 @@ class Processes:
         adopted by the next one.
 
         Raises OSError or EOFError when the machine or the forkserver cannot do it now: another try
-        may succeed. A child that was born in spite of that is killed. Blocks while the forkserver
-        is stopped or stuck, for `STALL_SECONDS` at most.
+        may succeed. A child that was born in spite of that is killed. A forkserver that died, or
+        whose socket was removed, is replaced first. Blocks while the forkserver is stopped or
+        stuck, for `STALL_SECONDS` at most.
         """
         current.check()
         parent = leash.collar() if die_with_parent else None
@@ -87,6 +88,7 @@ class Processes:
         )
         stall = self._system.timers.after(STALL_SECONDS, forkserver.renew)
         try:
+            forkserver.end_unreachable()
             child.start()
         finally:
             stall.cancel()
@@ -135,6 +137,20 @@ class Processes:
                 self._watchers.setdefault(process, []).append(cell)
                 return
         _notify(cell, process)
+
+    def forkserver(self, known: Process | None = None) -> Process:
+        """The forkserver, for whoever watches it; another where it died or cannot be reached.
+
+        ``known`` is what an earlier call returned: the same while it lives. Raises OSError when
+        the machine cannot have one now.
+        """
+        pid = forkserver.ensure()
+        if known is not None and known.pid == pid and known.alive():
+            return known
+        process = self.adopt(pid, start_time_of(pid) or 0, "forkserver")
+        if process is None:
+            raise ChildProcessError(f"the forkserver (process {pid}) ended at once")
+        return process
 
     def forkserver_pids(self) -> list[int]:
         """The pids of multiprocessing's helpers, which a reaper must spare."""
@@ -213,7 +229,9 @@ class Processes:
         return max(0.0, first - self._runtime.monotonic())
 
     def _ended(self, process: Process, epoll: select.epoll) -> None:
-        reaped = _reap(process.pidfd)
+        # The forkserver is its own module's to reap, which takes another's hand for an error.
+        helper = process.pid in forkserver.pids()
+        reaped = None if helper else _reap(process.pidfd)
         if reaped is not None:
             self._settle(process, reaped)
         elif process.kept is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from actors import Actor, System
-from actors.process import ProcessExit, start_time_of
+from actors.process import Process, ProcessExit, start_time_of
 from actors.processes import Processes
 
 Eventually = Callable[[Callable[[], object]], None]
@@ -54,7 +56,7 @@ class Owner(Actor):
 
 
 def test_the_exit_code_of_a_started_process_is_known(processes: Processes) -> None:
-    assert processes.start(os._exit, (7,)).wait(5) == ProcessExit(exit_code=7)
+    assert processes.start(os._exit, (7,)).wait(60) == ProcessExit(exit_code=7)
 
 
 def test_a_target_named_by_its_module_is_imported_in_the_child_alone(
@@ -62,7 +64,7 @@ def test_a_target_named_by_its_module_is_imported_in_the_child_alone(
 ) -> None:
     (tmp_path / "childs_own.py").write_text("import os\ndef leave(code):\n    os._exit(code)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert processes.start("childs_own:leave", (7,)).wait(5) == ProcessExit(exit_code=7)
+    assert processes.start("childs_own:leave", (7,)).wait(60) == ProcessExit(exit_code=7)
     assert "childs_own" not in sys.modules
 
 
@@ -70,13 +72,13 @@ def test_the_signal_that_ended_a_process_is_known(processes: Processes) -> None:
     process = processes.start(time.sleep, (60,))
     assert process.alive()
     assert process.kill()
-    assert process.wait(5) == ProcessExit(signal=signal.SIGKILL)
+    assert process.wait(60) == ProcessExit(signal=signal.SIGKILL)
     assert not process.alive()
 
 
 def test_a_process_that_has_ended_is_never_signalled(processes: Processes) -> None:
     process = processes.start(os._exit, (0,))
-    assert process.wait(5) == ProcessExit(exit_code=0)
+    assert process.wait(60) == ProcessExit(exit_code=0)
     assert not process.signal(signal.SIGTERM)
 
 
@@ -105,7 +107,7 @@ def test_death_of_the_forkserver_is_no_death_of_its_children(processes: Processe
     assert process.wait(0.2) is None
     assert process.alive()
     process.kill()
-    assert process.wait(5) == ProcessExit()  # nobody was left who could know how it ended
+    assert process.wait(60) == ProcessExit()  # nobody was left who could know how it ended
 
 
 def _exit_with_blocked_signals() -> None:
@@ -117,7 +119,7 @@ def test_a_forkserver_that_is_replaced_hears_of_its_children(
 ) -> None:
     """Whoever starts the next one may block signals, which are inherited."""
     processes.prepare()
-    processes.start(os.getpid).wait(5)
+    processes.start(os.getpid).wait(60)
     os.kill(server := processes.forkserver_pids()[0], signal.SIGKILL)
     eventually(lambda: ended(server))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD, signal.SIGTERM))
@@ -131,7 +133,7 @@ def test_a_forkserver_that_is_replaced_hears_of_its_children(
 def test_a_forkserver_that_stalls_is_replaced(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processes.start(os._exit, (0,)).wait(5)
+    processes.start(os._exit, (0,)).wait(60)
     os.kill(processes.forkserver_pids()[0], signal.SIGSTOP)
     with monkeypatch.context() as patch:
         patch.setattr("actors.processes.STALL_SECONDS", 0.3)
@@ -140,16 +142,66 @@ def test_a_forkserver_that_stalls_is_replaced(
     deadline = time.monotonic() + 60
     while True:
         try:
-            assert processes.start(os._exit, (7,)).wait(5) == ProcessExit(exit_code=7)
+            assert processes.start(os._exit, (7,)).wait(60) == ProcessExit(exit_code=7)
             return
         except OSError:  # the killed one is not gone yet
             assert time.monotonic() < deadline
 
 
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_forkserver_whose_temporary_files_were_removed_is_replaced(
+    processes: Processes, eventually: Eventually, dead: bool
+) -> None:
+    processes.start(os._exit, (0,)).wait(60)
+    server = processes.forkserver_pids()[0]
+    if dead:
+        os.kill(server, signal.SIGKILL)
+        eventually(lambda: ended(server))
+    removed = Path(multiprocessing.util.get_temp_dir())
+    shutil.rmtree(removed)
+    try:
+        for code in (7, 8):
+            assert processes.start(os._exit, (code,)).wait(60) == ProcessExit(exit_code=code)
+    finally:
+        removed.mkdir(exist_ok=True)  # multiprocessing removes it when the tests end
+    assert ended(server)
+
+
+class Keeper(Actor):
+    def __init__(self) -> None:
+        self.ends = 0
+
+    def keep(self, known: Process | None = None) -> Process:
+        process = self.system.processes.forkserver(known)
+        if process is not known:
+            self.watch(process)
+        return process
+
+    def on_process_exit(self, process: Process, how: ProcessExit) -> None:
+        self.ends += 1
+
+    def heard(self) -> int:
+        return self.ends
+
+
+def test_whoever_watches_the_forkserver_is_told_of_its_end_and_can_have_another(
+    system: System, processes: Processes, eventually: Eventually
+) -> None:
+    keeper = system.spawn(Keeper)
+    first = keeper.ask(Keeper.keep)
+    assert keeper.ask(Keeper.keep, first) is first
+    first.kill()
+    eventually(lambda: keeper.ask(Keeper.heard) == 1)
+    second = keeper.ask(Keeper.keep, first)
+    assert second.pid != first.pid
+    assert processes.forkserver_pids()[0] == second.pid
+    assert processes.start(os._exit, (7,)).wait(60) == ProcessExit(exit_code=7)
+
+
 def test_a_process_that_cannot_be_watched_is_not_left_running(
     processes: Processes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    processes.start(os._exit, (0,)).wait(5)
+    processes.start(os._exit, (0,)).wait(60)
 
     def none_left(pid: int) -> int:
         raise OSError(24, "Too many open files")
@@ -180,7 +232,7 @@ def test_a_process_is_adopted_by_pid_and_start_time(processes: Processes) -> Non
         process = processes.adopt(child.pid, start_time)
         assert process is not None
         process.kill()
-        assert process.wait(5) == ProcessExit(signal=signal.SIGKILL)
+        assert process.wait(60) == ProcessExit(signal=signal.SIGKILL)
         child.returncode = -9  # the watcher has reaped it
 
 
@@ -201,7 +253,7 @@ def test_a_stranger_with_the_same_pid_is_not_adopted(processes: Processes) -> No
 
 
 def test_helpers_can_be_named_and_ended(processes: Processes) -> None:
-    processes.start(os._exit, (0,)).wait(5)
+    processes.start(os._exit, (0,)).wait(60)
     pids = processes.forkserver_pids()
     assert len(pids) == 2
     processes.end_helpers()

@@ -47,13 +47,13 @@ def test_a_start_that_comes_to_nothing_ends_the_processes_it_owned(
     started: list[Process] = []
     with pytest.raises(StartError):
         system.spawn(Failing, started, ignores)
-    assert started[0].wait(5) == ProcessExit(signal=signal.SIGKILL)
+    assert started[0].wait(60) == ProcessExit(signal=signal.SIGKILL)
 
 
 def test_a_process_that_has_ended_is_owned_no_more(system: System, eventually: Eventually) -> None:
     ref = system.spawn(Owner)
     for _ in range(3):
-        ref.ask(Owner.start_one, os.getpid).wait(5)
+        ref.ask(Owner.start_one, os.getpid).wait(60)
     lasting = ref.ask(Owner.start_one)
     eventually(lambda: len(ref.cell().owned) == 1)
     lasting.kill()
@@ -67,7 +67,7 @@ def descriptors() -> int:
 def test_a_process_that_outlives_its_system_can_be_waited_for_and_leaves_no_descriptor(
     eventually: Eventually,
 ) -> None:
-    System("warm").processes.start(os.getpid).wait(5)  # the forkserver has descriptors of its own
+    System("warm").processes.start(os.getpid).wait(60)  # the forkserver has descriptors of its own
     before = descriptors()
     system = System("test")
     living = [system.processes.start(_sleep, name=str(number)) for number in range(3)]
@@ -75,7 +75,7 @@ def test_a_process_that_outlives_its_system_can_be_waited_for_and_leaves_no_desc
     assert all(process.alive() for process in living)
     for process in living:
         process.kill()
-        assert process.wait(5) == ProcessExit(signal=signal.SIGKILL)
+        assert process.wait(60) == ProcessExit(signal=signal.SIGKILL)
     eventually(lambda: descriptors() <= before)
 
 
@@ -122,7 +122,7 @@ def test_a_child_ends_with_its_parent_also_when_it_cannot_run(how: str, tmp_path
     assert parent.stdout is not None
     children = [tuple(map(int, parent.stdout.readline().split())) for _ in range(2)]
     parent.kill()
-    parent.wait(5)
+    parent.wait(60)
     parent.stdout.close()
     deadline = time.monotonic() + 60
     while left := [pid for pid, start_time in children if _runs(pid, start_time)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 from datetime import datetime
 from itertools import count
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from e2e_marianne import Marianne, until
+
+SHORT = "sheets:\n  - {name: short, run: echo done}\n"
 
 
 @pytest.fixture
@@ -20,16 +23,33 @@ def marianne(mortal: Marianne) -> Marianne:
     return mortal
 
 
+def comm(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def forkservers(marianne: Marianne) -> list[int]:
+    """The conductor's own child; those of a forkserver that an earlier test has killed are its
+    children by now, too, and bear names of their own."""
+    conductor, found = marianne.pids()["conductor"], []
+    for pid, line in marianne.processes().items():
+        with contextlib.suppress(OSError):
+            if "multiprocessing.forkserver" in line and parent(pid) == conductor:
+                found += [] if comm(pid).startswith("marianne") else [pid]
+    return found
+
+
 def named(marianne: Marianne, name: str) -> list[int]:
     """The home's processes that ps calls by this name; not what one of them has forked, which is
     called so until it is another program."""
     found = {}
     for pid in marianne.processes():
         try:
-            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
-                found[pid] = int(
-                    Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-                )
+            if comm(pid) == name:
+                found[pid] = parent(pid)
         except OSError:
             continue
     return [pid for pid, parent in found.items() if parent not in found]
@@ -58,6 +78,22 @@ def test_a_spare_that_dies_before_a_job_wanted_it_is_replaced(marianne: Marianne
     until(lambda: named(marianne, "marianne-spare") not in ([], [spare]))
 
 
+def test_a_forkserver_that_dies_while_nobody_needs_it_is_replaced(marianne: Marianne) -> None:
+    (server,) = until(lambda: forkservers(marianne))
+    os.kill(server, signal.SIGKILL)
+    until(lambda: forkservers(marianne) not in ([], [server]))
+
+
+def test_jobs_start_after_the_conductors_temporary_files_were_removed(marianne: Marianne) -> None:
+    """The forkserver's socket is among them: without it nothing could be started any more."""
+    (server,) = until(lambda: forkservers(marianne))
+    if not (place := marianne.home / "tmp").exists():
+        pytest.skip("this home's name is too long: they are among everybody's")
+    shutil.rmtree(place)
+    assert marianne.wait(marianne.submit("short", SHORT))["status"] == "completed"
+    until(lambda: forkservers(marianne) not in ([], [server]))
+
+
 def test_without_its_conductor_the_spare_ends(marianne: Marianne) -> None:
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     os.kill(marianne.pids()["conductor"], 9)
@@ -82,9 +118,8 @@ def test_a_sheet_that_ends_before_its_worker_says_hello_ends_its_job_at_once(
 
 def test_while_no_process_can_be_started_clients_are_answered(marianne: Marianne) -> None:
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
-    forkserver = int(Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[1])
-    text = "sheets:\n  - {name: short, run: echo done}\n"
-    marianne.submit("warm", text)  # its score needs no process when it comes again
+    (forkserver,) = until(lambda: forkservers(marianne))
+    marianne.submit("warm", SHORT)  # its score needs no process when it comes again
     until(lambda: named(marianne, "marianne-spare") not in ([], [spare]))
     jobs: list[str] = []
     os.kill(forkserver, signal.SIGSTOP)

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 from e2e_marianne import Marianne, until
-from test_spare_worker import again, named
-
-SHORT = "sheets:\n  - {name: short, run: echo done}\n"
+from test_spare_worker import SHORT, again, forkservers, named
 
 
 @pytest.fixture
@@ -26,15 +24,11 @@ def restarts(marianne: Marianne) -> dict[str, int]:
     return {name: node["restarts"] for name, node in marianne.tree().items() if node["restarts"]}
 
 
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 def test_a_forkserver_that_dies_at_a_workers_start_delays_the_job(marianne: Marianne) -> None:
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     marianne.submit("warm", SHORT)  # its score needs no process when it comes again
     (spare,) = until(lambda: [p for p in named(marianne, "marianne-spare") if p != spare])
-    forkserver = parent(spare)
+    (forkserver,) = until(lambda: forkservers(marianne))
     os.kill(forkserver, signal.SIGSTOP)
     os.kill(spare, signal.SIGKILL)
     before = restarts(marianne)
@@ -48,7 +42,7 @@ def test_a_job_whose_worker_cannot_be_started_is_cancelled_at_once(marianne: Mar
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
     marianne.submit("warm", SHORT)
     (spare,) = until(lambda: [p for p in named(marianne, "marianne-spare") if p != spare])
-    forkserver = parent(spare)
+    (forkserver,) = until(lambda: forkservers(marianne))
     os.kill(forkserver, signal.SIGSTOP)
     try:
         _kill(spare)
@@ -68,7 +62,7 @@ def test_a_job_whose_worker_died_and_gets_no_other_is_cancelled_at_once(marianne
     until(lambda: [s["status"] for s in marianne.status(job)["sheets"]] == ["completed", "running"])
     (worker,) = named(marianne, "marianne-worker")
     (spare,) = until(lambda: named(marianne, "marianne-spare"))
-    forkserver = parent(worker)
+    (forkserver,) = until(lambda: forkservers(marianne))
     os.kill(forkserver, signal.SIGSTOP)
     try:
         _kill(spare)
@@ -82,10 +76,18 @@ def test_a_job_whose_worker_died_and_gets_no_other_is_cancelled_at_once(marianne
     assert [sheet["status"] for sheet in status["sheets"]] == ["completed", "cancelled"]
 
 
+def state(pid: int) -> str:
+    """By ps's letter; also Z of one that is reaped: its forkserver may be gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
 def _kill(pid: int) -> None:
     """Returns when it is dead, be it that its parent has not asked."""
     os.kill(pid, signal.SIGKILL)
-    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    until(lambda: state(pid) == "Z")
 
 
 def test_a_sheet_that_kills_its_worker_fails_its_job_which_says_so(marianne: Marianne) -> None:

@@ -58,8 +58,9 @@ class LocalExecutor:
         )
 
     def look(self) -> None:
-        """At the socket."""
+        """At the sockets: the workers' and the forkserver's."""
         self._link.tell(ports.Listener.look)
+        keeper_of(self._context).tell(SpareKeeper.look)
 
     def troubles(self) -> RunnerTroubles:
         """Who does not answer, and how many strangers were refused."""

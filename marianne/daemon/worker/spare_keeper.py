@@ -1,4 +1,9 @@
-"""Keeps a worker process ready (:mod:`marianne.daemon.worker.standby`)."""
+"""Keeps ready what a job's start needs: the forkserver, and a worker process
+(:mod:`marianne.daemon.worker.standby`).
+
+A start makes another forkserver by itself; but that takes longer than all else in the start of a
+short job, and would be whoever's job comes next.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +34,15 @@ def start_one(context: Context, fleet: Fleet, asker: str) -> Future[SpareWorker]
     return fleet.starts.ask(start, asker)
 
 
+def reached_forkserver(context: Context, fleet: Fleet, known: Process | None) -> Future[Process]:
+    """The forkserver, once there is one; ``known`` is the one that is watched already."""
+    find = partial(context.system.processes.forkserver, known)
+    return fleet.starts.ask(find, "spare")
+
+
 class SpareKeeper(Actor):
-    """Sees to it that there is a spare again, a moment after it was taken, or when it has died."""
+    """Sees to it that there is a spare again, a moment after it was taken, or when it has died;
+    and a forkserver, when that has died or its socket was removed."""
 
     def __init__(self, context: Context, fleet: Fleet) -> None:
         super().__init__()
@@ -38,12 +50,16 @@ class SpareKeeper(Actor):
         self._fleet = fleet
         self._starting = False
         self._failures = 0
+        self._forkserver: Process | None = None
+        self._looking = False
+        self._deaths = 0
 
     def on_start(self) -> None:
         """Not at once: a start has more urgent things to do."""
         if (waiting := self._fleet.spare.waiting) is not None:
             self.watch(waiting)  # the incarnation before did
         self.send_after(FIRST_FILL, self.fill)
+        self.send_after(FIRST_FILL, self.look)
 
     def taken(self) -> None:
         """Somebody wanted it."""
@@ -72,9 +88,40 @@ class SpareKeeper(Actor):
 
     def on_process_exit(self, process: Process, ending: ProcessExit) -> None:
         """One that dies before a job wanted it is replaced; what has a job is the job's affair."""
-        if self._fleet.spare.lost(process):
+        if process is self._forkserver:
+            log.warning("forkserver_died", pid=process.pid)
+            self._forkserver = None
+            self._look_again()
+        elif self._fleet.spare.lost(process):
             log.warning("spare_worker_died", pid=process.pid, signal=ending.signal)
             self._again()
+
+    # -- the forkserver -------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Is there one that can be reached? Else there is again soon."""
+        if self._looking or self._context.client is not None:
+            return
+        self._looking = True
+        self.pipe(reached_forkserver(self._context, self._fleet, self._forkserver), self.looked)
+
+    def looked(self, outcome: Outcome[Process]) -> None:
+        """It is there. Its own start is not waited for: it serves when it has loaded all."""
+        self._looking = False
+        if outcome.value is None:
+            log.warning("no_forkserver", error=repr(outcome.error))
+            self._look_again()
+        elif outcome.value is self._forkserver:
+            self._deaths = 0
+        else:
+            self._forkserver = outcome.value
+            self.watch(outcome.value)
+
+    def _look_again(self) -> None:
+        self.send_after(BACKOFF.delay(self._deaths, self.name), self.look)
+        self._deaths += 1
+
+    # -------------------------------------------------------------------------------------------
 
     def _again(self) -> None:
         """Where each dies as it waits there is one try every few seconds."""

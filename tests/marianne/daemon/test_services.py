@@ -170,12 +170,14 @@ class Kept:
 
     def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, client: Any = None) -> None:
         self.starts: list[Any] = []
+        self.looks: list[Any] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self.ended = threading.Event()
         context = desk.context
         context.client = client
         self.fleet = Fleet(desk.system, ProcessGroupManager())
         monkeypatch.setattr("marianne.daemon.worker.spare_keeper.start_one", self._start)
+        monkeypatch.setattr("marianne.daemon.worker.spare_keeper.reached_forkserver", self._look)
         monkeypatch.setattr("marianne.daemon.worker.spare_keeper.FIRST_FILL", 0.001)
         self._system = desk.system
         self._context = context
@@ -187,14 +189,21 @@ class Kept:
         self.starts.append(future)
         return future
 
+    def _look(self, context: Any, fleet: Fleet, known: Any) -> Any:
+        future: Future[Any] = Future(self._system, "spare", None, None)
+        self.looks.append(future)
+        return future
+
     def worker(self) -> Any:
         """One whose process is real; a test ends it."""
+        return SimpleNamespace(process=self.process(), dismiss=self.ended.set)
+
+    def process(self) -> Any:
         process = subprocess.Popen(["sleep", "600"])
         self.processes.append(process)
         start_time = start_time_of(process.pid)
         assert start_time is not None
-        watched = self._system.processes.adopt(process.pid, start_time)
-        return SimpleNamespace(process=watched, dismiss=self.ended.set)
+        return self._system.processes.adopt(process.pid, start_time)
 
     def restart(self) -> None:
         assert self._system.stop(self.keeper)
@@ -262,6 +271,19 @@ def test_the_end_of_a_process_that_has_a_job_is_none_of_the_keepers_business(
     keeping.keeper.ask(SpareKeeper.fill)  # in its mailbox behind the word of that end
     assert len(keeping.starts) == 2, "one is wanted as another was taken, not one more"
     assert not keeping.ended.is_set()
+
+
+def test_a_forkserver_that_dies_or_cannot_be_had_is_looked_for_again(keeping: Kept) -> None:
+    until(lambda: keeping.looks)
+    keeping.looks[0].refuse(OSError("no process"))
+    until(lambda: len(keeping.looks) == 2)
+    keeping.looks[1].answer(keeping.process())
+    keeping.keeper.ask(SpareKeeper.taken)
+    assert len(keeping.looks) == 2, "while it lives it is looked at when somebody says so"
+    keeping.processes[0].kill()
+    until(lambda: len(keeping.looks) == 3)
+    keeping.keeper.ask(SpareKeeper.look)
+    assert len(keeping.looks) == 3, "one look at a time"
 
 
 def test_a_private_conductor_keeps_no_spare(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
