@@ -34,6 +34,16 @@ is_called() { # NAME: whether git may have called our worktree so
     case "$1" in "$MARIANNE_JOB_ID" | "$MARIANNE_JOB_ID"[0-9]) true ;; *) false ;; esac
 }
 
+own() { # where the repository keeps the worktree: index, HEAD, locks
+    admin | head -n 1
+}
+
+# Git in the worktree. Never by the .git that is there: a sheet may write it, behind whatever walls,
+# and git runs what the configuration that it leads to names. We stand behind none.
+at() {
+    git -C "$place" --git-dir="$(own)" --work-tree="$place" "$@"
+}
+
 forget() { # removes the worktree, or what is left of it
     local one
     admin | while IFS= read -r one; do rm -rf -- "$one"; done
@@ -67,13 +77,13 @@ ours() { # whether what is there is of this job, not of one of another home that
 
 on_branch() { # REF: what was made to be merged and is kept after all is on a branch from now on
     local head
-    if git -C "$place" symbolic-ref --quiet HEAD > /dev/null; then return 0; fi
-    head=$(git -C "$place" rev-parse HEAD)
+    if at symbolic-ref --quiet HEAD > /dev/null; then return 0; fi
+    head=$(at rev-parse HEAD)
     if [ "$(git rev-parse --verify --quiet "$1" || echo "$head")" != "$head" ]; then return 0; fi
     unlock "$1" "$head"
-    rm -f -- "$(git -C "$place" rev-parse --path-format=absolute --git-dir)/HEAD.lock" # no sheet runs
+    rm -f -- "$(own)/HEAD.lock" # no sheet runs
     git update-ref "$1" "$head"
-    git -C "$place" symbolic-ref HEAD "$1"
+    at symbolic-ref HEAD "$1"
 }
 
 begin() {
@@ -117,12 +127,12 @@ begin() {
 }
 
 save() { # commits what sheets left; prints the commit
-    rm -f -- "$(git -C "$place" rev-parse --path-format=absolute --git-dir)/index.lock" # they ended
-    git -C "$place" add --all
-    if ! git -C "$place" diff --cached --quiet; then
-        git -C "$place" "${who[@]}" commit --quiet --no-verify --no-gpg-sign -m "$MARIANNE_JOB_ID"
+    rm -f -- "$(own)/index.lock" # they ended
+    at add --all
+    if ! at diff --cached --quiet; then
+        at "${who[@]}" commit --quiet --no-verify --no-gpg-sign -m "$MARIANNE_JOB_ID"
     fi
-    git -C "$place" rev-parse HEAD
+    at rev-parse HEAD
 }
 
 joined() { # OLD TIP: prints a commit that has both; fails where they do not go together
