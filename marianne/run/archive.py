@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -40,6 +41,7 @@ def archive_once(plan: Plan, section: Mapping[str, Any], job_dir: str) -> list[P
         return []
     workspace = Path(plan.workspace)
     _check(workspace, plan.score_dir, job_dir)
+    _check_inside(workspace, section["archive_dir"])
     old: list[Path] = []
     try:
         if workspace.is_dir():
@@ -65,6 +67,16 @@ def _check(workspace: Path, score_dir: str | None, job_dir: str) -> None:
                 f"the workspace {workspace} is not archived: {name} lies in it; give the score a "
                 "workspace of its own"
             )
+
+
+def _check_inside(workspace: Path, archive_dir: str) -> None:
+    """Refuses a link that leads out: a sheet of an earlier job may have made it, behind walls."""
+    real, home = os.path.realpath(workspace), os.path.realpath(workspace / archive_dir)
+    if os.path.commonpath([real, home]) != real:
+        raise ArchiveError(
+            f"the workspace {workspace} is not archived: {archive_dir!r}, its 'archive_dir', leads "
+            f"out of it, to {home}; remove the link, or name a directory inside"
+        )
 
 
 def _archive(workspace: Path, section: Mapping[str, Any], keep: Keep, target_file: Path) -> None:
@@ -103,12 +115,23 @@ def _name(workspace: Path, home: Path, naming: str) -> str:
             now += 1
         return name
     taken = [int(name) for name, _ in _archives(home, _NAMES["iteration"])]
-    try:
-        told = int((workspace / ".iteration").read_text()[:20])
-    except (OSError, ValueError):
-        told = 0
+    told = _told(workspace / ".iteration")
     number = told if told > 0 and told not in taken else max(taken, default=0) + 1
     return f"iteration-{number}"
+
+
+def _told(file: Path) -> int:
+    """The number in a file of the sheets'; 0 where there is none. A pipe would never end."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(fd, 20)) if stat.S_ISREG(os.fstat(fd).st_mode) else 0
+    except (OSError, ValueError):
+        return 0
+    finally:
+        os.close(fd)
 
 
 def _archives(home: Path, pattern: re.Pattern[str]) -> list[tuple[str, Path]]:

@@ -177,6 +177,34 @@ def test_a_link_is_moved_and_never_followed(place: Place, tmp_path: Path) -> Non
     assert (tmp_path / "elsewhere" / "file").exists()
 
 
+@pytest.mark.parametrize("link", ["old", "old/runs"])
+def test_archives_lie_in_the_workspace_and_nowhere_that_a_link_leads_to(
+    place: Place, tmp_path: Path, link: str
+) -> None:
+    """A sheet of the job before may have put it there, behind walls of its own."""
+    others = tmp_path / "others"
+    (others / "runs" / "iteration-1").mkdir(parents=True)
+    (others / "iteration-1").mkdir()
+    place.write("file")
+    (place.workspace / link).parent.mkdir(exist_ok=True)
+    (place.workspace / link).symlink_to(others)
+    with pytest.raises(ArchiveError, match=f"'archive_dir'.*leads out of it, to {others}"):
+        place.archive(archive_dir="old/runs", max_archives=1)
+    assert (place.workspace / "file").exists()
+    assert sorted(path.name for path in others.rglob("*")) == ["iteration-1", "iteration-1", "runs"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_a_count_that_never_ends_is_none(place: Place, kind: str) -> None:
+    place.write("file")
+    if kind == "pipe":
+        os.mkfifo(place.workspace / ".iteration")
+    else:
+        (place.workspace / ".iteration").symlink_to("/dev/zero")
+    place.archive()
+    assert place.found() == ["archive/iteration-1/file"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "whole", "some"),
     [
