@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from marianne.cli import exit_codes
 from marianne.cli.session import Session
-from marianne.streams import open_standard_streams
+from marianne.streams import open_standard_streams, say_now
 
 if TYPE_CHECKING:
     from marianne.daemon.boot.launch import Launch
@@ -56,8 +56,9 @@ def leave(code: int) -> NoReturn:
         except BrokenPipeError:
             code = exit_codes.BROKEN_PIPE
         except (OSError, ValueError) as error:
-            if code == exit_codes.OK:  # a full disk behind a redirect is not success
-                os.write(2, f"error: the output could not be written: {error}\n".encode())
+            # A full disk behind a redirect of the answer is not success.
+            if stream is sys.stdout and code == exit_codes.OK:
+                say_now(f"error: the output could not be written: {error}\n")
                 code = exit_codes.FAILED
     os._exit(code)
 

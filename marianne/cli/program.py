@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from marianne.cli.errors import CliError, unexpected
 from marianne.cli.group import LazyGroup, ReaderLeft
 from marianne.cli.options import connect_option, home_option
 from marianne.cli.session import Session
+from marianne.streams import say_now
 
 COMPLETION_VARIABLE = "_MARIANNE_COMPLETE"
 
@@ -107,5 +107,5 @@ def _fail(error: CliError, as_json: bool) -> int:
     except BrokenPipeError:
         return exit_codes.BROKEN_PIPE
     except OSError as full:
-        os.write(2, f"error: the output could not be written: {full}\n".encode())
+        say_now(f"error: the output could not be written: {full}\n")
     return error.exit_code

@@ -134,8 +134,13 @@ class ConsoleOutput(OutputProtocol):
         text = clean(text.replace("\n", " "))  # programs have a say in it
         if self._console is not None:
             self._console.print(text, style=style, markup=False, highlight=False)
-        else:
+            return
+        try:
             print(text, file=sys.stderr, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass  # a full disk behind a redirect: it is lost, and the job goes on
 
 
 def _why(data: dict[str, Any] | None) -> str:

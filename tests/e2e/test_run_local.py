@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,34 @@ def test_what_needs_a_conductor_is_named_and_a_dry_run_starts_none(own: Marianne
 def test_a_wrong_score_is_exit_code_2(marianne: Marianne) -> None:
     path = marianne.score("one", "sheets:\n  - {name: a, rum: 'true'}\n")
     assert "rum" in marianne("run", path, "--local", code=2).err
+
+
+def test_a_log_that_cannot_be_written_ends_no_job(marianne: Marianne) -> None:
+    """What happens is told on standard error, which may lie on a full disk."""
+    path = marianne.score("untold", "sheets:\n  - {name: a, run: 'echo a >> ran'}\n")
+    words = ["run", path, "--local", "--workspace", "untold"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "marianne.cli", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            cwd=marianne.place,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert (marianne.place / "untold" / "ran").read_text() == "a\n"
+    assert done.returncode == 0
+    assert "completed" in done.stdout
+
+
+def test_a_local_run_that_cannot_start_names_no_file_that_goes_with_it(marianne: Marianne) -> None:
+    path = marianne.score("narrow", "sheets:\n  - {name: a, run: 'true'}\n")
+    few = f"ulimit -v 250000; exec {sys.executable} -m marianne.cli run {path} --local"
+    done = subprocess.run(
+        ["bash", "-c", few], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 3, done
+    assert "ended at its start" in done.stderr
+    assert "conductor.err" not in done.stderr

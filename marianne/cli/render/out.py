@@ -46,10 +46,16 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A line about the answer: progress, warnings, hints. Never part of the data."""
+    """A line about the answer: progress, warnings, hints. Never part of the data, so one that
+    cannot be written (a full disk behind a redirect) is lost and ends nothing."""
     sys.stdout.flush()
-    write_text(sys.stderr, harmless(text) + "\n")
-    sys.stderr.flush()
+    try:
+        write_text(sys.stderr, harmless(text) + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def write_text(stream: TextIO, text: str) -> None:

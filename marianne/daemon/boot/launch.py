@@ -103,7 +103,7 @@ def start(
         if (pid := _holder(home, deadline)) is not None:
             return LaunchResult(pid, already_running=True)
         raise LaunchError("another start of this home has just failed; try again")
-    return _finish(begun, home, wait, deadline)
+    return _finish(begun, home, wait, deadline, lasting=tether is None)
 
 
 def begin(home: Home, tether: Tether | None = None) -> Launch | None:
@@ -123,7 +123,9 @@ def begin(home: Home, tether: Tether | None = None) -> Launch | None:
         lock.release()
 
 
-def _finish(begun: Launch, home: Home, wait: float, deadline: float) -> LaunchResult:
+def _finish(
+    begun: Launch, home: Home, wait: float, deadline: float, *, lasting: bool
+) -> LaunchResult:
     process = begun.process
     try:
         answer = _first_byte(begun.ready, deadline)
@@ -132,12 +134,13 @@ def _finish(begun: Launch, home: Home, wait: float, deadline: float) -> LaunchRe
         # The child is reaped when it ends, also in a program that lives longer than it does.
         threading.Thread(target=process.wait, name="reap-conductor", daemon=True).start()
     if answer is None:
-        said = _words(home, begun.said)
+        said = _words(home, begun.said, lasting=lasting)
         raise LaunchError(f"the conductor was not ready within {wait:g} s{said}")
     code = None if answer else _exit_code(process, deadline)
     if (pid := _holder(home, deadline)) is not None:
         return LaunchResult(pid, already_running=not answer)
-    raise LaunchError(f"the conductor ended at its start{_words(home, begun.said)}", code)
+    said = _words(home, begun.said, lasting=lasting)
+    raise LaunchError(f"the conductor ended at its start{said}", code)
 
 
 def command(home: Home) -> list[str]:
@@ -252,8 +255,9 @@ def _holder(home: Home, deadline: float) -> int | None:
         time.sleep(0.005)
 
 
-def _words(home: Home, start: int) -> str:
-    """What conductors wrote to standard error after ``start``, as further lines."""
+def _words(home: Home, start: int, *, lasting: bool) -> str:
+    """What conductors wrote to standard error after ``start``, as further lines; of a traceback the
+    last, and where the ``lasting`` home has the rest."""
     try:
         with home.errors.open("rb") as file:
             file.seek(0, os.SEEK_END)
@@ -263,6 +267,6 @@ def _words(home: Home, start: int) -> str:
         return ""
     lines = [line for line in lines if line.strip()]
     if any(line.startswith(("Traceback", '  File "')) for line in lines):
-        lines = [lines[-1], f"(the whole of it: {home.errors})"]
+        lines = [lines[-1], *([f"(the whole of it: {home.errors})"] if lasting else [])]
     lines = [*lines[-LAST_WORDS_LINES:], *(f"it may be that {one}" for one in suspects())]
     return "".join(f"\n  {line}" for line in lines)
