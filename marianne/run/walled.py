@@ -14,7 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from marianne.run.complain import complain
 from marianne.run.spawn import SpawnError
 from marianne.walls.asked import Sandbox
-from marianne.walls.blueprint import QUEUES, Blueprint, Places, blueprint, temporary_places
+from marianne.walls.blueprint import (
+    QUEUES,
+    Blueprint,
+    PlaceError,
+    Places,
+    blueprint,
+    temporary_places,
+)
 from marianne.walls.entering import passes, start_behind
 from marianne.walls.offers import Offers, offers_of, read_switches
 from marianne.walls.probe import look
@@ -109,7 +116,11 @@ class Walled:
             root=root,
             queues=QUEUES,
         )
-        return Walls(blueprint(asked, stands, places), stands.walls)
+        try:
+            plan = blueprint(asked, stands, places)
+        except PlaceError as error:
+            raise SpawnError(CATEGORY, f"A place of its sandbox is not taken: {error}") from error
+        return Walls(plan, stands.walls)
 
 
 def _home(job_dir: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from marianne.walls.asked import WORKSPACE, Sandbox
@@ -24,6 +24,11 @@ QUEUES = ("/dev/mqueue",)
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 _CARDS = ("nvidia*", "dri", "kfd", "fuse")
+
+
+class PlaceError(Exception):
+    """A place that is named leads to another, by a link that a sheet may have made. The message is
+    for the score's author."""
 
 
 class Places(NamedTuple):
@@ -75,11 +80,13 @@ def temporary_places(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def blueprint(asked: Sandbox, stands: Standing, places: Places) -> Blueprint:
-    """The attempt's. Makes the directories that ``write`` names and that are not there."""
+    """The attempt's. Makes the directories that ``write`` names and that are not there. Raises
+    PlaceError."""
     write = read = None
     kept: tuple[str, ...] = _real((places.workspace,))
     private = asked.tmp == "private" and stands.mounts
     temporary = () if private else places.temporary
+    _check_ways(asked, places)
     if asked.write is not None:
         named = tuple(_expanded(one, places) for one in asked.write)
         for path in named:
@@ -109,6 +116,45 @@ def blueprint(asked: Sandbox, stands: Standing, places: Places) -> Blueprint:
         kept=tuple(dict.fromkeys(kept)),
         devices=devices,
     )
+
+
+def _check_ways(asked: Sandbox, places: Places) -> None:
+    """Refuses a place whose way takes a link that lies where sheets may write, and leads out of
+    there: one sheet could make such a link for the next, or for its own next attempt."""
+    shared = _real((places.workspace, *places.temporary))
+    writes = {one: os.path.normpath(_expanded(one, places)) for one in asked.write or ()}
+    reals = {one: os.path.realpath(path) for one, path in writes.items()}
+    granted = (*shared, *(real for one, real in reals.items() if real == writes[one]))
+    for field, named in (("write", asked.write), ("read", asked.read)):
+        for one in named or ():
+            others = (*shared, *(real for name, real in reals.items() if name != one))
+            path = _expanded(one, places)
+            if one != WORKSPACE and not _is_sound(path, others, granted):
+                raise PlaceError(
+                    f"'{field}': {one} leads to {os.path.realpath(path)}, by a link that lies where"
+                    " sheets may write: name that place itself, or remove the link"
+                )
+
+
+def _is_sound(path: str, written: Sequence[str], granted: Sequence[str]) -> bool:
+    """Whether the way takes no link of ``written`` places, or only such as stay in ``granted``."""
+    real, plain = os.path.realpath(path), os.path.normpath(path)
+    if os.path.realpath(plain) != real:
+        return False  # it goes up from where a link has led it
+    ways = [(os.path.realpath(above), above) for above in _above(plain)]
+    within = [way for way in ways if any(beneath(way[0], place) for place in written)]
+    if not within or real == os.path.join(within[-1][0], os.path.relpath(plain, within[-1][1])):
+        return True
+    return any(beneath(way, one) and beneath(real, one) for way, _ in within for one in granted)
+
+
+def _above(path: str) -> list[str]:
+    """The directories that it lies in, the innermost first."""
+    found = []
+    while (above := os.path.dirname(path)) != path:
+        found.append(above)
+        path = above
+    return found
 
 
 def steps(plan: Blueprint) -> list[Step]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from marianne.walls.asked import Sandbox
-from marianne.walls.blueprint import Blueprint, Places, Step, blueprint, steps
+from marianne.walls.blueprint import Blueprint, PlaceError, Places, Step, blueprint, steps
 from marianne.walls.offers import Offers
 from marianne.walls.standing import standing
 
@@ -98,4 +98,66 @@ def test_a_link_is_taken_for_what_it_leads_to(places: Places) -> None:
     link = Path(places.user) / "link"
     link.symlink_to(places.workspace)
     plan = plan_of(Sandbox(write=(str(link),)), places)
+    assert plan.writable == (places.workspace, *places.temporary)
+
+
+@pytest.mark.parametrize("asked", ["write", "read"])
+@pytest.mark.parametrize(
+    ("named", "link"),
+    [
+        ("out", "work/out"),
+        ("out/deep", "work/out"),
+        ("out/new", "work/out"),
+        ("out/deep/../deep", "work/out"),
+        ("{top}/work/out", "work/out"),
+        ("{top}/temporary/out", "temporary/out"),
+        ("{top}/linked/out", "work/out"),
+    ],
+)
+def test_a_place_is_not_where_another_sheet_has_linked_it_to(
+    places: Places, tmp_path: Path, asked: str, named: str, link: str
+) -> None:
+    precious = tmp_path / "precious"
+    (precious / "deep").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(places.workspace)
+    (tmp_path / link).symlink_to(precious)
+    named = named.format(top=tmp_path)
+    with pytest.raises(PlaceError, match=f"'{asked}': {named} leads to {precious}.*name that"):
+        plan_of(Sandbox(**{asked: ("workspace", named)}), places)
+    assert [path.name for path in precious.iterdir()] == ["deep"]
+
+
+@pytest.mark.parametrize("to", ["/", "..", "../precious", "../temporary/out"])
+def test_links_of_sheets_do_not_vouch_for_each_other(
+    places: Places, tmp_path: Path, to: str
+) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "temporary/out").symlink_to("../../work/one")
+    for name in ("one", "two"):
+        (tmp_path / "work" / name).symlink_to(to if to != "../temporary/out" else "/")
+    outer = f"{places.temporary[0]}/out"
+    for named in (("one", "two"), ("one/..", "two/.."), ("two", outer), (outer, "one")):
+        with pytest.raises(PlaceError):
+            plan_of(Sandbox(write=named), places)
+
+
+def test_links_of_the_users_own_are_followed_and_those_that_stay_inside(
+    places: Places, tmp_path: Path
+) -> None:
+    (tmp_path / "big").mkdir()
+    (tmp_path / "user/cache").symlink_to(tmp_path / "big")
+    (tmp_path / "big/sub").mkdir()
+    (tmp_path / "work/real").mkdir()
+    (tmp_path / "work/inside").symlink_to("real")
+    plan = plan_of(
+        Sandbox(write=("~/cache", "~/cache/sub", "inside", f"{places.temporary[0]}/deep")), places
+    )
+    assert plan.writable == (f"{tmp_path}/big", f"{tmp_path}/work/real", *places.temporary)
+    assert plan_of(Sandbox(write=("../big", "inside/..")), places).writable == (
+        f"{tmp_path}/big",
+        *(places.workspace, *places.temporary),
+    )
+    elsewhere = tmp_path / "temporary/linked-work"
+    elsewhere.symlink_to(places.workspace)
+    plan = plan_of(Sandbox(write=("workspace",)), places._replace(workspace=str(elsewhere)))
     assert plan.writable == (places.workspace, *places.temporary)
