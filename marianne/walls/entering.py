@@ -167,10 +167,10 @@ def _rules(plan: Blueprint, files: Sequence[str], program: str) -> landlock.Rule
     rights |= landlock.READ if plan.readable is not None else 0
     rules = landlock.Rules(version, rights, network=plan.tcp, scoped=True)
     if plan.writable is not None:
-        rules.allow((*plan.writable, *plan.private), writing)
+        rules.allow((*plan.writable, *plan.private), writing, real=True)
         rules.allow((*files, *plan.devices), landlock.WRITE_FILE | landlock.TRUNCATE)
     if plan.readable is not None:
-        rules.allow((*plan.readable, *plan.private, *plan.shown), landlock.READ)
+        rules.allow((*plan.readable, *plan.private, *plan.shown), landlock.READ, real=True)
         rules.allow((*files, program), landlock.EXECUTE | landlock.READ_FILE)
     return rules
 

@@ -20,10 +20,12 @@ _MS_REC, _MS_SLAVE = 0x4000, 0x80000
 
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 0x1, 0x80000
-_MOVE_MOUNT_F_EMPTY_PATH = 0x4
+_MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x4, 0x40
 _MOUNT_ATTR_RDONLY = 0x1
 
-_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_RESOLVE_NO_SYMLINKS = 0x04
+
+_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
 _PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
@@ -34,6 +36,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class _MountAttr(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
 def _checked(result: int, what: str) -> int:
@@ -72,17 +78,33 @@ def keep_mounts_to_ourselves() -> None:
     _checked(_libc.mount(None, b"/", None, flags, None), "mount --make-rslave /")
 
 
-def open_tree(path: str) -> int:
-    """A copy of what is mounted at ``path`` and below it, on a descriptor."""
-    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_RECURSIVE
+def find(path: str) -> int:
+    """What is at ``path`` now, on a descriptor to find it by. A link on the way is an error,
+    ELOOP: who looked before has followed it, and what became one since is somebody's trick."""
+    how = _OpenHow(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
+    size = ctypes.c_size_t(ctypes.sizeof(how))
     name = os.fsencode(path)
-    return syscall(f"open_tree {path}", _OPEN_TREE, _AT_FDCWD, name, ctypes.c_uint(flags))
+    return syscall(f"open {path}", _OPENAT2, _AT_FDCWD, name, ctypes.byref(how), size)
+
+
+def open_tree(path: str) -> int:
+    """A copy of what is mounted at ``path``, through no link, and below it, on a descriptor."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_RECURSIVE | _AT_EMPTY_PATH
+    place = find(path)
+    try:
+        return syscall(f"open_tree {path}", _OPEN_TREE, place, b"", ctypes.c_uint(flags))
+    finally:
+        os.close(place)
 
 
 def attach(tree: int, path: str) -> None:
-    """Mounts what ``open_tree`` gave at ``path``."""
-    name, flags = os.fsencode(path), ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH)
-    syscall(f"move_mount {path}", _MOVE_MOUNT, tree, b"", _AT_FDCWD, name, flags)
+    """Mounts what ``open_tree`` gave at ``path``, through no link."""
+    flags = ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH)
+    place = find(path)
+    try:
+        syscall(f"move_mount {path}", _MOVE_MOUNT, tree, b"", place, b"", flags)
+    finally:
+        os.close(place)
 
 
 def make_read_only(path: str = "", tree: int = _AT_FDCWD, *, deep: bool = True) -> None:

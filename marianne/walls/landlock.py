@@ -72,12 +72,12 @@ class Rules:
             "landlock_create_ruleset", _CREATE, ctypes.byref(asked), ctypes.c_size_t(size), 0
         )
 
-    def allow(self, paths: Iterable[str], rights: int) -> None:
+    def allow(self, paths: Iterable[str], rights: int, *, real: bool = False) -> None:
         """These rights, as far as they are refused, on each file, or on what is beneath each
-        directory. What is not there is passed over."""
+        directory. What is not there is passed over. ``real``: a link on the way is an error."""
         for path in paths:
             try:
-                place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                place = kernel.find(path) if real else os.open(path, os.O_PATH | os.O_CLOEXEC)
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
                     continue

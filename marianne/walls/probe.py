@@ -136,10 +136,11 @@ def _mounts(own_pids: bool) -> tuple[int, int]:
     def read_only() -> None:
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.keep_mounts_to_ourselves()
-        tree = kernel.open_tree("/tmp")
+        place = os.path.realpath("/tmp")
+        tree = kernel.open_tree(place)
         kernel.make_read_only("/")
-        kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV)
-        kernel.attach(tree, "/tmp")
+        kernel.mount("tmpfs", place, kernel.MS_NOSUID | kernel.MS_NODEV)
+        kernel.attach(tree, place)
 
     mounts = _tried(read_only)
     if mounts or not own_pids:
