@@ -10,7 +10,7 @@ import itertools
 import os
 
 from marianne.model.plan import Injection, Plan, SheetPlan
-from marianne.regular_file import read_regular
+from marianne.regular_file import open_regular
 from marianne.score.prompt import tail, template_variables
 from marianne.score.redact import redact
 from marianne.score.template import render
@@ -53,9 +53,9 @@ def capture_files(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
         matches = glob.iglob(text, root_dir=plan.workspace, recursive=True)
         for path in sorted(itertools.islice(matches, MAX_FILES * 10)):
             full = os.path.join(plan.workspace, path)
-            if len(found) >= MAX_FILES or _leads_out(full, plan.workspace):
+            if len(found) >= MAX_FILES:
                 continue
-            content = _read_text(full)
+            content = _read_text(full, plan.workspace)
             if content is not None:
                 content = redact(content)
                 cut = content[: cross.max_output_chars]
@@ -63,11 +63,12 @@ def capture_files(plan: Plan, sheet: SheetPlan) -> dict[str, str]:
     return found
 
 
-def _leads_out(path: str, workspace: str) -> bool:
-    """Whether a path that begins in the workspace ends outside of it."""
+def _leads_out(path: str, opened: int, workspace: str) -> bool:
+    """Whether a path that begins in the workspace has led to a file outside of it. Asked of what
+    is open: a sheet that runs beside may exchange what the path leads to."""
     if not _within(os.path.normpath(path), os.path.normpath(workspace)):
         return False
-    return not _within(os.path.realpath(path), os.path.realpath(workspace))
+    return not _within(os.readlink(f"/proc/self/fd/{opened}"), os.path.realpath(workspace))
 
 
 def _within(path: str, directory: str) -> bool:
@@ -118,10 +119,14 @@ def _files_of(injection: Injection, path: str, missing: list[str]) -> list[str]:
     return [name for name in files if os.path.isfile(name)]
 
 
-def _read_text(path: str) -> str | None:
-    """The start of a text file; None for a binary or an unreadable one."""
+def _read_text(path: str, workspace: str | None = None) -> str | None:
+    """The start of a text file; None for a binary or an unreadable one, and for one that the path
+    leads to out of ``workspace``."""
     try:
-        raw = read_regular(path, MAX_FILE_BYTES)
+        with open_regular(path) as file:
+            if workspace is not None and _leads_out(path, file.fileno(), workspace):
+                return None
+            raw = file.read(MAX_FILE_BYTES)
     except (OSError, ValueError):
         return None
     if b"\0" in raw[:8192]:

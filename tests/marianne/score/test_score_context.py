@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -43,12 +44,32 @@ def test_captured_files_are_bounded_in_number(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_a_pipe_is_left_alone(tmp_path: Path) -> None:
-    import os
-
     os.mkfifo(tmp_path / "pipe.md")
     made = plan(tmp_path, 'cross_sheet: {capture_files: ["*.md"]}, inject: [{file: pipe.md}]')
     assert capture_files(made, made.sheets[0]) == {}
     assert read_injections(made, made.sheets[0])[0] == {}
+
+
+def test_a_captured_file_lies_in_the_workspace_when_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sheet that runs beside may exchange it for a link at any moment."""
+    work, outside = tmp_path / "work", tmp_path / "outside.md"
+    work.mkdir()
+    (work / "real.md").write_text("real")
+    outside.write_text("secret")
+    made = plan(work, 'cross_sheet: {capture_files: ["*.md"]}')
+    opening = os.open
+
+    def exchanged(path: str, *rest: int) -> int:
+        if path == str(work / "real.md"):
+            (work / "real.md").unlink()
+            (work / "real.md").symlink_to(outside)
+        return opening(path, *rest)
+
+    monkeypatch.setattr(os, "open", exchanged)
+    assert capture_files(made, made.sheets[0]) == {}
+    assert (work / "real.md").is_symlink()
 
 
 def test_a_captured_file_lies_in_the_workspace_whatever_links_say(tmp_path: Path) -> None:
