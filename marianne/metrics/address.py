@@ -63,6 +63,10 @@ class Address:
             raise
         return listener
 
+    def is_lost(self) -> bool:
+        """Whether somebody has removed the file of a Unix socket that we have bound."""
+        return self.port is None and not os.path.lexists(self.host)
+
     def unlink(self) -> None:
         """Removes the file of a Unix socket that we have bound."""
         if self.port is None:

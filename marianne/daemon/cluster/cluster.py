@@ -14,6 +14,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ExitReason, Handle, Outcome, Promise
@@ -31,6 +32,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.services.machine import Machine
 from marianne.daemon.services.scheduler import SchedulerActor
 from marianne.daemon.shared.log import get_logger
+from marianne.daemon.shared.places import bind_again
 from marianne.daemon.shared.start_delays import BACKOFF
 from marianne.daemon.worker.ending import in_words
 from marianne.daemon.worker.starts import Starts
@@ -76,9 +78,7 @@ class Cluster(Actor):
 
     def on_start(self) -> None:
         """Binds the socket and has the bridge started."""
-        place = self._context.home.workers_sock.with_name(f"bridge-{self._desk.name}.sock")
-        self._router = Router(place, self._received, high_water=MOST_WAITING, secret_key=self._key)
-        self._router.start()
+        self._listen()
         self._desk.post, self._desk.wake = self._post, self._room
         self._start()
         self.send_after(LOOK_EVERY, self.look)
@@ -89,6 +89,11 @@ class Cluster(Actor):
         if self._process is not None:
             self._process.kill()
         self._all_down("the connection with the cluster ended")
+
+    def _listen(self) -> None:
+        place = self._context.home.workers_sock.with_name(f"bridge-{self._desk.name}.sock")
+        self._router = Router(place, self._received, high_water=MOST_WAITING, secret_key=self._key)
+        self._router.start()
 
     def _start(self) -> None:
         key = None if self._key is None else curve.public_of(self._key)
@@ -101,7 +106,11 @@ class Cluster(Actor):
         )
 
     def again(self) -> None:
-        """Time to start another bridge."""
+        """Time to start another bridge. Where the socket's file was removed it would find nobody;
+        the one before had its connection already."""
+        if not self._router.endpoint.is_ours():
+            self._router.stop()
+            bind_again(Path(self._router.endpoint.path), self._listen)
         self._start()
 
     def started(self, outcome: Outcome[Process]) -> None:

@@ -21,6 +21,7 @@ from marianne.daemon.context import Context
 from marianne.daemon.monitor import HARD_PERCENT, ResourceSnapshot
 from marianne.daemon.services.events import Events
 from marianne.daemon.services.scheduler import SchedulerActor
+from marianne.daemon.services.serving import Serving
 from marianne.daemon.services.store import Store
 from marianne.daemon.shared.log import get_logger
 from marianne.daemon.shared.usage import TreeLook, Usage, sheets_below
@@ -103,6 +104,7 @@ class MonitorActor(Actor):
         self._context.events.tell(Events.look)
         self._context.executor.look()
         self._context.server.tell(ports.Listener.look)
+        self._context.metrics.tell(Serving.look)  # the others are at no file
 
     def _look(self) -> TreeLook | None:
         return self._noting(self._monitor.look)

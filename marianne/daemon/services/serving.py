@@ -85,6 +85,16 @@ class Serving(Actor):
         self._wanted, self._failures = wanted, 0
         self.serve()
 
+    def look(self) -> None:
+        """Binds again where the file of its socket was removed: nobody could ask any more."""
+        wanted = self._wanted
+        if wanted is None or wanted.address is None or self._listener is None:
+            return
+        if wanted.address.is_lost():
+            log.warning("socket_lost", place=wanted.address.host)
+            self._close()
+            self.serve()
+
     def serve(self) -> None:
         """Binds the address if it is not ours yet, and starts the process if none runs."""
         self._later = None

@@ -275,6 +275,20 @@ def test_a_bridge_that_is_lost_is_replaced_and_no_node_is_reached_meanwhile(hous
     assert "bridge was lost" in (house.desk.nodes.engine or "")
 
 
+def test_the_next_bridge_is_heard_also_where_the_sockets_file_was_removed(house: House) -> None:
+    path = house.context.home.workers_sock.with_name("bridge-cl.sock")
+    house.up()  # it is connected
+    path.unlink()
+    house.told.clear()
+    house.up()
+    house.owner.within(60.0).ask(Owner.lose_bridge)
+    house.bridge.close()
+    house.told.clear()
+    name, _ = house.owner.within(60.0).ask(Owner.of_bridge)
+    house.bridge = Dealer(path, name, server_key=house.key)
+    house.up()
+
+
 def test_a_job_is_closed_once_its_nodes_say_so(house: House) -> None:
     house.up()
     closed = house.owner.within(60.0).call(Cluster.close_job, "a", ["n1"], ["n1"], 1.0)

@@ -86,6 +86,23 @@ def test_nothing_is_served_unless_it_is_said_where(tmp_path: Path) -> None:
     stage.system.shutdown(timeout=10)
 
 
+def test_a_socket_whose_file_was_removed_is_bound_again(tmp_path: Path) -> None:
+    path = tmp_path / "m.sock"
+    stage = Stage(tmp_path, str(path))
+    actor = stage.begin()
+    actor.ask(Serving.look)
+    assert len(stage.started) == 1
+    path.unlink()
+    actor.ask(Serving.look)
+    with closing(socket.socket(socket.AF_UNIX)) as client:
+        client.settimeout(60)
+        client.connect(str(path))
+        client.sendall(b"GET /other HTTP/1.0\r\n\r\n")
+        assert b" 404 " in client.recv(100)
+    assert stage.unserved is None
+    stage.system.shutdown(timeout=10)
+
+
 @pytest.mark.slow
 def test_a_process_that_dies_is_replaced_and_who_waits_is_answered(tmp_path: Path) -> None:
     port = _free_port()
