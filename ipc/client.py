@@ -37,11 +37,11 @@ class Client:
         timeout: float = 5.0,
         alive: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._socket: zmq.Socket[bytes] | None = None
         self._endpoint = way_to(path)
         self._timeout = timeout
         self._alive = alive
-        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
-        self._socket: zmq.Socket[bytes] | None = None
         self._receive_timeout = -1
 
     def __enter__(self) -> Self:
@@ -53,6 +53,11 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Before the collector comes to the context: that waits for its sockets for ever, which it
+        # does not know any more when they are garbage with it.
         self.close()
 
     def close(self) -> None:

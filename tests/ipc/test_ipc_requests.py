@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +37,24 @@ class Held:
         else:
             self.requests.append(request)
             self.responders.append(responder)
+
+
+FORGOTTEN = """
+import gc, sys, threading
+from ipc.client import Client
+
+def ask():
+    client = Client(sys.argv[1])
+    around = [client]
+    around.append(around)
+    print(client.request("echo", {"n": 1}), flush=True)
+
+asks = threading.Thread(target=ask)
+asks.start()
+asks.join()
+gc.collect()
+print("goes on")
+"""
 
 
 @pytest.fixture
@@ -296,3 +316,13 @@ def test_a_server_stops_with_its_last_answers_sent(
     assert server.stop()
     assert unpack(socket.recv())["result"] == "bye"
     assert not (place / "s.sock").exists()
+
+
+def test_a_client_that_nobody_has_any_more_holds_nobody_up(
+    serve: Serve, held: Held, place: Path
+) -> None:
+    """ZeroMQ's context, collected before its socket, waits for that for ever."""
+    serve(held)
+    words = [sys.executable, "-c", FORGOTTEN, str(place / "s.sock")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "{'n': 1}\ngoes on\n", done.stderr
