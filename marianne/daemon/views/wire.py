@@ -126,7 +126,8 @@ def sheet_map(plan: Plan, rows: Mapping[int, SheetRow], num: int) -> told.Sheet:
 def _sheet_map(sheet: SheetPlan, rows: Mapping[int, SheetRow]) -> told.Sheet:
     num = sheet.num
     row = rows.get(num) or SheetRow(num)
-    instrument = sheet.fallbacks[row.fallback - 1] if row.fallback else sheet.instrument
+    # One that completed by an earlier score may have a fallback that this score does not.
+    instrument = sheet.instrument_at(row.fallback) or sheet.instrument
     status = row.status
     met = _satisfied if sheet.when == "succeeded" else _over
     if status is SheetStatus.PENDING and all(met(rows.get(n)) for n in sheet.needs):

@@ -100,6 +100,12 @@ def test_a_sheet_shows_the_instrument_that_plays_it_and_how_long_it_took() -> No
     assert shown(1, SheetRow(1, SheetStatus.RUNNING, started_at=1.0))["duration_seconds"] is None
 
 
+def test_a_sheet_that_was_played_by_a_fallback_which_its_new_score_has_not_is_shown() -> None:
+    """A completed sheet stays as it is, whatever plays it by the score that the job goes on by."""
+    row = SheetRow(2, SheetStatus.COMPLETED, fallback=7, started_at=1.0, finished_at=2.5)
+    assert (shown(2, row)["status"], shown(2, row)["instrument"]) == ("completed", "shell")
+
+
 def test_sheets_come_in_the_order_that_was_asked_for() -> None:
     assert [sheet["num"] for sheet in wire.sheet_maps(TWO.sheets[::-1], {})] == [2, 1]
 
