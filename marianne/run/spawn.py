@@ -98,7 +98,7 @@ def spawn(command: Command, program: str | None = None, group: int | None = None
     path = program or find_program(command.argv[0], command.env, command.cwd)
     opened: list[int] = []
     try:
-        enter(command.cwd)
+        _enter_for(command)
         # Here and not in the child: we wait for its exec, and it for a processor that a sheet uses.
         opened.append(os.open(command.stdin or os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         opened.append(os.open(command.stdout, OUT, 0o600))
@@ -153,6 +153,16 @@ def enter(folder: str) -> None:
     except FileNotFoundError:
         os.makedirs(folder, exist_ok=True)
         os.chdir(folder)
+
+
+def _enter_for(command: Command) -> None:
+    try:
+        enter(command.cwd)
+    except OSError as error:
+        if error.errno in PASSING or error.errno == errno.ENOENT:  # taken away as it was made
+            raise
+        words = f"It cannot work in {command.cwd}: {error.strerror}"
+        raise SpawnError("workspace", words) from error
 
 
 def _explain(error: OSError, command: Command, path: str) -> SpawnError:

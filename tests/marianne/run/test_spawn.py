@@ -115,6 +115,28 @@ def test_an_output_that_cannot_be_written_is_not_blamed_on_the_program(tmp_path:
     assert f"{tmp_path}/out: Is a directory" in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("below", "says"),
+    [
+        ("a-file", "Not a directory"),
+        ("n" * 256, "File name too long"),
+        ("loop/x", "symbolic links"),
+    ],
+)
+def test_a_directory_that_cannot_be_worked_in_is_not_blamed_on_the_program(
+    tmp_path: Path, below: str, says: str
+) -> None:
+    (tmp_path / "a-file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    asked = command(tmp_path, "true")
+    asked.cwd = f"{tmp_path}/{below}"
+    with pytest.raises(SpawnError) as raised:
+        spawn(asked)
+    assert raised.value.category == "workspace"
+    assert raised.value.message.startswith(f"It cannot work in {tmp_path}/{below}: ")
+    assert says in raised.value.message
+
+
 def test_a_nul_byte_is_an_error_not_a_crash(tmp_path: Path) -> None:
     with pytest.raises(SpawnError, match="null"):
         spawn(command(tmp_path, "true", "a\0b"))
