@@ -35,6 +35,8 @@ LONGEST_PAUSE = 0.1
 DIES_WITHIN = 1.0
 # For who has nothing else to do than to wait: a killed process is gone within a millisecond.
 SWEEP_PAUSE = 0.0005
+# After the first SIGKILL, to a worker: one ends what stood below it, two find nothing more.
+LEAST_LOOKS = 4
 
 
 # Children that this process had before it became a subreaper: they belong to whoever ran here and
@@ -155,8 +157,10 @@ def sweep(
 ) -> list[Stat]:
     """Ends what ``find`` finds and waits for it; returns the survivors, normally none.
 
-    Blocks for at most ``grace + patience`` seconds. Children of ours among the found are reaped,
-    and no other child: whoever calls may have more, with owners of their own.
+    Gives up ``patience`` seconds after the first SIGKILL, but not before some looks: where one
+    takes longer than that, on a machine that is busy, nothing would have been ended. Children of
+    ours among the found are reaped, and no other child: whoever calls may have more, with owners
+    of their own.
 
     What stands below a worker is the worker's to end, and gets no signal of ours before that has
     ended: it would hear of the death before it hears that it is to stop, and take it for the
@@ -166,11 +170,11 @@ def sweep(
     time is somebody else before a look at all processes is over. The first look only learns who
     the workers are.
     """
-    begin = time.monotonic()
-    ladder = Ladder(begin, grace, SWEEP_PAUSE)
+    ladder = Ladder(time.monotonic(), grace, SWEEP_PAUSE)
     workers: set[int] = set()
     known: set[tuple[int, int]] = set()
-    empty = 0
+    empty = since_kill = 0
+    over = float("inf")
     first = True
 
     def ours(one: Stat) -> bool:
@@ -195,10 +199,13 @@ def sweep(
         # A look is not atomic: one that finds nothing while processes fork may be wrong once.
         empty = 0 if found else empty + 1
         now = time.monotonic()
-        if empty >= 2 or now >= begin + grace + patience:
+        if empty >= 2 or (now >= over and since_kill >= LEAST_LOOKS):
             return living
         if found:
             ladder.press(now, [one for one in living if ours(one)])
+            if now >= ladder.kill_at:
+                since_kill += 1
+                over = min(over, now + patience)
             time.sleep(ladder.pause(now))
 
 

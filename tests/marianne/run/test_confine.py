@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from run_stage import Stage, tagged, wait_for
 
 from marianne.run import confine, marked, procfs, watermark
+
+DEAD = procfs.Stat(0, "Z", 0, 0, 0, 0, 0.0)
 
 
 def gone(process: subprocess.Popen[bytes]) -> bool:
@@ -282,3 +286,35 @@ def test_what_stands_below_a_worker_gets_no_signal_before_that_has_ended(
     if grace:
         assert (tmp_path / "heard").read_text() == "told before: False"
         assert (tmp_path / "told").exists()
+
+
+def test_where_a_look_takes_longer_than_the_patience_nothing_is_left_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process, now, looks = sleeper(), 0.0, 0
+
+    def slow_look() -> Iterator[procfs.Stat]:
+        nonlocal now, looks
+        now, looks = now + 6.0, looks + 1
+        if looks > 1:
+            wait_for(lambda: (procfs.stat(process.pid) or DEAD).dead)
+        if (found := procfs.stat(process.pid)) is not None:
+            yield found
+
+    monkeypatch.setattr(confine, "time", SimpleNamespace(monotonic=lambda: now, sleep=time.sleep))
+    try:
+        assert confine.sweep(slow_look) == []
+        assert procfs.stat(process.pid) is None, "and it is reaped"
+    finally:
+        end(process)
+
+
+def test_what_no_signal_ends_is_given_up_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = sleeper()
+    monkeypatch.setattr(confine, "signal_exact", lambda *_: True)
+    try:
+        stuck = procfs.stat(process.pid)
+        assert stuck is not None
+        assert confine.sweep(lambda: [stuck], patience=0.0) == [stuck]
+    finally:
+        end(process)
