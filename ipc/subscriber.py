@@ -95,6 +95,11 @@ class Subscriber:
         self._poller = zmq.Poller()
         self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._monitor, zmq.POLLIN)
+        self._made = True
+
+    def __del__(self) -> None:
+        if getattr(self, "_made", False):  # before the context is collected: as in Client
+            self.close()
 
     @property
     def position(self) -> int | None:

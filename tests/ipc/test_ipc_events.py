@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -376,3 +377,21 @@ def test_topics_are_made_of_job_and_event(job_id: str | None, event: str, topic:
 def test_a_subscriber_that_cannot_connect_leaves_nothing_open(place: Path) -> None:
     with pytest.raises(EndpointError, match="too long"):
         Subscriber(place / ("n" * 200))
+
+
+FORGOTTEN = """
+import gc, sys
+from ipc.subscriber import Subscriber
+
+around = [Subscriber(sys.argv[1])]
+around.append(around)
+del around
+gc.collect()
+print("goes on")
+"""
+
+
+def test_a_tail_that_nobody_has_any_more_holds_nobody_up(place: Path) -> None:
+    words = [sys.executable, "-c", FORGOTTEN, str(place / "e.sock")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "goes on\n", done.stderr
