@@ -25,7 +25,7 @@ def prepare(context: ForkServerContext, preload: Sequence[str], check: bool) -> 
     """Starts the forkserver with the modules loaded; RuntimeError if `check` finds one missing."""
     # The second is what each child imports by itself, to read what it is to run.
     ours = ["multiprocessing.popen_forkserver", "actors.process_child", "actors.process"]
-    modules = ["actors.unmask", *ours, *preload]
+    modules = ["actors.unmask", "actors.preloading", *ours, *preload, "actors.preloaded"]
     context.set_forkserver_preload(modules)
     mp_forkserver.ensure_running()
     if check:
@@ -34,6 +34,16 @@ def prepare(context: ForkServerContext, preload: Sequence[str], check: bool) -> 
         child.join()
         if child.exitcode != 0:
             raise RuntimeError(f"the forkserver could not preload all of {modules}")
+
+
+def without_tracker() -> None:
+    """No process keeps multiprocessing's books, from now on.
+
+    For a process that makes, with all whom it starts, nothing of what stands in them: named
+    semaphores and shared memory. What is said to the tracker goes nowhere.
+    """
+    if _tracker._fd is None:
+        _tracker._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def disown(child: BaseProcess) -> None:
@@ -93,8 +103,9 @@ def end() -> None:
         (_tracker._pid, _tracker._fd),
     )
     for pid, fd in helpers:
-        if pid is not None:
+        if fd is not None:
             os.close(fd)
+        if pid is not None:
             os.kill(pid, signal.SIGKILL)  # our own unreaped child: no stranger
             os.waitpid(pid, 0)
     address = _server._forkserver_address

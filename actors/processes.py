@@ -58,6 +58,13 @@ class Processes:
         """
         forkserver.prepare(self._context, preload, check)
 
+    def without_tracker(self) -> None:
+        """Does without multiprocessing's resource tracker, a process; before the first child.
+
+        For a program none of whose processes makes named semaphores or shared memory.
+        """
+        forkserver.without_tracker()
+
     def start(
         self,
         target: Callable[..., object] | str,
@@ -157,7 +164,7 @@ class Processes:
         return forkserver.pids()
 
     def end_helpers(self) -> None:
-        """Ends forkserver and resource tracker; the next start makes new ones."""
+        """Ends forkserver and resource tracker, where they run; the next start makes new ones."""
         forkserver.end()
 
     def close(self) -> None:

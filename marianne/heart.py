@@ -23,9 +23,8 @@ and SIGHUP are passed on; a conductor that dies after a SIGTERM or SIGINT is not
 asks for a sweep.
 
 The heart is a subreaper: what loses all of its parents comes to it. After a conductor's death it
-ends that conductor's forkserver and resource tracker, and sweeps every orphan of a dead worker: a
-child of its own in another session that is no living worker. When the heart itself dies, the
-conductor goes on.
+ends that conductor's forkserver, and sweeps every orphan of a dead worker: a child of its own in
+another session that is no living worker. When the heart itself dies, the conductor goes on.
 """
 
 from __future__ import annotations

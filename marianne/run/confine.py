@@ -226,11 +226,11 @@ def children() -> list[Stat]:
 def adopted(owner: str, spare: Collection[int] = ()) -> list[Stat]:
     """Orphans that a subreaper got: its children in another session than its own.
 
-    For the conductor and the heart, whose own helpers (conductor, forkserver, resource tracker)
-    stay in their session. Living workers of this owner, which come to us when their forkserver
-    dies, are none; nor is what ``spare`` names, nor a child that was here before we were a
-    subreaper. As process 1 of a container we get everybody's orphans: there the mark must say
-    that one is ours. Ended ones are found too, so that they get reaped.
+    For the conductor and the heart, whose own helpers (conductor, forkserver) stay in their
+    session. Living workers of this owner, which come to us when their forkserver dies, are none;
+    nor is what ``spare`` names, nor a child that was here before we were a subreaper. As process 1
+    of a container we get everybody's orphans: there the mark must say that one is ours. Ended ones
+    are found too, so that they get reaped.
     """
     if not _subreaper:
         return []

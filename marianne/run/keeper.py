@@ -265,7 +265,7 @@ class Keeper:
     # -- what is left
 
     def _end_helpers(self) -> None:
-        """Ends the dead conductor's forkserver and tracker, and notes the workers below them."""
+        """Ends the dead conductor's forkserver, and notes the workers below them."""
         try:
             self._end_helpers_now()
         except OSError as error:

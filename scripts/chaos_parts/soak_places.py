@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-HEART, CONDUCTOR, FORKSERVER, TRACKER = "heart", "conductor", "forkserver", "tracker"
+HEART, CONDUCTOR, FORKSERVER = "heart", "conductor", "forkserver"
 WORKER, SPARE, PARSER, CLIENT, SHEET = "worker", "spare", "parser", "client", "sheet"
-ROLES = (HEART, CONDUCTOR, FORKSERVER, TRACKER, WORKER, SPARE, PARSER, CLIENT, SHEET)
+ROLES = (HEART, CONDUCTOR, FORKSERVER, WORKER, SPARE, PARSER, CLIENT, SHEET)
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,6 @@ def role_of(comm: str, line: str, has_sheet: bool) -> str:
         return HEART
     if "-m marianne.daemon" in line:
         return CONDUCTOR
-    if "multiprocessing.resource_tracker" in line:
-        return TRACKER
     if "multiprocessing.forkserver" in line:
         # The server itself has the name of the program; who it made has another, or is new.
         return FORKSERVER

@@ -9,7 +9,7 @@ from random import Random
 KINDS = {"kill": 34, "freeze": 18, "several": 8, "disk": 14, "clock": 5, "limit": 6, "file": 7,
          "command": 14, "first start": 4}  # fmt: skip
 VICTIMS = {"conductor": 30, "worker": 26, "forkserver": 12, "spare": 8, "parser": 6, "heart": 6,
-           "tracker": 5, "client": 7}  # fmt: skip
+           "client": 7}  # fmt: skip
 DISKS = {
     "full": 18,
     "inodes": 9,
@@ -125,7 +125,7 @@ def _strike(random: Random) -> Fault:
 
 
 def _several(random: Random) -> tuple[str, ...]:
-    pool = ["conductor", "worker", "worker", "forkserver", "spare", "heart", "tracker"]
+    pool = ["conductor", "worker", "worker", "forkserver", "spare", "heart"]
     return tuple(sorted(random.sample(pool, random.randint(2, 4))))
 
 

@@ -27,7 +27,6 @@ from soak_places import (
     PARSER,
     SHEET,
     SPARE,
-    TRACKER,
     WORKER,
     Process,
     look,
@@ -39,7 +38,7 @@ APPEARS = 1.5
 """Seconds that a victim has to appear."""
 
 BITS = {"full": 1, "broken": 2, "read only": 4, "inodes": 8, "slow": 16, "unreadable": 32}
-OURS = (HEART, CONDUCTOR, FORKSERVER, TRACKER, WORKER, SPARE, PARSER)
+OURS = (HEART, CONDUCTOR, FORKSERVER, WORKER, SPARE, PARSER)
 KILL = (signal.SIGSTOP, signal.SIGKILL)
 AT_ONCE = {
     "kill all": (OURS, KILL),

@@ -268,6 +268,18 @@ def test_a_preload_that_fails_is_not_silent(processes: Processes) -> None:
     processes.prepare(preload=["sqlite3"])
 
 
+def test_without_the_tracker_the_forkserver_is_the_only_helper(processes: Processes) -> None:
+    processes.without_tracker()
+    assert processes.start(os._exit, (3,)).wait(60) == ProcessExit(exit_code=3)
+    assert len(processes.forkserver_pids()) == 1
+
+
+def test_a_child_looks_for_garbage_but_not_in_what_was_preloaded(processes: Processes) -> None:
+    processes.prepare()
+    says = "import gc, os; os._exit(gc.isenabled() and gc.get_freeze_count() > 1_000)"
+    assert processes.start(exec, (says,)).wait(60) == ProcessExit(exit_code=1)
+
+
 ORPHAN = """
 import os, sys, time
 from actors import System

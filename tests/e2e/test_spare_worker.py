@@ -78,6 +78,18 @@ def test_a_spare_that_dies_before_a_job_wanted_it_is_replaced(marianne: Marianne
     until(lambda: named(marianne, "marianne-spare") not in ([], [spare]))
 
 
+def test_the_forkserver_is_all_that_a_conductor_has_beside_workers(marianne: Marianne) -> None:
+    (server,) = until(lambda: forkservers(marianne))
+    conductor = marianne.pids()["conductor"]
+    others = {}
+    for pid, line in marianne.processes().items():
+        with contextlib.suppress(OSError):
+            if parent(pid) == conductor and "resource_tracker" in line:
+                others[pid] = line
+    assert others == {}
+    assert server
+
+
 def test_a_forkserver_that_dies_while_nobody_needs_it_is_replaced(marianne: Marianne) -> None:
     (server,) = until(lambda: forkservers(marianne))
     os.kill(server, signal.SIGKILL)

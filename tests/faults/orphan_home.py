@@ -223,16 +223,6 @@ class Home:
         )
 
     @property
-    def tracker(self) -> int:
-        """The conductor's child that multiprocessing keeps its books with."""
-        return next(
-            pid
-            for pid in pids()
-            if field(pid, 4) == str(self.conductor)
-            and b"multiprocessing.resource_tracker" in line_of(pid)
-        )
-
-    @property
     def walled(self) -> bool:
         """Whether its sheets stand in control groups."""
         return (self.path / "cgroup").exists()

@@ -189,6 +189,7 @@ class Conductor:
         )
         self._host.claim(self._home, self._group)
         self._groups = set_up(self._home, self._host.movable(heart_pid))
+        self._host.do_without(system)
         system.processes.prepare(preload=[*PRELOAD, *self._given.preload], check=False)
         self._host.settle(system)
         context = self._context(system, storage)

@@ -39,6 +39,9 @@ class Host(Protocol):
     def claim(self, home: Home, group: ProcessGroupManager) -> None:
         """The lock is ours: marks, group, temporary files."""
 
+    def do_without(self, system: System) -> None:
+        """Before the helpers run: those that nobody here needs are not started."""
+
     def movable(self, heart: int | None) -> set[int]:
         """The processes that may be moved to a control group below their own."""
 
@@ -79,6 +82,10 @@ class OwnProcess:
         watermark.take(home.owner())
         group.setup()
         scratch.use(home)
+
+    def do_without(self, system: System) -> None:
+        """The resource tracker: what it keeps books of, no process of ours makes."""
+        system.processes.without_tracker()
 
     def movable(self, heart: int | None) -> set[int]:
         """Itself and its heart: there is nobody else yet."""
@@ -137,6 +144,9 @@ class Guest:
 
     def claim(self, home: Home, group: ProcessGroupManager) -> None:
         """Nothing."""
+
+    def do_without(self, system: System) -> None:
+        """Nothing: the program may need it."""
 
     def movable(self, heart: int | None) -> set[int]:
         """None."""
