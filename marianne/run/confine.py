@@ -241,7 +241,7 @@ def adopted(owner: str, spare: Collection[int] = ()) -> list[Stat]:
         for one in children()
         if one.pid not in spare
         and one.session != session
-        and (one.dead or not watermark.is_worker(one.pid, owner))
+        and (one.dead or not marked.is_worker(one.pid, owner))
         and (one.dead or not anyones or marked.carries(one.pid, owner))
     ]
 

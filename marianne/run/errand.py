@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 
-from marianne.run import confine
+from marianne.run import confine, procfs
 from marianne.run.child import Ended
 from marianne.run.limits import Limits, Watch
 from marianne.run.loop import Loop
@@ -38,6 +38,7 @@ def errand_main(settings: dict[str, Any], answer: str) -> None:
     none when the errand itself was told to stop.
     """
     become_worker()
+    procfs.take_name("marianne-errand")
     owner, job_id = settings["owner"], settings["job_id"]
     loop, signals = Loop(), Signals()
     nursery = Nursery(loop, owner, Watermark(owner, job_id, claim=True))

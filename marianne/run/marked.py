@@ -17,8 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 MARKER = "MARIANNE_OWNER"
+WORKERS = ("marianne-worker", "marianne-errand", "marianne-check")
+"""The names of processes that spawn what a job wants."""
 CATCH_UPS = 50
 """How often a look goes on with what was born meanwhile: each time that is less, and quicker."""
+
+
+def is_worker(pid: int, owner: str) -> bool:
+    """Whether ``pid`` is a worker process of this owner's.
+
+    While it spawns it carries the mark of what it spawns (:meth:`Watermark.put_on`), for as long as
+    the machine keeps the child from its exec. What tells it from a sheet then is its name, which an
+    exec takes away, and that its environment names no owner: it is a conductor's, and that of a
+    conductor below a sheet names the sheet's.
+    """
+    if watermark.is_worker(pid, owner):
+        return True
+    return (
+        watermark.belongs_to(pid, owner)
+        and procfs.name(pid) in WORKERS
+        and procfs.environ_value(procfs.environ(pid), MARKER) != owner
+    )
 
 
 def carries(pid: int, owner: str, job_id: str | None = None) -> bool:

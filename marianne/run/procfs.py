@@ -164,6 +164,11 @@ def take_name(name: str) -> None:
         pass  # nobody goes by it
 
 
+def name(pid: int) -> str:
+    """What ``ps -o comm`` calls it; empty when it is gone."""
+    return (_read(f"/proc/{pid}/comm") or b"").decode(errors="replace").rstrip("\n")
+
+
 def pids() -> list[int]:
     """All processes, ended ones that wait to be reaped included."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]

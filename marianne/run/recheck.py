@@ -17,7 +17,7 @@ import msgpack
 
 from marianne.model.plan import SheetPlan
 from marianne.model.result import AttemptResult, ValidationOutcome
-from marianne.run import confine
+from marianne.run import confine, procfs
 from marianne.run.attempt import Attempt
 from marianne.run.attempt_state import State
 from marianne.run.grant import Grant
@@ -104,6 +104,7 @@ def recheck_main(settings: dict[str, Any], answer: str) -> None:
     (num, attempt, fallback, start of the attempt).
     """
     become_worker()
+    procfs.take_name("marianne-check")
     job_dir, job_id, owner = settings["job_dir"], settings["job_id"], settings["owner"]
     os.makedirs(f"{job_dir}/sheets", mode=0o700, exist_ok=True)
     plan = unpack_plan(Path(job_dir, "plan").read_bytes())

@@ -35,6 +35,7 @@ _echo: Echo | None = None
 _encode = json.JSONEncoder(default=str).encode
 _early: list[tuple[float, str, str, dict[str, Any]]] = []
 _lock = threading.Lock()
+_importing = threading.Lock()
 _together: list[tuple[float, str, str, dict[str, Any]]] = []  # when, logger, event, fields
 _some_wait: threading.Event | None = None
 
@@ -166,21 +167,32 @@ def _structlog() -> Any:
     """structlog without what it takes along for what we do not use: rich (a console that a
     conductor has not) and asyncio, with OpenSSL (which is there for who asks it for that)."""
     instead = {"rich": None, "asyncio": _late("asyncio")}
-    absent = [name for name in instead if name not in sys.modules]
-    for name in absent:
-        sys.modules[name] = instead[name]  # type: ignore[assignment]  # None: an ImportError
-    try:
-        import structlog
-    finally:
+    with _importing:
+        absent = [name for name in instead if name not in sys.modules]
         for name in absent:
-            del sys.modules[name]
+            sys.modules[name] = instead[name]  # type: ignore[assignment]  # None: an ImportError
+        try:
+            import structlog
+        finally:
+            for name in absent:
+                del sys.modules[name]
     return structlog
 
 
 def _late(name: str) -> ModuleType:
-    """Has what the module of this name has, which is imported when it is asked for any of it."""
+    """Has what the module of this name has, which is imported when it is asked for any of it.
+
+    While it stands in that module's place it has nothing: other threads look there meanwhile,
+    whether the module is loaded.
+    """
     late = ModuleType(name)
-    late.__getattr__ = lambda attribute: getattr(import_module(name), attribute)  # type: ignore[method-assign]
+
+    def attribute(wanted: str) -> Any:
+        if sys.modules.get(name) is late:
+            raise AttributeError(f"module {name!r} is not loaded")
+        return getattr(import_module(name), wanted)
+
+    late.__getattr__ = attribute  # type: ignore[method-assign]
     return late
 
 

@@ -166,3 +166,27 @@ def test_lines_of_sheets_wait_for_each_other_and_not_for_long(
     subprocess.run(argv, check=True, timeout=60)
     told = [json.loads(line).get("sheet_num") for line in path.read_text().splitlines()]
     assert told == [1, 2, 3] + [None] * (what == "warn")
+
+
+def test_whoever_looks_for_asyncio_while_structlog_is_imported_finds_none() -> None:
+    """The monitor does at its readings, in a thread of its own."""
+    program = """
+import sys
+from marianne.daemon.shared import log
+
+class Look:
+    def find_spec(self, name, path, target=None):
+        if name == "structlog":
+            seen.append(getattr(sys.modules.get("asyncio"), "_get_running_loop", None))
+
+seen = []
+sys.meta_path.insert(0, Look())
+structlog = log._structlog()
+assert seen == [None], seen
+import asyncio
+assert structlog._native.asyncio.get_running_loop is asyncio.get_running_loop
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

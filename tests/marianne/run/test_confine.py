@@ -164,6 +164,44 @@ child.kill()
     assert done.stdout.splitlines() == ["True True True", "False False False"]
 
 
+@pytest.mark.parametrize(
+    ("name", "below", "spared"),
+    [("marianne-worker", "", True), ("marianne-worker", "me", False), ("sheet", "", False)],
+)
+def test_a_worker_that_spawns_is_taken_for_none_of_its_sheets(
+    monkeypatch: pytest.MonkeyPatch, name: str, below: str, spared: bool
+) -> None:
+    """Its own limits carry the mark of what it spawns, for as long as that takes to its exec: a
+    heart that looked in that moment killed the worker of a conductor that had died with its
+    forkserver. ``below`` is whose sheet the conductor of that worker is."""
+    script = """
+import sys
+from marianne.run import procfs, watermark
+procfs.take_name(sys.argv[1])
+watermark.Watermark("me", "a-job", claim=True).put_on()
+print(flush=True)
+sys.stdin.read()
+"""
+    env = {k: v for k, v in os.environ.items() if k != marked.MARKER}
+    worker = subprocess.Popen(
+        [sys.executable, "-c", script, name],
+        env=env | ({marked.MARKER: below} if below else {}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    monkeypatch.setattr(confine, "_subreaper", True)
+    try:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        assert watermark.belongs_to(worker.pid, "me", "a-job")
+        found = [one.pid for one in confine.adopted("me")]
+        assert (worker.pid not in found) is spared
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
 @pytest.mark.slow
 def test_a_killed_worker_leaves_nothing_that_its_adopter_does_not_end(stage: Stage) -> None:
     # The worker's part is played by a bash that is killed; we are the subreaper above it.
