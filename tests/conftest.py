@@ -21,8 +21,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-pytest_plugins = ["forked"]
-
 # What is collected stays to the end: to look through it for garbage takes as long as to collect it.
 gc.disable()
 
