@@ -49,6 +49,8 @@ class Processes:
         self._epoll: select.epoll | None = None
         self._wake = -1
         self._closing = False
+        self._starting = self._runtime.lock()
+        self._started_last = False  # no start begins any more
 
     def prepare(self, preload: Sequence[str] = (), *, check: bool = True) -> None:
         """Starts the forkserver with these modules loaded. Call it before any thread exists.
@@ -95,8 +97,10 @@ class Processes:
         )
         stall = self._system.timers.after(STALL_SECONDS, forkserver.renew)
         try:
-            forkserver.end_unreachable()
-            child.start()
+            with self._starting:
+                self._check_helpers()
+                forkserver.end_unreachable()
+                child.start()
         finally:
             stall.cancel()
         # multiprocessing would join it at the interpreter's exit; ending it is our decision.
@@ -151,7 +155,9 @@ class Processes:
         ``known`` is what an earlier call returned: the same while it lives. Raises OSError when
         the machine cannot have one now.
         """
-        pid = forkserver.ensure()
+        with self._starting:
+            self._check_helpers()
+            pid = forkserver.ensure()
         if known is not None and known.pid == pid and known.alive():
             return known
         process = self.adopt(pid, start_time_of(pid) or 0, "forkserver")
@@ -163,9 +169,21 @@ class Processes:
         """The pids of multiprocessing's helpers, which a reaper must spare."""
         return forkserver.pids()
 
-    def end_helpers(self) -> None:
-        """Ends forkserver and resource tracker, where they run; the next start makes new ones."""
+    def end_helpers(self, *, for_good: bool = False) -> None:
+        """Ends forkserver and resource tracker, where they run; the next start makes new ones.
+
+        ``for_good``: there is no next start, it raises OSError; one that is under way in another
+        thread leaves none behind.
+        """
+        self._started_last = self._started_last or for_good
         forkserver.end()
+        if for_good:
+            with self._starting:  # who had begun has met the end of the one, and made another
+                forkserver.end()
+
+    def _check_helpers(self) -> None:
+        if self._started_last:
+            raise OSError(errno.ESHUTDOWN, "the processes of this system have been ended")
 
     def close(self) -> None:
         """Ends the watcher thread, when the last process has ended: they go on."""

@@ -11,11 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from actors import Actor, System
+from actors import Actor, System, forkserver
 from actors.process import Process, ProcessExit, start_time_of
 from actors.processes import Processes
 
@@ -259,6 +260,38 @@ def test_helpers_can_be_named_and_ended(processes: Processes) -> None:
     processes.end_helpers()
     assert processes.forkserver_pids() == []
     assert [start_time_of(pid) for pid in pids] == [None, None]
+
+
+def test_helpers_that_are_ended_for_good_are_not_made_anew_by_a_start_that_is_under_way(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conductor that was told to stop as it was just settling in left its forkserver's socket."""
+    processes.start(os._exit, (0,)).wait(60)
+    begun, go_on = threading.Event(), threading.Event()
+    look = forkserver.end_unreachable
+
+    def slow_look() -> None:
+        begun.set()
+        assert go_on.wait(60)
+        look()
+
+    monkeypatch.setattr(forkserver, "end_unreachable", slow_look)
+    with ThreadPoolExecutor(2) as pool:
+        start = pool.submit(processes.start, os._exit, (0,))
+        assert begun.wait(60)
+        ending = pool.submit(processes.end_helpers, for_good=True)
+        until = time.monotonic() + 60
+        while processes.forkserver_pids() and time.monotonic() < until:
+            time.sleep(0.001)
+        go_on.set()
+        ending.result(60)
+        start.exception(60)
+    assert processes.forkserver_pids() == []
+    with pytest.raises(OSError, match="have been ended"):
+        processes.start(os._exit, (0,))
+    with pytest.raises(OSError, match="have been ended"):
+        processes.forkserver()
+    assert processes.forkserver_pids() == []
 
 
 def test_a_preload_that_fails_is_not_silent(processes: Processes) -> None:

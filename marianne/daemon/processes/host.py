@@ -123,7 +123,7 @@ class OwnProcess:
 
     def leave(self, system: System, group: ProcessGroupManager) -> None:
         """Ends all that is left, by proof."""
-        system.processes.end_helpers()
+        system.processes.end_helpers(for_good=True)
         # Where the forkserver's socket was: what os._exit does not do.
         shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
         group.end_all_children()
