@@ -7,6 +7,9 @@ starts, what its worker still runs may finish. If the conductor dies three more 
 the job is paused where it stands and gets no actors: its worker is ended first, and what that had
 finished counts. A result in its spool is progress like any other. A job that is being cancelled is
 not held: at the third death what was to run after the cancel is left out.
+
+Each job is judged for itself. One whose rows and spool cannot both be true is not judged, only
+counted, held and put away: it keeps no other job from starting.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from marianne.home import Home
 from marianne.score.pack import PlanFormatError, unpack_plan
 from marianne.state.changes import AddEvent, Change, SetMeta, UpdateJob
 from marianne.state.database import Database
+from marianne.state.errors import Refused
 from marianne.state.models import JobRow, JobStatus
 from marianne.state.reader import Reader
 
@@ -44,16 +48,32 @@ def count_death(home: Home) -> None:
     with Reader(home.db) as reader:
         if reader.meta(ALIVE) is None:
             return
-        changes: list[Change] = []
-        for job in reader.live_jobs():
-            if job.status in _ADMITTED:
-                changes += _after_death(home, job, reader)
-    if changes:
+        admitted = [job for job in reader.live_jobs() if job.status in _ADMITTED]
+        if not admitted:
+            return
         with Database(home.db) as database:
-            database.write(changes)
+            for job in admitted:
+                unjudged = _unjudged(job)
+                try:
+                    database.write(_after_death(home, job, reader, unjudged))
+                except Refused as error:
+                    log.error("job_not_judged", job_id=job.job_id, error=repr(error))
+                    database.write(unjudged)
 
 
-def _after_death(home: Home, job: JobRow, reader: Reader) -> list[Change]:
+def _unjudged(job: JobRow) -> list[Change]:
+    """What the death means for a job of which nobody can tell what it has done."""
+    crashes = job.crashes + 1
+    count: Change = UpdateJob(job.job_id, {"crashes": crashes})
+    if crashes < HOLD_AFTER or job.status is JobStatus.CANCELLING:
+        return [count]
+    if crashes < PUT_AWAY_AFTER or job.status is not JobStatus.PAUSING:
+        return [count, UpdateJob(job.job_id, {"status": JobStatus.PAUSING, "reason": REASON})]
+    told = AddEvent(job.job_id, None, "job.paused", {"reason": job.reason}, time.time())
+    return [count, UpdateJob(job.job_id, {"status": JobStatus.PAUSED}), told]
+
+
+def _after_death(home: Home, job: JobRow, reader: Reader, unjudged: list[Change]) -> list[Change]:
     job.crashes += 1
     count: Change = UpdateJob(job.job_id, {"crashes": job.crashes})
     if job.crashes < HOLD_AFTER:
@@ -62,13 +82,7 @@ def _after_death(home: Home, job: JobRow, reader: Reader) -> list[Change]:
     try:
         plan = unpack_plan(reader.plan(job.job_id))
     except PlanFormatError:
-        if job.status is JobStatus.CANCELLING:
-            return [count]
-        away = job.crashes >= PUT_AWAY_AFTER and job.status is JobStatus.PAUSING
-        if not away:
-            return [count, pausing]
-        told = AddEvent(job.job_id, None, "job.paused", {"reason": job.reason}, time.time())
-        return [count, UpdateJob(job.job_id, {"status": JobStatus.PAUSED}), told]
+        return unjudged
     rows = {row.num: row for row in reader.sheets(job.job_id)}
     machine = JobMachine(plan, job, rows, random.random)
     try:

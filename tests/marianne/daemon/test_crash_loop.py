@@ -23,7 +23,7 @@ from marianne.run.procfs import boot_id, start_time
 from marianne.run.spool import Spool
 from marianne.schedule.waits import Waits
 from marianne.score.pack import pack_plan
-from marianne.state.changes import InsertJob, SaveSheet, UpdateJob
+from marianne.state.changes import AddAttempt, InsertJob, SaveSheet, UpdateJob
 from marianne.state.database import Database
 from marianne.state.models import JobRow, JobStatus, SheetRow, SheetStatus
 from marianne.state.reader import Reader
@@ -100,6 +100,26 @@ def test_deaths_in_a_row(tmp_path: Path, deaths: int, found: tuple[str, str | No
     house = House(tmp_path)
     house.die(deaths)
     assert house.job == found
+
+
+@pytest.mark.parametrize(
+    ("deaths", "found"),
+    [(3, ("pausing", "crashes", 3)), (6, ("paused", "crashes", 6))],
+)
+def test_a_job_whose_rows_and_spool_cannot_both_be_true_keeps_no_other_from_starting(
+    tmp_path: Path, deaths: int, found: tuple[str, str | None, int]
+) -> None:
+    """Such a home never started again."""
+    house = House(tmp_path)
+    house.write(AddAttempt("job", AttemptResult(1, 1, "failed", 1.0, 2.0, exit_code=1)))
+    house.write(InsertJob(JobRow("other", "other", JobStatus.RUNNING, "/w", 1.0, 1), b"", "", b""))
+    house.finish()  # of an attempt that has its result, and is said to run
+    house.die(deaths)
+    assert house.job == found
+    with Reader(house.home.db) as reader:
+        other = reader.job("other")
+    assert other is not None
+    assert other.crashes == deaths
 
 
 def test_an_orderly_stop_counts_nothing(tmp_path: Path) -> None:
