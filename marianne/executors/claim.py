@@ -7,12 +7,8 @@ and is made before anything of the attempt runs: a node that dies in between has
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from contextlib import suppress
 
 DIRECTORY = "claims"
-
-SETTLED = ".settled"
 
 AHEAD = 16
 """Later attempts that are looked for: some between two that began may never have been claimed."""
@@ -44,35 +40,10 @@ def claimed(job_dir: str, num: int, attempt: int) -> bool:
     return os.path.exists(os.path.join(job_dir, DIRECTORY, f"{num}.{attempt}"))
 
 
-def settle(job_dir: str, num: int, attempt: int) -> None:
-    """It is known for good what became of the attempt: it counts, or it was given up. What comes
-    of it from now on changes nothing. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-    os.close(os.open(os.path.join(job_dir, DIRECTORY, f"{num}.{attempt}{SETTLED}"), flags, 0o600))
-
-
-def settled(job_dir: str, num: int, attempt: int) -> bool:
-    """Whether it is known what became of the attempt: that was said, or a node may have begun a
-    later one."""
-    if os.path.exists(os.path.join(job_dir, DIRECTORY, f"{num}.{attempt}{SETTLED}")):
-        return True
+def overtaken(job_dir: str, num: int, attempt: int) -> bool:
+    """Whether a node may have begun a later attempt: this one was given up before that."""
     later = range(attempt + 1, attempt + 1 + AHEAD)
     return any(claimed(job_dir, num, one) for one in later)
-
-
-def claims(job_dir: str, known: Collection[tuple[int, int]] = ()) -> dict[tuple[int, int], str]:
-    """Who has claimed which attempt, without the ``known`` ones. Raises OSError."""
-    place, found = os.path.join(job_dir, DIRECTORY), {}
-    try:
-        names = os.listdir(place)
-    except FileNotFoundError:
-        return {}
-    for name in names:
-        num, _, attempt = name.partition(".")
-        if num.isdigit() and attempt.isdigit() and (int(num), int(attempt)) not in known:
-            with suppress(FileNotFoundError), open(os.path.join(place, name)) as file:
-                found[int(num), int(attempt)] = file.read()
-    return found
 
 
 def release(job_dir: str, num: int, attempt: int) -> None:

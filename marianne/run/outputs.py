@@ -30,11 +30,6 @@ def work_dir(job_dir: str, num: int, attempt: int) -> str:
     return f"{job_dir}/work/{num}.{attempt}"
 
 
-def brought_to(job_dir: str, num: int, attempt: int, place: str) -> str:
-    """Where one transfer brings what is to be in it."""
-    return f"{work_dir(job_dir, num, attempt)}.{place}"
-
-
 def tail(path: str, chars: int) -> str:
     """The last ``chars`` characters of a file; empty if there is none, or something else in its
     place: a sheet can put it there. Never reads all of it.

@@ -7,16 +7,14 @@ made is fetched from there after its result has been told, and may go when that 
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import Any
 
 from marianne.model.plan import SheetPlan
 from marianne.run.attempt import Attempt
 from marianne.run.attempt_state import State
-from marianne.run.complain import complain
 from marianne.run.listing import ListAttempt
-from marianne.run.outputs import brought_to, work_dir
+from marianne.run.outputs import work_dir
 from marianne.run.tools import Reading
 from marianne.run.workshop import UP_TO_DATE
 
@@ -64,23 +62,12 @@ class StagedAttempt(Attempt):
         why = answer.get("why")
         if answer.get("fresh"):
             self._give("skipped", message=UP_TO_DATE)
-        elif why is None and not self._moves_in(answer["place"]):
-            pass  # it asks again
         elif why is None:
             self._guarded(lambda: self._skip_or_run(self._shop.plan.sheet(self.num)))
         elif answer.get("passes"):
             self._give("interrupted", Reading(False, category="machine", message=why))
         else:
             self._fail("workspace", why)
-
-    def _moves_in(self, place: str) -> bool:
-        job_dir, key = self._shop.job_dir, (self.num, self.attempt)
-        try:
-            os.rename(brought_to(job_dir, *key, place), work_dir(job_dir, *key))
-        except OSError as error:
-            complain(f"sheet {self.num}.{self.attempt}: its files are not there: {error}")
-            return False
-        return True
 
     def _run_unless_fresh(self, sheet: SheetPlan) -> None:
         self._run(sheet)

@@ -265,11 +265,6 @@ class Reader:
         )
         return rows.read_attempt(found) if found else None
 
-    def ended(self, job_id: str) -> set[tuple[int, int]]:
-        """The attempts that have a result, as sheet and attempt. Raises NoSuchJob."""
-        found = self._rows.all("SELECT num, attempt FROM attempts WHERE job = ?", self._key(job_id))
-        return {(row[0], row[1]) for row in found}
-
     def last_attempts(self, job_id: str, first: int) -> dict[int, int]:
         """The number of the last attempt of each sheet from ``first`` on that ever had one."""
         found = self._rows.all(

@@ -11,10 +11,10 @@ from typing import Any
 
 from marianne.daemon.cluster.desk import Desk
 from marianne.daemon.cluster.settings import worker_settings
-from marianne.daemon.cluster.station import Attempt, Station, split
+from marianne.daemon.cluster.station import Station, split
 from marianne.daemon.context import Context
 from marianne.daemon.shared.log import get_logger
-from marianne.executors.claim import claimed, claims, settle
+from marianne.executors.claim import claimed
 from marianne.executors.protocol import USUAL, Needs, Run
 from marianne.model.plan import Growth
 from marianne.score.pack import PlanFormatError, unpack_plan
@@ -106,40 +106,6 @@ class Delivery:
             return None
         station.found(found)
         return found
-
-    def given_up(self, station: Station) -> list[Message] | None:
-        """As ``finished``, of a node whose lease is over: of all else that it has begun nothing is
-        put into the workspace any more. None: that cannot be made sure of now."""
-        found = self.finished(station)
-        if found is None or not self._desk.places.staged:
-            return found
-        try:
-            for key in self._unended(station, found):
-                settle(str(self._desk.places.job_dir(self._job_id)), *key)
-        except (OSError, StateError) as error:
-            log.warning("not_given_up", job_id=self._job_id, node=station.node, error=repr(error))
-            return None
-        return found
-
-    def resting(self, station: Station) -> list[Message] | None:
-        """As ``finished``, where the node has begun nothing else that has not ended: it need not be
-        heard. None: it may run something. A grant that it has and did not claim yet begins there or
-        elsewhere, as any two that claim the same."""
-        try:
-            found = self.finished(station)
-            if found is None or self._unended(station, found):
-                return None
-        except (OSError, StateError):
-            return None
-        return found
-
-    def _unended(self, station: Station, finished: Sequence[Message]) -> set[Attempt]:
-        """What the node has begun and is not known to have ended. Raises OSError, StateError."""
-        with Reader(self._context.home.db) as reader:
-            ended = reader.ended(self._job_id)
-        ended |= {(result["num"], result["attempt"]) for result in finished}
-        known = claims(str(self._desk.places.job_dir(self._job_id)), ended)
-        return {key for key, owner in known.items() if owner == station.node}
 
     def claimed(self, num: int, attempt: int) -> bool:
         """Whether a node may have begun this attempt."""

@@ -94,10 +94,7 @@ class ClusterRunner(Actor):
 
     def _ask(self, station: Station, question: Question) -> None:
         if not self._delivery.reached(station):
-            if (finished := self._delivery.resting(station)) is not None:
-                station.rest(finished)
-            else:
-                self._await(station.node)
+            self._await(station.node)
         elif self._ready():
             self._delivery.open(station)
             for cancel in question.cancels.values():
@@ -124,7 +121,8 @@ class ClusterRunner(Actor):
             self.send_after(LOOK_AGAIN_AT_GIVEN, self.look)
 
     def look(self) -> None:
-        """What was given long ago and has not begun may have been lost: its node is asked again."""
+        """What was given long ago and has not begun may have been lost on its way: its node is
+        asked, and told again what it does not know."""
         self._looks = False
         if self._over or self._question is not None:
             return
@@ -322,9 +320,11 @@ class ClusterRunner(Actor):
 
     def closed(self, node: str) -> None:
         """Nothing of the job is left on the node; what it still has is said again there."""
-        if (station := self._delivery.stations.get(node)) is not None and not self._over:
-            station.open = False
-            self._ask_again(station)
+        station = self._delivery.stations.get(node)
+        if station is None or self._over:
+            return
+        station.open = False
+        self._ask_again(station)
 
     def not_made(self, num: int, attempt: int, why: str) -> None:
         """The engine makes no batch job for this attempt: it has failed, as its score bears it."""
@@ -346,7 +346,7 @@ class ClusterRunner(Actor):
         if not known.tenure.over(clock()):
             self._await(node)
             return
-        if (finished := self._delivery.given_up(station)) is not None:
+        if (finished := self._delivery.finished(station)) is not None:
             self._lapsed(station, finished)
         else:
             self.send_after(TRY_NODE_AGAIN, self.lapse, node)
@@ -362,7 +362,7 @@ class ClusterRunner(Actor):
         log.warning("node_lapsed", job_id=self._job_id, node=station.node)
         if self._question is not None:
             station.lapsed = True
-            station.rest(finished)
+            station.said = {"running": [], "unacked": [], "told": finished, "round": 0}
             self._answer()
         else:
             lost = lost_with(station, finished, *self._desk.end_of(station.node))

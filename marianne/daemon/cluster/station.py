@@ -152,10 +152,6 @@ class Station:
         for result in finished:
             self.drop((result["num"], result["attempt"]))
 
-    def rest(self, finished: Iterable[Message]) -> None:
-        """It runs nothing, and this stands in its spool: so it need not be asked."""
-        self.said = {"running": [], "unacked": [], "told": [*finished], "round": 0}
-
     def lapse(self, finished: Iterable[Message], why: str, category: str) -> list[Message]:
         """Its lease is over, and this stands in its spool: results for the rest."""
         self.lapsed = True

@@ -4,26 +4,22 @@ and what they print while they run."""
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import field
 from typing import Any
 
 from marianne.executors.staging import following, home
 from marianne.executors.staging.names import StagingError
-from marianne.executors.staging.stream import (
-    MOST_WAITING,
-    GoneError,
-    Message,
-    TransferError,
-    in_words,
-)
+from marianne.executors.staging.stream import GoneError, Message, TransferError, in_words
 from marianne.executors.staging.transfers import Transfers, in_thread
 from marianne.executors.staging.upkeep import Upkeep
 from marianne.records import dataclass
 from marianne.run.complain import complain
 from marianne.run.outputs import Files
 from marianne.run.spool import Spool
+
+MOST_WAITING = 1_000
+"""Pieces of output that wait to be written: a node that sends more keeps to no window."""
 
 AGAIN_SECONDS = 5.0
 """Until what the machine could not do is tried again."""
@@ -93,7 +89,7 @@ class Attempts:
         earlier = {int(other): int(one) for other, one in (asked.get("earlier") or {}).items()}
         answer: Message = {"kind": "staged", "num": num, "attempt": attempt}
         order = {"way": "in", "job_id": facts.job_id, "num": num, "attempt": attempt}
-        order |= {"limit": facts.limit, "place": os.urandom(8).hex()}
+        order["limit"] = facts.limit
         try:
             if await in_thread(lambda: self._upkeep.fresh(facts, key, asked)):
                 answer["fresh"] = True
@@ -102,7 +98,6 @@ class Attempts:
                     order,
                     lambda channel: home.give_inputs(channel, facts, self._plans, num, earlier),
                 )
-                answer["place"] = order["place"]
         except GoneError:
             return
         except StagingError as error:
@@ -157,7 +152,7 @@ class Attempts:
         done = result["outcome"] == "completed"
 
         def patterns() -> list[str]:
-            return home.outputs_of(facts, self._plans, num, attempt) if done else []
+            return home.outputs_of(facts, self._plans, num) if done else []
 
         try:
             declared = await in_thread(patterns)
@@ -171,7 +166,7 @@ class Attempts:
             if declared:
                 await in_thread(lambda: self._upkeep.made(facts, key))
         except home.LateError:
-            return result  # the conductor knows it, or keeps it as evidence
+            return result  # evidence, which the conductor keeps as that
         except home.NotMadeError as error:
             return _failed(result, "validation", error)
         except StagingError as error:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
-from marianne.executors.claim import claim, prepare, release, settle
+from marianne.executors.claim import claim, prepare, release
 from marianne.executors.staging import home
 from marianne.executors.staging.attempts import Attempts, Job
 from marianne.executors.staging.commit import clear_left
@@ -151,7 +151,7 @@ class Carrier:
         inner = message["message"]
         kind = inner["kind"]
         if kind == "ack":
-            self._count(job, set(inner["serials"]))
+            job.spool.ack(inner["serials"])
             return None
         if kind == "grow":
             growth = Growth(
@@ -166,18 +166,6 @@ class Carrier:
             job.held.append(message)
             return None
         return message
-
-    def _count(self, job: Job, serials: set[int]) -> None:
-        """These results are committed: their node may not have heard that they were kept, and tell
-        them again when other sheets have gone on with their files."""
-        for result in job.spool.unacked:
-            if result["serial"] in serials and result["outcome"] == "completed":
-                try:
-                    settle(job.facts.home, result["num"], result["attempt"])
-                except OSError as error:
-                    self._trouble(job.facts.job_id, f"{error.filename}: {error.strerror}")
-                    serials = serials - {result["serial"]}  # it stands here yet, which does as well
-        job.spool.ack(sorted(serials))
 
     def _claimed(self, job: Job, grants: list[Message]) -> list[Message]:
         """Those that no other node has begun."""

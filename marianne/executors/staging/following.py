@@ -9,11 +9,10 @@ fetched.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from marianne.executors.staging.stream import COST, PIECE, WINDOW, Message
+from marianne.executors.staging.stream import PIECE, WINDOW, Message
 from marianne.regular_file import open_regular
 from marianne.run.outputs import Files
 
@@ -54,16 +53,14 @@ class Followed:
         self._ahead = 0
 
     def took(self, size: int) -> None:
-        """The bridge has written a piece of so many bytes."""
-        self._ahead -= size + COST
+        """The bridge has written so much."""
+        self._ahead -= size
 
     def look(self) -> None:
         """Sends what is new, of each a piece at a time, so that none waits for another."""
-        more = deque(self._at)
+        more = set(self._at)
         while more and self._ahead < WINDOW:
-            if self._send(key := more.popleft()):
-                more.append(key)
-                self._at[key] = self._at.pop(key)  # the next look begins with another
+            more = {key for key in more if self._send(key)}
 
     def _send(self, key: Key) -> bool:
         files, have = self._at[key]
@@ -74,7 +71,7 @@ class Followed:
                 place = {"job_id": key[0], "num": key[1], "attempt": key[2], "name": name}
                 self._tell({"kind": "output", **place, "at": have[name], "data": data})
                 have[name] += len(data)
-                self._ahead += len(data) + COST
+                self._ahead += len(data)
                 sent = True
         return sent
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
-from marianne.executors.claim import settled
+from marianne.executors.claim import overtaken
 from marianne.executors.staging.commit import clear_left, clear_room, commit, make_room
 from marianne.executors.staging.names import StagingError, declared
 from marianne.executors.staging.node import OF_JOB, PRINTED
@@ -124,10 +124,8 @@ def give_inputs(
     sender.done()
 
 
-def outputs_of(facts: Facts, plans: Plans, num: int, attempt: int) -> list[str]:
-    """What the sheet declares that it makes; nothing of an attempt that changes nothing more."""
-    if settled(facts.home, num, attempt):
-        return []
+def outputs_of(facts: Facts, plans: Plans, num: int) -> list[str]:
+    """What the sheet declares that it makes."""
     plan, sheet = plans.sheet(facts, num)
     return _rendered(brought_back, plan, sheet)
 
@@ -146,7 +144,7 @@ def take_back(
 ) -> None:
     """Receives what an attempt has printed and made, and puts it where it belongs. Nothing of the
     workspace is touched before all of it is here. Raises LateError where it was given up before
-    that, or counts already: what another makes, or has made, stands, or is to stand, there."""
+    that, and another attempt has begun: what that one makes stands, or is to stand, there."""
     files = Files(facts.home, num, attempt)
 
     def role(head: Message) -> int:
@@ -177,8 +175,8 @@ def take_back(
             # Raises where the node is not reached any more: it may be given up meanwhile.
             channel.send({"what": "took", "size": 0})
             with TURNS[hash((facts.job_id, num)) % len(TURNS)]:
-                if settled(facts.home, num, attempt):
-                    raise LateError("it is known by now what became of it")
+                if overtaken(facts.home, num, attempt):
+                    raise LateError("a later attempt has begun")
                 commit(place, facts.workspace)
         channel.send({"what": "stored"})
     finally:
@@ -187,7 +185,7 @@ def take_back(
 
 
 class LateError(StagingError):
-    """What the attempt has made is put nowhere any more."""
+    """The attempt does not count any more."""
 
 
 class NotMadeError(StagingError):

@@ -7,12 +7,13 @@ it, which has what was brought and nothing else.
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 from marianne.executors.staging.names import checked
 from marianne.executors.staging.stream import Channel, Message, Receiver, Sender
 from marianne.executors.staging.tree import Tree
-from marianne.run.outputs import Files, brought_to, work_dir
+from marianne.run.outputs import Files, work_dir
 
 OF_JOB = ("plan", "env")
 PRINTED = ("prompt", "out", "err")
@@ -44,10 +45,9 @@ def take_job(channel: Channel, job_dir: str, order: Message) -> None:
 
 
 def take_inputs(channel: Channel, job_dir: str, order: Message) -> None:
-    """The files that the attempt reads, and what earlier sheets have printed if it asks for it: in
-    a place of this transfer's own, which the attempt makes its workspace when it goes on. It may
-    have gone on by now, with what it had asked for before."""
-    place = brought_to(job_dir, order["num"], order["attempt"], order["place"])
+    """The files that the attempt reads, and what earlier sheets have printed if it asks for it."""
+    place = work_dir(job_dir, order["num"], order["attempt"])
+    shutil.rmtree(place, ignore_errors=True)
     os.makedirs(place, mode=0o700)
     parts: dict[str, str] = {}
 

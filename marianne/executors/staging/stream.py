@@ -31,10 +31,6 @@ transfer."""
 COST = 256
 """What a message counts beside its data: many small files are bounded as well."""
 
-MOST_WAITING = WINDOW // COST + 8
-"""Messages that wait on the side that takes them. Of so many empty ones a window is full; the rest
-is for those that no window counts."""
-
 
 class GoneError(Exception):
     """The connection ended under it: nothing was said, and all begins anew."""

@@ -15,20 +15,13 @@ from contextlib import suppress
 from typing import Any
 
 from marianne.executors.staging.names import StagingError
-from marianne.executors.staging.stream import (
-    MOST_WAITING,
-    GoneError,
-    Message,
-    TransferError,
-    in_words,
-    told,
-)
+from marianne.executors.staging.stream import GoneError, Message, TransferError, in_words, told
 
 AT_ONCE = 4
 """Transfers of one node: further ones wait."""
 
-TOO_MUCH: Message = {"what": "failed", "why": "more came than was asked for"}
-"""Of a node that keeps to no window."""
+MOST_WAITING = 1_000
+"""Messages for one thread. A node that sends more has no window, and makes no sense."""
 
 
 class ThreadChannel:
@@ -95,8 +88,8 @@ class Transfers:
     def hear(self, message: Message) -> None:
         """From the node."""
         _, channel = self._channels.get(message["transfer"], ({}, None))
-        if channel is not None and channel.waiting <= MOST_WAITING:
-            channel.put(message["message"] if channel.waiting < MOST_WAITING else TOO_MUCH)
+        if channel is not None:
+            channel.put(message["message"] if channel.waiting < MOST_WAITING else None)
 
     def close(self) -> None:
         """The connection is gone: all end."""

@@ -64,7 +64,7 @@ class Tree:
         if not os.path.isdir(source):
             yield self._file(path, source)
             return
-        for folder, folders, files in os.walk(source, onerror=_unless_gone):
+        for folder, folders, files in os.walk(source):
             within = os.path.normpath(os.path.join(path, os.path.relpath(folder, source)))
             if within == os.curdir:
                 folders[:] = [name for name in folders if not name.startswith(OURS)]
@@ -97,9 +97,3 @@ class Tree:
         if not stat.S_ISREG(mode):
             raise StagingError(f"{self._what}: {path} is neither a file nor a directory")
         return Entry(path, source)
-
-
-def _unless_gone(error: OSError) -> None:
-    """A directory that cannot be read is no empty one."""
-    if not isinstance(error, FileNotFoundError):
-        raise error

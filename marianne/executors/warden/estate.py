@@ -7,7 +7,6 @@ names in its hello what it has found.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Collection
 
@@ -47,9 +46,8 @@ class Estate:
     def forget(self, job_id: str, num: int, attempt: int) -> None:
         """An attempt's files are where they belong, and not needed here."""
         work = os.path.relpath(work_dir(self.job_dir(job_id), int(num), int(attempt)), self._root)
-        beside = glob.glob(f"{glob.escape(work)}.*", root_dir=self._root)
         files = f"{job_id}/sheets/{int(num)}.{int(attempt)}."
-        self._remove(work, *beside, *(files + name for name in ("out", "err", "prompt")))
+        self._remove(work, *(files + name for name in ("out", "err", "prompt")))
 
     def remove(self, job_id: str) -> None:
         """Nothing of the job is wanted any more; one of that name may begin at once."""

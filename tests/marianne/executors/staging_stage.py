@@ -15,19 +15,17 @@ PATIENCE = 60.0
 
 
 class End:
-    """One end. ``most`` is how many bytes were on their way at one time, ``crowd`` how many
-    messages."""
+    """One end. ``most`` is how many bytes were on their way at one time."""
 
     def __init__(self) -> None:
         self.inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.other: End = self
-        self.most = self.crowd = self._waiting = 0
+        self.most = self._waiting = 0
 
     def send(self, message: dict[str, Any]) -> None:
         self.other.inbox.put(message)
         self.other._waiting += len(message.get("data", b""))
         self.other.most = max(self.other.most, self.other._waiting)
-        self.other.crowd = max(self.other.crowd, self.other.inbox.qsize())
 
     def receive(self) -> dict[str, Any]:
         message = self.inbox.get(timeout=PATIENCE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marianne.executors.claim import DIRECTORY, claim, claims, prepare, settle, settled
+from marianne.executors.claim import DIRECTORY, claim, prepare
 
 
 @pytest.fixture
@@ -48,25 +48,3 @@ def test_nothing_but_claims_is_left(job_dir: str) -> None:
 def test_where_it_cannot_be_made_out_nobody_has_it(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         claim(str(tmp_path / "gone"), 1, 1, "a")
-
-
-def test_who_has_claimed_what_is_found_without_what_is_known(job_dir: str) -> None:
-    for num, node in ((1, "a"), (2, "b b"), (3, "a")):
-        claim(job_dir, num, 1, node)
-    settle(job_dir, 1, 1)
-    assert claims(job_dir, {(3, 1)}) == {(1, 1): "a", (2, 1): "b b"}
-    assert claims(f"{job_dir}/none") == {}
-
-
-def test_what_became_of_an_attempt_is_known_once_it_was_said_or_a_later_one_began(
-    job_dir: str,
-) -> None:
-    claim(job_dir, 1, 1, "a")
-    claim(job_dir, 2, 1, "a")
-    assert not settled(job_dir, 1, 1)
-    settle(job_dir, 1, 1)
-    settle(job_dir, 1, 1)
-    assert settled(job_dir, 1, 1)
-    assert not settled(job_dir, 2, 1)
-    claim(job_dir, 2, 3, "b")
-    assert settled(job_dir, 2, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import shutil
@@ -109,21 +108,6 @@ def test_a_directory_that_is_a_link_out_is_refused(root: Path) -> None:
     for pattern in ("out", "out/secret", "*/secret"):
         with pytest.raises(StagingError, match="leads out of the workspace"):
             names(root, pattern)
-
-
-def test_a_directory_that_cannot_be_read_is_no_empty_one(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.scandir
-
-    def scandir(path: Any) -> Any:
-        if str(path).endswith("deep"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(PermissionError):
-        names(root, "data")
 
 
 def test_a_link_to_a_directory_within_another_is_refused(root: Path) -> None:

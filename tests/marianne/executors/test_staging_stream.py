@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from staging_stage import End, carry, files
 
-from marianne.executors.staging import transfers
 from marianne.executors.staging.names import StagingError
 from marianne.executors.staging.stream import (
-    COST,
     PIECE,
     WINDOW,
     GoneError,
     Receiver,
     Sender,
     TransferError,
-    raise_if_over,
 )
 from marianne.executors.staging.tree import Tree
 
@@ -45,31 +40,6 @@ def send(root: Path, *patterns: str, limit: int = 2**40, **more: Any) -> Any:
         sender.done()
 
     return work
-
-
-def test_a_node_that_sends_more_than_it_may_is_told_so_and_asked_again() -> None:
-    """An end without a word would be waited for: nobody asks again."""
-
-    async def play() -> None:
-        posted: list[Any] = []
-        made = transfers.Transfers(posted.append)
-        asked = asyncio.create_task(made.run({"job_id": "j"}, reads))
-        while not posted:
-            await asyncio.sleep(0)
-        number = posted[0]["transfer"]
-        for _ in range(2 * transfers.MOST_WAITING):
-            made.hear({"transfer": number, "message": {"what": "took", "size": 0}})
-        go.set()
-        await asked
-
-    def reads(channel: Any) -> None:
-        go.wait(60.0)
-        while True:
-            raise_if_over(channel.receive())
-
-    go = threading.Event()
-    with pytest.raises(TransferError):
-        asyncio.run(play())
 
 
 @pytest.fixture
@@ -107,30 +77,6 @@ def test_no_more_than_a_window_is_on_its_way(places: tuple[Path, Path]) -> None:
 
     assert carry(send(root, "big"), slow) == (None, None)
     assert 0 < seen[0] <= WINDOW + 2 * PIECE
-
-
-def test_of_very_many_small_files_no_more_messages_wait_than_may(
-    places: tuple[Path, Path],
-) -> None:
-    root, place = places
-    for name in range(1_500):
-        (root / f"{name}").touch()
-    seen: list[int] = []
-
-    def behind(end: End) -> None:
-        until_it_waits(end)
-        receive(place)(end)
-        seen.append(end.crowd)
-
-    assert carry(send(root, "*"), behind) == (None, None)
-    assert 1_000 < seen[0] <= transfers.MOST_WAITING
-    assert len(files(place)) == 1_500
-
-
-def until_it_waits(end: End) -> None:
-    """The sender is as far ahead as it may be."""
-    while end.inbox.qsize() <= WINDOW // COST:
-        os.sched_yield()
 
 
 def test_names_alone_are_empty_files(places: tuple[Path, Path]) -> None:
