@@ -25,6 +25,8 @@ GONE = (
     "place: `marianne restart`"
 )
 
+SOON = "what runs goes on; ask again in a few seconds"
+
 A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +39,7 @@ def refused(error: BaseException) -> Refused:
         log.warning("request_put_off", error=repr(error))
         return Refused("unavailable", f"this machine does not allow it just now: {error!r}")
     if isinstance(error, ReplacedError) and error.soon:
-        return Refused("unavailable", f"{error}: another one takes its place", hint=GONE)
+        return Refused("unavailable", f"{error}: another one takes its place", hint=SOON)
     if not isinstance(error, ReplacedError):  # that one is told of where it is found
         log.error("handler_failed", error=repr(error), exc_info=error)
     if isinstance(error, ImportError):

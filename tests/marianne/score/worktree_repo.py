@@ -57,7 +57,11 @@ class Repo:
 
     def git(self, *words: str, where: Path | None = None) -> str:
         done = subprocess.run(
-            ["git", *words], cwd=where or self.path, capture_output=True, text=True, check=True
+            ["git", "-c", "user.email=t@t", "-c", "user.name=t", *words],
+            cwd=where or self.path,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return done.stdout.strip()
 
