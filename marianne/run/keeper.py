@@ -242,16 +242,18 @@ class Keeper:
         return ended
 
     def _reap(self) -> int | None:
+        """Collects all that has ended: of several ends at once the kernel tells one time."""
+        ended: int | None = None
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return None
+                return ended
             if pid == 0:
-                return None
+                return ended
             if pid == self._conductor:
-                return os.waitstatus_to_exitcode(status)
-            if pid == self._watch.pid:
+                ended = os.waitstatus_to_exitcode(status)
+            elif pid == self._watch.pid:
                 self._have_watched(status)
 
     def _rest(self, seconds: float) -> bool:

@@ -331,3 +331,30 @@ def test_a_bad_command_line_is_refused() -> None:
     )
     assert done.returncode == 2
     assert b"--nonsense" in done.stderr
+
+
+def test_of_several_that_end_at_once_each_is_collected() -> None:
+    """The kernel tells of them one time: those behind the conductor stayed until the next end."""
+    program = """
+import os, select
+from types import SimpleNamespace
+from marianne.run.keeper import Keeper
+pids = []
+for code in (3, 4, 5):
+    if (pid := os.fork()) == 0:
+        os._exit(code)
+    pids.append(pid)
+for pid in pids:
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+keeper = Keeper.__new__(Keeper)
+keeper._conductor, keeper._watch = pids[0], SimpleNamespace(pid=0)
+assert keeper._reap() == 3
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("all collected")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "all collected\n", done.stderr
