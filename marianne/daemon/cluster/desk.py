@@ -71,8 +71,11 @@ class Desk:
         self.jobs[job_id] = actor
 
     def may_be_busy(self, node: Node) -> bool:
-        """Whether it runs sheets, or may, for all that is known: it has work of a job whose runner
-        has not heard of it yet, or will only come, for this conductor has just begun."""
+        """Whether it runs sheets, or may, for all that is known: it is not reached and its lease is
+        not over, or it has work of a job whose runner has not heard of it yet, or will only come,
+        for this conductor has just begun."""
+        if not node.connected and not node.tenure.over(clock()):
+            return True
         unheard = [job_id for job_id in node.hello.get("jobs", ()) if job_id not in self.heard]
         if node.taken or any(job_id in self.jobs for job_id in unheard):
             return True

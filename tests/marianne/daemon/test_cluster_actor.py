@@ -22,6 +22,7 @@ from marianne.daemon.cluster.nodes import Nodes
 from marianne.daemon.cluster.places import Places
 from marianne.daemon.config.executors import ExecutorConfig
 from marianne.daemon.context import Context
+from marianne.executors.lease import Tenure, clock
 from marianne.executors.protocol import Needs
 from marianne.state.database import Database
 
@@ -189,6 +190,16 @@ def test_a_job_that_nobody_comes_for_keeps_no_node_busy_for_ever(
     (node,) = house.desk.nodes.all()
     assert house.desk.may_be_busy(node)
     node.up_at -= 1000.0
+    assert not house.desk.may_be_busy(node)
+
+
+def test_a_node_that_is_not_reached_may_be_busy_until_its_lease_is_over(house: House) -> None:
+    """A conductor that had just begun, and whose bridge was slow to reach the nodes again, said
+    that one of them rested: it was given back under the sheet that it ran."""
+    node = house.desk.nodes.known("left-by-the-one-before")
+    assert house.desk.may_be_busy(node)
+    node.tenure = Tenure(0.0, 0.0)
+    node.tenure.lost(clock() - 1000.0)
     assert not house.desk.may_be_busy(node)
 
 
