@@ -270,8 +270,10 @@ def kill(*victims: int) -> None:
     Returns when they are dead: one that is still dying holds the lock of its home.
     """
     started = [field(pid, 22) for pid in victims]
-    for signum in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in victims:
-            os.kill(pid, signum)
+    for pid in victims:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in victims:
+        with contextlib.suppress(ProcessLookupError):  # a helper ends with who has it on a leash
+            os.kill(pid, signal.SIGKILL)
     for pid, start in zip(victims, started, strict=True):
         wait_for(lambda pid=pid, start=start: field(pid, 22) != start)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from staging_stage import files
 from warden_stage import SHELL, Node, until
 
 from ipc import codec
@@ -215,6 +214,10 @@ class Cluster:
         return dict(until(found, 120.0))
 
     def left(self, node: str) -> dict[str, bytes]:
-        """What a node has of the job."""
-        place = self.nodes[node].folder / "jobs"
-        return files(place) if place.exists() else {}
+        """What a node has of the job; it may be removing some of it just now."""
+        place, found = self.nodes[node].folder / "jobs", {}
+        for folder, _, names in os.walk(place):
+            for path in (Path(folder, name) for name in names):
+                with suppress(FileNotFoundError):
+                    found[str(path.relative_to(place))] = path.read_bytes()
+        return found
