@@ -263,7 +263,7 @@ def test_helpers_can_be_named_and_ended(processes: Processes) -> None:
 
 
 def test_helpers_that_are_ended_for_good_are_not_made_anew_by_a_start_that_is_under_way(
-    processes: Processes, monkeypatch: pytest.MonkeyPatch
+    processes: Processes, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A conductor that was told to stop as it was just settling in left its forkserver's socket."""
     processes.start(os._exit, (0,)).wait(60)
@@ -280,9 +280,7 @@ def test_helpers_that_are_ended_for_good_are_not_made_anew_by_a_start_that_is_un
         start = pool.submit(processes.start, os._exit, (0,))
         assert begun.wait(60)
         ending = pool.submit(processes.end_helpers, for_good=True)
-        until = time.monotonic() + 60
-        while processes.forkserver_pids() and time.monotonic() < until:
-            time.sleep(0.001)
+        eventually(lambda: not processes.forkserver_pids())
         go_on.set()
         ending.result(60)
         start.exception(60)
